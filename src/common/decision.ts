@@ -1,0 +1,43 @@
+/** What the gate was asked, and what it answered. */
+import type { Reason } from './reasons.js';
+
+/** What a principal may ask for by name: a tool, a resource (by the name of its provider), a prompt. */
+export type TargetKind = 'tool' | 'resource' | 'prompt';
+
+export interface Target {
+  readonly kind: TargetKind;
+  /** The registered name. For something unknown: what the caller asked for. */
+  readonly name: string;
+}
+
+/** One spelling of a target for allow-lists, records and messages: `read_customer`, `prompt:greet`, `resource:handbook`. */
+export function targetLabel(target: Target): string {
+  return target.kind === 'tool' ? target.name : `${target.kind}:${target.name}`;
+}
+
+/** What a target asks of a principal. */
+export interface Requirements {
+  /** All of them. */
+  readonly scopes: readonly string[];
+  /** Any of each group: a class-level and a method-level demand must both be met. */
+  readonly roles: readonly (readonly string[])[];
+}
+
+export interface Allow {
+  readonly effect: 'allow';
+  readonly rule: string;
+  readonly required: Requirements;
+}
+
+export interface Deny {
+  readonly effect: 'deny';
+  readonly reason: Reason;
+  /** Where the rule that decided stands: a decorated method, or the operator's list. */
+  readonly rule: string;
+  readonly required: Requirements;
+  readonly missing: Requirements;
+}
+
+export type Decision = Allow | Deny;
+
+export const NO_REQUIREMENTS: Requirements = { scopes: [], roles: [] };

@@ -1,0 +1,77 @@
+/** One HTTP request on its way through the gate: what is known of it so far, passed along as an argument. */
+import type { AppError } from './app-error.js';
+import type { Decision, Target } from './decision.js';
+import type { Principal } from './principal.js';
+
+export type JsonObject = Record<string, unknown>;
+export type RequestId = string | number;
+
+/** What a well-formed JSON-RPC message asks for, read once and believed by every later step. */
+export interface Message {
+  /** Null for a notification. */
+  readonly id: RequestId | null;
+  readonly method: string;
+  readonly params: JsonObject;
+  /** `modern`: revision 2026-07-28 or later; `legacy`: 2025-11-25 or older. */
+  readonly era: 'modern' | 'legacy';
+  /** The whole message as it was parsed. */
+  readonly body: JsonObject;
+}
+
+/** The body: a message, or why it is none. `id` is the JSON-RPC id where one could be read. */
+export type Inbound =
+  | { readonly ok: true; readonly id: RequestId | null; readonly message: Message }
+  | { readonly ok: false; readonly id: RequestId | null; readonly fault: AppError };
+
+/** How a call ended. `tool_error`: the tool, or the check of its input, said no in its own words. */
+export type OutcomeStatus = 'ok' | 'tool_error' | 'failed' | 'cancelled';
+
+export interface Outcome {
+  readonly status: OutcomeStatus;
+  readonly durationMs: number;
+}
+
+/** What happens with the decision: a target is called, a list is shown, or nothing that needs a record. */
+export type Operation =
+  | { readonly kind: 'call'; readonly target: Target; readonly arguments: unknown }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'protocol' };
+
+export interface Exchange {
+  /** Names this HTTP request in logs and records. */
+  readonly requestId: string;
+  /** The id of the record that this request's decision, or refusal, will have. */
+  readonly decisionId: string;
+  readonly traceId: string | null;
+  readonly ip: string;
+  /** The client software, as it calls itself. Never used for a decision. */
+  readonly client: string | null;
+  readonly inbound: Inbound;
+  principal?: Principal;
+  operation?: Operation;
+  decision?: Decision;
+  /** Set when the tool is started; settles, and never rejects, when the tool has really ended. */
+  outcome?: Promise<Outcome>;
+  /** True once the ledger holds this request's decision or refusal. */
+  recorded: boolean;
+}
+
+/** The message, or the fault of the body thrown as the refusal that it is. */
+export function messageOf(exchange: Exchange): Message {
+  if (!exchange.inbound.ok) throw exchange.inbound.fault;
+  return exchange.inbound.message;
+}
+
+/** An HTTP request of the MCP endpoint; other routes carry no exchange. */
+export interface GateRequest {
+  exchange?: Exchange;
+}
+
+/**
+ * The exchange of a request that must have one.
+ * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
+ */
+export function exchangeOf(request: GateRequest): Exchange {
+  if (!request.exchange) throw new Error('A guarded route was reached without an exchange');
+  return request.exchange;
+}

@@ -1,0 +1,6 @@
+module.exports = {
+  ...require('./jest.shared.cjs'),
+  testRegex: 'test/.*\\.e2e-spec\\.ts$',
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};
