@@ -1,6 +1,7 @@
 /** The configuration as the rest of the code sees it: typed, checked, one section per concern. */
 
-export type Preset = 'generic' | 'entra' | 'okta' | 'auth0' | 'keycloak' | 'ping';
+/** Where a provider's tokens keep scopes, roles, tenant and kind. */
+export type Preset = 'generic' | 'entra' | 'okta' | 'auth0' | 'keycloak';
 
 export interface ServerSettings {
   readonly host: string;
@@ -14,6 +15,15 @@ export interface ServerSettings {
   readonly allowedHosts: readonly string[];
   /** As Express takes it: false, a number of hops, or a list of CIDRs. */
   readonly trustProxy: false | number | readonly string[];
+  /** Unset: plain HTTP, for loopback or behind a proxy that terminates TLS. */
+  readonly tls: TlsSettings | undefined;
+}
+
+export interface TlsSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Set: a client must present a certificate of this authority. */
+  readonly clientCaFile: string | undefined;
 }
 
 export interface AuthSettings {
@@ -23,8 +33,8 @@ export interface AuthSettings {
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly string[];
   readonly preset: Preset;
-  /** Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. */
-  readonly tokenTypes: readonly string[];
+  /** Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. Unset: the preset's. */
+  readonly tokenTypes: readonly string[] | undefined;
   readonly clockToleranceSeconds: number;
   /** 0: unlimited. */
   readonly maxTokenLifetimeSeconds: number;

@@ -3,6 +3,7 @@
  * The decorators only write typed metadata; {@link readAccessRule} is its only reader.
  */
 import 'reflect-metadata';
+import { callSiteFile } from '../common/call-site.js';
 import type { AccessRule } from './access-rule.js';
 
 interface Declared {
@@ -80,7 +81,7 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
 function declare(name: string, make: (at: string) => Declared): RuleDecorator {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
     const owner = typeof target === 'function' ? target.name : target.constructor.name;
-    const at = key === undefined ? owner : `${owner}.${String(key)}`;
+    const at = `${key === undefined ? owner : `${owner}.${String(key)}`} (${callSiteFile()})`;
     const carrier: unknown = key === undefined ? target : descriptor?.value;
     if (typeof carrier !== 'function') throw new Error(`${name} on ${at}: only a class or a method can carry it`);
     Reflect.defineMetadata(DECLARED, add(ownDeclaration(carrier), make(at)), carrier);

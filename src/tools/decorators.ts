@@ -3,6 +3,7 @@
  * the registry reads it at boot.
  */
 import 'reflect-metadata';
+import { callSiteFile } from '../common/call-site.js';
 
 type DtoClass = new () => object;
 
@@ -49,11 +50,14 @@ export interface PromptCompletionOptions {
   readonly argument: string;
 }
 
-export type Declaration =
+type Declared =
   | { readonly kind: 'tool'; readonly options: ToolOptions }
   | { readonly kind: 'resource'; readonly options: ResourceOptions }
   | { readonly kind: 'prompt'; readonly options: PromptOptions }
   | { readonly kind: 'completion'; readonly options: PromptCompletionOptions };
+
+/** What a decorator said, and the file it was said in. */
+export type Declaration = Declared & { readonly file: string };
 
 const DECLARATION = Symbol('tools:declaration');
 
@@ -81,13 +85,12 @@ export function readDeclaration(handler: object): Declaration | undefined {
   return Reflect.getOwnMetadata(DECLARATION, handler) as Declaration | undefined;
 }
 
-function declare(declaration: Declaration): MethodDecorator {
+function declare(declared: Declared): MethodDecorator {
   return (target, key, descriptor: PropertyDescriptor) => {
     const handler: unknown = descriptor.value;
-    if (typeof handler !== 'function') throw new Error(`@${declaration.kind} on ${String(key)}: not a method`);
-    if (readDeclaration(handler)) {
-      throw new Error(`${target.constructor.name}.${String(key)} is declared twice as a tool, resource or prompt`);
-    }
-    Reflect.defineMetadata(DECLARATION, declaration, handler);
+    const at = `${target.constructor.name}.${String(key)} (${callSiteFile()})`;
+    if (typeof handler !== 'function') throw new Error(`@${declared.kind} on ${at}: not a method`);
+    if (readDeclaration(handler)) throw new Error(`${at} is declared twice as a tool, resource or prompt`);
+    Reflect.defineMetadata(DECLARATION, { ...declared, file: callSiteFile() }, handler);
   };
 }

@@ -1,0 +1,90 @@
+/** Verified claims in, principal out; odd claim types are refused, not guessed at. Pure. */
+import type { DelegationLink, Principal } from '../common/principal.js';
+import type { Claims, PresetFacts } from './presets.js';
+import { refuseToken } from './refuse-token.js';
+
+/** Deepest accepted nesting of `act`: a longer chain is refused, since a record that left some of it out would lie. */
+export const MAX_ACTORS = 10;
+
+/**
+ * @param claims of a token whose signature, issuer, audience and times were checked; nothing of that is checked here.
+ * @throws AppError `token_claims` where a claim is missing or of another type than its specification says.
+ */
+export function claimsToPrincipal(claims: Claims, facts: PresetFacts, audience: readonly string[]): Principal {
+  const issuer = text(claims.iss, 'iss');
+  const subject = text(claims.sub, 'sub');
+  const clientId = text(firstPresent(claims, facts.clientId), facts.clientId.join(' or '));
+  const kind = isWorkload(claims, subject, clientId, facts) ? 'workload' : 'human';
+  return {
+    issuer,
+    subject,
+    kind,
+    clientId,
+    tenant: optionalText(claims[facts.tenant], facts.tenant),
+    scopes: scopesOf(firstPresent(claims, facts.scopes)),
+    roles: rolesOf(facts.roles(claims, audience)),
+    tokenId: optionalText(claims.jti, 'jti'),
+    expiresAt: claims.exp as number,
+    delegation: delegationOf(claims.act, { sub: subject, iss: issuer, type: kind === 'human' ? 'human' : 'client' }, clientId),
+  };
+}
+
+/** RFC 9068 section 2.2: the subject is the client itself; or a provider's own mark says so. */
+function isWorkload(claims: Claims, subject: string, clientId: string, facts: PresetFacts): boolean {
+  return (
+    subject === clientId ||
+    claims.idtyp === 'app' ||
+    claims.gty === 'client-credentials' ||
+    claims.gty === 'client_credentials' ||
+    facts.isWorkload(claims)
+  );
+}
+
+/** A scope string (RFC 6749 section 3.3), or the array of strings that some providers send. */
+function scopesOf(value: unknown): string[] {
+  if (value === undefined) return [];
+  const scopes = typeof value === 'string' ? value.split(' ') : value;
+  if (!isTexts(scopes)) throw refuseToken('token_claims', 'The scope claim is neither a string nor a list of strings');
+  return [...new Set(scopes.filter((scope) => scope !== ''))];
+}
+
+function rolesOf(places: readonly unknown[]): string[] {
+  const present = places.filter((place) => place !== undefined);
+  if (!present.every(isTexts)) throw refuseToken('token_claims', 'A role claim is not a list of strings');
+  return [...new Set(present.flat())];
+}
+
+/** RFC 8693 section 4.1: the outermost `act` is the current actor, the ones nested in it acted before. */
+function delegationOf(act: unknown, root: DelegationLink, clientId: string): DelegationLink[] {
+  const actors: DelegationLink[] = [];
+  for (let actor = act; actor !== undefined; actor = (actor as Claims).act) {
+    if (typeof actor !== 'object' || actor === null || Array.isArray(actor)) {
+      throw refuseToken('token_claims', 'The act claim is not an object');
+    }
+    if (actors.length === MAX_ACTORS) throw refuseToken('token_claims', 'The delegation chain is too long');
+    const { sub, iss } = actor as Claims;
+    actors.unshift({ sub: text(sub, 'act.sub'), iss: optionalText(iss, 'act.iss') ?? root.iss, type: 'agent' });
+  }
+  const chain = [root, ...actors];
+  const named = chain.at(-1)?.sub === clientId || root.sub === clientId;
+  return named ? chain : [...chain, { sub: clientId, iss: root.iss, type: 'client' }];
+}
+
+function firstPresent(claims: Claims, names: readonly string[]): unknown {
+  return names.map((name) => claims[name]).find((value) => value !== undefined);
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value !== 'string' || value.trim() === '') {
+    throw refuseToken('token_claims', `The token has no usable ${name} claim`);
+  }
+  return value;
+}
+
+function optionalText(value: unknown, name: string): string | null {
+  return value === undefined || value === null ? null : text(value, name);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

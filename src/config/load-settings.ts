@@ -1,0 +1,172 @@
+/** Environment in, typed settings out, or every fault at once. Pure. */
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { join, resolve } from 'node:path';
+import type { Preset, Settings } from './settings.js';
+import { Variables, VARIABLE_NAMES, isLoopbackHost, splitList } from './variables.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Says which variables are wrong and why, never what they hold. */
+export class ConfigurationError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'ConfigurationError';
+  }
+}
+
+/** Prefixes that are ours: a name that starts with one and is not ours is probably a typing error. */
+const OUR_PREFIXES = ['AUTH_', 'AUDIT_', 'RATE_LIMIT_', 'TOOL_', 'ALLOWED_', 'DENIAL_', 'IDENTITY_', 'POLICY_', 'TLS_', 'LOG_'];
+
+/**
+ * @param env the variables; nothing else is read.
+ * @throws ConfigurationError with every fault, each naming its variable.
+ */
+export function loadSettings(env: Environment): Settings {
+  const given = Object.fromEntries(
+    VARIABLE_NAMES.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]),
+  );
+  const faults = [...emptyFaults(given), ...formFaults(given)];
+  const variables = plainToInstance(Variables, given);
+  if (faults.length === 0) faults.push(...crossFaults(variables));
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return toSettings(variables, env);
+}
+
+function emptyFaults(given: Record<string, unknown>): string[] {
+  return Object.entries(given)
+    .filter(([, value]) => typeof value === 'string' && value.trim() === '')
+    .map(([name]) => `${name}: is set but empty; leave it out to have its default`);
+}
+
+function formFaults(given: Record<string, unknown>): string[] {
+  const filled = Object.entries(given).filter(([, value]) => typeof value !== 'string' || value.trim() !== '');
+  const empty = new Set(Object.keys(given).filter((name) => !filled.some(([filledName]) => filledName === name)));
+  return validateSync(plainToInstance(Variables, Object.fromEntries(filled)))
+    .filter((error) => !empty.has(error.property))
+    .map((error) => {
+      const missing = error.value === undefined;
+      return `${error.property}: ${missing ? 'is required and not set' : Object.values(error.constraints ?? {}).join('; ')}`;
+    });
+}
+
+function crossFaults(variables: Variables): string[] {
+  const faults: string[] = [];
+  if (Boolean(variables.TLS_CERT_FILE) !== Boolean(variables.TLS_KEY_FILE)) {
+    faults.push('TLS_CERT_FILE: needs TLS_KEY_FILE, and the other way round');
+  }
+  if (variables.TLS_CLIENT_CA_FILE && !variables.TLS_CERT_FILE) {
+    faults.push('TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE');
+  }
+  if (!variables.PUBLIC_URL && !variables.TLS_CERT_FILE && !isLoopbackHost(variables.HOST ?? '127.0.0.1')) {
+    faults.push('PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL');
+  }
+  if (variables.PUBLIC_URL?.startsWith('http:') && variables.TLS_CERT_FILE) {
+    faults.push('PUBLIC_URL: must be https where TLS_CERT_FILE is set');
+  }
+  const trusted = splitList(variables.TRUST_PROXY ?? 'false');
+  if (trusted.length > 1 && trusted.some((item) => item === 'false' || /^\d{1,2}$/.test(item))) {
+    faults.push('TRUST_PROXY: is either false, or one number of hops, or a list of CIDRs');
+  }
+  return faults;
+}
+
+function toSettings(variables: Variables, env: Environment): Settings {
+  const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
+  const host = variables.HOST ?? '127.0.0.1';
+  const port = Number(variables.PORT ?? 3000);
+  const publicUrl = new URL(variables.PUBLIC_URL ?? `${tls ? 'https' : 'http'}://${urlHost(host)}:${port}`).origin;
+  const mcpPath = variables.MCP_PATH ?? '/mcp';
+  const resource = publicUrl + mcpPath;
+  const dataDir = resolve(variables.DATA_DIR ?? './data');
+  const allowList = splitList(variables.TOOL_ALLOW_LIST);
+  const settings: Omit<Settings, 'notices'> = {
+    server: {
+      host,
+      port,
+      publicUrl,
+      mcpPath,
+      resource,
+      allowedOrigins: variables.ALLOWED_ORIGINS
+        ? splitList(variables.ALLOWED_ORIGINS).map((origin) => origin.toLowerCase())
+        : withLoopbackNames(publicUrl),
+      allowedHosts: variables.ALLOWED_HOSTS
+        ? splitList(variables.ALLOWED_HOSTS).map((name) => name.toLowerCase())
+        : withLoopbackNames(publicUrl).map((origin) => new URL(origin).hostname),
+      trustProxy: trustProxy(variables.TRUST_PROXY ?? 'false'),
+      tls: tls
+        ? {
+            certFile: resolve(variables.TLS_CERT_FILE ?? ''),
+            keyFile: resolve(variables.TLS_KEY_FILE ?? ''),
+            clientCaFile: variables.TLS_CLIENT_CA_FILE && resolve(variables.TLS_CLIENT_CA_FILE),
+          }
+        : undefined,
+    },
+    auth: {
+      issuer: variables.AUTH_ISSUER,
+      audience: variables.AUTH_AUDIENCE ? splitList(variables.AUTH_AUDIENCE) : [resource],
+      jwksUri: variables.AUTH_JWKS_URI,
+      algorithms: splitList(variables.AUTH_ALGORITHMS ?? 'RS256,PS256,ES256,EdDSA'),
+      preset: (variables.AUTH_PRESET ?? 'generic') as Preset,
+      tokenTypes: variables.AUTH_TOKEN_TYPES
+        ? splitList(variables.AUTH_TOKEN_TYPES).map((type) => type.toLowerCase().replace(/^application\//, ''))
+        : undefined,
+      clockToleranceSeconds: Number(variables.AUTH_CLOCK_TOLERANCE_SECONDS ?? 5),
+      maxTokenLifetimeSeconds: Number(variables.AUTH_MAX_TOKEN_LIFETIME_SECONDS ?? 3600),
+    },
+    policy: {
+      allowList: allowList.includes('*') ? '*' : new Set(allowList),
+      requireHuman: (variables.AUTH_REQUIRE_HUMAN ?? 'true') === 'true',
+      denialDetail: (variables.DENIAL_DETAIL ?? 'explain') as 'explain' | 'conceal',
+    },
+    audit: {
+      file: resolve(variables.AUDIT_FILE ?? join(dataDir, 'audit.jsonl')),
+      onFailure: (variables.AUDIT_ON_FAILURE ?? 'deny') as 'deny' | 'allow',
+    },
+    storage: { dataDir, databaseUrl: variables.DATABASE_URL },
+    limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
+    mail: { smtpUrl: variables.SMTP_URL },
+    log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
+  };
+  return { ...settings, notices: [...relaxations(settings), ...unknownNames(env)] };
+}
+
+function relaxations(settings: Omit<Settings, 'notices'>): string[] {
+  const notices: [boolean, string][] = [
+    [settings.policy.allowList === '*', 'TOOL_ALLOW_LIST=*: every registered tool, resource and prompt is allowed'],
+    [!settings.policy.requireHuman, 'AUTH_REQUIRE_HUMAN=false: workloads may call every tool'],
+    [settings.auth.maxTokenLifetimeSeconds === 0, 'AUTH_MAX_TOKEN_LIFETIME_SECONDS=0: tokens of any lifetime are accepted'],
+    [settings.limits.perMinute === 0, 'RATE_LIMIT_PER_MINUTE=0: requests are not limited'],
+    [settings.audit.onFailure === 'allow', 'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded'],
+    [
+      settings.auth.tokenTypes?.includes('none') ?? false,
+      'AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted',
+    ],
+  ];
+  return notices.filter(([inForce]) => inForce).map(([, notice]) => notice);
+}
+
+function unknownNames(env: Environment): string[] {
+  return Object.keys(env)
+    .filter((name) => OUR_PREFIXES.some((prefix) => name.startsWith(prefix)))
+    .filter((name) => !(VARIABLE_NAMES as readonly string[]).includes(name))
+    .map((name) => `${name} is not a variable of this server and has no effect`);
+}
+
+function trustProxy(text: string): false | number | readonly string[] {
+  if (text === 'false') return false;
+  return /^\d{1,2}$/.test(text) ? Number(text) : splitList(text);
+}
+
+/** On loopback the three names of the same place are one. */
+function withLoopbackNames(publicUrl: string): string[] {
+  const url = new URL(publicUrl);
+  if (!isLoopbackHost(url.hostname)) return [url.origin];
+  const port = url.port ? `:${url.port}` : '';
+  const names = new Set([url.hostname, 'localhost', '127.0.0.1', '[::1]']);
+  return [...names].map((name) => `${url.protocol}//${name}${port}`);
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}

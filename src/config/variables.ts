@@ -1,0 +1,253 @@
+/** Every variable of the server and the form of its value. Texts in, texts out: {@link loadSettings} gives them types. */
+import { IsIn, IsOptional, Matches, ValidateBy, type ValidationOptions } from 'class-validator';
+
+export const PRESETS = ['generic', 'entra', 'okta', 'auth0', 'keycloak'] as const;
+const LATER_PRESETS = ['cognito', 'google', 'ping'];
+
+const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+export class Variables {
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9.:[\]_-]+$/, { message: 'must be a host name or an address' })
+  HOST?: string;
+
+  @IsOptional()
+  @IsWholeNumber(1, 65_535)
+  PORT?: string;
+
+  @IsOptional()
+  @IsSecureUrl({ originOnly: true })
+  PUBLIC_URL?: string;
+
+  @IsOptional()
+  @Matches(/^(\/[A-Za-z0-9._~-]+)+$/, { message: 'must be an absolute path without a trailing slash, such as /mcp' })
+  MCP_PATH?: string;
+
+  @IsSecureUrl()
+  AUTH_ISSUER: string;
+
+  @IsOptional()
+  @IsList(/^\S+$/, 'values without spaces')
+  AUTH_AUDIENCE?: string;
+
+  @IsOptional()
+  @IsSecureUrl()
+  AUTH_JWKS_URI?: string;
+
+  @IsOptional()
+  @IsListOf(ASYMMETRIC)
+  AUTH_ALGORITHMS?: string;
+
+  @IsOptional()
+  @ValidateBy({
+    name: 'preset',
+    validator: {
+      validate: (value: unknown) => (PRESETS as readonly unknown[]).includes(value),
+      defaultMessage: (args) =>
+        LATER_PRESETS.includes(args?.value as string)
+          ? `names a preset that this version does not have yet; it has ${PRESETS.join(', ')}`
+          : `must be one of ${PRESETS.join(', ')}`,
+    },
+  })
+  AUTH_PRESET?: string;
+
+  @IsOptional()
+  @IsList(/^[A-Za-z0-9+./-]+$/, 'JWT types')
+  AUTH_TOKEN_TYPES?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 60)
+  AUTH_CLOCK_TOLERANCE_SECONDS?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 31_536_000)
+  AUTH_MAX_TOKEN_LIFETIME_SECONDS?: string;
+
+  @IsOptional()
+  @IsTruth()
+  AUTH_REQUIRE_HUMAN?: string;
+
+  @IsNotYet()
+  IDENTITY_FILE?: string;
+
+  @IsList(/^(\*|((resource|prompt):)?[A-Za-z0-9_.-]{1,128})$/, 'tool names, resource:NAME, prompt:NAME, or *')
+  TOOL_ALLOW_LIST: string;
+
+  @IsNotYet()
+  POLICY_DIR?: string;
+
+  @IsOptional()
+  @IsIn(['explain', 'conceal'], { message: 'must be explain or conceal' })
+  DENIAL_DETAIL?: string;
+
+  @IsOptional()
+  @IsPath()
+  AUDIT_FILE?: string;
+
+  @IsOptional()
+  @IsIn(['deny', 'allow'], { message: 'must be deny or allow' })
+  AUDIT_ON_FAILURE?: string;
+
+  @IsOptional()
+  @IsPath()
+  DATA_DIR?: string;
+
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgres:// URL' })
+  DATABASE_URL?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 1_000_000)
+  RATE_LIMIT_PER_MINUTE?: string;
+
+  @IsOptional()
+  @IsList(/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i, 'origins such as https://app.example.com')
+  ALLOWED_ORIGINS?: string;
+
+  @IsOptional()
+  @IsList(/^[A-Za-z0-9.[\]:_-]+$/, 'hosts, with or without a port')
+  ALLOWED_HOSTS?: string;
+
+  @IsOptional()
+  @IsList(/^(false|\d{1,2}|loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/, 'false, a number of hops, or CIDRs')
+  TRUST_PROXY?: string;
+
+  @IsOptional()
+  @IsPath()
+  TLS_CERT_FILE?: string;
+
+  @IsOptional()
+  @IsPath()
+  TLS_KEY_FILE?: string;
+
+  @IsOptional()
+  @IsPath()
+  TLS_CLIENT_CA_FILE?: string;
+
+  @IsOptional()
+  @Matches(/^smtps?:\/\/\S+$/, { message: 'must be an smtp:// or smtps:// URL' })
+  SMTP_URL?: string;
+
+  @IsOptional()
+  @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
+  LOG_LEVEL?: string;
+
+  @IsOptional()
+  @IsTruth()
+  LOG_PRETTY?: string;
+}
+
+/** The names of all variables; `.env.example` holds each of them. */
+export const VARIABLE_NAMES = [
+  'HOST',
+  'PORT',
+  'PUBLIC_URL',
+  'MCP_PATH',
+  'AUTH_ISSUER',
+  'AUTH_AUDIENCE',
+  'AUTH_JWKS_URI',
+  'AUTH_ALGORITHMS',
+  'AUTH_PRESET',
+  'AUTH_TOKEN_TYPES',
+  'AUTH_CLOCK_TOLERANCE_SECONDS',
+  'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
+  'AUTH_REQUIRE_HUMAN',
+  'IDENTITY_FILE',
+  'TOOL_ALLOW_LIST',
+  'POLICY_DIR',
+  'DENIAL_DETAIL',
+  'AUDIT_FILE',
+  'AUDIT_ON_FAILURE',
+  'DATA_DIR',
+  'DATABASE_URL',
+  'RATE_LIMIT_PER_MINUTE',
+  'ALLOWED_ORIGINS',
+  'ALLOWED_HOSTS',
+  'TRUST_PROXY',
+  'TLS_CERT_FILE',
+  'TLS_KEY_FILE',
+  'TLS_CLIENT_CA_FILE',
+  'SMTP_URL',
+  'LOG_LEVEL',
+  'LOG_PRETTY',
+] as const satisfies readonly (keyof Variables)[];
+
+/** `localhost`, `127.0.0.0/8` or `::1`: what never leaves the machine, and so may speak plain HTTP. */
+export function isLoopbackHost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname === '::1' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+export function splitList(text: string): string[] {
+  return [...new Set(text.split(',').map((item) => item.trim()))].filter((item) => item !== '');
+}
+
+function rule(name: string, validate: (text: string) => boolean, message: string, options?: ValidationOptions) {
+  return ValidateBy(
+    {
+      name,
+      validator: {
+        validate: (value: unknown) => typeof value === 'string' && validate(value),
+        defaultMessage: () => message,
+      },
+    },
+    options,
+  );
+}
+
+function IsWholeNumber(min: number, max: number) {
+  return rule(
+    'wholeNumber',
+    (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
+    `must be a whole number from ${min} to ${max}`,
+  );
+}
+
+function IsTruth() {
+  return rule('truth', (text) => text === 'true' || text === 'false', 'must be true or false');
+}
+
+function IsPath() {
+  return rule('path', (text) => !text.includes('\0'), 'must be a path');
+}
+
+function IsNotYet() {
+  return ValidateBy({
+    name: 'notYet',
+    validator: {
+      validate: (value: unknown) => value === undefined,
+      defaultMessage: () => 'is not supported by this version; a server that ignored it would not be the one you asked for',
+    },
+  });
+}
+
+function IsList(item: RegExp, what: string) {
+  return rule(
+    'list',
+    (text) => splitList(text).length > 0 && splitList(text).every((entry) => item.test(entry)),
+    `must be a comma-separated list of ${what}`,
+  );
+}
+
+function IsListOf(allowed: readonly string[]) {
+  return rule(
+    'listOf',
+    (text) => splitList(text).length > 0 && splitList(text).every((entry) => allowed.includes(entry)),
+    `must be a comma-separated list of ${allowed.join(', ')}; symmetric algorithms and none are never accepted`,
+  );
+}
+
+/** https, or http on loopback; no credentials, no query, no fragment. */
+function IsSecureUrl(options: { originOnly?: boolean } = {}) {
+  return rule(
+    'secureUrl',
+    (text) => {
+      if (!URL.canParse(text)) return false;
+      const url = new URL(text);
+      if (url.username || url.password || url.search || url.hash || /[?#\s]/.test(text)) return false;
+      if (options.originOnly && url.pathname !== '/') return false;
+      return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
+    },
+    `must be an https URL (or http on loopback) without credentials, query or fragment${options.originOnly ? ', and without a path' : ''}`,
+  );
+}

@@ -1,0 +1,40 @@
+/** How often one principal may ask; counted in memory, by this instance. */
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { Reflector } from '@nestjs/core';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { AppError } from '../common/app-error.js';
+import { exchangeOf, type GateRequest } from '../common/exchange.js';
+import { principalKey } from '../common/principal.js';
+import { PUBLIC_ROUTE } from '../common/public-route.js';
+import type { Settings } from '../config/settings.js';
+
+@Injectable()
+export class RateLimitGuard implements CanActivate {
+  private readonly limiter: RateLimiterMemory | undefined;
+
+  constructor(
+    private readonly reflector: Reflector,
+    config: ConfigService<Settings, true>,
+  ) {
+    const { perMinute } = config.get('limits', { infer: true });
+    this.limiter = perMinute > 0 ? new RateLimiterMemory({ points: perMinute, duration: 60 }) : undefined;
+  }
+
+  /** @throws AppError `rate_limited` (429) with the seconds to wait. */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()])) return true;
+    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!exchange.principal) throw new Error('RateLimitGuard ran before a principal was known');
+    try {
+      await this.limiter?.consume(principalKey(exchange.principal));
+      return true;
+    } catch (refusal) {
+      if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      throw new AppError('rate_limited', 'Too many requests', {
+        status: 429,
+        retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)),
+      });
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/** How a denied decision is answered. Pure. */
+import { AppError } from '../common/app-error.js';
+import type { Deny, Target } from '../common/decision.js';
+import type { Message } from '../common/exchange.js';
+
+const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
+/** Revisions up to 2025-11-25 have a code of their own for an unknown resource; 2026-07-28 forbids it. */
+const LEGACY_RESOURCE_NOT_FOUND = -32002;
+
+/** @param detail `conceal`: what roles deny looks exactly like what is not there. */
+export function denialError(
+  denial: Deny,
+  target: Target,
+  era: Message['era'],
+  detail: 'explain' | 'conceal',
+): AppError {
+  const concealed = detail === 'conceal' && denial.reason === 'role_missing';
+  if (denial.reason === 'tool_unknown' || denial.reason === 'tool_not_allowed' || concealed) {
+    return new AppError('tool_unknown', NOT_FOUND[target.kind], {
+      status: 404,
+      rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
+      recordedReason: denial.reason,
+    });
+  }
+  switch (denial.reason) {
+    case 'scope_missing':
+      return new AppError('scope_missing', `The token lacks scope: ${denial.missing.scopes.join(' ')}`, {
+        status: 403,
+        data: { required_scopes: denial.required.scopes, missing_scopes: denial.missing.scopes },
+        challenge: {
+          error: 'insufficient_scope',
+          errorDescription: 'The token lacks a scope that this operation needs',
+          scope: denial.required.scopes,
+        },
+      });
+    case 'role_missing': {
+      const wanted = denial.missing.roles.map((group) => group.join(' or ')).join(', and ');
+      return new AppError('role_missing', `This needs the role ${wanted}`, {
+        status: 403,
+        data: { missing_roles: denial.missing.roles },
+      });
+    }
+    case 'human_required':
+      return new AppError('human_required', 'This needs a person: the token speaks for a workload', { status: 403 });
+    default:
+      return new AppError(denial.reason, 'Access denied', { status: 403 });
+  }
+}

@@ -1,0 +1,30 @@
+/** The second question of every request: may this caller have this? */
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { exchangeOf, messageOf, type GateRequest } from '../common/exchange.js';
+import { PUBLIC_ROUTE } from '../common/public-route.js';
+import { denialError } from './denial.js';
+import { operationOf } from './operation.js';
+import { PolicyService } from './policy.service.js';
+
+@Injectable()
+export class ToolGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly policy: PolicyService,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()])) return true;
+    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!exchange.principal) throw new Error('ToolGuard ran before a principal was known');
+    const message = messageOf(exchange);
+    const operation = operationOf(message, this.policy.catalogue);
+    exchange.operation = operation;
+    if (operation.kind !== 'call') return true;
+    const decision = this.policy.decide(exchange.principal, operation.target);
+    exchange.decision = decision;
+    if (decision.effect === 'allow') return true;
+    throw denialError(decision, operation.target, message.era, this.policy.settings.denialDetail);
+  }
+}

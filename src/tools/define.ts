@@ -1,0 +1,133 @@
+/** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
+import 'reflect-metadata';
+import type { JsonObject } from '../common/exchange.js';
+import { readAccessRule } from '../policy/decorators.js';
+import type { Declaration, PromptCompletionOptions, PromptOptions, ResourceOptions, ToolOptions } from './decorators.js';
+import type { Handler, PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
+import { dtoSchema, isValidatedClass, type DtoClass } from './dto-schema.js';
+import { NoInput } from './no-input.js';
+import type { ToolCall } from './tool-call.js';
+import { compileUriTemplate } from './uri-template.js';
+
+/** A decorated method of a provider. */
+export interface Declared {
+  readonly type: NewableFunction;
+  readonly method: string;
+  readonly declaration: Declaration;
+  readonly instance: object;
+}
+
+/** MCP 2026-07-28, server/tools, "Tool Names". */
+const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+const EMPTY_OBJECT_SCHEMA: JsonObject = { type: 'object', properties: {}, additionalProperties: false };
+
+export function defineTool(declared: Declared, options: ToolOptions): ToolDefinition {
+  requireName(options.name);
+  if (!options.description?.trim()) throw new Error('a tool needs a description');
+  const input = inputClass(declared);
+  const { title, description, annotations, output } = options;
+  if (output && !isValidatedClass(output)) throw new Error('the output must be a class-validator class');
+  return {
+    kind: 'tool',
+    name: options.name,
+    rule: readAccessRule(declared.type, declared.method),
+    input,
+    output,
+    run: handlerOf(declared),
+    entry: {
+      name: options.name,
+      ...(title !== undefined && { title }),
+      description,
+      inputSchema: input ? dtoSchema(input) : EMPTY_OBJECT_SCHEMA,
+      ...(output && { outputSchema: dtoSchema(output) }),
+      ...(annotations && { annotations: { ...annotations } }),
+    },
+  };
+}
+
+export function definePrompt(declared: Declared, options: PromptOptions): PromptDefinition {
+  requireName(options.name);
+  const input = inputClass(declared);
+  const { title, description } = options;
+  return {
+    kind: 'prompt',
+    name: options.name,
+    rule: readAccessRule(declared.type, declared.method),
+    input,
+    completions: new Map(),
+    run: handlerOf(declared),
+    entry: {
+      name: options.name,
+      ...(title !== undefined && { title }),
+      ...(description !== undefined && { description }),
+      arguments: input ? promptArguments(dtoSchema(input)) : [],
+    },
+  };
+}
+
+export function defineCompletion(
+  declared: Declared,
+  options: PromptCompletionOptions,
+  prompt: PromptDefinition,
+): PromptDefinition {
+  const known = (prompt.entry.arguments as { name: string }[]).some(({ name }) => name === options.argument);
+  if (!known) throw new Error(`the prompt ${prompt.name} has no argument ${options.argument}`);
+  if (prompt.completions.has(options.argument)) throw new Error(`${options.argument} is completed twice`);
+  const complete = handlerOf(declared) as (value: string, call: ToolCall) => unknown;
+  return { ...prompt, completions: new Map([...prompt.completions, [options.argument, complete]]) };
+}
+
+export function defineResource(declared: Declared, options: ResourceOptions): ResourceDefinition {
+  requireName(options.name);
+  const { name, title, description, mimeType, uri, uriTemplate } = options;
+  if ((uri === undefined) === (uriTemplate === undefined)) throw new Error('a resource has either a uri or a uriTemplate');
+  if (uri !== undefined && !URL.canParse(uri)) throw new Error(`${uri} is not a URI`);
+  const at = uri !== undefined ? { uri } : { uriTemplate, matcher: compileUriTemplate(uriTemplate) };
+  return {
+    kind: 'resource',
+    name,
+    rule: readAccessRule(declared.type, declared.method),
+    at,
+    mimeType,
+    run: handlerOf(declared),
+    entry: {
+      ...('uri' in at ? { uri: at.uri } : { uriTemplate: at.uriTemplate }),
+      name,
+      ...(title !== undefined && { title }),
+      ...(description !== undefined && { description }),
+      ...(mimeType !== undefined && { mimeType }),
+    },
+  };
+}
+
+/** The class of the first parameter, from the metadata that the compiler leaves; undefined where there is no parameter. */
+function inputClass({ type, method }: Declared): DtoClass | undefined {
+  const types = Reflect.getMetadata('design:paramtypes', type.prototype as object, method) as unknown[] | undefined;
+  if (!types) throw new Error('the compiler left no parameter types: switch emitDecoratorMetadata on');
+  if (types.length === 0 || types[0] === NoInput) return undefined;
+  if (!isValidatedClass(types[0])) {
+    throw new Error('the first parameter must be a class-validator class (a DTO, imported as a value), NoInput, or absent');
+  }
+  return types[0];
+}
+
+function handlerOf({ instance, method }: Declared): Handler {
+  const handler = (instance as Record<string, Handler>)[method] as Handler;
+  return handler.bind(instance);
+}
+
+function promptArguments(schema: JsonObject): JsonObject[] {
+  const required = (schema.required ?? []) as string[];
+  return Object.entries(schema.properties as Record<string, JsonObject>).map(([name, property]) => {
+    if (property.type !== 'string') throw new Error(`the prompt argument ${name} must be a string`);
+    return {
+      name,
+      ...(typeof property.description === 'string' && { description: property.description }),
+      required: required.includes(name),
+    };
+  });
+}
+
+function requireName(name: string): void {
+  if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} is not 1 to 128 characters of A-Z a-z 0-9 _ . -`);
+}

@@ -1,0 +1,38 @@
+/** What the registry knows of each tool, resource and prompt: the entry shown to clients, and how to run it. */
+import type { JsonObject } from '../common/exchange.js';
+import type { ProtectedTarget } from '../policy/access-rule.js';
+import type { DtoClass } from './dto-schema.js';
+import type { ToolCall } from './tool-call.js';
+import type { UriMatcher } from './uri-template.js';
+
+export type Handler = (input: unknown, call: ToolCall) => unknown;
+
+interface Definition<Kind extends ProtectedTarget['kind']> extends ProtectedTarget {
+  readonly kind: Kind;
+  /** The entry of this kind's list, computed once. */
+  readonly entry: JsonObject;
+  readonly run: Handler;
+}
+
+export interface ToolDefinition extends Definition<'tool'> {
+  readonly input: DtoClass | undefined;
+  readonly output: DtoClass | undefined;
+}
+
+export interface PromptDefinition extends Definition<'prompt'> {
+  readonly input: DtoClass | undefined;
+  readonly completions: ReadonlyMap<string, (value: string, call: ToolCall) => unknown>;
+}
+
+export interface ResourceDefinition extends Definition<'resource'> {
+  /** Fixed: its one URI. Template: how to recognize its URIs. */
+  readonly at: { readonly uri: string } | { readonly uriTemplate: string; readonly matcher: UriMatcher };
+  readonly mimeType: string | undefined;
+}
+
+/** What a resource's method is given as its input. */
+export interface ResourceRequest {
+  readonly uri: string;
+  /** Of the template, decoded; empty for a fixed URI. From the client: untrusted. */
+  readonly variables: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,151 @@
+/** Every tool, resource and prompt of this build, collected once at boot; anything wrong with one stops the boot. */
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { targetLabel, type TargetKind } from '../common/decision.js';
+import type { Settings } from '../config/settings.js';
+import type { AccessCatalogue, ProtectedTarget } from '../policy/access-rule.js';
+import { readDeclaration, type Declaration } from './decorators.js';
+import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
+import type { PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
+
+/** Several things wrong with the declarations, each in a sentence that names file, class and method. */
+export class DeclarationError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(`The tools cannot be registered:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'DeclarationError';
+  }
+}
+
+@Injectable()
+export class ToolRegistry implements AccessCatalogue, OnModuleInit {
+  private readonly tools = new Map<string, ToolDefinition>();
+  private readonly prompts = new Map<string, PromptDefinition>();
+  private readonly resources = new Map<string, ResourceDefinition>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly config: ConfigService<Settings, true>,
+  ) {}
+
+  /** @throws DeclarationError with every fault of the declarations, and of the allow-list against them. */
+  onModuleInit(): void {
+    const { declared, faults } = this.collect();
+    for (const one of declared) {
+      try {
+        this.add(one);
+      } catch (error) {
+        faults.push(`${one.declaration.file}: ${one.type.name}.${one.method}: ${(error as Error).message}`);
+      }
+    }
+    faults.push(...this.allowListFaults());
+    if (faults.length > 0) throw new DeclarationError(faults);
+  }
+
+  find(kind: TargetKind, name: string): ToolDefinition | PromptDefinition | ResourceDefinition | undefined {
+    return { tool: this.tools, prompt: this.prompts, resource: this.resources }[kind].get(name);
+  }
+
+  tool(name: string): ToolDefinition | undefined {
+    return this.tools.get(name);
+  }
+
+  prompt(name: string): PromptDefinition | undefined {
+    return this.prompts.get(name);
+  }
+
+  resource(name: string): ResourceDefinition | undefined {
+    return this.resources.get(name);
+  }
+
+  findResourceByUri(uri: string): ResourceDefinition | undefined {
+    const all = [...this.resources.values()];
+    return (
+      all.find(({ at }) => 'uri' in at && at.uri === uri) ??
+      all.find(({ at }) => 'matcher' in at && at.matcher.match(uri) !== undefined)
+    );
+  }
+
+  all(): readonly ProtectedTarget[] {
+    return [...this.tools.values(), ...this.resources.values(), ...this.prompts.values()];
+  }
+
+  /** In the order of their names, so that a list is the same at every instance and every start. */
+  listTools(): readonly ToolDefinition[] {
+    return byName(this.tools);
+  }
+
+  listPrompts(): readonly PromptDefinition[] {
+    return byName(this.prompts);
+  }
+
+  listResources(): readonly ResourceDefinition[] {
+    return byName(this.resources);
+  }
+
+  /** Completions come last: each needs its prompt to be there. */
+  private collect(): { declared: Declared[]; faults: string[] } {
+    const declared: Declared[] = [];
+    const faults: string[] = [];
+    for (const wrapper of this.discovery.getProviders()) {
+      const type = wrapper.metatype as NewableFunction | null;
+      if (typeof type !== 'function' || !type.prototype) continue;
+      const prototype = type.prototype as Record<string, object>;
+      for (const method of this.scanner.getAllMethodNames(prototype)) {
+        const declaration = prototype[method] && readDeclaration(prototype[method]);
+        if (!declaration) continue;
+        if (wrapper.isDependencyTreeStatic() && wrapper.instance) {
+          declared.push({ type, method, declaration, instance: wrapper.instance as object });
+        } else {
+          faults.push(`${declaration.file}: ${type.name}.${method}: the provider must not be request-scoped`);
+        }
+      }
+    }
+    const isCompletion = (one: Declared) => one.declaration.kind === 'completion';
+    return { declared: [...declared.filter((one) => !isCompletion(one)), ...declared.filter(isCompletion)], faults };
+  }
+
+  private add(one: Declared): void {
+    const declaration: Declaration = one.declaration;
+    switch (declaration.kind) {
+      case 'tool':
+        return put(this.tools, defineTool(one, declaration.options));
+      case 'resource':
+        return put(this.resources, this.unclaimed(defineResource(one, declaration.options)));
+      case 'prompt':
+        return put(this.prompts, definePrompt(one, declaration.options));
+      case 'completion': {
+        const prompt = this.prompts.get(declaration.options.prompt);
+        if (!prompt) throw new Error(`there is no prompt ${declaration.options.prompt}`);
+        this.prompts.set(prompt.name, defineCompletion(one, declaration.options, prompt));
+      }
+    }
+  }
+
+  private unclaimed(resource: ResourceDefinition): ResourceDefinition {
+    const address = (of: ResourceDefinition) => ('uri' in of.at ? of.at.uri : of.at.uriTemplate);
+    const twin = [...this.resources.values()].find((other) => address(other) === address(resource));
+    if (twin) throw new Error(`${address(resource)} is already served by ${twin.rule.source}`);
+    return resource;
+  }
+
+  private allowListFaults(): string[] {
+    const { allowList } = this.config.get('policy', { infer: true });
+    if (allowList === '*') return [];
+    const known = new Set(this.all().map(targetLabel));
+    return [...allowList]
+      .filter((label) => !known.has(label))
+      .map((label) => `TOOL_ALLOW_LIST: ${label} is the name of nothing that this server has`);
+  }
+}
+
+function put<T extends ProtectedTarget>(into: Map<string, T>, definition: T): void {
+  const twin = into.get(definition.name);
+  if (twin) throw new Error(`the ${definition.kind} ${definition.name} is already declared by ${twin.rule.source}`);
+  into.set(definition.name, definition);
+}
+
+function byName<T extends ProtectedTarget>(definitions: ReadonlyMap<string, T>): T[] {
+  return [...definitions.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

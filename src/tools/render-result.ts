@@ -1,0 +1,56 @@
+/** What a tool, resource or prompt returned, in MCP's terms. Pure. */
+import type { JsonObject } from '../common/exchange.js';
+import { InputRequired, ToolResult, type Content, type PromptMessage, type ResourceContents } from './results.js';
+
+/** `inputRequired` results go back to the client as a question; `result` is a result of the asked method. */
+export type Rendered =
+  | { readonly kind: 'result'; readonly result: JsonObject }
+  | { readonly kind: 'inputRequired'; readonly question: InputRequired };
+
+/** An object is shown as structured content, and as its JSON text for clients that know no other. */
+export function renderToolResult(value: unknown): Rendered {
+  if (value instanceof InputRequired) return { kind: 'inputRequired', question: value };
+  if (value instanceof ToolResult) {
+    const { content, structuredContent } = value;
+    return { kind: 'result', result: { content, ...(structuredContent && { structuredContent }) } };
+  }
+  if (value === undefined) return { kind: 'result', result: { content: [] } };
+  if (typeof value === 'string') return { kind: 'result', result: { content: [text(value)] } };
+  const json = JSON.stringify(value);
+  const plain: unknown = JSON.parse(json);
+  const structured = typeof plain === 'object' && plain !== null && !Array.isArray(plain);
+  return { kind: 'result', result: { content: [text(json)], ...(structured && { structuredContent: plain }) } };
+}
+
+export function renderToolFailure(message: string): JsonObject {
+  return { content: [text(message)], isError: true };
+}
+
+export function renderResource(value: unknown, uri: string, mimeType: string | undefined): Rendered {
+  if (value instanceof InputRequired) return { kind: 'inputRequired', question: value };
+  return { kind: 'result', result: { contents: contentsOf(value, uri, mimeType) } };
+}
+
+export function renderPrompt(value: unknown, description: unknown): Rendered {
+  if (value instanceof InputRequired) return { kind: 'inputRequired', question: value };
+  const messages = typeof value === 'string' ? [{ role: 'user', content: text(value) }] : (value as PromptMessage[]);
+  return { kind: 'result', result: { ...(description !== undefined && { description }), messages } };
+}
+
+/** At most 100 suggestions, as MCP demands. */
+export function renderCompletion(values: unknown): JsonObject {
+  const all = Array.isArray(values) ? values.filter((value) => typeof value === 'string') : [];
+  return { completion: { values: all.slice(0, 100), total: all.length, hasMore: all.length > 100 } };
+}
+
+function contentsOf(value: unknown, uri: string, mimeType: string | undefined): ResourceContents[] {
+  const type = mimeType === undefined ? {} : { mimeType };
+  if (value instanceof Uint8Array) return [{ uri, ...type, blob: Buffer.from(value).toString('base64') }];
+  if (typeof value === 'string') return [{ uri, ...type, text: value }];
+  if (Array.isArray(value)) return value as ResourceContents[];
+  return [{ uri, ...type, text: JSON.stringify(value) }];
+}
+
+function text(value: string): Content {
+  return { type: 'text', text: value };
+}

@@ -1,0 +1,141 @@
+/** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
+import { Injectable, Logger } from '@nestjs/common';
+import { targetLabel } from '../common/decision.js';
+import type { Exchange, JsonObject, OutcomeStatus } from '../common/exchange.js';
+import type { ProtectedTarget } from '../policy/access-rule.js';
+import type { ToolDefinition, ResourceDefinition, PromptDefinition } from './definitions.js';
+import type { DtoClass } from './dto-schema.js';
+import { ToolRegistry } from './registry.js';
+import {
+  renderCompletion,
+  renderPrompt,
+  renderResource,
+  renderToolFailure,
+  renderToolResult,
+  type Rendered,
+} from './render-result.js';
+import { ToolError } from './results.js';
+import type { ToolCall } from './tool-call.js';
+import { validateDto, type Validated } from './validate-dto.js';
+
+/** `failure`: how it is told (as a result for a tool, as a protocol error for the rest) is the bridge's business. */
+export type Invoked = Rendered | { readonly kind: 'failure'; readonly fault: 'input' | 'tool'; readonly message: string };
+
+type Ended = { readonly status: OutcomeStatus; readonly invoked: Invoked };
+
+@Injectable()
+export class ToolInvoker {
+  private readonly logger = new Logger(ToolInvoker.name);
+
+  constructor(private readonly registry: ToolRegistry) {}
+
+  /** Calls the tool that this exchange's decision allows. */
+  callTool(exchange: Exchange, call: ToolCall, args: unknown): Promise<Invoked> {
+    const tool = this.allowed(exchange, 'tool') as ToolDefinition;
+    return this.track(exchange, call, async () => {
+      const checked = await checkInput(tool.input, args);
+      if (!checked.ok) return badInput(checked.faults);
+      const rendered = renderToolResult(await tool.run(checked.input, call));
+      if (tool.output) await this.requireOutput(tool.output, rendered);
+      return { status: 'ok', invoked: rendered };
+    });
+  }
+
+  readResource(exchange: Exchange, call: ToolCall, uri: string): Promise<Invoked> {
+    const resource = this.allowed(exchange, 'resource') as ResourceDefinition;
+    return this.track(exchange, call, async () => {
+      const variables = 'matcher' in resource.at ? (resource.at.matcher.match(uri) ?? {}) : {};
+      const value = await resource.run({ uri, variables }, call);
+      return { status: 'ok', invoked: renderResource(value, uri, resource.mimeType) };
+    });
+  }
+
+  getPrompt(exchange: Exchange, call: ToolCall, args: unknown): Promise<Invoked> {
+    const prompt = this.allowed(exchange, 'prompt') as PromptDefinition;
+    return this.track(exchange, call, async () => {
+      const checked = await checkInput(prompt.input, args);
+      if (!checked.ok) return badInput(checked.faults);
+      return { status: 'ok', invoked: renderPrompt(await prompt.run(checked.input, call), prompt.entry.description) };
+    });
+  }
+
+  /** Suggestions for an argument of a prompt; none for resources, and none where the prompt offers none. */
+  complete(exchange: Exchange, call: ToolCall, argument: { name: string; value: string }): Promise<Invoked> {
+    const target = this.allowed(exchange, 'prompt', 'resource');
+    const completion = target.kind === 'prompt' ? (target as PromptDefinition).completions.get(argument.name) : undefined;
+    return this.track(exchange, call, async () => {
+      const values = await completion?.(argument.value, call);
+      return { status: 'ok', invoked: { kind: 'result', result: renderCompletion(values ?? []) } };
+    });
+  }
+
+  /** For what is allowed or refused like a call but runs nothing (subscribing to a resource). */
+  acknowledge(exchange: Exchange, call: ToolCall): Promise<Invoked> {
+    this.allowed(exchange, 'resource');
+    return this.track(exchange, call, async () => ({ status: 'ok', invoked: { kind: 'result', result: {} } }));
+  }
+
+  /**
+   * The definition of the very target that was decided.
+   * @throws Error where there is no `allow` for it: a call that got here past the gate is a bug, and runs nothing.
+   */
+  private allowed(exchange: Exchange, ...kinds: ProtectedTarget['kind'][]): ProtectedTarget {
+    const { operation, decision, recorded } = exchange;
+    if (operation?.kind !== 'call' || decision?.effect !== 'allow' || !kinds.includes(operation.target.kind)) {
+      throw new Error('A call reached the invoker without a decision that allows it');
+    }
+    if (!recorded) throw new Error('A call reached the invoker before its decision was recorded');
+    if (exchange.outcome) throw new Error('A call reached the invoker twice');
+    const definition = this.registry.find(operation.target.kind, operation.target.name);
+    if (!definition) throw new Error(`${targetLabel(operation.target)} was allowed and does not exist`);
+    return definition;
+  }
+
+  private track(exchange: Exchange, call: ToolCall, run: () => Promise<Ended>): Promise<Invoked> {
+    const started = performance.now();
+    const ended = this.guarded(run, call);
+    exchange.outcome = ended.then(({ status }) => ({ status, durationMs: Math.round(performance.now() - started) }));
+    return ended.then(({ invoked }) => invoked);
+  }
+
+  private async guarded(run: () => Promise<Ended>, call: ToolCall): Promise<Ended> {
+    try {
+      const ended = await run();
+      return call.signal.aborted ? { ...ended, status: 'cancelled' } : ended;
+    } catch (error) {
+      if (error instanceof ToolError) {
+        return { status: 'tool_error', invoked: { kind: 'failure', fault: 'tool', message: error.message } };
+      }
+      const status = call.signal.aborted ? 'cancelled' : 'failed';
+      if (status === 'failed') this.logger.error({ err: error as Error, decisionId: call.decisionId }, 'A tool failed');
+      const message = `The tool failed. Reference: ${call.decisionId}`;
+      return { status, invoked: { kind: 'failure', fault: 'tool', message } };
+    }
+  }
+
+  /** @throws Error where the tool returned something else than it promised: a failure of the tool, not of the caller. */
+  private async requireOutput(output: DtoClass, rendered: Rendered): Promise<void> {
+    if (rendered.kind === 'inputRequired') return;
+    const checked = await validateDto(output, rendered.result.structuredContent ?? null);
+    if (rendered.result.structuredContent === undefined) throw new Error('The tool promised an object and returned none');
+    if (!checked.ok) throw new Error(`The tool broke its output schema: ${checked.faults.join('; ')}`);
+  }
+}
+
+/** A failed tool call as the result that MCP wants it to be. */
+export function failureResult(failure: Extract<Invoked, { kind: 'failure' }>): JsonObject {
+  return renderToolFailure(failure.message);
+}
+
+async function checkInput(dto: DtoClass | undefined, args: unknown): Promise<Validated> {
+  if (dto) return validateDto(dto, args);
+  const empty = args === undefined || (typeof args === 'object' && args !== null && Object.keys(args).length === 0);
+  return empty ? { ok: true, input: {} } : { ok: false, faults: ['no arguments are expected'] };
+}
+
+function badInput(faults: readonly string[]): Ended {
+  return {
+    status: 'tool_error',
+    invoked: { kind: 'failure', fault: 'input', message: `Invalid arguments: ${faults.join('; ')}` },
+  };
+}

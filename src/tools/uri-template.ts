@@ -1,0 +1,33 @@
+/** Matching resource URIs against templates whose variables are whole path segments (RFC 6570, level 1). Pure. */
+
+export interface UriMatcher {
+  /** The variables, decoded; or undefined where the URI is not of this template. */
+  match(uri: string): Readonly<Record<string, string>> | undefined;
+}
+
+const VARIABLE = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+
+/** @throws Error where the template has no variable, a variable twice, or an expression beyond `{name}`. */
+export function compileUriTemplate(template: string): UriMatcher {
+  const names = [...template.matchAll(VARIABLE)].map((found) => found[1] as string);
+  if (names.length === 0) throw new Error(`${template} has no variable`);
+  if (new Set(names).size !== names.length) throw new Error(`${template} names a variable twice`);
+  if (/[{}]/.test(template.replace(VARIABLE, ''))) throw new Error(`${template} has an expression other than {name}`);
+  const pattern = template
+    .split(VARIABLE)
+    .map((part, at) => (at % 2 === 0 ? part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : '([^/?#]+)'))
+    .join('');
+  const expression = new RegExp(`^${pattern}$`);
+  return {
+    match(uri) {
+      const found = expression.exec(uri);
+      if (!found) return undefined;
+      try {
+        return Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(found[at + 1] as string)]));
+      } catch {
+        // A malformed percent sequence: no URI of ours.
+        return undefined;
+      }
+    },
+  };
+}

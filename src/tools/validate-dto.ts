@@ -1,0 +1,34 @@
+/** Checking a value against its class: nothing that the class does not name gets in. */
+import { plainToInstance } from 'class-transformer';
+import { validate, type ValidationError } from 'class-validator';
+import type { DtoClass } from './dto-schema.js';
+
+/** Faults are for the caller: property paths and messages, never values. */
+export type Validated = { readonly ok: true; readonly input: object } | { readonly ok: false; readonly faults: string[] };
+
+const MAX_FAULTS = 20;
+const MAX_PATH = 100;
+
+/** A missing value (`undefined`) is an empty object: MCP lets a caller leave `arguments` out. */
+export async function validateDto(dto: DtoClass, value: unknown): Promise<Validated> {
+  const plain = value ?? {};
+  if (typeof plain !== 'object' || Array.isArray(plain)) return { ok: false, faults: ['the arguments must be an object'] };
+  const input = plainToInstance(dto, plain);
+  const errors = await validate(input, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    validationError: { target: false, value: false },
+  });
+  if (errors.length === 0) return { ok: true, input };
+  return { ok: false, faults: errors.flatMap((error) => faultsOf(error, '')).slice(0, MAX_FAULTS) };
+}
+
+function faultsOf(error: ValidationError, parent: string): string[] {
+  const path = `${parent}${error.property}`.slice(0, MAX_PATH);
+  const own = Object.values(error.constraints ?? {}).map((message) =>
+    message.startsWith(error.property) ? path + message.slice(error.property.length) : `${path}: ${message}`,
+  );
+  const bounded = own.map((fault) => fault.replace(/^property .* should not exist$/s, `${path} should not exist`));
+  return [...bounded, ...(error.children ?? []).flatMap((child) => faultsOf(child, `${path}.`))];
+}
