@@ -13,7 +13,8 @@ export async function boundedFetch(url: string | URL, options: RequestInit = {})
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += (chunk as Uint8Array).byteLength;
-    if (size > MAX_BYTES) throw new Error(`The answer of ${new URL(url).origin} is larger than ${MAX_BYTES} bytes`);
+    if (size > MAX_BYTES)
+      throw new Error(`The answer of ${new URL(url).origin} is larger than ${MAX_BYTES} bytes`);
     chunks.push(chunk as Uint8Array);
   }
   return new Response(Buffer.concat(chunks), { status: response.status, headers: response.headers });

@@ -10,7 +10,11 @@ export const MAX_ACTORS = 10;
  * @param claims of a token whose signature, issuer, audience and times were checked; nothing of that is checked here.
  * @throws AppError `token_claims` where a claim is missing or of another type than its specification says.
  */
-export function claimsToPrincipal(claims: Claims, facts: PresetFacts, audience: readonly string[]): Principal {
+export function claimsToPrincipal(
+  claims: Claims,
+  facts: PresetFacts,
+  audience: readonly string[],
+): Principal {
   const issuer = text(claims.iss, 'iss');
   const subject = text(claims.sub, 'sub');
   const clientId = text(firstPresent(claims, facts.clientId), facts.clientId.join(' or '));
@@ -25,7 +29,11 @@ export function claimsToPrincipal(claims: Claims, facts: PresetFacts, audience: 
     roles: rolesOf(facts.roles(claims, audience)),
     tokenId: optionalText(claims.jti, 'jti'),
     expiresAt: claims.exp as number,
-    delegation: delegationOf(claims.act, { sub: subject, iss: issuer, type: kind === 'human' ? 'human' : 'client' }, clientId),
+    delegation: delegationOf(
+      claims.act,
+      { sub: subject, iss: issuer, type: kind === 'human' ? 'human' : 'client' },
+      clientId,
+    ),
   };
 }
 
@@ -44,7 +52,8 @@ function isWorkload(claims: Claims, subject: string, clientId: string, facts: Pr
 function scopesOf(value: unknown): string[] {
   if (value === undefined) return [];
   const scopes = typeof value === 'string' ? value.split(' ') : value;
-  if (!isTexts(scopes)) throw refuseToken('token_claims', 'The scope claim is neither a string nor a list of strings');
+  if (!isTexts(scopes))
+    throw refuseToken('token_claims', 'The scope claim is neither a string nor a list of strings');
   return [...new Set(scopes.filter((scope) => scope !== ''))];
 }
 
@@ -63,7 +72,11 @@ function delegationOf(act: unknown, root: DelegationLink, clientId: string): Del
     }
     if (actors.length === MAX_ACTORS) throw refuseToken('token_claims', 'The delegation chain is too long');
     const { sub, iss } = actor as Claims;
-    actors.unshift({ sub: text(sub, 'act.sub'), iss: optionalText(iss, 'act.iss') ?? root.iss, type: 'agent' });
+    actors.unshift({
+      sub: text(sub, 'act.sub'),
+      iss: optionalText(iss, 'act.iss') ?? root.iss,
+      type: 'agent',
+    });
   }
   const chain = [root, ...actors];
   const named = chain.at(-1)?.sub === clientId || root.sub === clientId;

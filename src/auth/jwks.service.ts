@@ -1,7 +1,14 @@
 /** The issuer's signing keys: fetched once, kept, and fetched again when a token names an unknown one. */
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { createRemoteJWKSet, customFetch, errors, type CryptoKey, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type CryptoKey,
+  type FlattenedJWSInput,
+  type JWSHeaderParameters,
+} from 'jose';
 import { AppError } from '../common/app-error.js';
 import type { Settings } from '../config/settings.js';
 import { boundedFetch } from './bounded-fetch.js';
@@ -61,7 +68,8 @@ export class JwksService implements OnApplicationBootstrap {
   private async open(): Promise<RemoteKeySet> {
     if (this.keySet) return this.keySet;
     const uri = this.configuredUri ?? (await this.metadata.get()).jwks_uri;
-    if (typeof uri !== 'string' || !URL.canParse(uri)) throw identityUnavailable(new Error('The metadata has no jwks_uri'));
+    if (typeof uri !== 'string' || !URL.canParse(uri))
+      throw identityUnavailable(new Error('The metadata has no jwks_uri'));
     const url = new URL(uri);
     this.keySet ??= createRemoteJWKSet(url, {
       timeoutDuration: TIMEOUT_MS,
@@ -90,7 +98,8 @@ export class JwksService implements OnApplicationBootstrap {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
+        throw error;
       if (error instanceof AppError) throw error;
       throw identityUnavailable(error);
     }

@@ -80,7 +80,8 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     clientId: ['client_id', 'azp'],
     tenant: 'organization',
     isWorkload: (claims) =>
-      typeof claims.preferred_username === 'string' && claims.preferred_username.startsWith('service-account-'),
+      typeof claims.preferred_username === 'string' &&
+      claims.preferred_username.startsWith('service-account-'),
     isForeign: (claims) => claims.typ !== undefined && claims.typ !== 'Bearer',
   },
 };

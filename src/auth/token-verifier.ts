@@ -52,7 +52,8 @@ export class TokenVerifier {
     const { header, unverified } = this.read(token);
     this.checkHeader(header);
     // Before the signature, so that a stranger's token neither asks for our issuer's keys nor is called a forgery.
-    if (unverified.iss !== this.settings.issuer) throw refuseToken('token_issuer', 'The token is of another issuer');
+    if (unverified.iss !== this.settings.issuer)
+      throw refuseToken('token_issuer', 'The token is of another issuer');
     const claims = await this.verifySignatureAndClaims(token);
     this.checkNature(claims);
     this.checkTimes(claims);
@@ -71,8 +72,14 @@ export class TokenVerifier {
     if (!this.settings.algorithms.includes(header.alg as string)) {
       throw refuseToken('token_algorithm', 'The token is signed with an algorithm that is not accepted');
     }
-    if (header.crit !== undefined) throw refuseToken('token_malformed', 'The token has critical header extensions');
-    const type = header.typ === undefined ? 'none' : String(header.typ).toLowerCase().replace(/^application\//, '');
+    if (header.crit !== undefined)
+      throw refuseToken('token_malformed', 'The token has critical header extensions');
+    const type =
+      header.typ === undefined
+        ? 'none'
+        : String(header.typ)
+            .toLowerCase()
+            .replace(/^application\//, '');
     if (!this.tokenTypes.includes(type)) throw refuseToken('token_type', 'The token is not an access token');
   }
 
@@ -108,7 +115,10 @@ export class TokenVerifier {
       throw refuseToken('token_type', 'The token is not an access token');
     }
     if (claims.cnf !== undefined) {
-      throw refuseToken('token_binding', 'The token is bound to a key and cannot be used as a plain bearer token');
+      throw refuseToken(
+        'token_binding',
+        'The token is bound to a key and cannot be used as a plain bearer token',
+      );
     }
   }
 
@@ -132,7 +142,11 @@ function toRefusal(error: unknown): AppError {
   if (error instanceof errors.JWTExpired) return refuseToken('token_expired', 'The token has expired', error);
   if (error instanceof errors.JWTClaimValidationFailed) return claimRefusal(error);
   if (error instanceof errors.JOSEAlgNotAllowed) {
-    return refuseToken('token_algorithm', 'The token is signed with an algorithm that is not accepted', error);
+    return refuseToken(
+      'token_algorithm',
+      'The token is signed with an algorithm that is not accepted',
+      error,
+    );
   }
   if (
     error instanceof errors.JWSSignatureVerificationFailed ||

@@ -1,7 +1,8 @@
 /** The `WWW-Authenticate` challenge (RFC 6750 section 3, RFC 9470, RFC 9728 section 5.1) and its only serializer. */
 
 export interface Challenge {
-  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication';
+  readonly error?:
+    'invalid_request' | 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication';
   readonly errorDescription?: string;
   readonly scope?: readonly string[];
   readonly resourceMetadata?: string;

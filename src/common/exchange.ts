@@ -52,8 +52,8 @@ export interface Exchange {
   decision?: Decision;
   /** Set when the tool is started; settles, and never rejects, when the tool has really ended. */
   outcome?: Promise<Outcome>;
-  /** True once the ledger holds this request's decision or refusal. */
-  recorded: boolean;
+  /** True once the audit has taken this request's decision or refusal; under `AUDIT_ON_FAILURE=allow` also where it could not. */
+  audited: boolean;
 }
 
 /** The message, or the fault of the body thrown as the refusal that it is. */

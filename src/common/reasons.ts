@@ -30,3 +30,7 @@ export const REASONS = [
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
+
+export function isReason(code: string): code is Reason {
+  return (REASONS as readonly string[]).includes(code);
+}

@@ -10,13 +10,26 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Says which variables are wrong and why, never what they hold. */
 export class ConfigurationError extends Error {
   constructor(readonly faults: readonly string[]) {
-    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(
+      `The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
     this.name = 'ConfigurationError';
   }
 }
 
 /** Prefixes that are ours: a name that starts with one and is not ours is probably a typing error. */
-const OUR_PREFIXES = ['AUTH_', 'AUDIT_', 'RATE_LIMIT_', 'TOOL_', 'ALLOWED_', 'DENIAL_', 'IDENTITY_', 'POLICY_', 'TLS_', 'LOG_'];
+const OUR_PREFIXES = [
+  'AUTH_',
+  'AUDIT_',
+  'RATE_LIMIT_',
+  'TOOL_',
+  'ALLOWED_',
+  'DENIAL_',
+  'IDENTITY_',
+  'POLICY_',
+  'TLS_',
+  'LOG_',
+];
 
 /**
  * @param env the variables; nothing else is read.
@@ -40,8 +53,12 @@ function emptyFaults(given: Record<string, unknown>): string[] {
 }
 
 function formFaults(given: Record<string, unknown>): string[] {
-  const filled = Object.entries(given).filter(([, value]) => typeof value !== 'string' || value.trim() !== '');
-  const empty = new Set(Object.keys(given).filter((name) => !filled.some(([filledName]) => filledName === name)));
+  const filled = Object.entries(given).filter(
+    ([, value]) => typeof value !== 'string' || value.trim() !== '',
+  );
+  const empty = new Set(
+    Object.keys(given).filter((name) => !filled.some(([filledName]) => filledName === name)),
+  );
   return validateSync(plainToInstance(Variables, Object.fromEntries(filled)))
     .filter((error) => !empty.has(error.property))
     .map((error) => {
@@ -75,7 +92,8 @@ function toSettings(variables: Variables, env: Environment): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
   const host = variables.HOST ?? '127.0.0.1';
   const port = Number(variables.PORT ?? 3000);
-  const publicUrl = new URL(variables.PUBLIC_URL ?? `${tls ? 'https' : 'http'}://${urlHost(host)}:${port}`).origin;
+  const publicUrl = new URL(variables.PUBLIC_URL ?? `${tls ? 'https' : 'http'}://${urlHost(host)}:${port}`)
+    .origin;
   const mcpPath = variables.MCP_PATH ?? '/mcp';
   const resource = publicUrl + mcpPath;
   const dataDir = resolve(variables.DATA_DIR ?? './data');
@@ -109,7 +127,9 @@ function toSettings(variables: Variables, env: Environment): Settings {
       algorithms: splitList(variables.AUTH_ALGORITHMS ?? 'RS256,PS256,ES256,EdDSA'),
       preset: (variables.AUTH_PRESET ?? 'generic') as Preset,
       tokenTypes: variables.AUTH_TOKEN_TYPES
-        ? splitList(variables.AUTH_TOKEN_TYPES).map((type) => type.toLowerCase().replace(/^application\//, ''))
+        ? splitList(variables.AUTH_TOKEN_TYPES).map((type) =>
+            type.toLowerCase().replace(/^application\//, ''),
+          )
         : undefined,
       clockToleranceSeconds: Number(variables.AUTH_CLOCK_TOLERANCE_SECONDS ?? 5),
       maxTokenLifetimeSeconds: Number(variables.AUTH_MAX_TOKEN_LIFETIME_SECONDS ?? 3600),
@@ -133,11 +153,20 @@ function toSettings(variables: Variables, env: Environment): Settings {
 
 function relaxations(settings: Omit<Settings, 'notices'>): string[] {
   const notices: [boolean, string][] = [
-    [settings.policy.allowList === '*', 'TOOL_ALLOW_LIST=*: every registered tool, resource and prompt is allowed'],
+    [
+      settings.policy.allowList === '*',
+      'TOOL_ALLOW_LIST=*: every registered tool, resource and prompt is allowed',
+    ],
     [!settings.policy.requireHuman, 'AUTH_REQUIRE_HUMAN=false: workloads may call every tool'],
-    [settings.auth.maxTokenLifetimeSeconds === 0, 'AUTH_MAX_TOKEN_LIFETIME_SECONDS=0: tokens of any lifetime are accepted'],
+    [
+      settings.auth.maxTokenLifetimeSeconds === 0,
+      'AUTH_MAX_TOKEN_LIFETIME_SECONDS=0: tokens of any lifetime are accepted',
+    ],
     [settings.limits.perMinute === 0, 'RATE_LIMIT_PER_MINUTE=0: requests are not limited'],
-    [settings.audit.onFailure === 'allow', 'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded'],
+    [
+      settings.audit.onFailure === 'allow',
+      'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded',
+    ],
     [
       settings.auth.tokenTypes?.includes('none') ?? false,
       'AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted',

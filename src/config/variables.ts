@@ -4,7 +4,19 @@ import { IsIn, IsOptional, Matches, ValidateBy, type ValidationOptions } from 'c
 export const PRESETS = ['generic', 'entra', 'okta', 'auth0', 'keycloak'] as const;
 const LATER_PRESETS = ['cognito', 'google', 'ping'];
 
-const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 export class Variables {
@@ -21,7 +33,9 @@ export class Variables {
   PUBLIC_URL?: string;
 
   @IsOptional()
-  @Matches(/^(\/[A-Za-z0-9._~-]+)+$/, { message: 'must be an absolute path without a trailing slash, such as /mcp' })
+  @Matches(/^(\/[A-Za-z0-9._~-]+)+$/, {
+    message: 'must be an absolute path without a trailing slash, such as /mcp',
+  })
   MCP_PATH?: string;
 
   @IsSecureUrl()
@@ -110,7 +124,10 @@ export class Variables {
   ALLOWED_HOSTS?: string;
 
   @IsOptional()
-  @IsList(/^(false|\d{1,2}|loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/, 'false, a number of hops, or CIDRs')
+  @IsList(
+    /^(false|\d{1,2}|loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/,
+    'false, a number of hops, or CIDRs',
+  )
   TRUST_PROXY?: string;
 
   @IsOptional()
@@ -175,14 +192,24 @@ export const VARIABLE_NAMES = [
 
 /** `localhost`, `127.0.0.0/8` or `::1`: what never leaves the machine, and so may speak plain HTTP. */
 export function isLoopbackHost(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname === '::1' || /^127(\.\d{1,3}){3}$/.test(hostname);
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    hostname === '::1' ||
+    /^127(\.\d{1,3}){3}$/.test(hostname)
+  );
 }
 
 export function splitList(text: string): string[] {
   return [...new Set(text.split(',').map((item) => item.trim()))].filter((item) => item !== '');
 }
 
-function rule(name: string, validate: (text: string) => boolean, message: string, options?: ValidationOptions) {
+function rule(
+  name: string,
+  validate: (text: string) => boolean,
+  message: string,
+  options?: ValidationOptions,
+) {
   return ValidateBy(
     {
       name,
@@ -216,7 +243,8 @@ function IsNotYet() {
     name: 'notYet',
     validator: {
       validate: (value: unknown) => value === undefined,
-      defaultMessage: () => 'is not supported by this version; a server that ignored it would not be the one you asked for',
+      defaultMessage: () =>
+        'is not supported by this version; a server that ignored it would not be the one you asked for',
     },
   });
 }

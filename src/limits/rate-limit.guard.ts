@@ -23,7 +23,8 @@ export class RateLimitGuard implements CanActivate {
 
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()])) return true;
+    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()]))
+      return true;
     const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
     if (!exchange.principal) throw new Error('RateLimitGuard ran before a principal was known');
     try {

@@ -83,7 +83,8 @@ function declare(name: string, make: (at: string) => Declared): RuleDecorator {
     const owner = typeof target === 'function' ? target.name : target.constructor.name;
     const at = `${key === undefined ? owner : `${owner}.${String(key)}`} (${callSiteFile()})`;
     const carrier: unknown = key === undefined ? target : descriptor?.value;
-    if (typeof carrier !== 'function') throw new Error(`${name} on ${at}: only a class or a method can carry it`);
+    if (typeof carrier !== 'function')
+      throw new Error(`${name} on ${at}: only a class or a method can carry it`);
     Reflect.defineMetadata(DECLARED, add(ownDeclaration(carrier), make(at)), carrier);
   };
 }
@@ -103,7 +104,11 @@ function ownDeclaration(carrier: object): Declared {
 
 function classesOf(type: NewableFunction): NewableFunction[] {
   const classes: NewableFunction[] = [];
-  for (let at: unknown = type; typeof at === 'function' && at !== Function.prototype; at = Object.getPrototypeOf(at)) {
+  for (
+    let at: unknown = type;
+    typeof at === 'function' && at !== Function.prototype;
+    at = Object.getPrototypeOf(at)
+  ) {
     classes.push(at as NewableFunction);
   }
   return classes;

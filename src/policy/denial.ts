@@ -41,7 +41,9 @@ export function denialError(
       });
     }
     case 'human_required':
-      return new AppError('human_required', 'This needs a person: the token speaks for a workload', { status: 403 });
+      return new AppError('human_required', 'This needs a person: the token speaks for a workload', {
+        status: 403,
+      });
     default:
       return new AppError(denial.reason, 'Access denied', { status: 403 });
   }

@@ -1,5 +1,11 @@
 /** The one function that decides, for `tools/list` and `tools/call` alike. Pure. */
-import { NO_REQUIREMENTS, targetLabel, type Decision, type Requirements, type Target } from '../common/decision.js';
+import {
+  NO_REQUIREMENTS,
+  targetLabel,
+  type Decision,
+  type Requirements,
+  type Target,
+} from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
@@ -19,7 +25,11 @@ export interface PolicyRules {
  *
  * @param target what was asked for; without a rule it does not exist.
  */
-export function evaluate(principal: Principal, target: Target | ProtectedTarget, rules: PolicyRules): Decision {
+export function evaluate(
+  principal: Principal,
+  target: Target | ProtectedTarget,
+  rules: PolicyRules,
+): Decision {
   const rule = 'rule' in target ? target.rule : undefined;
   if (!rule) return deny('tool_unknown', 'registry', NO_REQUIREMENTS, NO_REQUIREMENTS);
   const required: Requirements = { scopes: rule.scopes, roles: rule.roles };

@@ -17,9 +17,9 @@ export function operationOf(message: Message, catalogue: AccessCatalogue): Asked
   if (LISTS.has(method)) return { kind: 'list' };
   switch (method) {
     case 'tools/call':
-      return call(named(catalogue, 'tool', params.name), params.arguments);
+      return call(named(catalogue, 'tool', params.name), requireArguments(params.arguments));
     case 'prompts/get':
-      return call(named(catalogue, 'prompt', params.name), params.arguments);
+      return call(named(catalogue, 'prompt', params.name), requireArguments(params.arguments));
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe':
@@ -50,6 +50,13 @@ function reference(catalogue: AccessCatalogue, ref: unknown): Target | Protected
   if (asked.type === 'ref/prompt') return named(catalogue, 'prompt', asked.name);
   if (asked.type === 'ref/resource') return resource(catalogue, asked.uri);
   throw malformedRequest('params.ref must be a ref/prompt or a ref/resource', { rpcCode: -32602 });
+}
+
+function requireArguments(value: unknown): unknown {
+  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+    throw malformedRequest('params.arguments must be an object', { rpcCode: -32602 });
+  }
+  return value;
 }
 
 function requireText(value: unknown, name: string): string {

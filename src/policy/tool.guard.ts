@@ -15,7 +15,8 @@ export class ToolGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()])) return true;
+    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()]))
+      return true;
     const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
     if (!exchange.principal) throw new Error('ToolGuard ran before a principal was known');
     const message = messageOf(exchange);

@@ -36,7 +36,10 @@ interface ResourceBase {
 
 /** Either one `uri`, or a `uriTemplate` whose variables are whole path segments: `docs://{section}/{page}`. */
 export type ResourceOptions = ResourceBase &
-  ({ readonly uri: string; readonly uriTemplate?: never } | { readonly uriTemplate: string; readonly uri?: never });
+  (
+    | { readonly uri: string; readonly uriTemplate?: never }
+    | { readonly uriTemplate: string; readonly uri?: never }
+  );
 
 export interface PromptOptions {
   /** The name by which allow-lists and records know it: `prompt:NAME`. */

@@ -2,7 +2,13 @@
 import 'reflect-metadata';
 import type { JsonObject } from '../common/exchange.js';
 import { readAccessRule } from '../policy/decorators.js';
-import type { Declaration, PromptCompletionOptions, PromptOptions, ResourceOptions, ToolOptions } from './decorators.js';
+import type {
+  Declaration,
+  PromptCompletionOptions,
+  PromptOptions,
+  ResourceOptions,
+  ToolOptions,
+} from './decorators.js';
 import type { Handler, PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
 import { dtoSchema, isValidatedClass, type DtoClass } from './dto-schema.js';
 import { NoInput } from './no-input.js';
@@ -80,7 +86,8 @@ export function defineCompletion(
 export function defineResource(declared: Declared, options: ResourceOptions): ResourceDefinition {
   requireName(options.name);
   const { name, title, description, mimeType, uri, uriTemplate } = options;
-  if ((uri === undefined) === (uriTemplate === undefined)) throw new Error('a resource has either a uri or a uriTemplate');
+  if ((uri === undefined) === (uriTemplate === undefined))
+    throw new Error('a resource has either a uri or a uriTemplate');
   if (uri !== undefined && !URL.canParse(uri)) throw new Error(`${uri} is not a URI`);
   const at = uri !== undefined ? { uri } : { uriTemplate, matcher: compileUriTemplate(uriTemplate) };
   return {
@@ -102,11 +109,14 @@ export function defineResource(declared: Declared, options: ResourceOptions): Re
 
 /** The class of the first parameter, from the metadata that the compiler leaves; undefined where there is no parameter. */
 function inputClass({ type, method }: Declared): DtoClass | undefined {
-  const types = Reflect.getMetadata('design:paramtypes', type.prototype as object, method) as unknown[] | undefined;
+  const types = Reflect.getMetadata('design:paramtypes', type.prototype as object, method) as
+    unknown[] | undefined;
   if (!types) throw new Error('the compiler left no parameter types: switch emitDecoratorMetadata on');
   if (types.length === 0 || types[0] === NoInput) return undefined;
   if (!isValidatedClass(types[0])) {
-    throw new Error('the first parameter must be a class-validator class (a DTO, imported as a value), NoInput, or absent');
+    throw new Error(
+      'the first parameter must be a class-validator class (a DTO, imported as a value), NoInput, or absent',
+    );
   }
   return types[0];
 }
@@ -129,5 +139,6 @@ function promptArguments(schema: JsonObject): JsonObject[] {
 }
 
 function requireName(name: string): void {
-  if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} is not 1 to 128 characters of A-Z a-z 0-9 _ . -`);
+  if (!NAME.test(name))
+    throw new Error(`${JSON.stringify(name)} is not 1 to 128 characters of A-Z a-z 0-9 _ . -`);
 }

@@ -31,7 +31,10 @@ export function dtoSchema(dto: DtoClass): JsonObject {
 
 /** Whether this is a class with at least one validated property. */
 export function isValidatedClass(dto: unknown): dto is DtoClass {
-  return typeof dto === 'function' && getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).length > 0;
+  return (
+    typeof dto === 'function' &&
+    getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).length > 0
+  );
 }
 
 function closed(dto: DtoClass): JsonObject {
@@ -56,7 +59,8 @@ function classNamed(name: string): DtoClass {
     (target): target is DtoClass => typeof target === 'function' && target.name === name,
   );
   const [only, other] = classes;
-  if (!only || other) throw new Error(`the nested class ${name} ${only ? 'exists twice' : 'has no validated property'}`);
+  if (!only || other)
+    throw new Error(`the nested class ${name} ${only ? 'exists twice' : 'has no validated property'}`);
   return only;
 }
 

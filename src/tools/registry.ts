@@ -5,7 +5,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { targetLabel, type TargetKind } from '../common/decision.js';
 import type { Settings } from '../config/settings.js';
 import type { AccessCatalogue, ProtectedTarget } from '../policy/access-rule.js';
-import { readDeclaration, type Declaration } from './decorators.js';
+import { readDeclaration, type Declaration, type ToolAnnotations } from './decorators.js';
 import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
 import type { PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
 
@@ -103,7 +103,10 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
       }
     }
     const isCompletion = (one: Declared) => one.declaration.kind === 'completion';
-    return { declared: [...declared.filter((one) => !isCompletion(one)), ...declared.filter(isCompletion)], faults };
+    return {
+      declared: [...declared.filter((one) => !isCompletion(one)), ...declared.filter(isCompletion)],
+      faults,
+    };
   }
 
   private add(one: Declared): void {
@@ -130,6 +133,20 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     return resource;
   }
 
+  /**
+   * The scopes that a client should ask for first: those of the allowed read-only tools that need no role. Where there
+   * are none, those of everything allowed. Never the whole catalogue where less will do (MCP, "Scope Minimization").
+   */
+  basicScopes(): readonly string[] {
+    const { allowList } = this.config.get('policy', { infer: true });
+    const allowed = this.all().filter((target) => allowList === '*' || allowList.has(targetLabel(target)));
+    const isBasic = ({ name, kind, rule }: ProtectedTarget) =>
+      rule.roles.length === 0 && (kind !== 'tool' || isReadOnly(this.tools.get(name)));
+    const basic = allowed.filter(isBasic).flatMap(({ rule }) => rule.scopes);
+    const scopes = basic.length > 0 ? basic : allowed.flatMap(({ rule }) => rule.scopes);
+    return [...new Set(scopes)].sort();
+  }
+
   private allowListFaults(): string[] {
     const { allowList } = this.config.get('policy', { infer: true });
     if (allowList === '*') return [];
@@ -142,8 +159,13 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
 
 function put<T extends ProtectedTarget>(into: Map<string, T>, definition: T): void {
   const twin = into.get(definition.name);
-  if (twin) throw new Error(`the ${definition.kind} ${definition.name} is already declared by ${twin.rule.source}`);
+  if (twin)
+    throw new Error(`the ${definition.kind} ${definition.name} is already declared by ${twin.rule.source}`);
   into.set(definition.name, definition);
+}
+
+function isReadOnly(tool: ToolDefinition | undefined): boolean {
+  return (tool?.entry.annotations as ToolAnnotations | undefined)?.readOnlyHint === true;
 }
 
 function byName<T extends ProtectedTarget>(definitions: ReadonlyMap<string, T>): T[] {

@@ -1,6 +1,12 @@
 /** What a tool, resource or prompt returned, in MCP's terms. Pure. */
 import type { JsonObject } from '../common/exchange.js';
-import { InputRequired, ToolResult, type Content, type PromptMessage, type ResourceContents } from './results.js';
+import {
+  InputRequired,
+  ToolResult,
+  type Content,
+  type PromptMessage,
+  type ResourceContents,
+} from './results.js';
 
 /** `inputRequired` results go back to the client as a question; `result` is a result of the asked method. */
 export type Rendered =
@@ -19,7 +25,10 @@ export function renderToolResult(value: unknown): Rendered {
   const json = JSON.stringify(value);
   const plain: unknown = JSON.parse(json);
   const structured = typeof plain === 'object' && plain !== null && !Array.isArray(plain);
-  return { kind: 'result', result: { content: [text(json)], ...(structured && { structuredContent: plain }) } };
+  return {
+    kind: 'result',
+    result: { content: [text(json)], ...(structured && { structuredContent: plain }) },
+  };
 }
 
 export function renderToolFailure(message: string): JsonObject {
@@ -33,7 +42,8 @@ export function renderResource(value: unknown, uri: string, mimeType: string | u
 
 export function renderPrompt(value: unknown, description: unknown): Rendered {
   if (value instanceof InputRequired) return { kind: 'inputRequired', question: value };
-  const messages = typeof value === 'string' ? [{ role: 'user', content: text(value) }] : (value as PromptMessage[]);
+  const messages =
+    typeof value === 'string' ? [{ role: 'user', content: text(value) }] : (value as PromptMessage[]);
   return { kind: 'result', result: { ...(description !== undefined && { description }), messages } };
 }
 

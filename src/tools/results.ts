@@ -35,7 +35,9 @@ export class InputRequired {
    * @param requestState anything JSON that the next round needs; sealed, bound to this caller and call, valid 10 minutes.
    */
   constructor(
-    readonly inputRequests?: Readonly<Record<string, { readonly method: string; readonly params?: JsonObject }>>,
+    readonly inputRequests?: Readonly<
+      Record<string, { readonly method: string; readonly params?: JsonObject }>
+    >,
     readonly requestState?: unknown,
   ) {}
 }

@@ -19,7 +19,8 @@ import type { ToolCall } from './tool-call.js';
 import { validateDto, type Validated } from './validate-dto.js';
 
 /** `failure`: how it is told (as a result for a tool, as a protocol error for the rest) is the bridge's business. */
-export type Invoked = Rendered | { readonly kind: 'failure'; readonly fault: 'input' | 'tool'; readonly message: string };
+export type Invoked =
+  Rendered | { readonly kind: 'failure'; readonly fault: 'input' | 'tool'; readonly message: string };
 
 type Ended = { readonly status: OutcomeStatus; readonly invoked: Invoked };
 
@@ -55,14 +56,18 @@ export class ToolInvoker {
     return this.track(exchange, call, async () => {
       const checked = await checkInput(prompt.input, args);
       if (!checked.ok) return badInput(checked.faults);
-      return { status: 'ok', invoked: renderPrompt(await prompt.run(checked.input, call), prompt.entry.description) };
+      return {
+        status: 'ok',
+        invoked: renderPrompt(await prompt.run(checked.input, call), prompt.entry.description),
+      };
     });
   }
 
   /** Suggestions for an argument of a prompt; none for resources, and none where the prompt offers none. */
   complete(exchange: Exchange, call: ToolCall, argument: { name: string; value: string }): Promise<Invoked> {
     const target = this.allowed(exchange, 'prompt', 'resource');
-    const completion = target.kind === 'prompt' ? (target as PromptDefinition).completions.get(argument.name) : undefined;
+    const completion =
+      target.kind === 'prompt' ? (target as PromptDefinition).completions.get(argument.name) : undefined;
     return this.track(exchange, call, async () => {
       const values = await completion?.(argument.value, call);
       return { status: 'ok', invoked: { kind: 'result', result: renderCompletion(values ?? []) } };
@@ -72,7 +77,10 @@ export class ToolInvoker {
   /** For what is allowed or refused like a call but runs nothing (subscribing to a resource). */
   acknowledge(exchange: Exchange, call: ToolCall): Promise<Invoked> {
     this.allowed(exchange, 'resource');
-    return this.track(exchange, call, async () => ({ status: 'ok', invoked: { kind: 'result', result: {} } }));
+    return this.track(exchange, call, async () => ({
+      status: 'ok',
+      invoked: { kind: 'result', result: {} },
+    }));
   }
 
   /**
@@ -80,11 +88,15 @@ export class ToolInvoker {
    * @throws Error where there is no `allow` for it: a call that got here past the gate is a bug, and runs nothing.
    */
   private allowed(exchange: Exchange, ...kinds: ProtectedTarget['kind'][]): ProtectedTarget {
-    const { operation, decision, recorded } = exchange;
-    if (operation?.kind !== 'call' || decision?.effect !== 'allow' || !kinds.includes(operation.target.kind)) {
+    const { operation, decision, audited } = exchange;
+    if (
+      operation?.kind !== 'call' ||
+      decision?.effect !== 'allow' ||
+      !kinds.includes(operation.target.kind)
+    ) {
       throw new Error('A call reached the invoker without a decision that allows it');
     }
-    if (!recorded) throw new Error('A call reached the invoker before its decision was recorded');
+    if (!audited) throw new Error('A call reached the invoker before its decision was recorded');
     if (exchange.outcome) throw new Error('A call reached the invoker twice');
     const definition = this.registry.find(operation.target.kind, operation.target.name);
     if (!definition) throw new Error(`${targetLabel(operation.target)} was allowed and does not exist`);
@@ -94,7 +106,10 @@ export class ToolInvoker {
   private track(exchange: Exchange, call: ToolCall, run: () => Promise<Ended>): Promise<Invoked> {
     const started = performance.now();
     const ended = this.guarded(run, call);
-    exchange.outcome = ended.then(({ status }) => ({ status, durationMs: Math.round(performance.now() - started) }));
+    exchange.outcome = ended.then(({ status }) => ({
+      status,
+      durationMs: Math.round(performance.now() - started),
+    }));
     return ended.then(({ invoked }) => invoked);
   }
 
@@ -107,7 +122,8 @@ export class ToolInvoker {
         return { status: 'tool_error', invoked: { kind: 'failure', fault: 'tool', message: error.message } };
       }
       const status = call.signal.aborted ? 'cancelled' : 'failed';
-      if (status === 'failed') this.logger.error({ err: error as Error, decisionId: call.decisionId }, 'A tool failed');
+      if (status === 'failed')
+        this.logger.error({ err: error as Error, decisionId: call.decisionId }, 'A tool failed');
       const message = `The tool failed. Reference: ${call.decisionId}`;
       return { status, invoked: { kind: 'failure', fault: 'tool', message } };
     }
@@ -117,7 +133,8 @@ export class ToolInvoker {
   private async requireOutput(output: DtoClass, rendered: Rendered): Promise<void> {
     if (rendered.kind === 'inputRequired') return;
     const checked = await validateDto(output, rendered.result.structuredContent ?? null);
-    if (rendered.result.structuredContent === undefined) throw new Error('The tool promised an object and returned none');
+    if (rendered.result.structuredContent === undefined)
+      throw new Error('The tool promised an object and returned none');
     if (!checked.ok) throw new Error(`The tool broke its output schema: ${checked.faults.join('; ')}`);
   }
 }
@@ -129,7 +146,8 @@ export function failureResult(failure: Extract<Invoked, { kind: 'failure' }>): J
 
 async function checkInput(dto: DtoClass | undefined, args: unknown): Promise<Validated> {
   if (dto) return validateDto(dto, args);
-  const empty = args === undefined || (typeof args === 'object' && args !== null && Object.keys(args).length === 0);
+  const empty =
+    args === undefined || (typeof args === 'object' && args !== null && Object.keys(args).length === 0);
   return empty ? { ok: true, input: {} } : { ok: false, faults: ['no arguments are expected'] };
 }
 

@@ -12,7 +12,8 @@ export function compileUriTemplate(template: string): UriMatcher {
   const names = [...template.matchAll(VARIABLE)].map((found) => found[1] as string);
   if (names.length === 0) throw new Error(`${template} has no variable`);
   if (new Set(names).size !== names.length) throw new Error(`${template} names a variable twice`);
-  if (/[{}]/.test(template.replace(VARIABLE, ''))) throw new Error(`${template} has an expression other than {name}`);
+  if (/[{}]/.test(template.replace(VARIABLE, '')))
+    throw new Error(`${template} has an expression other than {name}`);
   const pattern = template
     .split(VARIABLE)
     .map((part, at) => (at % 2 === 0 ? part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : '([^/?#]+)'))
@@ -23,7 +24,9 @@ export function compileUriTemplate(template: string): UriMatcher {
       const found = expression.exec(uri);
       if (!found) return undefined;
       try {
-        return Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(found[at + 1] as string)]));
+        return Object.fromEntries(
+          names.map((name, at) => [name, decodeURIComponent(found[at + 1] as string)]),
+        );
       } catch {
         // A malformed percent sequence: no URI of ours.
         return undefined;

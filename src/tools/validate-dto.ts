@@ -4,7 +4,8 @@ import { validate, type ValidationError } from 'class-validator';
 import type { DtoClass } from './dto-schema.js';
 
 /** Faults are for the caller: property paths and messages, never values. */
-export type Validated = { readonly ok: true; readonly input: object } | { readonly ok: false; readonly faults: string[] };
+export type Validated =
+  { readonly ok: true; readonly input: object } | { readonly ok: false; readonly faults: string[] };
 
 const MAX_FAULTS = 20;
 const MAX_PATH = 100;
@@ -12,7 +13,8 @@ const MAX_PATH = 100;
 /** A missing value (`undefined`) is an empty object: MCP lets a caller leave `arguments` out. */
 export async function validateDto(dto: DtoClass, value: unknown): Promise<Validated> {
   const plain = value ?? {};
-  if (typeof plain !== 'object' || Array.isArray(plain)) return { ok: false, faults: ['the arguments must be an object'] };
+  if (typeof plain !== 'object' || Array.isArray(plain))
+    return { ok: false, faults: ['the arguments must be an object'] };
   const input = plainToInstance(dto, plain);
   const errors = await validate(input, {
     whitelist: true,
@@ -26,9 +28,12 @@ export async function validateDto(dto: DtoClass, value: unknown): Promise<Valida
 
 function faultsOf(error: ValidationError, parent: string): string[] {
   const path = `${parent}${error.property}`.slice(0, MAX_PATH);
-  const own = Object.values(error.constraints ?? {}).map((message) =>
-    message.startsWith(error.property) ? path + message.slice(error.property.length) : `${path}: ${message}`,
-  );
-  const bounded = own.map((fault) => fault.replace(/^property .* should not exist$/s, `${path} should not exist`));
-  return [...bounded, ...(error.children ?? []).flatMap((child) => faultsOf(child, `${path}.`))];
+  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => {
+    // The library's text for a name that it does not know repeats that name in full, however long.
+    if (rule === 'whitelistValidation') return `${path} should not exist`;
+    return message.startsWith(error.property)
+      ? path + message.slice(error.property.length)
+      : `${path}: ${message}`;
+  });
+  return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, `${path}.`))];
 }

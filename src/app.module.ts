@@ -1,0 +1,61 @@
+/** The whole application: what it is made of, and, in one visible list, what every request passes. */
+import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
+import { LoggerModule } from 'nestjs-pino';
+import { AuditInterceptor } from './audit/audit.interceptor.js';
+import { AuditModule } from './audit/audit.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import { BearerGuard } from './auth/bearer.guard.js';
+import { loggerOptions } from './config/logging.js';
+import type { Settings } from './config/settings.js';
+import { DiscoveryDocumentsModule } from './discovery/discovery.module.js';
+import { ExamplesModule } from './examples/examples.module.js';
+import { HealthModule } from './health/health.module.js';
+import { RateLimitGuard } from './limits/rate-limit.guard.js';
+import { ErrorFilter } from './mcp/error.filter.js';
+import { McpModule } from './mcp/mcp.module.js';
+import { OriginGuard } from './mcp/origin.guard.js';
+import { PolicyModule } from './policy/policy.module.js';
+import { ToolGuard } from './policy/tool.guard.js';
+import { ToolsModule } from './tools/tools.module.js';
+
+@Module({})
+export class AppModule {
+  /** @param more modules with further tools, resources and prompts. */
+  static with(settings: Settings, more: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+    const policy = PolicyModule.over(ToolsModule);
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot({
+          isGlobal: true,
+          ignoreEnvFile: true,
+          skipProcessEnv: true,
+          validatePredefined: false,
+          load: [() => settings],
+        }),
+        LoggerModule.forRoot(loggerOptions(settings.log)),
+        AuthModule,
+        policy,
+        ToolsModule,
+        AuditModule,
+        McpModule.over(policy),
+        RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
+        DiscoveryDocumentsModule,
+        HealthModule,
+        // The tools of this deployment. Add your own module here.
+        ExamplesModule,
+        ...more,
+      ],
+      providers: [
+        { provide: APP_GUARD, useClass: OriginGuard },
+        { provide: APP_GUARD, useClass: BearerGuard },
+        { provide: APP_GUARD, useClass: RateLimitGuard },
+        { provide: APP_GUARD, useClass: ToolGuard },
+        { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+        { provide: APP_FILTER, useClass: ErrorFilter },
+      ],
+    };
+  }
+}

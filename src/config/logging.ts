@@ -1,0 +1,49 @@
+/** How the server logs: JSON lines on stdout, with nothing in them that a caller sent beyond its address and path. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Params } from 'nestjs-pino';
+import { randomUUID } from 'node:crypto';
+import type { Settings } from './settings.js';
+
+export function loggerOptions({ level, pretty }: Settings['log']): Params {
+  return {
+    pinoHttp: {
+      level,
+      ...(pretty && { transport: { target: 'pino-pretty' } }),
+      genReqId: nameRequest,
+      autoLogging: { ignore: (request) => request.url?.startsWith('/health/') ?? false },
+      // Headers hold tokens, and so may a query that should not have been sent.
+      serializers: {
+        req: (request: { id: unknown; method: unknown; url?: string; remoteAddress: unknown }) => ({
+          id: request.id,
+          method: request.method,
+          path: request.url?.split('?')[0],
+          ip: request.remoteAddress,
+        }),
+        res: (response: { statusCode: unknown }) => ({ status: response.statusCode }),
+        err: (error: unknown) => describe(error, 0),
+      },
+    },
+  };
+}
+
+/** Every request is named by us: a name from outside could forge the log. */
+function nameRequest(_request: IncomingMessage, response: ServerResponse): string {
+  const id = randomUUID();
+  response.setHeader('x-request-id', id);
+  return id;
+}
+
+/** Type, message and stack of an error and its causes, and none of its other fields: those may hold claims or arguments. */
+function describe(error: unknown, depth: number): object {
+  // pino-http hands over what pino made of the error; the error itself is its `raw`.
+  const raw = (error as { raw?: unknown } | undefined)?.raw ?? error;
+  if (typeof raw !== 'object' || raw === null) return { type: typeof raw };
+  const { name, code, message, stack, cause } = raw as Partial<Error> & { code?: unknown };
+  return {
+    type: name,
+    message,
+    ...(typeof code === 'string' && { code }),
+    stack,
+    ...(cause !== undefined && depth < 3 && { cause: describe(cause, depth + 1) }),
+  };
+}

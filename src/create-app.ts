@@ -1,0 +1,73 @@
+/** Builds the application exactly as production runs it; `main.ts` and every test call this. */
+import 'reflect-metadata';
+import { Logger, type ModuleMetadata } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { readFileSync } from 'node:fs';
+import { Logger as PinoLogger } from 'nestjs-pino';
+import { AppModule } from './app.module.js';
+import { loadSettings, type Environment } from './config/load-settings.js';
+import type { Settings, TlsSettings } from './config/settings.js';
+
+/** How long a client may take to send one request; a slower one is cut off. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface CreateAppOptions {
+  /** Modules with further tools, resources and prompts. */
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+}
+
+export interface App {
+  readonly nest: NestExpressApplication;
+  readonly settings: Settings;
+  /** Starts to listen where the settings say. */
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param env the variables of the contract; nothing else configures the server.
+ * @throws ConfigurationError with every fault of the variables.
+ * @throws DeclarationError with every fault of the registered tools.
+ */
+export async function createApp(env: Environment, options: CreateAppOptions = {}): Promise<App> {
+  const settings = loadSettings(env);
+  const { host, port, tls, trustProxy } = settings.server;
+  const nest = await NestFactory.create<NestExpressApplication>(
+    AppModule.with(settings, options.imports ?? []),
+    {
+      bodyParser: false,
+      bufferLogs: true,
+      abortOnError: false,
+      ...(tls && { httpsOptions: tlsOptions(tls) }),
+    },
+  );
+  nest.useLogger(nest.get(PinoLogger));
+  nest.disable('x-powered-by');
+  nest.set('trust proxy', trustProxy);
+  nest.set('query parser', 'simple');
+  nest.getHttpServer().requestTimeout = REQUEST_TIMEOUT_MS;
+  try {
+    await nest.init();
+  } catch (error) {
+    await nest.close();
+    throw error;
+  }
+  const logger = new Logger('Configuration');
+  for (const notice of settings.notices) logger.warn(notice);
+  return {
+    nest,
+    settings,
+    listen: async () => void (await nest.listen(port, host)),
+    close: () => nest.close(),
+  };
+}
+
+function tlsOptions({ certFile, keyFile, clientCaFile }: TlsSettings) {
+  return {
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    minVersion: 'TLSv1.2' as const,
+    ...(clientCaFile && { ca: readFileSync(clientCaFile), requestCert: true, rejectUnauthorized: true }),
+  };
+}

@@ -1,0 +1,65 @@
+/** How a client finds out whom to ask for a token: RFC 9728, and the issuer's RFC 8414 document for older clients. */
+import { Controller, Get, Header, NotFoundException, Options, Param } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { IssuerMetadataService } from '../auth/issuer-metadata.service.js';
+import type { JsonObject } from '../common/exchange.js';
+import { PublicRoute } from '../common/public-route.js';
+import type { ServerSettings, Settings } from '../config/settings.js';
+import { ToolRegistry } from '../tools/registry.js';
+
+const RESOURCE = '.well-known/oauth-protected-resource';
+const SERVER = '.well-known/oauth-authorization-server';
+const MINUTES_5 = 'public, max-age=300';
+
+@Controller()
+@PublicRoute()
+export class DiscoveryController {
+  private readonly server: ServerSettings;
+  private readonly issuer: string;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly metadata: IssuerMetadataService,
+    private readonly registry: ToolRegistry,
+  ) {
+    this.server = config.get('server', { infer: true });
+    this.issuer = config.get('auth', { infer: true }).issuer;
+  }
+
+  /** RFC 9728 section 2. The same document at both of its addresses: there is one resource here. */
+  @Get([RESOURCE, `${RESOURCE}/*path`])
+  @Header('access-control-allow-origin', '*')
+  @Header('cache-control', MINUTES_5)
+  protectedResource(@Param('path') path?: string[]): JsonObject {
+    this.requireOurPath(path);
+    const scopes = this.registry.basicScopes();
+    return {
+      resource: this.server.resource,
+      authorization_servers: [this.issuer],
+      ...(scopes.length > 0 && { scopes_supported: scopes }),
+      bearer_methods_supported: ['header'],
+      resource_name: 'identity-aware-mcp-server',
+    };
+  }
+
+  /** The issuer's own document, for clients older than RFC 9728 that ask here. 503 while it cannot be had. */
+  @Get([SERVER, `${SERVER}/*path`])
+  @Header('access-control-allow-origin', '*')
+  @Header('cache-control', MINUTES_5)
+  async authorizationServer(@Param('path') path?: string[]): Promise<JsonObject> {
+    this.requireOurPath(path);
+    return this.metadata.get();
+  }
+
+  /** Browsers ask first: stock clients send `MCP-Protocol-Version` along. */
+  @Options([RESOURCE, `${RESOURCE}/*path`, SERVER, `${SERVER}/*path`])
+  @Header('access-control-allow-origin', '*')
+  @Header('access-control-allow-methods', 'GET')
+  @Header('access-control-allow-headers', 'MCP-Protocol-Version')
+  @Header('access-control-max-age', '600')
+  preflight(): void {}
+
+  private requireOurPath(path: string[] | undefined): void {
+    if (path && `/${path.join('/')}` !== this.server.mcpPath) throw new NotFoundException();
+  }
+}

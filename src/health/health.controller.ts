@@ -1,0 +1,35 @@
+import { Controller, Get, Header, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { AuditService } from '../audit/audit.service.js';
+import { JwksService } from '../auth/jwks.service.js';
+import { PublicRoute } from '../common/public-route.js';
+import { Database } from '../storage/database.js';
+
+/** For probes: says yes or no and which part, never why. */
+@Controller('health')
+@PublicRoute()
+export class HealthController {
+  constructor(
+    private readonly jwks: JwksService,
+    private readonly database: Database,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** The process answers. */
+  @Get('live')
+  @Header('cache-control', 'no-store')
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** The process can do its work: keys known, database reachable, ledger writable. 503 where not. */
+  @Get('ready')
+  @Header('cache-control', 'no-store')
+  async ready(@Res({ passthrough: true }) response: Response): Promise<object> {
+    const [keys, database] = await Promise.all([this.jwks.ready(), this.database.ready()]);
+    const checks = { keys, database, ledger: this.audit.ready() };
+    const ready = Object.values(checks).every(Boolean);
+    response.status(ready ? 200 : 503);
+    return { status: ready ? 'ok' : 'unavailable', checks };
+  }
+}

@@ -1,0 +1,74 @@
+/** Bytes in, one JSON object out, or why not: bounded, and without anything that a parser could be tricked with. */
+import type { IncomingMessage } from 'node:http';
+import getRawBody from 'raw-body';
+import { malformedRequest, type AppError } from '../common/app-error.js';
+import type { JsonObject } from '../common/exchange.js';
+
+export const MAX_BODY_BYTES = 1024 * 1024;
+export const MAX_DEPTH = 64;
+
+const HOSTILE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+export type Body =
+  | { readonly ok: true; readonly value: JsonObject }
+  | { readonly ok: false; readonly value: unknown; readonly fault: AppError };
+
+export async function readBody(request: IncomingMessage): Promise<Body> {
+  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') return fault('A compressed body is not accepted', { status: 415 });
+  try {
+    const bytes = await getRawBody(request, {
+      length: request.headers['content-length'],
+      limit: MAX_BODY_BYTES,
+    });
+    if (type !== 'application/json') return fault('Content-Type must be application/json', { status: 415 });
+    return parseBody(bytes);
+  } catch (error) {
+    if ((error as { type?: string }).type === 'entity.too.large') {
+      return fault(`The body is larger than ${MAX_BODY_BYTES} bytes`, {
+        status: 413,
+        headers: { connection: 'close' },
+      });
+    }
+    return fault('The body could not be read', { cause: error, headers: { connection: 'close' } });
+  }
+}
+
+/** Pure part of {@link readBody}. */
+export function parseBody(bytes: Uint8Array): Body {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    return fault('The body is not JSON', { rpcCode: -32700, cause: error });
+  }
+  if (Array.isArray(value)) return fault('Batches are not accepted: send one message');
+  if (typeof value !== 'object' || value === null) return fault('The body is not a JSON object');
+  const problem = hostileShape(value);
+  return problem ? { ...fault(problem), value } : { ok: true, value: value as JsonObject };
+}
+
+/** What is wrong with the shape of a parsed value, if anything. Not recursive: depth is what it guards against. */
+function hostileShape(root: object): string | undefined {
+  let level: object[] = [root];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return `The body nests deeper than ${MAX_DEPTH} levels`;
+    const next: object[] = [];
+    for (const node of level) {
+      for (const [key, value] of Object.entries(node)) {
+        if (HOSTILE_KEYS.has(key) && !Array.isArray(node)) return 'The body has a key that is not accepted';
+        if (typeof value === 'object' && value !== null) next.push(value as object);
+      }
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+function fault(
+  message: string,
+  options: Parameters<typeof malformedRequest>[1] = {},
+): Extract<Body, { ok: false }> {
+  return { ok: false, value: undefined, fault: malformedRequest(message, options) };
+}

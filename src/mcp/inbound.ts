@@ -1,0 +1,123 @@
+/** A parsed body and its headers in, a message that every later step can believe out, or its fault. Pure. */
+import { malformedRequest } from '../common/app-error.js';
+import type { Inbound, JsonObject, Message, RequestId } from '../common/exchange.js';
+import type { Body } from './body.js';
+
+/** The headers that must agree with the body (MCP 2026-07-28, streamable HTTP, "Request Metadata"), and `Accept`. */
+export interface McpHeaders {
+  readonly protocolVersion: string | undefined;
+  readonly method: string | undefined;
+  readonly name: string | undefined;
+  readonly accept: string | undefined;
+}
+
+/** What the SDK makes of a message: which era serves it, or the protocol error that answers it. */
+export type Classified =
+  | { readonly kind: 'served'; readonly era: Message['era']; readonly isRequest: boolean }
+  | {
+      readonly kind: 'rejected';
+      readonly status: number;
+      readonly code: number;
+      readonly message: string;
+      readonly data?: unknown;
+    };
+
+export type Classify = (headers: McpHeaders, body: JsonObject) => Classified;
+
+const SHARED_METHODS = [
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'completion/complete',
+];
+const METHODS: Readonly<Record<Message['era'], ReadonlySet<string>>> = {
+  modern: new Set([...SHARED_METHODS, 'server/discover', 'subscriptions/listen']),
+  legacy: new Set([
+    ...SHARED_METHODS,
+    'initialize',
+    'ping',
+    'logging/setLevel',
+    'resources/subscribe',
+    'resources/unsubscribe',
+  ]),
+};
+
+/** Which parameter the `Mcp-Name` header repeats. */
+const NAME_SOURCE: Readonly<Record<string, string>> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+};
+const HEADER_MISMATCH = -32020;
+
+export function toInbound(headers: McpHeaders, body: Body, classify: Classify): Inbound {
+  const id = idOf(body.value);
+  if (!body.ok) return { ok: false, id, fault: body.fault };
+  const classified = classify(headers, body.value);
+  if (classified.kind === 'rejected') {
+    const { status, code, message, data } = classified;
+    return {
+      ok: false,
+      id,
+      fault: malformedRequest(message, { status, rpcCode: code, data: detailOf(data) }),
+    };
+  }
+  const { method, params } = body.value as { method: string; params?: JsonObject };
+  const fault = classified.isRequest
+    ? requestFault(classified.era, method, params ?? {}, headers)
+    : undefined;
+  if (fault) return { ok: false, id, fault };
+  return {
+    ok: true,
+    id,
+    message: { id, method, params: params ?? {}, era: classified.era, body: body.value },
+  };
+}
+
+/** The JSON-RPC id to answer with: null where there is none that can be echoed. */
+export function idOf(body: unknown): RequestId | null {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
+  const { id, method } = body as { id?: unknown; method?: unknown };
+  if (typeof method !== 'string') return null;
+  return typeof id === 'string' || (typeof id === 'number' && Number.isFinite(id)) ? id : null;
+}
+
+function requestFault(era: Message['era'], method: string, params: JsonObject, headers: McpHeaders) {
+  if (!METHODS[era].has(method))
+    return malformedRequest('Method not found', { status: 404, rpcCode: -32601 });
+  if (era === 'legacy') return undefined;
+  const problem = headerProblem(method, params, headers);
+  return problem ? malformedRequest(problem, { rpcCode: HEADER_MISMATCH }) : undefined;
+}
+
+function headerProblem(method: string, params: JsonObject, headers: McpHeaders): string | undefined {
+  if (headers.protocolVersion === undefined) return 'The MCP-Protocol-Version header is missing';
+  if (headers.method === undefined) return 'The Mcp-Method header is missing';
+  if (headers.method !== method) return 'The Mcp-Method header is not the method of the body';
+  const source = Object.hasOwn(NAME_SOURCE, method) ? NAME_SOURCE[method] : undefined;
+  const named = source === undefined ? undefined : params[source];
+  if (typeof named !== 'string') return undefined;
+  if (headers.name === undefined) return 'The Mcp-Name header is missing';
+  return decodeName(headers.name) === named ? undefined : 'The Mcp-Name header is not the name in the body';
+}
+
+/** A header value, or what its `=?base64?…?=` form holds; undefined where that is not base64 of UTF-8. */
+function decodeName(header: string): string | undefined {
+  const encoded = /^=\?base64\?(.*)\?=$/s.exec(header)?.[1];
+  if (encoded === undefined) return header;
+  const bytes = Buffer.from(encoded, 'base64');
+  if (bytes.toString('base64') !== encoded) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function detailOf(data: unknown): JsonObject {
+  return typeof data === 'object' && data !== null && !Array.isArray(data) ? (data as JsonObject) : {};
+}

@@ -1,0 +1,38 @@
+import { All, Controller, Options, Post, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { exchangeOf, messageOf, type GateRequest } from '../common/exchange.js';
+import { PublicRoute } from '../common/public-route.js';
+import { SdkBridge } from './sdk-bridge.js';
+
+/** The endpoint. Its path is `MCP_PATH`; what reaches `post` has passed every guard. */
+@Controller()
+export class McpController {
+  constructor(private readonly bridge: SdkBridge) {}
+
+  @Post()
+  async post(@Req() request: Request & GateRequest, @Res() response: Response): Promise<void> {
+    response.setHeader('cache-control', 'no-store');
+    await this.bridge.serve(request, response, exchangeOf(request));
+  }
+
+  /** Lets a browser of an allowed origin ask; the guard has refused all others. */
+  @Options()
+  @PublicRoute()
+  preflight(@Res() response: Response): void {
+    response
+      .status(204)
+      .setHeader('access-control-allow-methods', 'POST')
+      .setHeader(
+        'access-control-allow-headers',
+        'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Traceparent, Tracestate',
+      )
+      .setHeader('access-control-max-age', '600')
+      .end();
+  }
+
+  @All()
+  @PublicRoute()
+  others(@Req() request: Request & GateRequest): void {
+    messageOf(exchangeOf(request));
+  }
+}

@@ -1,0 +1,50 @@
+/** Is this request from where requests may come from (DNS rebinding; MCP, streamable HTTP, "Security Warning")? */
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Request, Response } from 'express';
+import { AppError } from '../common/app-error.js';
+import type { GateRequest } from '../common/exchange.js';
+import type { ServerSettings, Settings } from '../config/settings.js';
+
+@Injectable()
+export class OriginGuard implements CanActivate {
+  private readonly settings: ServerSettings;
+
+  constructor(config: ConfigService<Settings, true>) {
+    this.settings = config.get('server', { infer: true });
+  }
+
+  /** Only the endpoint is guarded: discovery is for everyone, and health is asked under any name. */
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<Request & GateRequest>();
+    if (!request.exchange) return true;
+    const origin = request.get('origin');
+    if (!isAllowedHost(request.get('host'), this.settings.allowedHosts))
+      throw rejected('The Host is not allowed');
+    if (!isAllowedOrigin(origin, this.settings.allowedOrigins)) throw rejected('The Origin is not allowed');
+    if (origin !== undefined) allowCrossOrigin(context.switchToHttp().getResponse<Response>(), origin);
+    return true;
+  }
+}
+
+/** An entry without a port allows every port. */
+export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
+  if (host === undefined || !/^[A-Za-z0-9.[\]:_-]+$/.test(host) || !URL.canParse(`http://${host}`))
+    return false;
+  return allowed.includes(host.toLowerCase()) || allowed.includes(new URL(`http://${host}`).hostname);
+}
+
+/** No Origin is no browser. `null`, and whatever is not on the list to the letter, is refused. */
+export function isAllowedOrigin(origin: string | undefined, allowed: readonly string[]): boolean {
+  return origin === undefined || allowed.includes(origin.toLowerCase());
+}
+
+function allowCrossOrigin(response: Response, origin: string): void {
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-expose-headers', 'WWW-Authenticate, Retry-After, X-Request-Id');
+  response.append('vary', 'Origin');
+}
+
+function rejected(message: string): AppError {
+  return new AppError('origin_rejected', message, { status: 403 });
+}

@@ -1,0 +1,55 @@
+/** The one place that turns an error into an HTTP answer. Pure. */
+import type { AppError } from '../common/app-error.js';
+import { serializeChallenge } from '../common/challenge.js';
+import type { Exchange } from '../common/exchange.js';
+import { isReason } from '../common/reasons.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** What a challenge tells a client beside the error. */
+export interface ChallengeFacts {
+  /** URL of the RFC 9728 document. */
+  readonly resourceMetadata: string;
+  /** What to ask for first; a challenge with scopes of its own keeps them. */
+  readonly basicScopes: readonly string[];
+}
+
+/** @param exchange of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
+export function renderError(error: AppError, exchange: Exchange | undefined, facts: ChallengeFacts): Answer {
+  return { status: error.status, headers: headersOf(error, facts), body: bodyOf(error, exchange) };
+}
+
+function headersOf(error: AppError, facts: ChallengeFacts): Record<string, string> {
+  const { challenge, retryAfterSeconds } = error;
+  return {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    ...error.headers,
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+    ...(challenge && {
+      'www-authenticate': serializeChallenge({
+        scope: error.status === 401 ? facts.basicScopes : undefined,
+        ...challenge,
+        resourceMetadata: facts.resourceMetadata,
+      }),
+    }),
+  };
+}
+
+function bodyOf(error: AppError, exchange: Exchange | undefined): unknown {
+  // What refuses nobody is no decision, and has no record to point to.
+  if (!exchange || !isReason(error.code)) return { error: { code: error.code, message: error.message } };
+  return {
+    jsonrpc: '2.0',
+    id: exchange.inbound.id,
+    error: {
+      code: error.rpcCode,
+      message: error.message,
+      data: { ...error.data, reason: error.code, decision_id: exchange.decisionId },
+    },
+  };
+}

@@ -1,0 +1,334 @@
+/** The only place that knows the MCP SDK: from an allowed exchange to the SDK's server and back. */
+import { toNodeHandler, type NodeIncomingMessageLike } from '@modelcontextprotocol/node';
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  classifyInboundRequest,
+  createMcpHandler,
+  createRequestStateCodec,
+  inputRequired,
+  ProtocolError,
+  Server,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  UnsupportedProtocolVersionError,
+  type McpRequestContext,
+  type ServerContext,
+  type ServerOptions,
+} from '@modelcontextprotocol/server';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf, type Exchange, type JsonObject } from '../common/exchange.js';
+import type { Principal } from '../common/principal.js';
+import { PolicyService } from '../policy/policy.service.js';
+import type { ProtectedTarget } from '../policy/access-rule.js';
+import type { InputRequired } from '../tools/results.js';
+import { ToolRegistry } from '../tools/registry.js';
+import type { ToolCall } from '../tools/tool-call.js';
+import { failureResult, ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
+import type { Classified, McpHeaders } from './inbound.js';
+import { InFlightCalls } from './in-flight-calls.js';
+
+const SERVER_INFO = { name: 'identity-aware-mcp-server', version: '0.1.0' };
+/** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
+const MODERN_VERSIONS = ['2026-07-28'];
+const ACCEPTED_BY_LEGACY = ['application/json', 'text/event-stream'];
+const STATE_TTL_SECONDS = 600;
+const INTERNAL_ERROR = -32603;
+const INVALID_PARAMS = -32602;
+
+@Injectable()
+export class SdkBridge implements OnApplicationShutdown {
+  private readonly logger = new Logger(SdkBridge.name);
+  private readonly inFlight = new InFlightCalls();
+  private readonly handler = createMcpHandler((context) => this.server(context), {
+    onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
+  });
+  private readonly nodeHandler = toNodeHandler(this.handler);
+  /** Signs what a tool asks the client to keep for it; the key lives as long as this instance. */
+  private readonly stateCodec = createRequestStateCodec<unknown>({
+    key: randomBytes(32),
+    ttlSeconds: STATE_TTL_SECONDS,
+    bind: (context) => stateOwner(exchangeIn(context)),
+  });
+
+  constructor(
+    private readonly registry: ToolRegistry,
+    private readonly policy: PolicyService,
+    private readonly invoker: ToolInvoker,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.handler.close();
+  }
+
+  /** Which era serves this message, or why none does. Pure. */
+  classify(this: void, headers: McpHeaders, body: JsonObject): Classified {
+    const outcome = classifyInboundRequest({
+      httpMethod: 'POST',
+      body,
+      ...(headers.protocolVersion !== undefined && { protocolVersionHeader: headers.protocolVersion }),
+      ...(headers.method !== undefined && { mcpMethodHeader: headers.method }),
+      ...(headers.name !== undefined && { mcpNameHeader: headers.name }),
+    });
+    if (outcome.kind === 'reject') {
+      const { httpStatus, code, message, data } = outcome;
+      return { kind: 'rejected', status: httpStatus, code, message, data };
+    }
+    if (outcome.kind === 'modern') {
+      const requested = outcome.classification.revision ?? 'unknown';
+      if (!MODERN_VERSIONS.includes(requested)) {
+        const { code, message, data } = new UnsupportedProtocolVersionError({
+          supported: MODERN_VERSIONS,
+          requested,
+        });
+        return { kind: 'rejected', status: 400, code, message, data };
+      }
+      return { kind: 'served', era: 'modern', isRequest: outcome.messageKind === 'request' };
+    }
+    if (outcome.reason === 'response') {
+      return {
+        kind: 'rejected',
+        status: 400,
+        code: -32600,
+        message: 'Responses are not accepted: nothing was asked',
+      };
+    }
+    const version = headers.protocolVersion;
+    if (
+      outcome.reason !== 'initialize' &&
+      version !== undefined &&
+      !SUPPORTED_PROTOCOL_VERSIONS.includes(version)
+    ) {
+      return {
+        kind: 'rejected',
+        status: 400,
+        code: -32600,
+        message: 'The MCP-Protocol-Version is not supported',
+      };
+    }
+    if (!ACCEPTED_BY_LEGACY.every((type) => headers.accept?.includes(type))) {
+      const message = `Accept must list ${ACCEPTED_BY_LEGACY.join(' and ')}`;
+      return { kind: 'rejected', status: 406, code: -32000, message };
+    }
+    return { kind: 'served', era: 'legacy', isRequest: outcome.reason !== 'notification' };
+  }
+
+  /** Answers an exchange that the gate has let through. Resolves when the answer is sent or the client is gone. */
+  async serve(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<void> {
+    const message = messageOf(exchange);
+    const principal = principalOf(exchange);
+    if (message.method === 'notifications/cancelled')
+      this.inFlight.cancel(principal, message.params.requestId);
+    const auth = {
+      // The token has done its work: nothing behind the gate ever sees it.
+      token: 'withheld',
+      clientId: principal.clientId,
+      scopes: [...principal.scopes],
+      expiresAt: principal.expiresAt,
+      extra: { exchange },
+    };
+    const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth });
+    await this.nodeHandler(withAuth, response, message.body);
+  }
+
+  private server({ authInfo }: McpRequestContext): Server {
+    const exchange = exchangeFrom(authInfo?.extra);
+    const server = new Server(SERVER_INFO, this.options());
+    server.setRequestHandler(
+      'tools/list',
+      () => ({ tools: this.shown(exchange, this.registry.listTools()) }) as never,
+    );
+    server.setRequestHandler('tools/call', async ({ params }, context) => {
+      const invoked = await this.running(exchange, context, (call) =>
+        this.invoker.callTool(exchange, call, params.arguments),
+      );
+      return (
+        invoked.kind === 'failure' ? failureResult(invoked) : await this.resultOf(invoked, exchange, context)
+      ) as never;
+    });
+    if (this.registry.listPrompts().length > 0) this.servePrompts(server, exchange);
+    if (this.registry.listResources().length > 0) this.serveResources(server, exchange);
+    return server;
+  }
+
+  private servePrompts(server: Server, exchange: Exchange): void {
+    server.setRequestHandler(
+      'prompts/list',
+      () => ({ prompts: this.shown(exchange, this.registry.listPrompts()) }) as never,
+    );
+    server.setRequestHandler('prompts/get', async ({ params }, context) =>
+      this.resultOf(
+        await this.running(exchange, context, (call) =>
+          this.invoker.getPrompt(exchange, call, params.arguments),
+        ),
+        exchange,
+        context,
+      ),
+    );
+    server.setRequestHandler('completion/complete', async ({ params }, context) =>
+      this.resultOf(
+        await this.running(exchange, context, (call) =>
+          this.invoker.complete(exchange, call, params.argument),
+        ),
+        exchange,
+        context,
+      ),
+    );
+  }
+
+  private serveResources(server: Server, exchange: Exchange): void {
+    const visible = () => this.registry.listResources().filter((resource) => this.shows(exchange, resource));
+    server.setRequestHandler('resources/list', () => {
+      return {
+        resources: visible()
+          .filter(({ at }) => 'uri' in at)
+          .map(({ entry }) => entry),
+      } as never;
+    });
+    server.setRequestHandler('resources/templates/list', () => {
+      return {
+        resourceTemplates: visible()
+          .filter(({ at }) => !('uri' in at))
+          .map(({ entry }) => entry),
+      } as never;
+    });
+    server.setRequestHandler('resources/read', async ({ params }, context) =>
+      this.resultOf(
+        await this.running(exchange, context, (call) =>
+          this.invoker.readResource(exchange, call, params.uri),
+        ),
+        exchange,
+        context,
+      ),
+    );
+    // Without sessions there is no stream to tell an old client of a change on, and nothing here changes: a valid
+    // subscription is acknowledged and stays silent.
+    for (const method of ['resources/subscribe', 'resources/unsubscribe'] as const) {
+      server.setRequestHandler(method, async (_request, context) =>
+        this.resultOf(
+          await this.running(exchange, context, (call) => this.invoker.acknowledge(exchange, call)),
+          exchange,
+          context,
+        ),
+      );
+    }
+  }
+
+  private options(): ServerOptions {
+    const prompts = this.registry.listPrompts().length > 0;
+    const resources = this.registry.listResources().length > 0;
+    return {
+      capabilities: {
+        logging: {},
+        tools: { listChanged: false },
+        ...(prompts && { prompts: { listChanged: false }, completions: {} }),
+        ...(resources && { resources: { listChanged: false } }),
+      },
+      inputRequired: { legacyShim: false },
+      requestState: { verify: (state, context) => this.stateCodec.verify(state, context) },
+    };
+  }
+
+  private shown(
+    exchange: Exchange,
+    definitions: readonly (ProtectedTarget & { entry: JsonObject })[],
+  ): JsonObject[] {
+    return definitions.filter((definition) => this.shows(exchange, definition)).map(({ entry }) => entry);
+  }
+
+  private shows(exchange: Exchange, target: ProtectedTarget): boolean {
+    return this.policy.shows(principalOf(exchange), target);
+  }
+
+  private async running(
+    exchange: Exchange,
+    context: ServerContext,
+    run: (call: ToolCall) => Promise<Invoked>,
+  ): Promise<Invoked> {
+    const cancellation = new AbortController();
+    const message = messageOf(exchange);
+    const done = this.inFlight.add(principalOf(exchange), message.id, cancellation);
+    const signal = AbortSignal.any([context.mcpReq.signal, cancellation.signal]);
+    try {
+      return await run(toToolCall(exchange, context, signal));
+    } finally {
+      done();
+    }
+  }
+
+  private async resultOf(invoked: Invoked, exchange: Exchange, context: ServerContext): Promise<never> {
+    if (invoked.kind === 'result') return invoked.result as never;
+    if (invoked.kind === 'inputRequired')
+      return (await this.questionOf(invoked.question, exchange, context)) as never;
+    const code = invoked.fault === 'input' ? INVALID_PARAMS : INTERNAL_ERROR;
+    throw new ProtocolError(code, invoked.message);
+  }
+
+  private async questionOf(
+    question: InputRequired,
+    exchange: Exchange,
+    context: ServerContext,
+  ): Promise<unknown> {
+    if (messageOf(exchange).era === 'legacy') {
+      throw new ProtocolError(
+        INTERNAL_ERROR,
+        'This needs to ask you something, which your protocol revision cannot do here',
+      );
+    }
+    const { inputRequests, requestState } = question;
+    return inputRequired({
+      ...(inputRequests && { inputRequests: inputRequests as never }),
+      ...(requestState !== undefined && { requestState: await this.stateCodec.mint(requestState, context) }),
+    });
+  }
+}
+
+function toToolCall(exchange: Exchange, context: ServerContext, signal: AbortSignal): ToolCall {
+  const { mcpReq } = context;
+  const progressToken = mcpReq._meta?.progressToken;
+  const envelope = mcpReq.envelope as Record<string, unknown> | undefined;
+  return {
+    principal: principalOf(exchange),
+    signal,
+    decisionId: exchange.decisionId,
+    clientCapabilities: (envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as JsonObject,
+    inputResponses: mcpReq.inputResponses ?? {},
+    requestState: mcpReq.requestState(),
+    async progress(progress, total, message) {
+      if (progressToken === undefined || signal.aborted) return;
+      const params = {
+        progressToken,
+        progress,
+        ...(total !== undefined && { total }),
+        ...(message !== undefined && { message }),
+      };
+      await mcpReq.notify({ method: 'notifications/progress', params });
+    },
+    async log(level, data) {
+      if (!signal.aborted) await mcpReq.log(level, data);
+    },
+  };
+}
+
+/** Sealed state is good for the same principal asking for the same thing, and for nobody and nothing else. */
+function stateOwner(exchange: Exchange): string {
+  const { issuer, subject, clientId } = principalOf(exchange);
+  const { method } = messageOf(exchange);
+  const called = exchange.operation?.kind === 'call' ? exchange.operation : undefined;
+  return JSON.stringify([issuer, subject, clientId, method, called?.target.name, called?.arguments ?? {}]);
+}
+
+function exchangeIn(context: ServerContext | undefined): Exchange {
+  return exchangeFrom(context?.http?.authInfo?.extra);
+}
+
+function exchangeFrom(extra: Record<string, unknown> | undefined): Exchange {
+  const exchange = extra?.exchange as Exchange | undefined;
+  if (!exchange) throw new Error('The SDK was reached without an exchange');
+  return exchange;
+}
+
+function principalOf(exchange: Exchange): Principal {
+  if (!exchange.principal) throw new Error('The SDK was reached without a principal');
+  return exchange.principal;
+}

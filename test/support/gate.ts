@@ -1,0 +1,193 @@
+/** The real server on a real port, with an issuer of its own and a ledger that a test can read. */
+import type { ModuleMetadata } from '@nestjs/common';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createApp, type App } from '../../src/create-app.js';
+import { TestIssuer, type Claims } from './issuer.js';
+
+export interface GateOptions {
+  readonly env?: Record<string, string | undefined>;
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  /** An issuer that the test has started; by default one is started and stopped with the gate. */
+  readonly issuer?: TestIssuer;
+}
+
+/** A line of the ledger. */
+export type LedgerLine = Record<string, any>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The JSON-RPC message, from JSON or from the last event of a stream; undefined where there was none. */
+  readonly body: any;
+  readonly text: string;
+}
+
+export const MODERN = '2026-07-28';
+
+/** People of the demo and the claims that their tokens carry. */
+export const PEOPLE = {
+  alice: { sub: 'alice', scope: 'database.read email.send', roles: ['developer'] },
+  bob: { sub: 'bob', scope: 'database.read database.write email.send', roles: ['admin'] },
+  carol: { sub: 'carol', scope: '', roles: ['contractor'] },
+} as const;
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export function temporaryFolder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'gate-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Variables under which the server starts; the tests change what they are about. */
+export function gateEnv(issuer: string, port: number, dataDir: string): Record<string, string> {
+  return {
+    PORT: String(port),
+    AUTH_ISSUER: issuer,
+    TOOL_ALLOW_LIST: '*',
+    DATA_DIR: dataDir,
+    LOG_LEVEL: 'silent',
+  };
+}
+
+export class Gate {
+  readonly url: string;
+  readonly origin: string;
+
+  private constructor(
+    readonly app: App,
+    readonly issuer: TestIssuer,
+    private readonly cleanUp: () => Promise<void>,
+  ) {
+    this.url = app.settings.server.resource;
+    this.origin = app.settings.server.publicUrl;
+  }
+
+  static async start(options: GateOptions = {}): Promise<Gate> {
+    const issuer = options.issuer ?? (await TestIssuer.start());
+    const folder = temporaryFolder();
+    const env = { ...gateEnv(issuer.url, await freePort(), folder.path), ...options.env };
+    const app = await createApp(env, options.imports ? { imports: options.imports } : {});
+    await app.listen();
+    return new Gate(app, issuer, async () => {
+      await app.close();
+      if (!options.issuer) await issuer.stop();
+      folder.remove();
+    });
+  }
+
+  token(claims: Claims = {}, options: Parameters<TestIssuer['mint']>[2] = {}): Promise<string> {
+    return this.issuer.mint(this.url, claims, options);
+  }
+
+  /** One request of revision 2026-07-28. */
+  async modern(
+    token: string | undefined,
+    method: string,
+    params: Record<string, unknown> = {},
+  ): Promise<Answer> {
+    const name = (params.name ?? params.uri) as string | undefined;
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': MODERN,
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    return this.post(
+      token,
+      { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } },
+      {
+        'mcp-protocol-version': MODERN,
+        'mcp-method': method,
+        ...(name !== undefined && { 'mcp-name': name }),
+      },
+    );
+  }
+
+  /** One request of revision 2025-11-25. */
+  async legacy(
+    token: string | undefined,
+    method: string,
+    params: Record<string, unknown> = {},
+  ): Promise<Answer> {
+    return this.post(
+      token,
+      { jsonrpc: '2.0', id: 1, method, params },
+      { 'mcp-protocol-version': '2025-11-25' },
+    );
+  }
+
+  callTool(token: string | undefined, name: string, args: Record<string, unknown> = {}): Promise<Answer> {
+    return this.modern(token, 'tools/call', { name, arguments: args });
+  }
+
+  /** One POST with any body. */
+  async post(
+    token: string | undefined,
+    body: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await fetch(this.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    return answerOf(response);
+  }
+
+  async get(path: string, init: RequestInit = {}): Promise<Answer> {
+    return answerOf(await fetch(`${this.origin}${path}`, init));
+  }
+
+  /** All lines so far. An outcome is written after its answer: wait for it with {@link waitForLedger}. */
+  ledger(): LedgerLine[] {
+    return readLedger(this.app.settings.audit.file);
+  }
+
+  /** The ledger once it holds such a line; fails after five seconds. */
+  async waitForLedger(found: (line: LedgerLine) => boolean): Promise<LedgerLine[]> {
+    for (let left = 100; left > 0; left--) {
+      const lines = this.ledger();
+      if (lines.some(found)) return lines;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`The ledger never held the expected line; it holds ${JSON.stringify(this.ledger())}`);
+  }
+
+  close(): Promise<void> {
+    return this.cleanUp();
+  }
+}
+
+export function readLedger(file: string): LedgerLine[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as LedgerLine);
+}
+
+export async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+  const events = isStream ? text.split('\n').filter((line) => line.startsWith('data: ')) : [];
+  const json = isStream ? events.at(-1)?.slice('data: '.length) : text;
+  let body: unknown;
+  try {
+    body = json ? JSON.parse(json) : undefined;
+  } catch {
+    body = undefined;
+  }
+  return { status: response.status, headers: response.headers, body, text };
+}

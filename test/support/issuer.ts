@@ -1,0 +1,115 @@
+/** A real HTTP issuer with real keys: metadata, key set, and any token a test asks for, good or bad. */
+import {
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  type CryptoKey,
+  type JWK,
+  type JWTHeaderParameters,
+} from 'jose';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface SigningKey {
+  readonly alg: string;
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly jwk: JWK;
+}
+
+export type Claims = Record<string, unknown>;
+
+export async function makeKey(kid: string, alg = 'ES256'): Promise<SigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return { alg, kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
+}
+
+export class TestIssuer {
+  /** How often each path was asked for. */
+  readonly hits = new Map<string, number>();
+  /** Set: every request is answered with this status. */
+  failing: number | undefined;
+  /** Replaces the published document of a path. */
+  readonly overrides = new Map<string, unknown>();
+
+  private constructor(
+    private readonly server: Server,
+    readonly url: string,
+    readonly keys: SigningKey[],
+  ) {}
+
+  static async start(port = 0): Promise<TestIssuer> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const issuer = new TestIssuer(server, url, [await makeKey('key-1')]);
+    server.on('request', (request, response) => issuer.answer(request, response));
+    return issuer;
+  }
+
+  get key(): SigningKey {
+    return this.keys.at(-1) as SigningKey;
+  }
+
+  get jwksFetches(): number {
+    return this.hits.get('/jwks') ?? 0;
+  }
+
+  /** An access token for a person, as RFC 9068 wants it, with these claims over the usual ones; undefined removes one. */
+  async mint(
+    audience: string,
+    claims: Claims = {},
+    options: { key?: SigningKey; header?: Partial<JWTHeaderParameters> } = {},
+  ): Promise<string> {
+    const key = options.key ?? this.key;
+    const now = Math.floor(Date.now() / 1000);
+    const usual = {
+      iss: this.url,
+      aud: audience,
+      sub: 'alice',
+      client_id: 'agent',
+      iat: now,
+      exp: now + 300,
+      jti: `jti-${now}`,
+    };
+    const payload = Object.fromEntries(
+      Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
+    );
+    const header = Object.fromEntries(
+      Object.entries({ alg: key.alg, kid: key.kid, typ: 'at+jwt', ...options.header }).filter(
+        ([, v]) => v !== undefined,
+      ),
+    ) as JWTHeaderParameters;
+    return new SignJWT(payload).setProtectedHeader(header).sign(key.privateKey);
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = request.url ?? '';
+    this.hits.set(path, (this.hits.get(path) ?? 0) + 1);
+    const document = this.failing === undefined ? this.document(path) : undefined;
+    response.writeHead(this.failing ?? (document === undefined ? 404 : 200), {
+      'content-type': 'application/json',
+    });
+    response.end(JSON.stringify(document ?? {}));
+  }
+
+  private document(path: string): unknown {
+    if (this.overrides.has(path)) return this.overrides.get(path);
+    if (path === '/jwks') return { keys: this.keys.map(({ jwk }) => jwk) };
+    if (path === '/.well-known/oauth-authorization-server') {
+      return {
+        issuer: this.url,
+        jwks_uri: `${this.url}/jwks`,
+        authorization_endpoint: `${this.url}/authorize`,
+        token_endpoint: `${this.url}/token`,
+        response_types_supported: ['code'],
+      };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+/** Tools, a resource and a prompt whose only use is to show what the gate does around them. Every run is counted. */
+import { Injectable, Module } from '@nestjs/common';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { AllowWorkload, AnyPrincipal, RequireRoles, RequireScopes } from '../../src/policy/decorators.js';
+import { Prompt, PromptCompletion, Resource, Tool } from '../../src/tools/decorators.js';
+import type { ResourceRequest } from '../../src/tools/definitions.js';
+import { NoInput } from '../../src/tools/no-input.js';
+import { InputRequired, ToolError, ToolResult } from '../../src/tools/results.js';
+import type { ToolCall } from '../../src/tools/tool-call.js';
+
+export class EchoInput {
+  @IsString()
+  @MaxLength(2000)
+  text: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(10)
+  times?: number;
+}
+
+export class Promise1 {
+  @IsString()
+  promised: string;
+}
+
+export class GreetInput {
+  @IsString()
+  name: string;
+}
+
+/** What ran, in order. One instance a gate. */
+@Injectable()
+export class Runs {
+  readonly names: string[] = [];
+  readonly aborted: string[] = [];
+}
+
+@Injectable()
+@RequireScopes('probe')
+export class ProbeTools {
+  constructor(private readonly runs: Runs) {}
+
+  @Tool({ name: 'echo', description: 'Says what it hears', annotations: { readOnlyHint: true } })
+  echo(input: EchoInput, call: ToolCall): object {
+    this.runs.names.push('echo');
+    return { text: input.text, sub: call.principal.subject };
+  }
+
+  @Tool({ name: 'fail', description: 'Throws with a secret in its message' })
+  fail(): never {
+    this.runs.names.push('fail');
+    throw new Error('connect postgres://root:hunter2@db failed');
+  }
+
+  @Tool({ name: 'refuse', description: 'Says no in its own words' })
+  refuse(): never {
+    this.runs.names.push('refuse');
+    throw new ToolError('Not on a Sunday');
+  }
+
+  @Tool({ name: 'break_promise', description: 'Returns something else than it says', output: Promise1 })
+  breakPromise(): object {
+    return { other: 'secret-output' };
+  }
+
+  @Tool({ name: 'wait', description: 'Runs until it is cancelled, or for ten seconds' })
+  async wait(_: NoInput, call: ToolCall): Promise<string> {
+    this.runs.names.push('wait');
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 10_000);
+      call.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        this.runs.aborted.push('wait');
+        resolve();
+      });
+    });
+    return 'waited';
+  }
+
+  @Tool({ name: 'steps', description: 'Reports its progress' })
+  async steps(_: NoInput, call: ToolCall): Promise<string> {
+    for (const step of [1, 2, 3]) await call.progress(step, 3, `step ${step}`);
+    return 'done';
+  }
+
+  @Tool({ name: 'picture', description: 'Returns an image' })
+  picture(): ToolResult {
+    return new ToolResult([{ type: 'image', data: 'aGk=', mimeType: 'image/png' }]);
+  }
+
+  @Tool({ name: 'ask', description: 'Asks a question first' })
+  ask(_: NoInput, call: ToolCall): InputRequired | string {
+    if (call.requestState !== undefined) return `state ${JSON.stringify(call.requestState)}`;
+    return new InputRequired(undefined, { round: 1 });
+  }
+
+  @Tool({ name: 'admin_only', description: 'Adds a role and a scope to those of its class' })
+  @RequireScopes('probe.admin')
+  @RequireRoles('admin', 'owner')
+  adminOnly(): string {
+    this.runs.names.push('admin_only');
+    return 'done';
+  }
+
+  @Tool({ name: 'machine', description: 'Open to workloads' })
+  @AllowWorkload()
+  machine(): string {
+    this.runs.names.push('machine');
+    return 'done';
+  }
+
+  @Resource({ name: 'handbook', uri: 'docs://handbook', mimeType: 'text/plain' })
+  handbook(): string {
+    this.runs.names.push('handbook');
+    return 'Be kind.';
+  }
+
+  @Resource({ name: 'page', uriTemplate: 'docs://{section}/{page}', mimeType: 'text/plain' })
+  page({ variables }: ResourceRequest): string {
+    return `${variables.section}/${variables.page}`;
+  }
+
+  @Prompt({ name: 'greet', description: 'Greets' })
+  greet(input: GreetInput): string {
+    this.runs.names.push('greet');
+    return `Hello ${input.name}`;
+  }
+
+  @PromptCompletion({ prompt: 'greet', argument: 'name' })
+  completeName(value: string): string[] {
+    return ['Ada', 'Alan'].filter((name) => name.startsWith(value));
+  }
+}
+
+@Injectable()
+export class OpenTools {
+  @Tool({ name: 'open', description: 'For every authenticated person' })
+  @AnyPrincipal()
+  open(): string {
+    return 'open';
+  }
+}
+
+@Module({ providers: [Runs, ProbeTools, OpenTools] })
+export class ProbeModule {}
