@@ -3,10 +3,11 @@ import 'reflect-metadata';
 import { Logger, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, Response } from 'express';
 import { readFileSync } from 'node:fs';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
-import { loadSettings, type Environment } from './config/load-settings.js';
+import { ConfigurationError, loadSettings, type Environment } from './config/load-settings.js';
 import type { Settings, TlsSettings } from './config/settings.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
@@ -44,6 +45,10 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   );
   nest.useLogger(nest.get(PinoLogger));
   nest.disable('x-powered-by');
+  nest.use((_request: Request, response: Response, next: NextFunction) => {
+    response.setHeader('x-content-type-options', 'nosniff');
+    next();
+  });
   nest.set('trust proxy', trustProxy);
   nest.set('query parser', 'simple');
   nest.getHttpServer().requestTimeout = REQUEST_TIMEOUT_MS;
@@ -65,9 +70,23 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
 
 function tlsOptions({ certFile, keyFile, clientCaFile }: TlsSettings) {
   return {
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
+    cert: readVariableFile('TLS_CERT_FILE', certFile),
+    key: readVariableFile('TLS_KEY_FILE', keyFile),
     minVersion: 'TLSv1.2' as const,
-    ...(clientCaFile && { ca: readFileSync(clientCaFile), requestCert: true, rejectUnauthorized: true }),
+    ...(clientCaFile && {
+      ca: readVariableFile('TLS_CLIENT_CA_FILE', clientCaFile),
+      requestCert: true,
+      rejectUnauthorized: true,
+    }),
   };
+}
+
+function readVariableFile(variable: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ConfigurationError([
+      `${variable}: the file cannot be read (${(error as NodeJS.ErrnoException).code})`,
+    ]);
+  }
 }

@@ -55,7 +55,7 @@ export function AllowWorkload(): RuleDecorator {
 
 /**
  * The rule of one method: what its class, the classes that one extends, and the method itself declare, added up.
- * @throws Error when nothing is declared, or when declarations contradict each other.
+ * @throws Error when nothing is declared, or when declarations contradict each other; the caller says where.
  */
 export function readAccessRule(type: NewableFunction, method: string): AccessRule {
   const source = `${type.name}.${method}`;
@@ -63,12 +63,10 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
   const declared = [...classesOf(type).map(ownDeclaration), ownDeclaration(handler)].reduce(add);
   const demands = declared.scopes.length > 0 || declared.roles.length > 0;
   if (declared.anyPrincipal && demands) {
-    throw new Error(`${source}: @AnyPrincipal contradicts @RequireScopes and @RequireRoles`);
+    throw new Error('@AnyPrincipal contradicts @RequireScopes and @RequireRoles');
   }
   if (!declared.anyPrincipal && !demands) {
-    throw new Error(
-      `${source}: no access rule; add @RequireScopes, @RequireRoles or, on purpose, @AnyPrincipal`,
-    );
+    throw new Error('no access rule; add @RequireScopes, @RequireRoles or, on purpose, @AnyPrincipal');
   }
   return {
     scopes: [...new Set(declared.scopes)],

@@ -1,0 +1,215 @@
+/** What the server refuses to start with, and what it says. */
+import { Injectable, Module, Scope, type Type } from '@nestjs/common';
+import { IsString } from 'class-validator';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createApp } from '../src/create-app.js';
+import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
+import { Prompt, Resource, Tool } from '../src/tools/decorators.js';
+import { freePort, gateEnv, temporaryFolder } from './support/gate.js';
+
+class Input {
+  @IsString()
+  text: string;
+}
+
+@Injectable()
+class WithoutRule {
+  @Tool({ name: 'without_rule', description: 'd' })
+  run(_input: Input): void {}
+}
+
+@Injectable()
+class Contradiction {
+  @Tool({ name: 'contradiction', description: 'd' })
+  @AnyPrincipal()
+  @RequireScopes('a')
+  run(): void {}
+}
+
+@Injectable()
+@RequireScopes('a')
+class Twins {
+  @Tool({ name: 'twin', description: 'd' })
+  one(): void {}
+  @Tool({ name: 'twin', description: 'd' })
+  two(): void {}
+}
+
+@Injectable()
+@RequireScopes('a')
+class WithoutDto {
+  @Tool({ name: 'without_dto', description: 'd' })
+  run(_input: { text: string }): void {}
+}
+
+@Injectable()
+@RequireScopes('a')
+class BadName {
+  @Tool({ name: 'no spaces', description: 'd' })
+  run(): void {}
+}
+
+@Injectable()
+@RequireScopes('a')
+class NoDescription {
+  @Tool({ name: 'no_description', description: ' ' })
+  run(): void {}
+}
+
+@Injectable({ scope: Scope.REQUEST })
+@RequireScopes('a')
+class PerRequest {
+  @Tool({ name: 'per_request', description: 'd' })
+  run(): void {}
+}
+
+@Injectable()
+@RequireScopes('a')
+class BadTemplate {
+  @Resource({ name: 'bad_template', uriTemplate: 'docs://{+path}' })
+  run(): void {}
+}
+
+class Numeric {
+  @IsString()
+  readonly text: string;
+}
+
+@Injectable()
+@RequireScopes('a')
+class PromptTwins {
+  @Prompt({ name: 'p' })
+  one(_input: Numeric): string {
+    return '';
+  }
+  @Prompt({ name: 'p' })
+  two(): string {
+    return '';
+  }
+}
+
+const FILE = join('test', 'boot.e2e-spec.ts');
+
+describe('declarations', () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder.remove());
+
+  async function boot(provider: Type, env: Record<string, string> = {}): Promise<string> {
+    @Module({ providers: [provider] })
+    class Under {}
+    const variables = { ...gateEnv('http://127.0.0.1:9', await freePort(), folder.path), ...env };
+    try {
+      const app = await createApp(variables, { imports: [Under] });
+      await app.close();
+      return 'started';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  it.each([
+    [WithoutRule, `${FILE}: WithoutRule.run: no access rule`],
+    [Contradiction, `${FILE}: Contradiction.run: @AnyPrincipal contradicts`],
+    [Twins, `${FILE}: Twins.two: the tool twin is already declared by Twins.one`],
+    [WithoutDto, `${FILE}: WithoutDto.run: the first parameter must be a class-validator class`],
+    [BadName, `${FILE}: BadName.run: "no spaces" is not 1 to 128 characters`],
+    [NoDescription, `${FILE}: NoDescription.run: a tool needs a description`],
+    [PerRequest, `${FILE}: PerRequest.run: the provider must not be request-scoped`],
+    [BadTemplate, `${FILE}: BadTemplate.run: docs://{+path} has `],
+    [PromptTwins, `${FILE}: PromptTwins.two: the prompt p is already declared by PromptTwins.one`],
+  ] as const)(
+    '%p stops the boot with a sentence that names file, class and method',
+    async (provider, sentence) => {
+      expect(await boot(provider)).toContain(sentence);
+    },
+  );
+
+  it('an empty list of scopes does not even load', () => {
+    expect(() => {
+      class Empty {
+        // @ts-expect-error the types refuse it as well
+        @RequireScopes()
+        run(): void {}
+      }
+      return Empty;
+    }).toThrow(/^@RequireScopes on Empty\.run \(test\/boot\.e2e-spec\.ts\): the list is empty$/);
+  });
+
+  it('an allow-list that names what is not there stops the boot', async () => {
+    @Injectable()
+    class Nothing {}
+    expect(await boot(Nothing, { TOOL_ALLOW_LIST: 'read_customer,raed_customer' })).toContain(
+      'TOOL_ALLOW_LIST: raed_customer is the name of nothing that this server has',
+    );
+  });
+});
+
+describe('npm run start:prod', () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder.remove());
+
+  function start(env: Record<string, string>) {
+    const child = spawn(process.execPath, [join(__dirname, '../dist/main.js')], {
+      cwd: folder.path,
+      env: { PATH: process.env.PATH, ...env },
+    });
+    const seen = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => (seen.stdout += String(chunk)));
+    child.stderr.on('data', (chunk) => (seen.stderr += String(chunk)));
+    const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    return { child, seen, exit };
+  }
+
+  it('names every fault at once, without the values, and exits 1 before it listens', async () => {
+    const { seen, exit } = start({
+      PORT: 'eighty-secret',
+      AUTH_ISSUER: 'http://login.secret.example.com',
+      AUTH_ALGORITHMS: 'HS256',
+      AUTH_AUDIENCE: '',
+      DENIAL_DETAIL: 'secret-mode',
+      IDENTITY_FILE: '/secret/identity.yaml',
+    });
+    expect(await exit).toBe(1);
+    for (const name of [
+      'PORT',
+      'AUTH_ISSUER',
+      'AUTH_ALGORITHMS',
+      'AUTH_AUDIENCE',
+      'DENIAL_DETAIL',
+      'IDENTITY_FILE',
+      'TOOL_ALLOW_LIST',
+    ]) {
+      expect(seen.stderr).toMatch(new RegExp(`^  - ${name}: `, 'm'));
+    }
+    expect(seen.stderr + seen.stdout).not.toMatch(/secret|HS256,?$/m);
+  });
+
+  it('starts, says what is relaxed, answers, and stops on SIGTERM', async () => {
+    const port = await freePort();
+    const env = {
+      ...gateEnv('http://127.0.0.1:9', port, folder.path),
+      LOG_LEVEL: 'info',
+      AUTH_AUDIANCE: 'x',
+    };
+    const { child, seen, exit } = start(env);
+    const live = async () =>
+      (await fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined))?.status;
+    while ((await live()) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen.stdout).toContain('TOOL_ALLOW_LIST=*: every registered tool');
+    expect(seen.stdout).toContain('AUTH_AUDIANCE is not a variable of this server');
+    const ready = await fetch(`http://127.0.0.1:${port}/health/ready`);
+    expect(ready.status).toBe(503);
+    child.kill('SIGTERM');
+    expect(await exit).toBe(0);
+  });
+
+  it('does not share its ledger with a second server', async () => {
+    const port = await freePort();
+    const first = await createApp(gateEnv('http://127.0.0.1:9', port, folder.path));
+    const { seen, exit } = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
+    expect(await exit).toBe(1);
+    expect(seen.stderr).toContain('audit.jsonl.lock');
+    await first.close();
+  });
+});

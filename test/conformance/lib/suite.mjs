@@ -1,0 +1,93 @@
+/** The official suite: its installation, the Node.js that can run it, one run, and what came of it. */
+import { existsSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runToEnd } from './processes.mjs';
+
+const FOLDER = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGE = join(FOLDER, 'node_modules/@modelcontextprotocol/conformance');
+const COMMAND = join(PACKAGE, 'dist/index.js');
+
+/** The suite imports `globSync` of `node:fs`, which Node.js has since version 22. */
+const NEEDED_NODE = 22;
+const OWN_NODE_WILL_DO = Number(process.versions.node.split('.')[0]) >= NEEDED_NODE;
+const BUNDLED_NODE = join(FOLDER, `node_modules/node-linux-${process.arch}/bin/node`);
+
+/** Installs what the lock file of this folder says, unless exactly that is installed already. */
+export async function installSuite(signal) {
+  if (await isInstalled()) return;
+  // The bundled Node.js is an optional package, large, and of use only to an older one.
+  const omit = OWN_NODE_WILL_DO ? ['--omit=optional'] : [];
+  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  await runToEnd([...npm, 'ci', '--prefix', FOLDER, '--no-audit', '--no-fund', ...omit], { signal });
+}
+
+/** Compares the lock file with npm's own note of what it installed. */
+async function isInstalled() {
+  const installed = await lockedPackages('node_modules/.package-lock.json').catch(() => ({}));
+  const wanted = Object.entries(await lockedPackages('package-lock.json')).filter(([path]) => path !== '');
+  const same = wanted.every(
+    ([path, { optional, version, integrity }]) =>
+      optional || (installed[path]?.version === version && installed[path]?.integrity === integrity),
+  );
+  return same && (OWN_NODE_WILL_DO || existsSync(BUNDLED_NODE));
+}
+
+async function lockedPackages(file) {
+  return JSON.parse(await readFile(join(FOLDER, file), 'utf8')).packages;
+}
+
+/** @throws Error where no Node.js at hand is recent enough. */
+function nodeForSuite() {
+  if (OWN_NODE_WILL_DO) return process.execPath;
+  if (process.platform === 'linux' && existsSync(BUNDLED_NODE)) return BUNDLED_NODE;
+  throw new Error(
+    `The conformance suite needs Node.js ${NEEDED_NODE} or newer. This is ${process.version}, and a newer one comes ` +
+      `bundled for Linux on x64 and arm64 only: run this with Node.js ${NEEDED_NODE} or newer.`,
+  );
+}
+
+/**
+ * Runs every scenario that a revision requires, and those that it reports without scoring.
+ * @param {{ url: string, revision: string, baseline?: string, results: string, log: string, signal: AbortSignal }} run
+ * @returns {Promise<number>} the exit code of the suite: 0 where it is satisfied.
+ */
+export function runSuite({ url, revision, baseline, results, log, signal }) {
+  const expected = baseline ? ['--expected-failures', join(FOLDER, baseline)] : [];
+  const options = ['--url', url, '--requirements', revision, '--output-dir', results, ...expected];
+  return runToEnd([nodeForSuite(), COMMAND, 'server', ...options], { signal, log, anyExitCode: true });
+}
+
+/** The scenarios that a revision requires of a server, as the suite has frozen them. */
+export async function requiredScenarios(revision) {
+  return listUnderServer(await readFile(join(PACKAGE, `requirements/${revision}.yaml`), 'utf8'));
+}
+
+/** The scenarios that a baseline expects to fail as a whole; `scenario:check` entries speak of single checks. */
+export async function expectedFailures(baseline) {
+  if (!baseline) return [];
+  return listUnderServer(await readFile(join(FOLDER, baseline), 'utf8')).filter(
+    (entry) => !entry.includes(':'),
+  );
+}
+
+/** Reads the one list that both kinds of file hold under `server:`, which spares a YAML parser. */
+function listUnderServer(yaml) {
+  const section = /^server:\n((?:[ \t]+.*\n|\n)*)/m.exec(yaml)?.[1] ?? '';
+  return [...section.matchAll(/^ +- (\S+)$/gm)].map(([, entry]) => entry);
+}
+
+/**
+ * The checks that every scenario left in the results folder, by scenario.
+ * @returns {Promise<Map<string, { status: string, name: string, errorMessage?: string }[]>>}
+ */
+export async function readChecks(results) {
+  const checks = new Map();
+  for (const folder of await readdir(results)) {
+    const scenario = /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(folder)?.[1];
+    const file = join(results, folder, 'checks.json');
+    if (scenario && existsSync(file)) checks.set(scenario, JSON.parse(await readFile(file, 'utf8')));
+  }
+  return checks;
+}

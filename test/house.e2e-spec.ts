@@ -1,0 +1,121 @@
+/** The picture of the house, held against the imports; and claims of the repository about itself. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { VARIABLE_NAMES, Variables } from '../src/config/variables.js';
+import { getMetadataStorage } from 'class-validator';
+
+const ROOT = join(__dirname, '..');
+const SRC = join(ROOT, 'src');
+
+/** A may import B, and nothing else of this project. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  common: [],
+  config: ['common'],
+  auth: ['config', 'common'],
+  policy: ['config', 'common'],
+  limits: ['config', 'common'],
+  audit: ['config', 'common'],
+  storage: ['config', 'common'],
+  // The registry holds what the operator's allow-list names against what there is.
+  tools: ['policy', 'config', 'common'],
+  // The issuer's metadata is fetched in one place only, for tokens and for clients alike.
+  discovery: ['tools', 'auth', 'config', 'common'],
+  examples: ['tools', 'policy', 'storage', 'config', 'common'],
+  mcp: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
+  health: ['auth', 'storage', 'audit', 'config', 'common'],
+};
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((found) => found[1] as string);
+}
+
+const folderOf = (file: string) => relative(SRC, file).split('/')[0] as string;
+const production = sources(SRC).filter((file) => !file.endsWith('.spec.ts'));
+const local = (file: string) =>
+  importsOf(file)
+    .filter((path) => path.startsWith('.'))
+    .map((path) => resolve(dirname(file), path.replace(/\.js$/, '.ts')));
+
+describe('the house', () => {
+  it('has no folder that the picture does not know', () => {
+    const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(ARROWS).sort());
+  });
+
+  it.each(Object.entries(ARROWS))('%s imports only %j', (folder, allowed) => {
+    const crossings = production
+      .filter((file) => folderOf(file) === folder && relative(SRC, file).includes('/'))
+      .flatMap((file) => local(file).map((target) => [relative(SRC, file), folderOf(target)] as const))
+      .filter(([, target]) => target !== folder && !allowed.includes(target));
+    expect(crossings).toEqual([]);
+  });
+
+  it('has no cycle', () => {
+    const graph = new Map(production.map((file) => [file, local(file)]));
+    const done = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file))
+        throw new Error(`cycle: ${[...path, file].map((at) => relative(SRC, at)).join(' → ')}`);
+      if (done.has(file)) return;
+      for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+      done.add(file);
+    };
+    expect(() => production.forEach((file) => visit(file, []))).not.toThrow();
+  });
+
+  it('knows the MCP SDK in one file only', () => {
+    const users = production.filter((file) =>
+      importsOf(file).some((path) => path.startsWith('@modelcontextprotocol/')),
+    );
+    expect(users.map((file) => relative(SRC, file))).toEqual(['mcp/sdk-bridge.ts']);
+  });
+
+  it('reads process.env in one file only', () => {
+    const readers = production.filter((file) => readFileSync(file, 'utf8').includes('process.env'));
+    expect(readers.map((file) => relative(SRC, file))).toEqual(['config/environment.ts']);
+  });
+
+  it('has nothing injectable in common', () => {
+    const injectable = production.filter(
+      (file) => folderOf(file) === 'common' && /@Injectable/.test(readFileSync(file, 'utf8')),
+    );
+    expect(injectable).toEqual([]);
+  });
+
+  it('keeps the demo a client: it imports nothing of the server', () => {
+    const foreign = sources(join(ROOT, 'demo')).flatMap((file) =>
+      importsOf(file).filter(
+        (path) => path.startsWith('.') && !resolve(dirname(file), path).startsWith(join(ROOT, 'demo')),
+      ),
+    );
+    expect(foreign).toEqual([]);
+  });
+});
+
+describe('the variables', () => {
+  const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+
+  it('are all validated', () => {
+    const validated = getMetadataStorage().getTargetValidationMetadatas(Variables, '', false, false);
+    expect([...new Set(validated.map(({ propertyName }) => propertyName))].sort()).toEqual(
+      [...VARIABLE_NAMES].sort(),
+    );
+  });
+
+  it('are all in .env.example, and nothing else is', () => {
+    const named = [...example.matchAll(/^#?\s?([A-Z][A-Z_]+)=/gm)].map((found) => found[1]);
+    expect([...new Set(named)].sort()).toEqual([...VARIABLE_NAMES].sort());
+  });
+
+  it.each([...VARIABLE_NAMES])('%s is in the README', (name) => {
+    expect(readme).toContain(`\`${name}\``);
+  });
+});
