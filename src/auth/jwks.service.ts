@@ -11,6 +11,7 @@ import {
 } from 'jose';
 import { AppError } from '../common/app-error.js';
 import type { Settings } from '../config/settings.js';
+import { isSecureUrl } from '../config/variables.js';
 import { boundedFetch } from './bounded-fetch.js';
 import { IssuerMetadataService } from './issuer-metadata.service.js';
 import { identityUnavailable } from './refuse-token.js';
@@ -68,8 +69,9 @@ export class JwksService implements OnApplicationBootstrap {
   private async open(): Promise<RemoteKeySet> {
     if (this.keySet) return this.keySet;
     const uri = this.configuredUri ?? (await this.metadata.get()).jwks_uri;
-    if (typeof uri !== 'string' || !URL.canParse(uri))
-      throw identityUnavailable(new Error('The metadata has no jwks_uri'));
+    if (typeof uri !== 'string' || !isSecureUrl(uri)) {
+      throw identityUnavailable(new Error('The metadata of the issuer has no jwks_uri that is https'));
+    }
     const url = new URL(uri);
     this.keySet ??= createRemoteJWKSet(url, {
       timeoutDuration: TIMEOUT_MS,

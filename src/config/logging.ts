@@ -38,12 +38,13 @@ function describe(error: unknown, depth: number): object {
   // pino-http hands over what pino made of the error; the error itself is its `raw`.
   const raw = (error as { raw?: unknown } | undefined)?.raw ?? error;
   if (typeof raw !== 'object' || raw === null) return { type: typeof raw };
-  const { name, code, message, stack, cause } = raw as Partial<Error> & { code?: unknown };
+  const { name, code, message, stack, cause, errors } = raw as Partial<AggregateError> & { code?: unknown };
   return {
     type: name,
     message,
     ...(typeof code === 'string' && { code }),
     stack,
+    ...(Array.isArray(errors) && depth < 3 && { errors: errors.map((error) => describe(error, depth + 1)) }),
     ...(cause !== undefined && depth < 3 && { cause: describe(cause, depth + 1) }),
   };
 }

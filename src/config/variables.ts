@@ -265,16 +265,20 @@ function IsListOf(allowed: readonly string[]) {
   );
 }
 
-/** https, or http on loopback; no credentials, no query, no fragment. */
+/** https, or http on loopback: what may carry keys, tokens and metadata. */
+export function isSecureUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname));
+}
+
+/** A secure URL without credentials, query or fragment. */
 function IsSecureUrl(options: { originOnly?: boolean } = {}) {
   return rule(
     'secureUrl',
     (text) => {
-      if (!URL.canParse(text)) return false;
-      const url = new URL(text);
-      if (url.username || url.password || url.search || url.hash || /[?#\s]/.test(text)) return false;
-      if (options.originOnly && url.pathname !== '/') return false;
-      return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
+      if (!isSecureUrl(text) || /[?#@\s]/.test(text)) return false;
+      return !options.originOnly || new URL(text).pathname === '/';
     },
     `must be an https URL (or http on loopback) without credentials, query or fragment${options.originOnly ? ', and without a path' : ''}`,
   );

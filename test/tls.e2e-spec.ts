@@ -1,0 +1,91 @@
+/** TLS and mutual TLS in process, with certificates made for the run. */
+import { writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { createApp } from '../src/create-app.js';
+import { freePort, Gate, temporaryFolder } from './support/gate.js';
+
+interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const folder = temporaryFolder();
+let server: Pair;
+let client: Pair;
+let stranger: Pair;
+
+async function selfSigned(name: string): Promise<Pair> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  });
+  return { cert, key };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder.path, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** The status of GET /health/live, or the code of the error. */
+function ask(origin: string, identity: Partial<Pair> = {}): Promise<number | string> {
+  return new Promise((resolve) => {
+    const asked = request(
+      `${origin}/health/live`,
+      { ca: server.cert, agent: false, ...identity },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    asked.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    asked.end();
+  });
+}
+
+beforeAll(async () => {
+  [server, client, stranger] = (await Promise.all(['gate', 'client', 'stranger'].map(selfSigned))) as [
+    Pair,
+    Pair,
+    Pair,
+  ];
+});
+afterAll(() => folder.remove());
+
+it('serves https where it has a certificate, and tells clients so', async () => {
+  const gate = await Gate.start({
+    env: { TLS_CERT_FILE: file('tls.crt', server.cert), TLS_KEY_FILE: file('tls.key', server.key) },
+  });
+  expect(gate.origin).toMatch(/^https:/);
+  expect(await ask(gate.origin)).toBe(200);
+  await expect(fetch(gate.origin.replace('https', 'http'))).rejects.toThrow();
+  await gate.close();
+});
+
+it('with a client CA, answers only clients that have a certificate of it', async () => {
+  const gate = await Gate.start({
+    env: {
+      TLS_CERT_FILE: file('tls.crt', server.cert),
+      TLS_KEY_FILE: file('tls.key', server.key),
+      TLS_CLIENT_CA_FILE: file('ca.crt', client.cert),
+    },
+  });
+  expect(await ask(gate.origin, client)).toBe(200);
+  expect(await ask(gate.origin)).not.toBe(200);
+  expect(await ask(gate.origin, stranger)).not.toBe(200);
+  await gate.close();
+});
+
+it('does not start with a certificate that it cannot read, and says which variable', async () => {
+  const env = {
+    PORT: String(await freePort()),
+    AUTH_ISSUER: 'http://127.0.0.1:9',
+    TOOL_ALLOW_LIST: '*',
+    DATA_DIR: folder.path,
+    TLS_CERT_FILE: join(folder.path, 'nowhere.crt'),
+    TLS_KEY_FILE: join(folder.path, 'nowhere.key'),
+  };
+  await expect(createApp(env)).rejects.toThrow('TLS_CERT_FILE: the file cannot be read (ENOENT)');
+});
