@@ -6,6 +6,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { acquireFileLock } from './file-lock.js';
 
+jest.setTimeout(30_000);
+
 const NONCE = '00000000-0000-4000-8000-00000000000a';
 const onLinux = process.platform === 'linux' ? it : it.skip;
 

@@ -1,0 +1,81 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { type Transporter, createTransport } from 'nodemailer';
+import type { Settings } from '../config/settings.js';
+import { ToolError } from '../tools/results.js';
+import { smtpOptions } from './smtp-options.js';
+import { isOneLine, isPlainAddress } from './text-rules.js';
+
+export interface Mail {
+  /** One plain address. */
+  readonly to: string;
+  readonly subject: string;
+  /** Plain text. */
+  readonly body: string;
+}
+
+/** The whole conversation, however slowly a server drips. */
+const SEND_TIMEOUT_MS = 60_000;
+
+/** Sends mail over the server of `SMTP_URL`; one connection for each message, unless the URL says `pool=true`. */
+@Injectable()
+export class Mailer implements OnApplicationShutdown {
+  private readonly outgoing: { readonly from: string; readonly transporter: Transporter } | undefined;
+
+  constructor(config: ConfigService<Settings, true>) {
+    const { smtpUrl } = config.get('mail', { infer: true });
+    if (smtpUrl === undefined) return;
+    const { from, transport } = smtpOptions(smtpUrl);
+    this.outgoing = { from, transporter: createTransport(transport) };
+  }
+
+  /**
+   * @param signal gives up; a message that the server has already taken is not called back.
+   * @returns the Message-ID.
+   * @throws ToolError when mail is not configured, or the server refuses the recipient for good; Error, without
+   * credentials, when the message cannot be sent for another reason.
+   */
+  async send(mail: Mail, signal: AbortSignal): Promise<string> {
+    if (!this.outgoing) throw new ToolError('Mail is not configured at this server');
+    // Whoever calls has checked this. Here it keeps a header from becoming two, and a recipient from becoming more.
+    if (!isPlainAddress(mail.to) || !isOneLine(mail.subject)) throw new Error('Unfit recipient or subject');
+    const { from, transporter } = this.outgoing;
+    try {
+      const sent = await transporter.sendMail({
+        envelope: { from, to: [mail.to] },
+        from: { name: '', address: from },
+        to: { name: '', address: mail.to },
+        subject: mail.subject,
+        text: mail.body,
+        headers: { 'Auto-Submitted': 'auto-generated' },
+        xMailer: false,
+        disableFileAccess: true,
+        disableUrlAccess: true,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(SEND_TIMEOUT_MS)]),
+      });
+      return sent.messageId as string;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw told(error as SmtpFailure);
+    }
+  }
+
+  onApplicationShutdown(): void {
+    this.outgoing?.transporter.close();
+  }
+}
+
+interface SmtpFailure {
+  readonly code?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
+}
+
+/** Codes only: the words of the server, and the error that holds them, may repeat what was said to it. */
+function told({ code, command, responseCode }: SmtpFailure): Error {
+  if (command === 'RCPT TO' && responseCode !== undefined && responseCode >= 500) {
+    return new ToolError('The mail server refuses this recipient');
+  }
+  const facts = [code, command, responseCode].filter((fact) => fact !== undefined);
+  return new Error(`The message could not be sent: ${facts.join(' ') || 'unknown error'}`);
+}

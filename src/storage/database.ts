@@ -1,0 +1,88 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { type Kysely, sql } from 'kysely';
+import type { Settings, StorageSettings } from '../config/settings.js';
+import { type Connection, openConnection } from './connection.js';
+import { publicReason } from './public-reason.js';
+import type { Tables } from './tables.js';
+
+const READY_TIMEOUT_MS = 2_000;
+
+/** The database: embedded under the data directory, or PostgreSQL where a URL is set. */
+@Injectable()
+export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(Database.name);
+  private readonly settings: StorageSettings;
+  private connection: Promise<Connection> | undefined;
+  private probe: Promise<boolean> | undefined;
+  private closed = false;
+
+  constructor(config: ConfigService<Settings, true>) {
+    this.settings = config.get('storage', { infer: true });
+  }
+
+  /**
+   * The migrated database; opened on the first call. After a failure the next call tries again.
+   * @throws Error when it cannot be opened, or was closed. The message holds no credentials.
+   */
+  async get(): Promise<Kysely<Tables>> {
+    if (this.closed) throw new Error('The database is closed');
+    this.connection ??= this.open();
+    return (await this.connection).db;
+  }
+
+  /** Whether the database answers within two seconds; tries to open it where that failed before. Never rejects. */
+  ready(): Promise<boolean> {
+    // One probe at a time: a database that hangs must not fill the pool with questions after its health.
+    this.probe ??= this.ask().finally(() => (this.probe = undefined));
+    return within(READY_TIMEOUT_MS, this.probe);
+  }
+
+  /** In the background: the server starts, and answers for its health, while the database comes up. */
+  onApplicationBootstrap(): void {
+    this.get().catch((error: Error) => this.logger.error(error.message));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    const connection = await this.connection?.catch(() => undefined);
+    this.connection = undefined;
+    await connection?.close();
+  }
+
+  private async open(): Promise<Connection> {
+    try {
+      return await openConnection(this.settings, (error) =>
+        this.logger.warn(`A database connection was lost: ${this.explain(error)}`),
+      );
+    } catch (error) {
+      this.connection = undefined;
+      throw new Error(`The database cannot be opened: ${this.explain(error)}`);
+    }
+  }
+
+  private async ask(): Promise<boolean> {
+    try {
+      await sql`select 1`.execute(await this.get());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private explain(error: unknown): string {
+    return publicReason(error, this.settings.databaseUrl);
+  }
+}
+
+async function within(milliseconds: number, answer: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,405 @@
+/** Access tokens, and other tokens, in the shape that each provider issues them. `iss`, `iat` and `exp` are added. */
+
+export interface ProviderCase {
+  readonly name: string;
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** What the record says of an accepted principal; or the reason of the refusal. */
+  readonly expected: Readonly<Record<string, unknown>> | string;
+}
+
+export interface Provider {
+  readonly preset: string;
+  readonly alg: string;
+  /** What follows the host in the issuer's name. */
+  readonly issuerPath: string;
+  readonly audience: string;
+  readonly cases: readonly ProviderCase[];
+}
+
+const ENTRA_API = '6e74172b-be56-4843-9ff4-e66a39bb12e3';
+const ENTRA_TENANT = '72f988bf-86f1-41af-91ab-2d7cd011db47';
+const entraPerson = {
+  aud: ENTRA_API,
+  ver: '2.0',
+  azp: '1950a258-227b-4e31-a9cf-717495945fc2',
+  azpacr: '1',
+  name: 'Alice',
+  oid: '690222be-ff1a-4d56-abd1-7e4f7d38e474',
+  preferred_username: 'alice@example.com',
+  scp: 'probe other',
+  roles: ['admin'],
+  sub: 'HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ',
+  tid: ENTRA_TENANT,
+  uti: 'fqiBqXLPj0eQa82S-IYFAA',
+};
+const entraApp = {
+  ...entraPerson,
+  idtyp: 'app',
+  scp: undefined,
+  roles: ['probe'],
+  sub: entraPerson.oid,
+  name: undefined,
+  preferred_username: undefined,
+};
+
+const oktaPerson = {
+  ver: 1,
+  jti: 'AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE',
+  aud: 'api://default',
+  cid: '0oa2hl2inow5UqcWA0h7',
+  uid: '00ujmkLgagxeRrAg20g3',
+  scp: ['openid', 'probe'],
+  auth_time: 1700000000,
+  sub: 'alice@example.com',
+  groups: ['Everyone', 'admin'],
+};
+
+const auth0Person = {
+  sub: 'auth0|5f7c8ec7c33c6c004bbafe82',
+  aud: ['https://api.example.com/', 'https://tenant.example.com/userinfo'],
+  azp: 'my_client_id',
+  scope: 'openid profile probe',
+  org_id: 'org_9ybsU1dN2dKfDkBi',
+  'https://example.com/roles': ['admin'],
+};
+
+const keycloakPerson = {
+  jti: 'onrtac:2b6e1f5c',
+  aud: ['mcp-server', 'account'],
+  sub: 'f1f0d8f8-9a2c-4b1e-9a55-3f3a3f5d4b10',
+  typ: 'Bearer',
+  azp: 'agent-client',
+  sid: 'c6b1b1a3',
+  acr: '1',
+  'allowed-origins': ['*'],
+  realm_access: { roles: ['offline_access', 'uma_authorization', 'staff'] },
+  resource_access: { 'mcp-server': { roles: ['admin'] }, account: { roles: ['manage-account'] } },
+  scope: 'openid email probe',
+  preferred_username: 'alice',
+};
+
+export const PROVIDERS: readonly Provider[] = [
+  {
+    preset: 'entra',
+    alg: 'RS256',
+    issuerPath: `/${ENTRA_TENANT}/v2.0`,
+    audience: ENTRA_API,
+    cases: [
+      {
+        name: 'a person',
+        header: { typ: 'JWT' },
+        claims: entraPerson,
+        expected: {
+          kind: 'human',
+          sub: entraPerson.sub,
+          client_id: entraPerson.azp,
+          tenant: ENTRA_TENANT,
+          scopes: ['probe', 'other'],
+          roles: ['admin'],
+        },
+      },
+      {
+        name: 'a person, version 1.0',
+        header: { typ: 'JWT', x5t: 'abc' },
+        claims: { ...entraPerson, ver: '1.0', azp: undefined, appid: 'client-1' },
+        expected: { kind: 'human', client_id: 'client-1' },
+      },
+      { name: 'an application', header: { typ: 'JWT' }, claims: entraApp, expected: 'human_required' },
+      {
+        name: 'an application without idtyp, which is optional',
+        header: { typ: 'JWT' },
+        claims: { ...entraApp, idtyp: undefined },
+        expected: 'human_required',
+      },
+      {
+        name: 'an application that puts its role among scopes',
+        header: { typ: 'JWT' },
+        claims: { ...entraApp, scope: 'probe' },
+        expected: 'human_required',
+      },
+      {
+        name: 'an ID token',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, azp: undefined, scp: undefined, nonce: '12345' },
+        expected: 'token_type',
+      },
+      {
+        name: 'an ID token without a nonce',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, azp: undefined, scp: undefined },
+        expected: 'token_claims',
+      },
+      {
+        name: 'for Microsoft Graph',
+        header: { typ: 'JWT', nonce: 'x' },
+        claims: { ...entraPerson, aud: '00000003-0000-0000-c000-000000000000' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'of another tenant',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, iss: 'https://login.microsoftonline.com/other/v2.0' },
+        expected: 'token_issuer',
+      },
+      {
+        name: 'proof of possession',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, cnf: { kid: 'abc' } },
+        expected: 'token_binding',
+      },
+      { name: 'typ of another kind', header: { typ: 'at+jwt' }, claims: entraPerson, expected: 'token_type' },
+    ],
+  },
+  {
+    preset: 'okta',
+    alg: 'RS256',
+    issuerPath: '/oauth2/default',
+    audience: 'api://default',
+    cases: [
+      {
+        name: 'a person',
+        header: {},
+        claims: oktaPerson,
+        expected: {
+          kind: 'human',
+          sub: 'alice@example.com',
+          client_id: oktaPerson.cid,
+          scopes: ['openid', 'probe'],
+          roles: ['Everyone', 'admin'],
+          token_id: oktaPerson.jti,
+        },
+      },
+      {
+        name: 'a service',
+        header: {},
+        claims: { ...oktaPerson, uid: undefined, sub: oktaPerson.cid },
+        expected: 'human_required',
+      },
+      {
+        name: 'a service whose sub is another',
+        header: {},
+        claims: { ...oktaPerson, uid: undefined, sub: 'service' },
+        expected: 'human_required',
+      },
+      {
+        name: 'an ID token',
+        header: {},
+        claims: { ...oktaPerson, cid: undefined, scp: undefined, at_hash: 'abc' },
+        expected: 'token_type',
+      },
+      {
+        name: 'an ID token of the code flow',
+        header: {},
+        claims: { ...oktaPerson, cid: undefined, scp: undefined },
+        expected: 'token_claims',
+      },
+      {
+        name: 'of the org server',
+        header: {},
+        claims: { ...oktaPerson, aud: 'https://example.okta.com' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'scp as a text is read too',
+        header: {},
+        claims: { ...oktaPerson, scp: 'probe' },
+        expected: { scopes: ['probe'] },
+      },
+      {
+        name: 'groups as a text',
+        header: {},
+        claims: { ...oktaPerson, groups: 'admin' },
+        expected: 'token_claims',
+      },
+      { name: 'typ JWT', header: { typ: 'JWT' }, claims: oktaPerson, expected: 'token_type' },
+      { name: 'typ dpop+jwt', header: { typ: 'dpop+jwt' }, claims: oktaPerson, expected: 'token_type' },
+    ],
+  },
+  {
+    preset: 'auth0',
+    alg: 'RS256',
+    issuerPath: '/',
+    audience: 'https://api.example.com/',
+    cases: [
+      {
+        name: 'a person, default profile',
+        header: { typ: 'JWT' },
+        claims: auth0Person,
+        expected: {
+          kind: 'human',
+          sub: auth0Person.sub,
+          client_id: 'my_client_id',
+          tenant: auth0Person.org_id,
+          roles: ['admin'],
+          scopes: ['openid', 'profile', 'probe'],
+        },
+      },
+      {
+        name: 'a person, RFC 9068 profile',
+        header: { typ: 'at+jwt' },
+        claims: { ...auth0Person, azp: undefined, client_id: 'my_client_id', jti: 'WOpWUJCYAcrgwWMt9aMcjd' },
+        expected: { kind: 'human', client_id: 'my_client_id' },
+      },
+      {
+        name: 'a machine',
+        header: { typ: 'JWT' },
+        claims: { ...auth0Person, sub: 'my_client_id@clients', gty: 'client-credentials' },
+        expected: 'human_required',
+      },
+      {
+        name: 'a machine, RFC 9068 profile, without gty',
+        header: { typ: 'at+jwt' },
+        claims: { ...auth0Person, sub: 'my_client_id@clients' },
+        expected: 'human_required',
+      },
+      {
+        name: 'an ID token',
+        header: { typ: 'JWT' },
+        claims: { sub: auth0Person.sub, aud: 'my_client_id', sid: 's', nonce: 'n' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'an ID token, were the audience ours',
+        header: { typ: 'JWT' },
+        claims: { sub: auth0Person.sub, aud: 'https://api.example.com/', nonce: 'n' },
+        expected: 'token_type',
+      },
+      {
+        name: 'for userinfo alone',
+        header: { typ: 'JWT' },
+        claims: { ...auth0Person, aud: 'https://tenant.example.com/userinfo' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'roles under an http name are not read',
+        header: { typ: 'JWT' },
+        claims: {
+          ...auth0Person,
+          'https://example.com/roles': undefined,
+          'http://example.com/roles': ['admin'],
+          roles: ['owner'],
+        },
+        expected: { roles: [] },
+      },
+      {
+        name: 'roles as a text',
+        header: { typ: 'JWT' },
+        claims: { ...auth0Person, 'https://example.com/roles': 'admin' },
+        expected: 'token_claims',
+      },
+      {
+        name: 'iss without its trailing slash',
+        header: { typ: 'JWT' },
+        claims: { ...auth0Person, iss: 'https://tenant.example.com' },
+        expected: 'token_issuer',
+      },
+      { name: 'typ missing', header: {}, claims: auth0Person, expected: 'token_type' },
+    ],
+  },
+  {
+    preset: 'keycloak',
+    alg: 'RS256',
+    issuerPath: '/realms/demo',
+    audience: 'mcp-server',
+    cases: [
+      {
+        name: 'a person',
+        header: { typ: 'JWT' },
+        claims: keycloakPerson,
+        expected: {
+          kind: 'human',
+          sub: keycloakPerson.sub,
+          client_id: 'agent-client',
+          roles: ['offline_access', 'uma_authorization', 'staff', 'admin'],
+        },
+      },
+      {
+        name: 'roles of another client are not ours',
+        header: { typ: 'JWT' },
+        claims: {
+          ...keycloakPerson,
+          realm_access: undefined,
+          resource_access: { account: { roles: ['admin'] } },
+        },
+        expected: { roles: [] },
+      },
+      {
+        name: 'roles of a client named like a property of every object',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, realm_access: {}, resource_access: {} },
+        expected: { roles: [] },
+      },
+      {
+        name: 'a nonce in the access token, as older releases copied it',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, nonce: 'n' },
+        expected: { kind: 'human' },
+      },
+      {
+        name: 'a service account',
+        header: { typ: 'JWT' },
+        claims: {
+          ...keycloakPerson,
+          preferred_username: 'service-account-agent-client',
+          client_id: 'agent-client',
+        },
+        expected: 'human_required',
+      },
+      {
+        name: 'an ID token',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, typ: 'ID' },
+        expected: 'token_type',
+      },
+      {
+        name: 'a refresh token',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, typ: 'Refresh' },
+        expected: 'token_type',
+      },
+      {
+        name: 'an offline token',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, typ: 'Offline' },
+        expected: 'token_type',
+      },
+      {
+        name: 'a DPoP-bound token',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, typ: 'DPoP', cnf: { jkt: 'x' } },
+        expected: 'token_type',
+      },
+      {
+        name: 'a logout token',
+        header: { typ: 'logout+jwt' },
+        claims: { ...keycloakPerson, typ: 'Logout' },
+        expected: 'token_type',
+      },
+      {
+        name: 'for account alone',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, aud: 'account' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'realm roles as a text',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, realm_access: { roles: 'admin' } },
+        expected: 'token_claims',
+      },
+      {
+        name: 'client roles as an object',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, resource_access: { 'mcp-server': { roles: { admin: true } } } },
+        expected: 'token_claims',
+      },
+      {
+        name: 'of another realm',
+        header: { typ: 'JWT' },
+        claims: { ...keycloakPerson, iss: 'https://sso.example.com/realms/master' },
+        expected: 'token_issuer',
+      },
+    ],
+  },
+];

@@ -1,0 +1,72 @@
+/** Principal and call in; answer, decision and record out. The cases are data: cases/gate-cases.json. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Gate, PEOPLE, type LedgerLine } from './support/gate.js';
+import type { Claims } from './support/issuer.js';
+
+interface Case {
+  readonly name: string;
+  readonly as: keyof typeof PEOPLE;
+  readonly claims?: Claims;
+  readonly env?: Record<string, string>;
+  readonly call: { readonly name: string; readonly arguments: Record<string, unknown> };
+  readonly answer: {
+    readonly status: number;
+    readonly code?: number;
+    readonly reason?: string;
+    readonly challenge?: string | null;
+    readonly isError?: boolean;
+  };
+  readonly record: LedgerLine;
+  readonly outcome?: string;
+}
+
+const cases = JSON.parse(readFileSync(join(__dirname, 'cases/gate-cases.json'), 'utf8')) as Case[];
+const environments = [...new Set(cases.map(({ env }) => JSON.stringify(env ?? {})))];
+
+describe.each(environments)('under %s', (env) => {
+  let gate: Gate;
+
+  beforeAll(async () => {
+    gate = await Gate.start({ env: JSON.parse(env) as Record<string, string> });
+  });
+  afterAll(() => gate.close());
+
+  it.each(cases.filter((one) => JSON.stringify(one.env ?? {}) === env))('$name', async (one) => {
+    const fill = <T>(value: T): T =>
+      JSON.parse(
+        JSON.stringify(value)
+          .replaceAll('{issuer}', gate.issuer.url)
+          .replaceAll('{metadata}', `${gate.origin}/.well-known/oauth-protected-resource/mcp`),
+      ) as T;
+    const before = gate.ledger().length;
+    const token = await gate.token({ ...PEOPLE[one.as], ...one.claims });
+
+    const answer = await gate.callTool(token, one.call.name, one.call.arguments);
+
+    expect(answer.status).toBe(one.answer.status);
+    expect(answer.body.error?.code).toBe(one.answer.code);
+    expect(answer.body.error?.data.reason).toBe(one.answer.reason);
+    if (one.answer.status === 200)
+      expect(answer.body.result.isError ?? false).toBe(one.answer.isError ?? false);
+    if (one.answer.challenge !== undefined) {
+      expect(answer.headers.get('www-authenticate')).toBe(fill(one.answer.challenge));
+    }
+
+    const decision = gate.ledger()[before] as LedgerLine;
+    expect(decision).toMatchObject(fill(one.record));
+    if (one.answer.reason) expect(answer.body.error.data.decision_id).toBe(decision.id);
+    if (one.outcome === undefined) {
+      // Nothing ran, and nothing but the one refusal was written.
+      expect(gate.ledger()).toHaveLength(before + 1);
+      return;
+    }
+    const lines = await gate.waitForLedger((line) => line.decision_id === decision.id);
+    expect(lines.slice(before)).toHaveLength(2);
+    expect(lines.at(-1)).toMatchObject({
+      event: 'outcome',
+      decision: null,
+      outcome: { status: one.outcome },
+    });
+  });
+});

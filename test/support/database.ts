@@ -1,0 +1,94 @@
+/** The databases that storage is tested on: the embedded one, and PostgreSQL where one answers. */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { StorageSettings } from '../../src/config/settings.js';
+
+export interface TestDatabase {
+  /** An empty database of one's own; several connections may share it. */
+  readonly settings: StorageSettings;
+  /** Removes it with all that it holds. Close what uses it before. */
+  cleanup(): Promise<void>;
+}
+
+export interface DatabaseBackend {
+  readonly name: 'embedded' | 'postgres';
+  open(): Promise<TestDatabase>;
+}
+
+/** `TEST_DATABASE_URL`: a PostgreSQL user that may create schemas. */
+export function testDatabaseUrl(): string {
+  return process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test';
+}
+
+export const embeddedBackend: DatabaseBackend = { name: 'embedded', open: openEmbedded };
+
+/**
+ * For `describe.each(databaseBackends())`; once in a file, since it asks PostgreSQL each time.
+ * @throws Error when no PostgreSQL answers and `CI` is `true`; elsewhere a warning says that it is left out.
+ */
+export function databaseBackends(): DatabaseBackend[] {
+  return postgresAnswers() ? [embeddedBackend, { name: 'postgres', open: openPostgres }] : [embeddedBackend];
+}
+
+/** A `describe` has to know before its first test, hence a child process that is waited for. */
+function postgresAnswers(): boolean {
+  const program = `
+    const client = new (require(process.env.PG_MODULE).Client)({
+      connectionString: process.env.TEST_DATABASE_URL, connectionTimeoutMillis: 3000,
+    });
+    client.connect().then(() => client.end()).catch(() => process.exit(1));`;
+  const env = { ...process.env, PG_MODULE: require.resolve('pg'), TEST_DATABASE_URL: testDatabaseUrl() };
+  try {
+    execFileSync(process.execPath, ['-e', program], { env, timeout: 10_000, stdio: 'ignore' });
+    return true;
+  } catch {
+    const complaint = 'NO POSTGRESQL ANSWERS (TEST_DATABASE_URL)';
+    if (process.env.CI === 'true') throw new Error(complaint);
+    console.warn(`${complaint}: these tests run on the embedded database ONLY`);
+    return false;
+  }
+}
+
+async function openEmbedded(): Promise<TestDatabase> {
+  const dataDir = temporaryDirectory();
+  return {
+    settings: { dataDir, databaseUrl: undefined },
+    cleanup: async () => rmSync(dataDir, { recursive: true, force: true }),
+  };
+}
+
+async function openPostgres(): Promise<TestDatabase> {
+  const schema = `test_${randomBytes(8).toString('hex')}`;
+  const dataDir = temporaryDirectory();
+  await administer(`create schema ${schema}`);
+  return {
+    settings: { dataDir, databaseUrl: withSearchPath(testDatabaseUrl(), schema) },
+    cleanup: async () => {
+      rmSync(dataDir, { recursive: true, force: true });
+      await administer(`drop schema ${schema} cascade`);
+    },
+  };
+}
+
+function withSearchPath(databaseUrl: string, schema: string): string {
+  const separator = databaseUrl.includes('?') ? '&' : '?';
+  return `${databaseUrl}${separator}options=-c%20search_path%3D${schema}`;
+}
+
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: testDatabaseUrl(), connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function temporaryDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'mcp-server-test-'));
+}
