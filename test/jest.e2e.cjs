@@ -3,4 +3,5 @@ module.exports = {
   testRegex: 'test/.*\\.e2e-spec\\.ts$',
   testTimeout: 30_000,
   maxWorkers: 2,
+  globalSetup: '<rootDir>/test/support/build.cjs',
 };

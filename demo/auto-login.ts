@@ -1,0 +1,70 @@
+/** Login and consent without a page: the request names the person, and the person's rights are the consent. */
+import type { Context, Interaction, Provider } from 'oidc-provider';
+import { findPerson, PERSON_NAMES, type Person } from './people.js';
+
+export const AUTHORIZATION_PATH = '/authorize';
+export const INTERACTION_PATH = '/interaction';
+
+/** As oidc-provider names it. */
+const SESSION_COOKIE = '_session';
+
+/** Scopes of the issuer itself; they open nothing at the resource. */
+const OWN_SCOPES = ['openid', 'offline_access'];
+
+/** @param defaultPerson is logged in where a client sends no `login_hint`, as most do. */
+export function autoLogin(provider: Provider, defaultPerson: string | undefined) {
+  return async (context: Context, next: () => Promise<void>): Promise<void> => {
+    // Nobody stays logged in: a browser that was alice's becomes bob's as soon as it asks for bob.
+    if (context.path === AUTHORIZATION_PATH) {
+      delete context.req.headers.cookie;
+      context.cookies.set(SESSION_COOKIE, null, { signed: false });
+    }
+    if (!context.path.startsWith(`${INTERACTION_PATH}/`)) return next();
+    const interaction = await provider.interactionDetails(context.req, context.res);
+    const result =
+      interaction.prompt.name === 'login'
+        ? login(interaction, defaultPerson)
+        : await consent(provider, interaction);
+    context.redirect(await provider.interactionResult(context.req, context.res, result));
+  };
+}
+
+function login(interaction: Interaction, defaultPerson: string | undefined): Record<string, unknown> {
+  const name = interaction.params.login_hint ?? defaultPerson;
+  if (!findPerson(name)) return denied(`login_hint must name one of ${PERSON_NAMES.join(', ')}`);
+  return { login: { accountId: name } };
+}
+
+async function consent(provider: Provider, interaction: Interaction): Promise<Record<string, unknown>> {
+  const accountId = interaction.session?.accountId;
+  const person = findPerson(accountId);
+  if (accountId === undefined || !person) return denied('Nobody is logged in');
+  const clientId = String(interaction.params.client_id);
+  const known = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
+  const grant = known ?? new provider.Grant({ accountId, clientId });
+  const { missingOIDCScope = [], missingResourceScopes = {} } = interaction.prompt.details;
+  const own = split(missingOIDCScope, [...OWN_SCOPES, ...person.scopes]);
+  grant.addOIDCScope(own.granted);
+  grant.rejectOIDCScope(own.refused);
+  for (const [resource, scopes] of Object.entries(missingResourceScopes)) {
+    const { granted, refused } = split(scopes, person.scopes);
+    grant.addResourceScope(resource, granted);
+    // What is not refused on record would be asked for again, without end.
+    grant.rejectResourceScope(resource, refused);
+  }
+  return { consent: { grantId: await grant.save() } };
+}
+
+function split(
+  wanted: readonly string[],
+  allowed: Person['scopes'],
+): { granted: readonly string[]; refused: readonly string[] } {
+  return {
+    granted: wanted.filter((scope) => allowed.includes(scope)),
+    refused: wanted.filter((scope) => !allowed.includes(scope)),
+  };
+}
+
+function denied(description: string): Record<string, unknown> {
+  return { error: 'access_denied', error_description: description };
+}

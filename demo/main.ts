@@ -1,0 +1,137 @@
+/** `npm run demo`: three agents, three people, one gate, and what the ledger says about it. */
+import { connectAgent } from './agents.js';
+import { HELP, readCommandLine, type Command } from './command-line.js';
+import { decisionOf, drawDelegation, missingRecords, waitForRecords } from './ledger.js';
+import { exchangeToken, logIn, registerAgent, registerApp } from './oauth.js';
+import { TOOL_SCOPES } from './people.js';
+import { ROLES, runRole, type Role, type Trial } from './scenario.js';
+import { Cleanup, findStage, setOwnStage, type Stage } from './stage.js';
+import { table } from './table.js';
+
+/** Everything there is to ask for; the issuer gives each person's share. */
+const SCOPE = ['openid', ...TOOL_SCOPES].join(' ');
+/** The call whose delegation is drawn: the one with the longest chain. */
+const DRAWN = { person: 'bob', tool: 'delete_customer' };
+
+async function main(): Promise<number> {
+  const command = readCommandLine(process.argv.slice(2));
+  if (command.kind === 'help') {
+    console.log(HELP);
+    return 0;
+  }
+  if (command.kind === 'wrong') {
+    console.error(`${command.message}\n\n${HELP}`);
+    return 2;
+  }
+  const cleanup = new Cleanup();
+  try {
+    return await Promise.race([play(command, cleanup), interruption()]);
+  } catch (error) {
+    console.error(`\nThe demo failed: ${messageOf(error)}`);
+    return 1;
+  } finally {
+    await cleanup.run();
+  }
+}
+
+async function play(
+  command: Extract<Command, { kind: 'own' | 'external' }>,
+  cleanup: Cleanup,
+): Promise<number> {
+  if (command.kind === 'own') console.log('Starting issuer, mail server and MCP server …');
+  const stage =
+    command.kind === 'own'
+      ? await setOwnStage(cleanup)
+      : await findStage(command.server, command.issuer, command.ledger);
+  console.log(`MCP server ${stage.resource}\nIssuer     ${stage.issuer.issuer} (demo)\n`);
+  const trials: Trial[] = [];
+  for (const role of ROLES) trials.push(...(await perform(role, stage)));
+  console.log(`${drawTrials(trials)}\n`);
+  const faults = [
+    ...trials.flatMap(({ role, shown, difference }) =>
+      difference === undefined ? [] : [`${role.person}, ${shown}: expected ${difference}`],
+    ),
+    ...checkMail(stage, trials),
+    ...(await checkLedger(stage, trials)),
+  ];
+  if (faults.length === 0) {
+    console.log('Everything was as expected.');
+    return 0;
+  }
+  console.log(`Not as expected:\n${faults.map((fault) => `  ✗ ${fault}`).join('\n')}`);
+  if (stage.own) console.log(`\nThe server. ${stage.own.server.lastWords()}`);
+  return 1;
+}
+
+/** The person logs in to an app; each agent in turn exchanges the token that it was handed for its own; the last one calls. */
+async function perform(role: Role, stage: Stage): Promise<Trial[]> {
+  const { issuer, resource } = stage;
+  const app = await registerApp(issuer, 'demo-app');
+  let token = await logIn(issuer, app, { person: role.person, scope: SCOPE, resource });
+  let clientId = app.client_id;
+  for (const name of role.agents) {
+    const agent = await registerAgent(issuer, name);
+    token = await exchangeToken(issuer, agent, token, resource);
+    clientId = agent.client_id;
+  }
+  const agent = await connectAgent(role.sdk, clientId, resource, token);
+  try {
+    return await runRole(role, agent, clientId, stage.own === undefined);
+  } finally {
+    await agent.close();
+  }
+}
+
+function drawTrials(trials: readonly Trial[]): string {
+  const rows = trials.map(({ role, tool, shown, answer, told, difference }) => [
+    tool === undefined ? `${role.person} (${role.title})` : '',
+    tool === undefined ? `${role.agents.at(-1)}, SDK ${role.sdk}` : '',
+    shown,
+    String(answer.http),
+    told,
+    difference === undefined ? '✓' : `✗ expected ${difference}`,
+  ]);
+  return table(['for', 'agent', 'tried', 'HTTP', 'result', ''], rows);
+}
+
+function checkMail({ own }: Stage, trials: readonly Trial[]): string[] {
+  if (!own) return [];
+  const sent = trials.filter(({ tool, answer }) => tool === 'send_email' && answer.http === 200).length;
+  const arrived = own.mailbox.recipients.length;
+  console.log(`E-mails that arrived at the mail server: ${arrived}\n`);
+  return sent === arrived ? [] : [`${sent} e-mails were sent, ${arrived} arrived`];
+}
+
+async function checkLedger({ ledger }: Stage, trials: readonly Trial[]): Promise<string[]> {
+  if (ledger === undefined) {
+    console.log('The ledger of this server was not looked at; --ledger FILE compares it with the table.\n');
+    return [];
+  }
+  const records = await waitForRecords(ledger, trials);
+  const drawn = trials.find(({ role, tool }) => role.person === DRAWN.person && tool === DRAWN.tool);
+  const record = drawn && decisionOf(records, drawn);
+  if (record) {
+    console.log(
+      `Who acted for whom, as decision ${record.id} in the ledger tells it:\n${drawDelegation(record)}\n`,
+    );
+  }
+  const faults = missingRecords(records, trials);
+  console.log(`The ledger has ${trials.length - faults.length} of the ${trials.length} rows of the table.\n`);
+  return faults.map((fault) => `ledger: ${fault}`);
+}
+
+function interruption(): Promise<number> {
+  return new Promise((resolve) => {
+    // Not once: a second Ctrl-C must not end us before the server is stopped.
+    process.on('SIGINT', () => resolve(130));
+    process.on('SIGTERM', () => resolve(143));
+    process.on('SIGHUP', () => resolve(129));
+  });
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
+}
+
+void main().then((code) => process.exit(code));

@@ -1,0 +1,21 @@
+/** The people whom the demo issuer knows, and what each of them may have. */
+
+export interface Person {
+  readonly roles: readonly string[];
+  /** Scopes that the person may give to an agent. */
+  readonly scopes: readonly string[];
+}
+
+export const TOOL_SCOPES = ['database.read', 'database.write', 'email.send'] as const;
+
+const PEOPLE: Readonly<Record<string, Person>> = {
+  alice: { roles: ['developer'], scopes: ['database.read', 'email.send'] },
+  bob: { roles: ['admin'], scopes: TOOL_SCOPES },
+  carol: { roles: ['contractor'], scopes: [] },
+};
+
+export const PERSON_NAMES: readonly string[] = Object.keys(PEOPLE);
+
+export function findPerson(name: unknown): Person | undefined {
+  return typeof name === 'string' && Object.hasOwn(PEOPLE, name) ? PEOPLE[name] : undefined;
+}

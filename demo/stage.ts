@@ -1,0 +1,87 @@
+/** Where the agents play: servers of the demo's own, or ones that are there already. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { startDemoIssuer } from './issuer.js';
+import { startMailbox, type Mailbox } from './mailbox.js';
+import { getJson, readDemoIssuer, type IssuerMetadata } from './oauth.js';
+import { TOOL_NAMES } from './scenario.js';
+import { freePort, startServer, type ServerProcess } from './server-process.js';
+
+const SERVER_SCRIPT = resolve(__dirname, '..', 'dist', 'main.js');
+const HOST = '127.0.0.1';
+
+export interface Stage {
+  /** Resource identifier of the MCP server, which is also where it answers. */
+  readonly resource: string;
+  readonly issuer: IssuerMetadata;
+  readonly ledger: string | undefined;
+  /** Unset at a server that is not ours. */
+  readonly own: { readonly mailbox: Mailbox; readonly server: ServerProcess } | undefined;
+}
+
+/** What must be undone, last first, whatever happens. */
+export class Cleanup {
+  private readonly steps: (() => Promise<void>)[] = [];
+
+  add(step: () => Promise<void>): void {
+    this.steps.push(step);
+  }
+
+  /** Also undoes what is added meanwhile, by a start that was interrupted. */
+  async run(): Promise<void> {
+    for (let step = this.steps.pop(); step; step = this.steps.pop()) {
+      await step().catch((error: unknown) => console.error('Could not clean up:', error));
+    }
+  }
+}
+
+/** Issuer, mail server and the built server, on loopback, with a data folder that is removed afterwards. */
+export async function setOwnStage(cleanup: Cleanup): Promise<Stage> {
+  const port = await freePort();
+  const origin = `http://${HOST}:${port}`;
+  const resource = `${origin}/mcp`;
+  const issuer = await startDemoIssuer({ resource });
+  cleanup.add(() => issuer.close());
+  const mailbox = await startMailbox();
+  cleanup.add(() => mailbox.close());
+  const folder = await mkdtemp(join(tmpdir(), 'identity-aware-mcp-demo-'));
+  cleanup.add(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const ledger = join(folder, 'audit.jsonl');
+  const env = {
+    HOST,
+    PORT: String(port),
+    AUTH_ISSUER: issuer.url,
+    TOOL_ALLOW_LIST: TOOL_NAMES.join(','),
+    DATA_DIR: join(folder, 'data'),
+    AUDIT_FILE: ledger,
+    SMTP_URL: mailbox.url,
+    LOG_LEVEL: 'warn',
+  };
+  const server = startServer(SERVER_SCRIPT, folder, env, origin);
+  cleanup.add(() => server.stop());
+  await server.waitUntilReady();
+  return { resource, issuer: await readDemoIssuer(issuer.url), ledger, own: { mailbox, server } };
+}
+
+/** @throws Error where the two are not what they should be, or do not know each other. */
+export async function findStage(server: string, issuer: string, ledger: string | undefined): Promise<Stage> {
+  const metadata = await readDemoIssuer(issuer);
+  const { resource, authorization_servers: trusted = [] } = await readResourceMetadata(server);
+  if (!trusted.includes(metadata.issuer)) {
+    throw new Error(`${server} trusts ${trusted.join(', ') || 'no issuer'}, not ${metadata.issuer}`);
+  }
+  return { resource, issuer: metadata, ledger, own: undefined };
+}
+
+/** RFC 9728 section 3.1: the well-known part goes between host and path. */
+async function readResourceMetadata(
+  server: string,
+): Promise<{ resource: string; authorization_servers?: string[] }> {
+  const { origin, pathname } = new URL(server);
+  const path = pathname.replace(/\/$/, '');
+  return (await getJson(`${origin}/.well-known/oauth-protected-resource${path}`)) as {
+    resource: string;
+    authorization_servers?: string[];
+  };
+}

@@ -1,0 +1,21 @@
+/** The demo as a stranger runs it: its own issuer, the built server, three agents; it judges itself, and is judged here. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+it('shows who may do what, and whose chain of delegation stands behind it', async () => {
+  const child = spawn(process.execPath, [join(__dirname, '../dist-demo/main.js')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let shown = '';
+  child.stdout.on('data', (chunk) => (shown += String(chunk)));
+  child.stderr.on('data', (chunk) => (shown += String(chunk)));
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+
+  expect({ code, shown }).toEqual({ code: 0, shown: expect.stringContaining('Everything was as expected.') });
+  const rows = shown.split('\n').filter((line) => /[✓✗]/.test(line));
+  expect(rows).toHaveLength(18);
+  expect(rows.filter((row) => row.includes('denied')).length).toBe(3 + 1 + 5);
+  expect(shown).toMatch(
+    /bob \(human\)\n\s+└─ planner-agent-\w+ \(agent\)\n\s+└─ operations-agent-\w+ \(agent\) called/,
+  );
+}, 60_000);

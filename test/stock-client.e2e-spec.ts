@@ -1,0 +1,68 @@
+/**
+ * A stock client finds its way in: it knows the server's URL and nothing else, is refused, follows the discovery to a real
+ * OAuth server, logs in, calls a tool, meets a missing scope, steps up, and succeeds.
+ */
+import { startDemoIssuer, type DemoIssuer } from '../demo/issuer.js';
+import { freePort, Gate } from './support/gate.js';
+import { connectV1, connectV2, StockLoginV1, StockLoginV2 } from './support/stock-clients.js';
+
+let gate: Gate;
+let issuer: DemoIssuer;
+
+beforeAll(async () => {
+  const port = await freePort();
+  issuer = await startDemoIssuer({ resource: `http://127.0.0.1:${port}/mcp`, defaultPerson: 'bob' });
+  gate = await Gate.start({ env: { PORT: String(port), AUTH_ISSUER: issuer.url } });
+});
+afterAll(async () => {
+  await gate.close();
+  await issuer.close();
+});
+
+describe.each([
+  ['v1', StockLoginV1, connectV1],
+  ['v2', StockLoginV2, connectV2],
+] as const)('the stock client of %s', (_line, Login, connectAny) => {
+  // The two lines have types of their own for what is one protocol.
+  const connect = connectAny as (url: string, login: object) => ReturnType<typeof connectV2>;
+
+  it('logs in for what it needs, and steps up for more', async () => {
+    const login = new Login();
+    const before = gate.ledger().length;
+    const { client, stepUp } = await connect(gate.url, login);
+    expect(gate.ledger()[before]).toMatchObject({ event: 'authentication', reason: 'token_missing' });
+
+    const read = () => client.callTool({ name: 'read_customer', arguments: { customer_id: '123' } });
+    expect((await read()).structuredContent).toMatchObject({ customer_id: '123' });
+    expect(login.scopesAsked).toEqual([['database.read']]);
+    expect(login.authorizations[0]?.get('resource')).toBe(gate.url);
+    expect(login.authorizations[0]?.get('code_challenge_method')).toBe('S256');
+
+    const change = { customer_id: '124', tier: 'premium' };
+    const changed = await stepUp(() => client.callTool({ name: 'update_customer', arguments: change }));
+    expect(changed.structuredContent).toMatchObject(change);
+    expect(login.scopesAsked).toHaveLength(2);
+    expect(login.scopesAsked[1]).toContain('database.write');
+
+    const [refused, allowed] = (
+      await gate.waitForLedger(
+        ({ event, tool, seq }) => event === 'outcome' && tool === 'update_customer' && seq > before,
+      )
+    )
+      .slice(before)
+      .filter(({ event, tool }) => event === 'decision' && tool === 'update_customer');
+    expect(refused).toMatchObject({ decision: 'deny', reason: 'scope_missing', on_behalf_of: 'bob' });
+    expect(allowed).toMatchObject({ decision: 'allow', on_behalf_of: 'bob' });
+    await client.close();
+  });
+
+  it('is told no where no scope would help, and does not go round in circles', async () => {
+    const login = new Login({ person: 'alice' });
+    const { client } = await connect(gate.url, login);
+    await expect(
+      client.callTool({ name: 'delete_customer', arguments: { customer_id: '123' } }),
+    ).rejects.toThrow(/role admin/);
+    expect(login.authorizations).toHaveLength(1);
+    await client.close();
+  });
+});
