@@ -16,6 +16,7 @@ import { RateLimitGuard } from './limits/rate-limit.guard.js';
 import { ErrorFilter } from './mcp/error.filter.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OriginGuard } from './mcp/origin.guard.js';
+import { RequestStateGuard } from './mcp/request-state.guard.js';
 import { PolicyModule } from './policy/policy.module.js';
 import { ToolGuard } from './policy/tool.guard.js';
 import { ToolsModule } from './tools/tools.module.js';
@@ -25,6 +26,7 @@ export class AppModule {
   /** @param more modules with further tools, resources and prompts. */
   static with(settings: Settings, more: NonNullable<ModuleMetadata['imports']>): DynamicModule {
     const policy = PolicyModule.over(ToolsModule);
+    const mcp = McpModule.over(policy);
     return {
       module: AppModule,
       imports: [
@@ -40,7 +42,7 @@ export class AppModule {
         policy,
         ToolsModule,
         AuditModule,
-        McpModule.over(policy),
+        mcp,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,
         HealthModule,
@@ -53,6 +55,7 @@ export class AppModule {
         { provide: APP_GUARD, useClass: BearerGuard },
         { provide: APP_GUARD, useClass: RateLimitGuard },
         { provide: APP_GUARD, useClass: ToolGuard },
+        { provide: APP_GUARD, useClass: RequestStateGuard },
         { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
         { provide: APP_FILTER, useClass: ErrorFilter },
       ],

@@ -43,8 +43,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     await this.ledger?.close();
   }
 
-  ready(): boolean {
-    return this.ledger?.writable() ?? false;
+  async ready(): Promise<boolean> {
+    return (await this.ledger?.writable()) ?? false;
   }
 
   /** Resolves when the decision, or the list, of this exchange is durable. @throws AppError `audit_unavailable` */

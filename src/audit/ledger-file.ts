@@ -17,9 +17,12 @@ const NO_LEDGER = 'The file does not end in a record: it is no ledger, or it was
 
 export class LedgerFile {
   private readonly queue: Waiting[] = [];
-  private flushing: Promise<void> | undefined;
+  /** What is being done to the file, one thing after the other. */
+  private last: Promise<unknown> = Promise.resolve();
+  private flushIsDue = false;
   private closed = false;
-  private broken = false;
+  /** Whether the last thing done to the file succeeded; unknown until something was. */
+  private healthy: boolean | undefined;
 
   private constructor(
     private readonly handle: FileHandle,
@@ -57,61 +60,76 @@ export class LedgerFile {
   append(line: (seq: number) => string): Promise<void> {
     if (this.closed) return Promise.reject(new Error('The ledger is closed'));
     const written = new Promise<void>((done, failed) => this.queue.push({ line, done, failed }));
-    this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
+    if (!this.flushIsDue) {
+      this.flushIsDue = true;
+      void this.inTurn(() => this.flush());
+    }
     return written;
   }
 
-  /** True while the last write succeeded. */
-  writable(): boolean {
-    return !this.broken && !this.closed;
+  /** Whether a record could be written now: what the last write says, or, where that failed or none was, a try that leaves no trace. */
+  async writable(): Promise<boolean> {
+    if (this.closed) return false;
+    if (this.healthy !== true) await this.inTurn(() => this.tryOut());
+    return this.healthy === true;
   }
 
   /** Waits for what was appended, then closes. */
   async close(): Promise<void> {
     this.closed = true;
-    await this.flushing;
+    await this.last;
     await this.handle.close();
     await this.lock.release();
   }
 
+  private inTurn(task: () => Promise<void>): Promise<void> {
+    const turn = this.last.then(task);
+    this.last = turn;
+    return turn;
+  }
+
   private async flush(): Promise<void> {
-    // Let everything that this turn of the event loop appends share the write.
-    await Promise.resolve();
-    while (this.queue.length > 0) {
-      const batch = this.queue.splice(0);
-      try {
-        await this.write(batch);
-        batch.forEach(({ done }) => done());
-      } catch (error) {
-        this.broken = true;
-        batch.forEach(({ failed }) => failed(error));
-      }
+    this.flushIsDue = false;
+    const batch = this.queue.splice(0);
+    try {
+      await this.write(batch);
+      batch.forEach(({ done }) => done());
+    } catch (error) {
+      batch.forEach(({ failed }) => failed(error));
     }
+  }
+
+  /** Writes the beginning of a record and cuts it off again; a crash in between leaves what the next start cuts off. */
+  private async tryOut(): Promise<void> {
+    await this.put(Buffer.from(RECORD_START, 'utf8'))
+      .then(() => this.handle.truncate(this.size))
+      .catch(() => (this.healthy = false));
   }
 
   private async write(batch: readonly Waiting[]): Promise<void> {
     const text = batch.map(({ line }, at) => `${line(this.nextSeq + at)}\n`).join('');
     const bytes = Buffer.from(text, 'utf8');
+    await this.put(bytes);
+    this.size += bytes.length;
+    this.nextSeq += batch.length;
+  }
+
+  /** Puts bytes behind the last whole line, on the disk; or nothing. */
+  private async put(bytes: Buffer): Promise<void> {
     try {
-      // What an earlier failed write may have left behind is cut off first: no reader ever sees half a line.
-      if (this.broken) await this.handle.truncate(this.size);
+      // What a failed write may have left behind is cut off first: no reader ever sees half a line.
+      if (this.healthy === false) await this.handle.truncate(this.size);
       for (let written = 0; written < bytes.length;) {
-        const { bytesWritten } = await this.handle.write(
-          bytes,
-          written,
-          bytes.length - written,
-          this.size + written,
-        );
-        written += bytesWritten;
+        const at = this.size + written;
+        written += (await this.handle.write(bytes, written, bytes.length - written, at)).bytesWritten;
       }
       await this.handle.datasync();
+      this.healthy = true;
     } catch (error) {
+      this.healthy = false;
       await this.handle.truncate(this.size).catch(() => undefined);
       throw error;
     }
-    this.size += bytes.length;
-    this.nextSeq += batch.length;
-    this.broken = false;
   }
 }
 

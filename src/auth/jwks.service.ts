@@ -87,8 +87,9 @@ export class JwksService implements OnApplicationBootstrap {
     try {
       const response = await boundedFetch(address, options);
       if (response.status !== 200) throw new Error(`The key set answered ${response.status}`);
+      const keys = usableKeys(await response.json());
       this.failed = undefined;
-      return response;
+      return Response.json({ keys });
     } catch (error) {
       this.failed = { error, until: Date.now() + RETRY_AFTER_MS };
       throw error;
@@ -106,6 +107,14 @@ export class JwksService implements OnApplicationBootstrap {
       throw identityUnavailable(error);
     }
   }
+}
+
+/** One odd entry does not break the set; a set without a key is no answer. */
+function usableKeys(document: unknown): object[] {
+  const keys = (document as { keys?: unknown } | null)?.keys;
+  const usable = Array.isArray(keys) ? keys.filter((key) => typeof key === 'object' && key !== null) : [];
+  if (usable.length === 0) throw new Error('The key set holds no key');
+  return usable as object[];
 }
 
 function rootMessage(error: unknown): string {

@@ -62,6 +62,7 @@ export class TokenVerifier {
 
   private read(token: string): { header: ProtectedHeaderParameters; unverified: JWTPayload } {
     try {
+      if (!isCanonical(token)) throw new Error('The token is not three segments in their one spelling');
       return { header: decodeProtectedHeader(token), unverified: decodeJwt(token) };
     } catch (error) {
       throw refuseToken('token_malformed', 'The token is not a signed JWT', error);
@@ -74,13 +75,15 @@ export class TokenVerifier {
     }
     if (header.crit !== undefined)
       throw refuseToken('token_malformed', 'The token has critical header extensions');
-    const type =
-      header.typ === undefined
-        ? 'none'
-        : String(header.typ)
-            .toLowerCase()
-            .replace(/^application\//, '');
-    if (!this.tokenTypes.includes(type)) throw refuseToken('token_type', 'The token is not an access token');
+    if (!this.acceptsType(header.typ)) throw refuseToken('token_type', 'The token is not an access token');
+  }
+
+  /** `none` on the list stands for no `typ` at all, and for nothing that a token can say. */
+  private acceptsType(typ: unknown): boolean {
+    if (typ === undefined) return this.tokenTypes.includes('none');
+    if (typeof typ !== 'string') return false;
+    const type = typ.toLowerCase().replace(/^application\//, '');
+    return type !== 'none' && this.tokenTypes.includes(type);
   }
 
   private async verifySignatureAndClaims(token: string): Promise<JWTPayload> {
@@ -135,6 +138,15 @@ export class TokenVerifier {
       throw refuseToken('token_lifetime', 'The token lives longer than is accepted here');
     }
   }
+}
+
+/** RFC 7515 section 2: base64url without padding. A second spelling of one token would slip past whoever keeps a list. */
+function isCanonical(token: string): boolean {
+  const segments = token.split('.');
+  return (
+    segments.length === 3 &&
+    segments.every((text) => Buffer.from(text, 'base64url').toString('base64url') === text)
+  );
 }
 
 /** jose's errors, by its stable codes, in the words of the closed list. */

@@ -26,8 +26,12 @@ export class HealthController {
   @Get('ready')
   @Header('cache-control', 'no-store')
   async ready(@Res({ passthrough: true }) response: Response): Promise<object> {
-    const [keys, database] = await Promise.all([this.jwks.ready(), this.database.ready()]);
-    const checks = { keys, database, ledger: this.audit.ready() };
+    const [keys, database, ledger] = await Promise.all([
+      this.jwks.ready(),
+      this.database.ready(),
+      this.audit.ready(),
+    ]);
+    const checks = { keys, database, ledger };
     const ready = Object.values(checks).every(Boolean);
     response.status(ready ? 200 : 503);
     return { status: ready ? 'ok' : 'unavailable', checks };

@@ -64,11 +64,18 @@ export class ErrorFilter implements ExceptionFilter {
 /** Nest's own refusals (no such route, a URL that cannot be decoded) are kept to their status; the rest is unforeseen. */
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  if (thrown instanceof HttpException && thrown.getStatus() < 500) {
-    const status = thrown.getStatus();
+  const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
+  if (status >= 400 && status < 500) {
     return status === 404
       ? new AppError('not_found', 'There is nothing here', { status })
       : new AppError('request_malformed', 'The request cannot be read', { status });
   }
   return unexpectedError(thrown);
+}
+
+/** Express names a path that cannot be decoded a URIError; its other refusals carry their status. */
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof URIError) return 400;
+  const { status } = (thrown ?? {}) as { status?: unknown };
+  return typeof status === 'number' ? status : 500;
 }

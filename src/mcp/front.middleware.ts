@@ -5,8 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '../common/app-error.js';
 import type { Exchange, GateRequest, Inbound, JsonObject } from '../common/exchange.js';
 import { readBody } from './body.js';
+import { classify } from './classify.js';
 import { toInbound } from './inbound.js';
-import { SdkBridge } from './sdk-bridge.js';
 import { traceIdOf } from './trace.js';
 
 const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
@@ -14,8 +14,6 @@ const MAX_CLIENT_TEXT = 200;
 
 @Injectable()
 export class FrontMiddleware implements NestMiddleware {
-  constructor(private readonly bridge: SdkBridge) {}
-
   async use(request: Request & GateRequest, _response: Response, next: NextFunction): Promise<void> {
     // Nest applies a middleware once for each route that matches, and a body can be read only once.
     if (request.exchange) return next();
@@ -31,7 +29,7 @@ export class FrontMiddleware implements NestMiddleware {
       name: request.get('mcp-name'),
       accept: request.get('accept'),
     };
-    return toInbound(headers, await readBody(request), this.bridge.classify);
+    return toInbound(headers, await readBody(request), classify);
   }
 }
 

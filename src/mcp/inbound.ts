@@ -24,28 +24,6 @@ export type Classified =
 
 export type Classify = (headers: McpHeaders, body: JsonObject) => Classified;
 
-const SHARED_METHODS = [
-  'tools/list',
-  'tools/call',
-  'prompts/list',
-  'prompts/get',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'completion/complete',
-];
-const METHODS: Readonly<Record<Message['era'], ReadonlySet<string>>> = {
-  modern: new Set([...SHARED_METHODS, 'server/discover', 'subscriptions/listen']),
-  legacy: new Set([
-    ...SHARED_METHODS,
-    'initialize',
-    'ping',
-    'logging/setLevel',
-    'resources/subscribe',
-    'resources/unsubscribe',
-  ]),
-};
-
 /** Which parameter the `Mcp-Name` header repeats. */
 const NAME_SOURCE: Readonly<Record<string, string>> = {
   'tools/call': 'name',
@@ -69,7 +47,7 @@ export function toInbound(headers: McpHeaders, body: Body, classify: Classify): 
   const { method, params } = body.value as { method: string; params?: JsonObject };
   const fault = classified.isRequest
     ? requestFault(classified.era, method, params ?? {}, headers)
-    : undefined;
+    : notificationFault(method);
   if (fault) return { ok: false, id, fault };
   return {
     ok: true,
@@ -87,11 +65,14 @@ export function idOf(body: unknown): RequestId | null {
 }
 
 function requestFault(era: Message['era'], method: string, params: JsonObject, headers: McpHeaders) {
-  if (!METHODS[era].has(method))
-    return malformedRequest('Method not found', { status: 404, rpcCode: -32601 });
   if (era === 'legacy') return undefined;
   const problem = headerProblem(method, params, headers);
   return problem ? malformedRequest(problem, { rpcCode: HEADER_MISMATCH }) : undefined;
+}
+
+/** What wants an answer needs an id; without one it would be decided, recorded and never run. */
+function notificationFault(method: string) {
+  return method.startsWith('notifications/') ? undefined : malformedRequest('A request needs an id');
 }
 
 function headerProblem(method: string, params: JsonObject, headers: McpHeaders): string | undefined {

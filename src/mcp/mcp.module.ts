@@ -12,6 +12,7 @@ export class McpModule implements NestModule {
       imports: [policy, ToolsModule],
       controllers: [McpController],
       providers: [SdkBridge],
+      exports: [SdkBridge],
     };
   }
 

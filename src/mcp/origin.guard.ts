@@ -2,7 +2,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Request, Response } from 'express';
-import { AppError } from '../common/app-error.js';
+import { AppError, malformedRequest } from '../common/app-error.js';
 import type { GateRequest } from '../common/exchange.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
 
@@ -19,8 +19,12 @@ export class OriginGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request & GateRequest>();
     if (!request.exchange) return true;
     const origin = request.get('origin');
-    if (!isAllowedHost(request.get('host'), this.settings.allowedHosts))
+    if (!request.originalUrl.startsWith('/')) throw malformedRequest('The request target must be a path');
+    // RFC 9112 section 3.2: two hosts are two answers to one question.
+    const [host, ...more] = request.headersDistinct.host ?? [];
+    if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
       throw rejected('The Host is not allowed');
+    }
     if (!isAllowedOrigin(origin, this.settings.allowedOrigins)) throw rejected('The Origin is not allowed');
     if (origin !== undefined) allowCrossOrigin(context.switchToHttp().getResponse<Response>(), origin);
     return true;

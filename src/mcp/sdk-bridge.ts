@@ -2,14 +2,11 @@
 import { toNodeHandler, type NodeIncomingMessageLike } from '@modelcontextprotocol/node';
 import {
   CLIENT_CAPABILITIES_META_KEY,
-  classifyInboundRequest,
   createMcpHandler,
   createRequestStateCodec,
   inputRequired,
   ProtocolError,
   Server,
-  SUPPORTED_PROTOCOL_VERSIONS,
-  UnsupportedProtocolVersionError,
   type McpRequestContext,
   type ServerContext,
   type ServerOptions,
@@ -25,13 +22,9 @@ import type { InputRequired } from '../tools/results.js';
 import { ToolRegistry } from '../tools/registry.js';
 import type { ToolCall } from '../tools/tool-call.js';
 import { failureResult, ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
-import type { Classified, McpHeaders } from './inbound.js';
 import { InFlightCalls } from './in-flight-calls.js';
 
 const SERVER_INFO = { name: 'identity-aware-mcp-server', version: '0.1.0' };
-/** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
-const MODERN_VERSIONS = ['2026-07-28'];
-const ACCEPTED_BY_LEGACY = ['application/json', 'text/event-stream'];
 const STATE_TTL_SECONDS = 600;
 const INTERNAL_ERROR = -32603;
 const INVALID_PARAMS = -32602;
@@ -61,56 +54,18 @@ export class SdkBridge implements OnApplicationShutdown {
     await this.handler.close();
   }
 
-  /** Which era serves this message, or why none does. Pure. */
-  classify(this: void, headers: McpHeaders, body: JsonObject): Classified {
-    const outcome = classifyInboundRequest({
-      httpMethod: 'POST',
-      body,
-      ...(headers.protocolVersion !== undefined && { protocolVersionHeader: headers.protocolVersion }),
-      ...(headers.method !== undefined && { mcpMethodHeader: headers.method }),
-      ...(headers.name !== undefined && { mcpNameHeader: headers.name }),
-    });
-    if (outcome.kind === 'reject') {
-      const { httpStatus, code, message, data } = outcome;
-      return { kind: 'rejected', status: httpStatus, code, message, data };
-    }
-    if (outcome.kind === 'modern') {
-      const requested = outcome.classification.revision ?? 'unknown';
-      if (!MODERN_VERSIONS.includes(requested)) {
-        const { code, message, data } = new UnsupportedProtocolVersionError({
-          supported: MODERN_VERSIONS,
-          requested,
-        });
-        return { kind: 'rejected', status: 400, code, message, data };
-      }
-      return { kind: 'served', era: 'modern', isRequest: outcome.messageKind === 'request' };
-    }
-    if (outcome.reason === 'response') {
-      return {
-        kind: 'rejected',
-        status: 400,
-        code: -32600,
-        message: 'Responses are not accepted: nothing was asked',
-      };
-    }
-    const version = headers.protocolVersion;
-    if (
-      outcome.reason !== 'initialize' &&
-      version !== undefined &&
-      !SUPPORTED_PROTOCOL_VERSIONS.includes(version)
-    ) {
-      return {
-        kind: 'rejected',
-        status: 400,
-        code: -32600,
-        message: 'The MCP-Protocol-Version is not supported',
-      };
-    }
-    if (!ACCEPTED_BY_LEGACY.every((type) => headers.accept?.includes(type))) {
-      const message = `Accept must list ${ACCEPTED_BY_LEGACY.join(' and ')}`;
-      return { kind: 'rejected', status: 406, code: -32000, message };
-    }
-    return { kind: 'served', era: 'legacy', isRequest: outcome.reason !== 'notification' };
+  /**
+   * Whether the state that this request brings back is the one that was given to this caller for this call.
+   * True where it brings none.
+   */
+  async hasValidState(exchange: Exchange): Promise<boolean> {
+    const { requestState } = messageOf(exchange).params;
+    if (requestState === undefined) return true;
+    const context = { http: { authInfo: authOf(exchange) } } as unknown as ServerContext;
+    return this.stateCodec.verify(requestState as string, context).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Answers an exchange that the gate has let through. Resolves when the answer is sent or the client is gone. */
@@ -119,15 +74,7 @@ export class SdkBridge implements OnApplicationShutdown {
     const principal = principalOf(exchange);
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
-    const auth = {
-      // The token has done its work: nothing behind the gate ever sees it.
-      token: 'withheld',
-      clientId: principal.clientId,
-      scopes: [...principal.scopes],
-      expiresAt: principal.expiresAt,
-      extra: { exchange },
-    };
-    const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth });
+    const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth: authOf(exchange) });
     await this.nodeHandler(withAuth, response, message.body);
   }
 
@@ -281,6 +228,13 @@ export class SdkBridge implements OnApplicationShutdown {
       ...(requestState !== undefined && { requestState: await this.stateCodec.mint(requestState, context) }),
     });
   }
+}
+
+/** What the SDK carries along as the caller's identity. */
+function authOf(exchange: Exchange) {
+  const { clientId, scopes, expiresAt } = principalOf(exchange);
+  // The token has done its work: nothing behind the gate ever sees it.
+  return { token: 'withheld', clientId, scopes: [...scopes], expiresAt, extra: { exchange } };
 }
 
 function toToolCall(exchange: Exchange, context: ServerContext, signal: AbortSignal): ToolCall {

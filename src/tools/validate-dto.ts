@@ -15,6 +15,8 @@ export async function validateDto(dto: DtoClass, value: unknown): Promise<Valida
   const plain = value ?? {};
   if (typeof plain !== 'object' || Array.isArray(plain))
     return { ok: false, faults: ['the arguments must be an object'] };
+  const inherited = inheritedName(plain);
+  if (inherited !== undefined) return { ok: false, faults: [`${inherited} should not exist`] };
   const input = plainToInstance(dto, plain);
   const errors = await validate(input, {
     whitelist: true,
@@ -24,6 +26,16 @@ export async function validateDto(dto: DtoClass, value: unknown): Promise<Valida
   });
   if (errors.length === 0) return { ok: true, input };
   return { ok: false, faults: errors.flatMap((error) => faultsOf(error, '')).slice(0, MAX_FAULTS) };
+}
+
+/** A key that every object inherits, such as `toString`: class-transformer drops those without a word. */
+function inheritedName(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = key in Object.prototype ? key : inheritedName(inner);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function faultsOf(error: ValidationError, parent: string): string[] {

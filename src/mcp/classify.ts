@@ -1,0 +1,121 @@
+/** What the SDK's own rules make of a message: which era serves it, or the protocol error that answers it. Pure. */
+import {
+  classifyInboundRequest,
+  specTypeSchemas,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  UnsupportedProtocolVersionError,
+} from '@modelcontextprotocol/server';
+import type { JsonObject, Message } from '../common/exchange.js';
+import type { Classified, McpHeaders } from './inbound.js';
+
+/** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
+const MODERN_VERSIONS = ['2026-07-28'];
+const ACCEPTED_BY_LEGACY = ['application/json', 'text/event-stream'];
+const INVALID_REQUEST = -32600;
+const METHOD_NOT_FOUND = -32601;
+const INVALID_PARAMS = -32602;
+const NOT_ACCEPTABLE = -32000;
+
+const SHARED_METHODS = [
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'completion/complete',
+];
+const METHODS: Readonly<Record<Message['era'], ReadonlySet<string>>> = {
+  modern: new Set([...SHARED_METHODS, 'server/discover', 'subscriptions/listen']),
+  legacy: new Set([
+    ...SHARED_METHODS,
+    'initialize',
+    'ping',
+    'logging/setLevel',
+    'resources/subscribe',
+    'resources/unsubscribe',
+  ]),
+};
+
+/** The specification's type of each request that has parameters of its own. */
+const REQUEST_TYPES = {
+  initialize: 'InitializeRequest',
+  'logging/setLevel': 'SetLevelRequest',
+  'tools/list': 'ListToolsRequest',
+  'tools/call': 'CallToolRequest',
+  'prompts/list': 'ListPromptsRequest',
+  'prompts/get': 'GetPromptRequest',
+  'resources/list': 'ListResourcesRequest',
+  'resources/templates/list': 'ListResourceTemplatesRequest',
+  'resources/read': 'ReadResourceRequest',
+  'resources/subscribe': 'SubscribeRequest',
+  'resources/unsubscribe': 'UnsubscribeRequest',
+  'completion/complete': 'CompleteRequest',
+  'subscriptions/listen': 'SubscriptionsListenRequest',
+} as const satisfies Record<string, keyof typeof specTypeSchemas>;
+
+export function classify(headers: McpHeaders, body: JsonObject): Classified {
+  const outcome = classifyInboundRequest({
+    httpMethod: 'POST',
+    body,
+    ...(headers.protocolVersion !== undefined && { protocolVersionHeader: headers.protocolVersion }),
+    ...(headers.method !== undefined && { mcpMethodHeader: headers.method }),
+    ...(headers.name !== undefined && { mcpNameHeader: headers.name }),
+  });
+  switch (outcome.kind) {
+    case 'reject':
+      return rejected(outcome.httpStatus, outcome.code, outcome.message, outcome.data);
+    case 'modern': {
+      const isRequest = outcome.messageKind === 'request';
+      return unsupportedRevision(outcome.classification.revision) ?? served('modern', isRequest, body);
+    }
+    case 'legacy':
+      if (outcome.reason === 'response') {
+        return rejected(400, INVALID_REQUEST, 'Responses are not accepted: nothing was asked');
+      }
+      return legacyProblem(headers) ?? served('legacy', outcome.reason !== 'notification', body);
+  }
+}
+
+function unsupportedRevision(revision: string | undefined): Classified | undefined {
+  if (revision !== undefined && MODERN_VERSIONS.includes(revision)) return undefined;
+  const error = new UnsupportedProtocolVersionError({
+    supported: MODERN_VERSIONS,
+    requested: revision ?? 'unknown',
+  });
+  return rejected(400, error.code, error.message, error.data);
+}
+
+function legacyProblem({ protocolVersion, accept }: McpHeaders): Classified | undefined {
+  if (protocolVersion !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
+    return rejected(400, INVALID_REQUEST, 'The MCP-Protocol-Version is not supported');
+  }
+  if (!ACCEPTED_BY_LEGACY.every((type) => accept?.includes(type))) {
+    return rejected(406, NOT_ACCEPTABLE, `Accept must list ${ACCEPTED_BY_LEGACY.join(' and ')}`);
+  }
+  return undefined;
+}
+
+/** Parameters are checked here, before anyone decides: what the SDK would refuse later would be an allowed call that never ran. */
+function served(era: Message['era'], isRequest: boolean, body: JsonObject): Classified {
+  const method = body.method as string;
+  if (isRequest && !METHODS[era].has(method)) return rejected(404, METHOD_NOT_FOUND, 'Method not found');
+  if (isRequest && Object.hasOwn(REQUEST_TYPES, method)) {
+    const type = REQUEST_TYPES[method as keyof typeof REQUEST_TYPES];
+    const checked = specTypeSchemas[type]['~standard'].validate(body);
+    if (checked instanceof Promise || checked.issues || !hasTextState(body)) {
+      return rejected(400, INVALID_PARAMS, `The parameters of ${method} are not of their type`);
+    }
+  }
+  return { kind: 'served', era, isRequest };
+}
+
+function hasTextState({ params }: JsonObject): boolean {
+  const { requestState } = (params ?? {}) as JsonObject;
+  return requestState === undefined || typeof requestState === 'string';
+}
+
+function rejected(status: number, code: number, message: string, data?: unknown): Classified {
+  return { kind: 'rejected', status, code, message, data };
+}

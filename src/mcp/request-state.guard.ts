@@ -1,0 +1,17 @@
+/** The state that a tool asked a client to keep must come back as it was given, to the same caller, for the same call. */
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { malformedRequest } from '../common/app-error.js';
+import type { GateRequest } from '../common/exchange.js';
+import { SdkBridge } from './sdk-bridge.js';
+
+@Injectable()
+export class RequestStateGuard implements CanActivate {
+  constructor(private readonly bridge: SdkBridge) {}
+
+  /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
+    if (exchange?.operation?.kind !== 'call' || (await this.bridge.hasValidState(exchange))) return true;
+    throw malformedRequest('Invalid or expired requestState', { rpcCode: -32602 });
+  }
+}

@@ -1,0 +1,510 @@
+/** What happens when something that the gate leans on is gone, slow or wrong: it denies, says so, and recovers. */
+import { symlinkSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Gate, temporaryFolder, type Answer } from './support/gate.js';
+import { makeKey, TestIssuer, type SigningKey } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+
+const runsOf = ({ app }: Gate) => app.nest.get(Runs).names;
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function expectUnavailable(answer: Answer, reason: string): void {
+  expect({
+    status: answer.status,
+    code: answer.body?.error?.code,
+    reason: answer.body?.error?.data?.reason,
+  }).toEqual({
+    status: 503,
+    code: 503,
+    reason,
+  });
+  expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d{0,2}$/);
+  expect(answer.headers.has('www-authenticate')).toBe(false);
+  expect(answer.body.error.message).not.toMatch(/127\.0\.0\.1|ECONN|fetch|ENOSPC|\//);
+}
+
+const echo = (gate: Gate, token: string) => gate.callTool(token, 'echo', { text: 'hello' });
+
+/** Moves the clock, and nothing but the clock; it never goes back within a file. */
+let ahead = 0;
+function moveClock(ms: number): void {
+  ahead += ms;
+  const timers = [
+    'hrtime',
+    'nextTick',
+    'performance',
+    'queueMicrotask',
+    'setImmediate',
+    'clearImmediate',
+    'setInterval',
+    'clearInterval',
+    'setTimeout',
+    'clearTimeout',
+  ] as const;
+  jest.useFakeTimers({
+    now: Math.floor(performance.timeOrigin + performance.now()) + ahead,
+    doNotFake: [...timers],
+  });
+}
+afterAll(() => jest.useRealTimers());
+
+describe('an issuer that is down when the server starts', () => {
+  let gate: Gate;
+  let issuer: TestIssuer;
+
+  beforeAll(async () => {
+    issuer = await TestIssuer.start();
+    await issuer.stop();
+    gate = await Gate.start({ issuer, imports: [ProbeModule] });
+  });
+  afterAll(() => gate.close());
+
+  it('the server lives, is not ready, and denies', async () => {
+    const token = await gate.token({ scope: 'probe' });
+    expect((await gate.get('/health/live')).status).toBe(200);
+    expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { keys: false, ledger: true } });
+    const answer = await echo(gate, token);
+    expectUnavailable(answer, 'identity_unavailable');
+    expect(gate.ledger()).toEqual([
+      expect.objectContaining({
+        event: 'authentication',
+        decision: 'deny',
+        reason: 'identity_unavailable',
+        principal: null,
+      }),
+    ]);
+    expect(runsOf(gate)).toEqual([]);
+    expect((await gate.get('/.well-known/oauth-protected-resource')).status).toBe(200);
+    expect((await gate.get('/.well-known/oauth-authorization-server')).status).toBe(503);
+  });
+
+  it('a token of another issuer is still told from an outage', async () => {
+    const answer = await echo(gate, await gate.token({ iss: 'https://other.example' }));
+    expect([answer.status, answer.body.error.data.reason]).toEqual([401, 'token_issuer']);
+  });
+
+  it('works when the issuer is back, without a restart', async () => {
+    const back = await TestIssuer.start(Number(new URL(issuer.url).port));
+    try {
+      await wait(1_100);
+      expect((await gate.get('/health/ready')).status).toBe(200);
+      expect((await echo(gate, await back.mint(gate.url, { scope: 'probe' }))).status).toBe(200);
+    } finally {
+      await back.stop();
+    }
+  });
+});
+
+describe('keys', () => {
+  let gate: Gate;
+  let issuer: TestIssuer;
+
+  beforeAll(async () => {
+    issuer = await TestIssuer.start();
+    gate = await Gate.start({ issuer, imports: [ProbeModule] });
+  });
+  afterAll(async () => {
+    await gate.close();
+    await issuer.stop();
+  });
+
+  /** Each test begins with keys that were fetched just now. */
+  beforeEach(async () => {
+    issuer.failing = undefined;
+    moveClock(11 * 60_000);
+    expect((await echo(gate, await gate.token({ scope: 'probe' }))).status).toBe(200);
+  });
+
+  it('that are known keep working while the issuer is down; an unknown one is its outage, not the token’s fault', async () => {
+    issuer.failing = 503;
+    const known = await gate.token({ scope: 'probe' });
+    expect((await echo(gate, known)).status).toBe(200);
+    moveClock(31_000);
+    const unknown = await gate.token({ scope: 'probe' }, { key: await makeKey('key-2') });
+    expectUnavailable(await echo(gate, unknown), 'identity_unavailable');
+    expect((await echo(gate, known)).status).toBe(200);
+    expect((await gate.get('/health/ready')).status).toBe(200);
+  });
+
+  it('that are new are accepted after one fetch; those taken back are not, ten minutes later', async () => {
+    const old = await gate.token({ scope: 'probe', exp: Math.floor(Date.now() / 1000) + 3000 });
+    const before = issuer.jwksFetches;
+    issuer.keys.push(await makeKey('key-2'));
+    moveClock(31_000);
+    expect((await echo(gate, await gate.token({ scope: 'probe' }))).status).toBe(200);
+    expect(issuer.jwksFetches).toBe(before + 1);
+    expect((await echo(gate, old)).status).toBe(200);
+
+    issuer.keys.shift();
+    moveClock(11 * 60_000);
+    const answer = await echo(gate, old);
+    expect([answer.status, answer.body.error.data.reason]).toEqual([401, 'token_signature']);
+    expect(issuer.jwksFetches).toBe(before + 2);
+  });
+
+  it('unknown by the hundreds cause no storm', async () => {
+    const before = issuer.jwksFetches;
+    moveClock(31_000);
+    const stranger = await makeKey('stranger');
+    const tokens = await Promise.all(
+      Array.from({ length: 200 }, (_, at) => gate.token({}, { key: stranger, header: { kid: `kid-${at}` } })),
+    );
+    const answers = await Promise.all(tokens.map((token) => echo(gate, token)));
+    expect(new Set(answers.map(({ body }) => body.error.data.reason))).toEqual(new Set(['token_signature']));
+    expect(issuer.jwksFetches - before).toBeLessThanOrEqual(2);
+    expect((await echo(gate, await gate.token({ scope: 'probe' }))).status).toBe(200);
+  });
+
+  it('unknown by the hundreds while the issuer is down cause no storm either', async () => {
+    const before = issuer.jwksFetches;
+    issuer.failing = 500;
+    moveClock(31_000);
+    const stranger = await makeKey('stranger');
+    for (let at = 0; at < 50; at++) {
+      await echo(gate, await gate.token({}, { key: stranger, header: { kid: `kid-${at}` } }));
+    }
+    expect(issuer.jwksFetches - before).toBeLessThanOrEqual(3);
+  });
+});
+
+/** An issuer's host that answers as a test says. */
+class ScriptedHost {
+  readonly asked: string[] = [];
+  private constructor(
+    private readonly server: Server,
+    readonly url: string,
+  ) {}
+
+  static async start(
+    script: (path: string, response: ServerResponse, url: string) => void,
+  ): Promise<ScriptedHost> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = new ScriptedHost(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.on('request', (request, response) => {
+      host.asked.push(request.url ?? '');
+      script(request.url ?? '', response, host.url);
+    });
+    return host;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+const json = (response: ServerResponse, document: unknown, status = 200) =>
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+
+type KeySetCase = [
+  name: string,
+  answer: (response: ServerResponse, key: SigningKey, url: string) => void,
+  expected: 200 | 503,
+];
+
+const KEY_SETS: KeySetCase[] = [
+  ['the keys', (response, { jwk }) => json(response, { keys: [jwk] }), 200],
+  ['no JSON', (response) => response.end('<html>busy</html>'), 503],
+  ['nothing', (response) => response.end(), 503],
+  ['null', (response) => json(response, null), 503],
+  ['a list', (response, { jwk }) => json(response, [jwk]), 503],
+  ['keys that are no list', (response) => json(response, { keys: 'none' }), 503],
+  ['404', (response, { jwk }) => json(response, { keys: [jwk] }, 404), 503],
+  ['500', (response) => json(response, {}, 500), 503],
+  ['206', (response, { jwk }) => json(response, { keys: [jwk] }, 206), 503],
+  [
+    'a redirect to the keys',
+    (response, _key, url) => response.writeHead(302, { location: `${url}/elsewhere` }).end(),
+    503,
+  ],
+  ['600 KB', (response, { jwk }) => json(response, { keys: [jwk], padding: 'x'.repeat(600 * 1024) }), 503],
+  ['without an end', (response) => flood(response.writeHead(200)), 503],
+  ['never', () => undefined, 503],
+  ['a byte every second', (response) => trickle(response.writeHead(200)), 503],
+  ['a broken connection', (response) => response.destroy(), 503],
+  ['no keys at all', (response) => json(response, { keys: [] }), 503],
+  [
+    'the key among keys of unknown kinds',
+    (response, { jwk }) =>
+      json(response, {
+        keys: [{ kty: 'UNKNOWN', kid: 'a' }, {}, { kty: 'oct', k: 'AA', kid: jwk.kid }, jwk],
+      }),
+    200,
+  ],
+  [
+    'the key among broken ones',
+    (response, { jwk }) =>
+      json(response, {
+        keys: [
+          { kty: 'EC', crv: 'P-256', x: '!', y: '!', kid: 'b', alg: 'ES256' },
+          { kty: 'RSA', kid: 'c' },
+          jwk,
+        ],
+      }),
+    200,
+  ],
+  [
+    'the key behind a broken one of its name',
+    (response, { jwk }) => json(response, { keys: [{ ...jwk, x: 'AA' }, jwk] }),
+    200,
+  ],
+  [
+    'the key among things that are no keys',
+    (response, { jwk }) => json(response, { keys: [null, 'key', 7, jwk] }),
+    200,
+  ],
+];
+
+function flood(response: ServerResponse): void {
+  const more = () => {
+    while (!response.destroyed && response.write('x'.repeat(64 * 1024)));
+  };
+  response.on('drain', more);
+  more();
+}
+
+/** With garbage collected meanwhile: a deadline must not depend on an object that nobody holds. */
+function trickle(response: ServerResponse): void {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const timer = setInterval(() => {
+    response.write(' ');
+    collectGarbage();
+  }, 500);
+  const end = setTimeout(() => response.destroy(), 10_000);
+  response.on('close', () => [timer, end].forEach((one) => clearTimeout(one)));
+}
+
+type MetadataCase = [name: string, document: (url: string, port: string) => unknown, expected: 200 | 503];
+
+const METADATA: MetadataCase[] = [
+  ['its own', (url) => ({ issuer: url, jwks_uri: `${url}/jwks` }), 200],
+  ['another issuer', (url) => ({ issuer: 'https://other.example', jwks_uri: `${url}/jwks` }), 503],
+  ['itself with a slash', (url) => ({ issuer: `${url}/`, jwks_uri: `${url}/jwks` }), 503],
+  ['no issuer', (url) => ({ jwks_uri: `${url}/jwks` }), 503],
+  ['no keys', (url) => ({ issuer: url }), 503],
+  ['keys in a list', (url) => ({ issuer: url, jwks_uri: [`${url}/jwks`] }), 503],
+  ['keys in a file', (url) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' }), 503],
+  ['keys inline', (url) => ({ issuer: url, jwks_uri: 'data:application/json,{"keys":[]}' }), 503],
+  [
+    'keys over plain HTTP from beyond loopback',
+    (url, port) => ({ issuer: url, jwks_uri: `http://0.0.0.0:${port}/jwks` }),
+    503,
+  ],
+  ['null', () => null, 503],
+  ['a text', () => 'metadata', 503],
+];
+
+interface OddCase {
+  readonly name: string;
+  readonly expected: 200 | 503;
+  readonly keys: KeySetCase[1] | undefined;
+  readonly metadata: MetadataCase[1] | undefined;
+}
+
+describe.each([
+  [
+    'AUTH_JWKS_URI',
+    KEY_SETS.map(([name, answer, expected]) => ({ name, expected, keys: answer, metadata: undefined })),
+  ],
+  [
+    'metadata',
+    METADATA.map(([name, document, expected]) => ({ name, expected, keys: undefined, metadata: document })),
+  ],
+] as [string, OddCase[]][])('an issuer that answers oddly: %s', (from, cases) => {
+  let gate: Gate;
+  let host: ScriptedHost;
+  let issuer: TestIssuer;
+  let key: SigningKey;
+  let current: OddCase;
+
+  beforeAll(async () => {
+    [key, issuer] = await Promise.all([makeKey('key-1'), TestIssuer.start()]);
+    host = await ScriptedHost.start((path, response, url) => {
+      if (current.keys) current.keys(response, key, url);
+      else if (path === '/jwks') json(response, { keys: [key.jwk] });
+      else json(response, current.metadata?.(url, new URL(url).port));
+    });
+    current = { name: 'down', expected: 503, keys: (response) => response.destroy(), metadata: undefined };
+    gate = await Gate.start({
+      issuer,
+      imports: [ProbeModule],
+      env: { AUTH_ISSUER: host.url, ...(from === 'AUTH_JWKS_URI' && { AUTH_JWKS_URI: `${host.url}/jwks` }) },
+    });
+  });
+  afterAll(async () => {
+    await gate.close();
+    await Promise.all([host.stop(), issuer.stop()]);
+  });
+
+  // What is refused comes first: a key set once had is asked for from the same place until a restart.
+  const ordered = [
+    ...cases.filter(({ expected }) => expected === 503),
+    ...cases.filter(({ expected }) => expected === 200),
+  ];
+
+  it.each(ordered.map((one) => [one.name, one.expected, one] as const))(
+    '%s: %d',
+    async (_name, expected, one) => {
+      current = one;
+      // Whatever was kept of the case before is too old by then.
+      moveClock(11 * 60_000);
+      const token = await issuer.mint(gate.url, { iss: host.url, scope: 'probe' }, { key });
+      const [before, ran] = [gate.ledger().length, runsOf(gate).length];
+      const begin = performance.now();
+      const answer = await echo(gate, token);
+      expect(performance.now() - begin).toBeLessThan(7_000);
+      if (expected === 200) {
+        expect(answer.status).toBe(200);
+        expect(runsOf(gate)).toHaveLength(ran + 1);
+        return;
+      }
+      expectUnavailable(answer, 'identity_unavailable');
+      expect(runsOf(gate)).toHaveLength(ran);
+      expect(gate.ledger().slice(before)).toEqual([
+        expect.objectContaining({
+          event: 'authentication',
+          decision: 'deny',
+          reason: 'identity_unavailable',
+        }),
+      ]);
+      expect(host.asked).not.toContain('/elsewhere');
+      expect((await gate.get('/health/ready')).status).toBe(503);
+    },
+    12_000,
+  );
+});
+
+describe('a ledger that cannot be written', () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder.remove());
+
+  const startWith = (onFailure: string) => {
+    const file = join(folder.path, `${onFailure}.jsonl`);
+    symlinkSync('/dev/full', file);
+    return Gate.start({ imports: [ProbeModule], env: { AUDIT_FILE: file, AUDIT_ON_FAILURE: onFailure } });
+  };
+
+  describe('AUDIT_ON_FAILURE=deny', () => {
+    let gate: Gate;
+    let token: string;
+    beforeAll(async () => {
+      gate = await startWith('deny');
+      token = await gate.token({ scope: 'probe probe.admin', roles: ['admin'] });
+    });
+    afterAll(() => gate.close());
+
+    it('is not ready, even before it had to write', async () => {
+      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
+    });
+
+    it.each([
+      ['tools/call', { name: 'echo', arguments: { text: 'hello' } }],
+      ['tools/call', { name: 'admin_only', arguments: {} }],
+      ['tools/call', { name: 'echo', arguments: {} }],
+      ['tools/list', {}],
+      ['prompts/get', { name: 'greet', arguments: { name: 'Ada' } }],
+      ['prompts/list', {}],
+      ['resources/read', { uri: 'docs://handbook' }],
+      ['resources/list', {}],
+    ])('%s %j: 503', async (method, params) => {
+      expectUnavailable(await gate.modern(token, method, params), 'audit_unavailable');
+      expectUnavailable(await gate.legacy(token, method, params), 'audit_unavailable');
+      expect(runsOf(gate)).toEqual([]);
+    });
+
+    it('twenty at once: not one passes', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => echo(gate, token)));
+      for (const answer of answers) expectUnavailable(answer, 'audit_unavailable');
+      expect(runsOf(gate)).toEqual([]);
+    });
+
+    it('a refusal stays a refusal', async () => {
+      expect((await echo(gate, 'bad')).status).toBe(401);
+      expect((await echo(gate, await gate.token({ scope: '' }))).status).toBe(403);
+      expect(runsOf(gate)).toEqual([]);
+    });
+
+    it('is not ready, and lives', async () => {
+      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
+      expect((await gate.get('/health/live')).status).toBe(200);
+    });
+  });
+
+  it('AUDIT_ON_FAILURE=allow: calls go on, refusals too', async () => {
+    const gate = await startWith('allow');
+    const token = await gate.token({ scope: 'probe' });
+    expect((await echo(gate, token)).status).toBe(200);
+    expect((await gate.modern(token, 'tools/list')).status).toBe(200);
+    expect(runsOf(gate)).toEqual(['echo']);
+    expect((await echo(gate, 'bad')).status).toBe(401);
+    expect((await gate.callTool(token, 'admin_only')).status).toBe(403);
+    expect(gate.app.settings.notices.join()).toContain('AUDIT_ON_FAILURE=allow');
+    await gate.close();
+  });
+});
+
+describe('RATE_LIMIT_PER_MINUTE=3', () => {
+  let gate: Gate;
+  beforeAll(async () => {
+    gate = await Gate.start({ imports: [ProbeModule], env: { RATE_LIMIT_PER_MINUTE: '3' } });
+  });
+  afterAll(() => gate.close());
+
+  it('the fourth request of a principal is refused, whatever it asks and whichever token it shows', async () => {
+    const tokens = await Promise.all(
+      [1, 2, 3, 4].map((id) => gate.token({ scope: 'probe', jti: `token-${id}` })),
+    );
+    const statuses: number[] = [];
+    for (const token of tokens.slice(0, 3)) statuses.push((await echo(gate, token)).status);
+    expect(statuses).toEqual([200, 200, 200]);
+
+    const before = gate.ledger().length;
+    for (const answer of [
+      await echo(gate, tokens[3] as string),
+      await gate.modern(tokens[3], 'tools/list'),
+      await gate.post(tokens[3], 'no JSON'),
+    ]) {
+      expect({
+        status: answer.status,
+        code: answer.body.error.code,
+        reason: answer.body.error.data.reason,
+      }).toEqual({
+        status: 429,
+        code: 429,
+        reason: 'rate_limited',
+      });
+      const seconds = Number(answer.headers.get('retry-after'));
+      expect(seconds).toBeGreaterThanOrEqual(1);
+      expect(seconds).toBeLessThanOrEqual(60);
+      expect(answer.headers.has('www-authenticate')).toBe(false);
+    }
+    const refused = gate.ledger().filter((line) => line.reason === 'rate_limited');
+    expect(refused).toHaveLength(3);
+    expect(refused[0]).toMatchObject({ event: 'decision', decision: 'deny', principal: { sub: 'alice' } });
+    expect(before).toBeGreaterThanOrEqual(3);
+    expect(runsOf(gate)).toHaveLength(3);
+  });
+
+  it.each([
+    ['another subject', { sub: 'bob' }],
+    ['the same subject with another client', { client_id: 'other-agent' }],
+    ['names that would run together', { sub: 'alice","agent', client_id: 'x' }],
+  ])('%s is not affected', async (_name, claims) => {
+    expect((await echo(gate, await gate.token({ scope: 'probe', ...claims }))).status).toBe(200);
+  });
+
+  it('a bad token in the name of a principal costs it nothing', async () => {
+    const stranger = await makeKey('key-1');
+    for (let at = 0; at < 10; at++) {
+      const forged = await gate.token({ sub: 'victim', scope: 'probe' }, { key: stranger });
+      expect((await echo(gate, forged)).status).toBe(401);
+    }
+    expect((await echo(gate, await gate.token({ sub: 'victim', scope: 'probe' }))).status).toBe(200);
+  });
+});

@@ -1,0 +1,642 @@
+/** Every way to be no valid token: what the client is told, what is recorded, and that nothing ran. */
+import { transformFileSync, type Options } from '@swc/core';
+import fc from 'fast-check';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { forge } from './cases/forge.js';
+import {
+  FORM,
+  IDENTITY,
+  ISSUER_AND_AUDIENCE,
+  SIGNATURE,
+  soon,
+  TIMES,
+  TYPE,
+  usualClaims,
+  usualHeader,
+  type World,
+} from './cases/bad-tokens.js';
+import { PROVIDERS } from './cases/provider-tokens.js';
+import { sendRaw } from './cases/raw-http.js';
+import {
+  answerOf,
+  freePort,
+  Gate,
+  gateEnv,
+  MODERN,
+  temporaryFolder,
+  type Answer,
+  type LedgerLine,
+} from './support/gate.js';
+import { makeKey, TestIssuer } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+
+let issuer: TestIssuer;
+let attacker: TestIssuer;
+let gate: Gate;
+let world: World;
+
+beforeAll(async () => {
+  [issuer, attacker] = await Promise.all([TestIssuer.start(), TestIssuer.start()]);
+  const key = issuer.key;
+  const rsa = await makeKey('key-rsa', 'RS256');
+  issuer.keys.push(rsa);
+  gate = await Gate.start({ issuer, imports: [ProbeModule], env: { AUTH_ALGORITHMS: 'ES256' } });
+  world = { issuer, attacker, key, rsa, resource: gate.url };
+  expect((await gate.get('/health/ready')).status).toBe(200);
+});
+afterAll(async () => {
+  await gate.close();
+  await Promise.all([issuer.stop(), attacker.stop()]);
+});
+
+const runsOf = ({ app }: Gate) => app.nest.get(Runs).names;
+
+/** The parameters of a `Bearer` challenge; fails on anything else. */
+function challengeOf(header: string | null | undefined): Record<string, string> {
+  expect(header).toMatch(/^Bearer( [a-z_]+="[^"\\]*"(, [a-z_]+="[^"\\]*")*)?$/);
+  return Object.fromEntries(
+    [...(header ?? '').matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  );
+}
+
+/** What every 401 and 400 tells the client beside the error (RFC 9728 section 5.1). */
+async function whereToAsk({ origin }: Gate): Promise<{ resource_metadata: string; scope: string }> {
+  const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
+  const { scopes_supported } = (await (await fetch(metadata)).json()) as { scopes_supported: string[] };
+  return { resource_metadata: metadata, scope: scopes_supported.join(' ') };
+}
+
+/** The lines that a request left, by the id that its answer names; and that it left no other. */
+async function recordedBy(
+  at: Gate,
+  send: () => Promise<Answer>,
+): Promise<{ answer: Answer; lines: LedgerLine[] }> {
+  const before = at.ledger().length;
+  const answer = await send();
+  return { answer, lines: at.ledger().slice(before) };
+}
+
+async function expectRefused(at: Gate, token: string, reason: string): Promise<void> {
+  const runs = runsOf(at).length;
+  const { answer, lines } = await recordedBy(at, () => at.callTool(token, 'echo', { text: 'hello' }));
+
+  expect({ status: answer.status, reason: answer.body?.error?.data?.reason }).toEqual({
+    status: 401,
+    reason,
+  });
+  expect(answer.body).toEqual({
+    jsonrpc: '2.0',
+    id: 1,
+    error: {
+      code: 401,
+      message: expect.any(String),
+      data: { reason, decision_id: expect.any(String) },
+    },
+  });
+  expect(challengeOf(answer.headers.get('www-authenticate'))).toEqual({
+    error: 'invalid_token',
+    error_description: expect.stringMatching(/^[\x20-\x7e]{1,100}$/),
+    ...(await whereToAsk(at)),
+  });
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  expect(lines).toEqual([
+    expect.objectContaining({
+      event: 'authentication',
+      decision: 'deny',
+      reason,
+      principal: null,
+      on_behalf_of: null,
+      tool: null,
+      id: answer.body.error.data.decision_id,
+    }),
+  ]);
+  expect(runsOf(at)).toHaveLength(runs);
+}
+
+async function expectAccepted(at: Gate, token: string): Promise<LedgerLine> {
+  const runs = runsOf(at).length;
+  const { answer, lines } = await recordedBy(at, () => at.callTool(token, 'echo', { text: 'hello' }));
+  expect({ status: answer.status, error: answer.body?.error }).toEqual({ status: 200, error: undefined });
+  expect(runsOf(at).slice(runs)).toEqual(['echo']);
+  const [decision] = lines;
+  expect(decision).toMatchObject({ event: 'decision', decision: 'allow', tool: 'echo' });
+  await at.waitForLedger((line) => line.event === 'outcome' && line.decision_id === decision?.id);
+  return decision as LedgerLine;
+}
+
+describe.each([
+  ['form', FORM],
+  ['signature', SIGNATURE],
+  ['type', TYPE],
+  ['issuer and audience', ISSUER_AND_AUDIENCE],
+  ['times', TIMES],
+  ['identity', IDENTITY],
+])('%s', (_, cases) => {
+  it.each(cases.map((one) => [one.name, one.expected, one] as const))(
+    '%s: %s',
+    async (_name, expected, one) => {
+      const fetches = [issuer.jwksFetches, attacker.hits.size];
+      const token = one.token(world);
+      await (expected === 'accepted' ? expectAccepted(gate, token) : expectRefused(gate, token, expected));
+      expect([issuer.jwksFetches, attacker.hits.size]).toEqual(fetches);
+    },
+  );
+});
+
+describe('the credential of a request', () => {
+  const echo = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: {
+      name: 'echo',
+      arguments: { text: 'hello' },
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': MODERN,
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    },
+  });
+
+  type Header = readonly [string, string];
+  const missing = { status: 401, reason: 'token_missing', error: undefined };
+  const invalid = { status: 400, reason: 'request_malformed', error: 'invalid_request' };
+
+  const rows: [
+    name: string,
+    credentials: (token: string) => Header[],
+    query: string,
+    expected: typeof missing | typeof invalid | 'accepted',
+  ][] = [
+    ['none', () => [], '', missing],
+    ['Basic', () => [['Authorization', 'Basic YWxpY2U6c2VjcmV0']], '', missing],
+    ['DPoP', (token) => [['Authorization', `DPoP ${token}`]], '', missing],
+    ['the token without a scheme', (token) => [['Authorization', token]], '', missing],
+    ['in a cookie', (token) => [['Cookie', `access_token=${token}`]], '', missing],
+    [
+      'in another header',
+      (token) => [
+        ['X-Access-Token', token],
+        ['Proxy-Authorization', `Bearer ${token}`],
+      ],
+      '',
+      missing,
+    ],
+    ['an empty header', () => [['Authorization', '']], '', missing],
+    ['Bearer alone', () => [['Authorization', 'Bearer']], '', invalid],
+    ['Bearer and a space', () => [['Authorization', 'Bearer ']], '', invalid],
+    ['two tokens', (token) => [['Authorization', `Bearer ${token} ${token}`]], '', invalid],
+    [
+      'two tokens with a comma',
+      (token) => [['Authorization', `Bearer ${token}, Bearer ${token}`]],
+      '',
+      invalid,
+    ],
+    ['a quoted token', (token) => [['Authorization', `Bearer "${token}"`]], '', invalid],
+    ['a token with a comma', (token) => [['Authorization', `Bearer ${token},`]], '', invalid],
+    [
+      'a token with a letter beyond ASCII',
+      (token) => [['Authorization', `Bearer ${token}\u00e9`]],
+      '',
+      invalid,
+    ],
+    [
+      'two headers',
+      (token) => [
+        ['Authorization', `Bearer ${token}`],
+        ['Authorization', `Bearer ${token}`],
+      ],
+      '',
+      invalid,
+    ],
+    [
+      'two headers, the first Basic',
+      (token) => [
+        ['Authorization', 'Basic YTpi'],
+        ['Authorization', `Bearer ${token}`],
+      ],
+      '',
+      invalid,
+    ],
+    [
+      'two headers, the second empty',
+      (token) => [
+        ['Authorization', `Bearer ${token}`],
+        ['authorization', ''],
+      ],
+      '',
+      invalid,
+    ],
+    ['in the query', () => [], '?access_token=x', invalid],
+    [
+      'in the query and in the header',
+      (token) => [['Authorization', `Bearer ${token}`]],
+      '?access_token=x',
+      invalid,
+    ],
+    [
+      'in the query, percent-encoded',
+      (token) => [['Authorization', `Bearer ${token}`]],
+      '?a=1&%61ccess_token=x',
+      invalid,
+    ],
+    ['in the query, empty', (token) => [['Authorization', `Bearer ${token}`]], '?access_token', invalid],
+    ['scheme in lower case', (token) => [['Authorization', `bearer ${token}`]], '', 'accepted'],
+    ['scheme in upper case', (token) => [['Authorization', `BEARER ${token}`]], '', 'accepted'],
+    ['two spaces', (token) => [['Authorization', `Bearer  ${token}`]], '', 'accepted'],
+    ['an innocent query', (token) => [['Authorization', `Bearer ${token}`]], '?a=1', 'accepted'],
+  ];
+
+  it.each(rows)('%s', async (_name, credentials, query, expected) => {
+    const [before, runs] = [gate.ledger().length, runsOf(gate).length];
+    const answer = await sendRaw(gate.origin, {
+      line: `POST /mcp${query} HTTP/1.1`,
+      headers: [
+        ['Host', new URL(gate.origin).host],
+        ['Content-Type', 'application/json'],
+        ['Content-Length', String(echo.length)],
+        ['Accept', 'application/json, text/event-stream'],
+        ['MCP-Protocol-Version', MODERN],
+        ['Mcp-Method', 'tools/call'],
+        ['Mcp-Name', 'echo'],
+        ...credentials(forge({ header: usualHeader(world), claims: usualClaims(world) }, world.key)),
+      ],
+      body: echo,
+    });
+    if (expected === 'accepted') {
+      expect(answer.status).toBe(200);
+      expect(runsOf(gate)).toHaveLength(runs + 1);
+      await gate.waitForLedger((line) => line.seq > before && line.event === 'outcome');
+      return;
+    }
+    const { status, reason, error } = expected;
+    expect({
+      status: answer.status,
+      code: answer.body?.error?.code,
+      reason: answer.body?.error?.data?.reason,
+    }).toEqual({
+      status,
+      code: status,
+      reason,
+    });
+    expect(answer.body.id).toBe(1);
+    const { scope, ...metadata } = await whereToAsk(gate);
+    expect(challengeOf(answer.headers['www-authenticate'])).toEqual({
+      ...metadata,
+      ...(status === 401 && { scope }),
+      ...(error && { error, error_description: expect.any(String) }),
+    });
+    expect(gate.ledger().slice(before)).toEqual([
+      expect.objectContaining({ event: 'authentication', decision: 'deny', reason, principal: null }),
+    ]);
+    expect(runsOf(gate)).toHaveLength(runs);
+  });
+});
+
+describe('workloads', () => {
+  const workload = { sub: 'agent', client_id: 'agent' };
+  const rows: [name: string, claims: object, tool: string, status: number, reason: string | undefined][] = [
+    ['sub equal to the client, ordinary tool', workload, 'echo', 403, 'human_required'],
+    ['sub equal to the client, @AllowWorkload', workload, 'machine', 200, undefined],
+    [
+      'sub equal to the client, @AllowWorkload, without the scope',
+      { ...workload, scope: 'other' },
+      'machine',
+      403,
+      'scope_missing',
+    ],
+    ['idtyp=app', { idtyp: 'app' }, 'echo', 403, 'human_required'],
+    ['gty=client-credentials', { gty: 'client-credentials' }, 'echo', 403, 'human_required'],
+    ['gty=client_credentials', { gty: 'client_credentials' }, 'echo', 403, 'human_required'],
+    ['a person is named by an agent', { ...workload, act: { sub: 'alice' } }, 'echo', 403, 'human_required'],
+    [
+      'with every scope and role',
+      { ...workload, scope: 'probe probe.admin', roles: ['admin'] },
+      'admin_only',
+      403,
+      'human_required',
+    ],
+  ];
+
+  it.each(rows)('%s', async (_name, claims, tool, status, reason) => {
+    const runs = runsOf(gate).length;
+    const token = forge(
+      { header: usualHeader(world), claims: { ...usualClaims(world), ...claims } },
+      world.key,
+    );
+    const args = tool === 'echo' ? { text: 'hello' } : {};
+    const { answer, lines } = await recordedBy(gate, () => gate.callTool(token, tool, args));
+    expect({ status: answer.status, reason: answer.body?.error?.data?.reason }).toEqual({ status, reason });
+    expect(lines[0]).toMatchObject({
+      event: 'decision',
+      reason: reason ?? null,
+      principal: { kind: 'workload' },
+      on_behalf_of: null,
+    });
+    expect(runsOf(gate)).toHaveLength(runs + (status === 200 ? 1 : 0));
+    // No scope would make a person of it.
+    expect(answer.headers.has('www-authenticate')).toBe(reason === 'scope_missing');
+    if (status === 200)
+      await gate.waitForLedger((line) => line.event === 'outcome' && line.decision_id === lines[0]?.id);
+  });
+});
+
+describe('mutations of a valid token', () => {
+  const character = fc.constantFrom(
+    ...Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~+/='),
+  );
+  const segments = (change: (parts: string[]) => string[]) => (token: string) =>
+    change(token.split('.')).join('.');
+
+  const mutation: fc.Arbitrary<(token: string) => string> = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.tuple(fc.nat(2000), character).map(([at, by]) => (token: string) => {
+        const position = at % token.length;
+        return token.slice(0, position) + by + token.slice(position + 1);
+      }),
+    },
+    fc.tuple(fc.nat(2000), character).map(([at, by]) => (token: string) => {
+      const position = at % token.length;
+      return token.slice(0, position) + by + token.slice(position);
+    }),
+    fc
+      .nat(2000)
+      .map(
+        (at) => (token: string) => token.slice(0, at % token.length) + token.slice((at % token.length) + 1),
+      ),
+    fc.nat(2000).map((length) => (token: string) => token.slice(0, length % token.length)),
+    fc.nat(2).map((dropped) => segments((parts) => parts.filter((_, at) => at !== dropped))),
+    fc
+      .nat(2)
+      .map((twice) =>
+        segments((parts) => parts.flatMap((part, at) => (at === twice ? [part, part] : [part]))),
+      ),
+    fc.nat(2).map((emptied) => segments((parts) => parts.map((part, at) => (at === emptied ? '' : part)))),
+    fc
+      .shuffledSubarray([0, 1, 2])
+      .map((order) => segments((parts) => order.map((at) => parts[at] as string))),
+    fc.nat(2000).map((at) => (token: string) => {
+      const position = at % token.length;
+      const old = token.charAt(position);
+      const other = old === old.toLowerCase() ? old.toUpperCase() : old.toLowerCase();
+      return token.slice(0, position) + other + token.slice(position + 1);
+    }),
+  );
+
+  it('500 of them: never accepted, never an error of the server', async () => {
+    const token = forge({ header: usualHeader(world), claims: usualClaims(world) }, world.key);
+    const runs = runsOf(gate).length;
+    await fc.assert(
+      fc.asyncProperty(mutation, async (mutate) => {
+        const mutated = mutate(token);
+        if (mutated === token) return;
+        const answer = await gate.callTool(mutated, 'echo', { text: 'hello' });
+        expect([400, 401]).toContain(answer.status);
+        expect(answer.body.error.data.reason).toMatch(
+          /^(token_(malformed|algorithm|signature|type|issuer)|request_malformed)$/,
+        );
+      }),
+      { numRuns: 500 },
+    );
+    expect(runsOf(gate)).toHaveLength(runs);
+    expect(attacker.hits.size).toBe(0);
+  });
+});
+
+describe('without a clock tolerance', () => {
+  let strict: Gate;
+  beforeAll(async () => {
+    strict = await Gate.start({
+      issuer,
+      imports: [ProbeModule],
+      env: { AUTH_CLOCK_TOLERANCE_SECONDS: '0' },
+    });
+  });
+  afterAll(() => strict.close());
+
+  const token = (claims: object, key = world.key) =>
+    forge(
+      {
+        header: { alg: key.alg, kid: key.kid, typ: 'at+jwt' },
+        claims: { ...usualClaims({ ...world, resource: strict.url }), ...claims },
+      },
+      key,
+    );
+
+  it.each([
+    ['expires exactly now', () => ({ iat: soon(-60), exp: soon(0) }), 'token_expired'],
+    ['issued in two seconds', () => ({ iat: soon(2) }), 'token_not_yet_valid'],
+    ['valid in two seconds', () => ({ nbf: soon(2) }), 'token_not_yet_valid'],
+  ])('%s', (_name, claims, reason) => expectRefused(strict, token(claims()), reason));
+
+  it('valid and issued exactly now', () => expectAccepted(strict, token({ iat: soon(0), nbf: soon(0) })));
+
+  it('RS256 is accepted where AUTH_ALGORITHMS is not set', () =>
+    expectAccepted(strict, token({}, world.rsa)));
+});
+
+describe.each(PROVIDERS)('AUTH_PRESET=$preset', ({ preset, alg, issuerPath, audience, cases }) => {
+  let provider: TestIssuer;
+  let theirs: Gate;
+  let issuerName: string;
+
+  beforeAll(async () => {
+    provider = await TestIssuer.start();
+    provider.keys.splice(0, 1, await makeKey('provider-key', alg));
+    issuerName = provider.url + issuerPath;
+    theirs = await Gate.start({
+      issuer: provider,
+      imports: [ProbeModule],
+      env: {
+        AUTH_PRESET: preset,
+        AUTH_ISSUER: issuerName,
+        AUTH_AUDIENCE: audience,
+        AUTH_JWKS_URI: `${provider.url}/jwks`,
+      },
+    });
+  });
+  afterAll(async () => {
+    await theirs.close();
+    await provider.stop();
+  });
+
+  it.each(cases.map((one) => [one.name, one] as const))('%s', async (_name, { header, claims, expected }) => {
+    const token = forge(
+      {
+        header: { alg, kid: provider.key.kid, ...header },
+        claims: { iss: issuerName, iat: soon(0), exp: soon(300), ...claims },
+      },
+      provider.key,
+    );
+    if (typeof expected === 'string' && expected.startsWith('token_')) {
+      await expectRefused(theirs, token, expected);
+    } else if (typeof expected === 'string') {
+      const { answer, lines } = await recordedBy(theirs, () =>
+        theirs.callTool(token, 'echo', { text: 'hello' }),
+      );
+      expect({ status: answer.status, reason: answer.body?.error?.data?.reason }).toEqual({
+        status: 403,
+        reason: expected,
+      });
+      expect(lines).toHaveLength(1);
+      expect(runsOf(theirs)).not.toContain(`${expected}`);
+    } else {
+      expect((await expectAccepted(theirs, token)).principal).toMatchObject(expected);
+    }
+  });
+});
+
+describe('what is written down, at LOG_LEVEL=trace', () => {
+  const root = join(__dirname, '..');
+  const built = join(root, 'node_modules', '.cache', `hostile-session-${process.pid}`);
+  const ARGUMENT = 'argument-that-nobody-may-repeat';
+  const folder = temporaryFolder();
+  let server: ChildProcess;
+  let output = '';
+  let origin: string;
+
+  /** Production code and the probe tools, as plain JavaScript for a process of its own. */
+  function build(): void {
+    const { transform } = require('./jest.shared.cjs') as { transform: Record<string, [string, Options]> };
+    const options = Object.values(transform)[0]?.[1] as Options;
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+      .map((file) => join(root, 'src', file));
+    for (const file of [...sources, join(root, 'test', 'support', 'probe.tools.ts')]) {
+      const target = join(built, relative(root, file).replace(/ts$/, 'js'));
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, transformFileSync(file, { ...options, sourceMaps: false }).code);
+    }
+    writeFileSync(
+      join(built, 'main.js'),
+      `const { createApp } = require('./src/create-app.js');
+       const { ProbeModule } = require('./test/support/probe.tools.js');
+       createApp(process.env, { imports: [ProbeModule] }).then((app) => app.listen());`,
+    );
+  }
+
+  beforeAll(async () => {
+    build();
+    const port = await freePort();
+    origin = `http://127.0.0.1:${port}`;
+    server = spawn(process.execPath, [join(built, 'main.js')], {
+      env: { ...process.env, ...gateEnv(issuer.url, port, folder.path), LOG_LEVEL: 'trace' },
+    });
+    const collect = (chunk: Buffer) => (output += chunk.toString());
+    server.stdout?.on('data', collect);
+    server.stderr?.on('data', collect);
+    for (let left = 200; left > 0; left--) {
+      const ready = await fetch(`${origin}/health/ready`).catch(() => undefined);
+      if (ready?.status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`The server did not start: ${output}`);
+  });
+  afterAll(() => {
+    server.kill();
+    folder.remove();
+    rmSync(built, { recursive: true, force: true });
+  });
+
+  it('no token, no part of one, and no argument', async () => {
+    const theirs = { ...world, resource: `${origin}/mcp` };
+    const every = [FORM, SIGNATURE, TYPE, ISSUER_AND_AUDIENCE, TIMES, IDENTITY].flat();
+    const tokens = every.map(({ token }) => token(theirs));
+    const valid = forge({ header: usualHeader(theirs), claims: usualClaims(theirs) }, world.key);
+    const answers: string[] = [];
+
+    const send = async (
+      authorization: string,
+      message: object,
+      query = '',
+      headers: Record<string, string> = {},
+    ) => {
+      const answer = await answerOf(
+        await fetch(`${origin}/mcp${query}`, {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            accept: 'application/json, text/event-stream',
+            ...(authorization && { authorization }),
+            ...headers,
+          },
+          body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
+        }),
+      );
+      answers.push(JSON.stringify([...answer.headers]) + answer.text);
+      return answer;
+    };
+    const call = (name: string, args: object) => ({
+      method: 'tools/call',
+      params: { name, arguments: args },
+    });
+    const secret = { text: ARGUMENT, [ARGUMENT]: { [ARGUMENT]: [ARGUMENT] } };
+
+    for (const token of tokens) await send(`Bearer ${token}`, call('fail', { text: ARGUMENT }));
+    await send(`Basic ${valid}`, call('echo', secret));
+    await send(`Bearer ${valid} ${valid}`, call('echo', secret));
+    await send('', call('echo', secret), `?access_token=${valid}`);
+    await send(`Bearer ${valid}`, call('echo', secret), `?access_token=${valid}&text=${ARGUMENT}`);
+    await send('', call('echo', secret), '', { cookie: `access_token=${valid}`, 'x-access-token': valid });
+    await send(`Bearer ${valid}`, call('admin_only', secret));
+    await send(`Bearer ${valid}`, call('unknown', secret));
+    await send(`Bearer ${valid}`, call('echo', { text: { hidden: ARGUMENT }, times: ARGUMENT }));
+    await send(`Bearer ${valid}`, { ...call('echo', secret), method: 'initialize' });
+    await send(`Bearer ${valid}`, {
+      method: 'prompts/get',
+      params: { name: 'greet', arguments: { name: [ARGUMENT] } },
+    });
+    await send(`Bearer ${valid}`, {
+      method: 'completion/complete',
+      params: {
+        ref: { type: 'ref/prompt', name: 'greet' },
+        argument: { name: 'name', value: { a: ARGUMENT } },
+      },
+    });
+    await send(`Bearer ${valid}`, call('echo', { __proto__: null, ['constructor']: ARGUMENT }));
+    await fetch(`${origin}/mcp`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${valid}`, 'content-type': 'application/json' },
+      body: `{"text":"${ARGUMENT}"`,
+    });
+    await fetch(`${origin}/elsewhere?access_token=${valid}`, {
+      headers: { authorization: `Bearer ${valid}` },
+    });
+    expect((await send(`Bearer ${valid}`, call('break_promise', {}))).body.result.isError).toBe(true);
+    const refused = [...answers];
+    // An argument is told again by a tool that does so; it is still nowhere else.
+    expect((await send(`Bearer ${valid}`, call('echo', { text: ARGUMENT }))).text).toContain(ARGUMENT);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+
+    const ledger = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
+    expect(ledger.split('\n').length).toBeGreaterThan(tokens.length);
+    expect(output.includes('Refused') && output.includes('A tool failed')).toBe(true);
+
+    const places = { logs: output, ledger, answers: refused.join('\n') };
+    for (const [place, text] of Object.entries(places)) {
+      expect({ place, holdsAnArgument: text.includes(ARGUMENT) }).toEqual({ place, holdsAnArgument: false });
+      expect({ place, parts: partsOf([valid, ...tokens], text) }).toEqual({ place, parts: [] });
+    }
+    // What an answer holds is what the caller may know: nothing of an exception.
+    expect(places.answers).not.toMatch(/hunter2|secret-output|\n\s+at /);
+    expect(ledger).not.toMatch(/hunter2|secret-output/);
+  });
+
+  /** Pieces of 21 characters that a text shares with a token. Uniform ones (`aaaa…`, `AAAA…`) say nothing of it. */
+  function partsOf(tokens: readonly string[], text: string): string[] {
+    const size = 21;
+    const pieces = new Set<string>();
+    for (const token of tokens) {
+      for (let at = 0; at + size <= token.length; at++) pieces.add(token.slice(at, at + size));
+    }
+    const found: string[] = [];
+    for (let at = 0; at + size <= text.length; at++) {
+      const piece = text.slice(at, at + size);
+      if (pieces.has(piece) && new Set(piece).size > 3) found.push(piece);
+    }
+    return found.slice(0, 3);
+  }
+});
