@@ -111,7 +111,7 @@ describe('the variables', () => {
   });
 
   it('are all in .env.example, and nothing else is', () => {
-    const named = [...example.matchAll(/^#?\s?([A-Z][A-Z_]+)=/gm)].map((found) => found[1]);
+    const named = [...example.matchAll(/^#?\s?([A-Z][A-Z_]+)=/gm)].map((found) => found[1] as string);
     expect([...new Set(named)].sort()).toEqual([...VARIABLE_NAMES].sort());
   });
 

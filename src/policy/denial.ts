@@ -1,16 +1,18 @@
 /** How a denied decision is answered. Pure. */
 import { AppError } from '../common/app-error.js';
-import type { Deny, Target } from '../common/decision.js';
-import type { Message } from '../common/exchange.js';
+import type { Deny } from '../common/decision.js';
+import type { Message, Operation } from '../common/exchange.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
 /** Revisions up to 2025-11-25 have a code of their own for an unknown resource; 2026-07-28 forbids it. */
 const LEGACY_RESOURCE_NOT_FOUND = -32002;
 
+type CallOperation = Extract<Operation, { kind: 'call' }>;
+
 /** @param detail `conceal`: what roles deny looks exactly like what is not there. */
 export function denialError(
   denial: Deny,
-  target: Target,
+  { target, arguments: asked }: CallOperation,
   era: Message['era'],
   detail: 'explain' | 'conceal',
 ): AppError {
@@ -19,6 +21,8 @@ export function denialError(
     return new AppError('tool_unknown', NOT_FOUND[target.kind], {
       status: 404,
       rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
+      // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
+      data: target.kind === 'resource' ? { uri: (asked as { uri?: string } | undefined)?.uri } : {},
       recordedReason: denial.reason,
     });
   }

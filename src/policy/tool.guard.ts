@@ -26,6 +26,6 @@ export class ToolGuard implements CanActivate {
     const decision = this.policy.decide(exchange.principal, operation.target);
     exchange.decision = decision;
     if (decision.effect === 'allow') return true;
-    throw denialError(decision, operation.target, message.era, this.policy.settings.denialDetail);
+    throw denialError(decision, operation, message.era, this.policy.settings.denialDetail);
   }
 }

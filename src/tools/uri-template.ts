@@ -7,13 +7,18 @@ export interface UriMatcher {
 
 const VARIABLE = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** @throws Error where the template has no variable, a variable twice, or an expression beyond `{name}`. */
+/**
+ * @throws Error where the template has no variable, a variable twice, an expression beyond `{name}`, or a variable that is
+ *   less than a whole segment: two of those in one segment could be matched in many ways, and a hostile URI would try all.
+ */
 export function compileUriTemplate(template: string): UriMatcher {
   const names = [...template.matchAll(VARIABLE)].map((found) => found[1] as string);
   if (names.length === 0) throw new Error(`${template} has no variable`);
   if (new Set(names).size !== names.length) throw new Error(`${template} names a variable twice`);
   if (/[{}]/.test(template.replace(VARIABLE, '')))
     throw new Error(`${template} has an expression other than {name}`);
+  if (/[^/]\{|\}[^/]/.test(template))
+    throw new Error(`${template} has a variable that is no whole path segment`);
   const pattern = template
     .split(VARIABLE)
     .map((part, at) => (at % 2 === 0 ? part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : '([^/?#]+)'))

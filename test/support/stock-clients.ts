@@ -123,7 +123,7 @@ export class StockLoginV2
 export interface StockConnection<Client> {
   readonly client: Client;
   /** Runs a request; where the client has to ask for more scope first, lets it, and runs the request once more. */
-  stepUp<T>(request: () => Promise<T>): Promise<T>;
+  readonly stepUp: <T>(request: () => Promise<T>) => Promise<T>;
 }
 
 /** Connects from nothing: 401, discovery, registration, login, token. */

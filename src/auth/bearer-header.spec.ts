@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { AppError } from '../common/app-error.js';
+import { readBearerToken } from './bearer-header.js';
+
+function outcome(headers: readonly string[], query: readonly string[] = []): string {
+  try {
+    return readBearerToken(headers, query);
+  } catch (error) {
+    return `${(error as AppError).status} ${(error as AppError).code}`;
+  }
+}
+
+it.each([
+  [['Bearer abc.def-_~+/=='], 'abc.def-_~+/=='],
+  [['bearer abc'], 'abc'],
+  [['BEARER   abc  '], 'abc'],
+  [[], '401 token_missing'],
+  [[''], '401 token_missing'],
+  [['Basic YTpi'], '401 token_missing'],
+  [['DPoP abc'], '401 token_missing'],
+  [['Bearerabc'], '401 token_missing'],
+  [['Bearer'], '400 request_malformed'],
+  [['Bearer a b'], '400 request_malformed'],
+  [['Bearer a, Bearer b'], '400 request_malformed'],
+  [['Bearer a=b'], '400 request_malformed'],
+  [['Bearer ä'], '400 request_malformed'],
+  [['Bearer a', 'Bearer a'], '400 request_malformed'],
+])('%j: %s', (headers, expected) => {
+  expect(outcome(headers)).toBe(expected);
+});
+
+it('a token in the query is refused, whatever the header says', () => {
+  expect(outcome(['Bearer a'], ['access_token'])).toBe('400 request_malformed');
+  expect(outcome([], ['access_token'])).toBe('400 request_malformed');
+});
+
+it('gives a token only for the scheme and one b64token', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.string().map((text) => `Bearer ${text}`),
+      ),
+      (header) => {
+        const result = outcome([header]);
+        if (!/^40[01] /.test(result)) {
+          expect(header).toMatch(/^\s*bearer +[A-Za-z0-9\-._~+/]+=*\s*$/i);
+          expect(header).toContain(result);
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});

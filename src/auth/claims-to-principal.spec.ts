@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { AppError } from '../common/app-error.js';
+import { claimsToPrincipal, MAX_ACTORS } from './claims-to-principal.js';
+import { PRESET_FACTS, type Claims } from './presets.js';
+
+const GENERIC = { iss: 'https://i', sub: 'alice', client_id: 'agent', exp: 1 };
+const AUDIENCE = ['https://gate/mcp'];
+
+const read = (claims: Claims, preset: keyof typeof PRESET_FACTS = 'generic') =>
+  claimsToPrincipal({ ...GENERIC, ...claims }, PRESET_FACTS[preset], AUDIENCE);
+
+function nested(depth: number): unknown {
+  return depth === 0 ? undefined : { sub: `actor-${depth}`, act: nested(depth - 1) };
+}
+
+it.each([
+  ['generic', {}, { clientId: 'agent', kind: 'human', scopes: [], roles: [] }],
+  ['generic', { scope: ' a  b a ', roles: ['x', 'x'] }, { scopes: ['a', 'b'], roles: ['x'] }],
+  ['generic', { scp: ['a', 'b'] }, { scopes: ['a', 'b'] }],
+  ['generic', { client_id: undefined, azp: 'other' }, { clientId: 'other' }],
+  ['generic', { sub: 'agent' }, { kind: 'workload' }],
+  ['generic', { idtyp: 'app' }, { kind: 'workload' }],
+  ['generic', { gty: 'client-credentials' }, { kind: 'workload' }],
+  [
+    'entra',
+    { scp: 'a b', roles: ['R'], azp: 'app', tid: 't' },
+    { clientId: 'app', scopes: ['a', 'b'], roles: ['R'], tenant: 't', kind: 'human' },
+  ],
+  ['entra', { scp: 'a', appid: 'v1-app' }, { clientId: 'v1-app', kind: 'human' }],
+  ['entra', { roles: ['R'], azp: 'app' }, { kind: 'workload', scopes: [] }],
+  [
+    'okta',
+    { scp: ['a'], cid: 'c', uid: 'u', groups: ['g'] },
+    { clientId: 'c', scopes: ['a'], roles: ['g'], kind: 'human' },
+  ],
+  ['okta', { scp: ['a'], cid: 'c' }, { kind: 'workload' }],
+  [
+    'auth0',
+    { azp: 'c', client_id: undefined, scope: 'a', 'https://x/roles': ['r'], org_id: 'o' },
+    { clientId: 'c', scopes: ['a'], roles: ['r'], tenant: 'o' },
+  ],
+  ['auth0', { sub: 'c@clients', azp: 'c' }, { kind: 'workload' }],
+  [
+    'keycloak',
+    {
+      azp: 'c',
+      client_id: undefined,
+      scope: 'a',
+      realm_access: { roles: ['r'] },
+      resource_access: { 'https://gate/mcp': { roles: ['own'] }, other: { roles: ['foreign'] } },
+    },
+    { roles: ['r', 'own'] },
+  ],
+  ['keycloak', { preferred_username: 'service-account-batch' }, { kind: 'workload' }],
+] as const)('%s %j', (preset, claims, expected) => {
+  expect(read(claims as Claims, preset)).toMatchObject(expected);
+});
+
+it.each([
+  { sub: undefined },
+  { sub: '' },
+  { sub: ' ' },
+  { sub: 5 },
+  { sub: ['alice'] },
+  { sub: null },
+  { client_id: undefined },
+  { client_id: '' },
+  { client_id: {} },
+  { scope: {} },
+  { scope: 5 },
+  { scope: true },
+  { scope: null },
+  { scope: ['a', 5] },
+  { scope: [['a']] },
+  { roles: 'admin' },
+  { roles: { 0: 'admin' } },
+  { roles: [null] },
+  { roles: null },
+  { act: 'agent' },
+  { act: [] },
+  { act: null },
+  { act: {} },
+  { act: { sub: 5 } },
+  { act: { sub: 'a', iss: 5 } },
+  { act: { sub: 'a', act: 'b' } },
+  { act: nested(MAX_ACTORS + 1) },
+  { jti: 5 },
+  { tenant: [] },
+])('%j is refused', (claims) => {
+  expect(() => read(claims)).toThrow(expect.objectContaining({ code: 'token_claims', status: 401 }));
+});
+
+it('reads the chain from the person out: innermost actor first, the client last', () => {
+  const act = { sub: 'current', act: { sub: 'before', iss: 'https://other', act: { sub: 'first' } } };
+  expect(read({ act }).delegation).toEqual([
+    { sub: 'alice', iss: 'https://i', type: 'human' },
+    { sub: 'first', iss: 'https://i', type: 'agent' },
+    { sub: 'before', iss: 'https://other', type: 'agent' },
+    { sub: 'current', iss: 'https://i', type: 'agent' },
+    { sub: 'agent', iss: 'https://i', type: 'client' },
+  ]);
+});
+
+it.each([
+  [{}, ['alice human', 'agent client']],
+  [{ act: { sub: 'agent' } }, ['alice human', 'agent agent']],
+  [{ sub: 'agent' }, ['agent client']],
+  [{ sub: 'agent', act: { sub: 'other' } }, ['agent client', 'other agent']],
+])('%j: the client is there once', (claims, chain) => {
+  expect(read(claims).delegation.map(({ sub, type }) => `${sub} ${type}`)).toEqual(chain);
+});
+
+it('reads a chain of the greatest depth whole', () => {
+  expect(read({ act: nested(MAX_ACTORS) }).delegation).toHaveLength(MAX_ACTORS + 2);
+});
+
+it('whatever the claims: a principal, or a refusal that a client may read', () => {
+  const claims = fc.dictionary(
+    fc.constantFrom(
+      'sub',
+      'client_id',
+      'azp',
+      'cid',
+      'scope',
+      'scp',
+      'roles',
+      'groups',
+      'act',
+      'jti',
+      'tid',
+      'realm_access',
+      'resource_access',
+      'https://x/roles',
+      'gty',
+      'idtyp',
+      '__proto__',
+    ),
+    fc.jsonValue(),
+  );
+  fc.assert(
+    fc.property(
+      claims,
+      fc.constantFrom(...(Object.keys(PRESET_FACTS) as (keyof typeof PRESET_FACTS)[])),
+      (odd, preset) => {
+        try {
+          const principal = read(odd, preset);
+          expect([...principal.scopes, ...principal.roles].every((name) => typeof name === 'string')).toBe(
+            true,
+          );
+          expect(principal.scopes).not.toContain('');
+          expect(principal.delegation[0]?.sub).toBe(principal.subject);
+        } catch (error) {
+          expect(error).toBeInstanceOf(AppError);
+          expect(error).toMatchObject({ code: 'token_claims' });
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});

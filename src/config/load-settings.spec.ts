@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { join, resolve } from 'node:path';
+import { ConfigurationError, loadSettings } from './load-settings.js';
+import { VARIABLE_NAMES } from './variables.js';
+
+const REQUIRED = { AUTH_ISSUER: 'https://login.example.com', TOOL_ALLOW_LIST: 'a' };
+
+function faults(env: Record<string, string>): string[] {
+  try {
+    loadSettings({ ...REQUIRED, ...env });
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return [...(error as ConfigurationError).faults];
+  }
+}
+
+it('has the defaults of the contract', () => {
+  expect(loadSettings(REQUIRED)).toEqual({
+    server: {
+      host: '127.0.0.1',
+      port: 3000,
+      publicUrl: 'http://127.0.0.1:3000',
+      mcpPath: '/mcp',
+      resource: 'http://127.0.0.1:3000/mcp',
+      allowedOrigins: ['http://127.0.0.1:3000', 'http://localhost:3000', 'http://[::1]:3000'],
+      allowedHosts: ['127.0.0.1', 'localhost', '[::1]'],
+      trustProxy: false,
+      tls: undefined,
+    },
+    auth: {
+      issuer: 'https://login.example.com',
+      audience: ['http://127.0.0.1:3000/mcp'],
+      jwksUri: undefined,
+      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      preset: 'generic',
+      tokenTypes: undefined,
+      clockToleranceSeconds: 5,
+      maxTokenLifetimeSeconds: 3600,
+    },
+    policy: { allowList: new Set(['a']), requireHuman: true, denialDetail: 'explain' },
+    audit: { file: resolve('data/audit.jsonl'), onFailure: 'deny' },
+    storage: { dataDir: resolve('data'), databaseUrl: undefined },
+    limits: { perMinute: 600 },
+    mail: { smtpUrl: undefined },
+    log: { level: 'info', pretty: false },
+    notices: [],
+  });
+});
+
+it('computes what clients see from the public URL', () => {
+  const { server, auth } = loadSettings({
+    ...REQUIRED,
+    PUBLIC_URL: 'https://Gate.Example.com/',
+    MCP_PATH: '/v1/mcp',
+  });
+  expect(server.resource).toBe('https://gate.example.com/v1/mcp');
+  expect(auth.audience).toEqual([server.resource]);
+  expect(server.allowedOrigins).toEqual(['https://gate.example.com']);
+  expect(server.allowedHosts).toEqual(['gate.example.com']);
+});
+
+it('keeps the ledger beside the data', () => {
+  expect(loadSettings({ ...REQUIRED, DATA_DIR: '/srv/gate' }).audit.file).toBe(
+    join('/srv/gate', 'audit.jsonl'),
+  );
+});
+
+it.each([
+  ['AUTH_ISSUER', 'http://login.example.com'],
+  ['AUTH_ISSUER', 'https://user:pw@login.example.com'],
+  ['AUTH_ISSUER', 'https://login.example.com?x=1'],
+  ['AUTH_ISSUER', 'login.example.com'],
+  ['AUTH_ISSUER', 'https://127.0.0.1.evil.example\\@x'],
+  ['AUTH_JWKS_URI', 'http://keys.example.com/jwks'],
+  ['PUBLIC_URL', 'http://gate.example.com'],
+  ['PUBLIC_URL', 'http://127.0.0.1.evil.example'],
+  ['PUBLIC_URL', 'https://gate.example.com/path'],
+  ['HOST', '0.0.0.0 '],
+  ['PORT', '0'],
+  ['PORT', '65536'],
+  ['PORT', '3e3'],
+  ['PORT', ' 80'],
+  ['MCP_PATH', 'mcp'],
+  ['MCP_PATH', '/mcp/'],
+  ['MCP_PATH', '/a b'],
+  ['AUTH_AUDIENCE', ','],
+  ['AUTH_ALGORITHMS', 'HS256'],
+  ['AUTH_ALGORITHMS', 'RS256,none'],
+  ['AUTH_PRESET', 'cognito'],
+  ['AUTH_PRESET', 'toString'],
+  ['AUTH_TOKEN_TYPES', ','],
+  ['AUTH_CLOCK_TOLERANCE_SECONDS', '61'],
+  ['AUTH_CLOCK_TOLERANCE_SECONDS', '-1'],
+  ['AUTH_MAX_TOKEN_LIFETIME_SECONDS', 'an hour'],
+  ['AUTH_REQUIRE_HUMAN', 'no'],
+  ['AUTH_REQUIRE_HUMAN', 'False'],
+  ['TOOL_ALLOW_LIST', ','],
+  ['TOOL_ALLOW_LIST', 'read customer'],
+  ['DENIAL_DETAIL', 'none'],
+  ['AUDIT_ON_FAILURE', 'ignore'],
+  ['DATABASE_URL', 'mysql://x'],
+  ['RATE_LIMIT_PER_MINUTE', '-5'],
+  ['ALLOWED_ORIGINS', 'gate.example.com'],
+  ['ALLOWED_ORIGINS', 'https://gate.example.com/path'],
+  ['ALLOWED_HOSTS', 'https://gate.example.com'],
+  ['TRUST_PROXY', 'true'],
+  ['TRUST_PROXY', '1,2'],
+  ['TRUST_PROXY', 'false,10.0.0.0/8'],
+  ['TLS_CERT_FILE', '/tls.crt'],
+  ['TLS_KEY_FILE', '/tls.key'],
+  ['TLS_CLIENT_CA_FILE', '/ca.crt'],
+  ['SMTP_URL', 'http://mail'],
+  ['LOG_LEVEL', 'loud'],
+  ['LOG_PRETTY', '1'],
+  ['IDENTITY_FILE', '/identity.yaml'],
+  ['POLICY_DIR', '/policy'],
+])('%s=%s is a fault', (name, value) => {
+  const found = faults({ [name]: value });
+  expect(found.some((fault) => fault.startsWith(name) || fault.includes(name))).toBe(true);
+  if (value.trim().length > 4) expect(found.join()).not.toContain(value);
+});
+
+it.each(VARIABLE_NAMES)('%s set to nothing is a fault', (name) => {
+  for (const nothing of ['', '  ']) {
+    expect(faults({ [name]: nothing })).toContain(
+      `${name}: is set but empty; leave it out to have its default`,
+    );
+  }
+});
+
+it('says every fault at once', () => {
+  const error = (() => {
+    try {
+      loadSettings({ PORT: 'x', AUTH_ALGORITHMS: 'HS256', LOG_LEVEL: '' });
+    } catch (thrown) {
+      return thrown as ConfigurationError;
+    }
+    return undefined;
+  })();
+  expect(error?.faults.map((fault) => fault.split(':')[0]).sort()).toEqual([
+    'AUTH_ALGORITHMS',
+    'AUTH_ISSUER',
+    'LOG_LEVEL',
+    'PORT',
+    'TOOL_ALLOW_LIST',
+  ]);
+});
+
+it('a host that others can reach needs to be told its https name', () => {
+  expect(faults({ HOST: '0.0.0.0' })).toEqual([
+    'PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL',
+  ]);
+  expect(faults({ HOST: '0.0.0.0', PUBLIC_URL: 'https://gate.example.com' })).toEqual([]);
+});
+
+it('names every relaxation, and every name that looks like a typing error', () => {
+  const { notices } = loadSettings({
+    ...REQUIRED,
+    TOOL_ALLOW_LIST: '*',
+    AUTH_REQUIRE_HUMAN: 'false',
+    AUTH_MAX_TOKEN_LIFETIME_SECONDS: '0',
+    RATE_LIMIT_PER_MINUTE: '0',
+    AUDIT_ON_FAILURE: 'allow',
+    AUTH_TOKEN_TYPES: 'none',
+    AUTH_AUDIANCE: 'secret',
+    PATH: '/bin',
+  });
+  expect(notices.map((notice) => notice.split(/[=: ]/)[0] ?? '').sort()).toEqual([
+    'AUDIT_ON_FAILURE',
+    'AUTH_AUDIANCE',
+    'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
+    'AUTH_REQUIRE_HUMAN',
+    'AUTH_TOKEN_TYPES',
+    'RATE_LIMIT_PER_MINUTE',
+    'TOOL_ALLOW_LIST',
+  ]);
+  expect(notices.join()).not.toContain('secret');
+});
+
+it.each([
+  ['false', false],
+  ['2', 2],
+  ['10.0.0.0/8, loopback', ['10.0.0.0/8', 'loopback']],
+])('TRUST_PROXY=%s', (text, expected) => {
+  expect(loadSettings({ ...REQUIRED, TRUST_PROXY: text }).server.trustProxy).toEqual(expected);
+});
+
+it('fails only with a list of faults, and never repeats a value', () => {
+  const MARK = 'v@lue';
+  const env = fc.dictionary(
+    fc.constantFrom(...VARIABLE_NAMES),
+    fc.string().map((text) => text + MARK),
+  );
+  fc.assert(
+    fc.property(env, (variables) => {
+      expect(faults(variables as Record<string, string>).join('\n')).not.toContain(MARK);
+    }),
+  );
+});

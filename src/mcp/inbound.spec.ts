@@ -1,0 +1,136 @@
+import type { JsonObject } from '../common/exchange.js';
+import { classify } from './classify.js';
+import { idOf, toInbound, type McpHeaders } from './inbound.js';
+
+const REVISION = '2026-07-28';
+const META = {
+  'io.modelcontextprotocol/protocolVersion': REVISION,
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+const BOTH = 'application/json, text/event-stream';
+const NONE: McpHeaders = { protocolVersion: undefined, method: undefined, name: undefined, accept: BOTH };
+
+function outcome(headers: Partial<McpHeaders>, body: JsonObject): string {
+  const inbound = toInbound(
+    { ...NONE, ...headers },
+    { ok: true, value: { jsonrpc: '2.0', ...body } },
+    classify,
+  );
+  if (inbound.ok) return `${inbound.message.era} ${inbound.message.method}`;
+  return `${inbound.fault.status} ${inbound.fault.rpcCode}`;
+}
+
+const call = (name: unknown = 'echo') => ({ id: 1, method: 'tools/call', params: { name, _meta: META } });
+const MODERN = { protocolVersion: REVISION, method: 'tools/call', name: 'echo' };
+
+it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
+  ['agreeing headers', MODERN, call(), 'modern tools/call'],
+  ['no version header', { ...MODERN, protocolVersion: undefined }, call(), '400 -32020'],
+  ['another version header', { ...MODERN, protocolVersion: '2025-11-25' }, call(), '400 -32020'],
+  ['no method header', { ...MODERN, method: undefined }, call(), '400 -32020'],
+  ['another method header', { ...MODERN, method: 'tools/list' }, call(), '400 -32020'],
+  ['no name header', { ...MODERN, name: undefined }, call(), '400 -32020'],
+  ['another name header', { ...MODERN, name: 'Echo' }, call(), '400 -32020'],
+  ['a name in base64', { ...MODERN, name: '=?base64?ZWNobw==?=' }, call(), 'modern tools/call'],
+  [
+    'a name in base64 with another spelling',
+    { ...MODERN, name: '=?base64?ZWNobx==?=' },
+    call(),
+    '400 -32020',
+  ],
+  ['a name in no base64', { ...MODERN, name: '=?base64?*?=' }, call(), '400 -32020'],
+  ['a name in base64 of no UTF-8', { ...MODERN, name: '=?base64?/w==?=' }, call('\ufffd'), '400 -32020'],
+  ['no envelope under a modern header', MODERN, { ...call(), params: { name: 'echo' } }, '400 -32602'],
+  [
+    'an envelope without capabilities',
+    MODERN,
+    { ...call(), params: { name: 'echo', _meta: { 'io.modelcontextprotocol/protocolVersion': REVISION } } },
+    '400 -32602',
+  ],
+  [
+    'a revision of the future',
+    { ...MODERN, protocolVersion: '2027-01-01' },
+    {
+      ...call(),
+      params: { name: 'echo', _meta: { ...META, 'io.modelcontextprotocol/protocolVersion': '2027-01-01' } },
+    },
+    '400 -32022',
+  ],
+  [
+    'a removed method',
+    { protocolVersion: REVISION, method: 'ping' },
+    { id: 1, method: 'ping', params: { _meta: META } },
+    '404 -32601',
+  ],
+  [
+    'a method that is none',
+    { protocolVersion: REVISION, method: 'constructor' },
+    { id: 1, method: 'constructor', params: { _meta: META } },
+    '404 -32601',
+  ],
+  ['a name that is no string', MODERN, call(5), '400 -32602'],
+  [
+    'arguments that are no object',
+    MODERN,
+    { ...call(), params: { name: 'echo', arguments: 'x', _meta: META } },
+    '400 -32602',
+  ],
+  [
+    'a state that is no string',
+    MODERN,
+    { ...call(), params: { name: 'echo', requestState: 5, _meta: META } },
+    '400 -32602',
+  ],
+  [
+    'the old handshake',
+    {},
+    {
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } },
+    },
+    'legacy initialize',
+  ],
+  [
+    'an old call without a version header',
+    {},
+    { id: 1, method: 'tools/call', params: { name: 'echo' } },
+    'legacy tools/call',
+  ],
+  [
+    'an old call of an unknown version',
+    { protocolVersion: '1999-01-01' },
+    { id: 1, method: 'tools/call', params: { name: 'echo' } },
+    '400 -32600',
+  ],
+  [
+    'an old client that takes no stream',
+    { accept: 'application/json' },
+    { id: 1, method: 'ping' },
+    '406 -32000',
+  ],
+  ['an old client that says nothing', { accept: undefined }, { id: 1, method: 'ping' }, '406 -32000'],
+  ['a method that is not there', {}, { id: 1, method: 'tools/delete' }, '404 -32601'],
+  ['an old notification', {}, { method: 'notifications/initialized' }, 'legacy notifications/initialized'],
+  ['a call without an id', {}, { method: 'tools/call', params: { name: 'echo' } }, '400 -32600'],
+  ['a response', {}, { id: 1, result: {} }, '400 -32600'],
+  ['no method', {}, { id: 1 }, '400 -32600'],
+  ['an id that is null', {}, { id: null, method: 'ping' }, '400 -32600'],
+  ['another JSON-RPC', {}, { jsonrpc: '1.0', id: 1, method: 'ping' }, '400 -32600'],
+])('%s', (_name, headers, body, expected) => {
+  expect(outcome(headers, body)).toBe(expected);
+});
+
+it.each([
+  [{ id: 1, method: 'm' }, 1],
+  [{ id: 'a', method: 'm' }, 'a'],
+  [{ id: 0, method: 'm' }, 0],
+  [{ id: null, method: 'm' }, null],
+  [{ id: {}, method: 'm' }, null],
+  [{ id: 1 }, null],
+  [[{ id: 1, method: 'm' }], null],
+  ['text', null],
+  [undefined, null],
+])('the id of %j is %j', (body, expected) => {
+  expect(idOf(body)).toBe(expected);
+});

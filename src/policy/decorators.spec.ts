@@ -1,0 +1,98 @@
+import { AllowWorkload, AnyPrincipal, readAccessRule, RequireRoles, RequireScopes } from './decorators.js';
+
+@RequireScopes('base')
+@RequireRoles('staff', 'partner')
+class Base {
+  plain(): void {}
+
+  @RequireScopes('write', 'base')
+  @RequireScopes('more')
+  @RequireRoles('admin')
+  @AllowWorkload()
+  demanding(): void {}
+}
+
+@RequireScopes('derived')
+class Derived extends Base {
+  @RequireScopes('own')
+  own(): void {}
+}
+
+class Open {
+  @AnyPrincipal()
+  open(): void {}
+
+  bare(): void {}
+
+  @AllowWorkload()
+  onlyWorkload(): void {}
+
+  @AnyPrincipal()
+  @RequireRoles('admin')
+  contradiction(): void {}
+}
+
+@AnyPrincipal()
+class OpenClass {
+  @RequireScopes('a')
+  contradiction(): void {}
+}
+
+it('takes the rule of the class where the method has none', () => {
+  expect(readAccessRule(Base, 'plain')).toEqual({
+    scopes: ['base'],
+    roles: [['staff', 'partner']],
+    allowWorkload: false,
+    source: 'Base.plain',
+  });
+});
+
+it('adds class, method and several uses up, and never lets one replace another', () => {
+  const rule = readAccessRule(Base, 'demanding');
+  expect([...rule.scopes].sort()).toEqual(['base', 'more', 'write']);
+  expect(rule.roles).toEqual([['staff', 'partner'], ['admin']]);
+  expect(rule.allowWorkload).toBe(true);
+});
+
+it('keeps what a parent class asks for', () => {
+  expect([...readAccessRule(Derived, 'own').scopes].sort()).toEqual(['base', 'derived', 'own']);
+  expect([...readAccessRule(Derived, 'demanding').scopes].sort()).toEqual([
+    'base',
+    'derived',
+    'more',
+    'write',
+  ]);
+  expect(readAccessRule(Base, 'plain').scopes).toEqual(['base']);
+});
+
+it('lets a method say that every principal may', () => {
+  expect(readAccessRule(Open, 'open')).toMatchObject({ scopes: [], roles: [] });
+});
+
+it.each([
+  [Open, 'bare', /no access rule/],
+  [Open, 'onlyWorkload', /no access rule/],
+  [Open, 'contradiction', /@AnyPrincipal contradicts/],
+  [OpenClass, 'contradiction', /@AnyPrincipal contradicts/],
+])('%p.%s is refused', (type, method, message) => {
+  expect(() => readAccessRule(type, method)).toThrow(message);
+});
+
+it.each([
+  ['an empty list', () => RequireScopes(...([] as unknown as [string]))],
+  ['an empty name', () => RequireScopes('')],
+  ['two scopes in one', () => RequireScopes('a b')],
+  ['a quote', () => RequireRoles('a"')],
+  ['no string', () => RequireRoles(5 as unknown as string)],
+])('%s does not load, and the sentence says where', (_name, decorator) => {
+  const load = () => {
+    class Somewhere {
+      @decorator()
+      method(): void {}
+    }
+    return Somewhere;
+  };
+  expect(load).toThrow(
+    /^@Require(Scopes|Roles) on Somewhere\.method \(src\/policy\/decorators\.spec\.ts\): /,
+  );
+});

@@ -1,0 +1,40 @@
+import fc from 'fast-check';
+import { compileUriTemplate } from './uri-template.js';
+
+it.each([
+  ['docs://{page}', 'docs://intro', { page: 'intro' }],
+  ['docs://{section}/{page}', 'docs://a/b%20c', { section: 'a', page: 'b c' }],
+  ['docs://{page}', 'docs://a/b', undefined],
+  ['docs://{page}', 'docs://', undefined],
+  ['docs://{page}', 'xdocs://a', undefined],
+  ['docs://{page}', 'docs://a?x=1', undefined],
+  ['docs://{page}', 'docs://%zz', undefined],
+  ['docs://{page}', 'docs://a%2Fb', { page: 'a/b' }],
+  ['test://a.b/{x}', 'test://aXb/1', undefined],
+  ['docs://{page}', 'docs://{page}', { page: '{page}' }],
+])('%s of %s', (template, uri, variables) => {
+  expect(compileUriTemplate(template).match(uri)).toEqual(variables);
+});
+
+it.each([
+  'docs://none',
+  'docs://{a}/{a}',
+  'docs://{+a}',
+  'docs://{?a}',
+  'docs://{a',
+  'docs://a}',
+  'docs://{}',
+])('%s is refused', (template) => {
+  expect(() => compileUriTemplate(template)).toThrow(template);
+});
+
+it('gives back what was put in', () => {
+  const segment = fc.string({ unit: 'grapheme', minLength: 1 });
+  const matcher = compileUriTemplate('x://h/{one}/of/{two}');
+  fc.assert(
+    fc.property(segment, segment, (one, two) => {
+      const uri = `x://h/${encodeURIComponent(one)}/of/${encodeURIComponent(two)}`;
+      expect(matcher.match(uri)).toEqual({ one, two });
+    }),
+  );
+});
