@@ -3,7 +3,7 @@ import type { Challenge } from './challenge.js';
 import type { Reason } from './reasons.js';
 
 /** Codes of answers that refuse nobody: the route or the method is not there. */
-export type RouteCode = 'not_found' | 'method_not_allowed' | 'metadata_unavailable';
+export type RouteCode = 'not_found' | 'method_not_allowed';
 
 export type ErrorCode = Reason | RouteCode;
 

@@ -18,10 +18,11 @@ import { messageOf, type Exchange, type JsonObject } from '../common/exchange.js
 import type { Principal } from '../common/principal.js';
 import { PolicyService } from '../policy/policy.service.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
+import { renderToolFailure } from '../tools/render-result.js';
 import type { InputRequired } from '../tools/results.js';
 import { ToolRegistry } from '../tools/registry.js';
 import type { ToolCall } from '../tools/tool-call.js';
-import { failureResult, ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
+import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
 import { InFlightCalls } from './in-flight-calls.js';
 
 const SERVER_INFO = { name: 'identity-aware-mcp-server', version: '0.1.0' };
@@ -90,7 +91,9 @@ export class SdkBridge implements OnApplicationShutdown {
         this.invoker.callTool(exchange, call, params.arguments),
       );
       return (
-        invoked.kind === 'failure' ? failureResult(invoked) : await this.resultOf(invoked, exchange, context)
+        invoked.kind === 'failure'
+          ? renderToolFailure(invoked.message)
+          : await this.resultOf(invoked, exchange, context)
       ) as never;
     });
     if (this.registry.listPrompts().length > 0) this.servePrompts(server, exchange);
@@ -103,23 +106,11 @@ export class SdkBridge implements OnApplicationShutdown {
       'prompts/list',
       () => ({ prompts: this.shown(exchange, this.registry.listPrompts()) }) as never,
     );
-    server.setRequestHandler('prompts/get', async ({ params }, context) =>
-      this.resultOf(
-        await this.running(exchange, context, (call) =>
-          this.invoker.getPrompt(exchange, call, params.arguments),
-        ),
-        exchange,
-        context,
-      ),
+    server.setRequestHandler('prompts/get', ({ params }, context) =>
+      this.answer(exchange, context, (call) => this.invoker.getPrompt(exchange, call, params.arguments)),
     );
-    server.setRequestHandler('completion/complete', async ({ params }, context) =>
-      this.resultOf(
-        await this.running(exchange, context, (call) =>
-          this.invoker.complete(exchange, call, params.argument),
-        ),
-        exchange,
-        context,
-      ),
+    server.setRequestHandler('completion/complete', ({ params }, context) =>
+      this.answer(exchange, context, (call) => this.invoker.complete(exchange, call, params.argument)),
     );
   }
 
@@ -139,24 +130,14 @@ export class SdkBridge implements OnApplicationShutdown {
           .map(({ entry }) => entry),
       } as never;
     });
-    server.setRequestHandler('resources/read', async ({ params }, context) =>
-      this.resultOf(
-        await this.running(exchange, context, (call) =>
-          this.invoker.readResource(exchange, call, params.uri),
-        ),
-        exchange,
-        context,
-      ),
+    server.setRequestHandler('resources/read', ({ params }, context) =>
+      this.answer(exchange, context, (call) => this.invoker.readResource(exchange, call, params.uri)),
     );
     // Without sessions there is no stream to tell an old client of a change on, and nothing here changes: a valid
     // subscription is acknowledged and stays silent.
     for (const method of ['resources/subscribe', 'resources/unsubscribe'] as const) {
-      server.setRequestHandler(method, async (_request, context) =>
-        this.resultOf(
-          await this.running(exchange, context, (call) => this.invoker.acknowledge(exchange, call)),
-          exchange,
-          context,
-        ),
+      server.setRequestHandler(method, (_request, context) =>
+        this.answer(exchange, context, (call) => this.invoker.acknowledge(exchange, call)),
       );
     }
   }
@@ -185,6 +166,15 @@ export class SdkBridge implements OnApplicationShutdown {
 
   private shows(exchange: Exchange, target: ProtectedTarget): boolean {
     return this.policy.shows(principalOf(exchange), target);
+  }
+
+  /** Runs it, and answers in the terms of its method. */
+  private async answer(
+    exchange: Exchange,
+    context: ServerContext,
+    run: (call: ToolCall) => Promise<Invoked>,
+  ): Promise<never> {
+    return this.resultOf(await this.running(exchange, context, run), exchange, context);
   }
 
   private async running(

@@ -18,7 +18,6 @@ export interface AccessCatalogue {
   find(kind: TargetKind, name: string): ProtectedTarget | undefined;
   /** Resources are asked for by URI: the provider that serves it, or undefined. */
   findResourceByUri(uri: string): ProtectedTarget | undefined;
-  all(): readonly ProtectedTarget[];
 }
 
 /** Injection token of the {@link AccessCatalogue}. */

@@ -23,6 +23,13 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   private readonly prompts = new Map<string, PromptDefinition>();
   private readonly resources = new Map<string, ResourceDefinition>();
 
+  /** In the order of their names, so that a list is the same at every instance and every start. */
+  private sorted: {
+    readonly tools: readonly ToolDefinition[];
+    readonly prompts: readonly PromptDefinition[];
+    readonly resources: readonly ResourceDefinition[];
+  } = { tools: [], prompts: [], resources: [] };
+
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
@@ -41,22 +48,15 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     }
     faults.push(...this.allowListFaults());
     if (faults.length > 0) throw new DeclarationError(faults);
+    this.sorted = {
+      tools: byName(this.tools),
+      prompts: byName(this.prompts),
+      resources: byName(this.resources),
+    };
   }
 
   find(kind: TargetKind, name: string): ToolDefinition | PromptDefinition | ResourceDefinition | undefined {
     return { tool: this.tools, prompt: this.prompts, resource: this.resources }[kind].get(name);
-  }
-
-  tool(name: string): ToolDefinition | undefined {
-    return this.tools.get(name);
-  }
-
-  prompt(name: string): PromptDefinition | undefined {
-    return this.prompts.get(name);
-  }
-
-  resource(name: string): ResourceDefinition | undefined {
-    return this.resources.get(name);
   }
 
   findResourceByUri(uri: string): ResourceDefinition | undefined {
@@ -67,21 +67,20 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     );
   }
 
-  all(): readonly ProtectedTarget[] {
+  private all(): readonly ProtectedTarget[] {
     return [...this.tools.values(), ...this.resources.values(), ...this.prompts.values()];
   }
 
-  /** In the order of their names, so that a list is the same at every instance and every start. */
   listTools(): readonly ToolDefinition[] {
-    return byName(this.tools);
+    return this.sorted.tools;
   }
 
   listPrompts(): readonly PromptDefinition[] {
-    return byName(this.prompts);
+    return this.sorted.prompts;
   }
 
   listResources(): readonly ResourceDefinition[] {
-    return byName(this.resources);
+    return this.sorted.resources;
   }
 
   /** Completions come last: each needs its prompt to be there. */

@@ -1,7 +1,7 @@
 /** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
 import { Injectable, Logger } from '@nestjs/common';
 import { targetLabel } from '../common/decision.js';
-import type { Exchange, JsonObject, OutcomeStatus } from '../common/exchange.js';
+import type { Exchange, OutcomeStatus } from '../common/exchange.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import type { ToolDefinition, ResourceDefinition, PromptDefinition } from './definitions.js';
 import type { DtoClass } from './dto-schema.js';
@@ -10,7 +10,6 @@ import {
   renderCompletion,
   renderPrompt,
   renderResource,
-  renderToolFailure,
   renderToolResult,
   type Rendered,
 } from './render-result.js';
@@ -137,11 +136,6 @@ export class ToolInvoker {
       throw new Error('The tool promised an object and returned none');
     if (!checked.ok) throw new Error(`The tool broke its output schema: ${checked.faults.join('; ')}`);
   }
-}
-
-/** A failed tool call as the result that MCP wants it to be. */
-export function failureResult(failure: Extract<Invoked, { kind: 'failure' }>): JsonObject {
-  return renderToolFailure(failure.message);
 }
 
 async function checkInput(dto: DtoClass | undefined, args: unknown): Promise<Validated> {
