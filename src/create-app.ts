@@ -12,6 +12,8 @@ import type { Settings, TlsSettings } from './config/settings.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
+const KEEP_ALIVE_MS = 75_000;
 
 export interface CreateAppOptions {
   /** Modules with further tools, resources and prompts. */
@@ -51,7 +53,11 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   });
   nest.set('trust proxy', trustProxy);
   nest.set('query parser', 'simple');
-  nest.getHttpServer().requestTimeout = REQUEST_TIMEOUT_MS;
+  Object.assign(nest.getHttpServer(), {
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  });
   try {
     await nest.init();
   } catch (error) {

@@ -1,6 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync, existsSync } from 'node:fs';
+import { transformFileSync } from '@swc/core';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LedgerFile } from './ledger-file.js';
 
 let folder: string;
@@ -121,4 +131,67 @@ it('takes nothing after it was closed, and everything before', async () => {
   await expect(ledger.append(record('late'))).rejects.toThrow('The ledger is closed');
   expect(await ledger.writable()).toBe(false);
   expect(lines()).toHaveLength(1);
+});
+
+describe('where a batch fits only in part', () => {
+  /** A process that may not let a file grow beyond 4 KiB appends these lines, and says what became of each. */
+  function appendWithin4KiB(...batches: string[][]): string[][] {
+    const compiled = join(folder, 'compiled');
+    for (const source of ['audit/ledger-file', 'common/file-lock']) {
+      const { code } = transformFileSync(join(__dirname, '..', `${source}.ts`), {
+        swcrc: false,
+        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+        module: { type: 'commonjs' },
+      });
+      mkdirSync(dirname(join(compiled, source)), { recursive: true });
+      writeFileSync(join(compiled, `${source}.js`), code);
+    }
+    writeFileSync(
+      join(compiled, 'main.js'),
+      `const { readFileSync } = require('node:fs');
+      const { LedgerFile } = require('./audit/ledger-file.js');
+      (async () => {
+        const ledger = await LedgerFile.open(process.argv[2]);
+        const answers = [];
+        for (const batch of JSON.parse(process.argv[3])) {
+          const lines = batch.map((text) => ledger.append((seq) => JSON.stringify({ v: 1, seq, text })));
+          const settled = (await Promise.allSettled(lines)).map(({ status }) => status);
+          answers.push([...settled, readFileSync(process.argv[2], 'utf8').endsWith('}\\n') ? 'whole' : 'torn']);
+        }
+        await ledger.close();
+        process.stdout.write(JSON.stringify(answers));
+      })();`,
+    );
+    const { stdout, stderr } = spawnSync(
+      'bash',
+      [
+        '-c',
+        'trap "" XFSZ; ulimit -f 4; exec "$0" "$@"',
+        process.execPath,
+        join(compiled, 'main.js'),
+        file,
+      ].concat(JSON.stringify(batches)),
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toBe('');
+    return JSON.parse(stdout) as string[][];
+  }
+
+  it('every writer of it is told so, no half line stays, and the next one that fits is taken', () => {
+    const long = 'x'.repeat(1000);
+    const answers = appendWithin4KiB(['a', 'b'], [long, long, long, long, long], ['c'], [long, long]);
+    expect(answers).toEqual([
+      ['fulfilled', 'fulfilled', 'whole'],
+      [...Array.from({ length: 5 }, () => 'rejected'), 'whole'],
+      ['fulfilled', 'whole'],
+      ['fulfilled', 'fulfilled', 'whole'],
+    ]);
+    expect(lines().map(({ seq, text }) => [seq, text])).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+      [4, long],
+      [5, long],
+    ]);
+  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { join, resolve } from 'node:path';
-import { ConfigurationError, loadSettings } from './load-settings.js';
+import { ConfigurationError, loadSettings, type Environment } from './load-settings.js';
 import { VARIABLE_NAMES } from './variables.js';
 
 const REQUIRED = { AUTH_ISSUER: 'https://login.example.com', TOOL_ALLOW_LIST: 'a' };
@@ -196,5 +196,91 @@ it('fails only with a list of faults, and never repeats a value', () => {
     fc.property(env, (variables) => {
       expect(faults(variables as Record<string, string>).join('\n')).not.toContain(MARK);
     }),
+  );
+});
+
+it.each([
+  'http://localhost:8080',
+  'http://127.0.0.1',
+  'http://127.9.9.9',
+  'http://[::1]:3000',
+  'https://gate.example.com:8443',
+])('%s may carry tokens', (url) => {
+  expect(faults({ PUBLIC_URL: url, AUTH_ISSUER: url, AUTH_JWKS_URI: `${url}/jwks` })).toEqual([]);
+});
+
+it.each([
+  'http://gate.example.com',
+  'http://0.0.0.0',
+  'http://10.0.0.1',
+  'http://128.0.0.1',
+  'http://[::2]',
+  'http://[::ffff:127.0.0.1]',
+  'http://localhost.example.com',
+  'http://localhost.',
+  'http://127.0.0.1.example.com',
+  'ftp://localhost',
+  'javascript:alert(1)',
+  '//localhost',
+  'https://',
+])('%s may not', (url) => {
+  const names = ['AUTH_ISSUER', 'AUTH_JWKS_URI', 'PUBLIC_URL'] as const;
+  expect(
+    faults(Object.fromEntries(names.map((name) => [name, url])))
+      .map((fault) => fault.replace(/:.*/s, ''))
+      .sort(),
+  ).toEqual([...names]);
+});
+
+it('whatever it is given: faults that name a variable, or settings that are safe', () => {
+  const flag = fc.constantFrom('true', 'false', 'TRUE', '1');
+  const number = fc.constantFrom('0', '1', '60', '600', '-1', '1e3', '0x1', '99999999999');
+  const url = fc.constantFrom(
+    'https://a.example',
+    'http://a.example',
+    'http://localhost:1',
+    'https://a.example/b',
+  );
+  const list = fc.array(fc.constantFrom('a', '*', ' ', 'RS256', 'HS256', 'none', 'b c')).map(String);
+  const likely: Readonly<Record<string, fc.Arbitrary<string>>> = {
+    HOST: fc.constantFrom('localhost', '127.0.0.1', '::1', '0.0.0.0', 'gate'),
+    PORT: number,
+    PUBLIC_URL: url,
+    AUTH_ISSUER: url,
+    AUTH_JWKS_URI: url,
+    AUTH_AUDIENCE: list,
+    AUTH_ALGORITHMS: list,
+    AUTH_TOKEN_TYPES: list,
+    TOOL_ALLOW_LIST: list,
+    AUTH_REQUIRE_HUMAN: flag,
+    AUTH_CLOCK_TOLERANCE_SECONDS: number,
+    AUTH_MAX_TOKEN_LIFETIME_SECONDS: number,
+    TLS_CERT_FILE: fc.constant('/tls.crt'),
+    TLS_KEY_FILE: fc.constant('/tls.key'),
+    TRUST_PROXY: fc.oneof(number, list, flag),
+  };
+  const assignment = fc
+    .constantFrom(...VARIABLE_NAMES)
+    .chain((name) => fc.tuple(fc.constant(name), likely[name] ?? fc.oneof(flag, number, fc.string())));
+  const some = fc.array(assignment, { maxLength: 5 }).map((given) => Object.fromEntries(given));
+  fc.assert(
+    fc.property(some, fc.boolean(), (given, complete) => {
+      const env: Environment = complete ? { ...REQUIRED, ...given } : given;
+      try {
+        const { auth, server, policy } = loadSettings(env);
+        expect(auth.audience.filter((name) => name.trim() !== '')).not.toEqual([]);
+        expect(auth.algorithms.filter((name) => /^(RS|PS|ES)\d+$|^Ed/.test(name))).toEqual(auth.algorithms);
+        expect(auth.algorithms).not.toEqual([]);
+        expect(auth.clockToleranceSeconds).toBeLessThanOrEqual(60);
+        expect(server.resource).toBe(server.publicUrl + server.mcpPath);
+        expect(server.resource).not.toMatch(/\/$/);
+        expect(policy.requireHuman).toBe(env.AUTH_REQUIRE_HUMAN !== 'false');
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error;
+        expect(error.faults).not.toEqual([]);
+        for (const fault of error.faults) expect(VARIABLE_NAMES).toContain(fault.split(':')[0]);
+      }
+    }),
+    { numRuns: 2000 },
   );
 });

@@ -1,6 +1,7 @@
+import { malformedRequest } from '../common/app-error.js';
 import type { JsonObject } from '../common/exchange.js';
 import { classify } from './classify.js';
-import { idOf, toInbound, type McpHeaders } from './inbound.js';
+import { idOf, toInbound, type Classified, type McpHeaders } from './inbound.js';
 
 const REVISION = '2026-07-28';
 const META = {
@@ -119,6 +120,103 @@ it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
   ['another JSON-RPC', {}, { jsonrpc: '1.0', id: 1, method: 'ping' }, '400 -32600'],
 ])('%s', (_name, headers, body, expected) => {
   expect(outcome(headers, body)).toBe(expected);
+});
+
+describe('where nobody else looks at the headers', () => {
+  const served = (era: 'modern' | 'legacy', isRequest: boolean) => (): Classified => ({
+    kind: 'served',
+    era,
+    isRequest,
+  });
+  const without = (key: string) => ({ ...MODERN, [key]: undefined });
+  const ask = (method: string, params: JsonObject = {}) => ({ id: 1, method, params });
+  const READ = { ...MODERN, method: 'resources/read', name: 'docs://a' };
+  const inBase64 = (name: string) => ({
+    ...MODERN,
+    name: `=?base64?${Buffer.from(name).toString('base64')}?=`,
+  });
+
+  it.each<[string, object, JsonObject, string | undefined]>([
+    ['all of them', MODERN, call(), undefined],
+    ['no version', without('protocolVersion'), call(), 'The MCP-Protocol-Version header is missing'],
+    ['no method', without('method'), call(), 'The Mcp-Method header is missing'],
+    ['a method in capitals', { ...MODERN, method: 'TOOLS/CALL' }, call(), 'not the method of the body'],
+    ['no name', without('name'), call(), 'The Mcp-Name header is missing'],
+    ['another name', { ...MODERN, name: 'echo2' }, call(), 'not the name in the body'],
+    ['a name in base64', inBase64('echo'), call(), undefined],
+    ['a name beyond ASCII in base64', inBase64('Zoë'), call('Zoë'), undefined],
+    ['an empty name', inBase64(''), call(''), undefined],
+    ['base64 of another name', inBase64('echo2'), call(), 'not the name in the body'],
+    ['base64 without its end', { ...MODERN, name: '=?base64?ZWNobw==' }, call(), 'not the name in the body'],
+    ['base64 without padding', { ...MODERN, name: '=?base64?ZWNobw?=' }, call(), 'not the name in the body'],
+    ['the form of base64 in the body', inBase64('echo'), call(inBase64('echo').name), 'not the name in the'],
+    ['a resource by its uri', READ, ask('resources/read', { uri: 'docs://a', name: 'b' }), undefined],
+    ['another uri', READ, ask('resources/read', { uri: 'docs://b' }), 'not the name in the body'],
+    [
+      'another prompt',
+      { ...MODERN, method: 'prompts/get' },
+      ask('prompts/get', { name: 'b' }),
+      'not the name',
+    ],
+    ['a list, which has no name', { ...without('name'), method: 'tools/list' }, ask('tools/list'), undefined],
+    [
+      'a method by an inherited name',
+      { ...without('name'), method: '__proto__' },
+      ask('__proto__', { '[object Object]': 'x' }),
+      undefined,
+    ],
+  ])('%s', (_name, headers, body, problem) => {
+    const inbound = toInbound({ ...NONE, ...headers }, { ok: true, value: body }, served('modern', true));
+    expect(inbound.ok ? undefined : inbound.fault).toEqual(
+      problem === undefined
+        ? undefined
+        : expect.objectContaining({
+            status: 400,
+            rpcCode: -32020,
+            message: expect.stringContaining(problem),
+          }),
+    );
+  });
+
+  it('an older revision has none of them', () => {
+    expect(toInbound(NONE, { ok: true, value: call() }, served('legacy', true))).toMatchObject({
+      ok: true,
+      message: { id: 1, method: 'tools/call', era: 'legacy', params: { name: 'echo' } },
+    });
+  });
+
+  it.each(['tools/call', 'tools/list', 'ping', 'notification/x'])('%s needs an id', (method) => {
+    const inbound = toInbound(NONE, { ok: true, value: { method } }, served('modern', false));
+    expect(inbound).toMatchObject({ ok: false, id: null, fault: { status: 400, rpcCode: -32600 } });
+  });
+
+  it.each<[unknown, JsonObject]>([
+    [{ supported: ['a'] }, { supported: ['a'] }],
+    [['a'], {}],
+    ['text', {}],
+    [undefined, {}],
+  ])('a rejection keeps its code, and of its details %j an object', (data, kept) => {
+    const reject = (): Classified => ({ kind: 'rejected', status: 418, code: -32099, message: 'No', data });
+    const inbound = toInbound(NONE, { ok: true, value: call() }, reject);
+    expect(inbound).toMatchObject({
+      ok: false,
+      id: 1,
+      fault: { status: 418, rpcCode: -32099, message: 'No' },
+    });
+    expect(!inbound.ok && inbound.fault.data).toEqual(kept);
+  });
+
+  it('a body that is none is not classified, and is answered under its id', () => {
+    const never = () => {
+      throw new Error('classified');
+    };
+    const fault = malformedRequest('odd');
+    expect(toInbound(MODERN as McpHeaders, { ok: false, value: call(), fault }, never)).toEqual({
+      ok: false,
+      id: 1,
+      fault,
+    });
+  });
 });
 
 it.each([

@@ -96,3 +96,21 @@ it.each([
     /^@Require(Scopes|Roles) on Somewhere\.method \(src\/policy\/decorators\.spec\.ts\): /,
   );
 });
+
+it('says of a class, too, where it is wrong', () => {
+  const load = () => {
+    @RequireScopes('a b')
+    class Somewhere {}
+    return Somewhere;
+  };
+  expect(load).toThrow(/^@RequireScopes on Somewhere \(src\/policy\/decorators\.spec\.ts\): "a b" /);
+});
+
+it.each([
+  ['an accessor', { get: () => 1 }],
+  ['a property', undefined],
+])('%s cannot carry a rule', (_name, descriptor) => {
+  class Somewhere {}
+  const decorate = () => AnyPrincipal()(Somewhere.prototype, 'odd', descriptor as never);
+  expect(decorate).toThrow(/^@AnyPrincipal on Somewhere\.odd .*only a class or a method can carry it$/);
+});

@@ -24,6 +24,10 @@ it.each([
   'docs://{a',
   'docs://a}',
   'docs://{}',
+  'docs://{a}{b}',
+  'docs://{a}-{b}',
+  'docs://page-{a}',
+  'docs://{a}.txt',
 ])('%s is refused', (template) => {
   expect(() => compileUriTemplate(template)).toThrow(template);
 });
@@ -37,4 +41,18 @@ it('gives back what was put in', () => {
       expect(matcher.match(uri)).toEqual({ one, two });
     }),
   );
+});
+
+it('says no to a hostile URI at once, however long', () => {
+  const matcher = compileUriTemplate('x://{a}/{b}/{c}/{d}/end');
+  for (const uri of [
+    '/'.repeat(500_000),
+    'a/'.repeat(500_000),
+    'x'.repeat(1_000_000),
+    '%'.repeat(1_000_000),
+  ]) {
+    const started = performance.now();
+    expect(matcher.match(`x://${uri}`)).toBeUndefined();
+    expect(performance.now() - started).toBeLessThan(500);
+  }
 });

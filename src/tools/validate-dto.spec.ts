@@ -102,7 +102,13 @@ describe('validateDto', () => {
     [{ text: 'ok', others: [{ city: 'x' }, { city: 5 }] }, ['others.1.city must be a string']],
     [{ text: 'ok', toString: 'x' }, ['toString should not exist']],
     [{ text: 'ok', address: { city: 'x', hasOwnProperty: 1 } }, ['hasOwnProperty should not exist']],
+    [JSON.parse('{"text":"ok","then":"x"}'), ['then should not exist']],
+    [{ text: 'ok', constructor: { name: 'Input' } }, ['constructor should not exist']],
     [JSON.parse('{"text":"ok","__proto__":{"count":1}}'), ['__proto__ should not exist']],
+    [
+      JSON.parse('{"text":"ok","address":{"city":"x","__proto__":{"street":1}}}'),
+      ['__proto__ should not exist'],
+    ],
   ])('refuses %j', async (value, expected) => {
     expect((await faults(value)).sort()).toEqual(expected.sort());
   });

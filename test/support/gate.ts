@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp, type App } from '../../src/create-app.js';
+import { Database } from '../../src/storage/database.js';
 import { TestIssuer, type Claims } from './issuer.js';
 
 export interface GateOptions {
@@ -78,6 +79,11 @@ export class Gate {
     const env = { ...gateEnv(issuer.url, await freePort(), folder.path), ...options.env };
     const app = await createApp(env, options.imports ? { imports: options.imports } : {});
     await app.listen();
+    // The embedded database blocks the process for seconds while it comes up: no test is to be about that.
+    await app.nest
+      .get(Database)
+      .get()
+      .catch(() => undefined);
     return new Gate(app, issuer, async () => {
       await app.close();
       if (!options.issuer) await issuer.stop();

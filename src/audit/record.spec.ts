@@ -1,0 +1,193 @@
+import { malformedRequest } from '../common/app-error.js';
+import type { Exchange } from '../common/exchange.js';
+import type { Principal } from '../common/principal.js';
+import { digestOf } from './canonical-json.js';
+import { decisionRecord, listRecord, outcomeRecord, refusalRecord, type AuditRecord } from './record.js';
+
+const PRINCIPAL: Principal = {
+  issuer: 'https://issuer',
+  subject: 'alice',
+  kind: 'human',
+  clientId: 'agent',
+  tenant: 'acme',
+  scopes: ['a', 'b'],
+  roles: ['staff'],
+  tokenId: 'jti-1',
+  expiresAt: 1,
+  delegation: [
+    { sub: 'alice', iss: 'https://issuer', type: 'human' },
+    { sub: 'agent', iss: 'https://issuer', type: 'client' },
+  ],
+};
+const REQUIRED = { scopes: ['a'], roles: [['staff', 'partner'], ['admin']] };
+
+function message(method: string): Exchange['inbound'] {
+  return { ok: true, id: 7, message: { id: 7, method, params: {}, era: 'modern', body: {} } };
+}
+
+const ARRIVED: Exchange = {
+  requestId: 'request-1',
+  decisionId: 'decision-1',
+  traceId: 'trace-1',
+  ip: '192.0.2.1',
+  client: 'client/1.0',
+  inbound: message('tools/call'),
+  audited: false,
+};
+const CALLED: Exchange = {
+  ...ARRIVED,
+  principal: PRINCIPAL,
+  operation: { kind: 'call', target: { kind: 'tool', name: 'write' }, arguments: { b: 1, a: 2 } },
+  decision: { effect: 'allow', rule: 'Tools.write', required: REQUIRED },
+};
+
+const REQUEST = {
+  id: 'request-1',
+  trace_id: 'trace-1',
+  method: 'tools/call',
+  ip: '192.0.2.1',
+  client: 'client/1.0',
+};
+const NOTHING = { scopes: [], roles: [] };
+const ALLOWED: AuditRecord = {
+  id: 'decision-1',
+  event: 'decision',
+  decision: 'allow',
+  reason: null,
+  rule: 'Tools.write',
+  request: REQUEST,
+  tool: 'write',
+  arguments_sha256: digestOf({ a: 2, b: 1 }),
+  principal: {
+    iss: 'https://issuer',
+    sub: 'alice',
+    kind: 'human',
+    client_id: 'agent',
+    tenant: 'acme',
+    scopes: ['a', 'b'],
+    roles: ['staff'],
+    token_id: 'jti-1',
+  },
+  on_behalf_of: 'alice',
+  delegation: [
+    { sub: 'alice', iss: 'https://issuer', type: 'human' },
+    { sub: 'agent', iss: 'https://issuer', type: 'client' },
+  ],
+  required: { scopes: ['a'], roles: ['staff|partner', 'admin'] },
+  missing: NOTHING,
+  outcome: null,
+  decision_id: null,
+};
+
+it.each<[string, AuditRecord, AuditRecord]>([
+  ['an allowed call', decisionRecord(CALLED), ALLOWED],
+  [
+    'a list',
+    listRecord({
+      ...ARRIVED,
+      inbound: message('tools/list'),
+      principal: PRINCIPAL,
+      operation: { kind: 'list' },
+    }),
+    {
+      ...ALLOWED,
+      event: 'list',
+      rule: null,
+      request: { ...REQUEST, method: 'tools/list' },
+      tool: null,
+      arguments_sha256: null,
+      required: NOTHING,
+    },
+  ],
+  [
+    'a denied call',
+    refusalRecord(
+      {
+        ...CALLED,
+        decision: {
+          effect: 'deny',
+          reason: 'role_missing',
+          rule: 'Tools.write',
+          required: REQUIRED,
+          missing: { scopes: [], roles: [['admin']] },
+        },
+      },
+      'role_missing',
+    ),
+    { ...ALLOWED, decision: 'deny', reason: 'role_missing', missing: { scopes: [], roles: ['admin'] } },
+  ],
+  [
+    'a refusal before anyone was known',
+    refusalRecord(
+      { ...ARRIVED, inbound: { ok: false, id: null, fault: malformedRequest('odd') } },
+      'token_missing',
+    ),
+    {
+      ...ALLOWED,
+      event: 'authentication',
+      decision: 'deny',
+      reason: 'token_missing',
+      rule: null,
+      request: { ...REQUEST, method: null },
+      tool: null,
+      arguments_sha256: null,
+      principal: null,
+      on_behalf_of: null,
+      delegation: [],
+      required: NOTHING,
+    },
+  ],
+  [
+    'an outcome, under an id of its own',
+    outcomeRecord(CALLED, { status: 'tool_error', durationMs: 12 }, 'outcome-1'),
+    {
+      ...ALLOWED,
+      id: 'outcome-1',
+      event: 'outcome',
+      decision: null,
+      outcome: { status: 'tool_error', duration_ms: 12 },
+      decision_id: 'decision-1',
+    },
+  ],
+])('%s', (_name, record, expected) => {
+  expect(record).toStrictEqual(expected);
+});
+
+it('a workload acts on behalf of nobody', () => {
+  const { on_behalf_of, principal } = decisionRecord({
+    ...CALLED,
+    principal: { ...PRINCIPAL, kind: 'workload' },
+  });
+  expect(on_behalf_of).toBeNull();
+  expect(principal?.sub).toBe('alice');
+});
+
+it.each([
+  ['tool', 'write'],
+  ['prompt', 'prompt:write'],
+  ['resource', 'resource:write'],
+] as const)('a %s is told apart from others of its name', (kind, label) => {
+  const called = { ...CALLED, operation: { kind: 'call', target: { kind, name: 'write' }, arguments: {} } };
+  expect(decisionRecord(called as Exchange).tool).toBe(label);
+});
+
+it('arguments that were left out are an empty object', () => {
+  const without = { kind: 'call', target: { kind: 'tool', name: 'write' }, arguments: undefined } as const;
+  expect(decisionRecord({ ...CALLED, operation: without }).arguments_sha256).toBe(digestOf({}));
+});
+
+it('what a caller chose is bounded, and its arguments are there as a digest only', () => {
+  const long = 'n'.repeat(100_000);
+  const record = refusalRecord(
+    {
+      ...CALLED,
+      inbound: message(long),
+      operation: { kind: 'call', target: { kind: 'tool', name: long }, arguments: { secret: long } },
+    },
+    'tool_unknown',
+  );
+  expect(record.tool).toBe(`${'n'.repeat(256)}…`);
+  expect(record.request.method).toBe(`${'n'.repeat(256)}…`);
+  expect(JSON.stringify(record).length).toBeLessThan(2000);
+  expect(decisionRecord({ ...CALLED, inbound: message('n'.repeat(256)) }).request.method).toHaveLength(256);
+});
