@@ -9,6 +9,7 @@ import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { ConfigurationError, loadSettings, type Environment } from './config/load-settings.js';
 import type { Settings, TlsSettings } from './config/settings.js';
+import { ToolRegistry } from './tools/registry.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -69,7 +70,11 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   return {
     nest,
     settings,
-    listen: async () => void (await nest.listen(port, host)),
+    listen: async () => {
+      await nest.listen(port, host);
+      logger.log(`Listening on ${settings.server.resource}; tokens of ${settings.auth.issuer}`);
+      logger.log(`The ledger is ${settings.audit.file}; ${nest.get(ToolRegistry).summary()}`);
+    },
     close: () => nest.close(),
   };
 }

@@ -19,6 +19,7 @@ async function stop(app: App): Promise<void> {
 
 main().catch((error: unknown) => {
   const known = error instanceof Error && ['ConfigurationError', 'DeclarationError'].includes(error.name);
-  console.error(known ? error.message : error);
+  const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  console.error(inUse ? 'PORT: the address is in use' : known ? error.message : error);
   process.exit(1);
 });

@@ -44,12 +44,15 @@ const local = (file: string) =>
     .map((path) => resolve(dirname(file), path.replace(/\.js$/, '.ts')));
 
 describe('the house', () => {
-  it('has no folder that the picture does not know', () => {
-    const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(ARROWS).sort());
+  // A folder that the picture does not name holds tools of somebody's own: it may import what the examples import.
+  const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const arrows = folders.map(({ name }) => [name, ARROWS[name] ?? (ARROWS.examples as string[])] as const);
+
+  it('has every folder of the picture', () => {
+    expect(folders.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(ARROWS)));
   });
 
-  it.each(Object.entries(ARROWS))('%s imports only %j', (folder, allowed) => {
+  it.each(arrows)('%s imports only %j', (folder, allowed) => {
     const crossings = production
       .filter((file) => folderOf(file) === folder && relative(SRC, file).includes('/'))
       .flatMap((file) => local(file).map((target) => [relative(SRC, file), folderOf(target)] as const))

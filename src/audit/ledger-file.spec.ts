@@ -91,6 +91,14 @@ it('belongs to one at a time', async () => {
   await withLedger((ledger) => ledger.append(record('free again')));
 });
 
+it('belongs to one at a time, whatever name leads to it', async () => {
+  await withLedger(async () => {
+    const link = join(folder, 'link.jsonl');
+    symlinkSync(file, link);
+    await expect(LedgerFile.open(link)).rejects.toThrow('audit.jsonl.lock is held by process');
+  });
+});
+
 it('refuses a line that cannot be made, and stays whole', async () => {
   await withLedger(async (ledger) => {
     await ledger.append(record('good'));

@@ -1,7 +1,7 @@
 /** An append-only file of JSON lines: in order, whole, and on the disk before the writer is told so. */
 import { constants } from 'node:fs';
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, realpath, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { acquireFileLock } from '../common/file-lock.js';
 
 interface Waiting {
@@ -37,7 +37,9 @@ export class LedgerFile {
    */
   static async open(file: string): Promise<LedgerFile> {
     await mkdir(dirname(file), { recursive: true });
-    const lock = await acquireFileLock(`${file}.lock`);
+    // One lock for one file, however many names lead to it.
+    const real = await realpath(file).catch(async () => join(await realpath(dirname(file)), basename(file)));
+    const lock = await acquireFileLock(`${real}.lock`);
     let handle: FileHandle | undefined;
     try {
       // Not 'a': a failed write is cut off again, which an append-only handle cannot do.

@@ -79,7 +79,8 @@ function delegationOf(act: unknown, root: DelegationLink, clientId: string): Del
     });
   }
   const chain = [root, ...actors];
-  const named = chain.at(-1)?.sub === clientId || root.sub === clientId;
+  const last = chain.at(-1);
+  const named = (last?.sub === clientId && last.iss === root.iss) || root.sub === clientId;
   return named ? chain : [...chain, { sub: clientId, iss: root.iss, type: 'client' }];
 }
 

@@ -78,10 +78,12 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
       ...audience.map((name) => member(member(claims.resource_access, name), 'roles')),
     ],
     clientId: ['client_id', 'azp'],
-    tenant: 'organization',
+    tenant: 'tenant',
     isWorkload: (claims) =>
-      typeof claims.preferred_username === 'string' &&
-      claims.preferred_username.startsWith('service-account-'),
+      claims.clientHost !== undefined ||
+      claims.clientAddress !== undefined ||
+      (typeof claims.preferred_username === 'string' &&
+        claims.preferred_username.startsWith('service-account-')),
     isForeign: (claims) => claims.typ !== undefined && claims.typ !== 'Bearer',
   },
 };

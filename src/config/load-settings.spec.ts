@@ -124,7 +124,7 @@ it.each([
 it.each(VARIABLE_NAMES)('%s set to nothing is a fault', (name) => {
   for (const nothing of ['', '  ']) {
     expect(faults({ [name]: nothing })).toContain(
-      `${name}: is set but empty; leave it out to have its default`,
+      `${name}: is set but empty: give it a value, or leave it out`,
     );
   }
 });

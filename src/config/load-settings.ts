@@ -49,7 +49,7 @@ export function loadSettings(env: Environment): Settings {
 function emptyFaults(given: Record<string, unknown>): string[] {
   return Object.entries(given)
     .filter(([, value]) => typeof value === 'string' && value.trim() === '')
-    .map(([name]) => `${name}: is set but empty; leave it out to have its default`);
+    .map(([name]) => `${name}: is set but empty: give it a value, or leave it out`);
 }
 
 function formFaults(given: Record<string, unknown>): string[] {
@@ -78,7 +78,7 @@ function crossFaults(variables: Variables): string[] {
   if (!variables.PUBLIC_URL && !variables.TLS_CERT_FILE && !isLoopbackHost(variables.HOST ?? '127.0.0.1')) {
     faults.push('PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL');
   }
-  if (variables.PUBLIC_URL?.startsWith('http:') && variables.TLS_CERT_FILE) {
+  if (variables.PUBLIC_URL?.toLowerCase().startsWith('http:') && variables.TLS_CERT_FILE) {
     faults.push('PUBLIC_URL: must be https where TLS_CERT_FILE is set');
   }
   const trusted = splitList(variables.TRUST_PROXY ?? 'false');

@@ -126,7 +126,7 @@ export class Variables {
   @IsOptional()
   @IsList(
     /^(false|\d{1,2}|loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/,
-    'false, a number of hops, or CIDRs',
+    'CIDRs; or it must be false, or one number of hops',
   )
   TRUST_PROXY?: string;
 

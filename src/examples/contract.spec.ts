@@ -27,8 +27,10 @@ describe('the example tools', () => {
     ],
     [EmailTools, 'sendEmail', 'send_email', ['email.send'], [], { openWorldHint: true }],
   ])('%p.%s is %s, and asks for %j and %j', (type, method, name, scopes, roles, annotations) => {
-    const handler = (type.prototype as unknown as Record<string, object>)[method]!;
-    expect(readDeclaration(handler)).toMatchObject({ kind: 'tool', options: { name, annotations } });
+    expect(readDeclaration(type.prototype as object, method)).toMatchObject({
+      kind: 'tool',
+      options: { name, annotations },
+    });
     expect(readAccessRule(type, method)).toMatchObject({ scopes, roles, allowWorkload: false });
   });
 

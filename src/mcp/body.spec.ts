@@ -47,6 +47,14 @@ it(`${MAX_DEPTH} levels are taken, one more is not, and a hundred thousand do no
   expect(parseBody(bytes(`{"a":${'['.repeat(MAX_DEPTH)}${']'.repeat(MAX_DEPTH)}}`)).ok).toBe(false);
 });
 
+it('bounds the keys of an object, and the objects of a body', () => {
+  const wide = (keys: number) =>
+    JSON.stringify(Object.fromEntries(Array.from({ length: keys }, (_, at) => [`k${at}`, 1])));
+  expect(parseBody(bytes(wide(1000))).ok).toBe(true);
+  expect(parseBody(bytes(wide(1001))).ok).toBe(false);
+  expect(parseBody(bytes(JSON.stringify({ a: Array.from({ length: 20_000 }, () => ({})) }))).ok).toBe(false);
+});
+
 it('keeps the message of a hostile body, so that the refusal can carry its id', () => {
   expect(parseBody(bytes('{"id":7,"method":"m","constructor":1}'))).toMatchObject({
     ok: false,

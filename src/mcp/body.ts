@@ -6,6 +6,9 @@ import type { JsonObject } from '../common/exchange.js';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_DEPTH = 64;
+/** Keys of one object, and objects and arrays in all: checking input against its class is not linear in either. */
+const MAX_KEYS = 1_000;
+const MAX_NODES = 10_000;
 
 const HOSTILE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -52,10 +55,16 @@ export function parseBody(bytes: Uint8Array): Body {
 /** What is wrong with the shape of a parsed value, if anything. Not recursive: depth is what it guards against. */
 function hostileShape(root: object): string | undefined {
   let level: object[] = [root];
+  let nodes = 0;
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return `The body nests deeper than ${MAX_DEPTH} levels`;
     const next: object[] = [];
+    nodes += level.length;
+    if (nodes > MAX_NODES) return `The body has more than ${MAX_NODES} objects and lists`;
     for (const node of level) {
+      if (!Array.isArray(node) && Object.keys(node).length > MAX_KEYS) {
+        return `The body has an object with more than ${MAX_KEYS} keys`;
+      }
       for (const [key, value] of Object.entries(node)) {
         if (HOSTILE_KEYS.has(key) && !Array.isArray(node)) return 'The body has a key that is not accepted';
         if (typeof value === 'object' && value !== null) next.push(value as object);

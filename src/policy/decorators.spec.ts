@@ -114,3 +114,19 @@ it.each([
   const decorate = () => AnyPrincipal()(Somewhere.prototype, 'odd', descriptor as never);
   expect(decorate).toThrow(/^@AnyPrincipal on Somewhere\.odd .*only a class or a method can carry it$/);
 });
+
+it('keeps a demand that another decorator has wrapped', () => {
+  const Wrapped = (): MethodDecorator => (_target, _key, descriptor: PropertyDescriptor) => {
+    const inner = descriptor.value as (...args: unknown[]) => unknown;
+    descriptor.value = function (this: unknown, ...args: unknown[]) {
+      return inner.apply(this, args);
+    };
+  };
+  @RequireScopes('base')
+  class Tools {
+    @Wrapped()
+    @RequireRoles('admin')
+    tool(): void {}
+  }
+  expect(readAccessRule(Tools, 'tool')).toMatchObject({ scopes: ['base'], roles: [['admin']] });
+});

@@ -4,6 +4,7 @@
  */
 import 'reflect-metadata';
 import { callSiteFile } from '../common/call-site.js';
+import { ownerOf } from '../common/owner-of.js';
 import type { AccessRule } from './access-rule.js';
 
 interface Declared {
@@ -59,8 +60,10 @@ export function AllowWorkload(): RuleDecorator {
  */
 export function readAccessRule(type: NewableFunction, method: string): AccessRule {
   const source = `${type.name}.${method}`;
-  const handler = (type.prototype as Record<string, unknown>)[method] as object;
-  const declared = [...classesOf(type).map(ownDeclaration), ownDeclaration(handler)].reduce(add);
+  const declared = [
+    ...classesOf(type).map((one) => ownDeclaration(one)),
+    methodDeclaration(type.prototype as object, method),
+  ].reduce(add);
   const demands = declared.scopes.length > 0 || declared.roles.length > 0;
   if (declared.anyPrincipal && demands) {
     throw new Error('@AnyPrincipal contradicts @RequireScopes and @RequireRoles');
@@ -76,14 +79,22 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
   };
 }
 
+/** Whether a method itself, whatever its class says, declares something of a rule. */
+export function declaresRule(prototype: object, method: string): boolean {
+  return methodDeclaration(prototype, method) !== NOTHING;
+}
+
 function declare(name: string, make: (at: string) => Declared): RuleDecorator {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
     const owner = typeof target === 'function' ? target.name : target.constructor.name;
     const at = `${key === undefined ? owner : `${owner}.${String(key)}`} (${callSiteFile()})`;
-    const carrier: unknown = key === undefined ? target : descriptor?.value;
-    if (typeof carrier !== 'function')
+    if (key !== undefined && typeof descriptor?.value !== 'function') {
       throw new Error(`${name} on ${at}: only a class or a method can carry it`);
-    Reflect.defineMetadata(DECLARED, add(ownDeclaration(carrier), make(at)), carrier);
+    }
+    // On class and key, not on the function: another decorator may put a function of its own in its place.
+    const declared = add(ownDeclaration(target, key), make(at));
+    if (key === undefined) Reflect.defineMetadata(DECLARED, declared, target);
+    else Reflect.defineMetadata(DECLARED, declared, target, key);
   };
 }
 
@@ -96,8 +107,17 @@ function add(a: Declared, b: Declared): Declared {
   };
 }
 
-function ownDeclaration(carrier: object): Declared {
-  return (Reflect.getOwnMetadata(DECLARED, carrier) as Declared | undefined) ?? NOTHING;
+function ownDeclaration(target: object, key?: string | symbol): Declared {
+  const own: unknown =
+    key === undefined
+      ? Reflect.getOwnMetadata(DECLARED, target)
+      : Reflect.getOwnMetadata(DECLARED, target, key);
+  return (own as Declared | undefined) ?? NOTHING;
+}
+
+function methodDeclaration(prototype: object, method: string): Declared {
+  const owner = ownerOf(prototype, method);
+  return owner ? ownDeclaration(owner, method) : NOTHING;
 }
 
 function classesOf(type: NewableFunction): NewableFunction[] {

@@ -36,14 +36,14 @@ export function evaluate(
   if (rules.allowList !== '*' && !rules.allowList.has(targetLabel(target))) {
     return deny('tool_not_allowed', 'TOOL_ALLOW_LIST', required, NO_REQUIREMENTS);
   }
-  if (rules.requireHuman && principal.kind !== 'human' && !rule.allowWorkload) {
-    return deny('human_required', 'AUTH_REQUIRE_HUMAN', required, NO_REQUIREMENTS);
-  }
   const missing: Requirements = {
     scopes: rule.scopes.filter((scope) => !principal.scopes.includes(scope)),
     roles: rule.roles.filter((group) => !group.some((role) => principal.roles.includes(role))),
   };
   if (missing.roles.length > 0) return deny('role_missing', rule.source, required, missing);
+  if (rules.requireHuman && principal.kind !== 'human' && !rule.allowWorkload) {
+    return deny('human_required', 'AUTH_REQUIRE_HUMAN', required, NO_REQUIREMENTS);
+  }
   if (missing.scopes.length > 0) return deny('scope_missing', rule.source, required, missing);
   return { effect: 'allow', rule: rule.source, required };
 }

@@ -4,6 +4,7 @@
  */
 import 'reflect-metadata';
 import { callSiteFile } from '../common/call-site.js';
+import { ownerOf } from '../common/owner-of.js';
 
 type DtoClass = new () => object;
 
@@ -84,16 +85,20 @@ export function PromptCompletion(options: PromptCompletionOptions): MethodDecora
   return declare({ kind: 'completion', options });
 }
 
-export function readDeclaration(handler: object): Declaration | undefined {
-  return Reflect.getOwnMetadata(DECLARATION, handler) as Declaration | undefined;
+/** What is declared of a method, on the prototype that it stands on. */
+export function readDeclaration(prototype: object, method: string): Declaration | undefined {
+  const owner = ownerOf(prototype, method);
+  return owner && (Reflect.getOwnMetadata(DECLARATION, owner, method) as Declaration | undefined);
 }
 
 function declare(declared: Declared): MethodDecorator {
   return (target, key, descriptor: PropertyDescriptor) => {
-    const handler: unknown = descriptor.value;
     const at = `${target.constructor.name}.${String(key)} (${callSiteFile()})`;
-    if (typeof handler !== 'function') throw new Error(`@${declared.kind} on ${at}: not a method`);
-    if (readDeclaration(handler)) throw new Error(`${at} is declared twice as a tool, resource or prompt`);
-    Reflect.defineMetadata(DECLARATION, { ...declared, file: callSiteFile() }, handler);
+    if (typeof descriptor.value !== 'function') throw new Error(`@${declared.kind} on ${at}: not a method`);
+    if (Reflect.hasOwnMetadata(DECLARATION, target, key)) {
+      throw new Error(`${at} is declared twice as a tool, resource or prompt`);
+    }
+    // On class and key, not on the function: another decorator may put a function of its own in its place.
+    Reflect.defineMetadata(DECLARATION, { ...declared, file: callSiteFile() }, target, key);
   };
 }

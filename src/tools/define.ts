@@ -1,7 +1,7 @@
 /** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
 import 'reflect-metadata';
 import type { JsonObject } from '../common/exchange.js';
-import { readAccessRule } from '../policy/decorators.js';
+import { declaresRule, readAccessRule } from '../policy/decorators.js';
 import type {
   Declaration,
   PromptCompletionOptions,
@@ -76,6 +76,9 @@ export function defineCompletion(
   options: PromptCompletionOptions,
   prompt: PromptDefinition,
 ): PromptDefinition {
+  if (declaresRule(declared.type.prototype as object, declared.method)) {
+    throw new Error('a completion is under the rule of its prompt and has none of its own');
+  }
   const known = (prompt.entry.arguments as { name: string }[]).some(({ name }) => name === options.argument);
   if (!known) throw new Error(`the prompt ${prompt.name} has no argument ${options.argument}`);
   if (prompt.completions.has(options.argument)) throw new Error(`${options.argument} is completed twice`);

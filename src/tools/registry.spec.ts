@@ -333,7 +333,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
       method(): void {}
     }
     expect(await faults([Fleeting])).toEqual([
-      `${HERE}: Fleeting.method: the provider must not be request-scoped`,
+      `${HERE}: Fleeting.method: the provider must not be request-scoped or transient`,
     ]);
   });
 
@@ -349,7 +349,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
       method(): void {}
     }
     expect(await faults([PerRequest, Bubbled])).toEqual([
-      `${HERE}: Bubbled.method: the provider must not be request-scoped`,
+      `${HERE}: Bubbled.method: the provider must not be request-scoped or transient`,
     ]);
   });
 

@@ -5,6 +5,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { targetLabel, type TargetKind } from '../common/decision.js';
 import type { Settings } from '../config/settings.js';
 import type { AccessCatalogue, ProtectedTarget } from '../policy/access-rule.js';
+import { declaresRule } from '../policy/decorators.js';
 import { readDeclaration, type Declaration, type ToolAnnotations } from './decorators.js';
 import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
 import type { PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
@@ -92,12 +93,19 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
       if (typeof type !== 'function' || !type.prototype) continue;
       const prototype = type.prototype as Record<string, object>;
       for (const method of this.scanner.getAllMethodNames(prototype)) {
-        const declaration = prototype[method] && readDeclaration(prototype[method]);
-        if (!declaration) continue;
-        if (wrapper.isDependencyTreeStatic() && wrapper.instance) {
+        const declaration = readDeclaration(prototype, method);
+        if (!declaration) {
+          if (declaresRule(prototype, method)) {
+            faults.push(`${type.name}.${method}: has an access rule and is no tool, resource or prompt`);
+          }
+          continue;
+        }
+        if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient && wrapper.instance) {
           declared.push({ type, method, declaration, instance: wrapper.instance as object });
         } else {
-          faults.push(`${declaration.file}: ${type.name}.${method}: the provider must not be request-scoped`);
+          faults.push(
+            `${declaration.file}: ${type.name}.${method}: the provider must not be request-scoped or transient`,
+          );
         }
       }
     }
@@ -144,6 +152,15 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     const basic = allowed.filter(isBasic).flatMap(({ rule }) => rule.scopes);
     const scopes = basic.length > 0 ? basic : allowed.flatMap(({ rule }) => rule.scopes);
     return [...new Set(scopes)].sort();
+  }
+
+  /** For the log: what is open at this deployment, and what is registered and is not. */
+  summary(): string {
+    const { allowList } = this.config.get('policy', { infer: true });
+    const labels = this.all().map(targetLabel).sort();
+    const closed = labels.filter((label) => allowList !== '*' && !allowList.has(label));
+    const open = labels.filter((label) => !closed.includes(label));
+    return `on the allow-list: ${open.join(', ')}${closed.length > 0 ? `; not on it: ${closed.join(', ')}` : ''}`;
   }
 
   private allowListFaults(): string[] {
