@@ -43,7 +43,7 @@ export class LedgerFile {
     let handle: FileHandle | undefined;
     try {
       // Not 'a': a failed write is cut off again, which an append-only handle cannot do.
-      handle = await open(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+      handle = await open(real, constants.O_RDWR | constants.O_CREAT, 0o600);
       const { size, cut, lastSeq } = await readTail(handle);
       if (cut) await handle.truncate(size);
       return new LedgerFile(handle, lock, size, lastSeq + 1);

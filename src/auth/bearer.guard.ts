@@ -3,7 +3,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { exchangeOf, type GateRequest } from '../common/exchange.js';
-import { PUBLIC_ROUTE } from '../common/public-route.js';
+import { isPublicRoute } from '../common/public-route.js';
 import { readBearerToken } from './bearer-header.js';
 import { TokenVerifier } from './token-verifier.js';
 
@@ -15,8 +15,7 @@ export class BearerGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()]))
-      return true;
+    if (isPublicRoute(this.reflector, context)) return true;
     const request = context.switchToHttp().getRequest<Request & GateRequest>();
     const exchange = exchangeOf(request);
     const token = readBearerToken(request.headersDistinct.authorization ?? [], Object.keys(request.query));

@@ -1,5 +1,6 @@
 /** How mail is sent, from `SMTP_URL`. */
 import type { SMTPTransportOptions } from 'nodemailer';
+import { isLoopbackHost } from '../config/variables.js';
 import { isPlainAddress } from './text-rules.js';
 
 export interface SmtpOptions {
@@ -31,10 +32,6 @@ export function smtpOptions(smtpUrl: string): SmtpOptions {
     throw new Error('SMTP_URL: the parameter from is no plain e-mail address');
   }
   url.searchParams.delete('from');
-  const requireTLS = url.username !== '' && !isLoopback(url.hostname);
+  const requireTLS = url.username !== '' && !isLoopbackHost(url.hostname);
   return { from, transport: { ...TIMEOUTS, requireTLS, url: url.href } };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 }

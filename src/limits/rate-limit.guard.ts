@@ -6,7 +6,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../common/app-error.js';
 import { exchangeOf, type GateRequest } from '../common/exchange.js';
 import { principalKey } from '../common/principal.js';
-import { PUBLIC_ROUTE } from '../common/public-route.js';
+import { isPublicRoute } from '../common/public-route.js';
 import type { Settings } from '../config/settings.js';
 
 @Injectable()
@@ -23,8 +23,7 @@ export class RateLimitGuard implements CanActivate {
 
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()]))
-      return true;
+    if (isPublicRoute(this.reflector, context)) return true;
     const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
     if (!exchange.principal) throw new Error('RateLimitGuard ran before a principal was known');
     try {

@@ -33,7 +33,7 @@ export function evaluate(
   const rule = 'rule' in target ? target.rule : undefined;
   if (!rule) return deny('tool_unknown', 'registry', NO_REQUIREMENTS, NO_REQUIREMENTS);
   const required: Requirements = { scopes: rule.scopes, roles: rule.roles };
-  if (rules.allowList !== '*' && !rules.allowList.has(targetLabel(target))) {
+  if (!isListed(target, rules.allowList)) {
     return deny('tool_not_allowed', 'TOOL_ALLOW_LIST', required, NO_REQUIREMENTS);
   }
   const missing: Requirements = {
@@ -46,6 +46,11 @@ export function evaluate(
   }
   if (missing.scopes.length > 0) return deny('scope_missing', rule.source, required, missing);
   return { effect: 'allow', rule: rule.source, required };
+}
+
+/** Whether the operator's list has this target. */
+export function isListed(target: Target, allowList: PolicyRules['allowList']): boolean {
+  return allowList === '*' || allowList.has(targetLabel(target));
 }
 
 function deny(reason: Reason, rule: string, required: Requirements, missing: Requirements): Decision {

@@ -2,7 +2,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { exchangeOf, messageOf, type GateRequest } from '../common/exchange.js';
-import { PUBLIC_ROUTE } from '../common/public-route.js';
+import { isPublicRoute } from '../common/public-route.js';
 import { denialError } from './denial.js';
 import { operationOf } from './operation.js';
 import { PolicyService } from './policy.service.js';
@@ -15,8 +15,7 @@ export class ToolGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (this.reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, [context.getHandler(), context.getClass()]))
-      return true;
+    if (isPublicRoute(this.reflector, context)) return true;
     const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
     if (!exchange.principal) throw new Error('ToolGuard ran before a principal was known');
     const message = messageOf(exchange);

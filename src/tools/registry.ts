@@ -5,6 +5,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { targetLabel, type TargetKind } from '../common/decision.js';
 import type { Settings } from '../config/settings.js';
 import type { AccessCatalogue, ProtectedTarget } from '../policy/access-rule.js';
+import { isListed } from '../policy/evaluate.js';
 import { declaresRule } from '../policy/decorators.js';
 import { readDeclaration, type Declaration, type ToolAnnotations } from './decorators.js';
 import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
@@ -24,6 +25,7 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   private readonly prompts = new Map<string, PromptDefinition>();
   private readonly resources = new Map<string, ResourceDefinition>();
 
+  private basic: readonly string[] = [];
   /** In the order of their names, so that a list is the same at every instance and every start. */
   private sorted: {
     readonly tools: readonly ToolDefinition[];
@@ -49,6 +51,7 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     }
     faults.push(...this.allowListFaults());
     if (faults.length > 0) throw new DeclarationError(faults);
+    this.basic = this.findBasicScopes();
     this.sorted = {
       tools: byName(this.tools),
       prompts: byName(this.prompts),
@@ -145,8 +148,12 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
    * are none, those of everything allowed. Never the whole catalogue where less will do (MCP, "Scope Minimization").
    */
   basicScopes(): readonly string[] {
+    return this.basic;
+  }
+
+  private findBasicScopes(): readonly string[] {
     const { allowList } = this.config.get('policy', { infer: true });
-    const allowed = this.all().filter((target) => allowList === '*' || allowList.has(targetLabel(target)));
+    const allowed = this.all().filter((target) => isListed(target, allowList));
     const isBasic = ({ name, kind, rule }: ProtectedTarget) =>
       rule.roles.length === 0 && (kind !== 'tool' || isReadOnly(this.tools.get(name)));
     const basic = allowed.filter(isBasic).flatMap(({ rule }) => rule.scopes);
@@ -157,9 +164,12 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   /** For the log: what is open at this deployment, and what is registered and is not. */
   summary(): string {
     const { allowList } = this.config.get('policy', { infer: true });
-    const labels = this.all().map(targetLabel).sort();
-    const closed = labels.filter((label) => allowList !== '*' && !allowList.has(label));
-    const open = labels.filter((label) => !closed.includes(label));
+    const labelsOf = (listed: boolean) =>
+      this.all()
+        .filter((target) => isListed(target, allowList) === listed)
+        .map(targetLabel)
+        .sort();
+    const [open, closed] = [labelsOf(true), labelsOf(false)];
     return `on the allow-list: ${open.join(', ')}${closed.length > 0 ? `; not on it: ${closed.join(', ')}` : ''}`;
   }
 
