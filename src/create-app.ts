@@ -35,7 +35,7 @@ export interface App {
  * @throws DeclarationError with every fault of the registered tools.
  */
 export async function createApp(env: Environment, options: CreateAppOptions = {}): Promise<App> {
-  const settings = loadSettings(env);
+  const settings = loadSettings(env, readText);
   const { host, port, tls, trustProxy } = settings.server;
   const nest = await NestFactory.create<NestExpressApplication>(
     AppModule.with(settings, options.imports ?? []),
@@ -72,11 +72,17 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     settings,
     listen: async () => {
       await nest.listen(port, host);
-      logger.log(`Listening on ${settings.server.resource}; tokens of ${settings.auth.issuer}`);
+      logger.log(
+        `Listening on ${settings.server.resource}; tokens of ${settings.auth.issuers.map(({ issuer }) => issuer).join(', ')}`,
+      );
       logger.log(`The ledger is ${settings.audit.file}; ${nest.get(ToolRegistry).summary()}`);
     },
     close: () => nest.close(),
   };
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function tlsOptions({ certFile, keyFile, clientCaFile }: TlsSettings) {

@@ -22,6 +22,7 @@ describe('discovery', () => {
       authorization_servers: [gate.issuer.url],
       scopes_supported: ['database.read'],
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
       resource_name: 'identity-aware-mcp-server',
     });
     expect(atPath.text).toBe(atRoot.text);
@@ -223,6 +224,12 @@ describe('the rest of the endpoint', () => {
     expect((await gate.get('/health/live')).body).toEqual({ status: 'ok' });
     const ready = await gate.get('/health/ready');
     expect(ready.status).toBe(200);
-    expect(ready.body).toEqual({ status: 'ok', checks: { keys: true, database: true, ledger: true } });
+    expect(ready.body).toEqual({
+      status: 'ok',
+      checks: { keys: true, database: true, ledger: true },
+      issuers: [
+        { issuer: gate.issuer.url, keys: 'fresh', usable_keys: 1, usable_until: expect.stringMatching(/Z$/) },
+      ],
+    });
   });
 });

@@ -7,6 +7,7 @@ const esmOnly = [
   'smtp-server',
   'fast-check',
   'pure-rand',
+  'dpop',
   'file-type',
   'strtok3',
   'token-types',

@@ -1,38 +1,76 @@
-/** Fetching a JSON document of a configured issuer: bounded in time and size, no redirects. */
+/** Fetching from a configured issuer: bounded in time and size, no redirects. */
 
 /** A key set or a metadata document of a real provider is some 20 KB. */
 const MAX_BYTES = 512 * 1024;
+/** For requests that come without a signal of their own. */
+const TIMEOUT_MS = 5_000;
 
 /**
  * A `fetch` for trusted, configured addresses only. Other options of the request are passed on.
- * @throws Error on a redirect, on more than 512 KiB, and where the request's own signal ends it.
+ * @param options its `signal` ends the request at any stage; without one it is ended after 5 s.
+ * @throws Error on a redirect, on more than 512 KiB (of the body as it is read, after decompression), and at the
+ * end of the time.
  */
 export async function boundedFetch(url: string | URL, options: RequestInit = {}): Promise<Response> {
-  const response = await fetch(url, { ...options, redirect: 'error' });
-  const bytes = response.body ? await readAll(response.body, options.signal ?? undefined) : undefined;
+  if (options.signal) return fetchWhole(url, options, options.signal);
+  const controller = new AbortController();
+  const timer = setTimeout(
+    () => controller.abort(new Error(`${addressOf(url)} gave no answer within ${TIMEOUT_MS} ms`)),
+    TIMEOUT_MS,
+  );
+  try {
+    return await fetchWhole(url, options, controller.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The JSON document at this address. Its content type does not matter: providers get it wrong.
+ * @throws Error as `boundedFetch`, on any status but 200, and on anything that is not JSON.
+ */
+export async function fetchJson(url: string | URL, signal: AbortSignal): Promise<unknown> {
+  const response = await boundedFetch(url, { headers: { accept: 'application/json' }, signal });
+  if (response.status !== 200) throw new Error(`${addressOf(url)} answered ${response.status}`);
+  try {
+    return await response.json();
+  } catch {
+    throw new Error(`${addressOf(url)} did not answer with JSON`);
+  }
+}
+
+/** For messages: without a query, which may hold what is nobody's business. */
+export function addressOf(url: string | URL): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
+}
+
+async function fetchWhole(url: string | URL, options: RequestInit, signal: AbortSignal): Promise<Response> {
+  const response = await fetch(url, { ...options, signal, redirect: 'error' });
+  const bytes = response.body ? await readAll(response.body, signal) : undefined;
   return new Response(bytes, { status: response.status, headers: response.headers });
 }
 
 /** Node forgets the signal of a fetch once its headers are there: without this a slow body would never end. */
 async function readAll(
   body: ReadableStream<Uint8Array>,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
-  const cancel = () => void reader.cancel(signal?.reason).catch(() => undefined);
-  signal?.addEventListener('abort', cancel, { once: true });
+  const cancel = () => void reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener('abort', cancel, { once: true });
   try {
     const chunks: Uint8Array[] = [];
     for (let size = 0; ;) {
       const { done, value } = await reader.read();
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       if (done) return new Uint8Array(Buffer.concat(chunks));
       size += value.byteLength;
       if (size > MAX_BYTES) throw new Error(`The answer is larger than ${MAX_BYTES} bytes`);
       chunks.push(value);
     }
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     cancel();
   }
 }

@@ -1,13 +1,18 @@
 import fc from 'fast-check';
 import { AppError } from '../common/app-error.js';
 import { claimsToPrincipal, MAX_ACTORS } from './claims-to-principal.js';
-import { PRESET_FACTS, type Claims } from './presets.js';
+import { ISSUER_DEFAULTS } from '../config/identity-file.js';
+import { PRESETS, type IssuerSettings, type Preset } from '../config/settings.js';
+import type { Claims } from './presets.js';
 
 const GENERIC = { iss: 'https://i', sub: 'alice', client_id: 'agent', exp: 1 };
 const AUDIENCE = ['https://gate/mcp'];
 
-const read = (claims: Claims, preset: keyof typeof PRESET_FACTS = 'generic') =>
-  claimsToPrincipal({ ...GENERIC, ...claims }, PRESET_FACTS[preset], AUDIENCE);
+const read = (claims: Claims, preset: Preset = 'generic', more: Partial<IssuerSettings> = {}) =>
+  claimsToPrincipal(
+    { ...GENERIC, ...claims },
+    { ...ISSUER_DEFAULTS, issuer: 'https://i', audience: AUDIENCE, preset, ...more },
+  );
 
 function nested(depth: number): unknown {
   return depth === 0 ? undefined : { sub: `actor-${depth}`, act: nested(depth - 1) };
@@ -138,23 +143,156 @@ it('whatever the claims: a principal, or a refusal that a client may read', () =
     fc.jsonValue(),
   );
   fc.assert(
-    fc.property(
-      claims,
-      fc.constantFrom(...(Object.keys(PRESET_FACTS) as (keyof typeof PRESET_FACTS)[])),
-      (odd, preset) => {
-        try {
-          const principal = read(odd, preset);
-          expect([...principal.scopes, ...principal.roles].every((name) => typeof name === 'string')).toBe(
-            true,
-          );
-          expect(principal.scopes).not.toContain('');
-          expect(principal.delegation[0]?.sub).toBe(principal.subject);
-        } catch (error) {
-          expect(error).toBeInstanceOf(AppError);
-          expect(error).toMatchObject({ code: 'token_claims' });
-        }
-      },
-    ),
+    fc.property(claims, fc.constantFrom(...PRESETS), (odd, preset) => {
+      try {
+        const principal = read(odd, preset);
+        expect([...principal.scopes, ...principal.roles].every((name) => typeof name === 'string')).toBe(
+          true,
+        );
+        expect(principal.scopes).not.toContain('');
+        expect(principal.delegation[0]?.sub).toBe(principal.subject);
+      } catch (error) {
+        expect(error).toBeInstanceOf(AppError);
+        expect(error).toMatchObject({ code: 'token_claims' });
+      }
+    }),
     { numRuns: 3000 },
   );
+});
+
+it.each<[string, Preset, Claims, Partial<IssuerSettings>, object]>([
+  [
+    'a role map names roles, and what it does not name is none',
+    'generic',
+    { roles: ['guid-1', 'guid-2', 'admin'] },
+    {
+      roleMap: new Map([
+        ['guid-1', 'admin'],
+        ['guid-2', 'admin'],
+      ]),
+    },
+    { roles: ['admin'] },
+  ],
+  [
+    'a role map is not fooled by the names of every object',
+    'generic',
+    { roles: ['__proto__', 'toString', 'size'] },
+    { roleMap: new Map([['x', 'admin']]) },
+    { roles: [] },
+  ],
+  [
+    'ids of groups are no roles without a role map',
+    'entra',
+    { scp: 'a', azp: 'c', groups: ['g'], wids: ['w'] },
+    {},
+    { roles: [] },
+  ],
+  [
+    'and with one they are read',
+    'entra',
+    { scp: 'a', azp: 'c', roles: ['r'], groups: ['g'], wids: ['w'] },
+    {
+      roleMap: new Map([
+        ['g', 'reader'],
+        ['w', 'admin'],
+      ]),
+    },
+    { roles: ['admin', 'reader'] },
+  ],
+  [
+    'too many groups for the token are none',
+    'entra',
+    {
+      scp: 'a',
+      azp: 'c',
+      _claim_names: { groups: 'src1' },
+      _claim_sources: { src1: { endpoint: 'https://x' } },
+      hasgroups: true,
+    },
+    { roleMap: new Map([['g', 'reader']]) },
+    { roles: [] },
+  ],
+  [
+    'authentication contexts of Entra',
+    'entra',
+    { scp: 'a', azp: 'c', acr: '1', acrs: ['c1', 'c2'] },
+    {},
+    { acr: ['c1', 'c2'] },
+  ],
+  [
+    'configured places replace those of the preset',
+    'keycloak',
+    { realm_access: { roles: ['r'] }, scope: 's', a: { b: 'one two', c: 'single', d: 't' }, e: 'client-9' },
+    { claims: { roles: ['/a/c'], scopes: ['/a/b'], tenant: ['/a/d'], clientId: ['e'] } },
+    { roles: ['single'], scopes: ['one', 'two'], tenant: 't', clientId: 'client-9' },
+  ],
+  [
+    'a prefix comes off, once',
+    'generic',
+    { scope: 'p/a b p/p/c p/' },
+    { scopePrefix: 'p/' },
+    { scopes: ['a', 'b', 'p/c'] },
+  ],
+  [
+    'how the person logged in',
+    'generic',
+    { acr: 'phr', auth_time: 1700000000 },
+    {},
+    { acr: ['phr'], authenticatedAt: 1700000000 },
+  ],
+  ['nothing is known of it where nothing is said', 'generic', {}, {}, { acr: [], authenticatedAt: null }],
+  [
+    'groups of Cognito',
+    'cognito',
+    { 'cognito:groups': ['g'], scope: 'gate/a openid', username: 'u' },
+    { scopePrefix: 'gate/' },
+    { roles: ['g'], scopes: ['a', 'openid'], kind: 'human' },
+  ],
+  ['a machine at Cognito', 'cognito', { scope: 'gate/a' }, {}, { kind: 'workload' }],
+  [
+    'a service account at Google',
+    'google',
+    { azp: '107', sub: '107', email: 'a@p.iam.gserviceaccount.com', email_verified: true, scope: 'x' },
+    {},
+    { kind: 'workload', scopes: [], roles: [] },
+  ],
+  [
+    'a person at Google, mapped by address and domain',
+    'google',
+    { azp: 'c', sub: '1', email: 'a@x.example', email_verified: true, hd: 'x.example' },
+    {
+      roleMap: new Map([
+        ['a@x.example', 'admin'],
+        ['x.example', 'staff'],
+      ]),
+    },
+    { kind: 'human', roles: ['admin', 'staff'], tenant: 'x.example' },
+  ],
+  [
+    'one role as a text, at PingFederate',
+    'ping',
+    { groups: 'admins', scope: ['a'] },
+    {},
+    { roles: ['admins'], scopes: ['a'] },
+  ],
+  [
+    'permissions of Auth0 are roles, and no scopes',
+    'auth0',
+    { azp: 'c', scope: 'a', permissions: ['b'] },
+    {},
+    { scopes: ['a'], roles: ['b'] },
+  ],
+])('%s', (_name, preset, claims, settings, expected) => {
+  expect(read(claims, preset, settings)).toMatchObject(expected);
+});
+
+it.each([
+  { acr: 7 },
+  { acr: [7] },
+  { acr: null },
+  { auth_time: '1' },
+  { auth_time: null },
+  { auth_time: Infinity },
+])('%j is refused, since a step-up would hang on it', (claims) => {
+  expect(() => read(claims)).toThrow(expect.objectContaining({ code: 'token_claims', status: 401 }));
 });

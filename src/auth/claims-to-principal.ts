@@ -1,6 +1,8 @@
 /** Verified claims in, principal out; odd claim types are refused, not guessed at. Pure. */
 import type { DelegationLink, Principal } from '../common/principal.js';
-import type { Claims, PresetFacts } from './presets.js';
+import { readClaim } from '../common/claim-path.js';
+import type { IssuerSettings } from '../config/settings.js';
+import { PRESET_FACTS, type Claims, type PresetFacts } from './presets.js';
 import { refuseToken } from './refuse-token.js';
 
 /** Deepest accepted nesting of `act`: a longer chain is refused, since a record that left some of it out would lie. */
@@ -8,25 +10,26 @@ export const MAX_ACTORS = 10;
 
 /**
  * @param claims of a token whose signature, issuer, audience and times were checked; nothing of that is checked here.
+ * @param settings of its issuer: places that they name are read in place of the preset's.
  * @throws AppError `token_claims` where a claim is missing or of another type than its specification says.
  */
-export function claimsToPrincipal(
-  claims: Claims,
-  facts: PresetFacts,
-  audience: readonly string[],
-): Principal {
+export function claimsToPrincipal(claims: Claims, settings: IssuerSettings): Principal {
+  const facts = PRESET_FACTS[settings.preset];
+  const places = { ...facts, ...settings.claims };
   const issuer = text(claims.iss, 'iss');
   const subject = text(claims.sub, 'sub');
-  const clientId = text(firstPresent(claims, facts.clientId), facts.clientId.join(' or '));
+  const clientId = text(firstPresent(claims, places.clientId), places.clientId.join(' or '));
   const kind = isWorkload(claims, subject, clientId, facts) ? 'workload' : 'human';
   return {
     issuer,
     subject,
     kind,
     clientId,
-    tenant: optionalText(claims[facts.tenant], facts.tenant),
-    scopes: scopesOf(firstPresent(claims, facts.scopes)),
-    roles: rolesOf(facts.roles(claims, audience)),
+    tenant: optionalText(firstPresent(claims, places.tenant), places.tenant.join(' or ')),
+    scopes: scopesOf(firstPresent(claims, places.scopes), settings.scopePrefix),
+    roles: rolesOf(claims, settings, facts),
+    acr: acrOf(claims, facts),
+    authenticatedAt: authenticatedAt(claims.auth_time),
     tokenId: optionalText(claims.jti, 'jti'),
     expiresAt: claims.exp as number,
     delegation: delegationOf(
@@ -48,19 +51,48 @@ function isWorkload(claims: Claims, subject: string, clientId: string, facts: Pr
   );
 }
 
-/** A scope string (RFC 6749 section 3.3), or the array of strings that some providers send. */
-function scopesOf(value: unknown): string[] {
+/** A scope string (RFC 6749 section 3.3), or the array of strings that some providers send; by the names that code uses. */
+function scopesOf(value: unknown, prefix: string): string[] {
   if (value === undefined) return [];
   const scopes = typeof value === 'string' ? value.split(' ') : value;
   if (!isTexts(scopes))
     throw refuseToken('token_claims', 'The scope claim is neither a string nor a list of strings');
-  return [...new Set(scopes.filter((scope) => scope !== ''))];
+  const named = scopes.map((scope) => (scope.startsWith(prefix) ? scope.slice(prefix.length) : scope));
+  return [...new Set(named.filter((scope) => scope !== ''))];
 }
 
-function rolesOf(places: readonly unknown[]): string[] {
-  const present = places.filter((place) => place !== undefined);
-  if (!present.every(isTexts)) throw refuseToken('token_claims', 'A role claim is not a list of strings');
-  return [...new Set(present.flat())];
+/** By the names that code uses: with a role map, what it does not name is no role. */
+function rolesOf(
+  claims: Claims,
+  { claims: own, roleMap, audience }: IssuerSettings,
+  facts: PresetFacts,
+): string[] {
+  const places = own.roles ?? [...facts.roles, ...(roleMap ? facts.roleIds : [])];
+  const more = own.roles ? [] : facts.moreRoles(claims, audience);
+  const single = facts.singleRole || own.roles !== undefined;
+  const values = [...places.map((place) => readClaim(claims, place)), ...more]
+    .filter((value) => value !== undefined)
+    .map((value) => (single && typeof value === 'string' ? [value] : value));
+  if (!values.every(isTexts)) throw refuseToken('token_claims', 'A role claim is not a list of strings');
+  const roles = values.flat();
+  return [...new Set(roleMap ? roles.flatMap((role) => roleMap.get(role) ?? []) : roles)];
+}
+
+/** OpenID Connect Core 1.0 section 2 has one; Entra ID a list. */
+function acrOf(claims: Claims, facts: PresetFacts): string[] {
+  const values = facts.acr
+    .map((name) => claims[name])
+    .filter((value) => value !== undefined)
+    .flat();
+  if (!isTexts(values))
+    throw refuseToken('token_claims', 'The acr claim is neither a string nor a list of strings');
+  return [...new Set(values)];
+}
+
+function authenticatedAt(value: unknown): number | null {
+  if (value === undefined) return null;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  throw refuseToken('token_claims', 'The auth_time claim is not a number');
 }
 
 /** RFC 8693 section 4.1: the outermost `act` is the current actor, the ones nested in it acted before. */
@@ -84,8 +116,8 @@ function delegationOf(act: unknown, root: DelegationLink, clientId: string): Del
   return named ? chain : [...chain, { sub: clientId, iss: root.iss, type: 'client' }];
 }
 
-function firstPresent(claims: Claims, names: readonly string[]): unknown {
-  return names.map((name) => claims[name]).find((value) => value !== undefined);
+function firstPresent(claims: Claims, places: readonly string[]): unknown {
+  return places.map((place) => readClaim(claims, place)).find((value) => value !== undefined);
 }
 
 function text(value: unknown, name: string): string {

@@ -1,14 +1,23 @@
 /** How a bad token is refused: 401 with a challenge (RFC 6750 section 3.1). */
 import { AppError } from '../common/app-error.js';
+import type { AuthScheme } from '../common/challenge.js';
 import type { Reason } from '../common/reasons.js';
 
 export type TokenReason = Extract<Reason, `token_${string}`>;
 
-/** @param message public, and in the challenge; never holds anything of the token. */
-export function refuseToken(code: TokenReason, message: string, cause?: unknown): AppError {
+/**
+ * @param message public, and in the challenge; never holds anything of the token.
+ * @param scheme where the token would be good in another scheme than the one that it was sent in.
+ */
+export function refuseToken(
+  code: TokenReason,
+  message: string,
+  cause?: unknown,
+  scheme?: AuthScheme,
+): AppError {
   return new AppError(code, message, {
     status: 401,
-    challenge: { error: 'invalid_token', errorDescription: message },
+    challenge: { ...(scheme && { scheme }), error: 'invalid_token', errorDescription: message },
     cause,
   });
 }

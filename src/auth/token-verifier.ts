@@ -1,182 +1,119 @@
-/** A token in, a principal out, or the reason why not (RFC 9068 section 4, RFC 8725). Stateless. */
+/** A presented token in, a principal out, or the reason why not (RFC 9068 section 4, RFC 8725, RFC 7662). Stateless. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import {
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JWTVerifyOptions,
-  type ProtectedHeaderParameters,
-} from 'jose';
-import { AppError } from '../common/app-error.js';
+import { compactVerify, type JWSHeaderParameters } from 'jose';
 import type { Principal } from '../common/principal.js';
-import type { AuthSettings, Settings } from '../config/settings.js';
+import type { IssuerSettings, Settings } from '../config/settings.js';
+import {
+  checkAlgorithm,
+  checkAudience,
+  checkLifetime,
+  checkNature,
+  checkTimes,
+  checkType,
+} from './check-token.js';
 import { claimsToPrincipal } from './claims-to-principal.js';
+import { IntrospectionService } from './introspection.service.js';
 import { JwksService } from './jwks.service.js';
-import { PRESET_FACTS, type PresetFacts } from './presets.js';
-import { refuseToken, type TokenReason } from './refuse-token.js';
+import type { VerificationKey } from './key-set.js';
+import type { Claims } from './presets.js';
+import { readJwt, type UnverifiedJwt } from './read-jwt.js';
+import { refuseToken } from './refuse-token.js';
+import { SenderBinding, type Presented } from './sender-binding.js';
+import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
-/** Claims that an ID token, a logout token or security event, and a DPoP proof have, and an access token never has. */
-const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm', 'htu', 'ath'];
+/** Claims whose signature, or whose issuer, was asked. */
+interface Genuine {
+  readonly claims: Claims;
+  readonly keyId: string | undefined;
+}
 
 @Injectable()
 export class TokenVerifier {
-  private readonly settings: AuthSettings;
-  private readonly facts: PresetFacts;
-  private readonly tokenTypes: readonly string[];
-  private readonly options: JWTVerifyOptions;
+  private readonly issuers: readonly IssuerSettings[];
 
   constructor(
     config: ConfigService<Settings, true>,
     private readonly jwks: JwksService,
+    private readonly introspection: IntrospectionService,
+    private readonly binding: SenderBinding,
+    private readonly known: VerifiedTokens,
   ) {
-    this.settings = config.get('auth', { infer: true });
-    this.facts = PRESET_FACTS[this.settings.preset];
-    this.tokenTypes = this.settings.tokenTypes ?? this.facts.tokenTypes;
-    this.options = {
-      issuer: this.settings.issuer,
-      audience: [...this.settings.audience],
-      algorithms: [...this.settings.algorithms],
-      clockTolerance: this.settings.clockToleranceSeconds,
-      requiredClaims: ['exp', 'iat'],
-    };
+    this.issuers = config.get('auth', { infer: true }).issuers;
   }
 
   /**
-   * @param token as it came from the `Authorization` header.
+   * @param presented the token and what came with it.
    * @throws AppError `token_*` (401) where the token is bad, `identity_unavailable` (503) where its issuer cannot be asked.
    */
-  async verify(token: string): Promise<Principal> {
-    const { header, unverified } = this.read(token);
-    this.checkHeader(header);
-    // Before the signature, so that a stranger's token neither asks for our issuer's keys nor is called a forgery.
-    if (unverified.iss !== this.settings.issuer)
-      throw refuseToken('token_issuer', 'The token is of another issuer');
-    const claims = await this.verifySignatureAndClaims(token);
-    this.checkNature(claims);
-    this.checkTimes(claims);
-    return claimsToPrincipal(claims, this.facts, this.settings.audience);
+  async verify(presented: Presented): Promise<Principal> {
+    const verified = this.recall(presented.token) ?? (await this.establish(presented.token));
+    // The clock and the sender are asked at each use, whether or not the token was seen before.
+    checkTimes(verified.claims, verified.issuer, Date.now() / 1000);
+    await this.binding.hold(verified, presented);
+    return verified.principal;
   }
 
-  private read(token: string): { header: ProtectedHeaderParameters; unverified: JWTPayload } {
-    try {
-      if (!isCanonical(token)) throw new Error('The token is not three segments in their one spelling');
-      return { header: decodeProtectedHeader(token), unverified: decodeJwt(token) };
-    } catch (error) {
-      throw refuseToken('token_malformed', 'The token is not a signed JWT', error);
-    }
+  /** A token seen before, while the issuer still has the key that signed it. */
+  private recall(token: string): VerifiedToken | undefined {
+    const verified = this.known.get(token);
+    if (!verified || verified.keyId === undefined) return undefined;
+    if (this.jwks.holds(verified.issuer, verified.keyId)) return verified;
+    this.known.delete(token);
+    return undefined;
   }
 
-  private checkHeader(header: ProtectedHeaderParameters): void {
-    if (!this.settings.algorithms.includes(header.alg as string)) {
-      throw refuseToken('token_algorithm', 'The token is signed with an algorithm that is not accepted');
-    }
-    if (header.crit !== undefined)
-      throw refuseToken('token_malformed', 'The token has critical header extensions');
-    if (!this.acceptsType(header.typ)) throw refuseToken('token_type', 'The token is not an access token');
+  private async establish(token: string): Promise<VerifiedToken> {
+    const jwt = readJwt(token);
+    const issuer = this.issuerOf(jwt);
+    const { claims, keyId } =
+      issuer.introspection || !jwt
+        ? { claims: await this.introspection.claims(token), keyId: undefined }
+        : await this.signed(token, jwt, issuer);
+    const now = Date.now() / 1000;
+    checkAudience(claims, issuer);
+    checkTimes(claims, issuer, now);
+    checkNature(claims, issuer);
+    checkLifetime(claims, issuer, now);
+    const verified = { principal: claimsToPrincipal(claims, issuer), claims, issuer, keyId };
+    // What the issuer was asked about is remembered, more shortly, where it was asked.
+    if (keyId !== undefined) this.known.set(token, verified);
+    return verified;
   }
 
-  /** `none` on the list stands for no `typ` at all, and for nothing that a token can say. */
-  private acceptsType(typ: unknown): boolean {
-    if (typ === undefined) return this.tokenTypes.includes('none');
-    if (typeof typ !== 'string') return false;
-    const type = typ.toLowerCase().replace(/^application\//, '');
-    return type !== 'none' && this.tokenTypes.includes(type);
+  /** Before the signature: a stranger's token neither asks for our issuers' keys nor is called a forgery. */
+  private issuerOf(jwt: UnverifiedJwt | undefined): IssuerSettings {
+    const issuer = jwt
+      ? this.issuers.find((one) => one.issuer === jwt.claims.iss)
+      : this.issuers.find(({ introspection }) => introspection);
+    if (issuer) return issuer;
+    throw jwt
+      ? refuseToken('token_issuer', 'The token is of another issuer')
+      : refuseToken('token_malformed', 'The token is not a signed JWT');
   }
 
-  private async verifySignatureAndClaims(token: string): Promise<JWTPayload> {
-    try {
-      return await this.verifyWithKeys(token);
-    } catch (error) {
-      throw error instanceof AppError ? error : toRefusal(error);
+  /** Keys of this one issuer are tried, and of no other: whoever owns one issuer cannot speak for another. */
+  private async signed(token: string, jwt: UnverifiedJwt, issuer: IssuerSettings): Promise<Genuine> {
+    checkAlgorithm(jwt.header, issuer);
+    checkType(jwt.header, issuer);
+    const header = { ...jwt.header, alg: jwt.header.alg as string };
+    for (const key of await this.jwks.candidates(issuer, header)) {
+      if (await isSignedBy(token, key, header)) return { claims: jwt.claims, keyId: key.id };
     }
-  }
-
-  private async verifyWithKeys(token: string): Promise<JWTPayload> {
-    try {
-      const { payload } = await jwtVerify(token, (header, jws) => this.jwks.key(header, jws), this.options);
-      return payload;
-    } catch (error) {
-      // A token without `kid`, where the issuer has several keys of its kind: any of them may have signed it.
-      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-      for await (const key of error) {
-        try {
-          return (await jwtVerify(token, key, this.options)).payload;
-        } catch (next) {
-          if (!(next instanceof errors.JWSSignatureVerificationFailed)) throw next;
-        }
-      }
-      throw new errors.JWSSignatureVerificationFailed();
-    }
-  }
-
-  /** After the signature: these are reasons why a genuine token of the issuer is not one for this server. */
-  private checkNature(claims: JWTPayload): void {
-    if (FOREIGN_CLAIMS.some((name) => claims[name] !== undefined) || this.facts.isForeign(claims)) {
-      throw refuseToken('token_type', 'The token is not an access token');
-    }
-    if (claims.cnf !== undefined) {
-      throw refuseToken(
-        'token_binding',
-        'The token is bound to a key and cannot be used as a plain bearer token',
-      );
-    }
-  }
-
-  /** What jose leaves open: `iat` in the future, and the whole lifetime. Types were checked by jose. */
-  private checkTimes(claims: JWTPayload): void {
-    const issuedAt = claims.iat as number;
-    const lifetime = (claims.exp as number) - issuedAt;
-    if (issuedAt > Date.now() / 1000 + this.settings.clockToleranceSeconds) {
-      throw refuseToken('token_not_yet_valid', 'The token was issued in the future');
-    }
-    if (lifetime <= 0) throw refuseToken('token_claims', 'The token expires before it was issued');
-    const maximum = this.settings.maxTokenLifetimeSeconds;
-    if (maximum > 0 && lifetime > maximum) {
-      throw refuseToken('token_lifetime', 'The token lives longer than is accepted here');
-    }
+    throw refuseToken('token_signature', 'The signature of the token cannot be verified');
   }
 }
 
-/** RFC 7515 section 2: base64url without padding. A second spelling of one token would slip past whoever keeps a list. */
-function isCanonical(token: string): boolean {
-  const segments = token.split('.');
-  return (
-    segments.length === 3 &&
-    segments.every((text) => Buffer.from(text, 'base64url').toString('base64url') === text)
-  );
-}
-
-/** jose's errors, by its stable codes, in the words of the closed list. */
-function toRefusal(error: unknown): AppError {
-  if (error instanceof errors.JWTExpired) return refuseToken('token_expired', 'The token has expired', error);
-  if (error instanceof errors.JWTClaimValidationFailed) return claimRefusal(error);
-  if (error instanceof errors.JOSEAlgNotAllowed) {
-    return refuseToken(
-      'token_algorithm',
-      'The token is signed with an algorithm that is not accepted',
-      error,
-    );
+/** False for whatever is wrong, an odd key included: another key of the issuer may fit. */
+async function isSignedBy(
+  token: string,
+  key: VerificationKey,
+  header: JWSHeaderParameters,
+): Promise<boolean> {
+  try {
+    await compactVerify(token, await key.key(header), { algorithms: [header.alg as string] });
+    return true;
+  } catch {
+    return false;
   }
-  if (
-    error instanceof errors.JWSSignatureVerificationFailed ||
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JOSENotSupported
-  ) {
-    return refuseToken('token_signature', 'The signature of the token cannot be verified', error);
-  }
-  return refuseToken('token_malformed', 'The token is not a signed JWT', error);
-}
-
-function claimRefusal(error: errors.JWTClaimValidationFailed): AppError {
-  const byClaim: Readonly<Record<string, [TokenReason, string]>> = {
-    iss: ['token_issuer', 'The token is of another issuer'],
-    aud: ['token_audience', 'The token is not meant for this server'],
-    nbf: ['token_not_yet_valid', 'The token is not valid yet'],
-  };
-  const known = error.claim === 'nbf' && error.reason !== 'check_failed' ? undefined : byClaim[error.claim];
-  const [reason, message] = known ?? ['token_claims', 'A claim of the token is missing or not of its type'];
-  return refuseToken(reason, message, error);
 }

@@ -1,17 +1,29 @@
-/** The `WWW-Authenticate` challenge (RFC 6750 section 3, RFC 9470, RFC 9728 section 5.1) and its only serializer. */
+/** The `WWW-Authenticate` challenge (RFC 6750 section 3, RFC 9449 section 7.1, RFC 9470, RFC 9728 section 5.1) and its only serializer. */
+
+/** How an access token is presented: as it is, or with a proof that its holder has a key. */
+export type AuthScheme = 'Bearer' | 'DPoP';
 
 export interface Challenge {
+  /** Set where the cure is another scheme than the one that the request used. */
+  readonly scheme?: AuthScheme;
   readonly error?:
-    'invalid_request' | 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication';
+    | 'invalid_request'
+    | 'invalid_token'
+    | 'insufficient_scope'
+    | 'insufficient_user_authentication'
+    | 'invalid_dpop_proof'
+    | 'use_dpop_nonce';
   readonly errorDescription?: string;
   readonly scope?: readonly string[];
   readonly resourceMetadata?: string;
   readonly acrValues?: readonly string[];
   readonly maxAge?: number;
+  /** Algorithms of acceptable proofs; said in the `DPoP` scheme only. */
+  readonly algorithms?: readonly string[];
 }
 
 /** Serializes a challenge; what a quoted-string cannot carry (quotes, backslashes, controls, non-ASCII) is dropped. */
-export function serializeChallenge(challenge: Challenge): string {
+export function serializeChallenge(challenge: Challenge, scheme: AuthScheme): string {
   const parameters: string[] = [];
   const add = (name: string, value: string | undefined) => {
     if (value !== undefined) parameters.push(`${name}="${quotable(value)}"`);
@@ -19,10 +31,11 @@ export function serializeChallenge(challenge: Challenge): string {
   add('error', challenge.error);
   add('error_description', challenge.errorDescription);
   add('scope', challenge.scope?.length ? challenge.scope.join(' ') : undefined);
-  add('acr_values', challenge.acrValues?.join(' '));
+  add('acr_values', challenge.acrValues?.length ? challenge.acrValues.join(' ') : undefined);
   add('max_age', challenge.maxAge?.toString());
+  if (scheme === 'DPoP') add('algs', challenge.algorithms?.join(' '));
   add('resource_metadata', challenge.resourceMetadata);
-  return parameters.length > 0 ? `Bearer ${parameters.join(', ')}` : 'Bearer';
+  return parameters.length > 0 ? `${scheme} ${parameters.join(', ')}` : scheme;
 }
 
 function quotable(text: string): string {

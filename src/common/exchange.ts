@@ -1,5 +1,6 @@
 /** One HTTP request on its way through the gate: what is known of it so far, passed along as an argument. */
 import type { AppError } from './app-error.js';
+import type { AuthScheme } from './challenge.js';
 import type { Decision, Target } from './decision.js';
 import type { Principal } from './principal.js';
 
@@ -47,6 +48,8 @@ export interface Exchange {
   /** The client software, as it calls itself. Never used for a decision. */
   readonly client: string | null;
   readonly inbound: Inbound;
+  /** How the token was presented, once one was. */
+  scheme?: AuthScheme;
   principal?: Principal;
   operation?: Operation;
   decision?: Decision;

@@ -20,6 +20,10 @@ export interface Principal {
   readonly tenant: string | null;
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
+  /** Authentication contexts that the token says were met (`acr`, OpenID Connect Core 1.0 section 2). */
+  readonly acr: readonly string[];
+  /** When the person last authenticated (`auth_time`), in seconds since the epoch. */
+  readonly authenticatedAt: number | null;
   /** `jti`, where the token has one. */
   readonly tokenId: string | null;
   /** `exp`, in seconds since the epoch. */

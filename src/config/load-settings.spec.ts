@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { join, resolve } from 'node:path';
-import { ConfigurationError, loadSettings, type Environment } from './load-settings.js';
+import { ConfigurationError, loadSettings as load, type Environment } from './load-settings.js';
+import type { IssuerSettings } from './settings.js';
 import { VARIABLE_NAMES } from './variables.js';
+
+/** No test here is about the files that variables name: there are none. */
+const loadSettings = (env: Environment) =>
+  load(env, () => {
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+  });
 
 const REQUIRED = { AUTH_ISSUER: 'https://login.example.com', TOOL_ALLOW_LIST: 'a' };
 
@@ -29,14 +36,29 @@ it('has the defaults of the contract', () => {
       tls: undefined,
     },
     auth: {
-      issuer: 'https://login.example.com',
-      audience: ['http://127.0.0.1:3000/mcp'],
-      jwksUri: undefined,
-      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
-      preset: 'generic',
-      tokenTypes: undefined,
-      clockToleranceSeconds: 5,
-      maxTokenLifetimeSeconds: 3600,
+      issuers: [
+        {
+          issuer: 'https://login.example.com',
+          audience: ['http://127.0.0.1:3000/mcp'],
+          metadataUrl: undefined,
+          jwksUri: undefined,
+          algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+          preset: 'generic',
+          tokenTypes: undefined,
+          clockToleranceSeconds: 5,
+          maxTokenLifetimeSeconds: 3600,
+          claims: {},
+          roleMap: undefined,
+          scopePrefix: '',
+          dpop: 'allowed',
+          mtls: 'allowed',
+          keyRefreshSeconds: 300,
+          keyMaxAgeSeconds: 3600,
+          introspection: undefined,
+        },
+      ],
+      dpopNonceSecret: undefined,
+      clientCertificateHeader: undefined,
     },
     policy: { allowList: new Set(['a']), requireHuman: true, denialDetail: 'explain' },
     audit: { file: resolve('data/audit.jsonl'), onFailure: 'deny' },
@@ -55,7 +77,7 @@ it('computes what clients see from the public URL', () => {
     MCP_PATH: '/v1/mcp',
   });
   expect(server.resource).toBe('https://gate.example.com/v1/mcp');
-  expect(auth.audience).toEqual([server.resource]);
+  expect(auth.issuers[0]?.audience).toEqual([server.resource]);
   expect(server.allowedOrigins).toEqual(['https://gate.example.com']);
   expect(server.allowedHosts).toEqual(['gate.example.com']);
 });
@@ -87,7 +109,7 @@ it.each([
   ['AUTH_AUDIENCE', ','],
   ['AUTH_ALGORITHMS', 'HS256'],
   ['AUTH_ALGORITHMS', 'RS256,none'],
-  ['AUTH_PRESET', 'cognito'],
+  ['AUTH_PRESET', 'azure'],
   ['AUTH_PRESET', 'toString'],
   ['AUTH_TOKEN_TYPES', ','],
   ['AUTH_CLOCK_TOLERANCE_SECONDS', '61'],
@@ -268,10 +290,13 @@ it('whatever it is given: faults that name a variable, or settings that are safe
       const env: Environment = complete ? { ...REQUIRED, ...given } : given;
       try {
         const { auth, server, policy } = loadSettings(env);
-        expect(auth.audience.filter((name) => name.trim() !== '')).not.toEqual([]);
-        expect(auth.algorithms.filter((name) => /^(RS|PS|ES)\d+$|^Ed/.test(name))).toEqual(auth.algorithms);
-        expect(auth.algorithms).not.toEqual([]);
-        expect(auth.clockToleranceSeconds).toBeLessThanOrEqual(60);
+        const [issuer] = auth.issuers as [IssuerSettings];
+        expect(issuer.audience.filter((name) => name.trim() !== '')).not.toEqual([]);
+        expect(issuer.algorithms.filter((name) => /^(RS|PS|ES)\d+$|^Ed/.test(name))).toEqual(
+          issuer.algorithms,
+        );
+        expect(issuer.algorithms).not.toEqual([]);
+        expect(issuer.clockToleranceSeconds).toBeLessThanOrEqual(60);
         expect(server.resource).toBe(server.publicUrl + server.mcpPath);
         expect(server.resource).not.toMatch(/\/$/);
         expect(policy.requireHuman).toBe(env.AUTH_REQUIRE_HUMAN !== 'false');

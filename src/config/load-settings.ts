@@ -2,8 +2,10 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
-import type { Preset, Settings } from './settings.js';
-import { Variables, VARIABLE_NAMES, isLoopbackHost, splitList } from './variables.js';
+import { ISSUER_DEFAULTS, plainType, readIdentityFile, type ReadFile } from './identity-file.js';
+import type { AuthSettings, IssuerSettings, Preset, Settings } from './settings.js';
+import { isLoopbackHost, splitList } from './rules.js';
+import { Variables, VARIABLE_NAMES } from './variables.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +18,21 @@ export class ConfigurationError extends Error {
     this.name = 'ConfigurationError';
   }
 }
+
+/** Variables that say about one issuer what `IDENTITY_FILE` says about several. */
+const ONE_ISSUER = [
+  'AUTH_ISSUER',
+  'AUTH_AUDIENCE',
+  'AUTH_JWKS_URI',
+  'AUTH_ALGORITHMS',
+  'AUTH_PRESET',
+  'AUTH_TOKEN_TYPES',
+  'AUTH_CLOCK_TOLERANCE_SECONDS',
+  'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
+] as const satisfies readonly (keyof Variables)[];
+
+/** Keys that are believed for longer than this without a word from the issuer are worth a line at every start. */
+const LONG_KEY_AGE_SECONDS = 86_400;
 
 /** Prefixes that are ours: a name that starts with one and is not ours is probably a typing error. */
 const OUR_PREFIXES = [
@@ -32,18 +49,25 @@ const OUR_PREFIXES = [
 ];
 
 /**
- * @param env the variables; nothing else is read.
+ * @param env the variables; nothing else is read but the files that they name.
  * @throws ConfigurationError with every fault, each naming its variable.
  */
-export function loadSettings(env: Environment): Settings {
+export function loadSettings(env: Environment, read: ReadFile): Settings {
   const given = Object.fromEntries(
     VARIABLE_NAMES.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]),
   );
   const faults = [...emptyFaults(given), ...formFaults(given)];
   const variables = plainToInstance(Variables, given);
-  if (faults.length === 0) faults.push(...crossFaults(variables));
+  const sound = faults.length === 0;
+  if (sound) faults.push(...crossFaults(variables));
+  // The file is read in any case: all that is wrong is said at once.
+  const file = variables.IDENTITY_FILE?.trim();
+  const resource = sound ? addressesOf(variables).resource : 'unknown';
+  const named = file ? readIdentityFile({ path: resolve(file), resource, read }, faults) : undefined;
+  const auth = named ?? oneIssuer(variables, resource);
+  if (sound) faults.push(...certificateFaults(variables, auth));
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return toSettings(variables, env);
+  return toSettings(variables, auth, env);
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -81,6 +105,13 @@ function crossFaults(variables: Variables): string[] {
   if (variables.PUBLIC_URL?.toLowerCase().startsWith('http:') && variables.TLS_CERT_FILE) {
     faults.push('PUBLIC_URL: must be https where TLS_CERT_FILE is set');
   }
+  if (variables.IDENTITY_FILE) {
+    for (const name of ONE_ISSUER.filter((one) => variables[one] !== undefined)) {
+      faults.push(
+        `${name}: has no effect beside IDENTITY_FILE, which names the issuers: leave one of them out`,
+      );
+    }
+  }
   const trusted = splitList(variables.TRUST_PROXY ?? 'false');
   if (trusted.length > 1 && trusted.some((item) => item === 'false' || /^\d{1,2}$/.test(item))) {
     faults.push('TRUST_PROXY: is either false, or one number of hops, or a list of CIDRs');
@@ -88,23 +119,58 @@ function crossFaults(variables: Variables): string[] {
   return faults;
 }
 
-function toSettings(variables: Variables, env: Environment): Settings {
-  const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
+function certificateFaults(variables: Variables, auth: AuthSettings): string[] {
+  const faults: string[] = [];
+  if (auth.clientCertificateHeader && splitList(variables.TRUST_PROXY ?? 'false').includes('false')) {
+    faults.push('TRUST_PROXY: must name the proxy whose client_certificate_header IDENTITY_FILE believes');
+  }
+  const seesCertificates = auth.clientCertificateHeader ?? variables.TLS_CLIENT_CA_FILE;
+  if (auth.issuers.some(({ mtls }) => mtls === 'required') && !seesCertificates) {
+    faults.push(
+      'TLS_CLIENT_CA_FILE: is required where IDENTITY_FILE says mtls: required, or a client_certificate_header',
+    );
+  }
+  return faults;
+}
+
+/** The short form: one issuer, in variables. */
+function oneIssuer(variables: Variables, resource: string): AuthSettings {
+  const issuer: IssuerSettings = {
+    ...ISSUER_DEFAULTS,
+    issuer: variables.AUTH_ISSUER ?? '',
+    audience: variables.AUTH_AUDIENCE ? splitList(variables.AUTH_AUDIENCE) : [resource],
+    jwksUri: variables.AUTH_JWKS_URI,
+    algorithms: variables.AUTH_ALGORITHMS ? splitList(variables.AUTH_ALGORITHMS) : ISSUER_DEFAULTS.algorithms,
+    preset: (variables.AUTH_PRESET ?? ISSUER_DEFAULTS.preset) as Preset,
+    tokenTypes: variables.AUTH_TOKEN_TYPES ? splitList(variables.AUTH_TOKEN_TYPES).map(plainType) : undefined,
+    clockToleranceSeconds: Number(
+      variables.AUTH_CLOCK_TOLERANCE_SECONDS ?? ISSUER_DEFAULTS.clockToleranceSeconds,
+    ),
+    maxTokenLifetimeSeconds: Number(
+      variables.AUTH_MAX_TOKEN_LIFETIME_SECONDS ?? ISSUER_DEFAULTS.maxTokenLifetimeSeconds,
+    ),
+  };
+  return { issuers: [issuer], dpopNonceSecret: undefined, clientCertificateHeader: undefined };
+}
+
+function addressesOf(variables: Variables) {
   const host = variables.HOST ?? '127.0.0.1';
   const port = Number(variables.PORT ?? 3000);
-  const publicUrl = new URL(variables.PUBLIC_URL ?? `${tls ? 'https' : 'http'}://${urlHost(host)}:${port}`)
-    .origin;
+  const scheme = variables.TLS_CERT_FILE ? 'https' : 'http';
+  const publicUrl = new URL(variables.PUBLIC_URL ?? `${scheme}://${urlHost(host)}:${port}`).origin;
   const mcpPath = variables.MCP_PATH ?? '/mcp';
-  const resource = publicUrl + mcpPath;
+  return { host, port, publicUrl, mcpPath, resource: publicUrl + mcpPath };
+}
+
+function toSettings(variables: Variables, auth: AuthSettings, env: Environment): Settings {
+  const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
+  const { publicUrl, ...addresses } = addressesOf(variables);
   const dataDir = resolve(variables.DATA_DIR ?? './data');
   const allowList = splitList(variables.TOOL_ALLOW_LIST);
   const settings: Omit<Settings, 'notices'> = {
     server: {
-      host,
-      port,
+      ...addresses,
       publicUrl,
-      mcpPath,
-      resource,
       allowedOrigins: variables.ALLOWED_ORIGINS
         ? splitList(variables.ALLOWED_ORIGINS).map((origin) => origin.toLowerCase())
         : withLoopbackNames(publicUrl),
@@ -120,20 +186,7 @@ function toSettings(variables: Variables, env: Environment): Settings {
           }
         : undefined,
     },
-    auth: {
-      issuer: variables.AUTH_ISSUER,
-      audience: variables.AUTH_AUDIENCE ? splitList(variables.AUTH_AUDIENCE) : [resource],
-      jwksUri: variables.AUTH_JWKS_URI,
-      algorithms: splitList(variables.AUTH_ALGORITHMS ?? 'RS256,PS256,ES256,EdDSA'),
-      preset: (variables.AUTH_PRESET ?? 'generic') as Preset,
-      tokenTypes: variables.AUTH_TOKEN_TYPES
-        ? splitList(variables.AUTH_TOKEN_TYPES).map((type) =>
-            type.toLowerCase().replace(/^application\//, ''),
-          )
-        : undefined,
-      clockToleranceSeconds: Number(variables.AUTH_CLOCK_TOLERANCE_SECONDS ?? 5),
-      maxTokenLifetimeSeconds: Number(variables.AUTH_MAX_TOKEN_LIFETIME_SECONDS ?? 3600),
-    },
+    auth,
     policy: {
       allowList: allowList.includes('*') ? '*' : new Set(allowList),
       requireHuman: (variables.AUTH_REQUIRE_HUMAN ?? 'true') === 'true',
@@ -158,19 +211,25 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       'TOOL_ALLOW_LIST=*: every registered tool, resource and prompt is allowed',
     ],
     [!settings.policy.requireHuman, 'AUTH_REQUIRE_HUMAN=false: workloads may call every tool'],
-    [
-      settings.auth.maxTokenLifetimeSeconds === 0,
-      'AUTH_MAX_TOKEN_LIFETIME_SECONDS=0: tokens of any lifetime are accepted',
-    ],
     [settings.limits.perMinute === 0, 'RATE_LIMIT_PER_MINUTE=0: requests are not limited'],
     [
       settings.audit.onFailure === 'allow',
       'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded',
     ],
-    [
-      settings.auth.tokenTypes?.includes('none') ?? false,
-      'AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted',
-    ],
+    ...settings.auth.issuers.flatMap((issuer): [boolean, string][] => [
+      [
+        issuer.maxTokenLifetimeSeconds === 0,
+        `AUTH_MAX_TOKEN_LIFETIME_SECONDS=0: tokens of any lifetime are accepted from ${issuer.issuer}`,
+      ],
+      [
+        issuer.tokenTypes?.includes('none') ?? false,
+        `AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted from ${issuer.issuer}`,
+      ],
+      [
+        issuer.keyMaxAgeSeconds > LONG_KEY_AGE_SECONDS,
+        `key_max_age_seconds of ${issuer.issuer} is ${issuer.keyMaxAgeSeconds}: while it is down, keys are believed for that long`,
+      ],
+    ]),
   ];
   return notices.filter(([inForce]) => inForce).map(([, notice]) => notice);
 }

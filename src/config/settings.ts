@@ -1,7 +1,18 @@
 /** The configuration as the rest of the code sees it: typed, checked, one section per concern. */
 
 /** Where a provider's tokens keep scopes, roles, tenant and kind. */
-export type Preset = 'generic' | 'entra' | 'okta' | 'auth0' | 'keycloak';
+export const PRESETS = [
+  'generic',
+  'entra',
+  'okta',
+  'auth0',
+  'keycloak',
+  'cognito',
+  'google',
+  'ping',
+] as const;
+
+export type Preset = (typeof PRESETS)[number];
 
 export interface ServerSettings {
   readonly host: string;
@@ -26,18 +37,88 @@ export interface TlsSettings {
   readonly clientCaFile: string | undefined;
 }
 
-export interface AuthSettings {
+/** Whether an issuer's tokens may, or must, be bound to a key of the client. A bound token is always held to its binding. */
+export type SenderConstraint = 'allowed' | 'required';
+
+/**
+ * Where the claims of one issuer are, in place of the preset's places. Each entry is the name of a claim, or a JSON
+ * Pointer (RFC 6901) into it, such as `/realm_access/roles`.
+ */
+export interface ClaimSettings {
+  /** The first one present is read. */
+  readonly scopes?: readonly string[];
+  /** Those present are united. */
+  readonly roles?: readonly string[];
+  /** The first one present is read. */
+  readonly clientId?: readonly string[];
+  /** The first one present is read. */
+  readonly tenant?: readonly string[];
+}
+
+/** How the gate asks an issuer about its tokens (RFC 7662), in place of checking a signature. */
+export interface IntrospectionSettings {
+  /** From the issuer's metadata where unset. */
+  readonly endpoint: string | undefined;
+  readonly clientId: string;
+  readonly authentication:
+    | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
+    /** PEM, PKCS #8 (RFC 7523). */
+    | {
+        readonly method: 'private_key_jwt';
+        readonly key: string;
+        readonly algorithm: string;
+        readonly keyId: string | undefined;
+      };
+  /** How long "active" is believed, in seconds; 0: not at all. */
+  readonly cacheSeconds: number;
+}
+
+/** One issuer, and all that is bound to it: nothing of one issuer is ever applied to a token of another. */
+export interface IssuerSettings {
+  /** Exact `iss`. */
   readonly issuer: string;
+  readonly preset: Preset;
   readonly audience: readonly string[];
+  /** Where the metadata is. Unset: the well-known addresses of the issuer. */
+  readonly metadataUrl: string | undefined;
   /** From the issuer's metadata where unset. */
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly string[];
-  readonly preset: Preset;
   /** Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. Unset: the preset's. */
   readonly tokenTypes: readonly string[] | undefined;
   readonly clockToleranceSeconds: number;
   /** 0: unlimited. */
   readonly maxTokenLifetimeSeconds: number;
+  readonly claims: ClaimSettings;
+  /** From the provider's names of roles to those that code uses. Set: what it does not name is no role. */
+  readonly roleMap: ReadonlyMap<string, string> | undefined;
+  /** What the provider puts before the scopes that code knows (`api://GUID/`); taken off in tokens, put on in challenges. */
+  readonly scopePrefix: string;
+  readonly dpop: SenderConstraint;
+  readonly mtls: SenderConstraint;
+  /** Keys are fetched again this often: the longest time that a key removed at the issuer still works. */
+  readonly keyRefreshSeconds: number;
+  /** While the issuer is down, keys are used up to this age. */
+  readonly keyMaxAgeSeconds: number;
+  /** Set: every token of this issuer is introspected, and its keys are not used. */
+  readonly introspection: IntrospectionSettings | undefined;
+}
+
+/** The certificate of the client, as a proxy in front tells it. Believed only from a peer that `TRUST_PROXY` names. */
+export interface ClientCertificateHeader {
+  /** Lower case. */
+  readonly name: string;
+  /** `rfc9440`: base64 DER between colons; `pem`: URL-encoded PEM (nginx); `xfcc`: Envoy's list. */
+  readonly format: 'rfc9440' | 'pem' | 'xfcc';
+}
+
+export interface AuthSettings {
+  /** At least one; the first is the one that clients without a token are sent to. */
+  readonly issuers: readonly IssuerSettings[];
+  /** Set: a DPoP proof must carry a nonce made with this secret, shared by all instances (RFC 9449 section 9). */
+  readonly dpopNonceSecret: string | undefined;
+  /** Unset: only a certificate of in-process TLS counts. */
+  readonly clientCertificateHeader: ClientCertificateHeader | undefined;
 }
 
 export interface PolicySettings {

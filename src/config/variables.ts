@@ -1,22 +1,8 @@
 /** Every variable of the server and the form of its value. Texts in, texts out: {@link loadSettings} gives them types. */
-import { IsIn, IsOptional, Matches, ValidateBy, type ValidationOptions } from 'class-validator';
+import { IsIn, IsOptional, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { ASYMMETRIC, IsList, IsListOf, IsPath, IsSecureUrl, IsTruth, IsWholeNumber } from './rules.js';
+import { PRESETS } from './settings.js';
 
-export const PRESETS = ['generic', 'entra', 'okta', 'auth0', 'keycloak'] as const;
-const LATER_PRESETS = ['cognito', 'google', 'ping'];
-
-const ASYMMETRIC = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 export class Variables {
@@ -38,8 +24,12 @@ export class Variables {
   })
   MCP_PATH?: string;
 
+  /** Required, unless `IDENTITY_FILE` names the issuers. */
+  @ValidateIf(
+    (variables: Variables) => variables.IDENTITY_FILE === undefined || variables.AUTH_ISSUER !== undefined,
+  )
   @IsSecureUrl()
-  AUTH_ISSUER: string;
+  AUTH_ISSUER?: string;
 
   @IsOptional()
   @IsList(/^\S+$/, 'values without spaces')
@@ -54,16 +44,7 @@ export class Variables {
   AUTH_ALGORITHMS?: string;
 
   @IsOptional()
-  @ValidateBy({
-    name: 'preset',
-    validator: {
-      validate: (value: unknown) => (PRESETS as readonly unknown[]).includes(value),
-      defaultMessage: (args) =>
-        LATER_PRESETS.includes(args?.value as string)
-          ? `names a preset that this version does not have yet; it has ${PRESETS.join(', ')}`
-          : `must be one of ${PRESETS.join(', ')}`,
-    },
-  })
+  @IsIn(PRESETS, { message: `must be one of ${PRESETS.join(', ')}` })
   AUTH_PRESET?: string;
 
   @IsOptional()
@@ -82,7 +63,8 @@ export class Variables {
   @IsTruth()
   AUTH_REQUIRE_HUMAN?: string;
 
-  @IsNotYet()
+  @IsOptional()
+  @IsPath()
   IDENTITY_FILE?: string;
 
   @IsList(/^(\*|((resource|prompt):)?[A-Za-z0-9_.-]{1,128})$/, 'tool names, resource:NAME, prompt:NAME, or *')
@@ -190,54 +172,6 @@ export const VARIABLE_NAMES = [
   'LOG_PRETTY',
 ] as const satisfies readonly (keyof Variables)[];
 
-/** `localhost`, `127.0.0.0/8` or `::1`: what never leaves the machine, and so may speak plain HTTP. */
-export function isLoopbackHost(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname === '[::1]' ||
-    hostname === '::1' ||
-    /^127(\.\d{1,3}){3}$/.test(hostname)
-  );
-}
-
-export function splitList(text: string): string[] {
-  return [...new Set(text.split(',').map((item) => item.trim()))].filter((item) => item !== '');
-}
-
-function rule(
-  name: string,
-  validate: (text: string) => boolean,
-  message: string,
-  options?: ValidationOptions,
-) {
-  return ValidateBy(
-    {
-      name,
-      validator: {
-        validate: (value: unknown) => typeof value === 'string' && validate(value),
-        defaultMessage: () => message,
-      },
-    },
-    options,
-  );
-}
-
-function IsWholeNumber(min: number, max: number) {
-  return rule(
-    'wholeNumber',
-    (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
-    `must be a whole number from ${min} to ${max}`,
-  );
-}
-
-function IsTruth() {
-  return rule('truth', (text) => text === 'true' || text === 'false', 'must be true or false');
-}
-
-function IsPath() {
-  return rule('path', (text) => !text.includes('\0'), 'must be a path');
-}
-
 function IsNotYet() {
   return ValidateBy({
     name: 'notYet',
@@ -247,39 +181,4 @@ function IsNotYet() {
         'is not supported by this version; a server that ignored it would not be the one you asked for',
     },
   });
-}
-
-function IsList(item: RegExp, what: string) {
-  return rule(
-    'list',
-    (text) => splitList(text).length > 0 && splitList(text).every((entry) => item.test(entry)),
-    `must be a comma-separated list of ${what}`,
-  );
-}
-
-function IsListOf(allowed: readonly string[]) {
-  return rule(
-    'listOf',
-    (text) => splitList(text).length > 0 && splitList(text).every((entry) => allowed.includes(entry)),
-    `must be a comma-separated list of ${allowed.join(', ')}; symmetric algorithms and none are never accepted`,
-  );
-}
-
-/** https, or http on loopback: what may carry keys, tokens and metadata. */
-export function isSecureUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname } = new URL(text);
-  return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname));
-}
-
-/** A secure URL without credentials, query or fragment. */
-function IsSecureUrl(options: { originOnly?: boolean } = {}) {
-  return rule(
-    'secureUrl',
-    (text) => {
-      if (!isSecureUrl(text) || /[?#@\s]/.test(text)) return false;
-      return !options.originOnly || new URL(text).pathname === '/';
-    },
-    `must be an https URL (or http on loopback) without credentials, query or fragment${options.originOnly ? ', and without a path' : ''}`,
-  );
 }

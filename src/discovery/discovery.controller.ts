@@ -4,7 +4,8 @@ import { ConfigService } from '@nestjs/config';
 import { IssuerMetadataService } from '../auth/issuer-metadata.service.js';
 import type { JsonObject } from '../common/exchange.js';
 import { PublicRoute } from '../common/public-route.js';
-import type { ServerSettings, Settings } from '../config/settings.js';
+import { PROOF_ALGORITHMS } from '../auth/sender-binding.js';
+import type { AuthSettings, IssuerSettings, ServerSettings, Settings } from '../config/settings.js';
 import { ToolRegistry } from '../tools/registry.js';
 
 const RESOURCE = '.well-known/oauth-protected-resource';
@@ -15,7 +16,7 @@ const MINUTES_5 = 'public, max-age=300';
 @PublicRoute()
 export class DiscoveryController {
   private readonly server: ServerSettings;
-  private readonly issuer: string;
+  private readonly auth: AuthSettings;
 
   constructor(
     config: ConfigService<Settings, true>,
@@ -23,7 +24,7 @@ export class DiscoveryController {
     private readonly registry: ToolRegistry,
   ) {
     this.server = config.get('server', { infer: true });
-    this.issuer = config.get('auth', { infer: true }).issuer;
+    this.auth = config.get('auth', { infer: true });
   }
 
   /** RFC 9728 section 2. The same document at both of its addresses: there is one resource here. */
@@ -32,23 +33,28 @@ export class DiscoveryController {
   @Header('cache-control', MINUTES_5)
   protectedResource(@Param('path') path?: string[]): JsonObject {
     this.requireOurPath(path);
-    const scopes = this.registry.basicScopes();
+    const { issuers, clientCertificateHeader } = this.auth;
+    const scopes = this.registry.basicScopes().map((scope) => this.first.scopePrefix + scope);
+    const seesCertificates = clientCertificateHeader ?? this.server.tls?.clientCaFile;
     return {
       resource: this.server.resource,
-      authorization_servers: [this.issuer],
+      authorization_servers: issuers.map(({ issuer }) => issuer),
       ...(scopes.length > 0 && { scopes_supported: scopes }),
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+      ...(issuers.every(({ dpop }) => dpop === 'required') && { dpop_bound_access_tokens_required: true }),
+      ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
       resource_name: 'identity-aware-mcp-server',
     };
   }
 
-  /** The issuer's own document, for clients older than RFC 9728 that ask here. 503 while it cannot be had. */
+  /** The first issuer's own document, for clients older than RFC 9728 that ask here. 503 while it cannot be had. */
   @Get([SERVER, `${SERVER}/*path`])
   @Header('access-control-allow-origin', '*')
   @Header('cache-control', MINUTES_5)
   async authorizationServer(@Param('path') path?: string[]): Promise<JsonObject> {
     this.requireOurPath(path);
-    return this.metadata.get();
+    return this.metadata.get(this.first);
   }
 
   /** Browsers ask first: stock clients send `MCP-Protocol-Version` along. */
@@ -58,6 +64,11 @@ export class DiscoveryController {
   @Header('access-control-allow-headers', 'MCP-Protocol-Version')
   @Header('access-control-max-age', '600')
   preflight(): void {}
+
+  /** The issuer to which clients without a token are sent. */
+  private get first(): IssuerSettings {
+    return this.auth.issuers[0] as IssuerSettings;
+  }
 
   private requireOurPath(path: string[] | undefined): void {
     if (path && `/${path.join('/')}` !== this.server.mcpPath) throw new NotFoundException();

@@ -1,6 +1,6 @@
 /** How mail is sent, from `SMTP_URL`. */
 import type { SMTPTransportOptions } from 'nodemailer';
-import { isLoopbackHost } from '../config/variables.js';
+import { isLoopbackHost } from '../config/rules.js';
 import { isPlainAddress } from './text-rules.js';
 
 export interface SmtpOptions {

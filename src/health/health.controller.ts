@@ -1,11 +1,11 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { AuditService } from '../audit/audit.service.js';
-import { JwksService } from '../auth/jwks.service.js';
+import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
 import { Database } from '../storage/database.js';
 
-/** For probes: says yes or no and which part, never why. */
+/** For probes: says yes or no and which part, never why. Issuers are no secret: discovery names them too. */
 @Controller('health')
 @PublicRoute()
 export class HealthController {
@@ -22,7 +22,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The process can do its work: keys known, database reachable, ledger writable. 503 where not. */
+  /** The process can do its work: keys of every issuer known, database reachable, ledger writable. 503 where not. */
   @Get('ready')
   @Header('cache-control', 'no-store')
   async ready(@Res({ passthrough: true }) response: Response): Promise<object> {
@@ -34,6 +34,16 @@ export class HealthController {
     const checks = { keys, database, ledger };
     const ready = Object.values(checks).every(Boolean);
     response.status(ready ? 200 : 503);
-    return { status: ready ? 'ok' : 'unavailable', checks };
+    return { status: ready ? 'ok' : 'unavailable', checks, issuers: this.jwks.status().map(shownKeys) };
   }
+}
+
+/** `stale`: the last good keys, until the time that it says. */
+function shownKeys({ issuer, state, keys, usableUntil }: IssuerKeys): object {
+  return {
+    issuer,
+    keys: state,
+    usable_keys: keys,
+    usable_until: usableUntil === null ? null : new Date(usableUntil).toISOString(),
+  };
 }

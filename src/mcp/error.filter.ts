@@ -10,10 +10,12 @@ import {
 import { ConfigService } from '@nestjs/config';
 import type { Request, Response } from 'express';
 import { AuditService } from '../audit/audit.service.js';
+import { PROOF_ALGORITHMS } from '../auth/sender-binding.js';
 import { AppError, unexpectedError } from '../common/app-error.js';
+import type { AuthScheme } from '../common/challenge.js';
 import type { Exchange, GateRequest } from '../common/exchange.js';
 import { isReason } from '../common/reasons.js';
-import type { Settings } from '../config/settings.js';
+import type { IssuerSettings, Settings } from '../config/settings.js';
 import { ToolRegistry } from '../tools/registry.js';
 import { renderError, type ChallengeFacts } from './render-error.js';
 
@@ -22,6 +24,7 @@ import { renderError, type ChallengeFacts } from './render-error.js';
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
   private readonly resourceMetadata: string;
+  private readonly issuers: readonly IssuerSettings[];
 
   constructor(
     config: ConfigService<Settings, true>,
@@ -29,6 +32,7 @@ export class ErrorFilter implements ExceptionFilter {
     private readonly audit: AuditService,
   ) {
     const { publicUrl, mcpPath } = config.get('server', { infer: true });
+    this.issuers = config.get('auth', { infer: true }).issuers;
     this.resourceMetadata = `${publicUrl}/.well-known/oauth-protected-resource${mcpPath}`;
   }
 
@@ -44,13 +48,22 @@ export class ErrorFilter implements ExceptionFilter {
       response.end();
       return;
     }
-    const { status, headers, body } = renderError(error, exchange, this.challengeFacts());
+    const { status, headers, body } = renderError(error, exchange, this.challengeFacts(exchange));
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.status(status).end(JSON.stringify(body));
   }
 
-  private challengeFacts(): ChallengeFacts {
-    return { resourceMetadata: this.resourceMetadata, basicScopes: this.registry.basicScopes() };
+  /** In the terms of the caller's issuer; of the first one, to which a client is sent, where there is no caller yet. */
+  private challengeFacts(exchange: Exchange | undefined): ChallengeFacts {
+    const { issuers } = this;
+    const own = issuers.find(({ issuer }) => issuer === exchange?.principal?.issuer) ?? issuers[0];
+    return {
+      resourceMetadata: this.resourceMetadata,
+      basicScopes: this.registry.basicScopes(),
+      scopePrefix: own?.scopePrefix ?? '',
+      schemes: acceptedSchemes(issuers),
+      algorithms: PROOF_ALGORITHMS,
+    };
   }
 
   /** Refusals by code alone: causes may hold claims. What nobody foresaw, and what the operator must mend, in full. */
@@ -59,6 +72,12 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.status >= 500) this.logger.error({ ...about, err: error.cause ?? error }, error.message);
     else if (isReason(error.code)) this.logger.log(about, 'Refused');
   }
+}
+
+/** `DPoP` where an issuer's tokens must be bound to a key; `Bearer` where those of one need not. */
+function acceptedSchemes(issuers: readonly IssuerSettings[]): AuthScheme[] {
+  const schemes: AuthScheme[] = issuers.some(({ dpop }) => dpop !== 'required') ? ['Bearer'] : [];
+  return issuers.some(({ dpop }) => dpop === 'required') ? [...schemes, 'DPoP'] : schemes;
 }
 
 /** Nest's own refusals (no such route, a URL that cannot be decoded) are kept to their status; the rest is unforeseen. */

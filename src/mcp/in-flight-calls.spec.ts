@@ -9,6 +9,8 @@ const ALICE: Principal = {
   tenant: null,
   scopes: [],
   roles: [],
+  acr: [],
+  authenticatedAt: null,
   tokenId: null,
   expiresAt: 0,
   delegation: [],

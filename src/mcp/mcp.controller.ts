@@ -26,7 +26,7 @@ export class McpController {
       .setHeader('access-control-allow-methods', 'POST')
       .setHeader(
         'access-control-allow-headers',
-        'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Traceparent, Tracestate',
+        'Authorization, DPoP, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Traceparent, Tracestate',
       )
       .setHeader('access-control-max-age', '600')
       .end();

@@ -45,7 +45,10 @@ export function isAllowedOrigin(origin: string | undefined, allowed: readonly st
 
 function allowCrossOrigin(response: Response, origin: string): void {
   response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-expose-headers', 'WWW-Authenticate, Retry-After, X-Request-Id');
+  response.setHeader(
+    'access-control-expose-headers',
+    'WWW-Authenticate, Retry-After, X-Request-Id, DPoP-Nonce',
+  );
   response.append('vary', 'Origin');
 }
 

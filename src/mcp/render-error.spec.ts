@@ -1,9 +1,15 @@
 import { AppError, malformedRequest, unexpectedError } from '../common/app-error.js';
 import type { Exchange } from '../common/exchange.js';
-import { renderError } from './render-error.js';
+import { renderError, type ChallengeFacts } from './render-error.js';
 
 const METADATA = 'https://gate/.well-known/oauth-protected-resource/mcp';
-const FACTS = { resourceMetadata: METADATA, basicScopes: ['read', 'list'] };
+const FACTS: ChallengeFacts = {
+  resourceMetadata: METADATA,
+  basicScopes: ['read', 'list'],
+  scopePrefix: '',
+  schemes: ['Bearer'],
+  algorithms: ['ES256'],
+};
 const ALWAYS = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
 
 function exchange(id: string | number | null): Exchange {
@@ -59,6 +65,58 @@ it.each<[string, AppError, Record<string, string>]>([
   ],
 ])('the headers of %s', (_name, error, headers) => {
   expect(renderError(error, exchange(1), FACTS).headers).toStrictEqual({ ...ALWAYS, ...headers });
+});
+
+const MISSING = new AppError('token_missing', 'm', { status: 401, challenge: {} });
+const UNBOUND = new AppError('token_binding', 'm', {
+  status: 401,
+  challenge: { scheme: 'DPoP', error: 'invalid_token' },
+});
+const SCOPE = new AppError('scope_missing', 'm', {
+  status: 403,
+  challenge: { error: 'insufficient_scope', scope: ['write'] },
+});
+const AT = `resource_metadata="${METADATA}"`;
+
+it.each<[string, AppError, Partial<Exchange>, Partial<ChallengeFacts>, string]>([
+  [
+    'both schemes where both may do',
+    MISSING,
+    {},
+    { schemes: ['Bearer', 'DPoP'] },
+    `Bearer scope="read list", ${AT}, DPoP scope="read list", algs="ES256", ${AT}`,
+  ],
+  [
+    'DPoP alone where it must be',
+    MISSING,
+    {},
+    { schemes: ['DPoP'] },
+    `DPoP scope="read list", algs="ES256", ${AT}`,
+  ],
+  [
+    'the scheme of the request',
+    SCOPE,
+    { scheme: 'DPoP' },
+    { schemes: ['Bearer', 'DPoP'] },
+    `DPoP error="insufficient_scope", scope="write", algs="ES256", ${AT}`,
+  ],
+  [
+    'the scheme that would cure it',
+    UNBOUND,
+    { scheme: 'Bearer' },
+    {},
+    `DPoP error="invalid_token", scope="read list", algs="ES256", ${AT}`,
+  ],
+  [
+    'scopes as the provider spells them',
+    SCOPE,
+    { scheme: 'Bearer' },
+    { scopePrefix: 'api://gate/' },
+    `Bearer error="insufficient_scope", scope="api://gate/write", ${AT}`,
+  ],
+])('a challenge is in %s', (_name, error, of, facts, expected) => {
+  const { headers } = renderError(error, { ...exchange(1), ...of }, { ...FACTS, ...facts });
+  expect(headers['www-authenticate']).toBe(expected);
 });
 
 it.each([0, 7, '', 'a', null])('a refusal answers the id %j', (id) => {

@@ -1,6 +1,6 @@
 /** The one place that turns an error into an HTTP answer. Pure. */
 import type { AppError } from '../common/app-error.js';
-import { serializeChallenge } from '../common/challenge.js';
+import { serializeChallenge, type AuthScheme, type Challenge } from '../common/challenge.js';
 import type { Exchange } from '../common/exchange.js';
 import { isReason } from '../common/reasons.js';
 
@@ -16,28 +16,50 @@ export interface ChallengeFacts {
   readonly resourceMetadata: string;
   /** What to ask for first; a challenge with scopes of its own keeps them. */
   readonly basicScopes: readonly string[];
+  /** What the caller's issuer puts before a scope. */
+  readonly scopePrefix: string;
+  /** The schemes that a token can be presented in; one challenge each, where the request used none. */
+  readonly schemes: readonly AuthScheme[];
+  /** Signatures that a DPoP proof may have. */
+  readonly algorithms: readonly string[];
 }
 
 /** @param exchange of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
 export function renderError(error: AppError, exchange: Exchange | undefined, facts: ChallengeFacts): Answer {
-  return { status: error.status, headers: headersOf(error, facts), body: bodyOf(error, exchange) };
+  return { status: error.status, headers: headersOf(error, exchange, facts), body: bodyOf(error, exchange) };
 }
 
-function headersOf(error: AppError, facts: ChallengeFacts): Record<string, string> {
+function headersOf(
+  error: AppError,
+  exchange: Exchange | undefined,
+  facts: ChallengeFacts,
+): Record<string, string> {
   const { challenge, retryAfterSeconds } = error;
   return {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     ...error.headers,
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
-    ...(challenge && {
-      'www-authenticate': serializeChallenge({
-        scope: error.status === 401 ? facts.basicScopes : undefined,
-        ...challenge,
-        resourceMetadata: facts.resourceMetadata,
-      }),
-    }),
+    ...(challenge && { 'www-authenticate': challengesOf(challenge, error.status, exchange, facts) }),
   };
+}
+
+/** One challenge in the scheme that would cure it, or one in each scheme where the request did not choose. */
+function challengesOf(
+  challenge: Challenge,
+  status: number,
+  exchange: Exchange | undefined,
+  facts: ChallengeFacts,
+): string {
+  const scopes = challenge.scope ?? (status === 401 ? facts.basicScopes : undefined);
+  const full: Challenge = {
+    ...challenge,
+    scope: scopes?.map((scope) => facts.scopePrefix + scope),
+    algorithms: facts.algorithms,
+    resourceMetadata: facts.resourceMetadata,
+  };
+  const chosen = challenge.scheme ?? exchange?.scheme;
+  return (chosen ? [chosen] : facts.schemes).map((scheme) => serializeChallenge(full, scheme)).join(', ');
 }
 
 function bodyOf(error: AppError, exchange: Exchange | undefined): unknown {

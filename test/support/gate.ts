@@ -1,6 +1,6 @@
 /** The real server on a real port, with an issuer of its own and a ledger that a test can read. */
 import type { ModuleMetadata } from '@nestjs/common';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,10 @@ import { TestIssuer, type Claims } from './issuer.js';
 export interface GateOptions {
   readonly env?: Record<string, string | undefined>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  /** The contents of `IDENTITY_FILE`; the gate then has no `AUTH_ISSUER`. */
+  readonly identity?: object;
+  /** False: the test is not about a database, and there is none: the embedded one takes seconds to come up. */
+  readonly database?: false;
   /** An issuer that the test has started; by default one is started and stopped with the gate. */
   readonly issuer?: TestIssuer;
 }
@@ -60,6 +64,13 @@ export function gateEnv(issuer: string, port: number, dataDir: string): Record<s
   };
 }
 
+/** Writes `IDENTITY_FILE`; JSON is YAML. */
+export function identityFile(folder: string, identity: object): string {
+  const path = join(folder, 'identity.yaml');
+  writeFileSync(path, JSON.stringify(identity));
+  return path;
+}
+
 export class Gate {
   readonly url: string;
   readonly origin: string;
@@ -76,14 +87,25 @@ export class Gate {
   static async start(options: GateOptions = {}): Promise<Gate> {
     const issuer = options.issuer ?? (await TestIssuer.start());
     const folder = temporaryFolder();
-    const env = { ...gateEnv(issuer.url, await freePort(), folder.path), ...options.env };
+    const identity = options.identity && {
+      AUTH_ISSUER: undefined,
+      IDENTITY_FILE: identityFile(folder.path, options.identity),
+    };
+    const env = {
+      ...gateEnv(issuer.url, await freePort(), folder.path),
+      ...identity,
+      ...(options.database === false && { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' }),
+      ...options.env,
+    };
     const app = await createApp(env, options.imports ? { imports: options.imports } : {});
     await app.listen();
     // The embedded database blocks the process for seconds while it comes up: no test is to be about that.
-    await app.nest
-      .get(Database)
-      .get()
-      .catch(() => undefined);
+    if (options.database !== false) {
+      await app.nest
+        .get(Database)
+        .get()
+        .catch(() => undefined);
+    }
     return new Gate(app, issuer, async () => {
       await app.close();
       if (!options.issuer) await issuer.stop();

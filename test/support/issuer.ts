@@ -31,6 +31,8 @@ export class TestIssuer {
   failing: number | undefined;
   /** Replaces the published document of a path. */
   readonly overrides = new Map<string, unknown>();
+  /** Answers a path in a way of its own: late, never, too much, elsewhere. */
+  readonly scripts = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>();
 
   private constructor(
     private readonly server: Server,
@@ -91,6 +93,8 @@ export class TestIssuer {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url ?? '';
     this.hits.set(path, (this.hits.get(path) ?? 0) + 1);
+    const script = this.scripts.get(path);
+    if (script) return script(request, response);
     const document = this.failing === undefined ? this.document(path) : undefined;
     response.writeHead(this.failing ?? (document === undefined ? 404 : 200), {
       'content-type': 'application/json',

@@ -1,23 +1,28 @@
 import fc from 'fast-check';
 import { AppError } from '../common/app-error.js';
-import { readBearerToken } from './bearer-header.js';
+import { readCredential } from './credential.js';
 
 function outcome(headers: readonly string[], query: readonly string[] = []): string {
   try {
-    return readBearerToken(headers, query);
+    const { scheme, token } = readCredential(headers, query);
+    return `${scheme} ${token}`;
   } catch (error) {
     return `${(error as AppError).status} ${(error as AppError).code}`;
   }
 }
 
 it.each([
-  [['Bearer abc.def-_~+/=='], 'abc.def-_~+/=='],
-  [['bearer abc'], 'abc'],
-  [['BEARER   abc  '], 'abc'],
+  [['Bearer abc.def-_~+/=='], 'Bearer abc.def-_~+/=='],
+  [['bearer abc'], 'Bearer abc'],
+  [['BEARER   abc  '], 'Bearer abc'],
+  [['DPoP abc'], 'DPoP abc'],
+  [['dpop abc'], 'DPoP abc'],
+  [['DPoP'], '400 request_malformed'],
+  [['DPoP a b'], '400 request_malformed'],
+  [['DPoP a', 'Bearer a'], '400 request_malformed'],
   [[], '401 token_missing'],
   [[''], '401 token_missing'],
   [['Basic YTpi'], '401 token_missing'],
-  [['DPoP abc'], '401 token_missing'],
   [['Bearerabc'], '401 token_missing'],
   [['Bearer'], '400 request_malformed'],
   [['Bearer a b'], '400 request_malformed'],
@@ -40,12 +45,13 @@ it('gives a token only for the scheme and one b64token', () => {
       fc.oneof(
         fc.string({ unit: 'binary' }),
         fc.string().map((text) => `Bearer ${text}`),
+        fc.string().map((text) => `DPoP ${text}`),
       ),
       (header) => {
         const result = outcome([header]);
         if (!/^40[01] /.test(result)) {
-          expect(header).toMatch(/^\s*bearer +[A-Za-z0-9\-._~+/]+=*\s*$/i);
-          expect(header).toContain(result);
+          expect(header).toMatch(/^\s*(bearer|dpop) +[A-Za-z0-9\-._~+/]+=*\s*$/i);
+          expect(header).toContain(result.split(' ')[1]);
         }
       },
     ),

@@ -1,0 +1,41 @@
+/** Reading the access token from a request, and from nowhere but its `Authorization` header. Pure. */
+import { AppError } from '../common/app-error.js';
+import type { AuthScheme } from '../common/challenge.js';
+
+export interface Credential {
+  readonly scheme: AuthScheme;
+  readonly token: string;
+}
+
+const SCHEMES: readonly AuthScheme[] = ['Bearer', 'DPoP'];
+
+/** RFC 9110 section 11.2, `token68`; RFC 6750 section 2.1 calls it `b64token`. */
+const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+/**
+ * @param authorization every value of the `Authorization` header, as received.
+ * @param queryKeys names of the query parameters.
+ * @throws AppError `token_missing` (401) where there is no access token at all; `request_malformed` (400) where
+ *   there are two, where one is in the query (forbidden by MCP), or where the header is not a scheme and one token.
+ */
+export function readCredential(authorization: readonly string[], queryKeys: readonly string[]): Credential {
+  if (queryKeys.includes('access_token')) {
+    throw invalidRequest('An access token must be sent in the Authorization header, never in the query');
+  }
+  if (authorization.length > 1) throw invalidRequest('More than one Authorization header');
+  const [name = '', ...rest] = (authorization[0]?.trim() ?? '').split(' ');
+  const scheme = SCHEMES.find((one) => one.toLowerCase() === name.toLowerCase());
+  if (!scheme)
+    throw new AppError('token_missing', 'An access token is required', { status: 401, challenge: {} });
+  const token = rest.join(' ').trim();
+  if (!TOKEN68.test(token))
+    throw invalidRequest(`The Authorization header must be "${scheme}" and one token`);
+  return { scheme, token };
+}
+
+function invalidRequest(message: string): AppError {
+  return new AppError('request_malformed', message, {
+    status: 400,
+    challenge: { error: 'invalid_request', errorDescription: message },
+  });
+}

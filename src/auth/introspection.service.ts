@@ -1,0 +1,43 @@
+/** The one issuer, if any, that is asked about its tokens instead of being believed by its signature. */
+import { Injectable } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { isSecureUrl } from '../config/rules.js';
+import type { IntrospectionSettings, IssuerSettings, Settings } from '../config/settings.js';
+import { Introspection } from './introspection.js';
+import { IssuerMetadataService } from './issuer-metadata.service.js';
+import type { Claims } from './presets.js';
+
+@Injectable()
+export class IntrospectionService {
+  private readonly introspection: Introspection | undefined;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly metadata: IssuerMetadataService,
+  ) {
+    const issuer = config.get('auth', { infer: true }).issuers.find(({ introspection }) => introspection);
+    if (issuer?.introspection) this.introspection = this.of(issuer, issuer.introspection);
+  }
+
+  /**
+   * @throws AppError `token_revoked` where the issuer says that the token is not active; `identity_unavailable` where it
+   *   cannot be asked.
+   */
+  claims(token: string): Promise<Claims> {
+    if (!this.introspection) throw new Error('A token was to be introspected where no issuer is asked');
+    return this.introspection.claims(token);
+  }
+
+  private of(issuer: IssuerSettings, settings: IntrospectionSettings): Introspection {
+    return new Introspection({
+      issuer: issuer.issuer,
+      settings,
+      endpoint: async () => settings.endpoint ?? endpointIn(await this.metadata.get(issuer)),
+    });
+  }
+}
+
+function endpointIn({ introspection_endpoint: endpoint }: Readonly<Record<string, unknown>>): string {
+  if (typeof endpoint === 'string' && isSecureUrl(endpoint)) return endpoint;
+  throw new Error('The metadata of the issuer has no introspection_endpoint that is https');
+}

@@ -1,0 +1,180 @@
+/** Asking an issuer about a token that says nothing by itself (RFC 7662). */
+import { LRUCache } from 'lru-cache';
+import { hash } from 'node:crypto';
+import { AppError } from '../common/app-error.js';
+import type { IntrospectionSettings } from '../config/settings.js';
+import { boundedFetch } from './bounded-fetch.js';
+import {
+  clientAuthentication,
+  ClientAuthenticationError,
+  type Credentials,
+} from './client-authentication.js';
+import type { Claims } from './presets.js';
+import { identityUnavailable, refuseToken } from './refuse-token.js';
+
+export interface IntrospectionOptions {
+  /** Exact `iss`. */
+  readonly issuer: string;
+  readonly settings: IntrospectionSettings;
+  /** The address where `settings` names none; asked for at each question, and must end by itself. */
+  endpoint(): Promise<string>;
+  /** How long one question may take, in milliseconds; 5000 by default. */
+  readonly timeoutMs?: number;
+  /** How many questions may be open at once; 50 by default. */
+  readonly maxConcurrent?: number;
+}
+
+const TIMEOUT_MS = 5_000;
+const MAX_CONCURRENT = 50;
+const MAX_REMEMBERED = 10_000;
+const MAX_TOKEN_BYTES = 8 * 1024;
+
+/** Answers that mean the asking client, not the token (RFC 7662 section 2.3, RFC 6749 section 5.2). */
+const CLIENT_REFUSED = [400, 401, 403];
+/** RFC 6750 section 4, RFC 9449 section 5. `N_A` is for what is no access token (RFC 8693 section 2.2.1). */
+const ACCESS_TOKEN_TYPES = ['bearer', 'dpop'];
+/** What Ory Hydra and dex call a refresh token beside `token_type: Bearer`; the claim is of no specification. */
+const FOREIGN_USE = /^(refresh|id)(_token)?$/i;
+
+/** One issuer, asked about its tokens. */
+export class Introspection {
+  private readonly authenticate: () => Promise<Credentials>;
+  /** By the digest of the token: who reads this memory cannot use what it finds. */
+  private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED });
+  private readonly pending = new Map<string, Promise<Claims>>();
+
+  constructor(private readonly options: IntrospectionOptions) {
+    this.authenticate = clientAuthentication(options.settings, options.issuer);
+  }
+
+  /**
+   * The claims of an active token; `exp` is a number, `iss` is the issuer's, members that were null are left out,
+   * and nothing else was checked. Takes no signal: others may be waiting for the same answer.
+   * @throws AppError (401) `token_revoked` where the issuer says that the token is not active; `token_issuer`, `token_type`,
+   *   `token_claims` where it is active, and no access token of this issuer with an end; `token_malformed` over 8 KiB.
+   * @throws AppError `identity_unavailable` (503) where the issuer cannot be asked, or its answer cannot be believed.
+   *   Its cause is a ClientAuthenticationError where the issuer does not accept this server as its client.
+   */
+  async claims(token: string): Promise<Claims> {
+    if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
+      throw refuseToken('token_malformed', 'The token is too long');
+    }
+    const key = hash('sha256', token, 'base64');
+    return this.active.get(key) ?? (await (this.pending.get(key) ?? this.open(key, token)));
+  }
+
+  private open(key: string, token: string): Promise<Claims> {
+    if (this.pending.size >= (this.options.maxConcurrent ?? MAX_CONCURRENT)) throw busy();
+    const answer = this.ask(key, token).finally(() => this.pending.delete(key));
+    this.pending.set(key, answer);
+    return answer;
+  }
+
+  private async ask(key: string, token: string): Promise<Claims> {
+    const asked = performance.now();
+    const claims = activeClaims(await this.answer(token), this.options.issuer);
+    // Counted from the question: the token may have been revoked while the answer was on its way.
+    const believed = this.options.settings.cacheSeconds * 1000 - (performance.now() - asked);
+    const ttl = Math.floor(Math.min(believed, claims.exp * 1000 - Date.now()));
+    // To the cache, 0 would mean for ever.
+    if (ttl > 0) this.active.set(key, claims, { ttl });
+    return claims;
+  }
+
+  private async answer(token: string): Promise<Claims> {
+    try {
+      const response = await this.post(token);
+      this.checkStatus(response.status);
+      return await readAnswer(response);
+    } catch (error) {
+      throw error instanceof AppError ? error : identityUnavailable(withoutDetails(error));
+    }
+  }
+
+  private async post(token: string): Promise<Response> {
+    const { settings, timeoutMs = TIMEOUT_MS } = this.options;
+    const endpoint = settings.endpoint ?? (await this.options.endpoint());
+    const { headers, parameters } = await this.authenticate();
+    return boundedFetch(endpoint, {
+      method: 'POST',
+      headers: { accept: 'application/json', ...headers },
+      body: new URLSearchParams({ token, token_type_hint: 'access_token', ...parameters }),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  }
+
+  private checkStatus(status: number): void {
+    if (status === 200) return;
+    const said = `The introspection endpoint answered ${status}`;
+    if (!CLIENT_REFUSED.includes(status)) throw new Error(said);
+    const { clientId, authentication } = this.options.settings;
+    throw new ClientAuthenticationError(
+      `${said}: it does not accept this server as the client ${clientId} with ${authentication.method}`,
+    );
+  }
+}
+
+/** RFC 7662 section 2.2. What JSON.parse says of a bad text quotes it, and the text may quote the token. */
+async function readAnswer(response: Response): Promise<Claims> {
+  const type = response.headers.get('content-type') ?? '';
+  if (!/^application\/json\s*(;|$)/i.test(type))
+    throw new Error('The introspection endpoint answered no JSON');
+  const answer = parsed(await response.arrayBuffer());
+  if (typeof (answer as Claims | null)?.active !== 'boolean') {
+    throw new Error('The introspection endpoint answered no object that says whether the token is active');
+  }
+  return answer as Claims;
+}
+
+function parsed(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new Error('The introspection endpoint answered something that is not JSON');
+  }
+}
+
+function activeClaims(answer: Claims, issuer: string): Claims & { readonly exp: number } {
+  if (answer.active !== true) throw refuseToken('token_revoked', 'The token is not active');
+  const claims = withoutNulls(answer);
+  const { iss = issuer, token_type: type, token_use: use, exp } = claims;
+  if (iss !== issuer) throw refuseToken('token_issuer', 'The token is of another issuer');
+  const foreign = typeof use === 'string' && FOREIGN_USE.test(use);
+  if (foreign || (type !== undefined && !isAccessTokenType(type))) {
+    throw refuseToken('token_type', 'The token is not an access token');
+  }
+  // Nothing else bounds what an opaque token can be used for.
+  if (typeof exp !== 'number' || !Number.isFinite(exp)) {
+    throw refuseToken('token_claims', 'The issuer does not say when the token expires');
+  }
+  return { ...claims, iss, exp };
+}
+
+/** Some servers write every member that they know of: null says no more than nothing. */
+function withoutNulls(answer: Claims): Claims {
+  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== null));
+}
+
+function isAccessTokenType(type: unknown): boolean {
+  return typeof type === 'string' && ACCESS_TOKEN_TYPES.includes(type.toLowerCase());
+}
+
+/** The issuer is well, as far as is known: this server asks it no more at once. */
+function busy(): AppError {
+  return new AppError('identity_unavailable', 'The identity provider is being asked too much at once', {
+    status: 503,
+    retryAfterSeconds: 1,
+  });
+}
+
+/** What failed, in words: errors of fetch can hold the bytes of an answer, which may quote the token. */
+function withoutDetails(error: unknown): Error {
+  if (error instanceof ClientAuthenticationError) return error;
+  const words: string[] = [];
+  for (let at = error; typeof at === 'object' && at !== null && words.length < 5;) {
+    const { message, code, cause } = at as { message?: unknown; code?: unknown; cause?: unknown };
+    words.push(String(message || code));
+    at = cause;
+  }
+  return new Error(`No answer about a token: ${words.join(': ')}`);
+}

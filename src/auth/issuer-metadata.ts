@@ -1,0 +1,103 @@
+/** The metadata document of one issuer (RFC 8414, OpenID Connect Discovery 1.0), kept fresh. */
+import type { JsonObject } from '../common/exchange.js';
+import { addressOf, fetchJson } from './bounded-fetch.js';
+import { RemoteDocument, type DocumentLog, type DocumentStatus } from './remote-document.js';
+
+const REFRESH_MS = 10 * 60_000;
+
+export interface IssuerMetadataOptions {
+  /** The document must name it exactly. */
+  readonly issuer: string;
+  /** Where the document is. Unset: the well-known addresses of the issuer. */
+  readonly metadataUrl?: string | undefined;
+  /** Default 10 minutes. */
+  readonly refreshMs?: number;
+  /** While the issuer does not answer, its document is used up to this age. */
+  readonly maxAgeMs: number;
+  /** For all addresses together. Default 5,000. */
+  readonly timeoutMs?: number;
+  readonly log: DocumentLog;
+}
+
+export class IssuerMetadata {
+  private readonly document: RemoteDocument<JsonObject>;
+
+  constructor(options: IssuerMetadataOptions) {
+    const urls = options.metadataUrl === undefined ? metadataUrls(options.issuer) : [options.metadataUrl];
+    this.document = new RemoteDocument({
+      name: `Metadata of ${options.issuer}`,
+      load: (signal) => fetchMetadata(options.issuer, urls, signal),
+      refreshMs: options.refreshMs ?? REFRESH_MS,
+      maxAgeMs: options.maxAgeMs,
+      timeoutMs: options.timeoutMs,
+      log: options.log,
+    });
+  }
+
+  /** Begins to fetch in the background. Without it the document is fetched when it is asked for and overdue. */
+  start(): void {
+    this.document.start();
+  }
+
+  /** For good: ends timers and a running fetch. */
+  stop(): void {
+    this.document.stop();
+  }
+
+  /** @throws AppError `identity_unavailable` while there is no document of this issuer that may be used. */
+  get(): Promise<JsonObject> {
+    return this.document.get();
+  }
+
+  /** What is known, without asking the issuer. */
+  peek(): JsonObject | undefined {
+    return this.document.peek();
+  }
+
+  status(): DocumentStatus {
+    return this.document.status();
+  }
+}
+
+/** RFC 8414 section 3.1 (path insertion), then OpenID Connect Discovery 1.0 section 4 in both its spellings. */
+export function metadataUrls(issuer: string): string[] {
+  const url = new URL(issuer);
+  const path = url.pathname.replace(/\/$/, '');
+  return [
+    ...new Set([
+      `${url.origin}/.well-known/oauth-authorization-server${path}`,
+      `${url.origin}/.well-known/openid-configuration${path}`,
+      `${url.origin}${path}/.well-known/openid-configuration`,
+    ]),
+  ];
+}
+
+/** The first that answers well; one of another issuer is no answer (RFC 8414 section 3.3). */
+async function fetchMetadata(
+  issuer: string,
+  urls: readonly string[],
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const failures: unknown[] = [];
+  for (const url of urls) {
+    try {
+      const document = await fetchJson(url, signal);
+      if (!isObject(document)) throw new Error(`${addressOf(url)} answered with no JSON object`);
+      if (document.issuer !== issuer) throw new Error(otherIssuer(url, document.issuer));
+      return document;
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw new AggregateError(failures, `No metadata of ${issuer}`);
+}
+
+/** Says which one: a slash too many is the usual mistake. */
+function otherIssuer(url: string, issuer: unknown): string {
+  const name = typeof issuer === 'string' ? JSON.stringify(issuer.slice(0, 200)) : 'no issuer';
+  return `${addressOf(url)} is the metadata of ${name}`;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

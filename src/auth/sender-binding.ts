@@ -1,0 +1,97 @@
+/** Is the one who presents a token the one that it was given to (RFC 9449, RFC 8705)? Asked at each use. */
+import { Injectable } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { AuthScheme } from '../common/challenge.js';
+import type { ServerSettings, Settings } from '../config/settings.js';
+import { confirm } from './confirmation.js';
+import { DpopNonces, requireNonce } from './dpop-nonce.js';
+import { refuseProof, verifyProof, type VerifiedProof } from './dpop-proof.js';
+import { ProofReplay } from './proof-replay.js';
+import { refuseToken } from './refuse-token.js';
+import type { VerifiedToken } from './verified-tokens.js';
+
+/** A token, and what came with it. */
+export interface Presented {
+  readonly scheme: AuthScheme;
+  readonly token: string;
+  /** Every value of the `DPoP` header. */
+  readonly proofs: readonly string[];
+  /** Thumbprint of the client's certificate (`x5t#S256`); asked for only where a token is bound to one. */
+  certificate(): string | undefined;
+}
+
+/** Signatures that a proof may have: those that browsers, agents and hardware keys make. */
+export const PROOF_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
+
+@Injectable()
+export class SenderBinding {
+  private readonly server: ServerSettings;
+  private readonly nonces: DpopNonces | undefined;
+  private readonly replay = new ProofReplay();
+
+  constructor(config: ConfigService<Settings, true>) {
+    this.server = config.get('server', { infer: true });
+    const secret = config.get('auth', { infer: true }).dpopNonceSecret;
+    this.nonces = secret === undefined ? undefined : new DpopNonces(secret);
+  }
+
+  /** What the next proof must carry; undefined where none is asked for. */
+  nonce(): string | undefined {
+    return this.nonces?.current(Date.now() / 1000);
+  }
+
+  /**
+   * @throws AppError `token_binding` (401) where the token is bound to a key or a certificate that was not shown, where
+   *   a proof is wrong or used before, or where the issuer's tokens must be bound and this one is not.
+   */
+  async hold({ claims, issuer }: VerifiedToken, presented: Presented): Promise<void> {
+    const proof =
+      presented.scheme === 'DPoP' ? await this.proven(presented, issuer.clockToleranceSeconds) : undefined;
+    if (!proof && binds(claims.cnf, 'jkt')) {
+      throw refuseToken(
+        'token_binding',
+        'The token is bound to a key and must be sent with a DPoP proof',
+        undefined,
+        'DPoP',
+      );
+    }
+    const bound = confirm(claims.cnf, {
+      proofThumbprint: proof?.thumbprint,
+      certificateThumbprint: binds(claims.cnf, 'x5t#S256') ? presented.certificate() : undefined,
+    });
+    if (proof && !bound.dpop) {
+      throw refuseToken('token_binding', 'The token is bound to no key: present it as a Bearer token');
+    }
+    if (issuer.dpop === 'required' && !bound.dpop) {
+      throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
+    }
+    if (issuer.mtls === 'required' && !bound.mtls) {
+      throw refuseToken('token_binding', 'Tokens must be bound to a client certificate here');
+    }
+    // Last: a proof that was refused for another reason may be sent again.
+    if (proof && !this.replay.firstUse(proof, Date.now() / 1000)) {
+      throw refuseProof('The DPoP proof was used before');
+    }
+  }
+
+  private async proven({ token, proofs }: Presented, toleranceSeconds: number): Promise<VerifiedProof> {
+    const [proof, ...more] = proofs;
+    if (proof === undefined) throw refuseProof('The DPoP scheme needs a DPoP header with a proof');
+    if (more.length > 0) throw refuseProof('More than one DPoP header');
+    const now = Date.now() / 1000;
+    const verified = await verifyProof(proof, {
+      method: 'POST',
+      url: this.server.resource,
+      accessToken: token,
+      algorithms: PROOF_ALGORITHMS,
+      now,
+      toleranceSeconds,
+    });
+    if (this.nonces) requireNonce(this.nonces, verified, now);
+    return verified;
+  }
+}
+
+function binds(cnf: unknown, method: string): boolean {
+  return typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, method);
+}

@@ -1,0 +1,162 @@
+/** The mappings of `IDENTITY_FILE` and the form of each of their values. */
+import { IsIn, IsOptional, Matches } from 'class-validator';
+import { isClaimPath } from '../common/claim-path.js';
+import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsTextMap, IsTexts } from './rules.js';
+import { PRESETS, type ClientCertificateHeader, type Preset, type SenderConstraint } from './settings.js';
+
+type Texts = string | readonly string[];
+
+const WITHOUT_SPACES = /^[^\s\p{Cc}]+$/u;
+/** RFC 6749 section 3.3, `scope-token`: what a scope or a role of the code's can be. */
+const TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+const CLAIM_FORM = 'names of claims, or JSON pointers such as /realm_access/roles';
+const CONSTRAINTS = ['allowed', 'required'];
+
+export class ClaimsEntry {
+  @IsOptional()
+  @IsTexts(isClaimPath, CLAIM_FORM)
+  scopes?: Texts;
+
+  @IsOptional()
+  @IsTexts(isClaimPath, CLAIM_FORM)
+  roles?: Texts;
+
+  @IsOptional()
+  @IsTexts(isClaimPath, CLAIM_FORM)
+  client_id?: Texts;
+
+  @IsOptional()
+  @IsTexts(isClaimPath, CLAIM_FORM)
+  tenant?: Texts;
+}
+
+export class IntrospectionEntry {
+  @IsOptional()
+  @IsSecureUrl({ query: true })
+  endpoint?: string;
+
+  @Matches(/^[\x20-\x7e]+$/, { message: 'must be a text of printable ASCII' })
+  client_id: string;
+
+  @IsOptional()
+  @IsIn(['client_secret_basic', 'client_secret_post', 'private_key_jwt'], {
+    message: 'must be client_secret_basic, client_secret_post or private_key_jwt',
+  })
+  client_authentication?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
+
+  @IsOptional()
+  @IsPath()
+  client_secret_file?: string;
+
+  @IsOptional()
+  @IsPath()
+  private_key_file?: string;
+
+  @IsOptional()
+  @IsIn(ASYMMETRIC, { message: `must be one of ${ASYMMETRIC.join(', ')}` })
+  algorithm?: string;
+
+  @IsOptional()
+  @Matches(WITHOUT_SPACES, { message: 'must be a text without spaces' })
+  key_id?: string;
+
+  @IsOptional()
+  @IsNumber(0, 60)
+  cache_seconds?: number;
+}
+
+export class IssuerEntry {
+  @IsSecureUrl()
+  issuer: string;
+
+  @IsOptional()
+  @IsIn(PRESETS, { message: `must be one of ${PRESETS.join(', ')}` })
+  preset?: Preset;
+
+  @IsOptional()
+  @IsTexts((text) => WITHOUT_SPACES.test(text), 'values without spaces')
+  audience?: Texts;
+
+  @IsOptional()
+  @IsSecureUrl({ query: true })
+  metadata_url?: string;
+
+  @IsOptional()
+  @IsSecureUrl({ query: true })
+  jwks_uri?: string;
+
+  @IsOptional()
+  @IsTexts(
+    (text) => ASYMMETRIC.includes(text),
+    `${ASYMMETRIC.join(', ')}; symmetric algorithms and none are never accepted`,
+    { listOnly: true },
+  )
+  algorithms?: readonly string[];
+
+  @IsOptional()
+  @IsTexts((text) => /^[A-Za-z0-9+./-]+$/.test(text), 'JWT types', { listOnly: true })
+  token_types?: readonly string[];
+
+  @IsOptional()
+  @IsNumber(0, 60)
+  clock_tolerance_seconds?: number;
+
+  @IsOptional()
+  @IsNumber(0, 31_536_000)
+  max_token_lifetime_seconds?: number;
+
+  /** Checked against {@link ClaimsEntry}. */
+  @IsOptional()
+  claims?: ClaimsEntry;
+
+  @IsOptional()
+  @IsTextMap(TOKEN, "a mapping from the provider's names to names without spaces, quotes or backslashes")
+  role_map?: Readonly<Record<string, string>>;
+
+  @IsOptional()
+  @Matches(TOKEN, { message: 'must be a text without spaces, quotes or backslashes' })
+  scope_prefix?: string;
+
+  @IsOptional()
+  @IsIn(CONSTRAINTS, { message: 'must be allowed or required' })
+  dpop?: SenderConstraint;
+
+  @IsOptional()
+  @IsIn(CONSTRAINTS, { message: 'must be allowed or required' })
+  mtls?: SenderConstraint;
+
+  @IsOptional()
+  @IsNumber(1, 86_400)
+  key_refresh_seconds?: number;
+
+  @IsOptional()
+  @IsNumber(1, 604_800)
+  key_max_age_seconds?: number;
+
+  /** Checked against {@link IntrospectionEntry}. */
+  @IsOptional()
+  introspection?: IntrospectionEntry;
+}
+
+export class CertificateHeaderEntry {
+  @Matches(/^[A-Za-z0-9-]+$/, { message: 'must be the name of a header' })
+  name: string;
+
+  @IsOptional()
+  @IsIn(['rfc9440', 'pem', 'xfcc'], { message: 'must be rfc9440, pem or xfcc' })
+  format?: ClientCertificateHeader['format'];
+}
+
+export class IdentityEntry {
+  /** Each checked against {@link IssuerEntry}. */
+  @IsOptional()
+  issuers: IssuerEntry[];
+
+  @IsOptional()
+  @IsPath()
+  dpop_nonce_secret_file?: string;
+
+  /** Checked against {@link CertificateHeaderEntry}. */
+  @IsOptional()
+  client_certificate_header?: CertificateHeaderEntry;
+}

@@ -1,0 +1,319 @@
+import fc from 'fast-check';
+import { stringify } from 'yaml';
+import { readIdentityFile } from './identity-file.js';
+import type { AuthSettings } from './settings.js';
+
+const RESOURCE = 'https://gate.example.com/mcp';
+const FILES: Readonly<Record<string, string>> = {
+  '/etc/gate/secret': 's3cret-value\n',
+  '/etc/gate/key.pem': 'PEM-value',
+  '/etc/gate/nonce': 'n'.repeat(32),
+  '/etc/gate/empty': '\n',
+};
+
+function load(text: string): { settings: AuthSettings; faults: string[] } {
+  const faults: string[] = [];
+  const read = (path: string) => {
+    const content = path === '/etc/gate/identity.yaml' ? text : FILES[path];
+    if (content === undefined) throw Object.assign(new Error(`${path} is gone`), { code: 'ENOENT' });
+    return content;
+  };
+  const settings = readIdentityFile({ path: '/etc/gate/identity.yaml', resource: RESOURCE, read }, faults);
+  return { settings, faults };
+}
+
+const faultsOf = (file: unknown) => load(stringify(file, { aliasDuplicateObjects: false })).faults;
+const ISSUER = { issuer: 'https://login.example.com' };
+
+it('has the defaults of the short form', () => {
+  const { settings, faults } = load('issuers:\n  - issuer: https://login.example.com\n');
+  expect(faults).toEqual([]);
+  expect(settings).toEqual({
+    issuers: [
+      {
+        issuer: 'https://login.example.com',
+        preset: 'generic',
+        audience: [RESOURCE],
+        metadataUrl: undefined,
+        jwksUri: undefined,
+        algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+        tokenTypes: undefined,
+        clockToleranceSeconds: 5,
+        maxTokenLifetimeSeconds: 3600,
+        claims: {},
+        roleMap: undefined,
+        scopePrefix: '',
+        dpop: 'allowed',
+        mtls: 'allowed',
+        keyRefreshSeconds: 300,
+        keyMaxAgeSeconds: 3600,
+        introspection: undefined,
+      },
+    ],
+    dpopNonceSecret: undefined,
+    clientCertificateHeader: undefined,
+  });
+});
+
+it('reads everything that an issuer can say', () => {
+  const { settings, faults } = load(`
+dpop_nonce_secret_file: nonce
+client_certificate_header: { name: X-Client-Cert, format: pem }
+issuers:
+  - issuer: https://login.microsoftonline.com/tenant/v2.0
+    preset: entra
+    audience: [guid, api://guid]
+    metadata_url: https://login.microsoftonline.com/tenant/.well-known/openid-configuration?appid=1
+    jwks_uri: https://login.microsoftonline.com/keys?appid=1
+    algorithms: [RS256]
+    token_types: [application/AT+JWT]
+    clock_tolerance_seconds: 0
+    max_token_lifetime_seconds: 6000
+    claims:
+      scopes: scp
+      roles: [/realm_access/roles, 'https://example.com/roles']
+      client_id: [azp]
+      tenant: tid
+    role_map: { 62e90394-69f5-4237-9190-012177145e10: admin, __proto__: user }
+    scope_prefix: api://guid/
+    dpop: required
+    mtls: required
+    key_refresh_seconds: 60
+    key_max_age_seconds: 60
+  - issuer: https://opaque.example.com
+    introspection:
+      endpoint: https://opaque.example.com/introspect
+      client_id: gate
+      client_secret_file: secret
+      cache_seconds: 0
+`);
+  expect(faults).toEqual([]);
+  expect(settings).toMatchObject({
+    dpopNonceSecret: FILES['/etc/gate/nonce'],
+    clientCertificateHeader: { name: 'x-client-cert', format: 'pem' },
+    issuers: [
+      {
+        preset: 'entra',
+        audience: ['guid', 'api://guid'],
+        metadataUrl: 'https://login.microsoftonline.com/tenant/.well-known/openid-configuration?appid=1',
+        jwksUri: 'https://login.microsoftonline.com/keys?appid=1',
+        algorithms: ['RS256'],
+        tokenTypes: ['at+jwt'],
+        clockToleranceSeconds: 0,
+        maxTokenLifetimeSeconds: 6000,
+        claims: {
+          scopes: ['scp'],
+          roles: ['/realm_access/roles', 'https://example.com/roles'],
+          clientId: ['azp'],
+          tenant: ['tid'],
+        },
+        scopePrefix: 'api://guid/',
+        dpop: 'required',
+        mtls: 'required',
+        keyRefreshSeconds: 60,
+        keyMaxAgeSeconds: 60,
+      },
+      {
+        introspection: {
+          endpoint: 'https://opaque.example.com/introspect',
+          clientId: 'gate',
+          authentication: { method: 'client_secret_basic', secret: 's3cret-value' },
+          cacheSeconds: 0,
+        },
+      },
+    ],
+  });
+  expect([...(settings.issuers[0]?.roleMap ?? [])]).toEqual([
+    ['62e90394-69f5-4237-9190-012177145e10', 'admin'],
+    ['__proto__', 'user'],
+  ]);
+});
+
+it('takes a private key in place of a secret', () => {
+  const introspection = {
+    client_id: 'gate',
+    client_authentication: 'private_key_jwt',
+    private_key_file: './key.pem',
+    key_id: 'k1',
+  };
+  const { settings, faults } = load(stringify({ issuers: [{ ...ISSUER, introspection }] }));
+  expect(faults).toEqual([]);
+  expect(settings.issuers[0]?.introspection).toEqual({
+    endpoint: undefined,
+    clientId: 'gate',
+    authentication: { method: 'private_key_jwt', key: 'PEM-value', algorithm: 'ES256', keyId: 'k1' },
+    cacheSeconds: 10,
+  });
+});
+
+const secretly = (introspection: object) => ({
+  issuers: [
+    { ...ISSUER, introspection: { client_id: 'gate', client_secret_file: 'secret', ...introspection } },
+  ],
+});
+const of = (issuer: object) => ({ issuers: [{ ...ISSUER, ...issuer }] });
+
+it.each<[unknown, string]>([
+  ['text', 'must be a mapping'],
+  [[], 'must be a mapping'],
+  [null, 'must be a mapping'],
+  [{}, 'issuers: must be a list of at least one issuer'],
+  [{ issuers: [] }, 'issuers: must be a list of at least one issuer'],
+  [{ issuers: ISSUER }, 'issuers: must be a list of at least one issuer'],
+  [{ issuers: ['https://login.example.com'] }, 'issuers[0]: must be a mapping'],
+  [{ issuers: [{}] }, 'issuers[0].issuer: is required and not set'],
+  [{ issuers: [ISSUER, { issuer: 'http://login.example.com' }] }, 'issuers[1].issuer: must be an https URL'],
+  [{ issuers: [ISSUER, ISSUER] }, 'issuers[1].issuer: is the same as that of issuers[0]'],
+  [{ issuers: [ISSUER], issuer: 'x' }, 'issuer: is not a setting of this server'],
+  [of({ audiance: 'x' }), 'issuers[0].audiance: is not a setting of this server'],
+  [of({ audience: [] }), 'issuers[0].audience: must be a list'],
+  [of({ audience: null }), 'issuers[0].audience: is set but empty'],
+  [of({ audience: '' }), 'issuers[0].audience: must be a list'],
+  [of({ audience: ['a b'] }), 'issuers[0].audience: must be a list'],
+  [of({ audience: [7] }), 'issuers[0].audience: must be a list'],
+  [of({ preset: 'azure' }), 'issuers[0].preset: must be one of'],
+  [of({ algorithms: ['HS256'] }), 'issuers[0].algorithms: must be a list'],
+  [of({ algorithms: ['none'] }), 'issuers[0].algorithms: must be a list'],
+  [of({ algorithms: 'RS256' }), 'issuers[0].algorithms: must be a list'],
+  [of({ token_types: [] }), 'issuers[0].token_types: must be a list'],
+  [of({ clock_tolerance_seconds: 61 }), 'issuers[0].clock_tolerance_seconds: must be a whole number'],
+  [of({ clock_tolerance_seconds: '5' }), 'issuers[0].clock_tolerance_seconds: must be a whole number'],
+  [of({ max_token_lifetime_seconds: 1.5 }), 'issuers[0].max_token_lifetime_seconds: must be a whole number'],
+  [of({ claims: ['roles'] }), 'issuers[0].claims: must be a mapping'],
+  [of({ claims: { rolls: ['roles'] } }), 'issuers[0].claims.rolls: is not a setting'],
+  [of({ claims: { roles: ['realm_access.roles'] } }), 'issuers[0].claims.roles: must be a list'],
+  [of({ claims: { roles: ['/realm_access//roles'] } }), 'issuers[0].claims.roles: must be a list'],
+  [of({ claims: { roles: [] } }), 'issuers[0].claims.roles: must be a list'],
+  [of({ role_map: { guid: 'two words' } }), 'issuers[0].role_map: must be a mapping'],
+  [of({ role_map: {} }), 'issuers[0].role_map: must be a mapping'],
+  [of({ role_map: ['admin'] }), 'issuers[0].role_map: must be a mapping'],
+  [of({ scope_prefix: 'a b' }), 'issuers[0].scope_prefix: must be a text'],
+  [of({ dpop: 'off' }), 'issuers[0].dpop: must be allowed or required'],
+  [of({ mtls: true }), 'issuers[0].mtls: must be allowed or required'],
+  [of({ key_refresh_seconds: 0 }), 'issuers[0].key_refresh_seconds: must be a whole number'],
+  [
+    of({ key_max_age_seconds: 299 }),
+    'issuers[0].key_max_age_seconds: must not be less than key_refresh_seconds',
+  ],
+  [of({ jwks_uri: 'http://keys.example.com' }), 'issuers[0].jwks_uri: must be an https URL'],
+  [of({ metadata_url: 'https://a:b@c.example' }), 'issuers[0].metadata_url: must be an https URL'],
+  [of({ introspection: {} }), 'issuers[0].introspection.client_id: is required and not set'],
+  [of({ introspection: { client_id: 'gate' } }), 'introspection.client_secret_file: is required'],
+  [secretly({ client_authentication: 'none' }), 'introspection.client_authentication: must be'],
+  [secretly({ client_authentication: 'private_key_jwt' }), 'introspection.private_key_file: is required'],
+  [secretly({ private_key_file: 'key.pem' }), 'introspection.private_key_file: has no effect'],
+  [secretly({ algorithm: 'ES256' }), 'introspection.algorithm: has no effect'],
+  [
+    secretly({ client_secret_file: 'gone' }),
+    'introspection.client_secret_file: the file cannot be read (ENOENT)',
+  ],
+  [
+    secretly({ client_secret_file: 'empty' }),
+    'introspection.client_secret_file: the file holds fewer than 1',
+  ],
+  [secretly({ client_secret: 'hunter2' }), 'introspection.client_secret: is not a setting'],
+  [secretly({ cache_seconds: 61 }), 'introspection.cache_seconds: must be a whole number'],
+  [{ issuers: [{ ...secretly({}).issuers[0], jwks_uri: 'https://a.example/k' }] }, 'jwks_uri: has no effect'],
+  [
+    { issuers: [...secretly({}).issuers, { ...secretly({}).issuers[0], issuer: 'https://b.example' }] },
+    'issuers[1].introspection: only one issuer can have it; issuers[0] has it',
+  ],
+  [
+    { issuers: [ISSUER], dpop_nonce_secret_file: 'secret' },
+    'dpop_nonce_secret_file: the file holds fewer than 32',
+  ],
+  [
+    { issuers: [ISSUER], client_certificate_header: { name: 'a b' } },
+    'client_certificate_header.name: must be',
+  ],
+  [
+    { issuers: [ISSUER], client_certificate_header: { name: 'a', format: 'der' } },
+    'client_certificate_header.format: must be',
+  ],
+])('%j: %s', (file, expected) => {
+  const faults = faultsOf(file);
+  expect(faults.join('\n')).toContain(expected);
+  for (const fault of faults) expect(fault).toMatch(/^IDENTITY_FILE: /);
+  expect(faults.join()).not.toMatch(/s3cret|hunter2|PEM-value/);
+});
+
+it.each([
+  ['issuers: [', 'line 1 is not YAML'],
+  ['issuers:\n  - issuer: a\n    issuer: b\n', 'line 3 is not YAML'],
+  ['issuers:\n - {issuer: &a https://a.example, audience: *a}\n', 'must not use aliases'],
+  ['a: &a [x,x]\nb: &b [*a,*a]\nissuers: [*b,*b]\n', 'must not use aliases'],
+  ['issuers: !!js/function x\n', 'line 1 is not YAML'],
+  ['', 'must be a mapping'],
+])('the text %j: %s', (text, expected) => {
+  expect(load(text).faults.join('\n')).toContain(`IDENTITY_FILE: ${expected}`);
+});
+
+it('every fault is told at once', () => {
+  expect(
+    faultsOf({ issuers: [{ issuer: 'x', preset: 'y', claims: { roles: [] } }, { audience: [] }] }),
+  ).toHaveLength(5);
+});
+
+it('a file that cannot be read is a fault, and not an exception', () => {
+  const faults: string[] = [];
+  readIdentityFile(
+    {
+      path: '/nowhere',
+      resource: RESOURCE,
+      read: () => {
+        throw new Error('no');
+      },
+    },
+    faults,
+  );
+  expect(faults).toEqual(['IDENTITY_FILE: the file cannot be read (unknown error)']);
+});
+
+it('whatever is in the file: faults, or issuers that are safe', () => {
+  const key = fc.constantFrom(
+    'issuers',
+    'issuer',
+    'audience',
+    'preset',
+    'claims',
+    'role_map',
+    'introspection',
+    'dpop',
+    '__proto__',
+  );
+  const leaf = fc.oneof(
+    fc.constantFrom('https://a.example', 'entra', 'required', 'x'),
+    fc.string(),
+    fc.integer(),
+    fc.constant(null),
+  );
+  const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+    tree: fc.oneof(
+      { depthSize: 'small' },
+      leaf,
+      fc.array(tie('tree'), { maxLength: 3 }),
+      fc.dictionary(key, tie('tree'), { maxKeys: 5 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string().map((text) => text as unknown),
+        tree,
+        tree.map((one) => ({ issuers: [one] })),
+      ),
+      (file) => {
+        const { settings, faults } = load(
+          typeof file === 'string' ? file : stringify(file, { aliasDuplicateObjects: false }),
+        );
+        if (faults.length > 0) return;
+        expect(settings.issuers.length).toBeGreaterThan(0);
+        for (const { issuer, audience, algorithms } of settings.issuers) {
+          expect(issuer).toMatch(/^https:/);
+          expect(audience.length * algorithms.length).toBeGreaterThan(0);
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});

@@ -1,0 +1,280 @@
+/** The issuers that a YAML file names (`IDENTITY_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import {
+  CertificateHeaderEntry,
+  ClaimsEntry,
+  IdentityEntry,
+  IntrospectionEntry,
+  IssuerEntry,
+} from './identity-entries.js';
+import type { AuthSettings, IntrospectionSettings, IssuerSettings } from './settings.js';
+
+/** Reads a file of the operator's. Throws where it cannot be read. */
+export type ReadFile = (path: string) => string;
+
+export interface IdentityContext {
+  /** Path of the file: names of other files in it are relative to its folder. */
+  readonly path: string;
+  /** The audience of an issuer that names none. */
+  readonly resource: string;
+  readonly read: ReadFile;
+}
+
+/** What an issuer has where neither the file nor a variable says otherwise. */
+export const ISSUER_DEFAULTS = {
+  preset: 'generic',
+  metadataUrl: undefined,
+  jwksUri: undefined,
+  algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+  tokenTypes: undefined,
+  clockToleranceSeconds: 5,
+  maxTokenLifetimeSeconds: 3600,
+  claims: {},
+  roleMap: undefined,
+  scopePrefix: '',
+  dpop: 'allowed',
+  mtls: 'allowed',
+  keyRefreshSeconds: 300,
+  keyMaxAgeSeconds: 3600,
+  introspection: undefined,
+} as const satisfies Omit<IssuerSettings, 'issuer' | 'audience'>;
+
+const NESTED = {
+  issuer: { claims: ClaimsEntry, introspection: IntrospectionEntry },
+  file: { client_certificate_header: CertificateHeaderEntry },
+} as const;
+
+type Entry = Record<string, unknown>;
+
+/**
+ * @param faults every fault found is added, each with its place and without the value.
+ * @returns the settings; meaningless where a fault was added.
+ */
+export function readIdentityFile(context: IdentityContext, faults: string[]): AuthSettings {
+  const report = (place: string, fault: string) => faults.push(`IDENTITY_FILE: ${place}${fault}`);
+  const entry = parse(context, report);
+  const before = faults.length;
+  if (entry) checkForms(entry, report);
+  if (!entry || faults.length > before) return NOTHING;
+  const file = entry as unknown as IdentityEntry;
+  const secrets = new SecretFiles(context, report);
+  const settings: AuthSettings = {
+    issuers: file.issuers.map((issuer, index) =>
+      toIssuer(issuer, `issuers[${index}].`, context, secrets, report),
+    ),
+    dpopNonceSecret: secrets.optional(file.dpop_nonce_secret_file, 'dpop_nonce_secret_file', 32),
+    clientCertificateHeader: file.client_certificate_header && {
+      name: file.client_certificate_header.name.toLowerCase(),
+      format: file.client_certificate_header.format ?? 'rfc9440',
+    },
+  };
+  checkTogether(settings, report);
+  return settings;
+}
+
+const NOTHING: AuthSettings = { issuers: [], dpopNonceSecret: undefined, clientCertificateHeader: undefined };
+
+type Report = (place: string, fault: string) => void;
+
+function parse({ path, read }: IdentityContext, report: Report): Entry | undefined {
+  let text: string;
+  try {
+    text = read(path);
+  } catch (error) {
+    report('', `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+    return undefined;
+  }
+  // No aliases: nobody needs them here, and they are how a small file becomes a huge object.
+  const document = parseDocument(text, { prettyErrors: false, strict: true, uniqueKeys: true });
+  const lineOf = (offset: number) => text.slice(0, offset).split('\n').length;
+  for (const { code, pos } of [...document.errors, ...document.warnings]) {
+    report('', `line ${lineOf(pos[0])} is not YAML that can be read (${code})`);
+  }
+  if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
+  try {
+    const entry: unknown = document.toJS({ maxAliasCount: 0 });
+    if (isEntry(entry)) return entry;
+    report('', 'must be a mapping with the list "issuers"');
+  } catch {
+    report('', 'must not use aliases');
+  }
+  return undefined;
+}
+
+function checkForms(file: Entry, report: Report): void {
+  checkEntry(IdentityEntry, file, '', NESTED.file, report);
+  if (!Array.isArray(file.issuers) || file.issuers.length === 0) {
+    report('issuers: ', 'must be a list of at least one issuer');
+    return;
+  }
+  file.issuers.forEach((issuer: unknown, index) =>
+    checkEntry(IssuerEntry, issuer, `issuers[${index}]`, NESTED.issuer, report),
+  );
+}
+
+/** Holds one mapping against its class; the mappings in it against theirs. */
+function checkEntry(
+  type: new () => object,
+  value: unknown,
+  place: string,
+  nested: Readonly<Record<string, new () => object>>,
+  report: Report,
+): void {
+  if (!isEntry(value)) return report(`${place}: `, 'must be a mapping');
+  const prefix = place === '' ? '' : `${place}.`;
+  const empty = Object.keys(value).filter((name) => value[name] === null);
+  for (const name of empty)
+    report(`${prefix}${name}: `, 'is set but empty: give it a value, or leave it out');
+  const instance = plainToInstance(type, { ...value });
+  for (const error of validateSync(instance, { whitelist: true, forbidNonWhitelisted: true })) {
+    if (empty.includes(error.property)) continue;
+    const constraints = error.constraints ?? {};
+    const fault =
+      'whitelistValidation' in constraints
+        ? 'is not a setting of this server'
+        : error.value === undefined
+          ? 'is required and not set'
+          : Object.values(constraints).join('; ');
+    report(`${prefix}${error.property}: `, fault);
+  }
+  for (const [name, inner] of Object.entries(nested)) {
+    if (value[name] !== undefined && value[name] !== null) {
+      checkEntry(inner, value[name], `${prefix}${name}`, {}, report);
+    }
+  }
+}
+
+function toIssuer(
+  entry: IssuerEntry,
+  place: string,
+  { resource }: IdentityContext,
+  secrets: SecretFiles,
+  report: Report,
+): IssuerSettings {
+  const { claims = {} } = entry;
+  const settings: IssuerSettings = {
+    ...ISSUER_DEFAULTS,
+    issuer: entry.issuer,
+    preset: entry.preset ?? ISSUER_DEFAULTS.preset,
+    audience: texts(entry.audience) ?? [resource],
+    metadataUrl: entry.metadata_url,
+    jwksUri: entry.jwks_uri,
+    algorithms: entry.algorithms ?? ISSUER_DEFAULTS.algorithms,
+    tokenTypes: entry.token_types?.map(plainType),
+    clockToleranceSeconds: entry.clock_tolerance_seconds ?? ISSUER_DEFAULTS.clockToleranceSeconds,
+    maxTokenLifetimeSeconds: entry.max_token_lifetime_seconds ?? ISSUER_DEFAULTS.maxTokenLifetimeSeconds,
+    claims: {
+      ...(claims.scopes && { scopes: texts(claims.scopes) }),
+      ...(claims.roles && { roles: texts(claims.roles) }),
+      ...(claims.client_id && { clientId: texts(claims.client_id) }),
+      ...(claims.tenant && { tenant: texts(claims.tenant) }),
+    },
+    roleMap: entry.role_map && new Map(Object.entries(entry.role_map)),
+    scopePrefix: entry.scope_prefix ?? ISSUER_DEFAULTS.scopePrefix,
+    dpop: entry.dpop ?? ISSUER_DEFAULTS.dpop,
+    mtls: entry.mtls ?? ISSUER_DEFAULTS.mtls,
+    keyRefreshSeconds: entry.key_refresh_seconds ?? ISSUER_DEFAULTS.keyRefreshSeconds,
+    keyMaxAgeSeconds: entry.key_max_age_seconds ?? ISSUER_DEFAULTS.keyMaxAgeSeconds,
+    introspection:
+      entry.introspection && toIntrospection(entry.introspection, `${place}introspection.`, secrets, report),
+  };
+  if (settings.keyMaxAgeSeconds < settings.keyRefreshSeconds) {
+    report(`${place}key_max_age_seconds: `, 'must not be less than key_refresh_seconds');
+  }
+  const keySettings = [
+    'jwks_uri',
+    'algorithms',
+    'token_types',
+    'key_refresh_seconds',
+    'key_max_age_seconds',
+  ] as const;
+  for (const name of keySettings) {
+    if (settings.introspection && entry[name] !== undefined) {
+      report(`${place}${name}: `, 'has no effect beside introspection, which uses no keys');
+    }
+  }
+  return settings;
+}
+
+function toIntrospection(
+  entry: IntrospectionEntry,
+  place: string,
+  secrets: SecretFiles,
+  report: Report,
+): IntrospectionSettings {
+  const method = entry.client_authentication ?? 'client_secret_basic';
+  const wanted = method === 'private_key_jwt' ? 'private_key_file' : 'client_secret_file';
+  const other = method === 'private_key_jwt' ? 'client_secret_file' : 'private_key_file';
+  if (entry[wanted] === undefined) report(`${place}${wanted}: `, `is required for ${method}`);
+  if (entry[other] !== undefined) report(`${place}${other}: `, `has no effect for ${method}`);
+  for (const name of ['algorithm', 'key_id'] as const) {
+    if (method !== 'private_key_jwt' && entry[name] !== undefined) {
+      report(`${place}${name}: `, `has no effect for ${method}`);
+    }
+  }
+  const secret = secrets.optional(entry[wanted], `${place}${wanted}`, 1) ?? '';
+  return {
+    endpoint: entry.endpoint,
+    clientId: entry.client_id,
+    authentication:
+      method === 'private_key_jwt'
+        ? { method, key: secret, algorithm: entry.algorithm ?? 'ES256', keyId: entry.key_id }
+        : { method, secret },
+    cacheSeconds: entry.cache_seconds ?? 10,
+  };
+}
+
+/** What only shows when all issuers are looked at. */
+function checkTogether({ issuers }: AuthSettings, report: Report): void {
+  issuers.forEach(({ issuer }, index) => {
+    const first = issuers.findIndex((other) => other.issuer === issuer);
+    if (first < index) report(`issuers[${index}].issuer: `, `is the same as that of issuers[${first}]`);
+  });
+  // An opaque token does not say whose it is, and must not be shown to one issuer where it may be another's.
+  const introspecting = issuers.flatMap(({ introspection }, index) => (introspection ? [index] : []));
+  for (const index of introspecting.slice(1)) {
+    report(
+      `issuers[${index}].introspection: `,
+      `only one issuer can have it; issuers[${introspecting[0]}] has it`,
+    );
+  }
+}
+
+/** Reads the secrets that the file names, relative to its folder; a fault says which and why, and nothing of it. */
+class SecretFiles {
+  constructor(
+    private readonly context: IdentityContext,
+    private readonly report: Report,
+  ) {}
+
+  optional(name: string | undefined, place: string, minimumLength: number): string | undefined {
+    if (name === undefined) return undefined;
+    try {
+      const secret = this.context.read(resolve(dirname(this.context.path), name)).trim();
+      if (secret.length >= minimumLength) return secret;
+      this.report(`${place}: `, `the file holds fewer than ${minimumLength} characters`);
+    } catch (error) {
+      this.report(
+        `${place}: `,
+        `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+      );
+    }
+    return undefined;
+  }
+}
+
+/** A media type as the `typ` of a token has it (RFC 9068 section 2.1): lower case, without `application/`. */
+export function plainType(type: string): string {
+  return type.toLowerCase().replace(/^application\//, '');
+}
+
+function texts(value: string | readonly string[] | undefined): readonly string[] | undefined {
+  return typeof value === 'string' ? [value] : value;
+}
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

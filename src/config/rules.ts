@@ -1,0 +1,125 @@
+/** Forms that the values of variables, and of the operator's files, must have. Texts unless a rule says otherwise. */
+import { ValidateBy } from 'class-validator';
+
+/** Signature algorithms that the gate can accept (RFC 8725 section 3.1: no symmetric ones, no `none`). */
+export const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+/** `localhost`, `127.0.0.0/8` or `::1`: what never leaves the machine, and so may speak plain HTTP. */
+export function isLoopbackHost(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    hostname === '::1' ||
+    /^127(\.\d{1,3}){3}$/.test(hostname)
+  );
+}
+
+export function splitList(text: string): string[] {
+  return [...new Set(text.split(',').map((item) => item.trim()))].filter((item) => item !== '');
+}
+
+function rule(name: string, validate: (text: string) => boolean, message: string) {
+  return test(name, (value) => typeof value === 'string' && validate(value), message);
+}
+
+function test(name: string, validate: (value: unknown) => boolean, message: string) {
+  return ValidateBy({ name, validator: { validate, defaultMessage: () => message } });
+}
+
+export function IsWholeNumber(min: number, max: number) {
+  return rule(
+    'wholeNumber',
+    (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
+    `must be a whole number from ${min} to ${max}`,
+  );
+}
+
+export function IsTruth() {
+  return rule('truth', (text) => text === 'true' || text === 'false', 'must be true or false');
+}
+
+export function IsPath() {
+  return rule('path', (text) => !text.includes('\0'), 'must be a path');
+}
+
+export function IsList(item: RegExp, what: string) {
+  return rule(
+    'list',
+    (text) => splitList(text).length > 0 && splitList(text).every((entry) => item.test(entry)),
+    `must be a comma-separated list of ${what}`,
+  );
+}
+
+export function IsListOf(allowed: readonly string[]) {
+  return rule(
+    'listOf',
+    (text) => splitList(text).length > 0 && splitList(text).every((entry) => allowed.includes(entry)),
+    `must be a comma-separated list of ${allowed.join(', ')}; symmetric algorithms and none are never accepted`,
+  );
+}
+
+/** https, or http on loopback: what may carry keys, tokens and metadata. */
+export function isSecureUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname));
+}
+
+/** A secure URL without credentials or fragment; without a query and with a path unless the options say otherwise. */
+export function IsSecureUrl({ originOnly = false, query = false } = {}) {
+  const forbidden = query ? /[#@\s]/ : /[?#@\s]/;
+  const without = `without credentials${query ? ' or' : ', query or'} fragment${originOnly ? ', and without a path' : ''}`;
+  return rule(
+    'secureUrl',
+    (text) => isSecureUrl(text) && !forbidden.test(text) && (!originOnly || new URL(text).pathname === '/'),
+    `must be an https URL (or http on loopback) ${without}`,
+  );
+}
+
+/** A number, not a text that looks like one. */
+export function IsNumber(min: number, max: number) {
+  return test(
+    'number',
+    (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
+    `must be a whole number from ${min} to ${max}`,
+  );
+}
+
+/** A list of texts that is not empty; or one text alone, unless only a list will do. */
+export function IsTexts(item: (text: string) => boolean, what: string, { listOnly = false } = {}) {
+  return test(
+    'texts',
+    (value) => {
+      const items: unknown = typeof value === 'string' && !listOnly ? [value] : value;
+      return (
+        Array.isArray(items) && items.length > 0 && items.every((one) => typeof one === 'string' && item(one))
+      );
+    },
+    `must be a list of ${what}`,
+  );
+}
+
+/** A mapping from any text to texts of one form, with at least one entry. */
+export function IsTextMap(item: RegExp, what: string) {
+  return test(
+    'textMap',
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.keys(value).length > 0 &&
+      Object.values(value).every((one) => typeof one === 'string' && item.test(one)),
+    `must be ${what}`,
+  );
+}

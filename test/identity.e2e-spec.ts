@@ -1,0 +1,237 @@
+/** Several issuers at one gate: what is bound to one never counts for another, and each may come and go by itself. */
+import { Gate, type Answer, type LedgerLine } from './support/gate.js';
+import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+
+const OURS = 'https://gate.example.com/ours';
+const THEIRS = 'https://gate.example.com/theirs';
+
+let ours: TestIssuer;
+let theirs: TestIssuer;
+let gate: Gate;
+
+const runs = () => gate.app.nest.get(Runs).names;
+const reasonOf = ({ status, body }: Answer) => [status, body?.error?.data?.reason ?? 'allowed'];
+
+/** A token of either issuer; both call their key `key-1`. */
+function mint(
+  issuer: TestIssuer,
+  claims: Claims = {},
+  options: Parameters<TestIssuer['mint']>[2] = {},
+): Promise<string> {
+  const audience = issuer === ours ? OURS : THEIRS;
+  return issuer.mint(audience, { scope: 'probe', ...claims }, options);
+}
+
+async function call(token: string): Promise<(string | number)[]> {
+  return reasonOf(await gate.callTool(token, 'echo', { text: 'hello' }));
+}
+
+async function until(holds: () => Promise<boolean>, seconds = 15): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error('It never came true');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+beforeAll(async () => {
+  [ours, theirs] = await Promise.all([TestIssuer.start(), TestIssuer.start()]);
+  theirs.keys.push(await makeKey('key-rsa', 'RS256'));
+  gate = await Gate.start({
+    issuer: ours,
+    imports: [ProbeModule],
+    identity: {
+      issuers: [
+        {
+          issuer: ours.url,
+          audience: OURS,
+          algorithms: ['ES256'],
+          key_refresh_seconds: 1,
+          key_max_age_seconds: 12,
+        },
+        {
+          issuer: theirs.url,
+          audience: [THEIRS],
+          preset: 'generic',
+          token_types: ['JWT'],
+          claims: { scopes: ['/access/scopes'], roles: ['/access/roles'] },
+          role_map: { 'guid-1': 'admin' },
+          scope_prefix: 'api://theirs/',
+          key_refresh_seconds: 1,
+          key_max_age_seconds: 12,
+        },
+      ],
+    },
+  });
+});
+afterAll(async () => {
+  await gate.close();
+  await Promise.all([ours.stop(), theirs.stop()]);
+});
+
+const theirClaims = {
+  scope: undefined,
+  access: { scopes: ['api://theirs/probe', 'probe.admin'], roles: ['guid-1', 'admin', 'guid-2'] },
+};
+const asJwt = () => ({ key: theirs.keys[0], header: { typ: 'JWT' } });
+
+it('each issuer is read in its own way, and named in the record', async () => {
+  expect(await call(await mint(ours))).toEqual([200, 'allowed']);
+  expect(await call(await mint(theirs, theirClaims, asJwt()))).toEqual([200, 'allowed']);
+  const decisions = gate
+    .ledger()
+    .filter(({ event, decision }: LedgerLine) => event === 'decision' && decision === 'allow');
+  expect(
+    decisions.map(({ principal }) => [principal.iss, principal.sub, principal.scopes, principal.roles]),
+  ).toEqual([
+    [ours.url, 'alice', ['probe'], []],
+    [theirs.url, 'alice', ['probe', 'probe.admin'], ['admin']],
+  ]);
+});
+
+it.each<[string, () => Promise<string>, string]>([
+  [
+    'a key of the other under its own name',
+    () => mint(ours, { iss: theirs.url, aud: THEIRS }, { header: { typ: 'JWT' } }),
+    'token_signature',
+  ],
+  [
+    'and the other way round',
+    () => mint(theirs, { iss: ours.url, aud: OURS }, { key: theirs.keys[0] }),
+    'token_signature',
+  ],
+  ['the audience of the other', () => mint(ours, { aud: THEIRS }), 'token_audience'],
+  [
+    'the algorithm of the other',
+    () => theirs.mint(OURS, { iss: ours.url, scope: 'probe' }),
+    'token_algorithm',
+  ],
+  ['the token type of the other', () => mint(ours, {}, { header: { typ: 'JWT' } }), 'token_type'],
+  [
+    'the usual type, at an issuer with its own',
+    () => mint(theirs, theirClaims, { key: theirs.keys[0] }),
+    'token_type',
+  ],
+  ['a third issuer', async () => mint(ours, { iss: 'https://third.example.com' }), 'token_issuer'],
+  ['no issuer', async () => mint(ours, { iss: undefined }), 'token_issuer'],
+  ['both issuers', async () => mint(ours, { iss: [ours.url, theirs.url] }), 'token_issuer'],
+])('%s is refused', async (_name, token, reason) => {
+  const before = runs().length;
+  expect(await call(await token())).toEqual([401, reason]);
+  expect(runs()).toHaveLength(before);
+  expect(gate.ledger().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
+});
+
+it('the claims of the other do not count', async () => {
+  const token = await mint(ours, theirClaims);
+  expect(await call(token)).toEqual([403, 'scope_missing']);
+});
+
+it('a role that the map does not name is none', async () => {
+  const plain = { scope: undefined, access: { scopes: ['probe', 'probe.admin'], roles: ['admin'] } };
+  const answer = await gate.callTool(await mint(theirs, plain, asJwt()), 'admin_only');
+  expect(reasonOf(answer)).toEqual([403, 'role_missing']);
+  expect(reasonOf(await gate.callTool(await mint(theirs, theirClaims, asJwt()), 'admin_only'))).toEqual([
+    200,
+    'allowed',
+  ]);
+});
+
+it('a challenge speaks as the issuer of the caller does', async () => {
+  const token = await mint(theirs, { scope: undefined }, asJwt());
+  const answer = await gate.callTool(token, 'echo', { text: 'hello' });
+  expect(answer.headers.get('www-authenticate')).toContain('scope="api://theirs/probe"');
+  expect(answer.body.error.data).toMatchObject({ required_scopes: ['probe'], missing_scopes: ['probe'] });
+  const own = await gate.callTool(await mint(ours, { scope: '' }), 'echo', { text: 'hello' });
+  expect(own.headers.get('www-authenticate')).toContain('scope="probe"');
+});
+
+it('clients are told of both, and sent to the first', async () => {
+  const { body } = await gate.get('/.well-known/oauth-protected-resource/mcp');
+  expect(body).toMatchObject({ resource: gate.url, authorization_servers: [ours.url, theirs.url] });
+  expect(body).not.toHaveProperty('dpop_bound_access_tokens_required');
+  expect((await gate.get('/.well-known/oauth-authorization-server')).body.issuer).toBe(ours.url);
+});
+
+it('people of one name at two issuers are two people: they share no limit', async () => {
+  const limited = await Gate.start({
+    issuer: ours,
+    imports: [ProbeModule],
+    database: false,
+    identity: { issuers: [{ issuer: ours.url }, { issuer: theirs.url }] },
+    env: { RATE_LIMIT_PER_MINUTE: '1' },
+  });
+  try {
+    const tokens = [ours, theirs].map((issuer) =>
+      issuer.mint(limited.url, { scope: 'probe' }, { key: issuer.keys[0] }),
+    );
+    const answers = [...tokens, ...tokens].map(async (token) =>
+      limited.callTool(await token, 'echo', { text: 'x' }),
+    );
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.toSorted((one, other) => one - other)).toEqual([200, 200, 429, 429]);
+  } finally {
+    await limited.close();
+  }
+});
+
+describe('keys', () => {
+  /** Another gate's database may just have held up the process: no test here is about that. */
+  beforeEach(() =>
+    until(async () => {
+      const { body } = await gate.get('/health/ready');
+      return body.issuers.every(({ keys }: { keys: string }) => keys === 'fresh');
+    }),
+  );
+
+  it('one removed at the issuer stops working, for tokens verified before too, and only there', async () => {
+    const removed = await makeKey('key-removed');
+    ours.keys.unshift(removed);
+    const [token, fresh, other] = await Promise.all([
+      mint(ours, {}, { key: removed }),
+      mint(ours, { sub: 'bob' }, { key: removed }),
+      mint(theirs, theirClaims, asJwt()),
+    ]);
+    expect(await call(token)).toEqual([200, 'allowed']);
+    expect(await call(other)).toEqual([200, 'allowed']);
+    ours.keys.shift();
+    const gone = Date.now();
+    await until(async () => (await call(token))[0] !== 200);
+    expect(Date.now() - gone).toBeLessThan(8_000);
+    expect(await call(token)).toEqual([401, 'token_signature']);
+    expect(await call(fresh)).toEqual([401, 'token_signature']);
+    expect(await call(other)).toEqual([200, 'allowed']);
+    expect(await call(await mint(ours))).toEqual([200, 'allowed']);
+  }, 60_000);
+
+  it('of an issuer that is down work up to their bound, then its tokens get 503, and the others never notice', async () => {
+    const [token, other] = await Promise.all([mint(ours), mint(theirs, theirClaims, asJwt())]);
+    expect(await call(token)).toEqual([200, 'allowed']);
+    ours.failing = 500;
+    const down = Date.now();
+    const ready = async () => (await gate.get('/health/ready')).body;
+    try {
+      await until(async () => (await ready()).issuers[0].keys === 'stale');
+      expect((await gate.get('/health/ready')).status).toBe(200);
+      expect(await call(await mint(ours, { sub: 'bob' }))).toEqual([200, 'allowed']);
+      await until(async () => (await call(token))[0] !== 200, 30);
+      expect(Date.now() - down).toBeGreaterThan(8_000);
+      expect(await call(token)).toEqual([503, 'identity_unavailable']);
+      expect(await call(await mint(ours, { sub: 'bob' }))).toEqual([503, 'identity_unavailable']);
+      expect(await call(other)).toEqual([200, 'allowed']);
+      expect(await ready()).toMatchObject({
+        status: 'unavailable',
+        checks: { keys: false },
+        issuers: [
+          { issuer: ours.url, keys: 'none' },
+          { issuer: theirs.url, keys: 'fresh' },
+        ],
+      });
+    } finally {
+      ours.failing = undefined;
+    }
+    await until(async () => (await call(token))[0] === 200, 40);
+    await until(async () => (await gate.get('/health/ready')).status === 200);
+  }, 120_000);
+});

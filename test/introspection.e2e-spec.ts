@@ -1,0 +1,129 @@
+/** Opaque tokens: an issuer that is asked about each (RFC 7662), beside one whose signatures are checked. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Gate, temporaryFolder, type Answer } from './support/gate.js';
+import { IntrospectionEndpoint } from './support/introspection-endpoint.js';
+import { TestIssuer, type Claims } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+
+const AUDIENCE = 'https://gate.example.com/mcp';
+const SECRET = 'a secret';
+
+const folder = temporaryFolder();
+let issuer: TestIssuer;
+let opaque: IntrospectionEndpoint;
+let gate: Gate;
+
+beforeAll(async () => {
+  [issuer, opaque] = await Promise.all([TestIssuer.start(), IntrospectionEndpoint.start()]);
+  writeFileSync(join(folder.path, 'secret'), `${SECRET}\n`);
+  gate = await Gate.start({
+    issuer,
+    imports: [ProbeModule],
+    database: false,
+    identity: {
+      issuers: [
+        { issuer: issuer.url, audience: AUDIENCE },
+        {
+          issuer: opaque.issuer,
+          audience: AUDIENCE,
+          introspection: {
+            endpoint: opaque.url,
+            client_id: 'gate',
+            client_secret_file: join(folder.path, 'secret'),
+            cache_seconds: 2,
+          },
+        },
+      ],
+    },
+  });
+});
+afterEach(() => (opaque.behaviour = undefined));
+afterAll(async () => {
+  await gate.close();
+  await Promise.all([issuer.stop(), opaque.stop()]);
+  folder.remove();
+});
+
+const issue = (claims: Claims = {}) => opaque.issue({ aud: AUDIENCE, scope: 'probe', ...claims });
+const call = (token: string) => gate.callTool(token, 'echo', { text: 'hello' });
+const reasonOf = ({ status, body }: Answer) => [status, body?.error?.data?.reason ?? 'allowed'];
+const now = () => Math.floor(Date.now() / 1000);
+
+it('an active token is asked about once in a while, and is a principal like any other', async () => {
+  const token = issue({ jti: 'opaque-1' });
+  const before = opaque.calls;
+  for (const answer of [await call(token), await call(token), await call(token)]) {
+    expect(reasonOf(answer)).toEqual([200, 'allowed']);
+  }
+  expect(opaque.calls - before).toBe(1);
+  expect(gate.ledger().findLast(({ event }) => event === 'decision')).toMatchObject({
+    decision: 'allow',
+    principal: { iss: opaque.issuer, sub: 'alice', kind: 'human', client_id: 'agent', token_id: 'opaque-1' },
+    on_behalf_of: 'alice',
+  });
+});
+
+it.each<[string, Claims, string]>([
+  ['for another server', { aud: 'https://other.example.com' }, 'token_audience'],
+  ['for nobody', { aud: undefined }, 'token_audience'],
+  ['that has expired', { iat: now() - 100, exp: now() - 50 }, 'token_expired'],
+  ['without an end', { exp: undefined }, 'token_claims'],
+  ['that lives too long', { exp: now() + 90_000 }, 'token_lifetime'],
+  ['without a subject', { sub: undefined }, 'token_claims'],
+  ['of another issuer', { iss: 'https://other.example.com' }, 'token_issuer'],
+  ['that is a refresh token', { token_type: 'refresh_token' }, 'token_type'],
+  ['that is bound to a key', { cnf: { jkt: 'x' } }, 'token_binding'],
+])('an active token %s is refused all the same', async (_name, claims, reason) => {
+  const runs = gate.app.nest.get(Runs).names.length;
+  expect(reasonOf(await call(issue(claims)))).toEqual([401, reason]);
+  expect(gate.ledger().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
+  expect(gate.app.nest.get(Runs).names).toHaveLength(runs);
+});
+
+it('a workload is told from a person', async () => {
+  expect(reasonOf(await call(issue({ sub: 'agent' })))).toEqual([403, 'human_required']);
+});
+
+it('one that is not active is refused, and asked about again the next time', async () => {
+  const token = 'not-yet-issued';
+  expect(reasonOf(await call(token))).toEqual([401, 'token_revoked']);
+  opaque.activate(token, { aud: AUDIENCE, scope: 'probe' });
+  expect(reasonOf(await call(token))).toEqual([200, 'allowed']);
+});
+
+it('one that was revoked works no longer than it is remembered', async () => {
+  const token = issue();
+  expect(reasonOf(await call(token))).toEqual([200, 'allowed']);
+  opaque.revoke(token);
+  const revoked = Date.now();
+  while (reasonOf(await call(token))[0] === 200) await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(Date.now() - revoked).toBeLessThan(4_000);
+  expect(reasonOf(await call(token))).toEqual([401, 'token_revoked']);
+});
+
+it.each([401, 403, 500, 503])('an endpoint that answers %i is an outage, and no verdict', async (status) => {
+  opaque.behaviour = (response) => response.writeHead(status).end();
+  const answer = await call(issue());
+  expect(reasonOf(answer)).toEqual([503, 'identity_unavailable']);
+  expect(answer.headers.get('retry-after')).toBeTruthy();
+  expect(answer.headers.get('www-authenticate')).toBeNull();
+  expect(gate.ledger().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
+});
+
+it('a JWT of the other issuer is never shown to it, and one in its own name is never believed unasked', async () => {
+  const before = opaque.calls;
+  expect(reasonOf(await call(await issuer.mint(AUDIENCE, { scope: 'probe' })))).toEqual([200, 'allowed']);
+  expect(opaque.calls).toBe(before);
+  const forged = await issuer.mint(AUDIENCE, { iss: opaque.issuer, scope: 'probe' });
+  expect(reasonOf(await call(forged))).toEqual([401, 'token_revoked']);
+  expect(opaque.calls).toBe(before + 1);
+});
+
+it('readiness does not wait for keys that it does not use', async () => {
+  const { status, body } = await gate.get('/health/ready');
+  expect([status, body.issuers.map(({ issuer: name }: { issuer: string }) => name)]).toEqual([
+    200,
+    [issuer.url],
+  ]);
+});

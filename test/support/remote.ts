@@ -1,0 +1,27 @@
+/** What specs of things that are fetched share. */
+
+/** Polls: a fixed sleep is too short on a busy machine. */
+export async function until(holds: () => boolean | Promise<boolean>, milliseconds = 10_000): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${String(holds)}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export class CollectedLog {
+  readonly lines: string[] = [];
+
+  warn(message: string): void {
+    this.lines.push(`warn ${message}`);
+  }
+
+  log(message: string): void {
+    this.lines.push(`log ${message}`);
+  }
+}
+
+/** Moves the wall clock, and nothing else, until `jest.restoreAllMocks()`. */
+export function moveWallClock(milliseconds: number): void {
+  jest.spyOn(Date, 'now').mockImplementation(() => new Date().getTime() + milliseconds);
+}
