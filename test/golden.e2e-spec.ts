@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, PEOPLE, type LedgerLine } from './support/gate.js';
 import type { Claims } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
 
 interface Case {
   readonly name: string;
   readonly as: keyof typeof PEOPLE;
   readonly claims?: Claims;
+  /** How many seconds ago the person authenticated: becomes `auth_time`, and `{auth_time}` in what is expected. */
+  readonly authenticatedAgo?: number;
   readonly env?: Record<string, string>;
   readonly call: { readonly name: string; readonly arguments: Record<string, unknown> };
   readonly answer: {
@@ -15,6 +18,8 @@ interface Case {
     readonly code?: number;
     readonly reason?: string;
     readonly challenge?: string | null;
+    /** All of the JSON-RPC `data` beside `reason` and `decision_id`. */
+    readonly data?: Record<string, unknown>;
     readonly isError?: boolean;
   };
   readonly record: LedgerLine;
@@ -28,19 +33,27 @@ describe.each(environments)('under %s', (env) => {
   let gate: Gate;
 
   beforeAll(async () => {
-    gate = await Gate.start({ env: JSON.parse(env) as Record<string, string> });
+    gate = await Gate.start({ env: JSON.parse(env) as Record<string, string>, imports: [ProbeModule] });
   });
   afterAll(() => gate.close());
 
   it.each(cases.filter((one) => JSON.stringify(one.env ?? {}) === env))('$name', async (one) => {
+    const authTime = Math.floor(Date.now() / 1000) - (one.authenticatedAgo ?? 0);
     const fill = <T>(value: T): T =>
       JSON.parse(
         JSON.stringify(value)
           .replaceAll('{issuer}', gate.issuer.url)
-          .replaceAll('{metadata}', `${gate.origin}/.well-known/oauth-protected-resource/mcp`),
+          .replaceAll('{metadata}', `${gate.origin}/.well-known/oauth-protected-resource/mcp`)
+          .replaceAll('"{auth_time}"', String(authTime)),
       ) as T;
     const before = gate.ledger().length;
-    const token = await gate.token({ ...PEOPLE[one.as], ...one.claims });
+    const runs = gate.app.nest.get(Runs).names;
+    const ranBefore = runs.length;
+    const token = await gate.token({
+      ...PEOPLE[one.as],
+      ...one.claims,
+      ...(one.authenticatedAgo !== undefined && { auth_time: authTime }),
+    });
 
     const answer = await gate.callTool(token, one.call.name, one.call.arguments);
 
@@ -56,17 +69,27 @@ describe.each(environments)('under %s', (env) => {
     const decision = gate.ledger()[before] as LedgerLine;
     expect(decision).toMatchObject(fill(one.record));
     if (one.answer.reason) expect(answer.body.error.data.decision_id).toBe(decision.id);
+    if (one.answer.data) {
+      const { reason } = one.answer;
+      expect(answer.body.error.data).toEqual({ ...one.answer.data, reason, decision_id: decision.id });
+    }
     if (one.outcome === undefined) {
       // Nothing ran, and nothing but the one refusal was written.
+      expect(runs).toHaveLength(ranBefore);
       expect(gate.ledger()).toHaveLength(before + 1);
-      return;
+    } else {
+      const lines = await gate.waitForLedger((line) => line.decision_id === decision.id);
+      expect(lines.slice(before)).toHaveLength(2);
+      expect(lines.at(-1)).toMatchObject({
+        event: 'outcome',
+        decision: null,
+        outcome: { status: one.outcome },
+      });
     }
-    const lines = await gate.waitForLedger((line) => line.decision_id === decision.id);
-    expect(lines.slice(before)).toHaveLength(2);
-    expect(lines.at(-1)).toMatchObject({
-      event: 'outcome',
-      decision: null,
-      outcome: { status: one.outcome },
-    });
+
+    // Lists are made by the same decision.
+    const { result } = (await gate.modern(token, 'tools/list')).body;
+    const shown = (result.tools as { name: string }[]).some(({ name }) => name === one.call.name);
+    expect(shown).toBe(one.record.decision === 'allow');
   });
 });

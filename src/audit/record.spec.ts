@@ -12,6 +12,8 @@ const PRINCIPAL: Principal = {
   tenant: 'acme',
   scopes: ['a', 'b'],
   roles: ['staff'],
+  acr: ['gold'],
+  authenticatedAt: 1_800_000_000,
   tokenId: 'jti-1',
   expiresAt: 1,
   delegation: [
@@ -19,7 +21,7 @@ const PRINCIPAL: Principal = {
     { sub: 'agent', iss: 'https://issuer', type: 'client' },
   ],
 };
-const REQUIRED = { scopes: ['a'], roles: [['staff', 'partner'], ['admin']] };
+const REQUIRED = { scopes: ['a'], roles: [['staff', 'partner'], ['admin']], assurance: null };
 
 function message(method: string): Exchange['inbound'] {
   return { ok: true, id: 7, message: { id: 7, method, params: {}, era: 'modern', body: {} } };
@@ -48,7 +50,7 @@ const REQUEST = {
   ip: '192.0.2.1',
   client: 'client/1.0',
 };
-const NOTHING = { scopes: [], roles: [] };
+const NOTHING = { scopes: [], roles: [], acr: [], max_age: null };
 const ALLOWED: AuditRecord = {
   id: 'decision-1',
   event: 'decision',
@@ -66,6 +68,8 @@ const ALLOWED: AuditRecord = {
     tenant: 'acme',
     scopes: ['a', 'b'],
     roles: ['staff'],
+    acr: ['gold'],
+    auth_time: 1_800_000_000,
     token_id: 'jti-1',
   },
   on_behalf_of: 'alice',
@@ -73,7 +77,7 @@ const ALLOWED: AuditRecord = {
     { sub: 'alice', iss: 'https://issuer', type: 'human' },
     { sub: 'agent', iss: 'https://issuer', type: 'client' },
   ],
-  required: { scopes: ['a'], roles: ['staff|partner', 'admin'] },
+  required: { scopes: ['a'], roles: ['staff|partner', 'admin'], acr: [], max_age: null },
   missing: NOTHING,
   outcome: null,
   decision_id: null,
@@ -109,12 +113,40 @@ it.each<[string, AuditRecord, AuditRecord]>([
           reason: 'role_missing',
           rule: 'Tools.write',
           required: REQUIRED,
-          missing: { scopes: [], roles: [['admin']] },
+          missing: { scopes: [], roles: [['admin']], assurance: null },
         },
       },
       'role_missing',
     ),
-    { ...ALLOWED, decision: 'deny', reason: 'role_missing', missing: { scopes: [], roles: ['admin'] } },
+    {
+      ...ALLOWED,
+      decision: 'deny',
+      reason: 'role_missing',
+      missing: { ...NOTHING, roles: ['admin'] },
+    },
+  ],
+  [
+    'a call denied for its assurance',
+    refusalRecord(
+      {
+        ...CALLED,
+        decision: {
+          effect: 'deny',
+          reason: 'assurance_insufficient',
+          rule: 'Tools.write',
+          required: { scopes: ['a'], roles: [], assurance: { acr: ['gold', 'iron'], maxAgeSeconds: 300 } },
+          missing: { scopes: [], roles: [], assurance: { acr: [], maxAgeSeconds: 300 } },
+        },
+      },
+      'assurance_insufficient',
+    ),
+    {
+      ...ALLOWED,
+      decision: 'deny',
+      reason: 'assurance_insufficient',
+      required: { scopes: ['a'], roles: [], acr: ['gold', 'iron'], max_age: 300 },
+      missing: { ...NOTHING, max_age: 300 },
+    },
   ],
   [
     'a refusal before anyone was known',

@@ -11,6 +11,9 @@ interface RecordedRequirements {
   readonly scopes: readonly string[];
   /** Each is one role, or alternatives joined by `|`. */
   readonly roles: readonly string[];
+  /** Any of these authentication contexts; empty: whichever. */
+  readonly acr: readonly string[];
+  readonly max_age: number | null;
 }
 
 /** A record before the ledger gives it its place: `v`, `seq`, `time` and `instance` are the ledger's. */
@@ -37,6 +40,9 @@ export interface AuditRecord {
     readonly tenant: string | null;
     readonly scopes: readonly string[];
     readonly roles: readonly string[];
+    /** With `auth_time`: what proves later that a demand for assurance was met. */
+    readonly acr: readonly string[];
+    readonly auth_time: number | null;
     readonly token_id: string | null;
   } | null;
   /** The person at the root of the chain; null where there is none. */
@@ -110,6 +116,8 @@ function base(exchange: Exchange): AuditRecord {
           tenant: principal.tenant,
           scopes: principal.scopes,
           roles: principal.roles,
+          acr: principal.acr,
+          auth_time: principal.authenticatedAt,
           token_id: principal.tokenId,
         }
       : null,
@@ -122,8 +130,13 @@ function base(exchange: Exchange): AuditRecord {
   };
 }
 
-function recorded(requirements: Requirements): RecordedRequirements {
-  return { scopes: requirements.scopes, roles: requirements.roles.map((group) => group.join('|')) };
+function recorded({ scopes, roles, assurance }: Requirements): RecordedRequirements {
+  return {
+    scopes,
+    roles: roles.map((group) => group.join('|')),
+    acr: assurance?.acr ?? [],
+    max_age: assurance?.maxAgeSeconds ?? null,
+  };
 }
 
 function bounded(text: string): string {

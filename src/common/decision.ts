@@ -15,12 +15,22 @@ export function targetLabel(target: Target): string {
   return target.kind === 'tool' ? target.name : `${target.kind}:${target.name}`;
 }
 
+/** How, and how lately, the person behind a token must have authenticated (RFC 9470). */
+export interface Assurance {
+  /** Any of these contexts, the preferred one first; empty: whichever. */
+  readonly acr: readonly string[];
+  /** How long ago that may be at most; null: however long. */
+  readonly maxAgeSeconds: number | null;
+}
+
 /** What a target asks of a principal. */
 export interface Requirements {
   /** All of them. */
   readonly scopes: readonly string[];
   /** Any of each group: a class-level and a method-level demand must both be met. */
   readonly roles: readonly (readonly string[])[];
+  /** Null: however the person authenticated. */
+  readonly assurance: Assurance | null;
 }
 
 export interface Allow {
@@ -40,4 +50,4 @@ export interface Deny {
 
 export type Decision = Allow | Deny;
 
-export const NO_REQUIREMENTS: Requirements = { scopes: [], roles: [] };
+export const NO_REQUIREMENTS: Requirements = { scopes: [], roles: [], assurance: null };

@@ -1,4 +1,13 @@
-import { AllowWorkload, AnyPrincipal, readAccessRule, RequireRoles, RequireScopes } from './decorators.js';
+import {
+  AllowWorkload,
+  AnyPrincipal,
+  declaresRule,
+  readAccessRule,
+  RequireAssurance,
+  RequireRoles,
+  RequireScopes,
+  type AssuranceDemand,
+} from './decorators.js';
 
 @RequireScopes('base')
 @RequireRoles('staff', 'partner')
@@ -42,6 +51,7 @@ it('takes the rule of the class where the method has none', () => {
   expect(readAccessRule(Base, 'plain')).toEqual({
     scopes: ['base'],
     roles: [['staff', 'partner']],
+    assurance: null,
     allowWorkload: false,
     source: 'Base.plain',
   });
@@ -129,4 +139,122 @@ it('keeps a demand that another decorator has wrapped', () => {
     tool(): void {}
   }
   expect(readAccessRule(Tools, 'tool')).toMatchObject({ scopes: ['base'], roles: [['admin']] });
+});
+
+describe('@RequireAssurance', () => {
+  @RequireScopes('base')
+  @RequireAssurance({ acr: ['silver', 'gold', 'platinum'], maxAge: 600 })
+  class Bank {
+    plain(): void {}
+
+    @RequireAssurance({ acr: ['platinum', 'gold'], maxAge: 60 })
+    transfer(): void {}
+
+    @RequireAssurance({ maxAge: 3600 })
+    @RequireAssurance({ acr: ['gold'] })
+    close(): void {}
+
+    @RequireAssurance({ acr: ['bronze', 'iron'] })
+    impossible(): void {}
+  }
+
+  class Vault extends Bank {
+    @AnyPrincipal()
+    own(): void {}
+  }
+
+  @RequireAssurance({ acr: ['gold', 'gold'] })
+  class Tools {
+    bare(): void {}
+
+    @AnyPrincipal()
+    open(): void {}
+
+    @RequireRoles('admin')
+    @RequireAssurance({ maxAge: 1 })
+    admin(): void {}
+
+    @RequireScopes('a')
+    @AllowWorkload()
+    workload(): void {}
+  }
+
+  class Recent {
+    @AnyPrincipal()
+    @RequireAssurance({ maxAge: 60 })
+    recent(): void {}
+  }
+
+  it.each([
+    [Bank, 'plain', { acr: ['silver', 'gold', 'platinum'], maxAgeSeconds: 600 }],
+    [Bank, 'transfer', { acr: ['platinum', 'gold'], maxAgeSeconds: 60 }],
+    [Bank, 'close', { acr: ['gold'], maxAgeSeconds: 600 }],
+    [Vault, 'transfer', { acr: ['platinum', 'gold'], maxAgeSeconds: 60 }],
+    [Tools, 'open', { acr: ['gold'], maxAgeSeconds: null }],
+    [Tools, 'admin', { acr: ['gold'], maxAgeSeconds: 1 }],
+    [Recent, 'recent', { acr: [], maxAgeSeconds: 60 }],
+  ])('%p.%s: only what class and method both accept, and the shortest age', (type, method, assurance) => {
+    expect(readAccessRule(type, method).assurance).toEqual(assurance);
+  });
+
+  it.each([
+    [Tools, 'bare', /^no access rule; /],
+    [Tools, 'workload', /^@AllowWorkload contradicts @RequireAssurance/],
+    [Vault, 'own', /^@AnyPrincipal contradicts @RequireScopes/],
+    [
+      Bank,
+      'impossible',
+      /^@RequireAssurance asks for an acr of silver or gold or platinum, and of bronze or iron: no value would meet them all$/,
+    ],
+  ])('%p.%s is refused', (type, method, message) => {
+    expect(() => readAccessRule(type, method)).toThrow(message);
+  });
+
+  it('is part of a rule, so that it cannot stand on what is no tool', () => {
+    expect(declaresRule(Bank.prototype, 'close')).toBe(true);
+    expect(declaresRule(Bank.prototype, 'plain')).toBe(false);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['nothing', {}, /neither acr nor maxAge$/],
+    ['an empty list', { acr: [] }, /the list is empty$/],
+    ['an empty list beside an age', { acr: [], maxAge: 5 }, /the list is empty$/],
+    ['a name with a space', { acr: ['a b'] }, /"a b" is not a name/],
+    ['a quote', { acr: ['a"'] }, /is not a name/],
+    ['a backslash', { acr: ['a\\'] }, /is not a name/],
+    ['a line break', { acr: ['a\nb'] }, /is not a name/],
+    ['an empty name', { acr: ['gold', ''] }, /"" is not a name/],
+    ['no string', { acr: [1] }, /1 is not a name/],
+    ['an age that every token is past', { maxAge: 0 }, /maxAge is not a whole number/],
+    ['an age before the login', { maxAge: -1 }, /maxAge is not a whole number/],
+    ['half a second', { acr: ['a'], maxAge: 0.5 }, /maxAge is not a whole number/],
+    ['no number', { maxAge: '60' }, /maxAge is not a whole number/],
+    ['an endless age', { maxAge: Infinity }, /maxAge is not a whole number/],
+    ['no age', { maxAge: NaN }, /maxAge is not a whole number/],
+  ])('%s does not load, and the sentence says where', (_name, demand, message) => {
+    const load = () => {
+      class Somewhere {
+        @RequireAssurance(demand as AssuranceDemand)
+        method(): void {}
+      }
+      return Somewhere;
+    };
+    expect(load).toThrow(/^@RequireAssurance on Somewhere\.method \(src\/policy\/decorators\.spec\.ts\): /);
+    expect(load).toThrow(message);
+  });
+
+  it('carries what issuers call their contexts', () => {
+    class Somewhere {
+      @AnyPrincipal()
+      @RequireAssurance({
+        acr: [
+          'http://schemas.openid.net/pape/policies/2007/06/multi-factor',
+          'urn:mace:incommon:iap:silver',
+          '2',
+        ],
+      })
+      method(): void {}
+    }
+    expect(readAccessRule(Somewhere, 'method').assurance?.acr).toHaveLength(3);
+  });
 });

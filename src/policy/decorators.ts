@@ -4,20 +4,28 @@
  */
 import 'reflect-metadata';
 import { callSiteFile } from '../common/call-site.js';
+import type { Assurance } from '../common/decision.js';
 import { ownerOf } from '../common/owner-of.js';
 import type { AccessRule } from './access-rule.js';
 
 interface Declared {
   readonly scopes: readonly string[];
   readonly roles: readonly (readonly string[])[];
+  readonly assurance: readonly Assurance[];
   readonly anyPrincipal: boolean;
   readonly allowWorkload: boolean;
 }
 
 const DECLARED = Symbol('policy:declared');
-const NOTHING: Declared = { scopes: [], roles: [], anyPrincipal: false, allowWorkload: false };
+const NOTHING: Declared = {
+  scopes: [],
+  roles: [],
+  assurance: [],
+  anyPrincipal: false,
+  allowWorkload: false,
+};
 
-/** RFC 6749 section 3.3, `scope-token`. */
+/** RFC 6749 section 3.3, `scope-token`. Authentication contexts travel in a list of the same kind (RFC 9470 section 3). */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 type RuleDecorator = ClassDecorator & MethodDecorator;
@@ -41,6 +49,35 @@ export function RequireRoles(...roles: [string, ...string[]]): RuleDecorator {
   return declare('@RequireRoles', (at) => {
     requireNames(roles, `@RequireRoles on ${at}`);
     return { ...NOTHING, roles: [roles] };
+  });
+}
+
+/** What {@link RequireAssurance} asks for: at least one of the two. */
+export interface AssuranceDemand {
+  /** Authentication contexts, as the issuer names them in `acr`: any of them, the preferred one first. */
+  readonly acr?: readonly [string, ...string[]];
+  /** How many seconds ago the person may have authenticated (`auth_time`) at most. */
+  readonly maxAge?: number;
+}
+
+/**
+ * The person must have authenticated in one of these contexts, and not longer ago than this (RFC 9470). Several uses,
+ * and class and method, must each be met: what is left is the contexts that all of them name, and the shortest age.
+ * Grants nothing by itself: who may call is still to be said.
+ * @throws Error when it asks for nothing, or for what no challenge can carry and no authentication can meet.
+ */
+export function RequireAssurance(demand: AssuranceDemand): RuleDecorator {
+  return declare('@RequireAssurance', (at) => {
+    const { acr, maxAge } = demand;
+    const what = `@RequireAssurance on ${at}`;
+    if (acr === undefined && maxAge === undefined)
+      throw new Error(`${what}: it names neither acr nor maxAge`);
+    if (acr !== undefined) requireNames(acr, what);
+    // Zero would be an authentication later than the token that tells of it: a login without end.
+    if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 1)) {
+      throw new Error(`${what}: maxAge is not a whole number of seconds, 1 or more`);
+    }
+    return { ...NOTHING, assurance: [{ acr: acr ?? [], maxAgeSeconds: maxAge ?? null }] };
   });
 }
 
@@ -71,9 +108,15 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
   if (!declared.anyPrincipal && !demands) {
     throw new Error('no access rule; add @RequireScopes, @RequireRoles or, on purpose, @AnyPrincipal');
   }
+  if (declared.allowWorkload && declared.assurance.length > 0) {
+    throw new Error(
+      '@AllowWorkload contradicts @RequireAssurance: a workload never authenticates as a person',
+    );
+  }
   return {
     scopes: [...new Set(declared.scopes)],
     roles: declared.roles,
+    assurance: strictest(declared.assurance),
     allowWorkload: declared.allowWorkload,
     source,
   };
@@ -102,9 +145,27 @@ function add(a: Declared, b: Declared): Declared {
   return {
     scopes: [...a.scopes, ...b.scopes],
     roles: [...a.roles, ...b.roles],
+    assurance: [...a.assurance, ...b.assurance],
     anyPrincipal: a.anyPrincipal || b.anyPrincipal,
     allowWorkload: a.allowWorkload || b.allowWorkload,
   };
+}
+
+/**
+ * One demand that nothing meets without meeting all of them.
+ * @throws Error when no authentication context would meet them all.
+ */
+function strictest(demands: readonly Assurance[]): Assurance | null {
+  if (demands.length === 0) return null;
+  const lists = demands.map(({ acr }) => acr).filter((acr) => acr.length > 0);
+  const ages = demands.flatMap(({ maxAgeSeconds }) => maxAgeSeconds ?? []);
+  // The method comes last in what is declared: its order of preference is the one that stays.
+  const acr = [...new Set(lists.at(-1))].filter((one) => lists.every((list) => list.includes(one)));
+  if (lists.length > 0 && acr.length === 0) {
+    const named = lists.map((list) => list.join(' or ')).join(', and of ');
+    throw new Error(`@RequireAssurance asks for an acr of ${named}: no value would meet them all`);
+  }
+  return { acr, maxAgeSeconds: ages.length > 0 ? Math.min(...ages) : null };
 }
 
 function ownDeclaration(target: object, key?: string | symbol): Declared {

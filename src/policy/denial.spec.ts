@@ -1,4 +1,4 @@
-import type { Deny } from '../common/decision.js';
+import type { Assurance, Deny } from '../common/decision.js';
 import type { Reason } from '../common/reasons.js';
 import { denialError } from './denial.js';
 
@@ -12,7 +12,7 @@ const RESOURCE: Asked = {
 };
 
 function denial(reason: Reason): Deny {
-  const demands = { scopes: ['a', 'b'], roles: [['admin', 'owner']] };
+  const demands = { scopes: ['a', 'b'], roles: [['admin', 'owner']], assurance: null };
   return {
     effect: 'deny',
     reason,
@@ -78,5 +78,57 @@ it.each([
     data,
     status: 404,
     rpcCode: code,
+  });
+});
+
+describe('too little assurance', () => {
+  function insufficient(asked: Assurance, lacked: Assurance, scopes = ['a', 'b']): Deny {
+    const required = { scopes, roles: [], assurance: asked };
+    const missing = { scopes: [], roles: [], assurance: lacked };
+    return { effect: 'deny', reason: 'assurance_insufficient', rule: 'Tools.tool', required, missing };
+  }
+  const ACR = { acr: ['gold', 'platinum'], maxAgeSeconds: null };
+  const AGE = { acr: [], maxAgeSeconds: 300 };
+  const BOTH = { acr: ['gold'], maxAgeSeconds: 300 };
+  it.each([
+    [
+      'a context',
+      insufficient(ACR, ACR),
+      'This needs an authentication of level gold or platinum',
+      { required_acr: ['gold', 'platinum'] },
+      { scope: ['a', 'b'], acrValues: ['gold', 'platinum'] },
+    ],
+    [
+      'an age',
+      insufficient(AGE, AGE),
+      'This needs an authentication not older than 300 s',
+      { max_age: 300 },
+      { scope: ['a', 'b'], maxAge: 300 },
+    ],
+    [
+      'both, also where only one is lacking: a new token must meet the other still',
+      insufficient(BOTH, AGE),
+      'This needs an authentication of level gold, not older than 300 s',
+      { required_acr: ['gold'], max_age: 300 },
+      { scope: ['a', 'b'], acrValues: ['gold'], maxAge: 300 },
+    ],
+    [
+      'a context of an operation without scopes',
+      insufficient(ACR, ACR, []),
+      'This needs an authentication of level gold or platinum',
+      { required_acr: ['gold', 'platinum'] },
+      { scope: [], acrValues: ['gold', 'platinum'] },
+    ],
+  ])('%s', (_name, deny, message, data, challenge) => {
+    for (const detail of ['explain', 'conceal'] as const) {
+      const error = denialError(deny, TOOL, 'modern', detail);
+      expect(error).toMatchObject({ code: 'assurance_insufficient', status: 401, rpcCode: 401, message });
+      expect(error.data).toStrictEqual(data);
+      expect(error.challenge).toStrictEqual({
+        error: 'insufficient_user_authentication',
+        errorDescription: 'The authentication behind the token is too weak or too old for this operation',
+        ...challenge,
+      });
+    }
   });
 });

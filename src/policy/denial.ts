@@ -1,6 +1,6 @@
 /** How a denied decision is answered. Pure. */
 import { AppError } from '../common/app-error.js';
-import type { Deny } from '../common/decision.js';
+import type { Assurance, Deny } from '../common/decision.js';
 import type { Message, Operation } from '../common/exchange.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
@@ -37,6 +37,8 @@ export function denialError(
           scope: denial.required.scopes,
         },
       });
+    case 'assurance_insufficient':
+      return assuranceError(denial.required.assurance as Assurance, denial.required.scopes);
     case 'role_missing': {
       const wanted = denial.missing.roles.map((group) => group.join(' or ')).join(', and ');
       return new AppError('role_missing', `This needs the role ${wanted}`, {
@@ -51,4 +53,28 @@ export function denialError(
     default:
       return new AppError(denial.reason, 'Access denied', { status: 403 });
   }
+}
+
+/** RFC 9470 section 3: all that a new token must meet, not only what this one lacks, or the next would lack the rest. */
+function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly string[]): AppError {
+  const level = acr.length > 0 ? ` of level ${acr.join(' or ')}` : '';
+  const age = maxAgeSeconds === null ? '' : ` not older than ${maxAgeSeconds} s`;
+  return new AppError(
+    'assurance_insufficient',
+    `This needs an authentication${level}${level && age && ','}${age}`,
+    {
+      status: 401,
+      data: {
+        ...(acr.length > 0 && { required_acr: acr }),
+        ...(maxAgeSeconds !== null && { max_age: maxAgeSeconds }),
+      },
+      challenge: {
+        error: 'insufficient_user_authentication',
+        errorDescription: 'The authentication behind the token is too weak or too old for this operation',
+        ...(acr.length > 0 && { acrValues: acr }),
+        ...(maxAgeSeconds !== null && { maxAge: maxAgeSeconds }),
+        scope,
+      },
+    },
+  );
 }

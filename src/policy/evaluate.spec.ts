@@ -1,17 +1,29 @@
 import fc from 'fast-check';
-import type { Deny } from '../common/decision.js';
+import type { Assurance, Deny } from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
+import { readAccessRule, RequireAssurance, RequireRoles, RequireScopes } from './decorators.js';
 import { evaluate, type PolicyRules } from './evaluate.js';
 
+const NOW = 1_800_000_000;
 const NAMES = ['a', 'b', 'c', 'd'];
 const names = fc.uniqueArray(fc.constantFrom(...NAMES));
 const some = fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 });
 
-const principals = fc.record({ scopes: names, roles: names, kind: fc.constantFrom('human', 'workload') });
+const principals = fc.record({
+  scopes: names,
+  roles: names,
+  kind: fc.constantFrom('human', 'workload'),
+  acr: names,
+  authenticatedAt: fc.option(fc.integer({ min: NOW - 10, max: NOW + 70 })),
+});
+const assurances = fc.option(
+  fc.record({ acr: names, maxAgeSeconds: fc.option(fc.integer({ min: 1, max: 10 })) }),
+);
 const rules = fc.record({
   scopes: names,
   roles: fc.array(some, { maxLength: 3 }),
+  assurance: assurances,
   allowWorkload: fc.boolean(),
 });
 const policies = fc.record({
@@ -28,6 +40,8 @@ function principal(facts: Partial<Principal>): Principal {
     tenant: null,
     scopes: [],
     roles: [],
+    acr: [],
+    authenticatedAt: null,
     tokenId: null,
     expiresAt: 0,
     delegation: [],
@@ -36,11 +50,22 @@ function principal(facts: Partial<Principal>): Principal {
 }
 
 function target(rule: Partial<ProtectedTarget['rule']>): ProtectedTarget {
-  const whole = { scopes: [], roles: [], allowWorkload: false, source: 'Tools.tool', ...rule };
+  const whole = {
+    scopes: [],
+    roles: [],
+    assurance: null,
+    allowWorkload: false,
+    source: 'Tools.tool',
+    ...rule,
+  };
   return { kind: 'tool', name: 'tool', rule: whole };
 }
 
 const OPEN: PolicyRules = { allowList: '*', requireHuman: true };
+const GOLD: Assurance = { acr: ['gold', 'platinum'], maxAgeSeconds: null };
+const FRESH: Assurance = { acr: [], maxAgeSeconds: 300 };
+const GOLD_AND_FRESH: Assurance = { acr: ['gold'], maxAgeSeconds: 300 };
+const ago = (seconds: number) => ({ authenticatedAt: NOW - seconds });
 
 it.each([
   ['nothing asked, nothing had', {}, {}, OPEN, 'allow'],
@@ -81,8 +106,86 @@ it.each([
     { ...OPEN, allowList: new Set<string>() },
     'tool_not_allowed',
   ],
+  ['any context of the demand', { acr: ['platinum'] }, { assurance: GOLD }, OPEN, 'allow'],
+  ['one of several contexts', { acr: ['x', 'gold'] }, { assurance: GOLD }, OPEN, 'allow'],
+  ['another context', { acr: ['silver'] }, { assurance: GOLD }, OPEN, 'assurance_insufficient'],
+  ['a context in another case', { acr: ['Gold'] }, { assurance: GOLD }, OPEN, 'assurance_insufficient'],
+  ['a part of a context', { acr: ['go'] }, { assurance: GOLD }, OPEN, 'assurance_insufficient'],
+  ['no context', ago(0), { assurance: GOLD }, OPEN, 'assurance_insufficient'],
+  [
+    'a role and a scope as a context',
+    { roles: ['gold'], scopes: ['gold'] },
+    { assurance: GOLD },
+    OPEN,
+    'assurance_insufficient',
+  ],
+  ['an authentication of just now', ago(0), { assurance: FRESH }, OPEN, 'allow'],
+  ['as old as it may be', ago(300), { assurance: FRESH }, OPEN, 'allow'],
+  ['a second older', ago(301), { assurance: FRESH }, OPEN, 'assurance_insufficient'],
+  ['at an unknown time', { acr: ['gold'] }, { assurance: FRESH }, OPEN, 'assurance_insufficient'],
+  [
+    'at what is no time',
+    { authenticatedAt: Number.NaN },
+    { assurance: FRESH },
+    OPEN,
+    'assurance_insufficient',
+  ],
+  ['by a clock a minute ahead', ago(-60), { assurance: FRESH }, OPEN, 'allow'],
+  ['in the future', ago(-61), { assurance: FRESH }, OPEN, 'assurance_insufficient'],
+  ['in the far future', { authenticatedAt: 2 ** 53 }, { assurance: FRESH }, OPEN, 'assurance_insufficient'],
+  ['at any time, where none is asked for', ago(-9999), { assurance: null }, OPEN, 'allow'],
+  ['in context and in time', { acr: ['gold'], ...ago(9) }, { assurance: GOLD_AND_FRESH }, OPEN, 'allow'],
+  [
+    'in context only',
+    { acr: ['gold'], ...ago(301) },
+    { assurance: GOLD_AND_FRESH },
+    OPEN,
+    'assurance_insufficient',
+  ],
+  [
+    'in time only',
+    { acr: ['platinum'], ...ago(9) },
+    { assurance: GOLD_AND_FRESH },
+    OPEN,
+    'assurance_insufficient',
+  ],
+  [
+    'neither assurance nor scope: one challenge asks for both',
+    {},
+    { scopes: ['a'], assurance: GOLD },
+    OPEN,
+    'assurance_insufficient',
+  ],
+  [
+    'assurance without the scope',
+    { acr: ['gold'] },
+    { scopes: ['a'], assurance: GOLD },
+    OPEN,
+    'scope_missing',
+  ],
+  [
+    'neither assurance nor role: what no login cures comes first',
+    {},
+    { roles: [['a']], assurance: GOLD },
+    OPEN,
+    'role_missing',
+  ],
+  [
+    'a workload, where a person is to have authenticated',
+    { kind: 'workload' },
+    { assurance: GOLD },
+    OPEN,
+    'human_required',
+  ],
+  [
+    'a workload where none is minded, whatever its token says: it is nobody who could have authenticated',
+    { kind: 'workload', acr: ['gold'], ...ago(9) },
+    { assurance: GOLD_AND_FRESH },
+    { ...OPEN, requireHuman: false },
+    'human_required',
+  ],
 ] as const)('%s', (_name, who, rule, policy, expected) => {
-  const decision = evaluate(principal(who), target(rule), policy);
+  const decision = evaluate(principal(who), target(rule), policy, NOW);
   expect(decision.effect === 'allow' ? 'allow' : decision.reason).toBe(expected);
 });
 
@@ -91,54 +194,179 @@ it('what has no rule does not exist', () => {
     principal({ scopes: NAMES, roles: NAMES }),
     { kind: 'tool', name: 'toString' },
     OPEN,
+    NOW,
   );
   expect(decision).toMatchObject({ effect: 'deny', reason: 'tool_unknown', rule: 'registry' });
 });
 
 it('a resource of the name of an allowed tool is not allowed with it', () => {
   const resource = { ...target({}), kind: 'resource' as const };
-  expect(evaluate(principal({}), resource, { ...OPEN, allowList: new Set(['tool']) }).effect).toBe('deny');
-  expect(evaluate(principal({}), resource, { ...OPEN, allowList: new Set(['resource:tool']) }).effect).toBe(
-    'allow',
-  );
+  const under = (label: string) =>
+    evaluate(principal({}), resource, { ...OPEN, allowList: new Set([label]) }, NOW).effect;
+  expect(under('tool')).toBe('deny');
+  expect(under('resource:tool')).toBe('allow');
 });
 
-it('allows exactly where list, kind, every scope and a role of each group agree', () => {
+it.each<[string, Partial<Principal>, Assurance | null]>([
+  ['both', {}, GOLD_AND_FRESH],
+  ['the context', { ...ago(9) }, { acr: ['gold'], maxAgeSeconds: null }],
+  ['the age', { acr: ['gold'], ...ago(999) }, { acr: [], maxAgeSeconds: 300 }],
+])('says what of the assurance is lacking: %s', (_name, who, assurance) => {
+  const asked = target({ scopes: ['a', 'b'], roles: [['r']], assurance: GOLD_AND_FRESH });
+  const required = { scopes: ['a', 'b'], roles: [['r']], assurance: GOLD_AND_FRESH };
+  const denied = (more: Partial<Principal>) => evaluate(principal({ ...who, ...more }), asked, OPEN, NOW);
+  expect(denied({ scopes: ['a'], roles: ['r'] })).toStrictEqual({
+    effect: 'deny',
+    reason: 'assurance_insufficient',
+    rule: 'Tools.tool',
+    required,
+    missing: { scopes: ['b'], roles: [], assurance },
+  });
+  expect(denied({})).toStrictEqual({
+    effect: 'deny',
+    reason: 'role_missing',
+    rule: 'Tools.tool',
+    required,
+    missing: { scopes: ['a', 'b'], roles: [['r']], assurance },
+  });
+});
+
+it('says of an assurance that is met that nothing of it is lacking, and that it was asked for', () => {
+  const asked = target({ scopes: ['a'], assurance: GOLD_AND_FRESH });
+  const who = { acr: ['gold'], ...ago(9) };
+  expect(evaluate(principal(who), asked, OPEN, NOW)).toMatchObject({
+    reason: 'scope_missing',
+    required: { assurance: GOLD_AND_FRESH },
+    missing: { assurance: null },
+  });
+  expect(evaluate(principal({ ...who, scopes: ['a'] }), asked, OPEN, NOW)).toMatchObject({
+    effect: 'allow',
+    required: { assurance: GOLD_AND_FRESH },
+  });
+});
+
+it('names the rule, and not the variable, where a workload cannot have the assurance', () => {
+  const asked = target({ assurance: GOLD });
+  const rule = (requireHuman: boolean) =>
+    evaluate(principal({ kind: 'workload' }), asked, { ...OPEN, requireHuman }, NOW).rule;
+  expect([rule(true), rule(false)]).toEqual(['AUTH_REQUIRE_HUMAN', 'Tools.tool']);
+});
+
+it('allows exactly where list, kind, assurance, every scope and a role of each group agree', () => {
   fc.assert(
     fc.property(principals, rules, policies, (who, rule, policy) => {
+      const { assurance } = rule;
+      const at = who.authenticatedAt;
       const expected =
         (policy.allowList === '*' || policy.allowList.has('tool')) &&
         (who.kind === 'human' || rule.allowWorkload || !policy.requireHuman) &&
+        (assurance === null ||
+          (who.kind === 'human' &&
+            (assurance.acr.length === 0 || assurance.acr.some((one) => who.acr.includes(one))) &&
+            (assurance.maxAgeSeconds === null ||
+              (at !== null && at + assurance.maxAgeSeconds >= NOW && at <= NOW + 60)))) &&
         rule.scopes.every((scope) => who.scopes.includes(scope)) &&
         rule.roles.every((group) => group.some((role) => who.roles.includes(role)));
-      const decision = evaluate(principal(who as Partial<Principal>), target(rule), policy);
+      const decision = evaluate(principal(who as Partial<Principal>), target(rule), policy, NOW);
       expect(decision.effect === 'allow').toBe(expected);
     }),
-    { numRuns: 2000 },
+    { numRuns: 5000 },
   );
 });
 
-it('more scopes and roles never lose an allowed call, fewer demands neither', () => {
+it('more scopes, roles and contexts never lose an allowed call, fewer demands neither', () => {
   fc.assert(
-    fc.property(principals, rules, policies, names, names, (who, rule, policy, scopes, roles) => {
+    fc.property(principals, rules, policies, names, names, names, (who, rule, policy, scopes, roles, acr) => {
       const asked = target(rule);
-      fc.pre(evaluate(principal(who as Partial<Principal>), asked, policy).effect === 'allow');
-      const richer = { ...who, scopes: [...who.scopes, ...scopes], roles: [...who.roles, ...roles] };
-      expect(evaluate(principal(richer as Partial<Principal>), asked, policy).effect).toBe('allow');
-      const milder = target({ ...rule, scopes: rule.scopes.slice(1), roles: rule.roles.slice(1) });
-      expect(evaluate(principal(who as Partial<Principal>), milder, policy).effect).toBe('allow');
+      fc.pre(evaluate(principal(who as Partial<Principal>), asked, policy, NOW).effect === 'allow');
+      const richer = {
+        ...who,
+        scopes: [...who.scopes, ...scopes],
+        roles: [...who.roles, ...roles],
+        acr: [...who.acr, ...acr],
+      };
+      expect(evaluate(principal(richer as Partial<Principal>), asked, policy, NOW).effect).toBe('allow');
+      for (const assurance of [rule.assurance, null]) {
+        const milder = target({
+          ...rule,
+          scopes: rule.scopes.slice(1),
+          roles: rule.roles.slice(1),
+          assurance,
+        });
+        expect(evaluate(principal(who as Partial<Principal>), milder, policy, NOW).effect).toBe('allow');
+      }
     }),
   );
+});
+
+it('one more demand on a method never turns a denial into an allowed call', () => {
+  type Names = [string, ...string[]];
+  const acr = some.map((one) => one as Names);
+  const maxAge = fc.integer({ min: 1, max: 10 });
+  const demands = fc.oneof(
+    some.map((scopes) => RequireScopes(...(scopes as Names))),
+    some.map((roles) => RequireRoles(...(roles as Names))),
+    fc
+      .oneof(fc.record({ acr }), fc.record({ maxAge }), fc.record({ acr, maxAge }))
+      .map((demand) => RequireAssurance(demand)),
+  );
+  const ruled = (decorators: readonly (ClassDecorator & MethodDecorator)[]) => {
+    class Tools {
+      method(): void {}
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(Tools.prototype, 'method') as PropertyDescriptor;
+    for (const one of decorators) one(Tools.prototype, 'method', descriptor);
+    return target(readAccessRule(Tools, 'method'));
+  };
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(
+      principals,
+      policies,
+      fc.array(demands, { maxLength: 3 }),
+      demands,
+      (who, policy, declared, more) => {
+        const base = declared.length > 0 ? declared : [RequireScopes('a')];
+        let before: ProtectedTarget;
+        let after: ProtectedTarget;
+        try {
+          [before, after] = [ruled(base), ruled([...base, more])];
+        } catch {
+          return; // No authentication would meet them all: that stops the boot.
+        }
+        const decide = (asked: ProtectedTarget) =>
+          evaluate(principal(who as Partial<Principal>), asked, policy, NOW).effect;
+        seen.add(`${decide(before)} ${decide(after)}`);
+        expect(`${decide(before)} ${decide(after)}`).not.toBe('deny allow');
+      },
+    ),
+    { numRuns: 1000 },
+  );
+  expect([...seen].sort()).toEqual(['allow allow', 'allow deny', 'deny deny']);
 });
 
 it('says of a missing scope no more than what would cure it', () => {
   fc.assert(
     fc.property(principals, rules, (who, rule) => {
-      const decision = evaluate(principal(who as Partial<Principal>), target(rule), OPEN);
+      const decision = evaluate(principal(who as Partial<Principal>), target(rule), OPEN, NOW);
       fc.pre(decision.effect === 'deny' && decision.reason === 'scope_missing');
       const { missing } = decision as Deny;
       const cured = principal({ ...who, scopes: [...who.scopes, ...missing.scopes] } as Partial<Principal>);
-      expect(evaluate(cured, target(rule), OPEN).effect).toBe('allow');
+      expect(evaluate(cured, target(rule), OPEN, NOW).effect).toBe('allow');
+    }),
+  );
+});
+
+it('says of a missing assurance what a single new token must have to be let in', () => {
+  fc.assert(
+    fc.property(principals, rules, (who, rule) => {
+      const decision = evaluate(principal(who as Partial<Principal>), target(rule), OPEN, NOW);
+      fc.pre(decision.effect === 'deny' && decision.reason === 'assurance_insufficient');
+      const { required, missing } = decision as Deny;
+      expect(missing.assurance).not.toBeNull();
+      const facts = { ...who, scopes: required.scopes, acr: required.assurance?.acr.slice(0, 1) ?? [] };
+      const cured = principal({ ...facts, authenticatedAt: NOW } as Partial<Principal>);
+      expect(evaluate(cured, target(rule), OPEN, NOW).effect).toBe('allow');
     }),
   );
 });

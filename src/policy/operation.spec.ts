@@ -1,9 +1,10 @@
+import { NO_REQUIREMENTS } from '../common/decision.js';
 import type { JsonObject, Message } from '../common/exchange.js';
 import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 import { operationOf } from './operation.js';
 
 function target(kind: ProtectedTarget['kind'], name: string): ProtectedTarget {
-  return { kind, name, rule: { scopes: [], roles: [], allowWorkload: false, source: `${kind} ${name}` } };
+  return { kind, name, rule: { ...NO_REQUIREMENTS, allowWorkload: false, source: `${kind} ${name}` } };
 }
 
 const TOOL = target('tool', 'same');

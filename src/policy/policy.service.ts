@@ -19,7 +19,8 @@ export class PolicyService {
   }
 
   decide(principal: Principal, target: Target | ProtectedTarget): Decision {
-    return evaluate(principal, target, this.settings);
+    // Whole seconds, as `auth_time` has them.
+    return evaluate(principal, target, this.settings, Math.floor(Date.now() / 1000));
   }
 
   /** Whether this principal sees this target in a list: exactly where a call of it would be allowed. */

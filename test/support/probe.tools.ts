@@ -1,7 +1,13 @@
 /** Tools, a resource and a prompt whose only use is to show what the gate does around them. Every run is counted. */
 import { Injectable, Module } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { AllowWorkload, AnyPrincipal, RequireRoles, RequireScopes } from '../../src/policy/decorators.js';
+import {
+  AllowWorkload,
+  AnyPrincipal,
+  RequireAssurance,
+  RequireRoles,
+  RequireScopes,
+} from '../../src/policy/decorators.js';
 import { Prompt, PromptCompletion, Resource, Tool } from '../../src/tools/decorators.js';
 import type { ResourceRequest } from '../../src/tools/definitions.js';
 import { NoInput } from '../../src/tools/no-input.js';
@@ -143,5 +149,63 @@ export class OpenTools {
   }
 }
 
-@Module({ providers: [Runs, ProbeTools, OpenTools] })
+/** Every one of these asks how the person has authenticated; some of its methods ask for more. */
+@Injectable()
+@RequireAssurance({ acr: ['urn:example:gold', 'urn:example:platinum'] })
+export class SensitiveTools {
+  constructor(private readonly runs: Runs) {}
+
+  @Tool({ name: 'sensitive', description: 'For who has authenticated well, and lately' })
+  @RequireScopes('probe', 'probe.sensitive')
+  @RequireAssurance({ maxAge: 300 })
+  sensitive(): string {
+    this.runs.names.push('sensitive');
+    return 'done';
+  }
+
+  @Tool({ name: 'sensitive_admin', description: 'For an admin who has authenticated best' })
+  @RequireScopes('probe.sensitive')
+  @RequireRoles('admin')
+  @RequireAssurance({ acr: ['urn:example:platinum', 'urn:example:titanium'] })
+  sensitiveAdmin(): string {
+    this.runs.names.push('sensitive_admin');
+    return 'done';
+  }
+
+  @Tool({ name: 'sensitive_open', description: 'For every person who has authenticated well' })
+  @AnyPrincipal()
+  sensitiveOpen(): string {
+    this.runs.names.push('sensitive_open');
+    return 'done';
+  }
+
+  @Resource({ name: 'sealed', uri: 'docs://sealed', mimeType: 'text/plain' })
+  @RequireScopes('probe')
+  sealed(): string {
+    this.runs.names.push('sealed');
+    return 'Be careful.';
+  }
+
+  @Prompt({ name: 'whisper', description: 'Whispers' })
+  @RequireScopes('probe')
+  whisper(input: GreetInput): string {
+    this.runs.names.push('whisper');
+    return `Psst, ${input.name}`;
+  }
+}
+
+@Injectable()
+export class RecentTools {
+  constructor(private readonly runs: Runs) {}
+
+  @Tool({ name: 'recent', description: 'For who has authenticated lately, however' })
+  @RequireScopes('probe')
+  @RequireAssurance({ maxAge: 60 })
+  recent(): string {
+    this.runs.names.push('recent');
+    return 'done';
+  }
+}
+
+@Module({ providers: [Runs, ProbeTools, OpenTools, SensitiveTools, RecentTools] })
 export class ProbeModule {}

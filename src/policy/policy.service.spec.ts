@@ -1,0 +1,85 @@
+import type { ConfigService } from '@nestjs/config';
+import fc from 'fast-check';
+import type { Principal } from '../common/principal.js';
+import type { PolicySettings, Settings } from '../config/settings.js';
+import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
+import { PolicyService } from './policy.service.js';
+
+const NOW = 1_800_000_000;
+const names = fc.subarray(['a', 'b']);
+
+const PRINCIPAL: Principal = {
+  issuer: 'https://issuer',
+  subject: 'alice',
+  kind: 'human',
+  clientId: 'agent',
+  tenant: null,
+  scopes: [],
+  roles: [],
+  acr: [],
+  authenticatedAt: null,
+  tokenId: null,
+  expiresAt: 0,
+  delegation: [],
+};
+const principals: fc.Arbitrary<Principal> = fc
+  .record({
+    kind: fc.constantFrom('human' as const, 'workload' as const),
+    scopes: names,
+    roles: names,
+    acr: names,
+    authenticatedAt: fc.option(fc.integer({ min: NOW - 3, max: NOW })),
+  })
+  .map((facts) => ({ ...PRINCIPAL, ...facts }));
+const targets: fc.Arbitrary<ProtectedTarget> = fc
+  .record({
+    scopes: names,
+    roles: fc.array(fc.subarray(['a', 'b'], { minLength: 1 }), { maxLength: 2 }),
+    assurance: fc.option(fc.record({ acr: names, maxAgeSeconds: fc.option(fc.integer({ min: 1, max: 3 })) })),
+    allowWorkload: fc.boolean(),
+  })
+  .map((rule) => ({ kind: 'tool', name: 'tool', rule: { ...rule, source: 'Tools.tool' } }));
+
+function service(settings: Partial<PolicySettings> = {}): PolicyService {
+  const policy = { allowList: '*', requireHuman: true, denialDetail: 'explain', ...settings };
+  const config = { get: () => policy } as unknown as ConfigService<Settings, true>;
+  return new PolicyService(config, {} as AccessCatalogue);
+}
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: NOW * 1000 });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+it('shows in a list exactly what it would allow to call', () => {
+  const seen = new Set<unknown>();
+  fc.assert(
+    fc.property(principals, targets, fc.boolean(), (principal, target, requireHuman) => {
+      const policy = service({ requireHuman });
+      const decision = policy.decide(principal, target);
+      seen.add(decision.effect === 'allow' ? 'allow' : decision.reason);
+      expect(policy.shows(principal, target)).toBe(decision.effect === 'allow');
+    }),
+    { numRuns: 2000 },
+  );
+  expect(seen).toEqual(
+    new Set(['allow', 'role_missing', 'human_required', 'assurance_insufficient', 'scope_missing']),
+  );
+});
+
+it('counts an age in whole seconds, as tokens do, and loses what has grown too old', () => {
+  const assurance = { acr: [], maxAgeSeconds: 300 };
+  const target: ProtectedTarget = {
+    kind: 'tool',
+    name: 'tool',
+    rule: { scopes: [], roles: [], assurance, allowWorkload: false, source: 'Tools.tool' },
+  };
+  const principal = { ...PRINCIPAL, authenticatedAt: NOW };
+  const policy = service();
+  jest.setSystemTime(NOW * 1000 + 300_999);
+  expect([policy.decide(principal, target).effect, policy.shows(principal, target)]).toEqual(['allow', true]);
+  jest.setSystemTime(NOW * 1000 + 301_000);
+  expect([policy.decide(principal, target).effect, policy.shows(principal, target)]).toEqual(['deny', false]);
+});
