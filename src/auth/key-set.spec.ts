@@ -243,6 +243,12 @@ describe('an unknown kid', () => {
     expect(issuer.jwksFetches).toBe(2);
   });
 
+  it('is answered by the fetch that it caused itself', async () => {
+    open({ cooldownMs: 60_000 });
+    expect(await unknown()).toEqual([]);
+    expect(issuer.jwksFetches).toBe(1);
+  });
+
   it('that was not found is refused at once, until the issuer has it', async () => {
     open();
     expect(await unknown('key-2')).toEqual([]);

@@ -92,8 +92,10 @@ export class KeySet {
     const { alg, kid } = header;
     if (!this.options.algorithms.includes(alg)) return [];
     if (kid !== undefined && typeof kid !== 'string') return [];
+    const asked = this.document.attempts;
     const published = await this.document.get();
-    const { keys } = kid === undefined || published.kids.has(kid) ? published : await this.lookFor(kid);
+    const { keys } =
+      kid === undefined || published.kids.has(kid) ? published : await this.lookFor(kid, asked);
     return keys.filter((key) => key.algorithms.has(alg) && (kid === undefined || key.kid === kid));
   }
 
@@ -125,15 +127,15 @@ export class KeySet {
   }
 
   /**
-   * The keys as a fetch saw them that was begun after this call: only such a one can say that there is no such key.
+   * The keys as a fetch saw them that was begun after the first `asked` ones, which is after the token came: only such
+   * a one can say that there is no such key.
    * All who wait share it, and the cooldown is counted from the last fetch of any kind, so that strangers with random
    * ids cause no more fetches than one stranger with one.
    */
-  private async lookFor(kid: string): Promise<Pick<PublishedKeys, 'keys'>> {
+  private async lookFor(kid: string, asked: number): Promise<Pick<PublishedKeys, 'keys'>> {
     if (this.missing.has(kid)) return { keys: [] };
     if (this.waiting >= MAX_WAITING) throw identityUnavailable(new Error('Too many requests wait for keys'));
     this.waiting++;
-    const asked = this.document.attempts;
     try {
       for (;;) {
         const published = await this.document.get();

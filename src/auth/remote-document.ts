@@ -3,7 +3,8 @@ import { identityUnavailable } from './refuse-token.js';
 
 const TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 30_000;
+/** Often enough that nobody waits long for an issuer that is back, seldom enough to let it come back. */
+const LAST_RETRY_MS = 5_000;
 /** What a timer of Node can hold; above it, it would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -60,7 +61,7 @@ export class RemoteDocument<T extends object> {
 
   /**
    * Begins to fetch in the background: now, then within each `refreshMs` (earlier by 10 to 25 %, so that instances do
-   * not ask in step, and so that the answer is there in time); after a failure in 1 s, doubling up to 30 s. The timers
+   * not ask in step, and so that the answer is there in time); after a failure in 1 s, doubling up to 5 s. The timers
    * do not keep the process alive. Has no effect a second time, or after `stop()`.
    */
   start(): void {

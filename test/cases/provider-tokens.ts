@@ -368,7 +368,7 @@ export const PROVIDERS: readonly Provider[] = [
         name: 'a DPoP-bound token',
         header: { typ: 'JWT' },
         claims: { ...keycloakPerson, typ: 'DPoP', cnf: { jkt: 'x' } },
-        expected: 'token_type',
+        expected: 'token_binding',
       },
       {
         name: 'a logout token',
