@@ -6,6 +6,8 @@ export interface ProviderCase {
   readonly claims: Readonly<Record<string, unknown>>;
   /** What the record says of an accepted principal; or the reason of the refusal. */
   readonly expected: Readonly<Record<string, unknown>> | string;
+  /** Settings of the issuer, as `IDENTITY_FILE` has them, beside preset and audience. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface Provider {
@@ -19,6 +21,8 @@ export interface Provider {
 
 const ENTRA_API = '6e74172b-be56-4843-9ff4-e66a39bb12e3';
 const ENTRA_TENANT = '72f988bf-86f1-41af-91ab-2d7cd011db47';
+const ENTRA_GROUP = '5581e43f-6096-41d4-8ffa-04e560bab39d';
+const ENTRA_WID = '62e90394-69f5-4237-9190-012177145e10';
 const entraPerson = {
   aud: ENTRA_API,
   ver: '2.0',
@@ -77,6 +81,44 @@ const keycloakPerson = {
   resource_access: { 'mcp-server': { roles: ['admin'] }, account: { roles: ['manage-account'] } },
   scope: 'openid email probe',
   preferred_username: 'alice',
+};
+
+const cognitoPerson = {
+  sub: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+  'cognito:groups': ['admin'],
+  client_id: 'xxxxxxxxxxxxexample',
+  origin_jti: 'aaaaaaaa-0000',
+  event_id: '64f513be-32db-42b0-b78e-b02127b4f463',
+  token_use: 'access',
+  scope: 'https://gate.example.com/mcp/probe openid',
+  auth_time: 1676312777,
+  jti: 'aaaaaaaa-1111',
+  username: 'alice',
+};
+const COGNITO = { scope_prefix: 'https://gate.example.com/mcp/' };
+
+const googleService = {
+  aud: 'https://gate.example.com/mcp',
+  azp: '107517467455664443765',
+  email: 'agent@project.iam.gserviceaccount.com',
+  email_verified: true,
+  sub: '107517467455664443765',
+};
+const googlePerson = {
+  aud: 'https://gate.example.com/mcp',
+  azp: '618104708054.apps.googleusercontent.com',
+  hd: 'example.com',
+  email: 'alice@example.com',
+  email_verified: true,
+  sub: '110169484474386276334',
+};
+
+const pingPerson = {
+  scope: 'openid probe',
+  client_id: 'agent',
+  sub: 'alice',
+  aud: 'https://gate.example.com/mcp',
+  groups: ['admin', 'staff'],
 };
 
 export const PROVIDERS: readonly Provider[] = [
@@ -149,6 +191,50 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_binding',
       },
       { name: 'typ of another kind', header: { typ: 'at+jwt' }, claims: entraPerson, expected: 'token_type' },
+      {
+        name: 'groups and directory roles are ids, and none without a role map',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, groups: [ENTRA_GROUP], wids: [ENTRA_WID] },
+        expected: { roles: ['admin'] },
+      },
+      {
+        name: 'groups and directory roles, mapped',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, groups: [ENTRA_GROUP, 'another'], wids: [ENTRA_WID] },
+        settings: { role_map: { [ENTRA_GROUP]: 'reader', [ENTRA_WID]: 'owner' } },
+        expected: { roles: ['owner', 'reader'] },
+      },
+      {
+        name: 'too many groups to be in the token',
+        header: { typ: 'JWT' },
+        claims: {
+          ...entraPerson,
+          roles: undefined,
+          _claim_names: { groups: 'src1' },
+          _claim_sources: { src1: { endpoint: 'https://graph.microsoft.com/v1.0/users/1/getMemberObjects' } },
+        },
+        settings: { role_map: { [ENTRA_GROUP]: 'admin' } },
+        expected: { roles: [], scopes: ['probe', 'other'] },
+      },
+      {
+        name: 'an audience that is an application URI, of version 1.0',
+        header: { typ: 'JWT', x5t: 'abc' },
+        claims: { ...entraPerson, aud: `api://${ENTRA_API}`, ver: '1.0', azp: undefined, appid: 'client-1' },
+        settings: { audience: [ENTRA_API, `api://${ENTRA_API}`] },
+        expected: { kind: 'human', client_id: 'client-1' },
+      },
+      {
+        name: 'that URI where the id alone is expected',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, aud: `api://${ENTRA_API}` },
+        expected: 'token_audience',
+      },
+      {
+        name: 'with an authentication context',
+        header: { typ: 'JWT' },
+        claims: { ...entraPerson, acrs: ['c1'], auth_time: 1700000000 },
+        expected: { acr: ['c1'], auth_time: 1700000000 },
+      },
     ],
   },
   {
@@ -283,6 +369,18 @@ export const PROVIDERS: readonly Provider[] = [
         expected: { roles: [] },
       },
       {
+        name: 'permissions are what the person may, and no scopes',
+        header: { typ: 'JWT' },
+        claims: { ...auth0Person, scope: 'openid', permissions: ['probe'] },
+        expected: 'scope_missing',
+      },
+      {
+        name: 'permissions beside roles',
+        header: { typ: 'JWT' },
+        claims: { ...auth0Person, permissions: ['read:all'] },
+        expected: { roles: ['read:all', 'admin'], scopes: ['openid', 'profile', 'probe'] },
+      },
+      {
         name: 'roles as a text',
         header: { typ: 'JWT' },
         claims: { ...auth0Person, 'https://example.com/roles': 'admin' },
@@ -400,6 +498,171 @@ export const PROVIDERS: readonly Provider[] = [
         claims: { ...keycloakPerson, iss: 'https://sso.example.com/realms/master' },
         expected: 'token_issuer',
       },
+    ],
+  },
+  {
+    preset: 'cognito',
+    alg: 'RS256',
+    issuerPath: '/us-east-1_example',
+    audience: cognitoPerson.client_id,
+    cases: [
+      {
+        name: 'a person, by the client in place of an audience',
+        header: {},
+        claims: cognitoPerson,
+        settings: COGNITO,
+        expected: {
+          kind: 'human',
+          sub: cognitoPerson.sub,
+          client_id: cognitoPerson.client_id,
+          scopes: ['probe', 'openid'],
+          roles: ['admin'],
+          auth_time: cognitoPerson.auth_time,
+        },
+      },
+      { name: 'scopes in their full names', header: {}, claims: cognitoPerson, expected: 'scope_missing' },
+      {
+        name: 'an ID token',
+        header: {},
+        claims: { ...cognitoPerson, token_use: 'id', aud: cognitoPerson.client_id, client_id: undefined },
+        expected: 'token_type',
+      },
+      {
+        name: 'one that does not say what it is',
+        header: {},
+        claims: { ...cognitoPerson, token_use: undefined },
+        expected: 'token_type',
+      },
+      {
+        name: 'of another client',
+        header: {},
+        claims: { ...cognitoPerson, client_id: 'another' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'for another resource, by a client of ours',
+        header: {},
+        claims: { ...cognitoPerson, aud: 'https://other.example.com' },
+        expected: 'token_audience',
+      },
+      {
+        name: 'for nothing, by a client of ours',
+        header: {},
+        claims: { ...cognitoPerson, aud: null },
+        expected: 'token_audience',
+      },
+      {
+        name: 'a machine',
+        header: {},
+        claims: { ...cognitoPerson, username: undefined, sub: cognitoPerson.client_id },
+        settings: COGNITO,
+        expected: 'human_required',
+      },
+      {
+        name: 'a machine whose sub is another',
+        header: {},
+        claims: { ...cognitoPerson, username: undefined },
+        settings: COGNITO,
+        expected: 'human_required',
+      },
+      { name: 'a typ', header: { typ: 'JWT' }, claims: cognitoPerson, expected: 'token_type' },
+    ],
+  },
+  {
+    preset: 'google',
+    alg: 'RS256',
+    issuerPath: '',
+    audience: 'https://gate.example.com/mcp',
+    cases: [
+      {
+        name: 'a service account',
+        header: { typ: 'JWT' },
+        claims: googleService,
+        expected: 'human_required',
+      },
+      {
+        name: 'a service account without its address',
+        header: { typ: 'JWT' },
+        claims: { ...googleService, email: undefined, azp: 'another' },
+        expected: 'human_required',
+      },
+      {
+        name: 'a person has no scopes',
+        header: { typ: 'JWT' },
+        claims: googlePerson,
+        expected: 'scope_missing',
+      },
+      {
+        name: 'a person whose scopes are invented',
+        header: { typ: 'JWT' },
+        claims: { ...googlePerson, scope: 'probe', scp: ['probe'], roles: ['admin'] },
+        expected: 'scope_missing',
+      },
+      {
+        name: 'an address that is not verified',
+        header: { typ: 'JWT' },
+        claims: { ...googlePerson, email_verified: false },
+        expected: 'token_type',
+      },
+      {
+        name: 'an ID token of a login',
+        header: { typ: 'JWT' },
+        claims: { ...googlePerson, at_hash: 'HK6E_P6Dh8Y93mRNtsDB1Q' },
+        expected: 'token_type',
+      },
+      {
+        name: 'for another server',
+        header: { typ: 'JWT' },
+        claims: { ...googlePerson, aud: 'https://other.example.com' },
+        expected: 'token_audience',
+      },
+    ],
+  },
+  {
+    preset: 'ping',
+    alg: 'RS256',
+    issuerPath: '',
+    audience: 'https://gate.example.com/mcp',
+    cases: [
+      {
+        name: 'a person, PingFederate',
+        header: {},
+        claims: pingPerson,
+        expected: {
+          kind: 'human',
+          client_id: 'agent',
+          scopes: ['openid', 'probe'],
+          roles: ['admin', 'staff'],
+        },
+      },
+      {
+        name: 'scopes as a list, one group as a text',
+        header: { typ: 'at+jwt' },
+        claims: { ...pingPerson, scope: ['probe'], groups: 'admin' },
+        expected: { scopes: ['probe'], roles: ['admin'] },
+      },
+      {
+        name: 'the client in a claim of its own',
+        header: {},
+        claims: { ...pingPerson, client_id: undefined, client_id_name: 'agent' },
+        settings: { claims: { client_id: 'client_id_name' } },
+        expected: { client_id: 'agent' },
+      },
+      { name: 'a machine', header: {}, claims: { ...pingPerson, sub: 'agent' }, expected: 'human_required' },
+      {
+        name: 'without a subject',
+        header: {},
+        claims: { ...pingPerson, sub: undefined },
+        expected: 'token_claims',
+      },
+      {
+        name: 'without an audience',
+        header: {},
+        claims: { ...pingPerson, aud: undefined },
+        expected: 'token_audience',
+      },
+      { name: 'an ID token', header: {}, claims: { ...pingPerson, nonce: 'n' }, expected: 'token_type' },
+      { name: 'typ JWT', header: { typ: 'JWT' }, claims: pingPerson, expected: 'token_type' },
     ],
   },
 ];
