@@ -2,7 +2,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { JWSHeaderParameters } from 'jose';
-import { isSecureUrl } from '../config/rules.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import { IssuerMetadataService } from './issuer-metadata.service.js';
 import { KeySet, type KeySetStatus, type VerificationKey } from './key-set.js';
@@ -78,15 +77,10 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
     return new KeySet({
       issuer: issuer.issuer,
       algorithms: issuer.algorithms,
-      uri: async () => issuer.jwksUri ?? jwksUriIn(await this.metadata.get(issuer)),
+      uri: async () => issuer.jwksUri ?? (await this.metadata.get(issuer)).jwks_uri,
       refreshMs: issuer.keyRefreshSeconds * 1000,
       maxAgeMs: issuer.keyMaxAgeSeconds * 1000,
       log: this.logger,
     });
   }
-}
-
-function jwksUriIn({ jwks_uri: uri }: Readonly<Record<string, unknown>>): string {
-  if (typeof uri === 'string' && isSecureUrl(uri)) return uri;
-  throw new Error('The metadata of the issuer has no jwks_uri that is https');
 }

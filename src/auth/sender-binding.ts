@@ -62,6 +62,12 @@ export class SenderBinding {
     if (proof && !bound.dpop) {
       throw refuseToken('token_binding', 'The token is bound to no key: present it as a Bearer token');
     }
+    if (saysDpop(claims.token_type) && !bound.dpop) {
+      throw refuseToken(
+        'token_binding',
+        'The token is of type DPoP, and does not say which key it is bound to',
+      );
+    }
     if (issuer.dpop === 'required' && !bound.dpop) {
       throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
     }
@@ -90,6 +96,11 @@ export class SenderBinding {
     if (this.nonces) requireNonce(this.nonces, verified, now);
     return verified;
   }
+}
+
+/** What an introspected token says of itself (RFC 7662 section 2.2). */
+function saysDpop(type: unknown): boolean {
+  return typeof type === 'string' && type.toLowerCase() === 'dpop';
 }
 
 function binds(cnf: unknown, method: string): boolean {
