@@ -23,6 +23,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   examples: ['tools', 'policy', 'storage', 'config', 'common'],
   mcp: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
   health: ['auth', 'storage', 'audit', 'config', 'common'],
+  doctor: ['auth', 'config', 'common'],
 };
 
 function sources(folder: string): string[] {

@@ -1,0 +1,32 @@
+/** Whose settings judge a token: those of its issuer, or, where it is of none of ours, of the one it most looks like. Pure. */
+import type { UnverifiedJwt } from '../auth/read-jwt.js';
+import type { IssuerSettings } from '../config/settings.js';
+import { guessProvider } from './providers.js';
+import { settingNames } from './setting.js';
+import { compareIssuers } from './traps/issuer.js';
+
+export interface NearestIssuer {
+  readonly issuer: IssuerSettings;
+  /** False: it is only similar, and advice is all that may come of it. */
+  readonly isOfIssuer: boolean;
+}
+
+/** @param issuers at least one. */
+export function nearestIssuer(
+  jwt: UnverifiedJwt | undefined,
+  issuers: readonly IssuerSettings[],
+): NearestIssuer {
+  const first = issuers[0] as IssuerSettings;
+  const exact = jwt
+    ? issuers.find(({ issuer }) => issuer === jwt.claims.iss)
+    : issuers.find(({ introspection }) => introspection);
+  if (exact) return { issuer: exact, isOfIssuer: true };
+  const said = jwt?.claims.iss;
+  const provider = guessProvider(said, jwt?.claims);
+  const similar =
+    typeof said === 'string' &&
+    issuers.find(({ issuer }) => compareIssuers({ said, configured: issuer, setting: settingNames(true) }));
+  const alike =
+    provider && issuers.find(({ issuer, preset }) => [preset, guessProvider(issuer)].includes(provider));
+  return { issuer: similar || alike || first, isOfIssuer: false };
+}

@@ -1,0 +1,48 @@
+/** A token as people paste it: with quotes, with its header, in the JSON that it came in, broken into lines. Pure. */
+
+export interface Pasted {
+  readonly token: string;
+  /** What was taken off, in words; a client that sends it along is refused. */
+  readonly removed: readonly string[];
+}
+
+const AROUND: readonly (readonly [RegExp, string])[] = [
+  [/^(authorization|dpop)\s*:\s*/i, 'the name of a header'],
+  [/^(bearer|dpop)\s+/i, 'the name of the scheme'],
+  [/^["'`“”‘’«»]+|["'`“”‘’«»]+$/g, 'quotes'],
+  [/^[,;]+|[,;]+$/g, 'a comma or semicolon'],
+  [/^[ \t\p{Cf}\u00a0]+|[ \t\p{Cf}\u00a0]+$/gu, 'spaces'],
+];
+
+/** The end of a line at either end is how terminals and `echo` are, and worth no word. */
+export function readPasted(text: string): Pasted {
+  const removed = new Set<string>();
+  let token = text.replace(/^\ufeff/, '').replace(/^[\r\n]+|[\r\n]+$/g, '');
+  const inJson = accessTokenIn(token);
+  if (inJson !== undefined) {
+    token = inJson;
+    removed.add('the JSON of a token answer');
+  }
+  for (let before = ''; before !== token;) {
+    before = token;
+    for (const [what, name] of AROUND) {
+      const rest = token.replace(what, '');
+      if (rest !== token) removed.add(name);
+      token = rest.replace(/^[\r\n]+|[\r\n]+$/g, '');
+    }
+  }
+  const whole = token.replace(/[\s\p{Cf}]+/gu, '');
+  if (whole !== token) removed.add('line breaks or spaces inside');
+  return { token: whole, removed: [...removed] };
+}
+
+/** Of `{ "access_token": "…" }`, as token endpoints answer (RFC 6749 section 5.1). */
+function accessTokenIn(text: string): string | undefined {
+  if (!text.trimStart().startsWith('{')) return undefined;
+  try {
+    const { access_token: token } = JSON.parse(text) as { access_token?: unknown };
+    return typeof token === 'string' ? token : undefined;
+  } catch {
+    return undefined;
+  }
+}

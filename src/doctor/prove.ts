@@ -1,0 +1,72 @@
+/** Asks who can know it whether a token is genuine: the keys of its issuer, or the issuer. */
+import { compactVerify } from 'jose';
+import { readCredential } from '../auth/credential.js';
+import type { UnverifiedJwt } from '../auth/read-jwt.js';
+import { refuseToken } from '../auth/refuse-token.js';
+import { AppError } from '../common/app-error.js';
+import type { Principal } from '../common/principal.js';
+import type { IssuerSettings } from '../config/settings.js';
+import { askKeys } from './ask-issuer.js';
+import type { Evidence } from './checks.js';
+import type { Deployment } from './deployment.js';
+
+/** What the verifier of the server says; that it is a principal, or why not. */
+export type Answer = { readonly principal: Principal } | { readonly error: AppError };
+
+/** @returns undefined where there is nothing to ask: no key is for an algorithm that is not accepted. */
+export async function prove(
+  token: string,
+  jwt: UnverifiedJwt | undefined,
+  issuer: IssuerSettings,
+  { jwks, introspection }: Deployment,
+): Promise<Evidence['genuine']> {
+  return orError(async () => {
+    if (issuer.introspection) return { claims: await introspection.claims(token) };
+    const alg: unknown = jwt?.header.alg;
+    if (!jwt || typeof alg !== 'string' || !issuer.algorithms.includes(alg)) return undefined;
+    const header = { ...jwt.header, alg };
+    for (const key of await jwks.candidates(issuer, header)) {
+      const fits = await compactVerify(token, await key.key(header), { algorithms: [alg] }).then(
+        () => true,
+        () => false,
+      );
+      if (fits) return { claims: jwt.claims };
+    }
+    throw refuseToken('token_signature', 'The signature of the token cannot be verified');
+  });
+}
+
+/**
+ * The verdict that counts: a request with this token, as the server judges it.
+ * @param certificate thumbprint of the one that the client is taken to have.
+ */
+export function verify(
+  token: string,
+  certificate: string | undefined,
+  { verifier }: Deployment,
+): Promise<Answer> {
+  return orError(async () => {
+    const credential = readCredential([`Bearer ${token}`], []);
+    const presented = { ...credential, proofs: [], certificate: () => certificate };
+    return { principal: await verifier.verify(presented) };
+  });
+}
+
+/** Names of the keys that the issuer publishes now; undefined where that cannot be had. */
+export async function publishedKids(
+  issuer: IssuerSettings,
+  { metadata }: Deployment,
+): Promise<readonly string[] | undefined> {
+  const document = issuer.jwksUri ? undefined : await metadata.get(issuer).catch(() => undefined);
+  const keys = await askKeys(issuer, document);
+  return 'failure' in keys ? undefined : [...keys.published.kids];
+}
+
+async function orError<T>(ask: () => Promise<T>): Promise<T | { readonly error: AppError }> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof AppError) return { error };
+    throw error;
+  }
+}

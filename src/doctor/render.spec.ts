@@ -1,0 +1,62 @@
+import { renderJson, renderText } from './render.js';
+import type { Report } from './report.js';
+
+const REPORT: Report = {
+  good: false,
+  verdict: 'refused: 401 token_audience.',
+  reason: 'token_audience',
+  sections: [
+    { title: 'The token', facts: [{ name: 'aud', value: '"account"' }] },
+    {
+      title: 'The checks',
+      lines: [
+        { state: 'ok', name: 'form', says: 'a signed JWT' },
+        {
+          state: 'FAILS',
+          name: 'audience',
+          reason: 'token_audience',
+          says: 'The token is not meant for this server',
+          advice: {
+            trap: 'other-audience',
+            says: 'It is for somebody else.',
+            there: 'Ask anew.',
+            here: 'AUTH_AUDIENCE',
+          },
+        },
+        {
+          state: 'not checked',
+          name: 'signature',
+          says: 'https://a-word-that-is-longer-than-a-line-can-be.example/path',
+        },
+      ],
+    },
+  ],
+};
+
+it('is aligned, and broken between words only', () => {
+  expect(renderText(REPORT, { colour: false, width: 70 })).toBe(`The token
+  aud  "account"
+
+The checks
+  ok            form       a signed JWT
+  FAILS         audience   token_audience: The token is not meant for
+                           this server
+                           It is for somebody else.
+                           there: Ask anew.
+                           here: AUTH_AUDIENCE
+  not checked   signature  https://a-word-that-is-longer-than-a-line-can-be.example/path
+
+Verdict: refused: 401 token_audience.
+`);
+});
+
+it('has colours where they are seen, and the same text', () => {
+  const plain = renderText(REPORT, { colour: false, width: 70 });
+  const coloured = renderText(REPORT, { colour: true, width: 70 });
+  expect(coloured).toContain('\u001b[31mFAILS');
+  expect(coloured.replaceAll(/\p{Cc}\[\d+m/gu, '')).toBe(plain);
+});
+
+it('as JSON holds the same findings', () => {
+  expect(JSON.parse(renderJson(REPORT))).toEqual(REPORT);
+});

@@ -1,0 +1,72 @@
+/** A report as text for people: aligned, wrapped, coloured where that is seen. Pure. */
+import type { Line, Report, Section, State } from './report.js';
+
+export interface Look {
+  readonly colour: boolean;
+  /** Columns. */
+  readonly width: number;
+}
+
+const COLOURS: Readonly<Record<State, number>> = {
+  ok: 32,
+  fine: 32,
+  'look at this': 33,
+  FAILS: 31,
+  broken: 31,
+  'not checked': 90,
+};
+const STATE_WIDTH = Math.max(...Object.keys(COLOURS).map((state) => state.length));
+/** Narrower columns would break every word. */
+const NARROWEST = 40;
+
+export function renderText({ sections, verdict, good }: Report, look: Look): string {
+  const parts = sections.map((section) => renderSection(section, look));
+  const mark = paint(good ? 'ok' : 'FAILS', 'Verdict:', look);
+  return `${[...parts, wrapped(`${mark} `, 'Verdict: '.length, verdict, look.width)].join('\n\n')}\n`;
+}
+
+/** One object; the texts are the same. */
+export function renderJson(report: Report): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+function renderSection({ title, facts = [], lines = [] }: Section, look: Look): string {
+  const names = Math.max(0, ...[...facts, ...lines].map(({ name }) => name.length));
+  return [
+    title,
+    ...facts.map(({ name, value }) => wrapped(`  ${name.padEnd(names)}  `, names + 4, value, look.width)),
+    ...lines.flatMap((line) => renderLine(line, names, look)),
+  ].join('\n');
+}
+
+function renderLine({ state, name, reason, says, advice }: Line, names: number, look: Look): string[] {
+  const indent = 2 + STATE_WIDTH + 2 + names + 2;
+  const start = `  ${paint(state, state.padEnd(STATE_WIDTH), look)}  ${name.padEnd(names)}  `;
+  const texts = [
+    reason === undefined ? says : `${reason}: ${says}`,
+    advice?.says ?? '',
+    advice?.there === undefined ? '' : `there: ${advice.there}`,
+    advice?.here === undefined ? '' : `here: ${advice.here}`,
+  ].filter((text) => text !== '');
+  return texts.map((text, at) => wrapped(at === 0 ? start : ' '.repeat(indent), indent, text, look.width));
+}
+
+/** @param indent how wide `start` looks: colours take no room. */
+function wrapped(start: string, indent: number, text: string, width: number): string {
+  const room = Math.max(width - indent, NARROWEST);
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > room) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return start + [...lines, line].join(`\n${' '.repeat(indent)}`);
+}
+
+function paint(state: State, text: string, { colour }: Look): string {
+  return colour ? `\u001b[${COLOURS[state]}m${text}\u001b[0m` : text;
+}

@@ -1,0 +1,40 @@
+/** What a setting is called where this deployment has it: a variable, or a name in `IDENTITY_FILE`. */
+
+/** By the name in the file; undefined where only the file can say it. */
+const VARIABLES = {
+  issuer: 'AUTH_ISSUER',
+  audience: 'AUTH_AUDIENCE',
+  preset: 'AUTH_PRESET',
+  token_types: 'AUTH_TOKEN_TYPES',
+  algorithms: 'AUTH_ALGORITHMS',
+  jwks_uri: 'AUTH_JWKS_URI',
+  clock_tolerance_seconds: 'AUTH_CLOCK_TOLERANCE_SECONDS',
+  max_token_lifetime_seconds: 'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
+  metadata_url: undefined,
+  role_map: undefined,
+  scope_prefix: undefined,
+  claims: undefined,
+  introspection: undefined,
+  dpop: undefined,
+  mtls: undefined,
+} as const;
+
+export type Setting = keyof typeof VARIABLES;
+
+/** Values come from tokens, and lines from here are copied into shells: what is more than a plain name is left to be typed. */
+const PLAIN = /^[\w.:/,+-]{1,200}$/;
+
+/** Names a setting, with the value that it should have where there is a plain one. */
+export type NameSetting = (setting: Setting, value?: string | number) => string;
+
+export function settingNames(usesIdentityFile: boolean): NameSetting {
+  return (setting, proposed) => {
+    const value = proposed !== undefined && PLAIN.test(String(proposed)) ? proposed : undefined;
+    const variable = usesIdentityFile ? undefined : VARIABLES[setting];
+    if (variable) return value === undefined ? variable : `${variable}=${value}`;
+    const entry = value === undefined ? setting : `${setting}: ${value}`;
+    return usesIdentityFile
+      ? `${entry} (of this issuer, in IDENTITY_FILE)`
+      : `${entry} (in an IDENTITY_FILE, which then takes the place of the AUTH_ variables of one issuer)`;
+  };
+}

@@ -1,0 +1,64 @@
+/** Values from outside, made fit for a terminal: nothing of them moves the cursor, hides a letter or fills the screen. */
+
+const MAX_TEXT = 200;
+const MAX_ITEMS = 12;
+
+/** In quotes, cut, and with what cannot be seen made visible; of anything but texts only the kind is said. */
+export function quoted(value: unknown, length = MAX_TEXT): string {
+  if (Array.isArray(value)) return listed(value, length);
+  if (typeof value !== 'string') return kindOf(value);
+  const cut = value.length > length ? `${value.slice(0, length)}…` : value;
+  return `"${visible(cut)}"`;
+}
+
+/** Every item in quotes; of a long list the beginning. */
+export function listed(values: readonly unknown[], length = MAX_TEXT): string {
+  if (values.length === 0) return 'none';
+  const shown = values
+    .slice(0, MAX_ITEMS)
+    .map((value) => (Array.isArray(value) ? 'a list' : quoted(value, length)));
+  const more = values.length - shown.length;
+  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** What a message of somebody else's says, on one line. */
+export function visible(text: string): string {
+  return text.replace(/["\\]|\p{C}|\p{Z}/gu, (character) => (character === ' ' ? ' ' : escaped(character)));
+}
+
+/** `90 s`, `1 h 30 min`: two units, which is as much as anybody reads. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return 'no end of time';
+  let rest = Math.round(Math.abs(seconds));
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count} ${unit}`);
+    else if (parts.length > 0) break;
+    if (parts.length === 2) break;
+  }
+  return parts.join(' ') || '0 s';
+}
+
+/** A moment as seen from now: `12 s ago`, `in 5 min`. */
+export function moment(time: number, now: number): string {
+  return time <= now ? `${duration(now - time)} ago` : `in ${duration(time - now)}`;
+}
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const;
+
+function escaped(character: string): string {
+  if (character === '"' || character === '\\') return `\\${character}`;
+  return `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return value === null ? 'null' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
+}

@@ -1,0 +1,53 @@
+/** Why an address of an issuer gives no answer, or not the right one. */
+import type { Advice } from '../report.js';
+
+const CONNECTION: readonly (readonly [trap: string, form: RegExp, says: string, here?: string])[] = [
+  [
+    'name-unknown',
+    /ENOTFOUND|EAI_AGAIN/,
+    'The name of the host cannot be looked up from here: a typing error, or a machine without that DNS.',
+  ],
+  ['nobody-listens', /ECONNREFUSED/, 'Nothing listens at that address: a wrong port, or the issuer is down.'],
+  [
+    'certificate-unknown',
+    /self.signed|unable to (verify|get)|UNABLE_TO/i,
+    'Its certificate is of an authority that this machine does not know.',
+    'Give the server the certificate of that authority: NODE_EXTRA_CA_CERTS=/path/to/ca.pem.',
+  ],
+  [
+    'certificate-wrong',
+    /certificate|ERR_TLS|altname/i,
+    'Its certificate has expired, or is for another name.',
+  ],
+  [
+    'no-answer',
+    /in time|within|timeout|ETIMEDOUT|aborted|EHOSTUNREACH|ENETUNREACH/i,
+    'No answer from there: a firewall, or a network from which the world is reached only through a proxy.',
+  ],
+  [
+    'redirected',
+    /redirect/i,
+    'It answers with a redirect, and redirects are not followed: whoever could redirect could be another.',
+    'Name the last address itself: the exact issuer, metadata_url or jwks_uri.',
+  ],
+  ['not-json', /JSON/, 'It answers with something that is no JSON: mostly a page for people, or of a proxy.'],
+  [
+    'not-found',
+    /answered 404/,
+    'There is nothing at the well-known addresses: mostly the issuer is not spelled as it is there.',
+  ],
+  [
+    'issuer-in-trouble',
+    /answered 5\d\d/,
+    'The issuer has trouble of its own, or a proxy in front of it has.',
+  ],
+  ['forbidden', /answered 40[13]/, 'It does not answer strangers: metadata and keys must be public.'],
+];
+
+/** @param failure as the network, or the issuer, put it. */
+export function adviseOnConnection(failure: string): Advice | undefined {
+  const found = CONNECTION.find(([, form]) => form.test(failure));
+  if (!found) return undefined;
+  const [trap, , says, here] = found;
+  return { trap, says, ...(here !== undefined && { here }) };
+}

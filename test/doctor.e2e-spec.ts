@@ -1,0 +1,709 @@
+/** The doctor as an operator runs it: what it says, what it never shows, and that it agrees with the server. */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { examine } from '../src/doctor/examine.js';
+import type { Line, Report } from '../src/doctor/report.js';
+import {
+  FORM,
+  IDENTITY,
+  ISSUER_AND_AUDIENCE,
+  SIGNATURE,
+  soon,
+  TIMES,
+  TYPE,
+  usualClaims,
+  usualHeader,
+  type TokenCase,
+  type World,
+} from './cases/bad-tokens.js';
+import { forge, forgeHmac } from './cases/forge.js';
+import { PROVIDERS } from './cases/provider-tokens.js';
+import { freePort, Gate, gateEnv, identityFile, temporaryFolder, type Answer } from './support/gate.js';
+import { answerJson, IntrospectionEndpoint } from './support/introspection-endpoint.js';
+import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
+import { ProbeModule } from './support/probe.tools.js';
+
+type Env = Record<string, string | undefined>;
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What was printed, without line breaks and indentation. */
+  readonly words: string;
+}
+
+const METADATA = '/.well-known/oauth-authorization-server';
+const THUMBPRINT = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I';
+
+const folder = temporaryFolder();
+let issuer: TestIssuer;
+let attacker: TestIssuer;
+let gate: Gate;
+let world: World;
+/** Variables under which the gate runs. */
+let env: Env;
+
+beforeAll(async () => {
+  [issuer, attacker] = await Promise.all([TestIssuer.start(), TestIssuer.start()]);
+  const key = issuer.key;
+  const rsa = await makeKey('key-rsa', 'RS256');
+  issuer.keys.push(rsa);
+  const port = String(await freePort());
+  gate = await Gate.start({
+    issuer,
+    imports: [ProbeModule],
+    database: false,
+    env: { PORT: port, AUTH_ALGORITHMS: 'ES256' },
+  });
+  world = { issuer, attacker, key, rsa, resource: gate.url };
+  env = { ...gateEnv(issuer.url, Number(port), folder.path), AUTH_ALGORITHMS: 'ES256' };
+}, 120_000);
+afterEach(() => {
+  issuer.overrides.clear();
+  issuer.scripts.clear();
+  issuer.failing = undefined;
+});
+afterAll(async () => {
+  await gate.close();
+  await Promise.all([issuer.stop(), attacker.stop()]);
+  folder.remove();
+});
+
+/** As `npm run doctor -- args`, in an empty folder. */
+async function doctor(args: readonly string[], variables: Env = env, stdin = ''): Promise<Run> {
+  const child = spawn(process.execPath, [join(__dirname, '../dist/doctor/main.js'), ...args], {
+    cwd: folder.path,
+    env: { PATH: process.env.PATH, ...variables },
+  });
+  const seen = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => (seen.stdout += String(chunk)));
+  child.stderr.on('data', (chunk) => (seen.stderr += String(chunk)));
+  child.stdin.end(stdin);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...seen, words: seen.stdout.replace(/\s+/g, ' ') };
+}
+
+/** The variables with an `IDENTITY_FILE` that has this one issuer. */
+function named(entry: object, file: object = {}): Env {
+  const path = identityFile(folder.path, { issuers: [entry], ...file });
+  return { ...env, AUTH_ISSUER: undefined, AUTH_ALGORITHMS: undefined, IDENTITY_FILE: path };
+}
+
+const askAbout = (token: string, variables: Env = env) => doctor(['-'], variables, `${token}\n`);
+
+function token(claims: Claims = {}, header: Claims = {}, key = world.key): string {
+  return forge(
+    { header: { ...usualHeader(world), ...header }, claims: { ...usualClaims(world), ...claims } },
+    key,
+  );
+}
+
+function expectNothingOf(secret: string, { stdout, stderr }: Pick<Run, 'stdout' | 'stderr'>): void {
+  const parts = secret.split('.').filter((part) => part.length > 8);
+  for (const part of [secret, ...parts]) expect(stdout + stderr).not.toContain(part);
+}
+
+const reasonOf = ({ body }: Answer): string | null => body?.error?.data?.reason ?? null;
+const linesOf = (report: Report): Line[] => report.sections.flatMap(({ lines = [] }) => lines);
+const line = (report: Report, name: string) => linesOf(report).find((one) => one.name === name);
+const examined = (text: string, variables: Env = env) => examine(variables, { token: text, removed: [] });
+
+describe('a good token', () => {
+  it.each<[string, (good: string) => [string[], string?]]>([
+    ['from stdin', (good) => [['-'], `${good}\n`]],
+    ['as an argument', (good) => [[good]]],
+    ['with its scheme', (good) => [['Bearer', good]]],
+    ['as a header in quotes', (good) => [['-'], `"Authorization: Bearer ${good}"`]],
+    [
+      'as the answer of a token endpoint',
+      (good) => [['-'], JSON.stringify({ access_token: good, expires_in: 300 })],
+    ],
+    ['broken into lines', (good) => [['-'], good.replace(/.{60}/g, '$&\r\n  ')]],
+  ])('%s: exit 0, and whom the server lets in', async (_how, arrange) => {
+    const good = token({
+      roles: ['developer'],
+      acr: 'mfa',
+      auth_time: soon(-120),
+      act: { sub: 'helper' },
+      tenant: 't1',
+    });
+    const [args, stdin] = arrange(good);
+    const run = await doctor(args, env, stdin);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.stdout).toMatch(/^ {2}kind +human$/m);
+    expect(run.stdout).toMatch(/^ {2}client +"agent"$/m);
+    expect(run.stdout).toMatch(/^ {2}tenant +"t1"$/m);
+    expect(run.stdout).toMatch(/^ {2}scopes +"probe"$/m);
+    expect(run.stdout).toMatch(/^ {2}roles +"developer"$/m);
+    expect(run.stdout).toMatch(/^ {2}delegation +human → agent → client$/m);
+    expect(run.stdout).toMatch(/^ {2}acr +"mfa"$/m);
+    expect(run.stdout).toMatch(/^ {2}logged in +2 min( \d s)? ago$/m);
+    expect(run.stdout).not.toMatch(/FAILS|not checked/);
+    expect(run.words).toContain('Verdict: good');
+    // Of persons it says nothing.
+    expect(run.stdout).not.toMatch(/alice|helper|token-1/);
+    expectNothingOf(good, run);
+  });
+
+  it('says what was pasted along, since a client that sends it is refused', async () => {
+    const run = await doctor(['-'], env, `'${token()}'`);
+    expect(run.words).toContain('left out here: quotes. A client that sends that along is refused');
+  });
+
+  it('as JSON: the same, for programs', async () => {
+    const good = token();
+    const run = await doctor(['--json', '-'], env, good);
+    const report = JSON.parse(run.stdout) as Report;
+    expect(report).toMatchObject({ good: true, reason: null, verdict: expect.stringContaining('good') });
+    expect(linesOf(report).map(({ name, state }) => `${name} ${state}`)).toEqual(
+      [
+        'form',
+        'issuer',
+        'algorithm',
+        'type',
+        'signature',
+        'audience',
+        'times',
+        'nature',
+        'lifetime',
+        'claims',
+        'binding',
+      ].map((name) => `${name} ok`),
+    );
+    expectNothingOf(good, run);
+  });
+});
+
+/** One token for each check, and what an operator must be told of it. */
+const FAILURES: readonly (readonly [
+  reason: string,
+  check: string,
+  bad: () => string,
+  words: () => readonly string[],
+])[] = [
+  ['token_malformed', 'form', () => 'ya29.a0AfH6SMBxOpaqueTokenOfGoogle', () => ['Google', 'opaque']],
+  ['request_malformed', 'form', () => `${token()}%0a`, () => ['Copy it again']],
+  ['token_malformed', 'form', () => token().slice(0, -1), () => ['not a whole one']],
+  [
+    'token_issuer',
+    'issuer',
+    () => token({ iss: `${issuer.url}/` }),
+    () => ['slash at the end', `AUTH_ISSUER=${issuer.url}/`],
+  ],
+  [
+    'token_algorithm',
+    'algorithm',
+    () => token({}, { alg: 'RS256', kid: 'key-rsa' }, world.rsa),
+    () => ['AUTH_ALGORITHMS=ES256,RS256'],
+  ],
+  [
+    'token_algorithm',
+    'algorithm',
+    () => forgeHmac({ header: { alg: 'HS256', typ: 'at+jwt' }, claims: usualClaims(world) }, 'k'),
+    () => ['shared secret'],
+  ],
+  ['token_type', 'type', () => token({}, { typ: 'JWT' }), () => ['AUTH_PRESET', 'AUTH_TOKEN_TYPES']],
+  [
+    'token_signature',
+    'signature',
+    () => token({}, { kid: 'key-of-yesterday' }),
+    () => ['"key-of-yesterday"', '"key-1", "key-rsa"'],
+  ],
+  ['token_signature', 'signature', () => token({}, {}, attacker.key), () => ['changed after it was signed']],
+  [
+    'token_audience',
+    'audience',
+    () => token({ aud: 'https://other.example' }),
+    () => ['https://other.example', gate.url, 'RFC 8707'],
+  ],
+  ['token_expired', 'times', () => token({ iat: soon(-400), exp: soon(-60) }), () => ['expired', 'NTP']],
+  [
+    'token_not_yet_valid',
+    'times',
+    () => token({ iat: soon(90), exp: soon(300) }),
+    () => ['clock of this machine is behind'],
+  ],
+  [
+    'token_type',
+    'nature',
+    () => token({ nonce: 'n' }),
+    () => ['ID token', 'access_token of the same answer'],
+  ],
+  ['token_lifetime', 'lifetime', () => token({ exp: soon(86_400) }), () => ['86400 seconds', '3600']],
+  ['token_claims', 'claims', () => token({ sub: undefined }), () => ['sub']],
+  ['token_binding', 'binding', () => token({ cnf: { kid: 'x' } }), () => ['cannot check']],
+  [
+    'token_binding',
+    'binding',
+    () => token({ cnf: { 'x5t#S256': THUMBPRINT } }),
+    () => ['TLS_CLIENT_CA_FILE'],
+  ],
+];
+
+describe('a bad token', () => {
+  it.each(FAILURES)(
+    '%s at %s: exit 1, the reason of the server, and what to change',
+    async (reason, check, bad, words) => {
+      const text = bad();
+      const [run, json] = await Promise.all([askAbout(text), doctor(['--json', text])]);
+      expect(run).toMatchObject({ code: 1, stderr: '' });
+      expect(run.words).toMatch(new RegExp(`FAILS ${check} ${reason}: `));
+      expect(run.words).toMatch(new RegExp(`Verdict: refused: 40[01] ${reason}, `));
+      for (const word of words()) expect(run.words).toContain(word);
+      expectNothingOf(text, run);
+      expectNothingOf(text, json);
+      expect(json.code).toBe(1);
+      expect((JSON.parse(json.stdout) as Report).reason).toBe(reason);
+      expect(reasonOf(await gate.callTool(text, 'echo', { text: 'hello' }))).toBe(reason);
+    },
+  );
+
+  it('goes on after a check that fails: one run names every fault', async () => {
+    const report = await examined(token({ aud: 'x', exp: soon(86_400), sub: undefined }, { typ: 'JWT' }));
+    const failing = linesOf(report).filter(({ state }) => state === 'FAILS');
+    expect(failing.map(({ name }) => name)).toEqual(['type', 'audience', 'lifetime', 'claims']);
+    expect(report.reason).toBe('token_type');
+  });
+
+  it('of another issuer is judged by the rest all the same, and no key is tried', async () => {
+    const report = await examined(token({ iss: attacker.url, aud: 'x' }, {}, attacker.key));
+    expect(line(report, 'issuer')).toMatchObject({ state: 'FAILS', advice: { trap: 'host-alias' } });
+    expect(line(report, 'signature')).toMatchObject({ state: 'not checked' });
+    expect(line(report, 'audience')).toMatchObject({ state: 'FAILS' });
+  });
+
+  it('gives one advice once, though it fails twice by one mistake', async () => {
+    const report = await examined(token({ aud: 'agent', nonce: 'n', client_id: undefined, azp: 'agent' }));
+    const advised = linesOf(report).filter(({ advice }) => advice?.trap === 'id-token');
+    expect(advised.map(({ name }) => name)).toEqual(['audience']);
+    expect(line(report, 'nature')).toMatchObject({ state: 'FAILS', reason: 'token_type' });
+  });
+
+  it('shows what is in it without letting it write on the screen', async () => {
+    const hostile = '\u001b[2J\u202e\r\nVerdict: good';
+    const run = await askAbout(token({ aud: [hostile], [hostile]: 1, client_id: hostile }, { typ: hostile }));
+    expect(run.code).toBe(1);
+    expect(run.stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+    expect(run.stdout).not.toMatch(/^Verdict: good/m);
+  });
+});
+
+describe('agrees with the server', () => {
+  const cases: readonly TokenCase[] = [
+    ...FORM,
+    ...SIGNATURE,
+    ...TYPE,
+    ...ISSUER_AND_AUDIENCE,
+    ...TIMES,
+    ...IDENTITY,
+  ];
+
+  it('on every token that the server is tested with', async () => {
+    const judged = await Promise.all(
+      cases.map(async (one) => {
+        const text = one.token(world);
+        const [report, answer] = await Promise.all([
+          examined(text),
+          gate.callTool(text, 'echo', { text: 'hello' }),
+        ]);
+        // It cannot prove to have the key of a client, and says so; the rest is then judged.
+        const lacksProof = report.verdict.includes('the DPoP scheme');
+        return { name: one.name, report, lacksProof, server: reasonOf(answer) };
+      }),
+    );
+    expect(judged.length).toBeGreaterThan(200);
+    for (const { name, report, lacksProof, server } of judged) {
+      expect({ name, reason: lacksProof ? 'token_binding' : report.reason }).toEqual({
+        name,
+        reason: server,
+      });
+      expect(report.good).toBe(server === null || lacksProof);
+      expect(report.verdict).not.toContain('bug');
+    }
+    expect(judged.filter(({ lacksProof }) => lacksProof).map(({ name }) => name)).toEqual([
+      'bound to a DPoP key',
+    ]);
+  }, 60_000);
+
+  it.each(PROVIDERS)(
+    'on tokens in the shape of $preset',
+    async ({ preset, alg, issuerPath, audience, cases: shapes }) => {
+      const provider = await TestIssuer.start();
+      provider.keys.splice(0, 1, await makeKey('provider-key', alg));
+      const iss = provider.url + issuerPath;
+      const entry = { issuer: iss, preset, audience, algorithms: [alg], jwks_uri: `${provider.url}/jwks` };
+      for (const { name, header, claims, expected, settings } of shapes) {
+        const times = { iat: soon(0), exp: soon(300) };
+        const made = forge(
+          { header: { alg, kid: 'provider-key', ...header }, claims: { iss, ...times, ...claims } },
+          provider.key,
+        );
+        const report = await examined(made, named({ ...entry, ...settings }));
+        const refused = typeof expected === 'string' && expected.startsWith('token_') ? expected : null;
+        const lacksProof = report.verdict.includes('the DPoP scheme');
+        expect({ name, reason: lacksProof ? 'token_binding' : report.reason }).toEqual({
+          name,
+          reason: refused,
+        });
+        expect(report.verdict).not.toContain('bug');
+        if (expected === 'human_required')
+          expect(line(report, 'workload')).toMatchObject({ state: 'look at this' });
+      }
+      await provider.stop();
+    },
+  );
+});
+
+describe('tokens that need more than themselves', () => {
+  const identity = (entry: object, file: object = {}) =>
+    named({ issuer: issuer.url, algorithms: ['ES256'], ...entry }, file);
+
+  it('bound to a key: good, from the client that proves to have it', async () => {
+    const run = await askAbout(token({ cnf: { jkt: THUMBPRINT } }));
+    expect(run.code).toBe(0);
+    expect(run.words).toContain('bound to a key: the client must send a proof');
+    expect(run.words).toContain('As a Bearer token, and from anybody else, it is refused (token_binding).');
+    expect(run.stdout).toMatch(/^ {2}kind +human$/m);
+  });
+
+  it('bound to a key, and bad in another way: that is what it is refused for', async () => {
+    const report = await examined(token({ cnf: { jkt: THUMBPRINT }, aud: 'x' }));
+    expect(report).toMatchObject({ good: false, reason: 'token_audience' });
+  });
+
+  it('not bound, where it must be', async () => {
+    const report = await examined(token(), identity({ dpop: 'required' }));
+    expect(report).toMatchObject({ good: false, reason: 'token_binding' });
+    expect(line(report, 'binding')?.advice).toMatchObject({
+      trap: 'dpop-required',
+      here: expect.stringContaining('IDENTITY_FILE'),
+    });
+  });
+
+  it('bound to a certificate: good, where certificates are seen', async () => {
+    const header = { client_certificate_header: { name: 'Client-Cert' } };
+    const variables = { ...identity({ mtls: 'required' }, header), TRUST_PROXY: 'loopback' };
+    const report = await examined(token({ cnf: { 'x5t#S256': THUMBPRINT } }), variables);
+    expect(report).toMatchObject({ good: true, verdict: expect.stringContaining('the certificate') });
+    expect(await examined(token(), variables)).toMatchObject({ good: false, reason: 'token_binding' });
+  });
+
+  it('roles that nothing maps are named, for the operator to map', async () => {
+    const report = await examined(
+      token({ roles: ['0f8fad5b', 'boss'] }),
+      identity({ role_map: { boss: 'admin' } }),
+    );
+    expect(report.good).toBe(true);
+    expect(line(report, 'role-map-misses')?.advice?.says).toContain('Not in it: "0f8fad5b".');
+    expect(report.sections.at(-1)?.facts).toContainEqual({ name: 'roles', value: '"admin"' });
+  });
+
+  it('of a program: let in, and told that tools will refuse it', async () => {
+    const report = await examined(token({ sub: 'agent' }));
+    expect(report.good).toBe(true);
+    expect(line(report, 'workload')?.advice?.says).toContain('human_required');
+  });
+});
+
+describe('opaque tokens', () => {
+  let opaque: IntrospectionEndpoint;
+  beforeAll(async () => void (opaque = await IntrospectionEndpoint.start()));
+  afterEach(() => (opaque.behaviour = undefined));
+  afterAll(() => opaque.stop());
+
+  function asking(secret = 'a secret'): Env {
+    writeFileSync(join(folder.path, 'secret'), secret);
+    const introspection = {
+      endpoint: opaque.url,
+      client_id: 'gate',
+      client_secret_file: 'secret',
+      cache_seconds: 0,
+    };
+    return named({ issuer: opaque.issuer, introspection });
+  }
+
+  it('an active one: exit 0, by what its issuer says of it', async () => {
+    const active = opaque.issue({ aud: gate.url, scope: 'probe' });
+    const run = await askAbout(active, asking());
+    expect(run.code).toBe(0);
+    expect(run.words).toContain('its issuer says: active');
+    expect(run.stdout).toMatch(/^ {2}scopes +"probe"$/m);
+    expectNothingOf(active, run);
+  });
+
+  it.each([
+    ['not active', 'not-active', () => 'nobody-knows-this-token', 'token_revoked'],
+    ['for another server', 'other-audience', () => opaque.issue({ aud: 'x' }), 'token_audience'],
+    [
+      'a refresh token',
+      'not-an-access-token-there',
+      () => opaque.issue({ token_type: 'refresh_token' }),
+      'token_type',
+    ],
+    [
+      'of type DPoP, bound to no key',
+      'dpop-without-key',
+      () => opaque.issue({ token_type: 'DPoP', aud: gate.url }),
+      'token_binding',
+    ],
+    ['without an end', 'introspection-answer', () => opaque.issue({ exp: undefined }), 'token_claims'],
+  ])('%s: %s', async (_what, trap, make, reason) => {
+    const made = make();
+    const run = await doctor(['--json', made], asking());
+    const report = JSON.parse(run.stdout) as Report;
+    expect(report).toMatchObject({ good: false, reason });
+    expect(report.verdict).not.toContain('bug');
+    expect(linesOf(report).find(({ advice }) => advice?.trap === trap)).toBeDefined();
+    expectNothingOf(made, run);
+  });
+
+  it('a JWT is never shown to an issuer that it is not of', async () => {
+    const before = opaque.calls;
+    expect(await examined(token(), asking())).toMatchObject({ good: false, reason: 'token_issuer' });
+    expect(opaque.calls).toBe(before);
+  });
+
+  it('without a token: whether the issuer accepts this server as the one that asks', async () => {
+    const good = await examine(asking(), undefined);
+    expect(line(good, 'introspection')).toMatchObject({ state: 'fine' });
+    const refused = await examine(asking('another secret'), undefined);
+    expect(refused.good).toBe(false);
+    expect(line(refused, 'introspection')).toMatchObject({
+      state: 'broken',
+      advice: { trap: 'introspection-client-refused' },
+    });
+    expect(JSON.stringify(refused)).not.toContain('another secret');
+    opaque.behaviour = (response) => answerJson(response, 200, { active: true, exp: soon(300) });
+    expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({
+      state: 'broken',
+      says: expect.stringContaining('would let in anybody'),
+    });
+    opaque.behaviour = (response) => response.writeHead(503).end();
+    expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({ state: 'broken' });
+  });
+});
+
+describe('the configuration', () => {
+  it('is good: what tokens must be for, metadata, keys, and the server that runs under it', async () => {
+    const run = await doctor([]);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.words).toContain(`clients ask for tokens for "${gate.url}"`);
+    expect(run.words).toContain(`${issuer.url}${METADATA}, of exactly this issuer`);
+    expect(run.words).toContain('"key-1" (ES256)');
+    expect(run.words).toContain('for others are the keys "key-rsa" (RS256)');
+    expect(run.words).toContain('AUTH_ALGORITHMS=ES256,RS256');
+    expect(run.words).toContain('a server answers at this address, and says that it is this one');
+    expect(run.words).toContain('TOOL_ALLOW_LIST=*: every registered tool');
+    expect(run.words).toMatch(/look at this PKCE .*look at this registration /);
+    expect(await doctor(['--config'])).toMatchObject({ code: 0, stdout: run.stdout });
+  });
+
+  it('opens nothing: it runs beside the server, and leaves the folder as it was', async () => {
+    const before = readdirSync(folder.path);
+    await doctor([]);
+    await askAbout(token());
+    expect(readdirSync(folder.path)).toEqual(before);
+    expect(existsSync(join(folder.path, 'audit.jsonl'))).toBe(false);
+  });
+
+  it('has faults: those that the server names, in its words', async () => {
+    const variables = { PORT: 'eighty', AUTH_ISSUER: 'http://login.example.com', AUTH_AUDIENCE: '' };
+    const run = await doctor([], variables);
+    expect(run.code).toBe(1);
+    for (const fault of [
+      'PORT: must be a whole number from 1 to 65535',
+      'AUTH_ISSUER: must be an https URL (or http on loopback) without credentials, query or fragment',
+      'AUTH_AUDIENCE: is set but empty: give it a value, or leave it out',
+      'TOOL_ALLOW_LIST: is required and not set',
+    ]) {
+      expect(run.words).toContain(`broken ${fault}`);
+    }
+    expect(run.stdout).not.toMatch(/eighty|login\.example/);
+    expect((await askAbout(token(), variables)).code).toBe(1);
+  });
+
+  it('names a file of TLS that the server could not read', async () => {
+    const missing = { TLS_CERT_FILE: '/nowhere.crt', TLS_KEY_FILE: '/nowhere.key' };
+    const run = await doctor([], { ...env, ...missing });
+    expect(run.code).toBe(1);
+    expect(run.words).toContain('TLS_CERT_FILE: the file cannot be read (ENOENT)');
+  });
+
+  it('the issuer is down: says so, with and without a token', async () => {
+    const down = { ...env, AUTH_ISSUER: `http://127.0.0.1:${await freePort()}` };
+    const run = await doctor([], down);
+    expect(run.code).toBe(1);
+    expect(run.words).toMatch(/broken metadata none: .*ECONNREFUSED/);
+    expect(run.words).toContain('Nothing listens at that address');
+    const asked = await askAbout(token({ iss: down.AUTH_ISSUER }), down);
+    expect(asked.code).toBe(1);
+    expect(asked.words).toMatch(/Verdict: refused: 503 identity_unavailable/);
+    expect(asked.words).toContain('ECONNREFUSED');
+  });
+
+  it('the metadata is of another issuer: which one, and how the two differ', async () => {
+    issuer.overrides.set(METADATA, { issuer: `${issuer.url}/`, jwks_uri: `${issuer.url}/jwks` });
+    const report = await examine(env, undefined);
+    expect(report.good).toBe(false);
+    expect(line(report, 'metadata')).toMatchObject({
+      state: 'broken',
+      says: expect.stringContaining(`${METADATA}: is the metadata of "${issuer.url}/"`),
+      advice: { trap: 'trailing-slash', here: `AUTH_ISSUER=${issuer.url}/` },
+    });
+  });
+
+  it('without metadata, but with the address of the keys: the server can do its work, clients cannot', async () => {
+    issuer.scripts.set(METADATA, (_request, response) => response.writeHead(404).end());
+    const report = await examine({ ...env, AUTH_JWKS_URI: `${issuer.url}/jwks` }, undefined);
+    expect(report.good).toBe(true);
+    expect(line(report, 'metadata')).toMatchObject({ state: 'look at this', advice: { trap: 'not-found' } });
+  });
+
+  it.each<[string, (url: string) => void, string, string]>([
+    [
+      'a redirect',
+      () =>
+        issuer.scripts.set(METADATA, (_request, response) =>
+          response.writeHead(302, { location: '/' }).end(),
+        ),
+      'metadata',
+      'redirected',
+    ],
+    [
+      'a page for people',
+      () => issuer.scripts.set(METADATA, (_request, response) => response.end('<html>')),
+      'metadata',
+      'not-json',
+    ],
+    ['trouble', () => (issuer.failing = 500), 'metadata', 'issuer-in-trouble'],
+    [
+      'keys that are not there',
+      () => issuer.scripts.set('/jwks', (_request, response) => response.writeHead(404).end()),
+      'keys',
+      'not-found',
+    ],
+  ])('%s is told apart', async (_what, arrange, name, trap) => {
+    arrange(issuer.url);
+    const report = await examine(env, undefined);
+    expect(report.good).toBe(false);
+    expect(linesOf(report).find((one) => one.name === name && one.state === 'broken')).toMatchObject({
+      advice: { trap },
+    });
+  });
+
+  it('odd keys are named, and break nothing as long as one is left', async () => {
+    const { jwk } = issuer.keys[0]!;
+    const secret = { kty: 'oct', kid: 'shared', k: 'a-shared-secret' };
+    issuer.overrides.set('/jwks', { keys: [jwk, secret, { kty: 'EC', kid: 'half' }] });
+    const report = await examine(env, undefined);
+    expect(report.good).toBe(true);
+    expect(line(report, 'odd keys')?.says).toMatch(/\(kid \\"shared\\"\) is symmetric; .*half/);
+    expect(JSON.stringify(report)).not.toContain('a-shared-secret');
+    issuer.overrides.set('/jwks', { keys: [secret] });
+    const none = await examine(env, undefined);
+    expect(none.good).toBe(false);
+  });
+
+  it.each([
+    [300, 'behind', 'clock-behind'],
+    [-300, 'ahead of', 'clock-ahead'],
+  ])('a clock that is off by %i seconds: %s', async (offset, words, trap) => {
+    const document = { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` };
+    issuer.scripts.set(METADATA, (_request, response) => {
+      response.setHeader('date', new Date(Date.now() + offset * 1000).toUTCString());
+      response.end(JSON.stringify(document));
+    });
+    const clock = line(await examine(env, undefined), 'clock');
+    expect(clock).toMatchObject({
+      state: 'look at this',
+      says: expect.stringContaining(words),
+      advice: { trap },
+    });
+    // `Date` has whole seconds.
+    expect(clock?.says).toMatch(/(5 min|4 min 59 s|5 min 1 s) /);
+  });
+
+  it('what the issuer offers to clients: PKCE, registration, scopes, DPoP', async () => {
+    const document = {
+      issuer: issuer.url,
+      jwks_uri: `${issuer.url}/jwks`,
+      authorization_endpoint: `${issuer.url}/authorize`,
+      token_endpoint: `${issuer.url}/token`,
+      code_challenge_methods_supported: ['plain', 'S256'],
+      client_id_metadata_document_supported: true,
+      dpop_signing_alg_values_supported: ['ES256'],
+      scopes_supported: ['openid'],
+    };
+    issuer.overrides.set(METADATA, document);
+    const variables = named({ issuer: issuer.url, dpop: 'required' });
+    const report = await examine(variables, undefined);
+    for (const name of ['login', 'PKCE', 'registration', 'DPoP']) {
+      expect(line(report, name)).toMatchObject({ state: 'fine' });
+    }
+    expect(line(report, 'scopes')).toMatchObject({
+      state: 'look at this',
+      advice: { trap: 'scope-unknown' },
+    });
+    issuer.overrides.set(METADATA, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
+    const bare = await examine(variables, undefined);
+    for (const name of ['login', 'PKCE', 'registration', 'DPoP']) {
+      expect(line(bare, name)).toMatchObject({ state: 'look at this' });
+    }
+  });
+
+  it('a certificate that nobody knows is told from an issuer that is down', async () => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: '127.0.0.1' }]);
+    const { createServer: createTls } = await import('node:https');
+    const server = createTls({ cert, key });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const report = await examine({ ...env, AUTH_ISSUER: url }, undefined);
+    expect(line(report, 'metadata')).toMatchObject({
+      state: 'broken',
+      advice: { trap: 'certificate-unknown', here: expect.stringContaining('NODE_EXTRA_CA_CERTS') },
+    });
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('another server at our address is not taken for ours', async () => {
+    const other = createServer((_request, response) =>
+      response.end('{"resource":"https://other.example/mcp"}'),
+    );
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const report = await examine({ ...env, PORT: String(port) }, undefined);
+    expect(line(report, 'running')).toMatchObject({
+      state: 'look at this',
+      says: expect.stringContaining('https://other.example/mcp'),
+    });
+    other.closeAllConnections();
+    await new Promise((resolve) => other.close(resolve));
+  });
+});
+
+describe('usage', () => {
+  it.each<[string, string[]]>([
+    ['an unknown option', ['--tokn=eyJhbGciOiJSUzI1NiJ9']],
+    ['two tokens', ['eyJhbGciOiJSUzI1NiJ9', 'eyJhbGciOiJFUzI1NiJ9']],
+    ['a token and --config', ['--config', 'eyJhbGciOiJSUzI1NiJ9']],
+    ['a token and stdin', ['-', 'eyJhbGciOiJSUzI1NiJ9']],
+    ['nothing on stdin', ['-']],
+  ])('%s: exit 2, and how it is meant', async (_what, args) => {
+    const run = await doctor(args);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toContain('npm run doctor -- -');
+    // What was mistaken for an option may be a token.
+    expect(run.stderr).not.toContain('eyJ');
+  });
+
+  it('--help needs no configuration', async () => {
+    const run = await doctor(['--help'], {});
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.stdout).toContain('Exit code: 0 good, 1 not good, 2 wrong usage.');
+  });
+});
