@@ -1,4 +1,5 @@
 /** A token's `cnf` (RFC 7800 section 3.1) held against what its sender has shown to possess. Pure. */
+import type { IssuerSettings } from '../config/settings.js';
 import { isJsonObject } from './proof-json.js';
 import { refuseToken } from './refuse-token.js';
 import { sameText } from './same-text.js';
@@ -46,6 +47,30 @@ export function confirm(cnf: unknown, presented: Presented): Confirmation {
     held[method.binding] = true;
   }
   return held;
+}
+
+/**
+ * @param bound the bindings of the token, all of which held.
+ * @param tokenType what an introspected token says of itself (RFC 7662 section 2.2).
+ * @throws AppError `token_binding` where the token ought to be bound, and is not.
+ */
+export function checkBound(
+  bound: Confirmation,
+  tokenType: unknown,
+  { dpop, mtls }: Pick<IssuerSettings, 'dpop' | 'mtls'>,
+): void {
+  if (!bound.dpop && typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop') {
+    throw refuseToken(
+      'token_binding',
+      'The token is of type DPoP, and does not say which key it is bound to',
+    );
+  }
+  if (dpop === 'required' && !bound.dpop) {
+    throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
+  }
+  if (mtls === 'required' && !bound.mtls) {
+    throw refuseToken('token_binding', 'Tokens must be bound to a client certificate here');
+  }
 }
 
 function unknownBinding() {

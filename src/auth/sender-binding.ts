@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { AuthScheme } from '../common/challenge.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
-import { confirm } from './confirmation.js';
+import { checkBound, confirm } from './confirmation.js';
 import { DpopNonces, requireNonce } from './dpop-nonce.js';
 import { refuseProof, verifyProof, type VerifiedProof } from './dpop-proof.js';
 import { ProofReplay } from './proof-replay.js';
@@ -62,18 +62,7 @@ export class SenderBinding {
     if (proof && !bound.dpop) {
       throw refuseToken('token_binding', 'The token is bound to no key: present it as a Bearer token');
     }
-    if (saysDpop(claims.token_type) && !bound.dpop) {
-      throw refuseToken(
-        'token_binding',
-        'The token is of type DPoP, and does not say which key it is bound to',
-      );
-    }
-    if (issuer.dpop === 'required' && !bound.dpop) {
-      throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
-    }
-    if (issuer.mtls === 'required' && !bound.mtls) {
-      throw refuseToken('token_binding', 'Tokens must be bound to a client certificate here');
-    }
+    checkBound(bound, claims.token_type, issuer);
     // Last: a proof that was refused for another reason may be sent again.
     if (proof && !this.replay.firstUse(proof, Date.now() / 1000)) {
       throw refuseProof('The DPoP proof was used before');
@@ -96,11 +85,6 @@ export class SenderBinding {
     if (this.nonces) requireNonce(this.nonces, verified, now);
     return verified;
   }
-}
-
-/** What an introspected token says of itself (RFC 7662 section 2.2). */
-function saysDpop(type: unknown): boolean {
-  return typeof type === 'string' && type.toLowerCase() === 'dpop';
 }
 
 function binds(cnf: unknown, method: string): boolean {

@@ -1,7 +1,6 @@
 /** A presented token in, a principal out, or the reason why not (RFC 9068 section 4, RFC 8725, RFC 7662). Stateless. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { compactVerify, type JWSHeaderParameters } from 'jose';
 import type { Principal } from '../common/principal.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import {
@@ -15,11 +14,11 @@ import {
 import { claimsToPrincipal } from './claims-to-principal.js';
 import { IntrospectionService } from './introspection.service.js';
 import { JwksService } from './jwks.service.js';
-import type { VerificationKey } from './key-set.js';
 import type { Claims } from './presets.js';
 import { readJwt, type UnverifiedJwt } from './read-jwt.js';
 import { refuseToken } from './refuse-token.js';
 import { SenderBinding, type Presented } from './sender-binding.js';
+import { signerOf } from './signature.js';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
 /** Claims whose signature, or whose issuer, was asked. */
@@ -97,23 +96,7 @@ export class TokenVerifier {
     checkAlgorithm(jwt.header, issuer);
     checkType(jwt.header, issuer);
     const header = { ...jwt.header, alg: jwt.header.alg as string };
-    for (const key of await this.jwks.candidates(issuer, header)) {
-      if (await isSignedBy(token, key, header)) return { claims: jwt.claims, keyId: key.id };
-    }
-    throw refuseToken('token_signature', 'The signature of the token cannot be verified');
-  }
-}
-
-/** False for whatever is wrong, an odd key included: another key of the issuer may fit. */
-async function isSignedBy(
-  token: string,
-  key: VerificationKey,
-  header: JWSHeaderParameters,
-): Promise<boolean> {
-  try {
-    await compactVerify(token, await key.key(header), { algorithms: [header.alg as string] });
-    return true;
-  } catch {
-    return false;
+    const signer = await signerOf(token, header, await this.jwks.candidates(issuer, header));
+    return { claims: jwt.claims, keyId: signer.id };
   }
 }

@@ -8,7 +8,7 @@ import {
   checkType,
 } from '../auth/check-token.js';
 import { claimsToPrincipal } from '../auth/claims-to-principal.js';
-import { confirm, type Confirmation } from '../auth/confirmation.js';
+import { checkBound, confirm, type Confirmation } from '../auth/confirmation.js';
 import { readCredential } from '../auth/credential.js';
 import type { Claims } from '../auth/presets.js';
 import type { UnverifiedJwt } from '../auth/read-jwt.js';
@@ -191,18 +191,7 @@ function checkBinding(claims: Claims, issuer: IssuerSettings, seesCertificates: 
       'The token is bound to a client certificate, and none ever reaches this server',
     );
   }
-  if (textOf(claims.token_type).toLowerCase() === 'dpop' && !bound.dpop) {
-    throw refuseToken(
-      'token_binding',
-      'The token is of type DPoP, and does not say which key it is bound to',
-    );
-  }
-  if (issuer.dpop === 'required' && !bound.dpop) {
-    throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here');
-  }
-  if (issuer.mtls === 'required' && !bound.mtls) {
-    throw refuseToken('token_binding', 'Tokens must be bound to a client certificate here');
-  }
+  checkBound(bound, claims.token_type, issuer);
   return bound;
 }
 

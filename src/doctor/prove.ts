@@ -1,8 +1,7 @@
 /** Asks who can know it whether a token is genuine: the keys of its issuer, or the issuer. */
-import { compactVerify } from 'jose';
 import { readCredential } from '../auth/credential.js';
 import type { UnverifiedJwt } from '../auth/read-jwt.js';
-import { refuseToken } from '../auth/refuse-token.js';
+import { signerOf } from '../auth/signature.js';
 import { AppError } from '../common/app-error.js';
 import type { Principal } from '../common/principal.js';
 import type { IssuerSettings } from '../config/settings.js';
@@ -25,14 +24,8 @@ export async function prove(
     const alg: unknown = jwt?.header.alg;
     if (!jwt || typeof alg !== 'string' || !issuer.algorithms.includes(alg)) return undefined;
     const header = { ...jwt.header, alg };
-    for (const key of await jwks.candidates(issuer, header)) {
-      const fits = await compactVerify(token, await key.key(header), { algorithms: [alg] }).then(
-        () => true,
-        () => false,
-      );
-      if (fits) return { claims: jwt.claims };
-    }
-    throw refuseToken('token_signature', 'The signature of the token cannot be verified');
+    await signerOf(token, header, await jwks.candidates(issuer, header));
+    return { claims: jwt.claims };
   });
 }
 
