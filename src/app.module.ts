@@ -26,7 +26,6 @@ export class AppModule {
   /** @param more modules with further tools, resources and prompts. */
   static with(settings: Settings, more: NonNullable<ModuleMetadata['imports']>): DynamicModule {
     const policy = PolicyModule.over(ToolsModule);
-    const mcp = McpModule.over(policy);
     return {
       module: AppModule,
       imports: [
@@ -42,7 +41,7 @@ export class AppModule {
         policy,
         ToolsModule,
         AuditModule,
-        mcp,
+        McpModule,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,
         HealthModule,

@@ -7,6 +7,9 @@ import type { NextFunction, Request, Response } from 'express';
 import { readFileSync } from 'node:fs';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
+import { AuditService } from './audit/audit.service.js';
+import { decidingConfiguration } from './audit/deciding-configuration.js';
+import { VERSION } from './common/version.js';
 import { ConfigurationError, loadSettings, type Environment } from './config/load-settings.js';
 import type { Settings, TlsSettings } from './config/settings.js';
 import { ToolRegistry } from './tools/registry.js';
@@ -61,6 +64,8 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   });
   try {
     await nest.init();
+    const rules = nest.get(ToolRegistry).rules();
+    await nest.get(AuditService).recordStart(decidingConfiguration(settings, { ...rules }), VERSION);
   } catch (error) {
     await nest.close();
     throw error;

@@ -187,28 +187,32 @@ describe('tools', () => {
       ['decision', 'allow', null],
       ['outcome', null, null],
     ]);
-    expect(lines.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5].map((at) => before + at));
+    const first = lines[0]?.seq as number;
+    expect(lines.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4].map((at) => first + at));
     expect(Object.keys(lines[3] as object)).toEqual([
-      'v',
-      'seq',
-      'id',
-      'time',
-      'instance',
-      'event',
-      'decision',
-      'reason',
-      'rule',
-      'request',
-      'tool',
       'arguments_sha256',
-      'principal',
-      'on_behalf_of',
-      'delegation',
-      'required',
-      'missing',
-      'outcome',
+      'decision',
       'decision_id',
+      'delegation',
+      'event',
+      'hash',
+      'id',
+      'instance',
+      'missing',
+      'on_behalf_of',
+      'outcome',
+      'prev',
+      'principal',
+      'reason',
+      'request',
+      'required',
+      'rule',
+      'seq',
+      'time',
+      'tool',
+      'v',
     ]);
+    expect(lines[1]?.list).toEqual({ shown: 2, hidden: 2 });
     expect(lines[4]).toMatchObject({ decision_id: lines[3]?.id, outcome: { status: 'ok' } });
   });
 });

@@ -1,11 +1,12 @@
 /** What happens when something that the gate leans on is gone, slow or wrong: it denies, says so, and recovers. */
-import { symlinkSync } from 'node:fs';
+import { readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Gate, temporaryFolder, type Answer } from './support/gate.js';
+import { unseal } from '../src/audit/chain.js';
+import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
 import { makeKey, TestIssuer, type SigningKey } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
@@ -392,11 +393,53 @@ describe('a ledger that cannot be written', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
-  const startWith = (onFailure: string) => {
-    const file = join(folder.path, `${onFailure}.jsonl`);
+  const fileOf = (onFailure: string) => join(folder.path, `${onFailure}.jsonl`);
+  /** A ledger that is moved away cannot be written, until it is moved back. */
+  const away = (file: string) => renameSync(file, `${file}.away`);
+  const back = (file: string) => renameSync(`${file}.away`, file);
+  const startWith = (onFailure: string) =>
+    Gate.start({
+      imports: [ProbeModule],
+      database: false,
+      env: { AUDIT_FILE: fileOf(onFailure), AUDIT_ON_FAILURE: onFailure },
+    });
+
+  /** The whole ledger, its chain held. */
+  function chainOf(file: string): LedgerLine[] {
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(unseal) as LedgerLine[];
+    lines.forEach((line, at) => {
+      expect(line).toMatchObject({ seq: at + 1, prev: lines[at - 1]?.hash ?? null });
+    });
+    return lines;
+  }
+
+  async function waitForGap(file: string): Promise<LedgerLine[]> {
+    for (let left = 100; left > 0; left--) {
+      const lines = chainOf(file);
+      if (lines.some(({ change }) => change?.what === 'gap')) return lines;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error('The gap was never recorded');
+  }
+
+  it.each(['deny', 'allow'])('from the start: AUDIT_ON_FAILURE=%s', async (onFailure) => {
+    const file = join(folder.path, `full-${onFailure}.jsonl`);
     symlinkSync('/dev/full', file);
-    return Gate.start({ imports: [ProbeModule], env: { AUDIT_FILE: file, AUDIT_ON_FAILURE: onFailure } });
-  };
+    const starting = Gate.start({
+      imports: [ProbeModule],
+      database: false,
+      env: { AUDIT_FILE: file, AUDIT_ON_FAILURE: onFailure },
+    });
+    if (onFailure === 'deny') {
+      await expect(starting).rejects.toThrow('ENOSPC');
+      return;
+    }
+    const gate = await starting;
+    const token = await gate.token({ scope: 'probe' });
+    expect((await echo(gate, token)).status).toBe(200);
+    expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
+    await gate.close();
+  });
 
   describe('AUDIT_ON_FAILURE=deny', () => {
     let gate: Gate;
@@ -404,12 +447,9 @@ describe('a ledger that cannot be written', () => {
     beforeAll(async () => {
       gate = await startWith('deny');
       token = await gate.token({ scope: 'probe probe.admin', roles: ['admin'] });
+      away(fileOf('deny'));
     });
     afterAll(() => gate.close());
-
-    it('is not ready, even before it had to write', async () => {
-      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
-    });
 
     it.each([
       ['tools/call', { name: 'echo', arguments: { text: 'hello' } }],
@@ -442,17 +482,46 @@ describe('a ledger that cannot be written', () => {
       expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
       expect((await gate.get('/health/live')).status).toBe(200);
     });
+
+    it('goes on when it can be written again, and has on record what was refused meanwhile', async () => {
+      const refused = 8 * 2 + 20 + 2;
+      back(fileOf('deny'));
+      const lines = await waitForGap(fileOf('deny'));
+      const gap = lines.findIndex(({ change }) => change?.what === 'gap');
+      expect(lines[gap]?.change).toMatchObject({ late: refused, lost: {} });
+      const late = lines.slice(gap + 1, gap + 1 + refused);
+      expect(late.every(({ decision }) => decision === 'deny')).toBe(true);
+      expect(late.filter(({ reason }) => reason === 'audit_unavailable')).toHaveLength(refused - 2);
+      expect((await echo(gate, token)).status).toBe(200);
+      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: true } });
+    });
   });
 
   it('AUDIT_ON_FAILURE=allow: calls go on, refusals too', async () => {
     const gate = await startWith('allow');
     const token = await gate.token({ scope: 'probe' });
+    away(fileOf('allow'));
     expect((await echo(gate, token)).status).toBe(200);
     expect((await gate.modern(token, 'tools/list')).status).toBe(200);
     expect(runsOf(gate)).toEqual(['echo']);
     expect((await echo(gate, 'bad')).status).toBe(401);
     expect((await gate.callTool(token, 'admin_only')).status).toBe(403);
     expect(gate.app.settings.notices.join()).toContain('AUDIT_ON_FAILURE=allow');
+
+    back(fileOf('allow'));
+    const lines = await waitForGap(fileOf('allow'));
+    const gap = lines.findIndex(({ change }) => change?.what === 'gap');
+    expect(
+      lines
+        .slice(gap + 1, gap + 6)
+        .map(({ event, decision, reason, outcome }) => [event, decision, reason ?? outcome?.status]),
+    ).toEqual([
+      ['decision', 'allow', undefined],
+      ['outcome', null, 'ok'],
+      ['list', 'allow', undefined],
+      ['authentication', 'deny', 'token_malformed'],
+      ['decision', 'deny', 'role_missing'],
+    ]);
     await gate.close();
   });
 });

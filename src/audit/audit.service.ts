@@ -1,24 +1,50 @@
-/** The ledger of this instance: takes records, gives each its place, and answers when it is safe. */
+/** What the rest of the gate asks of the ledger: that a decision is safe before its tool starts, and that nothing is forgotten. */
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AppError } from '../common/app-error.js';
-import type { Exchange, Outcome } from '../common/exchange.js';
+import type { Exchange, JsonObject, Outcome } from '../common/exchange.js';
 import type { Reason } from '../common/reasons.js';
 import type { AuditSettings, Settings } from '../config/settings.js';
-import { LedgerFile } from './ledger-file.js';
-import { decisionRecord, listRecord, outcomeRecord, refusalRecord, type AuditRecord } from './record.js';
+import { Backlog } from './backlog.js';
+import { changedMembers } from './deciding-configuration.js';
+import { Ledger, type Entry } from './ledger.js';
+import { pseudonymized } from './pseudonyms.js';
+import {
+  changeRecord,
+  decisionRecord,
+  interruptedRecord,
+  listRecord,
+  outcomeRecord,
+  refusalRecord,
+  type AuditRecord,
+} from './record.js';
+import { expiredFiles, removeFiles } from './retention.js';
+import { loadSigningKey, type PublicJwk } from './signing-key.js';
 
+/** How long calls that still run are waited for. */
 const SHUTDOWN_WAIT_MS = 5_000;
+/** How long a caller waits for the disk. */
+const PATIENCE_MS = 5_000;
+/** How long a probe waits for the disk. */
+const PROBE_PATIENCE_MS = 2_000;
+const RETRY_MS = 1_000;
+const RETENTION_EVERY_MS = 3_600_000;
+
+type Written = 'written' | 'failed' | 'waiting';
 
 @Injectable()
 export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(AuditService.name);
   private readonly settings: AuditSettings;
-  private readonly instance = `${hostname()}-${randomUUID().slice(0, 8)}`;
-  private readonly running = new Set<Promise<void>>();
-  private ledger: LedgerFile | undefined;
+  private readonly running = new Set<Promise<unknown>>();
+  private readonly backlog = new Backlog();
+  private ledger: Ledger | undefined;
+  private publicKey: PublicJwk | undefined;
+  private start: { configuration: JsonObject; version: string } | undefined;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private retrying = false;
 
   constructor(config: ConfigService<Settings, true>) {
     this.settings = config.get('audit', { infer: true });
@@ -27,7 +53,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   /** @throws Error where the ledger cannot be opened: a server that cannot record has nothing to start for. */
   async onModuleInit(): Promise<void> {
     try {
-      this.ledger = await LedgerFile.open(this.settings.file);
+      await this.open();
     } catch (error) {
       if (this.settings.onFailure === 'deny') throw error;
       this.logger.error(
@@ -36,67 +62,211 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Waits a while for calls that still run, so that their ends are on record. */
+  /**
+   * Puts on record that this run begins, under which configuration, and which calls the last run never ended. To be called
+   * before the first request.
+   * @param configuration what decides; its changes against the last run are named.
+   * @throws Error where that cannot be recorded, and calls must not go on without.
+   */
+  async recordStart(configuration: JsonObject, version: string): Promise<void> {
+    this.start = { configuration, version };
+    this.timers.push(setInterval(() => void this.retry(), RETRY_MS).unref());
+    this.timers.push(setInterval(() => void this.removeExpired(), RETENTION_EVERY_MS).unref());
+    try {
+      await this.begin();
+    } catch (error) {
+      if (this.settings.onFailure === 'deny') throw error;
+      this.logger.error({ err: error as Error }, 'The start of this run could not be recorded');
+    }
+    void this.removeExpired();
+  }
+
+  /** Waits a while for calls that still run, so that their ends are on record; signs the end of the ledger. */
   async onApplicationShutdown(): Promise<void> {
-    const timeout = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_WAIT_MS).unref());
-    await Promise.race([Promise.all(this.running), timeout]);
+    this.timers.forEach((timer) => clearInterval(timer));
+    await within(Promise.all(this.running), SHUTDOWN_WAIT_MS);
+    if (!this.backlog.isEmpty) await within(this.retry(), PATIENCE_MS);
+    if (!this.backlog.isEmpty)
+      this.logger.error(`${this.backlog.size} record(s) could not be written, and are lost`);
     await this.ledger?.close();
   }
 
   async ready(): Promise<boolean> {
-    return (await this.ledger?.writable()) ?? false;
+    return (await within(this.ledger?.writable() ?? Promise.resolve(false), PROBE_PATIENCE_MS)) ?? false;
+  }
+
+  /** What verifies the checkpoints of this ledger (RFC 8037); undefined while there is no ledger. */
+  get key(): PublicJwk | undefined {
+    return this.publicKey;
   }
 
   /** Resolves when the decision, or the list, of this exchange is durable. @throws AppError `audit_unavailable` */
   async recordAllowed(exchange: Exchange): Promise<void> {
     const record = exchange.operation?.kind === 'list' ? listRecord(exchange) : decisionRecord(exchange);
-    try {
-      await this.write(record);
-    } catch (error) {
-      this.logger.error(
-        { err: error as Error, decisionId: exchange.decisionId },
-        'A decision could not be recorded',
-      );
-      if (this.settings.onFailure === 'deny') {
-        throw new AppError('audit_unavailable', 'The audit ledger cannot be written', {
-          status: 503,
-          retryAfterSeconds: 5,
-          cause: error,
-        });
-      }
+    const since = new Date();
+    const entry = this.append(record);
+    const state = await this.outcomeOf(entry, PATIENCE_MS);
+    if (state !== 'written') {
+      this.logger.error({ decisionId: exchange.decisionId }, 'A decision could not be recorded in time');
+      if (this.settings.onFailure === 'deny') throw this.unavailable(exchange, entry, state);
+      if (state === 'failed' || entry?.withdraw()) this.backlog.keep(record, since);
+      else this.keepIfLost(record, since, entry);
     }
     exchange.audited = true;
   }
 
-  /** A refusal stays one where it cannot be recorded; that it could not is logged. */
+  /** A refusal stays one where it cannot be recorded at once: then it is recorded late. */
   async recordRefusal(exchange: Exchange, reason: Reason): Promise<void> {
     exchange.audited = true;
-    await this.write(refusalRecord(exchange, reason)).catch((error: unknown) =>
-      this.logger.error(
-        { err: error as Error, decisionId: exchange.decisionId, reason },
-        'A refusal could not be recorded',
-      ),
-    );
+    const record = refusalRecord(exchange, reason);
+    const since = new Date();
+    const entry = this.append(record);
+    this.keepIfLost(record, since, entry);
+    // Who was just refused for a disk that does not answer need not wait for it once more.
+    if (reason !== 'audit_unavailable') await this.outcomeOf(entry, PATIENCE_MS);
   }
 
-  /** Records how a call ended once it has; that this could not be done is logged. */
+  /** Records how a call ended once it has. */
   recordOutcome(exchange: Exchange, ended: Promise<Outcome>): void {
     const recorded = ended
-      .then((outcome) => this.write(outcomeRecord(exchange, outcome, randomUUID())))
-      .catch((error: unknown) =>
-        this.logger.error(
-          { err: error as Error, decisionId: exchange.decisionId },
-          'An outcome could not be recorded',
-        ),
-      )
+      .then((outcome) => this.keepIfLost(...this.appended(outcomeRecord(exchange, outcome, randomUUID()))))
       .finally(() => this.running.delete(recorded));
     this.running.add(recorded);
   }
 
-  private async write(record: AuditRecord): Promise<void> {
-    if (!this.ledger) throw new Error('The ledger is not open');
-    const { id, ...rest } = record;
-    const [time, instance] = [new Date().toISOString(), this.instance];
-    await this.ledger.append((seq) => JSON.stringify({ v: 1, seq, id, time, instance, ...rest }));
+  private async open(): Promise<void> {
+    const { file, keyFile, makesKey, rotateBytes, rotateDaily } = this.settings;
+    const key = await loadSigningKey(keyFile, makesKey);
+    this.ledger = await Ledger.open({
+      file,
+      key,
+      instance: `${hostname()}-${randomUUID().slice(0, 8)}`,
+      rotateBytes,
+      rotateDaily,
+      now: () => new Date(),
+      onError: (error, what) => this.logger.error({ err: error as Error }, what),
+    });
+    this.publicKey = key.jwk;
+  }
+
+  private async begin(): Promise<void> {
+    const { ledger, start, publicKey } = this;
+    if (!ledger || !start || !publicKey) return;
+    const { unfinished, configuration: before, keyId } = ledger.before;
+    const { configuration, version } = start;
+    const changed = changedMembers(before, configuration);
+    if (changed?.length) this.logger.warn(`Changed since the last start: ${changed.join(', ')}`);
+    const records = [
+      ...unfinished.map((decision) => interruptedRecord(decision, randomUUID())),
+      ...(keyId !== undefined && keyId !== publicKey.kid
+        ? [changeRecord({ what: 'key', from: keyId, to: publicKey.kid }, randomUUID())]
+        : []),
+      changeRecord(
+        { what: 'start', version, host: hostname(), pid: process.pid, configuration, changed },
+        randomUUID(),
+      ),
+    ];
+    // Of a call that did not end a pseudonymous record has the hash already.
+    await Promise.all(records.map((record) => ledger.append(record).written));
+    if (unfinished.length > 0) this.logger.warn(`${unfinished.length} call(s) of the last run never ended`);
+  }
+
+  private append(record: AuditRecord): Entry | undefined {
+    const { pseudonymKey } = this.settings;
+    return this.ledger?.append(pseudonymKey === undefined ? record : pseudonymized(record, pseudonymKey));
+  }
+
+  private appended(record: AuditRecord): [AuditRecord, Date, Entry | undefined] {
+    return [record, new Date(), this.append(record)];
+  }
+
+  private async outcomeOf(entry: Entry | undefined, patienceMs: number): Promise<Written> {
+    if (!entry) return 'failed';
+    const written = entry.written.then(
+      () => 'written' as const,
+      (error: unknown) => {
+        this.logger.error({ err: error as Error }, 'The ledger cannot be written');
+        return 'failed' as const;
+      },
+    );
+    return (await within(written, patienceMs)) ?? 'waiting';
+  }
+
+  private keepIfLost(record: AuditRecord, since: Date, entry: Entry | undefined): void {
+    if (!entry) this.backlog.keep(record, since);
+    else void entry.written.catch(() => this.backlog.keep(record, since));
+  }
+
+  private unavailable(exchange: Exchange, entry: Entry | undefined, state: Written): AppError {
+    if (entry && state === 'waiting' && !entry.withdraw()) {
+      // It may still get there: then it says "allowed" of a call that never ran, and must have an end that says so.
+      exchange.audited = true;
+      entry.written.then(
+        () => this.recordOutcome(exchange, Promise.resolve({ status: 'failed', durationMs: 0 })),
+        () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable'), new Date()),
+      );
+    }
+    return new AppError('audit_unavailable', 'The audit ledger cannot be written', {
+      status: 503,
+      retryAfterSeconds: 5,
+    });
+  }
+
+  /** Writes what could not be written before, with a record of the gap in front. */
+  private async retry(): Promise<void> {
+    if (this.retrying) return;
+    this.retrying = true;
+    try {
+      if (!this.ledger) {
+        await this.open();
+        await this.begin();
+      }
+      if (!this.backlog.isEmpty) await this.writeBacklog();
+    } catch {
+      // The next try comes soon, and what failed was logged when it did.
+    } finally {
+      this.retrying = false;
+    }
+  }
+
+  private async writeBacklog(): Promise<void> {
+    const { gap, late, since } = this.backlog.take(new Date(), randomUUID());
+    const entries = [gap, ...late].map((record) => ({ record, entry: this.append(record) }));
+    for (const { record, entry } of entries) {
+      const state = await this.outcomeOf(entry, Number.POSITIVE_INFINITY);
+      if (state === 'written') continue;
+      if (record === gap) this.backlog.putBack(gap, since);
+      else this.backlog.keep(record, since);
+    }
+    if (this.backlog.isEmpty)
+      this.logger.warn(`The ledger can be written again; ${late.length} record(s) followed late`);
+  }
+
+  private async removeExpired(): Promise<void> {
+    const { file, retentionDays } = this.settings;
+    const { ledger } = this;
+    if (retentionDays === 0 || !ledger) return;
+    try {
+      const removed = await expiredFiles(file, new Date(Date.now() - retentionDays * 86_400_000));
+      if (removed.length === 0) return;
+      await ledger.append(changeRecord({ what: 'retention', removed }, randomUUID())).written;
+      await removeFiles(file, removed);
+    } catch (error) {
+      this.logger.error({ err: error as Error }, 'Old files of the ledger could not be deleted');
+    }
+  }
+}
+
+/** Undefined where it takes longer. */
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  if (!Number.isFinite(milliseconds)) return promise;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }

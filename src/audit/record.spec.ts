@@ -91,7 +91,8 @@ it.each<[string, AuditRecord, AuditRecord]>([
       ...ARRIVED,
       inbound: message('tools/list'),
       principal: PRINCIPAL,
-      operation: { kind: 'list' },
+      operation: { kind: 'list', of: 'tools' },
+      listing: { shown: [{ kind: 'tool', name: 'write' }], hidden: 2 },
     }),
     {
       ...ALLOWED,
@@ -101,6 +102,7 @@ it.each<[string, AuditRecord, AuditRecord]>([
       tool: null,
       arguments_sha256: null,
       required: NOTHING,
+      list: { shown: 1, hidden: 2 },
     },
   ],
   [
@@ -219,7 +221,7 @@ it('what a caller chose is bounded, and its arguments are there as a digest only
     'tool_unknown',
   );
   expect(record.tool).toBe(`${'n'.repeat(256)}…`);
-  expect(record.request.method).toBe(`${'n'.repeat(256)}…`);
+  expect(record.request?.method).toBe(`${'n'.repeat(256)}…`);
   expect(JSON.stringify(record).length).toBeLessThan(2000);
-  expect(decisionRecord({ ...CALLED, inbound: message('n'.repeat(256)) }).request.method).toHaveLength(256);
+  expect(decisionRecord({ ...CALLED, inbound: message('n'.repeat(256)) }).request?.method).toHaveLength(256);
 });

@@ -1,11 +1,12 @@
 /** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
 import { NO_REQUIREMENTS, targetLabel, type Requirements } from '../common/decision.js';
-import type { Exchange, Outcome, OutcomeStatus } from '../common/exchange.js';
+import type { Exchange, JsonObject, Outcome, OutcomeStatus } from '../common/exchange.js';
 import { personOf, type DelegationLink, type Principal } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
 import { digestOf } from './canonical-json.js';
+import type { PublicJwk } from './signing-key.js';
 
-export type AuditEvent = 'authentication' | 'list' | 'decision' | 'outcome' | 'change';
+export type AuditEvent = 'authentication' | 'list' | 'decision' | 'outcome' | 'change' | 'checkpoint';
 
 interface RecordedRequirements {
   readonly scopes: readonly string[];
@@ -16,20 +17,21 @@ interface RecordedRequirements {
   readonly max_age: number | null;
 }
 
-/** A record before the ledger gives it its place: `v`, `seq`, `time` and `instance` are the ledger's. */
+/** A record before the ledger gives it its place: `v`, `seq`, `time`, `instance`, `prev` and `hash` are the ledger's. */
 export interface AuditRecord {
   readonly id: string;
   readonly event: AuditEvent;
   readonly decision: 'allow' | 'deny' | null;
   readonly reason: Reason | null;
   readonly rule: string | null;
+  /** Null where nobody asked: a change, a checkpoint. */
   readonly request: {
     readonly id: string;
     readonly trace_id: string | null;
     readonly method: string | null;
     readonly ip: string;
     readonly client: string | null;
-  };
+  } | null;
   readonly tool: string | null;
   readonly arguments_sha256: string | null;
   readonly principal: {
@@ -50,8 +52,64 @@ export interface AuditRecord {
   readonly delegation: readonly DelegationLink[];
   readonly required: RecordedRequirements;
   readonly missing: RecordedRequirements;
-  readonly outcome: { readonly status: OutcomeStatus; readonly duration_ms: number } | null;
+  readonly outcome: { readonly status: RecordedStatus; readonly duration_ms: number | null } | null;
   readonly decision_id: string | null;
+  /** In a list. */
+  readonly list?: { readonly shown: number; readonly hidden: number };
+  /** In a change. */
+  readonly change?: Change;
+  /** In a checkpoint. */
+  readonly checkpoint?: Checkpoint;
+}
+
+/** `interrupted`: the server ended before the call did, and said so at its next start. */
+export type RecordedStatus = OutcomeStatus | 'interrupted';
+
+/** What alters decisions, or the ledger itself. */
+export type Change =
+  | {
+      readonly what: 'start';
+      readonly version: string;
+      readonly host: string;
+      readonly pid: number;
+      /** What decides, by the names of the variables; digests for what is long, or secret. */
+      readonly configuration: JsonObject;
+      /** Names of what differs from the run before; null where there was none. */
+      readonly changed: readonly string[] | null;
+    }
+  /** Records could not be written for a while. */
+  | {
+      readonly what: 'gap';
+      /** When the first of them should have been written, and when writing worked again; RFC 3339. */
+      readonly since: string;
+      readonly until: string;
+      /** Records that follow late, directly behind this one. */
+      readonly late: number;
+      /** Records that are lost, by event. */
+      readonly lost: Readonly<Partial<Record<AuditEvent, number>>>;
+    }
+  /** Checkpoints are signed by another key from here on. */
+  | { readonly what: 'key'; readonly from: string; readonly to: string }
+  /** Files that were kept long enough and are deleted after this record. */
+  | {
+      readonly what: 'retention';
+      readonly removed: readonly { file: string; from: number; to: number; hash: string }[];
+    };
+
+/** A place in the ledger that is signed: whoever changes something before it would have to sign anew. */
+export interface Checkpoint {
+  /** `open`: the beginning of a file; `rotate` and `close`: its end; `interval`: in between. */
+  readonly kind: 'open' | 'interval' | 'rotate' | 'close';
+  /** Thumbprint of the key (RFC 7638). */
+  readonly key_id: string;
+  /** At the beginning and the end of a file. */
+  readonly key?: PublicJwk;
+  /** Ids of allowed calls that have not ended; at the beginning and the end of a file. */
+  readonly open?: readonly string[];
+  /** As of the last start; at the beginning and the end of a file. */
+  readonly configuration?: JsonObject;
+  /** Ed25519, base64url; over the whole record without this member and `hash`. */
+  readonly signature?: string;
 }
 
 /** What a caller chose is recorded up to this many characters. */
@@ -64,7 +122,8 @@ export function decisionRecord(exchange: Exchange): AuditRecord {
 
 /** A list shown. */
 export function listRecord(exchange: Exchange): AuditRecord {
-  return { ...base(exchange), event: 'list', decision: 'allow' };
+  const { shown, hidden } = exchange.listing ?? { shown: [], hidden: 0 };
+  return { ...base(exchange), event: 'list', decision: 'allow', list: { shown: shown.length, hidden } };
 }
 
 /** A refusal, at whichever stage: before a principal was known it is one of authentication. */
@@ -87,6 +146,28 @@ export function outcomeRecord(exchange: Exchange, outcome: Outcome, id: string):
     outcome: { status: outcome.status, duration_ms: outcome.durationMs },
     decision_id: exchange.decisionId,
   };
+}
+
+/** A call of a run that ended before it: told from its decision, as it stands in the ledger. */
+export function interruptedRecord(decision: JsonObject, id: string): AuditRecord {
+  // Its place is given anew: it is another record.
+  const { v: _v, seq: _seq, time: _time, instance: _instance, prev: _prev, hash: _hash, ...rest } = decision;
+  return {
+    ...(rest as unknown as AuditRecord),
+    id,
+    event: 'outcome',
+    decision: null,
+    outcome: { status: 'interrupted', duration_ms: null },
+    decision_id: decision.id as string,
+  };
+}
+
+export function changeRecord(change: Change, id: string): AuditRecord {
+  return { ...NOBODY, id, event: 'change', change };
+}
+
+export function checkpointRecord(checkpoint: Checkpoint, id: string): AuditRecord {
+  return { ...NOBODY, id, event: 'checkpoint', checkpoint };
 }
 
 function base(exchange: Exchange): AuditRecord {
@@ -129,6 +210,24 @@ function base(exchange: Exchange): AuditRecord {
     decision_id: null,
   };
 }
+
+const NOTHING = recorded(NO_REQUIREMENTS);
+/** A record of the server's own doing. */
+const NOBODY: Omit<AuditRecord, 'id' | 'event'> = {
+  decision: null,
+  reason: null,
+  rule: null,
+  request: null,
+  tool: null,
+  arguments_sha256: null,
+  principal: null,
+  on_behalf_of: null,
+  delegation: [],
+  required: NOTHING,
+  missing: NOTHING,
+  outcome: null,
+  decision_id: null,
+};
 
 function recorded({ scopes, roles, assurance }: Requirements): RecordedRequirements {
   return {

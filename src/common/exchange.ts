@@ -32,11 +32,22 @@ export interface Outcome {
   readonly durationMs: number;
 }
 
+/** What there are lists of (MCP, server features). */
+export type ListKind = 'tools' | 'prompts' | 'resources' | 'resourceTemplates';
+
 /** What happens with the decision: a target is called, a list is shown, or nothing that needs a record. */
 export type Operation =
   | { readonly kind: 'call'; readonly target: Target; readonly arguments: unknown }
-  | { readonly kind: 'list' }
+  | { readonly kind: 'list'; readonly of: ListKind }
   | { readonly kind: 'protocol' };
+
+/** What one caller may see of one kind. */
+export interface Listing {
+  /** In a fixed order. */
+  readonly shown: readonly Target[];
+  /** How many there are besides. */
+  readonly hidden: number;
+}
 
 export interface Exchange {
   /** Names this HTTP request in logs and records. */
@@ -53,6 +64,8 @@ export interface Exchange {
   principal?: Principal;
   operation?: Operation;
   decision?: Decision;
+  /** What a list will show, decided before it is recorded. */
+  listing?: Listing;
   /** Set when the tool is started; settles, and never rejects, when the tool has really ended. */
   outcome?: Promise<Outcome>;
   /** True once the audit has taken this request's decision or refusal; under `AUDIT_ON_FAILURE=allow` also where it could not. */

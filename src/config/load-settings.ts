@@ -31,6 +31,9 @@ const ONE_ISSUER = [
   'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
 ] as const satisfies readonly (keyof Variables)[];
 
+const MIN_SECRET_LENGTH = 32;
+const MIB = 1024 * 1024;
+
 /** Keys that are believed for longer than this without a word from the issuer are worth a line at every start. */
 const LONG_KEY_AGE_SECONDS = 86_400;
 
@@ -66,8 +69,9 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const named = file ? readIdentityFile({ path: resolve(file), resource, read }, faults) : undefined;
   const auth = named ?? oneIssuer(variables, resource);
   if (sound) faults.push(...certificateFaults(variables, auth));
+  const pseudonymKey = readSecret('AUDIT_PSEUDONYM_KEY_FILE', variables, read, faults);
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return toSettings(variables, auth, env);
+  return toSettings(variables, auth, pseudonymKey, env);
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -133,6 +137,27 @@ function certificateFaults(variables: Variables, auth: AuthSettings): string[] {
   return faults;
 }
 
+/** A secret in a file of its own; a fault says why it cannot be used, and nothing of it. */
+function readSecret(
+  name: 'AUDIT_PSEUDONYM_KEY_FILE',
+  variables: Variables,
+  read: ReadFile,
+  faults: string[],
+): string | undefined {
+  const path = variables[name]?.trim();
+  if (!path) return undefined;
+  try {
+    const secret = read(resolve(path)).trim();
+    if (secret.length >= MIN_SECRET_LENGTH) return secret;
+    faults.push(`${name}: the file holds fewer than ${MIN_SECRET_LENGTH} characters`);
+  } catch (error) {
+    faults.push(
+      `${name}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    );
+  }
+  return undefined;
+}
+
 /** The short form: one issuer, in variables. */
 function oneIssuer(variables: Variables, resource: string): AuthSettings {
   const issuer: IssuerSettings = {
@@ -162,7 +187,12 @@ function addressesOf(variables: Variables) {
   return { host, port, publicUrl, mcpPath, resource: publicUrl + mcpPath };
 }
 
-function toSettings(variables: Variables, auth: AuthSettings, env: Environment): Settings {
+function toSettings(
+  variables: Variables,
+  auth: AuthSettings,
+  pseudonymKey: string | undefined,
+  env: Environment,
+): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
   const { publicUrl, ...addresses } = addressesOf(variables);
   const dataDir = resolve(variables.DATA_DIR ?? './data');
@@ -195,6 +225,12 @@ function toSettings(variables: Variables, auth: AuthSettings, env: Environment):
     audit: {
       file: resolve(variables.AUDIT_FILE ?? join(dataDir, 'audit.jsonl')),
       onFailure: (variables.AUDIT_ON_FAILURE ?? 'deny') as 'deny' | 'allow',
+      keyFile: resolve(variables.AUDIT_KEY_FILE ?? join(dataDir, 'audit-key.pem')),
+      makesKey: variables.AUDIT_KEY_FILE === undefined,
+      rotateBytes: Number(variables.AUDIT_ROTATE_MIB ?? 256) * MIB,
+      rotateDaily: (variables.AUDIT_ROTATE_DAILY ?? 'true') === 'true',
+      retentionDays: Number(variables.AUDIT_RETENTION_DAYS ?? 0),
+      pseudonymKey,
     },
     storage: { dataDir, databaseUrl: variables.DATABASE_URL },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },

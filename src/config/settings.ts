@@ -130,6 +130,18 @@ export interface PolicySettings {
 export interface AuditSettings {
   readonly file: string;
   readonly onFailure: 'deny' | 'allow';
+  /** PEM, PKCS #8, Ed25519: signs the checkpoints of the ledger. */
+  readonly keyFile: string;
+  /** True: nobody named the file, and it is made on the first start. */
+  readonly makesKey: boolean;
+  /** A file of the ledger is put aside at this size; 0: never for its size. */
+  readonly rotateBytes: number;
+  /** A file of the ledger is put aside at the end of each day (UTC). */
+  readonly rotateDaily: boolean;
+  /** Files put aside are deleted when their last record is older than this; 0: never. */
+  readonly retentionDays: number;
+  /** Set: people are on record by keyed hashes in place of their names. */
+  readonly pseudonymKey: string | undefined;
 }
 
 export interface StorageSettings {

@@ -87,6 +87,26 @@ export class Variables {
 
   @IsOptional()
   @IsPath()
+  AUDIT_KEY_FILE?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 1_000_000)
+  AUDIT_ROTATE_MIB?: string;
+
+  @IsOptional()
+  @IsTruth()
+  AUDIT_ROTATE_DAILY?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 36_500)
+  AUDIT_RETENTION_DAYS?: string;
+
+  @IsOptional()
+  @IsPath()
+  AUDIT_PSEUDONYM_KEY_FILE?: string;
+
+  @IsOptional()
+  @IsPath()
   DATA_DIR?: string;
 
   @IsOptional()
@@ -158,6 +178,11 @@ export const VARIABLE_NAMES = [
   'DENIAL_DETAIL',
   'AUDIT_FILE',
   'AUDIT_ON_FAILURE',
+  'AUDIT_KEY_FILE',
+  'AUDIT_ROTATE_MIB',
+  'AUDIT_ROTATE_DAILY',
+  'AUDIT_RETENTION_DAYS',
+  'AUDIT_PSEUDONYM_KEY_FILE',
   'DATA_DIR',
   'DATABASE_URL',
   'RATE_LIMIT_PER_MINUTE',

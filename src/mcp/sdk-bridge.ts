@@ -16,8 +16,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf, type Exchange, type JsonObject } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
-import { PolicyService } from '../policy/policy.service.js';
-import type { ProtectedTarget } from '../policy/access-rule.js';
+import { VERSION } from '../common/version.js';
 import { renderToolFailure } from '../tools/render-result.js';
 import type { InputRequired } from '../tools/results.js';
 import { ToolRegistry } from '../tools/registry.js';
@@ -25,7 +24,7 @@ import type { ToolCall } from '../tools/tool-call.js';
 import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
 import { InFlightCalls } from './in-flight-calls.js';
 
-const SERVER_INFO = { name: 'identity-aware-mcp-server', version: '0.1.0' };
+const SERVER_INFO = { name: 'identity-aware-mcp-server', version: VERSION };
 const STATE_TTL_SECONDS = 600;
 const INTERNAL_ERROR = -32603;
 const INVALID_PARAMS = -32602;
@@ -47,7 +46,6 @@ export class SdkBridge implements OnApplicationShutdown {
 
   constructor(
     private readonly registry: ToolRegistry,
-    private readonly policy: PolicyService,
     private readonly invoker: ToolInvoker,
   ) {}
 
@@ -82,10 +80,7 @@ export class SdkBridge implements OnApplicationShutdown {
   private server({ authInfo }: McpRequestContext): Server {
     const exchange = exchangeFrom(authInfo?.extra);
     const server = new Server(SERVER_INFO, this.options());
-    server.setRequestHandler(
-      'tools/list',
-      () => ({ tools: this.shown(exchange, this.registry.listTools()) }) as never,
-    );
+    server.setRequestHandler('tools/list', () => ({ tools: this.shown(exchange) }) as never);
     server.setRequestHandler('tools/call', async ({ params }, context) => {
       const invoked = await this.running(exchange, context, (call) =>
         this.invoker.callTool(exchange, call, params.arguments),
@@ -96,16 +91,13 @@ export class SdkBridge implements OnApplicationShutdown {
           : await this.resultOf(invoked, exchange, context)
       ) as never;
     });
-    if (this.registry.listPrompts().length > 0) this.servePrompts(server, exchange);
-    if (this.registry.listResources().length > 0) this.serveResources(server, exchange);
+    if (this.hasPrompts()) this.servePrompts(server, exchange);
+    if (this.hasResources()) this.serveResources(server, exchange);
     return server;
   }
 
   private servePrompts(server: Server, exchange: Exchange): void {
-    server.setRequestHandler(
-      'prompts/list',
-      () => ({ prompts: this.shown(exchange, this.registry.listPrompts()) }) as never,
-    );
+    server.setRequestHandler('prompts/list', () => ({ prompts: this.shown(exchange) }) as never);
     server.setRequestHandler('prompts/get', ({ params }, context) =>
       this.answer(exchange, context, (call) => this.invoker.getPrompt(exchange, call, params.arguments)),
     );
@@ -115,21 +107,11 @@ export class SdkBridge implements OnApplicationShutdown {
   }
 
   private serveResources(server: Server, exchange: Exchange): void {
-    const visible = () => this.registry.listResources().filter((resource) => this.shows(exchange, resource));
-    server.setRequestHandler('resources/list', () => {
-      return {
-        resources: visible()
-          .filter(({ at }) => 'uri' in at)
-          .map(({ entry }) => entry),
-      } as never;
-    });
-    server.setRequestHandler('resources/templates/list', () => {
-      return {
-        resourceTemplates: visible()
-          .filter(({ at }) => !('uri' in at))
-          .map(({ entry }) => entry),
-      } as never;
-    });
+    server.setRequestHandler('resources/list', () => ({ resources: this.shown(exchange) }) as never);
+    server.setRequestHandler(
+      'resources/templates/list',
+      () => ({ resourceTemplates: this.shown(exchange) }) as never,
+    );
     server.setRequestHandler('resources/read', ({ params }, context) =>
       this.answer(exchange, context, (call) => this.invoker.readResource(exchange, call, params.uri)),
     );
@@ -143,8 +125,7 @@ export class SdkBridge implements OnApplicationShutdown {
   }
 
   private options(): ServerOptions {
-    const prompts = this.registry.listPrompts().length > 0;
-    const resources = this.registry.listResources().length > 0;
+    const [prompts, resources] = [this.hasPrompts(), this.hasResources()];
     return {
       capabilities: {
         logging: {},
@@ -157,15 +138,18 @@ export class SdkBridge implements OnApplicationShutdown {
     };
   }
 
-  private shown(
-    exchange: Exchange,
-    definitions: readonly (ProtectedTarget & { entry: JsonObject })[],
-  ): JsonObject[] {
-    return definitions.filter((definition) => this.shows(exchange, definition)).map(({ entry }) => entry);
+  /** What the gate decided, and the ledger has, that this caller sees. */
+  private shown({ listing, audited }: Exchange): (JsonObject | undefined)[] {
+    if (!listing || !audited) throw new Error('A list reached the SDK before it was decided and recorded');
+    return listing.shown.map(({ kind, name }) => this.registry.find(kind, name)?.entry);
   }
 
-  private shows(exchange: Exchange, target: ProtectedTarget): boolean {
-    return this.policy.shows(principalOf(exchange), target);
+  private hasPrompts(): boolean {
+    return this.registry.list('prompts').length > 0;
+  }
+
+  private hasResources(): boolean {
+    return this.registry.list('resources').length + this.registry.list('resourceTemplates').length > 0;
   }
 
   /** Runs it, and answers in the terms of its method. */

@@ -1,4 +1,5 @@
 /** What a target asks of a principal, as code declares it. */
+import type { ListKind } from '../common/exchange.js';
 import type { Requirements, Target, TargetKind } from '../common/decision.js';
 
 export interface AccessRule extends Requirements {
@@ -18,6 +19,8 @@ export interface AccessCatalogue {
   find(kind: TargetKind, name: string): ProtectedTarget | undefined;
   /** Resources are asked for by URI: the provider that serves it, or undefined. */
   findResourceByUri(uri: string): ProtectedTarget | undefined;
+  /** In the order in which a list shows them. */
+  list(kind: ListKind): readonly ProtectedTarget[];
 }
 
 /** Injection token of the {@link AccessCatalogue}. */

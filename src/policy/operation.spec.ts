@@ -13,6 +13,7 @@ const PAGE = target('resource', 'page');
 
 const catalogue: AccessCatalogue = {
   find: (kind, name) => [TOOL, PROMPT, PAGE].find((one) => one.kind === kind && one.name === name),
+  list: () => [],
   findResourceByUri: (uri) => (uri.startsWith('docs://') ? PAGE : undefined),
 };
 
@@ -53,12 +54,14 @@ it.each<[string, JsonObject, object]>([
   expect(asked(method, params)).toEqual({ kind: 'call', ...expected });
 });
 
-it.each(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])(
-  '%s lists',
-  (method) => {
-    expect(asked(method, { name: 'same' })).toEqual({ kind: 'list' });
-  },
-);
+it.each([
+  ['tools/list', 'tools'],
+  ['prompts/list', 'prompts'],
+  ['resources/list', 'resources'],
+  ['resources/templates/list', 'resourceTemplates'],
+])('%s lists %s', (method, of) => {
+  expect(asked(method, { name: 'same' })).toEqual({ kind: 'list', of });
+});
 
 it.each([
   'server/discover',

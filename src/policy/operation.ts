@@ -1,10 +1,15 @@
 /** What a message asks the gate for. Pure. */
 import { malformedRequest } from '../common/app-error.js';
-import type { Message, Operation } from '../common/exchange.js';
+import type { ListKind, Message, Operation } from '../common/exchange.js';
 import type { Target } from '../common/decision.js';
 import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 
-const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
+const LISTS: ReadonlyMap<string, ListKind> = new Map([
+  ['tools/list', 'tools'],
+  ['prompts/list', 'prompts'],
+  ['resources/list', 'resources'],
+  ['resources/templates/list', 'resourceTemplates'],
+]);
 
 /** What was asked for, with its rule where it exists. */
 export type AskedOperation =
@@ -14,7 +19,8 @@ export type AskedOperation =
 /** @throws AppError `request_malformed` (-32602) where a message that names something names it with no string. */
 export function operationOf(message: Message, catalogue: AccessCatalogue): AskedOperation {
   const { method, params } = message;
-  if (LISTS.has(method)) return { kind: 'list' };
+  const list = LISTS.get(method);
+  if (list) return { kind: 'list', of: list };
   switch (method) {
     case 'tools/call':
       return call(named(catalogue, 'tool', params.name), requireArguments(params.arguments));

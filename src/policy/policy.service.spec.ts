@@ -40,10 +40,10 @@ const targets: fc.Arbitrary<ProtectedTarget> = fc
   })
   .map((rule) => ({ kind: 'tool', name: 'tool', rule: { ...rule, source: 'Tools.tool' } }));
 
-function service(settings: Partial<PolicySettings> = {}): PolicyService {
+function service(settings: Partial<PolicySettings> = {}, targets: ProtectedTarget[] = []): PolicyService {
   const policy = { allowList: '*', requireHuman: true, denialDetail: 'explain', ...settings };
   const config = { get: () => policy } as unknown as ConfigService<Settings, true>;
-  return new PolicyService(config, {} as AccessCatalogue);
+  return new PolicyService(config, { list: () => targets } as unknown as AccessCatalogue);
 }
 
 beforeEach(() => {
@@ -57,10 +57,14 @@ it('shows in a list exactly what it would allow to call', () => {
   const seen = new Set<unknown>();
   fc.assert(
     fc.property(principals, targets, fc.boolean(), (principal, target, requireHuman) => {
-      const policy = service({ requireHuman });
+      const policy = service({ requireHuman }, [target]);
       const decision = policy.decide(principal, target);
       seen.add(decision.effect === 'allow' ? 'allow' : decision.reason);
-      expect(policy.shows(principal, target)).toBe(decision.effect === 'allow');
+      const allowed = decision.effect === 'allow';
+      expect(policy.listing(principal, 'tools')).toEqual({
+        shown: allowed ? [target] : [],
+        hidden: allowed ? 0 : 1,
+      });
     }),
     { numRuns: 2000 },
   );
@@ -77,9 +81,10 @@ it('counts an age in whole seconds, as tokens do, and loses what has grown too o
     rule: { scopes: [], roles: [], assurance, allowWorkload: false, source: 'Tools.tool' },
   };
   const principal = { ...PRINCIPAL, authenticatedAt: NOW };
-  const policy = service();
+  const policy = service({}, [target]);
+  const shown = () => policy.listing(principal, 'tools').shown.length;
   jest.setSystemTime(NOW * 1000 + 300_999);
-  expect([policy.decide(principal, target).effect, policy.shows(principal, target)]).toEqual(['allow', true]);
+  expect([policy.decide(principal, target).effect, shown()]).toEqual(['allow', 1]);
   jest.setSystemTime(NOW * 1000 + 301_000);
-  expect([policy.decide(principal, target).effect, policy.shows(principal, target)]).toEqual(['deny', false]);
+  expect([policy.decide(principal, target).effect, shown()]).toEqual(['deny', 0]);
 });

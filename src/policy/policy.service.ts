@@ -2,6 +2,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Decision, Target } from '../common/decision.js';
+import type { ListKind, Listing } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import { ACCESS_CATALOGUE, type AccessCatalogue, type ProtectedTarget } from './access-rule.js';
@@ -23,8 +24,10 @@ export class PolicyService {
     return evaluate(principal, target, this.settings, Math.floor(Date.now() / 1000));
   }
 
-  /** Whether this principal sees this target in a list: exactly where a call of it would be allowed. */
-  shows(principal: Principal, target: ProtectedTarget): boolean {
-    return this.decide(principal, target).effect === 'allow';
+  /** What this principal sees in a list: exactly what it may call. */
+  listing(principal: Principal, kind: ListKind): Listing {
+    const all = this.catalogue.list(kind);
+    const shown = all.filter((target) => this.decide(principal, target).effect === 'allow');
+    return { shown, hidden: all.length - shown.length };
   }
 }

@@ -21,6 +21,7 @@ export class ToolGuard implements CanActivate {
     const message = messageOf(exchange);
     const operation = operationOf(message, this.policy.catalogue);
     exchange.operation = operation;
+    if (operation.kind === 'list') exchange.listing = this.policy.listing(exchange.principal, operation.of);
     if (operation.kind !== 'call') return true;
     const decision = this.policy.decide(exchange.principal, operation.target);
     exchange.decision = decision;

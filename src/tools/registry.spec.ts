@@ -4,6 +4,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { IsInt, IsOptional, IsString } from 'class-validator';
 import type { PolicySettings, Settings } from '../config/settings.js';
+import type { PromptDefinition } from './definitions.js';
 import { AnyPrincipal, RequireRoles, RequireScopes } from '../policy/decorators.js';
 import {
   Prompt,
@@ -144,9 +145,11 @@ describe('what is declared', () => {
   beforeAll(async () => (registry = await registryOf([Tools])));
 
   it('is listed by name, whatever the order of the code', () => {
-    expect(registry.listTools().map(({ name }) => name)).toEqual(['Read', 'admin', 'write']);
-    expect(registry.listPrompts().map(({ name }) => name)).toEqual(['greet']);
-    expect(registry.listResources().map(({ name }) => name)).toEqual(['intro', 'page']);
+    expect(registry.list('tools').map(({ name }) => name)).toEqual(['Read', 'admin', 'write']);
+    expect(registry.list('prompts').map(({ name }) => name)).toEqual(['greet']);
+    expect(
+      [...registry.list('resources'), ...registry.list('resourceTemplates')].map(({ name }) => name),
+    ).toEqual(['intro', 'page']);
   });
 
   const input = {
@@ -207,8 +210,8 @@ describe('what is declared', () => {
   it('runs on its instance, with what that was given', async () => {
     const run = registry.find('tool', 'write')?.run;
     expect(await run?.({ text: 'you' }, undefined as never)).toBe('hello you');
-    const greet = registry.listPrompts()[0];
-    expect(await greet?.completions.get('text')?.('y', undefined as never)).toEqual(['hello y']);
+    const greet = registry.find('prompt', 'greet') as PromptDefinition;
+    expect(await greet.completions.get('text')?.('y', undefined as never)).toEqual(['hello y']);
   });
 
   it.each([
@@ -322,7 +325,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
   });
 
   it('a name of 128 characters is none of them', async () => {
-    expect((await registryOf([tool({ name: 'x'.repeat(128) })])).listTools()).toHaveLength(1);
+    expect((await registryOf([tool({ name: 'x'.repeat(128) })])).list('tools')).toHaveLength(1);
   });
 
   it('a request-scoped provider', async () => {
@@ -377,7 +380,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
     expect(await faults([Tools, MoreTools])).toContain(
       `${HERE}: MoreTools.write: the tool write is already declared by Tools.write`,
     );
-    expect((await registryOf([MoreTools])).listTools()).toHaveLength(3);
+    expect((await registryOf([MoreTools])).list('tools')).toHaveLength(3);
   });
 
   it('every fault at once, with the names on the allow-list that are of nothing', async () => {

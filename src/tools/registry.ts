@@ -3,8 +3,9 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { targetLabel, type TargetKind } from '../common/decision.js';
+import type { ListKind } from '../common/exchange.js';
 import type { Settings } from '../config/settings.js';
-import type { AccessCatalogue, ProtectedTarget } from '../policy/access-rule.js';
+import type { AccessCatalogue, AccessRule, ProtectedTarget } from '../policy/access-rule.js';
 import { isListed } from '../policy/evaluate.js';
 import { declaresRule } from '../policy/decorators.js';
 import { readDeclaration, type Declaration, type ToolAnnotations } from './decorators.js';
@@ -31,7 +32,8 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     readonly tools: readonly ToolDefinition[];
     readonly prompts: readonly PromptDefinition[];
     readonly resources: readonly ResourceDefinition[];
-  } = { tools: [], prompts: [], resources: [] };
+    readonly resourceTemplates: readonly ResourceDefinition[];
+  } = { tools: [], prompts: [], resources: [], resourceTemplates: [] };
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -52,10 +54,12 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     faults.push(...this.allowListFaults());
     if (faults.length > 0) throw new DeclarationError(faults);
     this.basic = this.findBasicScopes();
+    const resources = byName(this.resources);
     this.sorted = {
       tools: byName(this.tools),
       prompts: byName(this.prompts),
-      resources: byName(this.resources),
+      resources: resources.filter(({ at }) => 'uri' in at),
+      resourceTemplates: resources.filter(({ at }) => 'uriTemplate' in at),
     };
   }
 
@@ -75,16 +79,14 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     return [...this.tools.values(), ...this.resources.values(), ...this.prompts.values()];
   }
 
-  listTools(): readonly ToolDefinition[] {
-    return this.sorted.tools;
+  list(kind: ListKind): readonly (ToolDefinition | PromptDefinition | ResourceDefinition)[] {
+    return this.sorted[kind];
   }
 
-  listPrompts(): readonly PromptDefinition[] {
-    return this.sorted.prompts;
-  }
-
-  listResources(): readonly ResourceDefinition[] {
-    return this.sorted.resources;
+  /** What each declaration asks for, by the name that allow-lists use. */
+  rules(): Record<string, AccessRule> {
+    const labelled = this.all().map((target) => [targetLabel(target), target.rule] as const);
+    return Object.fromEntries(labelled.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   /** Completions come last: each needs its prompt to be there. */

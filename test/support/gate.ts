@@ -97,7 +97,13 @@ export class Gate {
       ...(options.database === false && { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' }),
       ...options.env,
     };
-    const app = await createApp(env, options.imports ? { imports: options.imports } : {});
+    const app = await createApp(env, options.imports ? { imports: options.imports } : {}).catch(
+      async (error: unknown) => {
+        if (!options.issuer) await issuer.stop();
+        folder.remove();
+        throw error;
+      },
+    );
     await app.listen();
     // The embedded database blocks the process for seconds while it comes up: no test is to be about that.
     if (options.database !== false) {
@@ -179,9 +185,9 @@ export class Gate {
     return answerOf(await fetch(`${this.origin}${path}`, init));
   }
 
-  /** All lines so far. An outcome is written after its answer: wait for it with {@link waitForLedger}. */
+  /** What requests left so far. An outcome is written after its answer: wait for it with {@link waitForLedger}. */
   ledger(): LedgerLine[] {
-    return readLedger(this.app.settings.audit.file);
+    return readLedger(this.app.settings.audit.file).filter(({ request }) => request !== null);
   }
 
   /** The ledger once it holds such a line; fails after five seconds. */

@@ -1,0 +1,54 @@
+import { Backlog } from './backlog.js';
+import { changeRecord, type AuditRecord } from './record.js';
+
+const { change: _, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, '');
+const record = (id: string, event: AuditRecord['event'] = 'decision'): AuditRecord => ({
+  ...blank,
+  id,
+  event,
+});
+const at = (second: number) => new Date(Date.UTC(2026, 10, 22, 10, 0, second));
+
+it('is empty, and has no gap to tell', () => {
+  const backlog = new Backlog();
+  expect(backlog.isEmpty).toBe(true);
+  expect(() => backlog.take(at(0), 'gap')).toThrow();
+});
+
+it('gives back in order what it kept, behind the record of the gap, and counts what it had no room for', () => {
+  const backlog = new Backlog(2);
+  backlog.keep(record('a'), at(5));
+  backlog.keep(record('b', 'authentication'), at(3));
+  backlog.keep(record('c'), at(7));
+  backlog.keep(record('d', 'outcome'), at(8));
+  backlog.keep(record('e'), at(9));
+  expect([backlog.isEmpty, backlog.size]).toEqual([false, 2]);
+  const { gap, late, since } = backlog.take(at(20), 'gap');
+  expect(late.map(({ id }) => id)).toEqual(['a', 'b']);
+  expect(since).toEqual(at(3));
+  expect(gap).toMatchObject({
+    id: 'gap',
+    event: 'change',
+    change: {
+      what: 'gap',
+      since: at(3).toISOString(),
+      until: at(20).toISOString(),
+      late: 2,
+      lost: { decision: 2, outcome: 1 },
+    },
+  });
+  expect([backlog.isEmpty, backlog.size]).toEqual([true, 0]);
+});
+
+it('forgets nothing of a gap that could not be told', () => {
+  const backlog = new Backlog(1);
+  backlog.keep(record('a'), at(1));
+  backlog.keep(record('b'), at(2));
+  const { gap, late, since } = backlog.take(at(3), 'first');
+  backlog.putBack(gap, since);
+  late.forEach((one) => backlog.keep(one, since));
+  backlog.keep(record('c'), at(4));
+  const again = backlog.take(at(5), 'second');
+  expect(again.late.map(({ id }) => id)).toEqual(['a']);
+  expect(again.gap.change).toMatchObject({ since: at(1).toISOString(), lost: { decision: 2 } });
+});

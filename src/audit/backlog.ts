@@ -1,0 +1,61 @@
+/** Records that could not be written: kept as long as there is room, so that they follow late, and counted where not. */
+import { changeRecord, type AuditEvent, type AuditRecord } from './record.js';
+
+/** Some 20 MB of records. */
+const MAX_KEPT = 10_000;
+
+export class Backlog {
+  private since: Date | undefined;
+  private kept: AuditRecord[] = [];
+  private readonly lost = new Map<AuditEvent, number>();
+
+  constructor(private readonly maxKept = MAX_KEPT) {}
+
+  get isEmpty(): boolean {
+    return this.since === undefined;
+  }
+
+  get size(): number {
+    return this.kept.length;
+  }
+
+  /** @param since when it should have been written. */
+  keep(record: AuditRecord, since: Date): void {
+    if (this.since === undefined || since < this.since) this.since = since;
+    if (this.kept.length < this.maxKept) this.kept.push(record);
+    else this.lost.set(record.event, (this.lost.get(record.event) ?? 0) + 1);
+  }
+
+  /** Empties it: a record of the gap, and what follows late. @throws Error where it is empty. */
+  take(
+    until: Date,
+    id: string,
+  ): { readonly gap: AuditRecord; readonly late: readonly AuditRecord[]; readonly since: Date } {
+    const { since } = this;
+    if (!since) throw new Error('There is no gap');
+    const late = this.kept;
+    const gap = changeRecord(
+      {
+        what: 'gap',
+        since: since.toISOString(),
+        until: until.toISOString(),
+        late: late.length,
+        lost: Object.fromEntries(this.lost),
+      },
+      id,
+    );
+    this.kept = [];
+    this.since = undefined;
+    this.lost.clear();
+    return { gap, late, since };
+  }
+
+  /** Takes back what was lost before, as a gap record that was not written tells. */
+  putBack(gap: AuditRecord, since: Date): void {
+    if (gap.change?.what !== 'gap') throw new Error('Not the record of a gap');
+    if (this.since === undefined || since < this.since) this.since = since;
+    for (const [event, count] of Object.entries(gap.change.lost) as [AuditEvent, number][]) {
+      this.lost.set(event, (this.lost.get(event) ?? 0) + count);
+    }
+  }
+}

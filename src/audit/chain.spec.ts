@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import type { JsonObject } from '../common/exchange.js';
+import { canonicalJson } from './canonical-json.js';
+import { isSignedBy, seal, signCheckpoint, unseal } from './chain.js';
+import { place } from './place.js';
+import { changeRecord, type AuditRecord } from './record.js';
+import { publicJwk, signingKeyOf } from './signing-key.js';
+
+const pem = () =>
+  generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+const KEY = signingKeyOf(pem(), 'test');
+const OTHER = signingKeyOf(pem(), 'other');
+const TIME = '2026-11-22T10:00:00.000Z';
+
+/** Records always have members on both sides of `hash`. */
+const records: fc.Arbitrary<JsonObject> = fc
+  .dictionary(
+    fc.string().filter((name) => name !== 'hash' && name !== '__proto__'),
+    fc.jsonValue({ maxDepth: 3 }),
+  )
+  .map((more) => JSON.parse(JSON.stringify({ ...more, event: 'decision', id: 'x' })) as JsonObject);
+
+it('is the canonical JSON of the record, its hash among its members', () => {
+  fc.assert(
+    fc.property(records, (record) => {
+      const { line, hash } = seal(record);
+      expect(hash).toBe(createHash('sha256').update(canonicalJson(record)).digest('hex'));
+      expect(line).toBe(canonicalJson({ ...record, hash }));
+      expect(unseal(line)).toEqual({ ...record, hash });
+    }),
+  );
+});
+
+it('shows every change of a line', () => {
+  fc.assert(
+    fc.property(records, fc.nat(), fc.string({ minLength: 1, maxLength: 1 }), (record, seed, character) => {
+      const { line } = seal(record);
+      const at = seed % line.length;
+      fc.pre(line[at] !== character);
+      expect(unseal(line.slice(0, at) + character + line.slice(at + 1))).toBeUndefined();
+      expect(unseal(line.slice(0, at) + line.slice(at + 1))).toBeUndefined();
+      expect(unseal(line.slice(0, at) + character + line.slice(at))).toBeUndefined();
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it('is not misled by a record that holds what looks like its hash', () => {
+  const { hash } = seal({ event: 'a', id: 'b' });
+  const record = { arguments: { event: 'a', hash, id: 'b' }, event: 'a', id: 'b' };
+  expect(unseal(seal(record).line)).toEqual({ ...record, hash: seal(record).hash });
+});
+
+it.each(['', '[]', 'null', '{}', '{"hash":1}', '{"hash":"00"}', 'x'])('%j is no record', (line) => {
+  expect(unseal(line)).toBeUndefined();
+});
+
+describe('a checkpoint', () => {
+  const checkpoint = { kind: 'interval' as const, key_id: KEY.id };
+  const line = place([checkpoint], { seq: 4, hash: 'ab' }, { instance: 'gate-1', key: KEY, time: TIME }).text;
+  const record = unseal(line.trimEnd()) as JsonObject & { checkpoint: JsonObject };
+
+  it('is signed by its key, and by no other', () => {
+    expect(record).toMatchObject({ seq: 5, prev: 'ab', event: 'checkpoint', checkpoint });
+    expect(isSignedBy(record, KEY.publicKey)).toBe(true);
+    expect(isSignedBy(record, OTHER.publicKey)).toBe(false);
+  });
+
+  it.each<[string, (one: typeof record) => JsonObject]>([
+    ['another place', (one) => ({ ...one, seq: 6 })],
+    ['another history', (one) => ({ ...one, prev: 'ac' })],
+    ['another chain', (one) => ({ ...one, instance: 'gate-2' })],
+    ['another time', (one) => ({ ...one, time: '2026-11-22T10:00:00.001Z' })],
+    ['another kind', (one) => ({ ...one, checkpoint: { ...one.checkpoint, kind: 'close' } })],
+    ['no signature', (one) => ({ ...one, checkpoint: { kind: 'interval', key_id: KEY.id } })],
+    ['an empty signature', (one) => ({ ...one, checkpoint: { ...one.checkpoint, signature: '' } })],
+    ['no checkpoint', ({ checkpoint: _checkpoint, ...rest }) => rest],
+  ])('%s is not signed', (_, change) => {
+    expect(isSignedBy(change(record), KEY.publicKey)).toBe(false);
+  });
+
+  it('is no signature of the bare record: it says what it is for', () => {
+    const { hash: _, ...rest } = record;
+    const { signature: __, ...unsigned } = record.checkpoint;
+    expect(signCheckpoint({ ...rest, checkpoint: unsigned }, KEY.privateKey)).toBe(
+      record.checkpoint.signature,
+    );
+  });
+});
+
+it('places records one behind the other', () => {
+  const { change: _, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, 'id');
+  const all: AuditRecord[] = ['a', 'b'].map((id) => ({ ...blank, id, event: 'list' }));
+  const { text, end } = place(all, { seq: 0, hash: null }, { instance: 'gate-1', key: KEY, time: TIME });
+  const [first, second] = text.trimEnd().split('\n').map(unseal);
+  expect(first).toMatchObject({ v: 1, seq: 1, prev: null, id: 'a', time: TIME, instance: 'gate-1' });
+  expect(second).toMatchObject({ seq: 2, prev: first?.hash, id: 'b' });
+  expect(end).toEqual({ seq: 2, hash: second?.hash });
+});
+
+describe('the key', () => {
+  it('has the thumbprint of RFC 8037, appendix A.3', () => {
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
+    expect(publicJwk(createPublicKey({ key: jwk, format: 'jwk' }))).toEqual({
+      ...jwk,
+      kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+      alg: 'EdDSA',
+      use: 'sig',
+    });
+  });
+
+  it.each([
+    ['no PEM', 'secret-text', 'is not a private key in PEM'],
+    [
+      'another kind',
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      'is not an Ed25519 key',
+    ],
+  ])('%s is refused, and not shown', (_, text, why) => {
+    expect(() => signingKeyOf(text as string, 'file')).toThrow(why);
+    expect(() => signingKeyOf(text as string, 'file')).not.toThrow('secret-text');
+  });
+});

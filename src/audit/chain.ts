@@ -1,0 +1,87 @@
+/**
+ * What makes a ledger tamper-evident: each record is sealed by its hash, which the next record names, and checkpoints
+ * are signed. Pure.
+ */
+import { createHash, sign, verify, type KeyObject } from 'node:crypto';
+import type { JsonObject } from '../common/exchange.js';
+import { canonicalJson } from './canonical-json.js';
+
+export interface Sealed {
+  /** The record in its canonical spelling (RFC 8785), its hash among its members; without a line break. */
+  readonly line: string;
+  /** SHA-256 of the same without the member `hash`, in hexadecimal. */
+  readonly hash: string;
+}
+
+/** Keeps a signature of a ledger from being one of anything else. */
+const CONTEXT = 'identity-aware-mcp-server audit checkpoint v1\n';
+
+/** @param record without `hash`. */
+export function seal(record: JsonObject): Sealed {
+  const names = Object.keys(record);
+  const before = membersOf(
+    record,
+    names.filter((name) => name < 'hash'),
+  );
+  const after = membersOf(
+    record,
+    names.filter((name) => name > 'hash'),
+  );
+  const hash = sha256(`{${before},${after}}`);
+  return { line: `{${before},"hash":"${hash}",${after}}`, hash };
+}
+
+/**
+ * The record that a line holds.
+ * @returns undefined where the line is not, to the byte, what its hash was made of.
+ */
+export function unseal(line: string): JsonObject | undefined {
+  const record = parseObject(line);
+  const hash: unknown = record?.hash;
+  if (!record || typeof hash !== 'string') return undefined;
+  const member = `"hash":"${hash}",`;
+  // A record may hold the same text elsewhere, but never before and after itself with the hash of both.
+  for (let at = line.indexOf(member); at >= 0; at = line.indexOf(member, at + 1)) {
+    if (sha256(line.slice(0, at) + line.slice(at + member.length)) === hash) return record;
+  }
+  return undefined;
+}
+
+/** Ed25519 over the whole record, the hash of all before it included, in base64url. @param record a checkpoint without `signature`. */
+export function signCheckpoint(record: JsonObject, key: KeyObject): string {
+  return sign(null, signedBytes(record), key).toString('base64url');
+}
+
+/** @param record a checkpoint as it stands in the ledger. */
+export function isSignedBy(record: JsonObject, key: KeyObject): boolean {
+  const { hash: _hash, checkpoint, ...rest } = record;
+  if (typeof checkpoint !== 'object' || checkpoint === null) return false;
+  const { signature, ...signed } = checkpoint as JsonObject;
+  if (typeof signature !== 'string') return false;
+  const bytes = Buffer.from(signature, 'base64url');
+  return verify(null, signedBytes({ ...rest, checkpoint: signed }), key, bytes);
+}
+
+function signedBytes(record: JsonObject): Buffer {
+  return Buffer.from(CONTEXT + canonicalJson(record), 'utf8');
+}
+
+function membersOf(record: JsonObject, names: readonly string[]): string {
+  const members = canonicalJson(Object.fromEntries(names.map((name) => [name, record[name]])));
+  return members.slice(1, -1);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex');
+}
+
+function parseObject(line: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as JsonObject)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

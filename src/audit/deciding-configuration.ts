@@ -1,0 +1,55 @@
+/** The part of the configuration that alters decisions, as the ledger has it. Pure; holds no secret. */
+import type { JsonObject } from '../common/exchange.js';
+import type { IssuerSettings, Settings } from '../config/settings.js';
+import { canonicalJson, digestOf } from './canonical-json.js';
+
+/** Longer lists of names are on record by their digest alone. */
+const MAX_NAMES = 100;
+
+/** @param rules what each tool, resource and prompt declares, by its name on allow-lists. */
+export function decidingConfiguration(settings: Settings, rules: JsonObject): JsonObject {
+  const { server, auth, policy, audit, limits } = settings;
+  const allowList = policy.allowList === '*' ? ['*'] : [...policy.allowList].sort();
+  return {
+    resource: server.resource,
+    issuers: auth.issuers.map(({ issuer }) => issuer),
+    identity_sha256: digestOf(asJson(auth.issuers.map(deciding))),
+    dpop_nonces: auth.dpopNonceSecret !== undefined,
+    client_certificate_header: auth.clientCertificateHeader?.name ?? null,
+    tls: server.tls ? (server.tls.clientCaFile === undefined ? 'server' : 'mutual') : null,
+    require_human: policy.requireHuman,
+    denial_detail: policy.denialDetail,
+    allow_list:
+      allowList.length > MAX_NAMES ? { names: allowList.length, sha256: digestOf(allowList) } : allowList,
+    rules_sha256: digestOf(asJson(rules)),
+    rate_limit_per_minute: limits.perMinute,
+    allowed_origins: server.allowedOrigins,
+    allowed_hosts: server.allowedHosts,
+    trust_proxy: server.trustProxy,
+    audit_on_failure: audit.onFailure,
+    audit_pseudonyms: audit.pseudonymKey !== undefined,
+  };
+}
+
+/** Names of the members that differ, in order; null where there is nothing to compare with. */
+export function changedMembers(before: JsonObject | undefined, now: JsonObject): string[] | null {
+  if (!before) return null;
+  return [...new Set([...Object.keys(before), ...Object.keys(now)])]
+    .filter((name) => canonicalJson(before[name] ?? null) !== canonicalJson(now[name] ?? null))
+    .sort();
+}
+
+/** All but how the gate proves itself there: a new secret decides nothing. */
+function deciding({ introspection, roleMap, ...rest }: IssuerSettings): object {
+  return {
+    ...rest,
+    role_map: roleMap ? [...roleMap] : null,
+    introspection: introspection
+      ? { endpoint: introspection.endpoint, client: introspection.clientId }
+      : null,
+  };
+}
+
+function asJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}

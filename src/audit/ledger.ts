@@ -1,0 +1,272 @@
+/** The ledger of one instance: takes records in order, and answers when they are in the chain and on the disk. */
+import { mkdir, realpath, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { JsonObject } from '../common/exchange.js';
+import { acquireFileLock } from '../common/file-lock.js';
+import { AppendFile } from './append-file.js';
+import { archiveName } from './ledger-files.js';
+import { place, type End } from './place.js';
+import type { AuditRecord, Checkpoint } from './record.js';
+import { RECORD_START, recover, type Recovered } from './recover.js';
+import type { SigningKey } from './signing-key.js';
+
+export interface LedgerOptions {
+  readonly file: string;
+  readonly key: SigningKey;
+  /** The identity of the chain, where it is a new one. */
+  readonly instance: string;
+  /** A file is put aside when it has this many bytes; 0: never for its size. */
+  readonly rotateBytes: number;
+  /** A file is put aside when the day (UTC) of its first record is over. */
+  readonly rotateDaily: boolean;
+  readonly now: () => Date;
+  /** Told what went wrong where nobody waits for it. */
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+/** A record on its way to the disk. */
+export interface Entry {
+  /** Resolves when the record is on the disk. Rejects where it could not be written; then nothing of it is in the ledger. */
+  readonly written: Promise<void>;
+  /** Takes the record back; `written` is never settled then. False: it is being written, or was. */
+  withdraw(): boolean;
+}
+
+interface Waiting {
+  readonly record: AuditRecord;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Records that may wait for the disk at one time; more are refused at once. */
+const MAX_WAITING = 20_000;
+/** Records that share one write. */
+const MAX_BATCH = 1_000;
+/** A forger has this many records, or this much time, before what he changes is under a signature. */
+const CHECKPOINT_EVERY = 1_000;
+const CHECKPOINT_AFTER_MS = 60_000;
+/** Where a file could not be put aside, the next try is this much later; until then it goes on growing. */
+const ROTATE_AGAIN_MS = 60_000;
+/** Begins like a record, so that a crash in between is mended; more than what a full disk may have left by chance. */
+const TRIAL = Buffer.from(RECORD_START.padEnd(64 * 1024), 'utf8');
+
+export class Ledger {
+  private readonly queue: Waiting[] = [];
+  /** Decisions on record whose calls have not ended. */
+  private readonly running: Set<string>;
+  private configuration: JsonObject | undefined;
+  private end: End;
+  private first: Recovered['first'];
+  /** What is being done to the file, one thing after the other. */
+  private last: Promise<unknown> = Promise.resolve();
+  private flushIsDue = false;
+  private checkpointIsDue = false;
+  /** Records behind the last checkpoint. */
+  private unsigned = 0;
+  private rotateAfter = 0;
+  private closed = false;
+  /** Whether the last thing done to the file succeeded; undefined until something was. */
+  private healthy: boolean | undefined;
+  private readonly timer: NodeJS.Timeout;
+
+  private constructor(
+    private readonly options: LedgerOptions,
+    /** The identity of the chain: it stays the same over restarts. */
+    readonly instance: string,
+    /** What the run before left. */
+    readonly before: Recovered,
+    private readonly lock: { release(): Promise<void> },
+    /** Undefined between two files. */
+    private file: AppendFile | undefined,
+  ) {
+    this.end = before.end ?? { seq: 0, hash: null };
+    this.first = before.first;
+    this.running = new Set(before.unfinished.map(({ id }) => id as string));
+    this.configuration = before.configuration;
+    this.timer = setInterval(() => this.signLately(), CHECKPOINT_AFTER_MS).unref();
+  }
+
+  /**
+   * Opens the ledger for this process alone, and goes on with its chain. A last line that was cut off by a crash was
+   * never acknowledged, and is removed.
+   * @throws Error where the file cannot be written, is another process's, or ends in something that is no record.
+   */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    await mkdir(dirname(options.file), { recursive: true });
+    // One lock for one file, however many names lead to it.
+    const path = await realpath(options.file).catch(async () =>
+      join(await realpath(dirname(options.file)), basename(options.file)),
+    );
+    const lock = await acquireFileLock(`${path}.lock`);
+    let file: AppendFile | undefined;
+    try {
+      const before = await recover(path);
+      file = await AppendFile.open(path);
+      if (before.size < file.size) await file.cut(before.size);
+      const instance = before.end?.instance ?? options.instance;
+      return new Ledger({ ...options, file: path }, instance, before, lock, file);
+    } catch (error) {
+      await file?.close();
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Records that wait at the same time share one write and one fsync. */
+  append(record: AuditRecord): Entry {
+    if (this.closed) return refused('The ledger is closed');
+    if (this.queue.length >= MAX_WAITING) return refused('Too many records wait for the disk');
+    const { queue } = this;
+    let withdraw = () => false;
+    const written = new Promise<void>((done, failed) => {
+      const waiting: Waiting = { record, done, failed };
+      queue.push(waiting);
+      withdraw = () => {
+        const at = queue.indexOf(waiting);
+        if (at >= 0) queue.splice(at, 1);
+        return at >= 0;
+      };
+    });
+    this.flushSoon();
+    return { written, withdraw };
+  }
+
+  /** Whether a record could be written now: what the last write says, or, where that failed or none was, a try that leaves no trace. */
+  async writable(): Promise<boolean> {
+    if (this.closed) return false;
+    if (this.healthy !== true) await this.inTurn(() => this.tryOut());
+    return this.healthy === true;
+  }
+
+  /** Waits for what was appended, signs the end, then closes. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.timer);
+    await this.inTurn(() => this.finish()).catch((error: unknown) =>
+      this.options.onError(error, 'The end of the ledger could not be signed'),
+    );
+    await this.file?.close();
+    await this.lock.release();
+  }
+
+  private async finish(): Promise<void> {
+    while (this.queue.length > 0) await this.flush();
+    await this.put([], 'close');
+  }
+
+  private signLately(): void {
+    if (this.unsigned === 0) return;
+    this.checkpointIsDue = true;
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
+    if (this.flushIsDue) return;
+    this.flushIsDue = true;
+    void this.inTurn(() => this.flush());
+  }
+
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.last.then(task);
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async flush(): Promise<void> {
+    this.flushIsDue = false;
+    const batch = this.queue.splice(0, MAX_BATCH);
+    if (this.queue.length > 0) this.flushSoon();
+    try {
+      await this.rotateIfDue();
+      const isDue = this.checkpointIsDue || this.unsigned + batch.length >= CHECKPOINT_EVERY;
+      const records = batch.map(({ record }) => record);
+      await this.put(records, isDue ? 'interval' : undefined);
+      batch.forEach(({ done }) => done());
+    } catch (error) {
+      this.healthy = false;
+      batch.forEach(({ failed }) => failed(error));
+    }
+  }
+
+  private async tryOut(): Promise<void> {
+    const file = await this.current().catch(() => undefined);
+    this.healthy = (await file?.tryOut(TRIAL)) === true;
+  }
+
+  /** Writes records, and a checkpoint behind them; the chain goes on only when they are on the disk. */
+  private async put(records: readonly AuditRecord[], kind?: Checkpoint['kind']): Promise<void> {
+    const file = await this.current();
+    const all = [
+      ...(file.size === 0 ? [this.checkpoint('open', [])] : []),
+      ...records,
+      ...(kind ? [this.checkpoint(kind, records)] : []),
+    ];
+    if (all.length === 0) return;
+    const { key, now } = this.options;
+    const time = now().toISOString();
+    const { text, end } = place(all, this.end, { instance: this.instance, key, time });
+    await file.put(Buffer.from(text, 'utf8'));
+    this.healthy = true;
+    this.first ??= { seq: this.end.seq + 1, time };
+    this.end = end;
+    note(this.running, records);
+    this.configuration = configurationIn(records) ?? this.configuration;
+    this.unsigned = kind ? 0 : this.unsigned + records.length;
+    if (kind) this.checkpointIsDue = false;
+  }
+
+  /** @param behind the records that stand between the last write and it. */
+  private checkpoint(kind: Checkpoint['kind'], behind: readonly AuditRecord[]): Checkpoint {
+    const { id, jwk } = this.options.key;
+    if (kind === 'interval') return { kind, key_id: id };
+    // At the edges of a file: a restart needs no other file, and a reader learns whose signatures to expect.
+    const running = new Set(this.running);
+    note(running, behind);
+    const configuration = configurationIn(behind) ?? this.configuration;
+    return { kind, key_id: id, key: jwk, open: [...running], ...(configuration && { configuration }) };
+  }
+
+  /** The file that is written; a new one where the last was put aside. */
+  private async current(): Promise<AppendFile> {
+    this.file ??= await AppendFile.open(this.options.file);
+    return this.file;
+  }
+
+  private async rotateIfDue(): Promise<void> {
+    const { file, first } = this;
+    const { rotateBytes, rotateDaily, now, onError } = this.options;
+    if (!file || !first || now().getTime() < this.rotateAfter) return;
+    const isFull = rotateBytes > 0 && file.size >= rotateBytes;
+    const isOver = rotateDaily && first.time.slice(0, 10) < now().toISOString().slice(0, 10);
+    if (!isFull && !isOver) return;
+    await this.put([], 'rotate');
+    try {
+      await rename(file.path, archiveName(file.path, first.time, first.seq));
+    } catch (error) {
+      this.rotateAfter = now().getTime() + ROTATE_AGAIN_MS;
+      onError(error, 'The ledger could not be put aside, and goes on growing');
+      return;
+    }
+    this.file = undefined;
+    this.first = undefined;
+    await file.close();
+  }
+}
+
+function refused(why: string): Entry {
+  return { written: Promise.reject(new Error(why)), withdraw: () => false };
+}
+
+/** Keeps the set of calls that run as the records say. */
+function note(running: Set<string>, records: readonly AuditRecord[]): void {
+  for (const { id, event, decision, decision_id: ended } of records) {
+    if (event === 'decision' && decision === 'allow') running.add(id);
+    if (ended !== null) running.delete(ended);
+  }
+}
+
+function configurationIn(records: readonly AuditRecord[]): JsonObject | undefined {
+  return records
+    .map(({ change }) => (change?.what === 'start' ? change.configuration : undefined))
+    .findLast(Boolean);
+}

@@ -1,0 +1,74 @@
+import { pseudonym, pseudonymized } from './pseudonyms.js';
+import { changeRecord, type AuditRecord } from './record.js';
+
+const KEY = 'k'.repeat(32);
+const ISSUER = 'https://issuer';
+const { change: _, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, 'id');
+const RECORD: AuditRecord = {
+  ...blank,
+  event: 'decision',
+  principal: {
+    iss: ISSUER,
+    sub: 'alice',
+    kind: 'human',
+    client_id: 'assistant',
+    tenant: 'acme',
+    scopes: ['read'],
+    roles: ['staff', 'alice@example.com'],
+    acr: [],
+    auth_time: null,
+    token_id: 'jti',
+  },
+  on_behalf_of: 'alice',
+  delegation: [
+    { sub: 'alice', iss: ISSUER, type: 'human' },
+    { sub: 'helpdesk', iss: ISSUER, type: 'agent' },
+    { sub: 'assistant', iss: ISSUER, type: 'client' },
+  ],
+};
+
+it('puts a hash wherever a person is named, the same for the same person', () => {
+  const record = pseudonymized(RECORD, KEY);
+  const alice = pseudonym(ISSUER, 'alice', KEY);
+  expect(record.principal?.sub).toBe(alice);
+  expect(record.on_behalf_of).toBe(alice);
+  expect(record.delegation).toEqual([
+    { sub: alice, iss: ISSUER, type: 'human' },
+    { sub: pseudonym(ISSUER, 'helpdesk', KEY), iss: ISSUER, type: 'agent' },
+    { sub: 'assistant', iss: ISSUER, type: 'client' },
+  ]);
+  expect(record.principal).toMatchObject({ client_id: 'assistant', scopes: ['read'], tenant: 'acme' });
+  expect(JSON.stringify(record)).not.toMatch(/alice|example\.com|jti"/);
+});
+
+it('leaves a workload its name: it is a client', () => {
+  const { principal } = RECORD;
+  if (!principal) throw new Error('no principal');
+  const record: AuditRecord = {
+    ...RECORD,
+    principal: { ...principal, kind: 'workload', sub: 'assistant' },
+    on_behalf_of: null,
+    delegation: [{ sub: 'assistant', iss: ISSUER, type: 'client' }],
+  };
+  expect(pseudonymized(record, KEY)).toMatchObject({
+    principal: { sub: 'assistant' },
+    on_behalf_of: null,
+    delegation: record.delegation,
+  });
+});
+
+it('is another hash with another key, and for the same name at another issuer', () => {
+  const all = [
+    pseudonym(ISSUER, 'alice', KEY),
+    pseudonym(ISSUER, 'alice', `${KEY}x`),
+    pseudonym('https://other', 'alice', KEY),
+    pseudonym(ISSUER, 'bob', KEY),
+  ];
+  expect(new Set(all).size).toBe(4);
+  all.forEach((one) => expect(one).toMatch(/^p:[\w-]{32}$/));
+});
+
+it('leaves a record without a person as it is', () => {
+  const record = { ...blank, event: 'authentication' as const };
+  expect(pseudonymized(record, KEY)).toBe(record);
+});

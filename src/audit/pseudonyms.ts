@@ -1,0 +1,38 @@
+/** People on record by keyed hashes: the same person is the same hash, and without the key nobody's name. */
+import { createHmac } from 'node:crypto';
+import type { AuditRecord } from './record.js';
+
+/** Marks what is a hash, so that nobody takes it for a name. */
+const MARK = 'p:';
+
+/** @param key at least 32 characters; kept apart from the ledger. */
+export function pseudonym(issuer: string, subject: string, key: string): string {
+  // Of issuer and subject together: the same subject of two issuers is two people.
+  const hash = createHmac('sha256', key)
+    .update(JSON.stringify([issuer, subject]))
+    .digest('base64url');
+  return MARK + hash.slice(0, 32);
+}
+
+/** The same record with hashes for people: the subject, whoever acted for it, and the id of the token. Clients keep their names. */
+export function pseudonymized(record: AuditRecord, key: string): AuditRecord {
+  const { principal, delegation } = record;
+  if (!principal) return record;
+  const isPerson = principal.kind === 'human';
+  const hashed = (sub: string, iss = principal.iss) => pseudonym(iss, sub, key);
+  return {
+    ...record,
+    principal: {
+      ...principal,
+      sub: isPerson ? hashed(principal.sub) : principal.sub,
+      roles: principal.roles.map((role) => (role.includes('@') ? hashed(role) : role)),
+      token_id: principal.token_id === null ? null : hashed(principal.token_id),
+    },
+    on_behalf_of: record.on_behalf_of === null ? null : hashed(record.on_behalf_of),
+    delegation: delegation.map((link) =>
+      link.type === 'client' || link.sub === principal.client_id
+        ? link
+        : { ...link, sub: hashed(link.sub, link.iss) },
+    ),
+  };
+}

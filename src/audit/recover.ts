@@ -1,0 +1,185 @@
+/** What a ledger says of the run before: where its chain ends, and which calls it left without an end. */
+import { open, type FileHandle } from 'node:fs/promises';
+import type { JsonObject } from '../common/exchange.js';
+import { unseal } from './chain.js';
+import { archivesOf } from './ledger-files.js';
+import { readLines } from './lines.js';
+import type { Checkpoint } from './record.js';
+
+export interface ChainEnd {
+  readonly seq: number;
+  readonly hash: string;
+  readonly instance: string;
+}
+
+export interface Recovered {
+  /** Undefined: the ledger is new. */
+  readonly end: ChainEnd | undefined;
+  /** Bytes of whole records in the file that is written; what follows them was never acknowledged. */
+  readonly size: number;
+  /** The first record of the file that is written, where it has one. */
+  readonly first: { readonly seq: number; readonly time: string } | undefined;
+  /** Decisions that allowed a call whose end is not on record. */
+  readonly unfinished: readonly JsonObject[];
+  /** What the last run was configured with. */
+  readonly configuration: JsonObject | undefined;
+  /** Who signed the last checkpoint. */
+  readonly keyId: string | undefined;
+}
+
+/** How every record begins: what a crash left of one is cut off, a file of something else is never touched. */
+export const RECORD_START = '{"arguments';
+/** Longer than any record. */
+const TAIL_BYTES = 1024 * 1024;
+const LINE_BREAK = 0x0a;
+
+/** @throws Error where the last record is none, or not what its hash was made of. */
+export async function recover(file: string): Promise<Recovered> {
+  const archives = (await archivesOf(file)).reverse();
+  const current = await reading(file, lastRecord);
+  // An empty file is what a crash between two files leaves: the chain goes on from the one before.
+  const files = current?.last ? [file, ...archives] : archives;
+  const newest = files[0];
+  const end = current?.last ? current : newest === undefined ? undefined : await reading(newest, lastRecord);
+  if (newest === undefined || !end?.last) {
+    return {
+      end: undefined,
+      size: 0,
+      first: undefined,
+      unfinished: [],
+      configuration: undefined,
+      keyId: undefined,
+    };
+  }
+  const { seq, hash, instance, checkpoint } = end.last as unknown as ChainEnd & { checkpoint?: Checkpoint };
+  const ended = checkpoint?.kind === 'close' || checkpoint?.kind === 'rotate';
+  const run = ended ? quietEnd(checkpoint) : ((await reading(newest, readRun)) ?? quietEnd(undefined));
+  const missing = new Set(run.openBefore);
+  for (const path of ended ? files : files.slice(1)) {
+    if (missing.size === 0) break;
+    run.unfinished.unshift(...((await reading(path, (handle) => decisionsIn(handle, missing))) ?? []));
+  }
+  return {
+    end: { seq, hash, instance },
+    size: current?.size ?? 0,
+    first: current?.first,
+    unfinished: run.unfinished,
+    configuration: run.configuration,
+    keyId: run.keyId,
+  };
+}
+
+/** What one file says of the calls in it. */
+interface Run {
+  readonly unfinished: JsonObject[];
+  /** Calls that ran before the first record of the file, and that it does not end. */
+  readonly openBefore: readonly string[];
+  readonly configuration: JsonObject | undefined;
+  readonly keyId: string | undefined;
+}
+
+function quietEnd(checkpoint: Checkpoint | undefined): Run {
+  return {
+    unfinished: [],
+    openBefore: checkpoint?.open ?? [],
+    configuration: checkpoint?.configuration,
+    keyId: checkpoint?.key_id,
+  };
+}
+
+async function reading<T>(
+  path: string,
+  read: (handle: FileHandle, path: string) => Promise<T>,
+): Promise<T | undefined> {
+  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  try {
+    return handle && (await read(handle, path));
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** The last whole record and where it ends; the number and the time of the first one. */
+export async function lastRecord(handle: FileHandle, path: string) {
+  const { size } = await handle.stat();
+  const from = Math.max(0, size - TAIL_BYTES);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
+  const tail = buffer.subarray(0, bytesRead);
+  const end = tail.lastIndexOf(LINE_BREAK);
+  const torn = tail.toString('utf8', end + 1, end + 1 + RECORD_START.length);
+  if (!RECORD_START.startsWith(torn)) throw noLedger(path);
+  if (end < 0) return { size: 0, last: undefined, first: undefined };
+  const start = end === 0 ? 0 : tail.lastIndexOf(LINE_BREAK, end - 1) + 1;
+  const last = unseal(tail.toString('utf8', start, end));
+  if (!last || !Number.isSafeInteger(last.seq)) throw noLedger(path);
+  return { size: from + end + 1, last, first: await firstOf(handle) };
+}
+
+async function firstOf(handle: FileHandle): Promise<Recovered['first']> {
+  for await (const [line] of readLines(handle)) {
+    const { seq, time } = parsed(line?.text ?? '') ?? {};
+    return { seq: seq as number, time: time as string };
+  }
+  return undefined;
+}
+
+async function readRun(handle: FileHandle): Promise<Run> {
+  const running = new Map<unknown, JsonObject>();
+  const openBefore = new Set<unknown>();
+  let configuration: JsonObject | undefined;
+  let keyId: string | undefined;
+  for await (const record of records(handle)) {
+    const checkpoint = record.checkpoint as Checkpoint | undefined;
+    const change = record.change as { configuration?: JsonObject } | undefined;
+    if (record.event === 'decision' && record.decision === 'allow') running.set(record.id, record);
+    running.delete(record.decision_id);
+    openBefore.delete(record.decision_id);
+    if (checkpoint?.kind === 'open') checkpoint.open?.forEach((id) => openBefore.add(id));
+    configuration = checkpoint?.configuration ?? change?.configuration ?? configuration;
+    keyId = checkpoint?.key_id ?? keyId;
+  }
+  return {
+    unfinished: [...running.values()],
+    openBefore: [...openBefore] as string[],
+    configuration,
+    keyId,
+  };
+}
+
+/** Those of the decisions that are in this file; they are missing no longer. */
+async function decisionsIn(handle: FileHandle, missing: Set<string>): Promise<JsonObject[]> {
+  const found: JsonObject[] = [];
+  for await (const record of records(handle)) {
+    if (record.event === 'decision' && missing.delete(record.id as string)) found.push(record);
+  }
+  return found;
+}
+
+/** What cannot be read is left out: to find such a record is the business of a verification. */
+async function* records(handle: FileHandle): AsyncGenerator<JsonObject> {
+  for await (const lines of readLines(handle)) {
+    for (const { text } of lines) {
+      const record = parsed(text);
+      if (record) yield record;
+    }
+  }
+}
+
+function parsed(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function noLedger(path: string): Error {
+  return new Error(
+    `${path} does not end in a whole record: it is no ledger, was made by another version, or was damaged. ` +
+      'Move it away to begin a new one',
+  );
+}
