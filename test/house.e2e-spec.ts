@@ -24,6 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   mcp: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
   health: ['auth', 'storage', 'audit', 'config', 'common'],
   doctor: ['auth', 'config', 'common'],
+  auditor: ['audit', 'config', 'common'],
 };
 
 function sources(folder: string): string[] {

@@ -144,6 +144,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       rotateBytes,
       rotateDaily,
       now: () => new Date(),
+      onCheckpoint: (seq, hash) => this.logger.log(`The ledger is signed up to ${seq}:${hash}`),
       onError: (error, what) => this.logger.error({ err: error as Error }, what),
     });
     this.publicKey = key.jwk;

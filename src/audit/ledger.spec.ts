@@ -69,6 +69,7 @@ function open(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
     rotateBytes: 0,
     rotateDaily: true,
     now: () => now,
+    onCheckpoint: () => undefined,
     onError: (error) => {
       throw error;
     },
@@ -115,6 +116,12 @@ it('signs the beginning and the end, and in between after a thousand records', a
   await withLedger((ledger) => add(ledger, ...all));
   const kinds = lines().flatMap(({ checkpoint }) => (checkpoint ? [checkpoint.kind as string] : []));
   expect(kinds).toEqual(['open', 'interval', 'interval', 'close']);
+});
+
+it('tells where it signed', async () => {
+  const told: unknown[] = [];
+  await withLedger((ledger) => add(ledger, record('one')), { onCheckpoint: (...place) => told.push(place) });
+  expect(told).toEqual([[3, lines()[2]?.hash]]);
 });
 
 it('signs what nothing follows, after a minute', async () => {
@@ -406,7 +413,7 @@ describe('where a batch fits only in part', () => {
         const [file, pem, blank, batches] = JSON.parse(readFileSync(0, 'utf8'));
         const ledger = await Ledger.open({
           file, key: signingKeyOf(pem, 'key'), instance: 'gate-1', rotateBytes: 0, rotateDaily: false,
-          now: () => new Date(), onError: () => undefined,
+          now: () => new Date(), onCheckpoint: () => undefined, onError: () => undefined,
         });
         const answers = [];
         for (const batch of batches) {

@@ -20,6 +20,8 @@ export interface LedgerOptions {
   /** A file is put aside when the day (UTC) of its first record is over. */
   readonly rotateDaily: boolean;
   readonly now: () => Date;
+  /** Told each place that was signed: kept elsewhere, it shows later whether the end was cut. */
+  readonly onCheckpoint: (seq: number, hash: string) => void;
   /** Told what went wrong where nobody waits for it. */
   readonly onError: (error: unknown, what: string) => void;
 }
@@ -212,7 +214,9 @@ export class Ledger {
     note(this.running, records);
     this.configuration = configurationIn(records) ?? this.configuration;
     this.unsigned = kind ? 0 : this.unsigned + records.length;
-    if (kind) this.checkpointIsDue = false;
+    if (!kind) return;
+    this.checkpointIsDue = false;
+    this.options.onCheckpoint(end.seq, end.hash ?? '');
   }
 
   /** @param behind the records that stand between the last write and it. */

@@ -10,28 +10,59 @@ export interface Line {
   readonly whole: boolean;
 }
 
+export interface LineSelection {
+  /** The byte at which the first line begins; 0. */
+  readonly from?: number;
+  /** Only lines that hold these bytes are read as text: what is not looked for costs next to nothing. */
+  readonly holding?: Buffer;
+}
+
 const CHUNK_BYTES = 1024 * 1024;
 const LINE_BREAK = 0x0a;
 
-/** Lines from the byte `from` on, which must begin one; those of one piece of the file together. */
-export async function* readLines(handle: FileHandle, from = 0): AsyncGenerator<readonly Line[]> {
+/** Those of one piece of the file together. */
+export async function* readLines(
+  handle: FileHandle,
+  { from = 0, holding }: LineSelection = {},
+): AsyncGenerator<readonly Line[]> {
+  const linesOf = holding ? (piece: Buffer) => linesHolding(piece, holding) : allLines;
   let rest = Buffer.alloc(0);
   let offset = from;
   for (;;) {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, offset + rest.length);
+    const piece = Buffer.allocUnsafe(rest.length + CHUNK_BYTES);
+    rest.copy(piece);
+    const { bytesRead } = await handle.read(piece, rest.length, CHUNK_BYTES, offset + rest.length);
     if (bytesRead === 0) break;
-    const piece =
-      rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, bytesRead)]) : chunk.subarray(0, bytesRead);
-    const lines: Line[] = [];
-    let start = 0;
-    for (let end = piece.indexOf(LINE_BREAK); end >= 0; end = piece.indexOf(LINE_BREAK, start)) {
-      lines.push({ text: piece.toString('utf8', start, end), offset: offset + start, whole: true });
-      start = end + 1;
-    }
-    rest = piece.subarray(start);
-    offset += start;
-    if (lines.length > 0) yield lines;
+    const filled = piece.subarray(0, rest.length + bytesRead);
+    const end = filled.lastIndexOf(LINE_BREAK) + 1;
+    const found = linesOf(filled.subarray(0, end)).map((line) => ({ ...line, offset: offset + line.offset }));
+    rest = filled.subarray(end);
+    offset += end;
+    if (found.length > 0) yield found;
   }
-  if (rest.length > 0) yield [{ text: rest.toString('utf8'), offset, whole: false }];
+  if (rest.length > 0 && (!holding || rest.includes(holding))) {
+    yield [{ text: rest.toString('utf8'), offset, whole: false }];
+  }
+}
+
+/** @param piece whole lines, each with its break. */
+function allLines(piece: Buffer): Line[] {
+  const lines: Line[] = [];
+  for (let start = 0; start < piece.length;) {
+    const end = piece.indexOf(LINE_BREAK, start);
+    lines.push({ text: piece.toString('utf8', start, end), offset: start, whole: true });
+    start = end + 1;
+  }
+  return lines;
+}
+
+function linesHolding(piece: Buffer, wanted: Buffer): Line[] {
+  const lines: Line[] = [];
+  for (let at = piece.indexOf(wanted); at >= 0;) {
+    const start = piece.lastIndexOf(LINE_BREAK, at) + 1;
+    const end = piece.indexOf(LINE_BREAK, at);
+    lines.push({ text: piece.toString('utf8', start, end), offset: start, whole: true });
+    at = piece.indexOf(wanted, end);
+  }
+  return lines;
 }

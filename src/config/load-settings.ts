@@ -137,6 +137,11 @@ function certificateFaults(variables: Variables, auth: AuthSettings): string[] {
   return faults;
 }
 
+/** Where the ledger is, for those who only read it. */
+export function auditFileOf({ AUDIT_FILE: file, DATA_DIR: folder }: Environment): string {
+  return resolve(file ?? join(resolve(folder ?? './data'), 'audit.jsonl'));
+}
+
 /** A secret in a file of its own; a fault says why it cannot be used, and nothing of it. */
 function readSecret(
   name: 'AUDIT_PSEUDONYM_KEY_FILE',
@@ -223,7 +228,7 @@ function toSettings(
       denialDetail: (variables.DENIAL_DETAIL ?? 'explain') as 'explain' | 'conceal',
     },
     audit: {
-      file: resolve(variables.AUDIT_FILE ?? join(dataDir, 'audit.jsonl')),
+      file: auditFileOf({ AUDIT_FILE: variables.AUDIT_FILE, DATA_DIR: dataDir }),
       onFailure: (variables.AUDIT_ON_FAILURE ?? 'deny') as 'deny' | 'allow',
       keyFile: resolve(variables.AUDIT_KEY_FILE ?? join(dataDir, 'audit-key.pem')),
       makesKey: variables.AUDIT_KEY_FILE === undefined,

@@ -6,7 +6,7 @@ import type { Claims } from '../auth/presets.js';
 import type { UnverifiedJwt } from '../auth/read-jwt.js';
 import type { Principal } from '../common/principal.js';
 import type { Fact } from './report.js';
-import { duration, listed, moment, quoted, visible } from './show.js';
+import { duration, listed, moment, quoted, visible } from '../common/show.js';
 
 const MAX_NAMES = 60;
 

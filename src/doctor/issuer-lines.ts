@@ -5,7 +5,7 @@ import type { IssuerAnswers, MetadataAnswer } from './ask-issuer.js';
 import { guessProvider, PROVIDER_NAMES } from './providers.js';
 import type { Line } from './report.js';
 import type { NameSetting } from './setting.js';
-import { duration, listed, quoted, visible } from './show.js';
+import { duration, listed, quoted, visible } from '../common/show.js';
 import { bindingLines, loginLines } from './login-lines.js';
 import { adviseOnConnection } from './traps/connection.js';
 import { compareIssuers } from './traps/issuer.js';

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../common/exchange.js';
 import type { IssuerSettings } from '../config/settings.js';
 import type { Line } from './report.js';
-import { listed } from './show.js';
+import { listed } from '../common/show.js';
 import { textsOf } from './situation.js';
 
 /** What clients find where they are sent to log in (RFC 8414, OAuth 2.1, MCP authorization). */

@@ -3,7 +3,7 @@ import type { JsonObject } from '../common/exchange.js';
 import { isLoopbackHost } from '../config/rules.js';
 import type { Settings } from '../config/settings.js';
 import type { Line } from './report.js';
-import { listed, quoted } from './show.js';
+import { listed, quoted } from '../common/show.js';
 import { textsOf } from './situation.js';
 
 export interface ServerCase {

@@ -1,7 +1,7 @@
 /** For whom a token is, where that is not this server. */
 import { PRESET_FACTS } from '../../auth/presets.js';
 import type { Words } from '../report.js';
-import { listed, quoted } from '../show.js';
+import { listed, quoted } from '../../common/show.js';
 import { textsOf, type Situation, type Trap } from '../situation.js';
 import { GRAPH_TOKEN, NOT_AN_ACCESS_TOKEN } from './not-an-access-token.js';
 

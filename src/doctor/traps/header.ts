@@ -2,7 +2,7 @@
 import { acceptedTypes } from '../../auth/check-token.js';
 import { ASYMMETRIC } from '../../config/rules.js';
 import { PROVIDER_NAMES } from '../providers.js';
-import { listed, quoted } from '../show.js';
+import { listed, quoted } from '../../common/show.js';
 import { textOf, type Situation, type Trap } from '../situation.js';
 import { NOT_AN_ACCESS_TOKEN, REFRESH_TOKEN } from './not-an-access-token.js';
 

@@ -3,7 +3,7 @@ import { isLoopbackHost } from '../../config/rules.js';
 import { entraIssuer, guessProvider, PROVIDER_NAMES } from '../providers.js';
 import type { Advice, Words } from '../report.js';
 import type { NameSetting } from '../setting.js';
-import { quoted } from '../show.js';
+import { quoted } from '../../common/show.js';
 import { textOf, type Trap } from '../situation.js';
 
 export interface TwoIssuers {

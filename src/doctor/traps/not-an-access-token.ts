@@ -1,5 +1,5 @@
 /** Tokens that a provider signs too, and that are for something else. They fail at more than one check. */
-import { quoted } from '../show.js';
+import { quoted } from '../../common/show.js';
 import { textOf, textsOf, type Situation, type Trap } from '../situation.js';
 
 const ID_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash'];

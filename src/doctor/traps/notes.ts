@@ -1,6 +1,6 @@
 /** Tokens that are accepted and still do not bring what somebody expects. */
 import type { Principal } from '../../common/principal.js';
-import { listed } from '../show.js';
+import { listed } from '../../common/show.js';
 import type { Situation } from '../situation.js';
 import type { Words } from '../report.js';
 

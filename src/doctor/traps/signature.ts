@@ -1,5 +1,5 @@
 /** Keys: those that the token names, and those that the issuer has. */
-import { listed, quoted } from '../show.js';
+import { listed, quoted } from '../../common/show.js';
 import type { Situation, Trap } from '../situation.js';
 import { GRAPH_TOKEN } from './not-an-access-token.js';
 

@@ -1,6 +1,6 @@
 /** When a token is good, and for how long. */
 import type { Provider } from '../providers.js';
-import { duration, moment, quoted } from '../show.js';
+import { duration, moment, quoted } from '../../common/show.js';
 import type { Situation, Trap } from '../situation.js';
 
 /** Clocks that are set by hand differ by minutes; what is off by more is no clock. */

@@ -1,0 +1,60 @@
+import { readCommandLine } from './command-line.js';
+
+const NOW = new Date('2026-11-22T10:00:00.000Z');
+const read = (line: string) => readCommandLine(line === '' ? [] : line.split(' '), NOW);
+const HASH = 'ab'.repeat(32);
+
+it.each<[string, object]>([
+  ['--help', { kind: 'help' }],
+  ['verify', { kind: 'verify', paths: [], keys: [], expected: undefined, json: false }],
+  [
+    `verify a b --key k1 --key k2 --expect 12:${HASH} --json`,
+    { kind: 'verify', paths: ['a', 'b'], keys: ['k1', 'k2'], expected: { seq: 12, hash: HASH }, json: true },
+  ],
+  ['query', { kind: 'query', paths: [], selection: {}, limit: 1000, json: false }],
+  [
+    'query f --person alice --decision deny --since 7d --until 2026-11-22 --limit 0',
+    {
+      kind: 'query',
+      paths: ['f'],
+      selection: {
+        person: 'alice',
+        decision: 'deny',
+        since: '2026-11-15T10:00:00.000Z',
+        until: '2026-11-22T00:00:00.000Z',
+      },
+      limit: Number.POSITIVE_INFINITY,
+      json: false,
+    },
+  ],
+  ['chain ID f', { kind: 'chain', id: 'ID', paths: ['f'], json: false }],
+  ['report', { kind: 'report', paths: [], selection: { since: '2026-11-15T10:00:00.000Z' }, format: 'text' }],
+  [
+    'report --since 30m --format html',
+    { kind: 'report', paths: [], selection: { since: '2026-11-22T09:30:00.000Z' }, format: 'html' },
+  ],
+  [
+    'report --json',
+    { kind: 'report', paths: [], selection: { since: '2026-11-15T10:00:00.000Z' }, format: 'json' },
+  ],
+])('%s', (line, command) => {
+  expect(read(line)).toEqual(command);
+});
+
+it.each([
+  ['', 'Say what to do'],
+  ['delete', 'none of verify'],
+  ['chain', 'needs the id'],
+  ['verify --person alice', '--person has no effect for verify'],
+  ['query --key k', '--key has no effect'],
+  ['query --decision maybe', 'allow or deny'],
+  ['query --since yesterday', 'is no time'],
+  ['query --limit many', '--limit is a number'],
+  ['verify --expect 12', 'SEQ:HASH'],
+  ['report --format pdf', 'text, json or html'],
+  ['query --nonsense', 'nonsense'],
+])('%s is wrong', (line, says) => {
+  const command = read(line);
+  expect(command.kind).toBe('wrong');
+  expect(command).toMatchObject({ message: expect.stringContaining(says) as string });
+});

@@ -1,0 +1,195 @@
+/** What `npm run audit` is asked to do. Pure. */
+import { parseArgs } from 'node:util';
+import type { Selection } from './selection.js';
+
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly message: string }
+  | {
+      readonly kind: 'verify';
+      readonly paths: readonly string[];
+      readonly keys: readonly string[];
+      readonly expected: { readonly seq: number; readonly hash: string } | undefined;
+      readonly json: boolean;
+    }
+  | {
+      readonly kind: 'query';
+      readonly paths: readonly string[];
+      readonly selection: Selection;
+      readonly limit: number;
+      readonly json: boolean;
+    }
+  | { readonly kind: 'chain'; readonly paths: readonly string[]; readonly id: string; readonly json: boolean }
+  | {
+      readonly kind: 'report';
+      readonly paths: readonly string[];
+      readonly selection: Selection;
+      readonly format: 'text' | 'json' | 'html';
+    };
+
+export const HELP = `Asks the ledger. Without files: the one of this server, with all that was put aside.
+
+  npm run audit -- verify [FILES]         is it what the server wrote? names the first record that is not
+      --key FILE                          a public key (PEM or JWK) whose signatures count; several times
+                                          for several keys. Without: those that the ledger itself names
+      --expect SEQ:HASH                   a record that was seen before: tells a cut end, a new history
+  npm run audit -- query [FILES]          records, one a line
+      --person --agent --client --tool    who and what
+      --decision allow|deny --reason --event --status --trace --id
+      --since --until                     7d, 12h, 30m, 2026-11-22, or 2026-11-22T10:00:00Z
+      --limit N                           at most so many; 1000, 0 is all
+  npm run audit -- chain ID [FILES]       on whose behalf: the delegation of one decision as a tree
+  npm run audit -- report [FILES]         who used what, what was refused and why, grants never used
+      --since --until --person …          as above; --since 7d is the default
+      --format text|json|html             html is one page that needs nothing else
+  --json                                  the same as JSON (npm run -s keeps npm quiet)
+
+FILES are files, or folders of .jsonl files. Exit code: 0 fine, 1 tampered with, or nothing found by
+chain, 2 wrong usage.`;
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  json: { type: 'boolean' },
+  key: { type: 'string', multiple: true },
+  expect: { type: 'string' },
+  person: { type: 'string' },
+  agent: { type: 'string' },
+  client: { type: 'string' },
+  tool: { type: 'string' },
+  decision: { type: 'string' },
+  reason: { type: 'string' },
+  event: { type: 'string' },
+  status: { type: 'string' },
+  trace: { type: 'string' },
+  id: { type: 'string' },
+  since: { type: 'string' },
+  until: { type: 'string' },
+  limit: { type: 'string' },
+  format: { type: 'string' },
+} as const;
+type Option = keyof typeof OPTIONS;
+type Values = Partial<Record<Exclude<Option, 'key' | 'help' | 'json'>, string>> & {
+  key?: string[];
+  help?: boolean;
+  json?: boolean;
+};
+
+const SELECTING: readonly Option[] = [
+  'person',
+  'agent',
+  'client',
+  'tool',
+  'decision',
+  'reason',
+  'event',
+  'status',
+  'trace',
+  'id',
+  'since',
+  'until',
+];
+const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
+  verify: ['key', 'expect', 'json'],
+  query: [...SELECTING, 'limit', 'json'],
+  chain: ['json'],
+  report: [...SELECTING, 'format', 'json'],
+};
+const DEFAULT_LIMIT = 1_000;
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** @param now for times like `7d`. */
+export function readCommandLine(args: readonly string[], now: Date): Command {
+  try {
+    return read(args, now);
+  } catch (error) {
+    return { kind: 'wrong', message: (error as Error).message };
+  }
+}
+
+function read(args: readonly string[], now: Date): Command {
+  const { values: all, positionals } = parseArgs({
+    args: [...args],
+    options: OPTIONS,
+    allowPositionals: true,
+  });
+  const values = all as Values;
+  const [name, ...paths] = positionals;
+  if (values.help || name === undefined) return values.help ? { kind: 'help' } : wrong('Say what to do.');
+  const allowed = ALLOWED[name];
+  if (!allowed) return wrong(`${name} is none of verify, query, chain, report.`);
+  const stray = Object.keys(values).find((option) => !allowed.includes(option as Option));
+  if (stray) return wrong(`--${stray} has no effect for ${name}.`);
+  const json = values.json ?? false;
+  switch (name) {
+    case 'verify':
+      return { kind: 'verify', paths, keys: values.key ?? [], expected: readExpected(values.expect), json };
+    case 'chain': {
+      const [id, ...files] = paths;
+      return id === undefined
+        ? wrong('chain needs the id of a decision.')
+        : { kind: 'chain', id, paths: files, json };
+    }
+    case 'query':
+      return {
+        kind: 'query',
+        paths,
+        selection: readSelection(values, now),
+        limit: readLimit(values.limit),
+        json,
+      };
+    default:
+      return {
+        kind: 'report',
+        paths,
+        selection: readSelection({ since: '7d', ...values }, now),
+        format: readFormat(values, json),
+      };
+  }
+}
+
+function readSelection(values: Values, now: Date): Selection {
+  const selection: Record<string, string> = {};
+  for (const option of SELECTING) {
+    const value = values[option as keyof Selection];
+    if (value === undefined) continue;
+    if (option === 'decision' && value !== 'allow' && value !== 'deny')
+      throw new Error('--decision is allow or deny.');
+    selection[option] = option === 'since' || option === 'until' ? readTime(value, now, option) : value;
+  }
+  return selection as Selection;
+}
+
+/** RFC 3339 in UTC with milliseconds, as records have it. */
+function readTime(text: string, now: Date, option: string): string {
+  const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  const time =
+    count === undefined ? new Date(text) : new Date(now.getTime() - Number(count) * (UNITS[unit ?? ''] ?? 0));
+  if (Number.isNaN(time.getTime()))
+    throw new Error(`--${option}: ${JSON.stringify(text)} is no time: 7d, 12h, 30m, or a date.`);
+  return time.toISOString();
+}
+
+function readLimit(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_LIMIT;
+  if (!/^\d{1,9}$/.test(text)) throw new Error('--limit is a number, 0 for all.');
+  return text === '0' ? Number.POSITIVE_INFINITY : Number(text);
+}
+
+function readExpected(text: string | undefined): { seq: number; hash: string } | undefined {
+  if (text === undefined) return undefined;
+  const [, seq, hash] = /^(\d{1,15}):([\da-f]{64})$/.exec(text) ?? [];
+  if (seq === undefined || hash === undefined)
+    throw new Error('--expect is SEQ:HASH, as verify and the log print it.');
+  return { seq: Number(seq), hash };
+}
+
+function readFormat({ format }: Values, json: boolean): 'text' | 'json' | 'html' {
+  const wanted = format ?? (json ? 'json' : 'text');
+  if (wanted !== 'text' && wanted !== 'json' && wanted !== 'html')
+    throw new Error('--format is text, json or html.');
+  return wanted;
+}
+
+function wrong(message: string): Command {
+  return { kind: 'wrong', message };
+}

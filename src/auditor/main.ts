@@ -1,0 +1,148 @@
+/** `npm run audit`: questions to the ledger in, answers and an exit code out. */
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { readEnvironment } from '../config/environment.js';
+import { auditFileOf } from '../config/load-settings.js';
+import { HELP, readCommandLine, type Command } from './command-line.js';
+import { find } from './find.js';
+import { renderRecord, renderSummary, renderVerdict } from './render.js';
+import { reportPage } from './report-page.js';
+import type { LedgerRecord } from './selection.js';
+import { chainsIn, SourceError } from './sources.js';
+import { Summarizer } from './summary.js';
+import { drawTree } from './tree.js';
+import { verifyChain, type Trust } from './verify.js';
+
+const GOOD = 0;
+const NOT_GOOD = 1;
+const WRONG_USAGE = 2;
+
+type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
+
+async function main(): Promise<number> {
+  const command = readCommandLine(process.argv.slice(2), new Date());
+  switch (command.kind) {
+    case 'help':
+      await write(`${HELP}\n`);
+      return GOOD;
+    case 'wrong':
+      console.error(`${command.message}\n\n${HELP}`);
+      return WRONG_USAGE;
+    case 'verify':
+      return verify(command);
+    case 'query':
+      return query(command);
+    case 'chain':
+      return chain(command);
+    case 'report':
+      return report(command);
+  }
+}
+
+async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise<number> {
+  const chains = await chainsOf(paths);
+  if (expected && chains.length > 1)
+    throw new SourceError('--expect is of one chain; name the files of one.');
+  const trust: Trust = { keys: keys.length > 0 ? await Promise.all(keys.map(readKey)) : undefined, expected };
+  let isGood = true;
+  for (const { files } of chains) {
+    const verdict = await verifyChain(files, trust);
+    isGood &&= verdict.fault === null;
+    const own = trust.keys
+      ? ''
+      : '\n  (by the keys that the ledger itself names: give --key to know whose they are)';
+    await write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${own}\n`);
+  }
+  return isGood ? GOOD : NOT_GOOD;
+}
+
+async function query({ paths, selection, limit, json }: Asked<'query'>): Promise<number> {
+  let left = limit;
+  for (const { files } of await chainsOf(paths)) {
+    for await (const { record, text } of find(files, selection)) {
+      if (left === 0) {
+        console.error(`Only the first ${limit} are shown; --limit 0 shows all.`);
+        return GOOD;
+      }
+      left -= 1;
+      await write(`${json ? text : renderRecord(record)}\n`);
+    }
+  }
+  return GOOD;
+}
+
+async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
+  const records: LedgerRecord[] = [];
+  for (const { files } of await chainsOf(paths)) {
+    for await (const { record } of find(files, { id })) records.push(record);
+  }
+  // Asked by the id of its end, a call is still one call.
+  const decisionId = records.length === 1 ? records[0]?.decision_id : undefined;
+  if (decisionId) return chain({ kind: 'chain', paths, id: decisionId, json });
+  if (records.length === 0) {
+    console.error(`There is no record ${id}.`);
+    return NOT_GOOD;
+  }
+  await write(json ? `${JSON.stringify(records)}\n` : `${drawTree(records)}\n`);
+  return GOOD;
+}
+
+async function report({ paths, selection, format }: Asked<'report'>): Promise<number> {
+  const summarizer = new Summarizer();
+  for (const { files } of await chainsOf(paths)) {
+    for await (const { record } of find(files, selection)) summarizer.add(record);
+  }
+  const summary = summarizer.summary();
+  if (format === 'json') await write(`${JSON.stringify(summary, null, 2)}\n`);
+  else if (format === 'html')
+    await write(reportPage(summary, `Audit report since ${selection.since ?? 'the beginning'}`));
+  else await write(`${renderSummary(summary)}\n`);
+  return GOOD;
+}
+
+function chainsOf(paths: readonly string[]) {
+  return chainsIn(paths, auditFileOf(readEnvironment()));
+}
+
+/** @throws SourceError where the file is no public key. */
+async function readKey(file: string): Promise<KeyObject> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${file} cannot be read (${error.code}).`);
+  });
+  try {
+    const key = text.trimStart().startsWith('{')
+      ? createPublicKey({
+          key: jwkIn(JSON.parse(text) as JsonWebKey & { keys?: JsonWebKey[] }),
+          format: 'jwk',
+        })
+      : createPublicKey(text);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {
+    // Said below, without what the file holds.
+  }
+  throw new SourceError(`${file} is not an Ed25519 key in PEM or JWK.`);
+}
+
+function jwkIn(json: JsonWebKey & { keys?: JsonWebKey[] }): JsonWebKey {
+  return json.keys?.[0] ?? json;
+}
+
+function write(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+// A reader that has seen enough (head, less) is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? GOOD : NOT_GOOD);
+});
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error instanceof SourceError ? error.message : error);
+    process.exit(error instanceof SourceError ? WRONG_USAGE : NOT_GOOD);
+  },
+);

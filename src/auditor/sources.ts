@@ -1,0 +1,78 @@
+/** Which files are asked about, put in order: those of one chain together, the oldest first. */
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { archivesOf } from '../audit/ledger-files.js';
+import { readLines } from '../audit/lines.js';
+
+export interface ChainFiles {
+  readonly instance: string;
+  readonly files: readonly string[];
+}
+
+/** What is wrong with the question, in words. */
+export class SourceError extends Error {}
+
+/**
+ * @param paths files, or folders of files that end in `.jsonl`; none: the ledger of this server with all that was put aside.
+ * @throws SourceError where something is not there, or holds no ledger.
+ */
+export async function chainsIn(paths: readonly string[], ownLedger: string): Promise<ChainFiles[]> {
+  const files = paths.length > 0 ? (await Promise.all(paths.map(filesAt))).flat() : await ownFiles(ownLedger);
+  const chains = new Map<string, { path: string; seq: number }[]>();
+  for (const path of new Set(files)) {
+    const { instance, seq } = await beginningOf(path);
+    chains.set(instance, [...(chains.get(instance) ?? []), { path, seq }]);
+  }
+  return [...chains].map(([instance, of]) => ({
+    instance,
+    files: of.sort((a, b) => a.seq - b.seq).map(({ path }) => path),
+  }));
+}
+
+async function ownFiles(ledger: string): Promise<string[]> {
+  const isThere = await stat(ledger).then(
+    ({ size }) => size > 0,
+    () => false,
+  );
+  const files = [...(await archivesOf(ledger)), ...(isThere ? [ledger] : [])];
+  if (files.length === 0)
+    throw new SourceError(`There is no ledger at ${ledger}. Name its files, or set AUDIT_FILE.`);
+  return files;
+}
+
+async function filesAt(path: string): Promise<string[]> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${path} cannot be read (${error.code}).`);
+  });
+  if (!found.isDirectory()) return [path];
+  const names = (await readdir(path)).filter((name) => name.endsWith('.jsonl'));
+  if (names.length === 0) throw new SourceError(`${path} holds no file that ends in .jsonl.`);
+  return names.map((name) => join(path, name));
+}
+
+/** Of a file whose first record cannot be read, what its name says. */
+async function beginningOf(path: string): Promise<{ instance: string; seq: number }> {
+  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${path} cannot be read (${error.code}).`);
+  });
+  try {
+    for await (const lines of readLines(handle)) {
+      for (const { text } of lines) {
+        const { instance, seq } = parsed(text);
+        if (typeof instance === 'string' && typeof seq === 'number') return { instance, seq };
+      }
+      break;
+    }
+  } finally {
+    await handle.close();
+  }
+  throw new SourceError(`${basename(path)} holds no record of a ledger.`);
+}
+
+function parsed(text: string): { instance?: unknown; seq?: unknown } {
+  try {
+    return JSON.parse(text) as { instance?: unknown; seq?: unknown };
+  } catch {
+    return {};
+  }
+}

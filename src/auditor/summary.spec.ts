@@ -1,0 +1,162 @@
+import { reportPage } from './report-page.js';
+import { renderSummary } from './render.js';
+import type { LedgerRecord } from './selection.js';
+import { Summarizer, type Summary } from './summary.js';
+import { drawTree } from './tree.js';
+
+let seq = 0;
+function record(
+  more: Partial<LedgerRecord> & { person?: string; scopes?: string[]; roles?: string[] },
+): LedgerRecord {
+  const { person, scopes = [], roles = [], ...rest } = more;
+  seq += 1;
+  return {
+    seq,
+    id: `id-${seq}`,
+    time: `2026-11-22T10:00:${String(seq % 60).padStart(2, '0')}.000Z`,
+    instance: 'gate-1',
+    event: 'decision',
+    decision: 'allow',
+    reason: null,
+    rule: 'Tools.read',
+    request: { id: 'r', trace_id: null, method: 'tools/call', ip: '::1', client: null },
+    tool: 'read',
+    arguments_sha256: null,
+    principal: person
+      ? { iss: 'https://issuer', sub: person, kind: 'human', client_id: 'agent', tenant: null, scopes, roles }
+      : null,
+    on_behalf_of: person ?? null,
+    delegation: person
+      ? [
+          { sub: person, iss: 'https://issuer', type: 'human' },
+          { sub: 'agent', iss: 'https://issuer', type: 'client' },
+        ]
+      : [],
+    required: { scopes: [], roles: [] },
+    missing: { scopes: [], roles: [] },
+    outcome: null,
+    decision_id: null,
+    ...rest,
+  };
+}
+
+function summaryOf(records: readonly LedgerRecord[]): Summary {
+  const summarizer = new Summarizer();
+  records.forEach((one) => summarizer.add(one));
+  return summarizer.summary();
+}
+
+const HOSTILE = '<script>\u202e\u001b[31m';
+const RECORDS = [
+  record({
+    event: 'change',
+    decision: null,
+    request: null,
+    tool: null,
+    change: { what: 'start', changed: ['allow_list'] },
+  }),
+  record({
+    person: 'alice',
+    scopes: ['db.read', 'db.write'],
+    roles: ['dev', 'ops'],
+    required: { scopes: ['db.read'], roles: ['dev|admin'] },
+  }),
+  record({
+    person: 'alice',
+    scopes: ['db.read', 'db.write'],
+    event: 'outcome',
+    decision: null,
+    decision_id: 'id-2',
+    outcome: { status: 'tool_error', duration_ms: 3 },
+  }),
+  record({
+    person: 'bob',
+    decision: 'deny',
+    reason: 'scope_missing',
+    tool: 'write',
+    scopes: ['db.read'],
+    missing: { scopes: ['db.write'], roles: [] },
+  }),
+  record({
+    person: 'bob',
+    decision: 'deny',
+    reason: 'scope_missing',
+    tool: 'write',
+    scopes: ['db.read'],
+    missing: { scopes: ['db.write'], roles: [] },
+  }),
+  record({ event: 'authentication', decision: 'deny', reason: 'token_missing', tool: null }),
+  record({ person: 'alice', event: 'list', tool: null, list: { shown: 1, hidden: 2 } }),
+  record({ person: HOSTILE, decision: 'deny', reason: 'tool_unknown', tool: HOSTILE }),
+];
+
+it('counts who used what, what was refused and why, and grants that were never used', () => {
+  const summary = summaryOf(RECORDS);
+  expect(summary).toMatchObject({
+    records: 8,
+    counts: { allowed: 1, denied: 4, lists: 1, unauthenticated: 1 },
+    outcomes: { tool_error: 1 },
+    isCut: false,
+  });
+  expect(summary.uses.slice(0, 2)).toEqual([
+    expect.objectContaining({ person: 'bob', tool: 'write', allowed: 0, denied: 2, failed: 0 }),
+    expect.objectContaining({ person: 'alice', tool: 'read', allowed: 1, denied: 0, failed: 1 }),
+  ]);
+  expect(summary.refusals[0]).toMatchObject({
+    reason: 'scope_missing',
+    tool: 'write',
+    person: 'bob',
+    missing: 'db.write',
+    count: 2,
+  });
+  expect(summary.unusedGrants).toEqual([
+    { person: 'alice', scopes: ['db.write'], roles: ['ops'] },
+    { person: 'bob', scopes: ['db.read'], roles: [] },
+  ]);
+  expect(summary.changes).toEqual([
+    expect.objectContaining({ what: 'start', says: 'start, changed: allow_list' }),
+  ]);
+});
+
+it('shows nothing of a ledger as it is: neither a terminal nor a page does what it says', () => {
+  const summary = summaryOf(RECORDS);
+  const page = reportPage(summary, HOSTILE);
+  const tree = drawTree([RECORDS.at(-1) as LedgerRecord]);
+  for (const text of [renderSummary(summary), page, tree]) {
+    expect(text.includes('\u001b') || text.includes('\u202e')).toBe(false);
+    expect(text).toContain('\\u{202e}');
+  }
+  expect(page).not.toContain('<script');
+  expect(page.match(/https?:|src=|href=/g)).toBeNull();
+});
+
+it('draws on whose behalf', () => {
+  const decision = record({
+    person: 'alice',
+    id: 'the-call',
+    delegation: [
+      { sub: 'alice', iss: 'https://issuer', type: 'human' },
+      { sub: 'planner', iss: 'https://issuer', type: 'agent' },
+      { sub: 'worker', iss: 'https://other', type: 'client' },
+    ],
+    required: { scopes: ['db.read'], roles: [] },
+  });
+  const end = record({
+    person: 'alice',
+    event: 'outcome',
+    decision: null,
+    decision_id: 'the-call',
+    outcome: { status: 'ok', duration_ms: 4 },
+  });
+  expect(drawTree([decision, end]).split('\n')).toEqual([
+    'alice (human) of https://issuer',
+    '└─ planner (agent)',
+    '   └─ worker (client) of https://other',
+    '      └─ read, allowed (by Tools.read; which asks for scope db.read)',
+    `         └─ record ${decision.seq}, the-call, ${decision.time}; ended ok after 4 ms at ${end.time}`,
+  ]);
+  expect(
+    drawTree([record({ event: 'authentication', decision: 'deny', reason: 'token_missing' })]),
+  ).toContain('nobody');
+  expect(drawTree([])).toBe('');
+});
