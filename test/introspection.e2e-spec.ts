@@ -121,6 +121,23 @@ it('a JWT of the other issuer is never shown to it, and one in its own name is n
   expect(opaque.calls).toBe(before + 1);
 });
 
+it('a JWT of the other issuer that was damaged on its way, or a part of it, is not shown to it either', async () => {
+  const token = await issuer.mint(AUDIENCE, { scope: 'probe' });
+  const [header, payload] = token.split('.');
+  const before = opaque.calls;
+  for (const damaged of [
+    `${token}=`,
+    `${token}.`,
+    `x${token}`,
+    `${token}~`,
+    `${header}.${payload}`,
+    `${payload}`,
+  ]) {
+    expect(reasonOf(await call(damaged))).toEqual([401, 'token_malformed']);
+  }
+  expect(opaque.calls).toBe(before);
+});
+
 it('readiness does not wait for keys that it does not use', async () => {
   const { body } = await gate.get('/health/ready');
   expect(body.checks.keys).toBe(true);

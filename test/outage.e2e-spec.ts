@@ -154,6 +154,16 @@ describe('keys', () => {
     expect(issuer.jwksFetches - before).toBeLessThanOrEqual(3);
   });
 
+  it('that were changed under their old names are seen after the first token, which is refused', async () => {
+    const { kid } = issuer.key;
+    issuer.keys.splice(0, issuer.keys.length, await makeKey(kid));
+    moveClock(31_000);
+    expect((await echo(gate, await gate.token({ scope: 'probe' }))).body.error.data.reason).toBe(
+      'token_signature',
+    );
+    await until(async () => (await echo(gate, await gate.token({ scope: 'probe' }))).status === 200);
+  });
+
   it('unknown by the hundreds cause no storm', async () => {
     const before = issuer.jwksFetches;
     moveClock(31_000);

@@ -609,16 +609,46 @@ describe('many requests at once', () => {
     const [known, ...tokens] = [1, 2, 3, 4].map(() => endpoint.issue()) as [string, string, string, string];
     await asked.claims(known);
     const release = endpoint.hold();
-    const open = [asked.claims(tokens[0]), asked.claims(tokens[1])];
-    const error = await refusal(asked.claims(tokens[2]));
-    expect([error.status, error.code, error.retryAfterSeconds]).toEqual([503, 'identity_unavailable', 1]);
+    const open = tokens.map((token) => asked.claims(token));
     // What needs no question of its own is served all the same.
     expect(await asked.claims(known)).toMatchObject({ sub: 'alice' });
     const joined = asked.claims(tokens[0]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(endpoint.calls).toBe(3);
     release();
     await Promise.all([...open, joined]);
-    expect(await asked.claims(tokens[2])).toMatchObject({ sub: 'alice' });
     expect(endpoint.calls).toBe(4);
+  });
+
+  it('are refused after as long as an answer may take', async () => {
+    const asked = await introspection({}, { maxConcurrent: 1, timeoutMs: 200 });
+    endpoint.behaviour = () => undefined;
+    const [first, second] = await Promise.all([refusal(asked.claims('a')), refusal(asked.claims('b'))]);
+    expect([first?.status, first?.retryAfterSeconds]).toEqual([503, 5]);
+    expect(second?.status).toBe(503);
+  });
+
+  it('wait for their turn, in order, and are all answered', async () => {
+    const asked = await introspection({}, { maxConcurrent: 2 });
+    const tokens = Array.from({ length: 40 }, () => endpoint.issue());
+    const done: number[] = [];
+    await Promise.all(tokens.map((token, at) => asked.claims(token).then(() => done.push(at))));
+    expect(done.sort((a, b) => a - b)).toEqual(tokens.map((_, at) => at));
+    expect(endpoint.calls).toBe(40);
+    expect(endpoint.most).toBeLessThanOrEqual(2);
+  });
+
+  it('are refused at once where more wait than will ever have their turn', async () => {
+    const asked = await introspection({}, { maxConcurrent: 1, timeoutMs: 500 });
+    const release = endpoint.hold();
+    const waiting = Array.from({ length: 1024 }, (_, at) =>
+      asked.claims(`x${at}`).catch((error: unknown) => error),
+    );
+    const started = performance.now();
+    expect((await refusal(asked.claims('one more'))).retryAfterSeconds).toBe(1);
+    expect(performance.now() - started).toBeLessThan(400);
+    release();
+    await Promise.all(waiting);
   });
 
   it('give their places back after failures of every kind', async () => {

@@ -20,12 +20,14 @@ export interface IntrospectionOptions {
   endpoint(): Promise<string>;
   /** How long one question may take, in milliseconds; 5000 by default. */
   readonly timeoutMs?: number;
-  /** How many questions may be open at once; 50 by default. */
+  /** How many questions may be open at once; 50 by default. Others wait for their turn as long as one may take. */
   readonly maxConcurrent?: number;
 }
 
 const TIMEOUT_MS = 5_000;
 const MAX_CONCURRENT = 50;
+/** Tokens that are asked about, or wait for it. */
+const MAX_PENDING = 1_024;
 const MAX_REMEMBERED = 10_000;
 const MAX_TOKEN_BYTES = 8 * 1024;
 
@@ -42,6 +44,9 @@ export class Introspection {
   /** By the digest of the token: who reads this memory cannot use what it finds. */
   private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED });
   private readonly pending = new Map<string, Promise<Claims>>();
+  private asking = 0;
+  /** In the order of arrival. */
+  private readonly queue = new Set<() => void>();
 
   constructor(private readonly options: IntrospectionOptions) {
     this.authenticate = clientAuthentication(options.settings, options.issuer);
@@ -64,10 +69,40 @@ export class Introspection {
   }
 
   private open(key: string, token: string): Promise<Claims> {
-    if (this.pending.size >= (this.options.maxConcurrent ?? MAX_CONCURRENT)) throw busy();
-    const answer = this.ask(key, token).finally(() => this.pending.delete(key));
+    if (this.pending.size >= MAX_PENDING) throw busy();
+    const answer = this.inTurn(() => this.ask(key, token)).finally(() => this.pending.delete(key));
     this.pending.set(key, answer);
     return answer;
+  }
+
+  /** Waits for a place among those that are asked at once, for no longer than an answer may take. */
+  private async inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    const { timeoutMs = TIMEOUT_MS, maxConcurrent = MAX_CONCURRENT } = this.options;
+    if (this.asking >= maxConcurrent) await this.place(timeoutMs);
+    else this.asking += 1;
+    try {
+      return await ask();
+    } finally {
+      const next = this.queue.values().next().value;
+      // A place is handed on, so that nobody who comes later takes it.
+      if (next) next();
+      else this.asking -= 1;
+    }
+  }
+
+  private place(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const enter = () => {
+        clearTimeout(timer);
+        this.queue.delete(enter);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.queue.delete(enter);
+        reject(busy());
+      }, timeoutMs);
+      this.queue.add(enter);
+    });
   }
 
   private async ask(key: string, token: string): Promise<Claims> {

@@ -67,6 +67,11 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
     return this.of(issuer).holds(keyId);
   }
 
+  /** Says that a token of this issuer has a signature that no key fits: its keys may be out of date. */
+  suspect(issuer: IssuerSettings): void {
+    this.of(issuer).suspect();
+  }
+
   private of({ issuer }: IssuerSettings): KeySet {
     const keySet = this.keySets.get(issuer);
     if (!keySet) throw new Error('Keys were asked for of an issuer that has none');

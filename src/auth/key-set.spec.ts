@@ -417,8 +417,6 @@ describe('a set', () => {
     ['null', (response) => response.end('null')],
     ['a list', (response) => response.end(JSON.stringify([issuer.key.jwk]))],
     ['keys that are no list', (response) => response.end('{"keys":{"length":1}}')],
-    ['no key', (response) => response.end('{"keys":[]}')],
-    ['no usable key', (response) => response.end('{"keys":[{"kty":"oct","k":"AA"}]}')],
     ['too much', (response) => response.end(jwks().padEnd(600 * 1024))],
     ['nothing, ever', () => undefined],
     ['a broken connection', (response) => response.destroy()],
@@ -436,6 +434,40 @@ describe('a set', () => {
       await until(() => known().then(() => keys.status().state === 'fresh'));
     },
   );
+});
+
+describe('an issuer that takes back its last key', () => {
+  it.each<[string, () => object]>([
+    ['and has none', () => ({ keys: [] })],
+    ['and has only a symmetric one', () => ({ keys: [{ kty: 'oct', k: 'AA' }] })],
+    ['and shows the private half of it', () => ({ keys: [{ ...issuer.key.jwk, d: 'AA' }] })],
+    ['and has it for something else', () => ({ keys: [{ ...issuer.key.jwk, use: 'enc' }] })],
+  ])('%s: nothing is verified any more, until there is a key again', async (_name, document) => {
+    open({ refreshMs: 100 }).start();
+    const id = await idOf('key-1');
+    issuer.scripts.set('/jwks', (_request, response) => response.end(JSON.stringify(document())));
+    await until(() => keys.ready().then((ready) => !ready));
+    await expect(known()).rejects.toMatchObject(UNAVAILABLE);
+    expect(() => keys.holds(id)).toThrow(expect.objectContaining(UNAVAILABLE));
+    expect(keys.status()).toMatchObject({ state: 'none', keys: 0 });
+    expect(log.lines.join()).toContain('holds no key that can be used');
+    issuer.scripts.clear();
+    await until(() => keys.ready());
+    expect(await known()).toHaveLength(1);
+  });
+});
+
+it('fetches again where a signature fits no key, in the background and not more often than for unknown ids', async () => {
+  open({ refreshMs: 60_000, cooldownMs: 300 });
+  await known();
+  const before = issuer.hits.get('/jwks') ?? 0;
+  for (let at = 0; at < 100; at++) keys.suspect();
+  expect(issuer.hits.get('/jwks')).toBe(before);
+  await new Promise((resolve) => setTimeout(resolve, 350));
+  for (let at = 0; at < 100; at++) keys.suspect();
+  await until(() => Promise.resolve(issuer.hits.get('/jwks') === before + 1));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(issuer.hits.get('/jwks')).toBe(before + 1);
 });
 
 describe('an issuer that is down', () => {

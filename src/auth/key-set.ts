@@ -10,7 +10,7 @@ import {
   type VerificationKey,
 } from './published-keys.js';
 import { identityUnavailable } from './refuse-token.js';
-import { RemoteDocument, type DocumentLog, type DocumentStatus } from './remote-document.js';
+import { RemoteDocument, Withdrawn, type DocumentLog, type DocumentStatus } from './remote-document.js';
 
 export type { VerificationKey } from './published-keys.js';
 
@@ -112,6 +112,16 @@ export class KeySet {
     return published.ids.has(keyId);
   }
 
+  /**
+   * A signature fits none of the keys: one of them may have been changed under its name. Fetches them again, in the
+   * background and no more often than an unknown `kid` does.
+   */
+  suspect(): void {
+    const { refreshing, backingOff, sinceAttemptMs } = this.document;
+    if (refreshing || backingOff || sinceAttemptMs < this.cooldownMs) return;
+    void this.document.refresh().catch(() => undefined);
+  }
+
   status(): KeySetStatus {
     return { ...this.document.status(), keys: this.document.peek()?.keys.length ?? 0 };
   }
@@ -177,7 +187,8 @@ export class KeySet {
     const document = await fetchJson(uri, signal);
     const published = await readPublishedKeys(document, this.options.algorithms, this.document.peek()?.keys);
     this.complain(published.dropped);
-    if (published.keys.length === 0) throw new Error(`${addressOf(uri)} holds no key that can be used`);
+    // An answer, and no outage: whoever takes back his last key must be believed as well.
+    if (published.keys.length === 0) throw new Withdrawn(`${addressOf(uri)} holds no key that can be used`);
     return published;
   }
 

@@ -18,6 +18,22 @@ export function readJwt(token: string): UnverifiedJwt | undefined {
   }
 }
 
+/**
+ * Whether a text that is no JWT still says somewhere that it is of another issuer: a token that was damaged on its way, a
+ * part of one, or an encrypted one. To show it to an issuer would be to give it away.
+ */
+export function namesAnotherIssuer(text: string, issuer: string): boolean {
+  return text.split(/[^\w+/-]+/).some((segment) =>
+    // One character too many in front shifts all that follows.
+    [0, 1, 2, 3].some((shift) => issuersIn(segment.slice(shift)).some((one) => one !== issuer)),
+  );
+}
+
+function issuersIn(segment: string): string[] {
+  const decoded = Buffer.from(segment, 'base64').toString('utf8');
+  return [...decoded.matchAll(/"iss"\s*:\s*"([^"]*)"/g)].map(([, value = '']) => value.replaceAll('\\', ''));
+}
+
 /** RFC 7515 section 2: base64url without padding. A second spelling of one token would slip past whoever keeps a list. */
 function isCanonical(token: string): boolean {
   const segments = token.split('.');

@@ -15,7 +15,7 @@ import { claimsToPrincipal } from './claims-to-principal.js';
 import { IntrospectionService } from './introspection.service.js';
 import { JwksService } from './jwks.service.js';
 import type { Claims } from './presets.js';
-import { readJwt, type UnverifiedJwt } from './read-jwt.js';
+import { namesAnotherIssuer, readJwt, type UnverifiedJwt } from './read-jwt.js';
 import { refuseToken } from './refuse-token.js';
 import { SenderBinding, type Presented } from './sender-binding.js';
 import { signerOf } from './signature.js';
@@ -64,7 +64,7 @@ export class TokenVerifier {
 
   private async establish(token: string): Promise<VerifiedToken> {
     const jwt = readJwt(token);
-    const issuer = this.issuerOf(jwt);
+    const issuer = this.issuerOf(token, jwt);
     const { claims, keyId } =
       issuer.introspection || !jwt
         ? { claims: await this.introspection.claims(token), keyId: undefined }
@@ -81,11 +81,11 @@ export class TokenVerifier {
   }
 
   /** Before the signature: a stranger's token neither asks for our issuers' keys nor is called a forgery. */
-  private issuerOf(jwt: UnverifiedJwt | undefined): IssuerSettings {
-    const issuer = jwt
-      ? this.issuers.find((one) => one.issuer === jwt.claims.iss)
-      : this.issuers.find(({ introspection }) => introspection);
-    if (issuer) return issuer;
+  private issuerOf(token: string, jwt: UnverifiedJwt | undefined): IssuerSettings {
+    const asked = this.issuers.find(({ introspection }) => introspection);
+    const issuer = jwt ? this.issuers.find((one) => one.issuer === jwt.claims.iss) : asked;
+    const isSomebodyElses = !jwt && asked !== undefined && namesAnotherIssuer(token, asked.issuer);
+    if (issuer && !isSomebodyElses) return issuer;
     throw jwt
       ? refuseToken('token_issuer', 'The token is of another issuer')
       : refuseToken('token_malformed', 'The token is not a signed JWT');
@@ -96,7 +96,12 @@ export class TokenVerifier {
     checkAlgorithm(jwt.header, issuer);
     checkType(jwt.header, issuer);
     const header = { ...jwt.header, alg: jwt.header.alg as string };
-    const signer = await signerOf(token, header, await this.jwks.candidates(issuer, header));
-    return { claims: jwt.claims, keyId: signer.id };
+    const candidates = await this.jwks.candidates(issuer, header);
+    try {
+      return { claims: jwt.claims, keyId: (await signerOf(token, header, candidates)).id };
+    } catch (error) {
+      if (candidates.length > 0) this.jwks.suspect(issuer);
+      throw error;
+    }
   }
 }

@@ -244,8 +244,26 @@ it.each([
   ['a: &a [x,x]\nb: &b [*a,*a]\nissuers: [*b,*b]\n', 'must not use aliases'],
   ['issuers: !!js/function x\n', 'line 1 is not YAML'],
   ['', 'must be a mapping'],
+  // Names that every object has: neither taken for parts of a class nor passed over.
+  ...['constructor', '__proto__', 'toString'].flatMap((name): [string, string][] => [
+    [`${name}: x\nissuers: [{issuer: https://a.example}]\n`, `${name}: is not a setting of this server`],
+    [
+      `issuers: [{issuer: https://a.example, ${name}: {dpop: required}}]\n`,
+      `issuers[0].${name}: is not a setting of this server`,
+    ],
+    [
+      `issuers: [{issuer: https://a.example, claims: {${name}: x}}]\n`,
+      `issuers[0].claims.${name}: is not a setting of this server`,
+    ],
+  ]),
 ])('the text %j: %s', (text, expected) => {
   expect(load(text).faults.join('\n')).toContain(`IDENTITY_FILE: ${expected}`);
+});
+
+it.each(['constructor', '__proto__', 'toString'])('%s may be the name of a role at the provider', (name) => {
+  const { settings, faults } = load(`issuers: [{issuer: https://a.example, role_map: {${name}: admin}}]\n`);
+  expect(faults).toEqual([]);
+  expect([...(settings.issuers[0]?.roleMap ?? [])]).toEqual([[name, 'admin']]);
 });
 
 it('every fault is told at once', () => {

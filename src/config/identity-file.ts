@@ -1,5 +1,4 @@
 /** The issuers that a YAML file names (`IDENTITY_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
-import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
@@ -46,6 +45,8 @@ const NESTED = {
   issuer: { claims: ClaimsEntry, introspection: IntrospectionEntry },
   file: { client_certificate_header: CertificateHeaderEntry },
 } as const;
+
+const NO_SETTING = 'is not a setting of this server';
 
 type Entry = Record<string, unknown>;
 
@@ -128,13 +129,19 @@ function checkEntry(
   const empty = Object.keys(value).filter((name) => value[name] === null);
   for (const name of empty)
     report(`${prefix}${name}: `, 'is set but empty: give it a value, or leave it out');
-  const instance = plainToInstance(type, { ...value });
+  // Names that every object has would be taken for parts of the class, and change what it is.
+  const [inherited, own] = [true, false].map((is) => Object.keys(value).filter((name) => name in {} === is));
+  for (const name of inherited ?? []) report(`${prefix}${name}: `, NO_SETTING);
+  const instance = Object.assign(
+    new type(),
+    Object.fromEntries((own ?? []).map((name) => [name, value[name]])),
+  );
   for (const error of validateSync(instance, { whitelist: true, forbidNonWhitelisted: true })) {
     if (empty.includes(error.property)) continue;
     const constraints = error.constraints ?? {};
     const fault =
       'whitelistValidation' in constraints
-        ? 'is not a setting of this server'
+        ? NO_SETTING
         : error.value === undefined
           ? 'is required and not set'
           : Object.values(constraints).join('; ');

@@ -31,6 +31,9 @@ const MAX_ASSERTION_SECONDS = 60;
 export class IntrospectionEndpoint {
   /** Every request so far, whatever was answered. */
   readonly questions: Question[] = [];
+  /** How many were asked at the same time at most. */
+  most = 0;
+  private asked = 0;
   /** Set: takes the place of the usual answer, and of the check of who asks. */
   behaviour: Behaviour | undefined;
 
@@ -60,6 +63,8 @@ export class IntrospectionEndpoint {
       options.client ?? { id: 'gate', method: 'client_secret_basic', secret: 'a secret' },
     );
     server.on('request', (request, response) => {
+      endpoint.most = Math.max(endpoint.most, ++endpoint.asked);
+      response.once('close', () => (endpoint.asked -= 1));
       endpoint.serve(request, response).catch(() => response.destroy());
     });
     return endpoint;
