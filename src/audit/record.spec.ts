@@ -2,7 +2,14 @@ import { malformedRequest } from '../common/app-error.js';
 import type { Exchange } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import { digestOf } from './canonical-json.js';
-import { decisionRecord, listRecord, outcomeRecord, refusalRecord, type AuditRecord } from './record.js';
+import {
+  decisionRecord,
+  interruptedRecord,
+  listRecord,
+  outcomeRecord,
+  refusalRecord,
+  type AuditRecord,
+} from './record.js';
 
 const PRINCIPAL: Principal = {
   issuer: 'https://issuer',
@@ -20,6 +27,7 @@ const PRINCIPAL: Principal = {
     { sub: 'alice', iss: 'https://issuer', type: 'human' },
     { sub: 'agent', iss: 'https://issuer', type: 'client' },
   ],
+  delegationOmitted: 0,
 };
 const REQUIRED = { scopes: ['a'], roles: [['staff', 'partner'], ['admin']], assurance: null };
 
@@ -208,6 +216,56 @@ it.each([
 it('arguments that were left out are an empty object', () => {
   const without = { kind: 'call', target: { kind: 'tool', name: 'write' }, arguments: undefined } as const;
   expect(decisionRecord({ ...CALLED, operation: without }).arguments_sha256).toBe(digestOf({}));
+});
+
+it('has the arguments that the tool declares, and of those only what was sent, cut', () => {
+  const called = (args: unknown) =>
+    decisionRecord({
+      ...CALLED,
+      operation: {
+        kind: 'call',
+        target: { kind: 'tool', name: 'write', recordedArguments: ['id', 'note', 'more'] },
+        arguments: args,
+      },
+    }).arguments;
+  expect(called({ id: '7', note: 'n'.repeat(300), secret: 'x' })).toEqual({
+    id: '7',
+    note: `${'n'.repeat(256)}…`,
+  });
+  expect(called({ id: 7, note: null, more: { b: 1, a: ['n'.repeat(300)] } })).toEqual({
+    id: 7,
+    note: null,
+    more: `{"a":["${'n'.repeat(249)}…`,
+  });
+  expect(called({})).toEqual({});
+  expect(called(undefined)).toBeUndefined();
+  expect(decisionRecord(CALLED)).not.toHaveProperty('arguments');
+});
+
+it('says how many actors it leaves out', () => {
+  expect(decisionRecord(CALLED)).not.toHaveProperty('delegation_omitted');
+  const record = decisionRecord({ ...CALLED, principal: { ...PRINCIPAL, delegationOmitted: 3 } });
+  expect(record.delegation_omitted).toBe(3);
+});
+
+it('gives a call that never ended its end', () => {
+  const decision = {
+    v: 1,
+    seq: 4,
+    time: 't',
+    instance: 'i',
+    prev: 'p',
+    hash: 'h',
+    ...decisionRecord(CALLED),
+  };
+  expect(interruptedRecord(decision, 'new')).toEqual({
+    ...ALLOWED,
+    id: 'new',
+    event: 'outcome',
+    decision: null,
+    outcome: { status: 'interrupted', duration_ms: null },
+    decision_id: 'decision-1',
+  });
 });
 
 it('what a caller chose is bounded, and its arguments are there as a digest only', () => {

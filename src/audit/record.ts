@@ -1,9 +1,9 @@
 /** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
-import { NO_REQUIREMENTS, targetLabel, type Requirements } from '../common/decision.js';
+import { NO_REQUIREMENTS, targetLabel, type Requirements, type Target } from '../common/decision.js';
 import type { Exchange, JsonObject, Outcome, OutcomeStatus } from '../common/exchange.js';
 import { personOf, type DelegationLink, type Principal } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
-import { digestOf } from './canonical-json.js';
+import { canonicalJson, digestOf } from './canonical-json.js';
 import type { PublicJwk } from './signing-key.js';
 
 export type AuditEvent = 'authentication' | 'list' | 'decision' | 'outcome' | 'change' | 'checkpoint';
@@ -54,6 +54,10 @@ export interface AuditRecord {
   readonly missing: RecordedRequirements;
   readonly outcome: { readonly status: RecordedStatus; readonly duration_ms: number | null } | null;
   readonly decision_id: string | null;
+  /** Those that the tool declares with `@Audit`, and that the caller sent. */
+  readonly arguments?: JsonObject;
+  /** Where the chain of the token is longer than is recorded: how many actors behind the root were left out. */
+  readonly delegation_omitted?: number;
   /** In a list. */
   readonly list?: { readonly shown: number; readonly hidden: number };
   /** In a change. */
@@ -188,6 +192,7 @@ function base(exchange: Exchange): AuditRecord {
     },
     tool: called ? bounded(targetLabel(called.target)) : null,
     arguments_sha256: called ? digestOf(called.arguments ?? {}) : null,
+    ...(called && recordedArguments(called.target, called.arguments)),
     principal: principal
       ? {
           iss: principal.issuer,
@@ -204,6 +209,7 @@ function base(exchange: Exchange): AuditRecord {
       : null,
     on_behalf_of: principal ? personOf(principal) : null,
     delegation: principal?.delegation ?? [],
+    ...(principal && principal.delegationOmitted > 0 && { delegation_omitted: principal.delegationOmitted }),
     required: recorded(decision?.required ?? NO_REQUIREMENTS),
     missing: recorded(decision?.effect === 'deny' ? decision.missing : NO_REQUIREMENTS),
     outcome: null,
@@ -236,6 +242,22 @@ function recorded({ scopes, roles, assurance }: Requirements): RecordedRequireme
     acr: assurance?.acr ?? [],
     max_age: assurance?.maxAgeSeconds ?? null,
   };
+}
+
+/** Nothing where none is declared, so that a record has no more members than it has to say. */
+function recordedArguments(
+  { recordedArguments: names = [] }: Target,
+  given: unknown,
+): { arguments?: JsonObject } {
+  if (names.length === 0 || typeof given !== 'object' || given === null) return {};
+  const values = given as JsonObject;
+  const sent = names.filter((name) => Object.hasOwn(values, name));
+  return { arguments: Object.fromEntries(sent.map((name) => [name, boundedValue(values[name])])) };
+}
+
+function boundedValue(value: unknown): unknown {
+  if (typeof value === 'string') return bounded(value);
+  return typeof value === 'object' && value !== null ? bounded(canonicalJson(value)) : value;
 }
 
 function bounded(text: string): string {

@@ -5,7 +5,7 @@ import type { IssuerSettings } from '../config/settings.js';
 import { PRESET_FACTS, type Claims, type PresetFacts } from './presets.js';
 import { refuseToken } from './refuse-token.js';
 
-/** Deepest accepted nesting of `act`: a longer chain is refused, since a record that left some of it out would lie. */
+/** So many actors are kept: those who acted last. How many others there were is kept, too. */
 export const MAX_ACTORS = 10;
 
 /**
@@ -32,7 +32,7 @@ export function claimsToPrincipal(claims: Claims, settings: IssuerSettings): Pri
     authenticatedAt: authenticatedAt(claims.auth_time),
     tokenId: optionalText(claims.jti, 'jti'),
     expiresAt: claims.exp as number,
-    delegation: delegationOf(
+    ...delegationOf(
       claims.act,
       { sub: subject, iss: issuer, type: kind === 'human' ? 'human' : 'client' },
       clientId,
@@ -96,24 +96,31 @@ function authenticatedAt(value: unknown): number | null {
 }
 
 /** RFC 8693 section 4.1: the outermost `act` is the current actor, the ones nested in it acted before. */
-function delegationOf(act: unknown, root: DelegationLink, clientId: string): DelegationLink[] {
+function delegationOf(
+  act: unknown,
+  root: DelegationLink,
+  clientId: string,
+): Pick<Principal, 'delegation' | 'delegationOmitted'> {
   const actors: DelegationLink[] = [];
   for (let actor = act; actor !== undefined; actor = (actor as Claims).act) {
     if (typeof actor !== 'object' || actor === null || Array.isArray(actor)) {
       throw refuseToken('token_claims', 'The act claim is not an object');
     }
-    if (actors.length === MAX_ACTORS) throw refuseToken('token_claims', 'The delegation chain is too long');
     const { sub, iss } = actor as Claims;
-    actors.unshift({
+    actors.push({
       sub: text(sub, 'act.sub'),
       iss: optionalText(iss, 'act.iss') ?? root.iss,
       type: 'agent',
     });
   }
-  const chain = [root, ...actors];
+  // As the token nests them: the last one first.
+  const chain = [root, ...actors.slice(0, MAX_ACTORS).reverse()];
   const last = chain.at(-1);
   const named = (last?.sub === clientId && last.iss === root.iss) || root.sub === clientId;
-  return named ? chain : [...chain, { sub: clientId, iss: root.iss, type: 'client' }];
+  return {
+    delegation: named ? chain : [...chain, { sub: clientId, iss: root.iss, type: 'client' }],
+    delegationOmitted: Math.max(0, actors.length - MAX_ACTORS),
+  };
 }
 
 function firstPresent(claims: Claims, places: readonly string[]): unknown {

@@ -8,6 +8,8 @@ export interface Target {
   readonly kind: TargetKind;
   /** The registered name. For something unknown: what the caller asked for. */
   readonly name: string;
+  /** Arguments whose values go on record beside the digest of all of them; none where unset. */
+  readonly recordedArguments?: readonly string[];
 }
 
 /** One spelling of a target for allow-lists, records and messages: `read_customer`, `prompt:greet`, `resource:handbook`. */

@@ -30,6 +30,8 @@ export interface Principal {
   readonly expiresAt: number;
   /** Subject first, then the nested `act` from the innermost out, then the client where it adds one (RFC 8693 section 4.1). */
   readonly delegation: readonly DelegationLink[];
+  /** Actors of the token that are not in `delegation`, since there are too many: those next to the root. */
+  readonly delegationOmitted: number;
 }
 
 /** The person at the root of the chain, or null where a workload acts for itself. */

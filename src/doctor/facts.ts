@@ -37,11 +37,16 @@ export function principalFacts(principal: Principal, now: number): Fact[] {
     fact('tenant', principal.tenant === null ? 'none' : quoted(principal.tenant)),
     fact('scopes', listed(principal.scopes)),
     fact('roles', listed(principal.roles)),
-    fact('delegation', principal.delegation.map(({ type }) => type).join(' → ')),
+    fact('delegation', delegation(principal)),
     fact('acr', listed(acr)),
     fact('logged in', authenticatedAt === null ? 'not said' : moment(authenticatedAt, now)),
     fact('expires', moment(principal.expiresAt, now)),
   ];
+}
+
+function delegation({ delegation: links, delegationOmitted: omitted }: Principal): string {
+  const chain = links.map(({ type }) => type).join(' → ');
+  return omitted > 0 ? `${chain} (${omitted} more behind the first are not on record)` : chain;
 }
 
 function fact(name: string, value: string): Fact {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { RequireRoles, RequireScopes } from '../policy/decorators.js';
+import { Audit, RequireRoles, RequireScopes } from '../policy/decorators.js';
 import { Tool } from '../tools/decorators.js';
 import { ToolError } from '../tools/results.js';
 import {
@@ -24,6 +24,7 @@ export class CustomerTools {
     output: Customer,
   })
   @RequireScopes('database.read')
+  @Audit({ arguments: ['customer_id'] })
   async readCustomer(input: ReadCustomerInput): Promise<Customer> {
     return shown(await this.customers.find(input.customer_id));
   }
@@ -36,6 +37,7 @@ export class CustomerTools {
     output: Customer,
   })
   @RequireScopes('database.write')
+  @Audit({ arguments: ['customer_id'] })
   async updateCustomer(input: UpdateCustomerInput): Promise<Customer> {
     const { customer_id, ...changes } = input;
     if (Object.values(changes).every((value) => value === undefined)) {
@@ -52,6 +54,7 @@ export class CustomerTools {
     output: DeletedCustomer,
   })
   @RequireScopes('database.write')
+  @Audit({ arguments: ['customer_id'] })
   @RequireRoles('admin')
   async deleteCustomer(input: DeleteCustomerInput): Promise<DeletedCustomer> {
     if (!(await this.customers.delete(input.customer_id))) throw unknownCustomer();

@@ -14,6 +14,7 @@ const ALICE: Principal = {
   tokenId: null,
   expiresAt: 0,
   delegation: [],
+  delegationOmitted: 0,
 };
 
 it.each<[string, Partial<Principal>, unknown, boolean]>([

@@ -1,8 +1,10 @@
 import {
   AllowWorkload,
   AnyPrincipal,
+  Audit,
   declaresRule,
   readAccessRule,
+  readRecordedArguments,
   RequireAssurance,
   RequireRoles,
   RequireScopes,
@@ -139,6 +141,46 @@ it('keeps a demand that another decorator has wrapped', () => {
     tool(): void {}
   }
   expect(readAccessRule(Tools, 'tool')).toMatchObject({ scopes: ['base'], roles: [['admin']] });
+});
+
+describe('@Audit', () => {
+  class Audited {
+    @Audit({ arguments: ['customer_id', 'tier'] })
+    named(): void {}
+
+    unnamed(): void {}
+  }
+  class Child extends Audited {}
+
+  it('names arguments of its method, for a class that inherits it too', () => {
+    expect(readRecordedArguments(Audited, 'named')).toEqual(['customer_id', 'tier']);
+    expect(readRecordedArguments(Child, 'named')).toEqual(['customer_id', 'tier']);
+    expect(readRecordedArguments(Audited, 'unnamed')).toEqual([]);
+  });
+
+  it.each([[[]], [['a', 'a']], [Array.from({ length: 21 }, (_, at) => `a${at}`)]])(
+    '%j is refused',
+    (names) => {
+      expect(() => {
+        class Wrong {
+          @Audit({ arguments: names as unknown as [string] })
+          method(): void {}
+        }
+        return Wrong;
+      }).toThrow(/@Audit on Wrong\.method .*name 1 to 20 arguments, each once/);
+    },
+  );
+
+  it('stands once', () => {
+    expect(() => {
+      class Twice {
+        @Audit({ arguments: ['a'] })
+        @Audit({ arguments: ['b'] })
+        method(): void {}
+      }
+      return Twice;
+    }).toThrow('it is there twice');
+  });
 });
 
 describe('@RequireAssurance', () => {

@@ -17,6 +17,8 @@ interface Declared {
 }
 
 const DECLARED = Symbol('policy:declared');
+const RECORDED = Symbol('policy:recorded');
+const MAX_RECORDED = 20;
 const NOTHING: Declared = {
   scopes: [],
   roles: [],
@@ -89,6 +91,36 @@ export function AnyPrincipal(): RuleDecorator {
 /** A workload, with no person at the root of its token, may call this too. Grants nothing by itself. */
 export function AllowWorkload(): RuleDecorator {
   return declare('@AllowWorkload', () => ({ ...NOTHING, allowWorkload: true }));
+}
+
+/** What {@link Audit} asks for. */
+export interface AuditOptions {
+  /** Names of arguments whose values go on record, each cut at 256 characters. Nothing that is secret, or that a person may want forgotten. */
+  readonly arguments: readonly [string, ...string[]];
+}
+
+/**
+ * Puts these arguments on record in clear. Without it the ledger has the digest of all arguments, and no value.
+ * @throws Error when it names none, one twice, or more than 20.
+ */
+export function Audit(options: AuditOptions): MethodDecorator {
+  return (target, key, descriptor: PropertyDescriptor) => {
+    const at = `@Audit on ${target.constructor.name}.${String(key)} (${callSiteFile()})`;
+    if (typeof descriptor.value !== 'function') throw new Error(`${at}: only a method can carry it`);
+    const names = [...options.arguments];
+    if (names.length === 0 || names.length > MAX_RECORDED || new Set(names).size < names.length) {
+      throw new Error(`${at}: name 1 to ${MAX_RECORDED} arguments, each once`);
+    }
+    if (Reflect.hasOwnMetadata(RECORDED, target, key)) throw new Error(`${at}: it is there twice`);
+    Reflect.defineMetadata(RECORDED, names, target, key);
+  };
+}
+
+/** Names of the arguments of this method that go on record. */
+export function readRecordedArguments(type: NewableFunction, method: string): readonly string[] {
+  const owner = ownerOf(type.prototype as object, method);
+  const names = owner && (Reflect.getOwnMetadata(RECORDED, owner, method) as string[] | undefined);
+  return names ?? [];
 }
 
 /**

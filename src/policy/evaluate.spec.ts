@@ -45,6 +45,7 @@ function principal(facts: Partial<Principal>): Principal {
     tokenId: null,
     expiresAt: 0,
     delegation: [],
+    delegationOmitted: 0,
     ...facts,
   };
 }

@@ -21,6 +21,7 @@ const PRINCIPAL: Principal = {
   tokenId: null,
   expiresAt: 0,
   delegation: [],
+  delegationOmitted: 0,
 };
 const principals: fc.Arbitrary<Principal> = fc
   .record({

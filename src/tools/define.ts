@@ -1,7 +1,7 @@
 /** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
 import 'reflect-metadata';
 import type { JsonObject } from '../common/exchange.js';
-import { declaresRule, readAccessRule } from '../policy/decorators.js';
+import { declaresRule, readAccessRule, readRecordedArguments } from '../policy/decorators.js';
 import type {
   Declaration,
   PromptCompletionOptions,
@@ -33,10 +33,12 @@ export function defineTool(declared: Declared, options: ToolOptions): ToolDefini
   const input = inputClass(declared);
   const { title, description, annotations, output } = options;
   if (output && !isValidatedClass(output)) throw new Error('the output must be a class-validator class');
+  const inputSchema = input ? dtoSchema(input) : EMPTY_OBJECT_SCHEMA;
   return {
     kind: 'tool',
     name: options.name,
     rule: readAccessRule(declared.type, declared.method),
+    recordedArguments: recordedArguments(declared, inputSchema),
     input,
     output,
     run: handlerOf(declared),
@@ -44,7 +46,7 @@ export function defineTool(declared: Declared, options: ToolOptions): ToolDefini
       name: options.name,
       ...(title !== undefined && { title }),
       description,
-      inputSchema: input ? dtoSchema(input) : EMPTY_OBJECT_SCHEMA,
+      inputSchema,
       ...(output && { outputSchema: dtoSchema(output) }),
       ...(annotations && { annotations: { ...annotations } }),
     },
@@ -55,10 +57,12 @@ export function definePrompt(declared: Declared, options: PromptOptions): Prompt
   requireName(options.name);
   const input = inputClass(declared);
   const { title, description } = options;
+  const schema = input ? dtoSchema(input) : EMPTY_OBJECT_SCHEMA;
   return {
     kind: 'prompt',
     name: options.name,
     rule: readAccessRule(declared.type, declared.method),
+    recordedArguments: recordedArguments(declared, schema),
     input,
     completions: new Map(),
     run: handlerOf(declared),
@@ -66,7 +70,7 @@ export function definePrompt(declared: Declared, options: PromptOptions): Prompt
       name: options.name,
       ...(title !== undefined && { title }),
       ...(description !== undefined && { description }),
-      arguments: input ? promptArguments(dtoSchema(input)) : [],
+      arguments: promptArguments(schema),
     },
   };
 }
@@ -88,6 +92,8 @@ export function defineCompletion(
 
 export function defineResource(declared: Declared, options: ResourceOptions): ResourceDefinition {
   requireName(options.name);
+  if (readRecordedArguments(declared.type, declared.method).length > 0)
+    throw new Error('@Audit is for arguments, which a resource does not have');
   const { name, title, description, mimeType, uri, uriTemplate } = options;
   if ((uri === undefined) === (uriTemplate === undefined))
     throw new Error('a resource has either a uri or a uriTemplate');
@@ -122,6 +128,13 @@ function inputClass({ type, method }: Declared): DtoClass | undefined {
     );
   }
   return types[0];
+}
+
+function recordedArguments({ type, method }: Declared, { properties }: JsonObject): readonly string[] {
+  const names = readRecordedArguments(type, method);
+  const unknown = names.find((name) => !Object.hasOwn(properties as JsonObject, name));
+  if (unknown !== undefined) throw new Error(`@Audit names ${unknown}, which is no argument of it`);
+  return names;
 }
 
 function handlerOf({ instance, method }: Declared): Handler {

@@ -5,7 +5,7 @@ import { Test } from '@nestjs/testing';
 import { IsInt, IsOptional, IsString } from 'class-validator';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import type { PromptDefinition } from './definitions.js';
-import { AnyPrincipal, RequireRoles, RequireScopes } from '../policy/decorators.js';
+import { AnyPrincipal, Audit, RequireRoles, RequireScopes } from '../policy/decorators.js';
 import {
   Prompt,
   PromptCompletion,
@@ -289,6 +289,18 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
       return [];
     }
   }
+  class NoSuchArgument {
+    @Tool({ name: 'odd', description: 'Odd' })
+    @AnyPrincipal()
+    @Audit({ arguments: ['text', 'other'] })
+    method(_input: TextInput): void {}
+  }
+  class AuditedResource {
+    @Resource({ name: 'odd', uri: 'docs://odd' })
+    @AnyPrincipal()
+    @Audit({ arguments: ['uri'] })
+    method(): void {}
+  }
   class Contradiction {
     @Tool({ name: 'odd', description: 'Odd' })
     @AnyPrincipal()
@@ -320,6 +332,8 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
     ['NumberPrompt', 'the prompt argument count must be a string', NumberPrompt],
     ['NoPrompt', 'there is no prompt odd', NoPrompt],
     ['NoArgument', 'the prompt odd has no argument other', NoArgument],
+    ['NoSuchArgument', '@Audit names other, which is no argument of it', NoSuchArgument],
+    ['AuditedResource', '@Audit is for arguments, which a resource does not have', AuditedResource],
   ])('%s: %s', async (name, sentence, type) => {
     expect(await faults([type])).toEqual([`${HERE}: ${name}.method: ${sentence}`]);
   });
