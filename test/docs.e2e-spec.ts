@@ -1,0 +1,89 @@
+/** What the documentation shows is held against the code: configurations load, and tokens are read as the tables say. */
+import type { JWSHeaderParameters } from 'jose';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkAudience, checkNature, checkType } from '../src/auth/check-token.js';
+import { claimsToPrincipal } from '../src/auth/claims-to-principal.js';
+import type { Claims } from '../src/auth/presets.js';
+import { loadSettings } from '../src/config/load-settings.js';
+import type { Settings } from '../src/config/settings.js';
+
+const ROOT = join(__dirname, '..');
+const PROVIDERS = join(ROOT, 'docs/providers');
+const pages = readdirSync(PROVIDERS).map((name) => join(PROVIDERS, name));
+const BASE = { PUBLIC_URL: 'https://gate.example.com', TOOL_ALLOW_LIST: '*' };
+
+interface Block {
+  readonly page: string;
+  readonly language: string;
+  readonly text: string;
+}
+
+function blocksOf(path: string): Block[] {
+  const page = path.slice(ROOT.length + 1);
+  return [...readFileSync(path, 'utf8').matchAll(/^```(\w+)\n(.*?)^```/gms)].map(
+    ([, language = '', text = '']) => ({ page, language, text }),
+  );
+}
+
+const blocks = [...pages, join(ROOT, 'README.md'), join(ROOT, 'docs/doctor.md')].flatMap(blocksOf);
+const written = (language: string) =>
+  blocks.filter((block) => block.language === language).map((block) => [block.page, block.text] as const);
+
+const isOneOf = (values: readonly unknown[]) => (value: unknown) => values.includes(value);
+
+function load(identity: string): Settings {
+  const read = (path: string) =>
+    path === '/identity.yaml' ? identity : 'a secret of at least 32 characters';
+  return loadSettings({ ...BASE, TRUST_PROXY: '10.0.0.0/8', IDENTITY_FILE: '/identity.yaml' }, read);
+}
+
+it.each(written('yaml'))('%s: every identity file loads', (_, text) => {
+  expect(load(text).auth.issuers.length).toBeGreaterThan(0);
+});
+
+it.each(written('sh').filter(([, text]) => text.startsWith('AUTH_')))(
+  '%s: every short form loads',
+  (_, text) => {
+    const env = Object.fromEntries(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.split('=') as [string, string]),
+    );
+    expect(loadSettings({ ...BASE, ...env }, () => '').auth.issuers).toHaveLength(1);
+  },
+);
+
+it.each(
+  pages.filter((page) => !page.endsWith('README.md')).map((page) => [page.slice(PROVIDERS.length + 1), page]),
+)('%s: its token is one that its settings accept', (name, page) => {
+  const own = blocksOf(page);
+  const [, header = '', payload = ''] =
+    /^(\{[^\n]*\})\n(.*)$/s.exec(own.find(({ language }) => language === 'json')?.text ?? '') ?? [];
+  const claims = JSON.parse(payload) as Claims;
+  const principals = own
+    .filter(({ language }) => language === 'yaml')
+    .flatMap(({ text }) => load(text).auth.issuers)
+    .filter(({ issuer, audience }) => issuer === claims.iss && [claims.aud].flat().some(isOneOf(audience)))
+    .map((settings) => {
+      checkType(JSON.parse(header) as JWSHeaderParameters, settings);
+      checkAudience(claims, settings);
+      checkNature(claims, settings);
+      return claimsToPrincipal(claims, settings);
+    });
+  const isGoogle = name === 'google.md';
+  expect(principals.length).toBeGreaterThan(0);
+  expect(new Set(principals.map(({ kind }) => kind))).toEqual(new Set([isGoogle ? 'workload' : 'human']));
+  expect(principals.some(({ roles }) => roles.length > 0)).toBe(true);
+  expect(principals.some(({ scopes }) => scopes.includes('database.read'))).toBe(!isGoogle);
+});
+
+it('every page of another file that a page links to is there', () => {
+  for (const page of [...pages, join(ROOT, 'README.md'), join(ROOT, 'docs/doctor.md')]) {
+    const links = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
+      ([, path]) => path as string,
+    );
+    for (const link of links) expect(() => readFileSync(join(page, '..', link))).not.toThrow();
+  }
+});
