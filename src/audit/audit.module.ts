@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { AuditKeysController } from './audit-keys.controller.js';
 import { AuditService } from './audit.service.js';
 
-@Module({ providers: [AuditService], exports: [AuditService] })
+@Module({ controllers: [AuditKeysController], providers: [AuditService], exports: [AuditService] })
 export class AuditModule {}

@@ -1,0 +1,19 @@
+/** The public key that verifies the checkpoints of this server's ledger (RFC 7517): no secret, and best kept elsewhere too. */
+import { Controller, Get, Header, ServiceUnavailableException } from '@nestjs/common';
+import { PublicRoute } from '../common/public-route.js';
+import { AuditService } from './audit.service.js';
+import type { PublicJwk } from './signing-key.js';
+
+@Controller('.well-known/audit-keys')
+@PublicRoute()
+export class AuditKeysController {
+  constructor(private readonly audit: AuditService) {}
+
+  @Get()
+  @Header('cache-control', 'no-store')
+  keys(): { keys: PublicJwk[] } {
+    const { key } = this.audit;
+    if (!key) throw new ServiceUnavailableException();
+    return { keys: [key] };
+  }
+}

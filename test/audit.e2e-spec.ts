@@ -1,0 +1,302 @@
+/** The ledger as its readers find it: complete, in one chain, and none the worse for a kill -9 at any moment. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startMailbox, type Mailbox } from '../demo/mailbox.js';
+import { digestOf } from '../src/audit/canonical-json.js';
+import {
+  freePort,
+  Gate,
+  gateEnv,
+  MODERN,
+  PEOPLE,
+  readLedger,
+  temporaryFolder,
+  type LedgerLine,
+} from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
+import { ProbeModule } from './support/probe.tools.js';
+
+const ROOT = join(__dirname, '..');
+const NO_DATABASE = 'postgres://nobody@127.0.0.1:9/none';
+
+function audit(args: readonly string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'dist/auditor/main.js'), ...args],
+    {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH ?? '', ...env },
+      cwd: '/',
+    },
+  );
+  return { status, stdout, stderr };
+}
+
+describe('what a gate left', () => {
+  const folder = temporaryFolder();
+  const env = { DATA_DIR: folder.path };
+  let issuer: TestIssuer;
+  let start: (more?: Record<string, string>) => Promise<Gate>;
+  let jwks: string;
+  let lines: LedgerLine[];
+
+  beforeAll(async () => {
+    issuer = await TestIssuer.start();
+    start = (more) =>
+      Gate.start({
+        issuer,
+        database: false,
+        imports: [ProbeModule],
+        env: { ...env, ...more, AUDIT_ROTATE_MIB: '1' },
+      });
+    let gate = await start();
+    const token = await gate.token({
+      ...PEOPLE.alice,
+      scope: 'probe database.read',
+      act: { sub: 'planner', act: { sub: 'assistant' } },
+    });
+    await gate.callTool(token, 'echo', { text: 'hello' });
+    await gate.callTool(token, 'admin_only');
+    await gate.modern(token, 'tools/list');
+    await gate.callTool('bad', 'echo');
+    await gate.waitForLedger(({ event }) => event === 'outcome');
+    jwks = (await gate.get('/.well-known/audit-keys')).text;
+    await gate.close();
+    gate = await start({ AUTH_MAX_TOKEN_LIFETIME_SECONDS: '600' });
+    await gate.close();
+    lines = readLedger(join(folder.path, 'audit.jsonl'));
+  });
+  afterAll(async () => {
+    await issuer.stop();
+    folder.remove();
+  });
+
+  it('is one chain over a restart, which says what it changed', () => {
+    expect(lines.map(({ event, checkpoint, change }) => checkpoint?.kind ?? change?.what ?? event)).toEqual([
+      'open',
+      'start',
+      'decision',
+      'outcome',
+      'decision',
+      'list',
+      'authentication',
+      'close',
+      'start',
+      'close',
+    ]);
+    expect(new Set(lines.map(({ instance }) => instance as string)).size).toBe(1);
+    const starts = lines.flatMap(({ change }) => (change ? [change.changed as unknown] : []));
+    // The port is another one, and with it what follows from it.
+    expect(starts).toEqual([null, ['allowed_origins', 'identity_sha256', 'resource']]);
+  });
+
+  it('verify: intact, by the key that the server publishes', () => {
+    const key = join(folder.path, 'audit-keys.json');
+    writeFileSync(key, jwks);
+    const own = audit(['verify', '--key', key], env);
+    expect(own).toMatchObject({ status: 0, stderr: '' });
+    expect(own.stdout).toContain('INTACT');
+    expect(own.stdout).not.toContain('by the keys that the ledger itself names');
+    const last = lines.at(-1) as LedgerLine;
+    expect(audit(['verify', '--expect', `${last.seq}:${last.hash}`], env).status).toBe(0);
+    expect(audit(['verify', '--expect', `${last.seq + 1}:${last.hash}`], env)).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('truncated') as string,
+    });
+  });
+
+  it('verify: names the record that was changed', () => {
+    const changed = join(folder.path, 'changed.jsonl');
+    const text = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
+    writeFileSync(changed, text.replace('"role_missing"', '"scope_missing"'));
+    const { status, stdout } = audit(['verify', '--json', changed]);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ fault: { kind: 'changed', seq: 5, line: 5 } });
+  });
+
+  it('query: by person, agent, decision and trace', () => {
+    const count = (...args: string[]) =>
+      audit(['query', '--json', ...args], env).stdout.split('\n').length - 1;
+    expect(count('--person', 'alice')).toBe(4);
+    expect(count('--person', 'alice', '--decision', 'deny')).toBe(1);
+    expect(count('--agent', 'planner', '--event', 'outcome')).toBe(1);
+    expect(count('--reason', 'token_malformed')).toBe(1);
+    expect(count('--since', '1h')).toBe(10);
+    expect(count('--until', '2026-01-01')).toBe(0);
+  });
+
+  it('chain: on whose behalf, from the end as from the decision', () => {
+    const [decision, outcome] = [lines[2] as LedgerLine, lines[3] as LedgerLine];
+    const tree = audit(['chain', decision.id as string], env);
+    expect(tree.status).toBe(0);
+    expect(
+      tree.stdout
+        .split('\n')
+        .slice(0, 4)
+        .map((line) => line.trim()),
+    ).toEqual([
+      `alice (human) of ${issuer.url}`,
+      '└─ assistant (agent)',
+      '└─ planner (agent)',
+      '└─ agent (client)',
+    ]);
+    expect(audit(['chain', outcome.id as string], env).stdout).toBe(tree.stdout);
+    expect(audit(['chain', 'nothing'], env).status).toBe(1);
+  });
+
+  it('report: as text, JSON and a page', () => {
+    const summary = JSON.parse(audit(['report', '--json'], env).stdout) as object;
+    expect(summary).toMatchObject({
+      counts: { allowed: 1, denied: 2, lists: 1, unauthenticated: 1 },
+      unusedGrants: [{ person: 'alice', scopes: ['database.read'], roles: ['developer'] }],
+    });
+    expect(audit(['report'], env).stdout).toContain('Grants that were never used');
+    expect(audit(['report', '--format', 'html'], env).stdout).toMatch(/^<!doctype html>/);
+  });
+
+  it('wrong usage, and what is not there, is said in a sentence', () => {
+    expect(audit(['verify', '/nowhere'])).toMatchObject({
+      status: 2,
+      stderr: '/nowhere cannot be read (ENOENT).\n',
+    });
+    expect(audit(['verify', join(ROOT, 'package.json')])).toMatchObject({ status: 2 });
+    expect(audit(['verify'], { DATA_DIR: '/nowhere' }).stderr).toContain(
+      'There is no ledger at /nowhere/audit.jsonl',
+    );
+    expect(audit(['nonsense']).status).toBe(2);
+  });
+});
+
+it('AUDIT_PSEUDONYM_KEY_FILE: nobody is named', async () => {
+  const folder = temporaryFolder();
+  const key = join(folder.path, 'pseudonym.key');
+  writeFileSync(key, 'k'.repeat(40));
+  const gate = await Gate.start({
+    database: false,
+    imports: [ProbeModule],
+    env: { AUDIT_PSEUDONYM_KEY_FILE: key },
+  });
+  const token = await gate.token({ sub: 'somebody@example.com', scope: 'probe', jti: 'the-id-of-the-token' });
+  await gate.callTool(token, 'echo', { text: 'hello' });
+  await gate.callTool(token, 'admin_only');
+  await gate.waitForLedger(({ event }) => event === 'outcome');
+  const text = readFileSync(gate.app.settings.audit.file, 'utf8');
+  expect(text).not.toMatch(/somebody|the-id-of-the-token/);
+  const people = new Set(gate.ledger().map(({ on_behalf_of: person }) => person as string));
+  expect([...people]).toEqual([expect.stringMatching(/^p:[\w-]{32}$/)]);
+  await gate.close();
+  folder.remove();
+});
+
+describe('kill -9 under load', () => {
+  const folder = temporaryFolder();
+  let issuer: TestIssuer;
+  let mailbox: Mailbox;
+  let calls = 0;
+
+  beforeAll(async () => {
+    [issuer, mailbox] = await Promise.all([TestIssuer.start(), startMailbox()]);
+  });
+  afterAll(async () => {
+    await Promise.all([issuer.stop(), mailbox.close()]);
+    folder.remove();
+  });
+
+  const mailOf = (to: string) => ({ to, subject: 'Hello', body: 'Hi' });
+
+  async function startServer(): Promise<{ server: ChildProcess; url: string }> {
+    const port = await freePort();
+    const server = spawn(process.execPath, [join(ROOT, 'dist/main.js')], {
+      cwd: folder.path,
+      stdio: 'ignore',
+      env: {
+        PATH: process.env.PATH,
+        ...gateEnv(issuer.url, port, folder.path),
+        DATABASE_URL: NO_DATABASE,
+        SMTP_URL: mailbox.url,
+        AUDIT_ROTATE_MIB: '1',
+        RATE_LIMIT_PER_MINUTE: '0',
+      },
+    });
+    const url = `http://127.0.0.1:${port}`;
+    for (let left = 300; ; left--) {
+      if (left === 0 || server.exitCode !== null)
+        throw new Error(`The server did not start (${server.exitCode})`);
+      const alive = await fetch(`${url}/health/live`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+      if (alive) return { server, url };
+      await pause(50);
+    }
+  }
+
+  async function callUntilDead(url: string): Promise<void> {
+    const token = await issuer.mint(`${url}/mcp`, { scope: 'email.send' });
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': MODERN,
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    for (;;) {
+      const to = `call-${++calls}@example.com`;
+      const params = { name: 'send_email', arguments: mailOf(to), _meta };
+      try {
+        const response = await fetch(`${url}/mcp`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${token}`,
+            'content-type': 'application/json',
+            accept: 'application/json, text/event-stream',
+            'mcp-protocol-version': MODERN,
+            'mcp-method': 'tools/call',
+            'mcp-name': 'send_email',
+          },
+          body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+        });
+        await response.text();
+      } catch {
+        return;
+      }
+    }
+  }
+
+  it('every mail that went out is on record, the chain holds, and calls that were cut off get an end', async () => {
+    const allowed = new Set<unknown>();
+    let interrupted = 0;
+    for (let run = 0; run < 5; run++) {
+      const { server, url } = await startServer();
+      const clients = Array.from({ length: 16 }, () => callUntilDead(url));
+      await pause(300 + randomInt(500));
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+      await Promise.all(clients);
+    }
+    // The last one ends in order, and gives an end to what the run before left.
+    const { server } = await startServer();
+    server.kill('SIGTERM');
+    await once(server, 'exit');
+
+    const verdict = audit(['verify', '--json'], { DATA_DIR: folder.path });
+    expect(JSON.parse(verdict.stdout)).toMatchObject({ fault: null, notes: [] });
+    const records = audit(['query', '--json', '--limit', '0'], { DATA_DIR: folder.path })
+      .stdout.trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LedgerLine);
+    const ended = new Set(records.map(({ decision_id: of }) => of as string | null));
+    for (const { event, decision, id, arguments_sha256: digest, outcome } of records) {
+      if (event === 'decision' && decision === 'allow') {
+        allowed.add(digest);
+        expect(ended.has(id as string)).toBe(true);
+      }
+      if (outcome?.status === 'interrupted') interrupted += 1;
+    }
+    expect(mailbox.recipients.length).toBeGreaterThan(50);
+    const unrecorded = mailbox.recipients.filter((to) => !allowed.has(digestOf(mailOf(to))));
+    expect(unrecorded).toEqual([]);
+    expect(interrupted).toBeGreaterThan(0);
+  });
+});
