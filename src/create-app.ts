@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
@@ -18,6 +19,7 @@ import { ToolRegistry } from './tools/registry.js';
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
 const KEEP_ALIVE_MS = 75_000;
+const SWEEP_MS = 100;
 
 export interface CreateAppOptions {
   /** Modules with further tools, resources and prompts. */
@@ -82,8 +84,20 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
       );
       logger.log(`The ledger is ${settings.audit.file}; ${nest.get(ToolRegistry).summary()}`);
     },
-    close: () => nest.close(),
+    close: () => closeInOrder(nest),
   };
+}
+
+/** Answers what is being asked, and nothing after it. */
+async function closeInOrder(nest: NestExpressApplication): Promise<void> {
+  const server: Server = nest.getHttpServer();
+  // A connection whose last answer is sent would be kept for a next request, which never comes.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  try {
+    await nest.close();
+  } finally {
+    clearInterval(sweep);
+  }
 }
 
 function readText(path: string): string {

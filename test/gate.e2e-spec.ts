@@ -189,7 +189,9 @@ describe('tools', () => {
     ]);
     const first = lines[0]?.seq as number;
     expect(lines.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4].map((at) => first + at));
+    expect(lines[3]?.arguments).toEqual({ customer_id: '123' });
     expect(Object.keys(lines[3] as object)).toEqual([
+      'arguments',
       'arguments_sha256',
       'decision',
       'decision_id',

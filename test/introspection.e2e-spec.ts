@@ -70,7 +70,7 @@ it.each<[string, Claims, string]>([
   ['that has expired', { iat: now() - 100, exp: now() - 50 }, 'token_expired'],
   ['without an end', { exp: undefined }, 'token_claims'],
   ['that lives too long', { exp: now() + 90_000 }, 'token_lifetime'],
-  ['without a subject', { sub: undefined }, 'token_claims'],
+  ['without a subject and a client', { sub: undefined, client_id: undefined }, 'token_claims'],
   ['of another issuer', { iss: 'https://other.example.com' }, 'token_issuer'],
   ['that is a refresh token', { token_type: 'refresh_token' }, 'token_type'],
   ['that is bound to a key', { cnf: { jkt: 'x' } }, 'token_binding'],
@@ -138,8 +138,22 @@ it('a JWT of the other issuer that was damaged on its way, or a part of it, is n
   expect(opaque.calls).toBe(before);
 });
 
-it('readiness does not wait for keys that it does not use', async () => {
-  const { body } = await gate.get('/health/ready');
-  expect(body.checks.keys).toBe(true);
-  expect(body.issuers.map(({ issuer: name }: { issuer: string }) => name)).toEqual([issuer.url]);
+it('readiness does not wait for keys that it does not use, and shows how the last question went', async () => {
+  const shown = async () => (await gate.get('/health/ready')).body;
+  await call(issue());
+  expect((await shown()).checks.keys).toBe(true);
+  expect((await shown()).issuers).toEqual([
+    expect.objectContaining({ issuer: issuer.url, keys: 'fresh' }),
+    { issuer: opaque.issuer, introspection: 'ok' },
+  ]);
+  opaque.behaviour = (response) => response.writeHead(500).end();
+  await call(issue());
+  expect((await shown()).issuers[1]).toEqual({ issuer: opaque.issuer, introspection: 'failing' });
+});
+
+it('a token longer than any header that is taken is refused, on record', async () => {
+  const before = opaque.calls;
+  expect(reasonOf(await call('x'.repeat(15_001)))).toEqual([401, 'token_malformed']);
+  expect(gate.ledger().at(-1)).toMatchObject({ reason: 'token_malformed' });
+  expect(opaque.calls).toBe(before);
 });

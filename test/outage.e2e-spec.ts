@@ -1,6 +1,6 @@
 /** What happens when something that the gate leans on is gone, slow or wrong: it denies, says so, and recovers. */
 import { readFileSync, renameSync, symlinkSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { Agent, createServer, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -397,6 +397,33 @@ describe.each([
     },
     40_000,
   );
+});
+
+it('a server that closes answers what is asked, and does not wait for a next request on that connection', async () => {
+  const gate = await Gate.start({ database: false, imports: [ProbeModule] });
+  const agent = new Agent({ keepAlive: true });
+  // With a key that nobody knows the answer takes until the keys may be fetched again.
+  const token = await gate.token({ scope: 'probe' }, { key: await makeKey('unknown') });
+  const answer = new Promise<number | undefined>((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    };
+    request(gate.url, { method: 'POST', agent, headers }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode));
+    })
+      .once('error', reject)
+      .end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }));
+  });
+  await wait(200);
+  const closed = gate.close();
+  expect(await answer).toBe(401);
+  const answered = performance.now();
+  await closed;
+  expect(performance.now() - answered).toBeLessThan(5_000);
+  agent.destroy();
 });
 
 describe('a ledger that cannot be written', () => {

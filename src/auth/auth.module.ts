@@ -17,6 +17,13 @@ import { VerifiedTokens } from './verified-tokens.js';
     ClientCertificateService,
     TokenVerifier,
   ],
-  exports: [IssuerMetadataService, JwksService, SenderBinding, ClientCertificateService, TokenVerifier],
+  exports: [
+    IssuerMetadataService,
+    IntrospectionService,
+    JwksService,
+    SenderBinding,
+    ClientCertificateService,
+    TokenVerifier,
+  ],
 })
 export class AuthModule {}

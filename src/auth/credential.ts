@@ -1,6 +1,7 @@
 /** Reading the access token from a request, and from nowhere but its `Authorization` header. Pure. */
 import { AppError } from '../common/app-error.js';
 import type { AuthScheme } from '../common/challenge.js';
+import { refuseToken } from './refuse-token.js';
 
 export interface Credential {
   readonly scheme: AuthScheme;
@@ -9,6 +10,9 @@ export interface Credential {
 
 const SCHEMES: readonly AuthScheme[] = ['Bearer', 'DPoP'];
 
+/** Node refuses requests whose headers are larger than 16 KiB together, with 431 and without a record: this comes before. */
+const MAX_TOKEN_LENGTH = 15_000;
+
 /** RFC 9110 section 11.2, `token68`; RFC 6750 section 2.1 calls it `b64token`. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 
@@ -16,7 +20,8 @@ const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
  * @param authorization every value of the `Authorization` header, as received.
  * @param queryKeys names of the query parameters.
  * @throws AppError `token_missing` (401) where there is no access token at all; `request_malformed` (400) where
- *   there are two, where one is in the query (forbidden by MCP), or where the header is not a scheme and one token.
+ *   there are two, where one is in the query (forbidden by MCP), or where the header is not a scheme and one token;
+ *   `token_malformed` (401) where it is longer than 15,000 characters.
  */
 export function readCredential(authorization: readonly string[], queryKeys: readonly string[]): Credential {
   if (queryKeys.includes('access_token')) {
@@ -30,6 +35,7 @@ export function readCredential(authorization: readonly string[], queryKeys: read
   const token = rest.join(' ').trim();
   if (!TOKEN68.test(token))
     throw invalidRequest(`The Authorization header must be "${scheme}" and one token`);
+  if (token.length > MAX_TOKEN_LENGTH) throw refuseToken('token_malformed', 'The token is too long');
   return { scheme, token };
 }
 

@@ -10,12 +10,14 @@ import type { Claims } from './presets.js';
 @Injectable()
 export class IntrospectionService {
   private readonly introspection: Introspection | undefined;
+  private readonly issuer: string | undefined;
 
   constructor(
     config: ConfigService<Settings, true>,
     private readonly metadata: IssuerMetadataService,
   ) {
     const issuer = config.get('auth', { infer: true }).issuers.find(({ introspection }) => introspection);
+    this.issuer = issuer?.issuer;
     if (issuer?.introspection) this.introspection = this.of(issuer, issuer.introspection);
   }
 
@@ -26,6 +28,14 @@ export class IntrospectionService {
   claims(token: string): Promise<Claims> {
     if (!this.introspection) throw new Error('A token was to be introspected where no issuer is asked');
     return this.introspection.claims(token);
+  }
+
+  /** How it stands with the issuer that is asked; none where no issuer is. `unknown`: nothing was asked yet. */
+  status(): { readonly issuer: string; readonly introspection: 'ok' | 'failing' | 'unknown' }[] {
+    const { issuer, introspection } = this;
+    return issuer === undefined || !introspection
+      ? []
+      : [{ issuer, introspection: introspection.lastAnswer ?? 'unknown' }];
   }
 
   private of(issuer: IssuerSettings, settings: IntrospectionSettings): Introspection {

@@ -579,6 +579,42 @@ describe('what was answered before', () => {
   });
 });
 
+describe('an issuer that does not answer for a kind of token', () => {
+  it('says so of the token, and not of who asks', async () => {
+    const asked = await introspection();
+    endpoint.behaviour = (response) => answerJson(response, 400, { error: 'unsupported_token_type' });
+    const error = await refusal(asked.claims('a.b.c'));
+    expect([error.status, error.code]).toEqual([401, 'token_type']);
+    expect(asked.lastAnswer).toBe('ok');
+  });
+
+  it.each([
+    [
+      400,
+      { error: 'invalid_client' },
+      '400 invalid_client: it does not accept this server as the client gate',
+    ],
+    [400, { error: '<script>' }, '400: it does not accept'],
+    [400, 'no object', '400: it does not accept'],
+    [401, { error: 'unsupported_token_type' }, '401 unsupported_token_type: it does not accept'],
+    [500, { error: 'server_error' }, 'answered 500 server_error'],
+  ])('%i %j is an outage, and says what it is', async (status, body, says) => {
+    const asked = await introspection();
+    expect(asked.lastAnswer).toBeUndefined();
+    endpoint.behaviour = (response) => answerJson(response, status, body);
+    const error = await refusal(asked.claims('x'));
+    expect([error.status, error.code]).toEqual([503, 'identity_unavailable']);
+    expect(String((error.cause as Error).message)).toContain(says);
+    expect(asked.lastAnswer).toBe('failing');
+  });
+});
+
+it('a token without a subject is about its client', async () => {
+  const asked = await introspection();
+  const token = endpoint.issue({ sub: undefined });
+  expect(await asked.claims(token)).toMatchObject({ sub: 'agent', client_id: 'agent' });
+});
+
 describe('many requests at once', () => {
   it.each([0, 60])('share one question about one token (cache of %i s)', async (cacheSeconds) => {
     const asked = await introspection({ cacheSeconds });

@@ -44,6 +44,7 @@ export class Introspection {
   /** By the digest of the token: who reads this memory cannot use what it finds. */
   private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED });
   private readonly pending = new Map<string, Promise<Claims>>();
+  private last: 'ok' | 'failing' | undefined;
   private asking = 0;
   /** In the order of arrival. */
   private readonly queue = new Set<() => void>();
@@ -105,6 +106,11 @@ export class Introspection {
     });
   }
 
+  /** What came of the last question; undefined where none was asked. */
+  get lastAnswer(): 'ok' | 'failing' | undefined {
+    return this.last;
+  }
+
   private async ask(key: string, token: string): Promise<Claims> {
     const asked = performance.now();
     const claims = activeClaims(await this.answer(token), this.options.issuer);
@@ -119,10 +125,15 @@ export class Introspection {
   private async answer(token: string): Promise<Claims> {
     try {
       const response = await this.post(token);
-      this.checkStatus(response.status);
-      return await readAnswer(response);
+      if (response.status !== 200) throw await this.refusalOf(response);
+      const answer = await readAnswer(response);
+      this.last = 'ok';
+      return answer;
     } catch (error) {
-      throw error instanceof AppError ? error : identityUnavailable(withoutDetails(error));
+      this.last = error instanceof AppError && error.status < 500 ? 'ok' : 'failing';
+      throw error instanceof AppError
+        ? error
+        : identityUnavailable(withoutDetails(error, this.options.issuer));
     }
   }
 
@@ -138,14 +149,29 @@ export class Introspection {
     });
   }
 
-  private checkStatus(status: number): void {
-    if (status === 200) return;
-    const said = `The introspection endpoint answered ${status}`;
-    if (!CLIENT_REFUSED.includes(status)) throw new Error(said);
+  private async refusalOf(response: Response): Promise<Error> {
+    const { status } = response;
+    const code = await errorCodeOf(response);
+    // Some say so of a JWT, or of an ID token: it is about the token, and not about who asks.
+    if (status === 400 && code === 'unsupported_token_type') {
+      return refuseToken('token_type', 'The token is not an access token that its issuer answers for');
+    }
+    const said = `The introspection endpoint answered ${status}${code === undefined ? '' : ` ${code}`}`;
+    if (!CLIENT_REFUSED.includes(status)) return new Error(said);
     const { clientId, authentication } = this.options.settings;
-    throw new ClientAuthenticationError(
+    return new ClientAuthenticationError(
       `${said}: it does not accept this server as the client ${clientId} with ${authentication.method}`,
     );
+  }
+}
+
+/** The `error` of an OAuth error answer (RFC 6749 section 5.2), where it is one. */
+async function errorCodeOf(response: Response): Promise<string | undefined> {
+  try {
+    const { error } = parsed(await response.arrayBuffer()) as { error?: unknown };
+    return typeof error === 'string' && /^[a-z_]{1,64}$/.test(error) ? error : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -182,7 +208,9 @@ function activeClaims(answer: Claims, issuer: string): Claims & { readonly exp: 
   if (typeof exp !== 'number' || !Number.isFinite(exp)) {
     throw refuseToken('token_claims', 'The issuer does not say when the token expires');
   }
-  return { ...claims, iss, exp };
+  // RFC 7662 makes it optional: a token of a client that acts for itself (RFC 9068 section 2.2) is about that client.
+  const { sub = claims.client_id } = claims;
+  return { ...claims, ...(sub !== undefined && { sub }), iss, exp };
 }
 
 /** Some servers write every member that they know of: null says no more than nothing. */
@@ -203,7 +231,7 @@ function busy(): AppError {
 }
 
 /** What failed, in words: errors of fetch can hold the bytes of an answer, which may quote the token. */
-function withoutDetails(error: unknown): Error {
+function withoutDetails(error: unknown, issuer: string): Error {
   if (error instanceof ClientAuthenticationError) return error;
   const words: string[] = [];
   for (let at = error; typeof at === 'object' && at !== null && words.length < 5;) {
@@ -211,5 +239,5 @@ function withoutDetails(error: unknown): Error {
     words.push(String(message || code));
     at = cause;
   }
-  return new Error(`No answer about a token: ${words.join(': ')}`);
+  return new Error(`No answer of ${issuer} about a token: ${words.join(': ')}`);
 }

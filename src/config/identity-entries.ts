@@ -138,8 +138,14 @@ export class IssuerEntry {
   introspection?: IntrospectionEntry;
 }
 
+/** Headers that mean something else already: a certificate in one of them would be the client's own word. */
+const TAKEN =
+  'authorization|dpop|host|cookie|origin|content-[a-z-]+|forwarded|x-forwarded-[a-z-]+|user-agent';
+
 export class CertificateHeaderEntry {
-  @Matches(/^[A-Za-z0-9-]+$/, { message: 'must be the name of a header' })
+  @Matches(new RegExp(`^(?!(${TAKEN})$)[a-z0-9-]{1,100}$`, 'i'), {
+    message: 'must be the name of a header that has no other meaning',
+  })
   name: string;
 
   @IsOptional()

@@ -1,12 +1,16 @@
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { readIdentityFile } from './identity-file.js';
 import type { AuthSettings } from './settings.js';
 
+const PEM = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
 const RESOURCE = 'https://gate.example.com/mcp';
 const FILES: Readonly<Record<string, string>> = {
   '/etc/gate/secret': 's3cret-value\n',
-  '/etc/gate/key.pem': 'PEM-value',
+  '/etc/gate/key.pem': PEM,
   '/etc/gate/nonce': 'n'.repeat(32),
   '/etc/gate/empty': '\n',
 };
@@ -141,7 +145,7 @@ it('takes a private key in place of a secret', () => {
   expect(settings.issuers[0]?.introspection).toEqual({
     endpoint: undefined,
     clientId: 'gate',
-    authentication: { method: 'private_key_jwt', key: 'PEM-value', algorithm: 'ES256', keyId: 'k1' },
+    authentication: { method: 'private_key_jwt', key: PEM.trim(), algorithm: 'ES256', keyId: 'k1' },
     cacheSeconds: 10,
   });
 });
@@ -234,7 +238,7 @@ it.each<[unknown, string]>([
   const faults = faultsOf(file);
   expect(faults.join('\n')).toContain(expected);
   for (const fault of faults) expect(fault).toMatch(/^IDENTITY_FILE: /);
-  expect(faults.join()).not.toMatch(/s3cret|hunter2|PEM-value/);
+  expect(faults.join()).not.toMatch(/s3cret|hunter2|PRIVATE KEY-----/);
 });
 
 it.each([
@@ -258,6 +262,86 @@ it.each([
   ]),
 ])('the text %j: %s', (text, expected) => {
   expect(load(text).faults.join('\n')).toContain(`IDENTITY_FILE: ${expected}`);
+});
+
+describe('the private key of a client', () => {
+  const pem = (
+    type: 'ec' | 'rsa' | 'ed25519',
+    options: object,
+    format: 'pkcs8' | 'sec1' | 'pkcs1' = 'pkcs8',
+  ) => {
+    const { privateKey } = generateKeyPairSync(type as 'ec', options as { namedCurve: string });
+    return privateKey.export({ type: format as 'pkcs8', format: 'pem' }) as string;
+  };
+  const publicKey = generateKeyPairSync('ed25519').publicKey.export({
+    type: 'spki',
+    format: 'pem',
+  }) as string;
+  const locked = generateKeyPairSync('ed25519').privateKey.export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'x',
+  }) as string;
+
+  it.each<[string, string, string]>([
+    ['ES256', pem('ec', { namedCurve: 'P-256' }), ''],
+    ['ES384', pem('ec', { namedCurve: 'P-384' }), ''],
+    ['EdDSA', pem('ed25519', {}), ''],
+    ['PS256', pem('rsa', { modulusLength: 2048 }), ''],
+    ['RS256', pem('rsa', { modulusLength: 1024 }), 'cannot sign with RS256'],
+    ['ES256', pem('ec', { namedCurve: 'P-384' }), 'cannot sign with ES256'],
+    ['ES256', pem('ed25519', {}), 'cannot sign with ES256'],
+    ['ES256', pem('ec', { namedCurve: 'P-256' }, 'sec1'), 'PKCS #8'],
+    ['RS256', pem('rsa', { modulusLength: 2048 }, 'pkcs1'), 'PKCS #8'],
+    ['EdDSA', publicKey, 'PKCS #8'],
+    ['EdDSA', locked, 'without a password'],
+    ['ES256', 'secret-text', 'PKCS #8'],
+    ['ES256', '-----BEGIN PRIVATE KEY-----\nsecret-text\n-----END PRIVATE KEY-----', 'cannot be read'],
+  ])('%s', (algorithm, key, fault) => {
+    const faults: string[] = [];
+    const file = stringify({
+      issuers: [
+        {
+          ...ISSUER,
+          introspection: {
+            client_id: 'gate',
+            client_authentication: 'private_key_jwt',
+            private_key_file: 'key.pem',
+            algorithm,
+          },
+        },
+      ],
+    });
+    const read = (path: string) => (path.endsWith('identity.yaml') ? file : key);
+    readIdentityFile({ path: '/etc/gate/identity.yaml', resource: RESOURCE, read }, faults);
+    expect(faults.join()).toContain(fault);
+    expect(faults).toHaveLength(fault === '' ? 0 : 1);
+    expect(faults.join()).not.toContain('secret-text');
+  });
+});
+
+it.each([
+  ['https://login.example.com/', 'a slash'],
+  ['https://LOGIN.example.com', 'capitals'],
+  ['https://login.example.com:443', 'the port'],
+])('%s beside the same is a mistake', (issuer) => {
+  expect(faultsOf({ issuers: [ISSUER, { issuer }] }).join()).toContain(
+    'issuers[1].issuer: differs from that of issuers[0] by a slash, capitals or the port alone',
+  );
+});
+
+it.each(['Authorization', 'host', 'DPoP', 'X-Forwarded-For'])('a certificate is not told in %s', (name) => {
+  expect(faultsOf({ issuers: [ISSUER], client_certificate_header: { name } }).join()).toContain(
+    'must be the name of a header that has no other meaning',
+  );
+});
+
+it('a name from the file is shown so that a terminal does nothing of it, and not whole', () => {
+  const [fault] = faultsOf({ issuers: [{ ...ISSUER, [`\u001b[31m${'x'.repeat(100)}`]: 1 }] });
+  expect(fault).toContain('issuers[0].\\u{1b}[31mxxx');
+  expect(fault).not.toContain('\u001b');
+  expect(fault).not.toContain('x'.repeat(41));
 });
 
 it.each(['constructor', '__proto__', 'toString'])('%s may be the name of a role at the provider', (name) => {

@@ -2,6 +2,8 @@
 import { validateSync } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
+import { visible } from '../common/show.js';
+import { keyFault } from './private-key.js';
 import {
   CertificateHeaderEntry,
   ClaimsEntry,
@@ -46,6 +48,7 @@ const NESTED = {
   file: { client_certificate_header: CertificateHeaderEntry },
 } as const;
 
+const MAX_NAME = 40;
 const NO_SETTING = 'is not a setting of this server';
 
 type Entry = Record<string, unknown>;
@@ -145,7 +148,8 @@ function checkEntry(
         : error.value === undefined
           ? 'is required and not set'
           : Object.values(constraints).join('; ');
-    report(`${prefix}${error.property}: `, fault);
+    // Of a name that is nobody's setting, no more than shows which: it is the file's, and may be anything.
+    report(`${prefix}${visible(error.property.slice(0, MAX_NAME))}: `, fault);
   }
   for (const [name, inner] of Object.entries(nested)) {
     if (value[name] !== undefined && value[name] !== null) {
@@ -223,15 +227,28 @@ function toIntrospection(
     }
   }
   const secret = secrets.optional(entry[wanted], `${place}${wanted}`, 1) ?? '';
+  const algorithm = entry.algorithm ?? 'ES256';
+  const fault =
+    secret === ''
+      ? undefined
+      : method === 'private_key_jwt'
+        ? keyFault(secret, algorithm)
+        : lineFault(secret);
+  if (fault !== undefined) report(`${place}${wanted}: `, fault);
   return {
     endpoint: entry.endpoint,
     clientId: entry.client_id,
     authentication:
       method === 'private_key_jwt'
-        ? { method, key: secret, algorithm: entry.algorithm ?? 'ES256', keyId: entry.key_id }
+        ? { method, key: secret, algorithm, keyId: entry.key_id }
         : { method, secret },
     cacheSeconds: entry.cache_seconds ?? 10,
   };
+}
+
+/** A file of two secrets, or of a secret and a remark, is a mistake that no provider would explain. */
+function lineFault(secret: string): string | undefined {
+  return secret.includes('\n') ? 'the file holds more than one line' : undefined;
 }
 
 /** What only shows when all issuers are looked at. */
@@ -239,6 +256,13 @@ function checkTogether({ issuers }: AuthSettings, report: Report): void {
   issuers.forEach(({ issuer }, index) => {
     const first = issuers.findIndex((other) => other.issuer === issuer);
     if (first < index) report(`issuers[${index}].issuer: `, `is the same as that of issuers[${first}]`);
+    const twin = issuers.findIndex((other) => plainUrl(other.issuer) === plainUrl(issuer));
+    if (twin < index && first === index) {
+      report(
+        `issuers[${index}].issuer: `,
+        `differs from that of issuers[${twin}] by a slash, capitals or the port alone: tokens have one of the two`,
+      );
+    }
   });
   // An opaque token does not say whose it is, and must not be shown to one issuer where it may be another's.
   const introspecting = issuers.flatMap(({ introspection }, index) => (introspection ? [index] : []));
@@ -271,6 +295,10 @@ class SecretFiles {
     }
     return undefined;
   }
+}
+
+function plainUrl(issuer: string): string {
+  return URL.canParse(issuer) ? new URL(issuer).href.toLowerCase().replace(/\/$/, '') : issuer;
 }
 
 /** A media type as the `typ` of a token has it (RFC 9068 section 2.1): lower case, without `application/`. */

@@ -69,6 +69,8 @@ export function IsListOf(allowed: readonly string[]) {
   );
 }
 
+const MAX_URL = 2_000;
+
 /** https, or http on loopback: what may carry keys, tokens and metadata. */
 export function isSecureUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -82,7 +84,11 @@ export function IsSecureUrl({ originOnly = false, query = false } = {}) {
   const without = `without credentials${query ? ' or' : ', query or'} fragment${originOnly ? ', and without a path' : ''}`;
   return rule(
     'secureUrl',
-    (text) => isSecureUrl(text) && !forbidden.test(text) && (!originOnly || new URL(text).pathname === '/'),
+    (text) =>
+      text.length <= MAX_URL &&
+      isSecureUrl(text) &&
+      !forbidden.test(text) &&
+      (!originOnly || new URL(text).pathname === '/'),
     `must be an https URL (or http on loopback) ${without}`,
   );
 }

@@ -3,7 +3,7 @@ import type { UnverifiedJwt } from '../auth/read-jwt.js';
 import type { IssuerSettings } from '../config/settings.js';
 import { guessProvider } from './providers.js';
 import { settingNames } from './setting.js';
-import { compareIssuers } from './traps/issuer.js';
+import { distanceOf } from './traps/issuer.js';
 
 export interface NearestIssuer {
   readonly issuer: IssuerSettings;
@@ -23,10 +23,19 @@ export function nearestIssuer(
   if (exact) return { issuer: exact, isOfIssuer: true };
   const said = jwt?.claims.iss;
   const provider = guessProvider(said, jwt?.claims);
-  const similar =
-    typeof said === 'string' &&
-    issuers.find(({ issuer }) => compareIssuers({ said, configured: issuer, setting: settingNames(true) }));
+  const [similar] = typeof said === 'string' ? byDistance(said, issuers) : [];
   const alike =
     provider && issuers.find(({ issuer, preset }) => [preset, guessProvider(issuer)].includes(provider));
-  return { issuer: similar || alike || first, isOfIssuer: false };
+  return { issuer: similar ?? (alike || first), isOfIssuer: false };
+}
+
+function byDistance(said: string, issuers: readonly IssuerSettings[]): IssuerSettings[] {
+  return issuers
+    .map((one) => ({
+      one,
+      distance: distanceOf({ said, configured: one.issuer, setting: settingNames(true) }),
+    }))
+    .filter((near): near is { one: IssuerSettings; distance: number } => near.distance !== undefined)
+    .sort((a, b) => a.distance - b.distance)
+    .map(({ one }) => one);
 }

@@ -27,12 +27,21 @@ const PLAIN = /^[\w.:/,+-]{1,200}$/;
 /** Names a setting, with the value that it should have where there is a plain one. */
 export type NameSetting = (setting: Setting, value?: string | number) => string;
 
+/** What variables separate by commas is a list in the file. */
+const LISTS: readonly Setting[] = ['audience', 'token_types', 'algorithms'];
+
+function inYaml(setting: Setting, value: string | number): string {
+  const items = String(value).split(',');
+  const isList = LISTS.includes(setting) && (setting !== 'audience' || items.length > 1);
+  return isList ? `[${items.join(', ')}]` : String(value);
+}
+
 export function settingNames(usesIdentityFile: boolean): NameSetting {
   return (setting, proposed) => {
     const value = proposed !== undefined && PLAIN.test(String(proposed)) ? proposed : undefined;
     const variable = usesIdentityFile ? undefined : VARIABLES[setting];
     if (variable) return value === undefined ? variable : `${variable}=${value}`;
-    const entry = value === undefined ? setting : `${setting}: ${value}`;
+    const entry = value === undefined ? setting : `${setting}: ${inYaml(setting, value)}`;
     return usesIdentityFile
       ? `${entry} (of this issuer, in IDENTITY_FILE)`
       : `${entry} (in an IDENTITY_FILE, which then takes the place of the AUTH_ variables of one issuer)`;

@@ -1,6 +1,7 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { AuditService } from '../audit/audit.service.js';
+import { IntrospectionService } from '../auth/introspection.service.js';
 import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
 import { Database } from '../storage/database.js';
@@ -11,6 +12,7 @@ import { Database } from '../storage/database.js';
 export class HealthController {
   constructor(
     private readonly jwks: JwksService,
+    private readonly introspection: IntrospectionService,
     private readonly database: Database,
     private readonly audit: AuditService,
   ) {}
@@ -34,7 +36,10 @@ export class HealthController {
     const checks = { keys, database, ledger };
     const ready = Object.values(checks).every(Boolean);
     response.status(ready ? 200 : 503);
-    return { status: ready ? 'ok' : 'unavailable', checks, issuers: this.jwks.status().map(shownKeys) };
+    // An issuer that is asked about each token is shown, and decides nothing: an instance that gets no requests would
+    // never ask it again.
+    const issuers = [...this.jwks.status().map(shownKeys), ...this.introspection.status()];
+    return { status: ready ? 'ok' : 'unavailable', checks, issuers };
   }
 }
 

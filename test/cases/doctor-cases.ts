@@ -259,7 +259,7 @@ const SIGNATURE: readonly TrapCase[] = [
   signature('signature-wrong', { words: ['another environment'] }),
   introspection('introspection-unavailable', 'identity_unavailable', ['ECONNREFUSED', '503']),
   introspection('not-active', 'token_revoked', ['not active', 'Keycloak']),
-  introspection('not-an-access-token-there', 'token_type', ['no access token']),
+  introspection('not-an-access-token-there', 'token_type', ['ID token', 'id_token']),
   introspection('introspection-of-another', 'token_issuer', ['another issuer']),
   introspection('introspection-answer', 'token_claims', ['exp']),
 ];
@@ -387,8 +387,15 @@ const CLAIMS: readonly TrapCase[] = [
     trap: 'claim-missing',
     check: 'claims',
     reason: 'token_claims',
+    claims: { client_id: undefined },
+    words: ['client', 'AUTH_PRESET'],
+  },
+  {
+    trap: 'subject-missing',
+    check: 'claims',
+    reason: 'token_claims',
     claims: { sub: undefined },
-    words: ['sub', 'AUTH_PRESET'],
+    words: ['no sub', 'log a person in'],
   },
 ];
 

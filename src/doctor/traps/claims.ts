@@ -30,6 +30,15 @@ export const CLAIMS: readonly Trap[] = [
     },
   },
   {
+    name: 'subject-missing',
+    look: ({ claims }) =>
+      claims.sub === undefined && {
+        says: 'The token does not say whom it is about (no sub). Access tokens must (RFC 9068 section 2.2); some providers leave it out of tokens that a program got for itself (client credentials).',
+        there:
+          'Have the client log a person in; or have the provider write the client into sub where a program acts for itself.',
+      },
+  },
+  {
     name: 'claim-missing',
     look: ({ issuer, setting }) => ({
       says: 'A claim is missing, or is not of the kind that its specification says. What is odd is refused, not guessed at.',

@@ -178,6 +178,12 @@ export function compareIssuers(issuers: TwoIssuers): Advice | undefined {
   return undefined;
 }
 
+/** How near two issuers are: 0 is nearest; undefined where they have nothing in common. */
+export function distanceOf(issuers: TwoIssuers): number | undefined {
+  const trap = compareIssuers(issuers)?.trap;
+  return trap === undefined ? undefined : DIFFERENCES.findIndex(({ name }) => name === trap);
+}
+
 export const ISSUER: readonly Trap[] = [
   {
     name: 'issuer-missing',

@@ -68,8 +68,11 @@ export const INTROSPECTION: readonly Trap[] = [
     name: 'not-an-access-token-there',
     look: ({ reason, claims }) =>
       reason === 'token_type' && {
-        says: `The issuer knows it, and says that it is no access token (token_type ${quoted(claims.token_type)}).`,
-        there: 'Send the access_token of the token answer, not its refresh_token.',
+        says:
+          claims.token_type === undefined
+            ? 'The issuer does not answer for tokens of this kind: it is a JWT, such as an ID token, and its access tokens are not.'
+            : `The issuer knows it, and says that it is no access token (token_type ${quoted(claims.token_type)}).`,
+        there: 'Send the access_token of the token answer, not its refresh_token, and not its id_token.',
       },
   },
   {

@@ -1,0 +1,32 @@
+/** Whether a private key can be used for what it is configured for, said before anybody needs it. Pure. */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+
+const CURVES: Readonly<Record<string, string>> = {
+  ES256: 'prime256v1',
+  ES384: 'secp384r1',
+  ES512: 'secp521r1',
+};
+const MIN_RSA_BITS = 2048;
+
+/** What is wrong, without anything of the key; undefined where it fits. @param algorithm JWS (RFC 7518, RFC 8037). */
+export function keyFault(pem: string, algorithm: string): string | undefined {
+  if (!pem.startsWith('-----BEGIN PRIVATE KEY-----')) {
+    return 'must hold a private key in PEM, PKCS #8, without a password (openssl genpkey, or openssl pkcs8 -topk8 -nocrypt)';
+  }
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    return 'holds a private key that cannot be read';
+  }
+  return fits(key, algorithm) ? undefined : `holds a key that cannot sign with ${algorithm}`;
+}
+
+function fits(
+  { asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject,
+  algorithm: string,
+): boolean {
+  if (algorithm in CURVES) return type === 'ec' && details?.namedCurve === CURVES[algorithm];
+  if (algorithm === 'EdDSA' || algorithm === 'Ed25519') return type === 'ed25519';
+  return type === 'rsa' && (details?.modulusLength ?? 0) >= MIN_RSA_BITS;
+}
