@@ -66,6 +66,20 @@ export interface AuditRecord {
   readonly checkpoint?: Checkpoint;
 }
 
+/** A record as it stands in a ledger. */
+export interface PlacedRecord extends AuditRecord {
+  readonly v: 1;
+  /** From 1 on, over files and restarts. */
+  readonly seq: number;
+  /** RFC 3339, in UTC, with milliseconds: texts of that form sort as times do. */
+  readonly time: string;
+  /** The identity of the chain. */
+  readonly instance: string;
+  /** The `hash` of the record before; null in the first. */
+  readonly prev: string | null;
+  readonly hash: string;
+}
+
 /** `interrupted`: the server ended before the call did, and said so at its next start. */
 export type RecordedStatus = OutcomeStatus | 'interrupted';
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson } from '../audit/canonical-json.js';
 import { find } from './find.js';
-import { selects, type LedgerRecord, type Selection } from './selection.js';
+import { changeRecord, type PlacedRecord } from '../audit/record.js';
+import { selects, type Selection } from './selection.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'find-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -13,7 +14,10 @@ const names = fc.constantFrom('alice', 'bob', 'a"b', 'é', 'agent');
 const START = Date.UTC(2026, 10, 22);
 const timeAt = (second: number) => new Date(START + second * 1000).toISOString();
 
-const records: fc.Arbitrary<LedgerRecord[]> = fc
+const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
+const BLANK: PlacedRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
+
+const records: fc.Arbitrary<PlacedRecord[]> = fc
   .array(
     fc.record({
       sub: names,
@@ -28,18 +32,16 @@ const records: fc.Arbitrary<LedgerRecord[]> = fc
     { maxLength: 12 },
   )
   .map((all) =>
-    all.map((one, at) => ({
+    all.map((one, at): PlacedRecord => ({
+      ...BLANK,
       seq: at + 1,
       id: `id-${at}`,
       time: timeAt(at),
-      instance: 'gate-1',
       event: one.decision === null ? 'outcome' : 'decision',
       decision: one.decision,
       reason: one.decision === 'deny' ? 'scope_missing' : null,
-      rule: null,
       request: { id: 'r', trace_id: one.trace, method: 'tools/call', ip: '::1', client: null },
       tool: one.tool,
-      arguments_sha256: null,
       principal: one.anonymous
         ? null
         : {
@@ -50,6 +52,9 @@ const records: fc.Arbitrary<LedgerRecord[]> = fc
             tenant: null,
             scopes: [],
             roles: [],
+            acr: [],
+            auth_time: null,
+            token_id: null,
           },
       on_behalf_of: one.anonymous || one.workload ? null : one.sub,
       delegation: one.anonymous
@@ -58,8 +63,6 @@ const records: fc.Arbitrary<LedgerRecord[]> = fc
             { sub: one.sub, iss: 'https://issuer', type: one.workload ? 'client' : 'human' },
             { sub: one.agent, iss: 'https://issuer', type: 'agent' },
           ],
-      required: { scopes: [], roles: [] },
-      missing: { scopes: [], roles: [] },
       outcome: one.decision === null ? { status: 'ok', duration_ms: 1 } : null,
       decision_id: one.decision === null ? 'id-0' : null,
     })),
@@ -84,13 +87,13 @@ const selections: fc.Arbitrary<Selection> = fc
   .tuple(fc.record(conditions), fc.subarray(Object.keys(conditions) as (keyof Selection)[], { maxLength: 2 }))
   .map(([all, chosen]) => Object.fromEntries(chosen.map((name) => [name, all[name]])) as Selection);
 
-async function found(files: readonly string[], selection: Selection): Promise<LedgerRecord[]> {
-  const all: LedgerRecord[] = [];
+async function found(files: readonly string[], selection: Selection): Promise<PlacedRecord[]> {
+  const all: PlacedRecord[] = [];
   for await (const { record } of find(files, selection)) all.push(record);
   return all;
 }
 
-function write(name: string, all: readonly LedgerRecord[]): string {
+function write(name: string, all: readonly PlacedRecord[]): string {
   const path = join(folder, name);
   writeFileSync(path, all.map((record) => `${canonicalJson(record)}\n`).join(''));
   return path;
@@ -114,10 +117,10 @@ it('finds a moment in a large file without reading it all', async () => {
   const [one] = fc.sample(
     records.filter((all) => all.length > 0),
     1,
-  )[0] as LedgerRecord[];
+  )[0] as PlacedRecord[];
   const count = 20_000;
   const many = Array.from({ length: count }, (_, at) => ({
-    ...(one as LedgerRecord),
+    ...(one as PlacedRecord),
     seq: at + 1,
     time: timeAt(at),
   }));

@@ -1,7 +1,8 @@
 /** Reads the selected records of a ledger, in order; memory does not grow with it. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { readLines } from '../audit/lines.js';
-import { commonText, selects, type LedgerRecord, type Selection } from './selection.js';
+import type { PlacedRecord } from '../audit/record.js';
+import { commonText, selects, type Selection } from './selection.js';
 
 /** Closer than this, reading on is faster than halving on. */
 const NEAR_BYTES = 4 * 1024 * 1024;
@@ -12,7 +13,7 @@ const PROBE_BYTES = 1024 * 1024;
 export async function* find(
   files: readonly string[],
   selection: Selection,
-): AsyncGenerator<{ readonly record: LedgerRecord; readonly text: string }> {
+): AsyncGenerator<{ readonly record: PlacedRecord; readonly text: string }> {
   const text = commonText(selection);
   const holding = text === undefined ? undefined : Buffer.from(text, 'utf8');
   for (const file of files) {
@@ -61,9 +62,9 @@ async function lineBehind(
   return record && { start: offset + start, time: record.time };
 }
 
-function parsed(text: string): LedgerRecord | undefined {
+function parsed(text: string): PlacedRecord | undefined {
   try {
-    const record = JSON.parse(text) as LedgerRecord | null;
+    const record = JSON.parse(text) as PlacedRecord | null;
     return typeof record === 'object' && typeof record?.time === 'string' ? record : undefined;
   } catch {
     return undefined;

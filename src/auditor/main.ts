@@ -7,7 +7,7 @@ import { HELP, readCommandLine, type Command } from './command-line.js';
 import { find } from './find.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
 import { reportPage } from './report-page.js';
-import type { LedgerRecord } from './selection.js';
+import type { PlacedRecord } from '../audit/record.js';
 import { chainsIn, SourceError } from './sources.js';
 import { Summarizer } from './summary.js';
 import { drawTree } from './tree.js';
@@ -72,7 +72,7 @@ async function query({ paths, selection, limit, json }: Asked<'query'>): Promise
 }
 
 async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
-  const records: LedgerRecord[] = [];
+  const records: PlacedRecord[] = [];
   for (const { files } of await chainsOf(paths)) {
     for await (const { record } of find(files, { id })) records.push(record);
   }

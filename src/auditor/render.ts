@@ -1,6 +1,6 @@
 /** What the commands print for people. Pure; what a ledger holds is made fit for a terminal. */
 import { visible } from '../common/show.js';
-import type { LedgerRecord } from './selection.js';
+import type { PlacedRecord } from '../audit/record.js';
 import { personOf, type Summary } from './summary.js';
 import type { Verdict } from './verify.js';
 
@@ -28,7 +28,7 @@ export function renderVerdict(verdict: Verdict): string {
 }
 
 /** One line for one record. */
-export function renderRecord(record: LedgerRecord): string {
+export function renderRecord(record: PlacedRecord): string {
   const { time, event, decision, reason, tool, outcome, principal, request, id } = record;
   const who = principal ? `${personOf(record)} via ${principal.client_id}` : (request?.ip ?? 'the server');
   const what = tool ?? request?.method ?? record.change?.what ?? event;

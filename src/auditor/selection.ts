@@ -1,5 +1,5 @@
 /** Which records are asked for. Pure. */
-import type { JsonObject } from '../common/exchange.js';
+import type { PlacedRecord } from '../audit/record.js';
 
 /** Every member that is set must hold. */
 export interface Selection {
@@ -21,48 +21,7 @@ export interface Selection {
   readonly until?: string;
 }
 
-/** A record as it stands in a ledger, so far as questions are about it. */
-export interface LedgerRecord {
-  readonly seq: number;
-  readonly id: string;
-  readonly time: string;
-  readonly instance: string;
-  readonly event: string;
-  readonly decision: 'allow' | 'deny' | null;
-  readonly reason: string | null;
-  readonly rule: string | null;
-  readonly request: {
-    readonly id: string;
-    readonly trace_id: string | null;
-    readonly method: string | null;
-    readonly ip: string;
-    readonly client: string | null;
-  } | null;
-  readonly tool: string | null;
-  readonly arguments_sha256: string | null;
-  readonly arguments?: JsonObject;
-  readonly principal: {
-    readonly iss: string;
-    readonly sub: string;
-    readonly kind: string;
-    readonly client_id: string;
-    readonly tenant: string | null;
-    readonly scopes: readonly string[];
-    readonly roles: readonly string[];
-  } | null;
-  readonly on_behalf_of: string | null;
-  readonly delegation: readonly { readonly sub: string; readonly iss: string; readonly type: string }[];
-  readonly delegation_omitted?: number;
-  readonly required: { readonly scopes: readonly string[]; readonly roles: readonly string[] };
-  readonly missing: { readonly scopes: readonly string[]; readonly roles: readonly string[] };
-  readonly outcome: { readonly status: string; readonly duration_ms: number | null } | null;
-  readonly decision_id: string | null;
-  readonly list?: { readonly shown: number; readonly hidden: number };
-  readonly change?: JsonObject & { readonly what: string };
-  readonly checkpoint?: JsonObject;
-}
-
-export function selects(selection: Selection, record: LedgerRecord): boolean {
+export function selects(selection: Selection, record: PlacedRecord): boolean {
   const { person, agent, client, tool, decision, reason, event, status, trace, id, since, until } = selection;
   const { principal } = record;
   return (

@@ -1,29 +1,44 @@
 import { reportPage } from './report-page.js';
 import { renderSummary } from './render.js';
-import type { LedgerRecord } from './selection.js';
+import { changeRecord, type PlacedRecord } from '../audit/record.js';
 import { Summarizer, type Summary } from './summary.js';
 import { drawTree } from './tree.js';
 
+const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
+const BLANK: PlacedRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
+/** What is asked for, or missing. */
+const asks = (scopes: string[], roles: string[] = []) => ({ scopes, roles, acr: [], max_age: null });
+
 let seq = 0;
 function record(
-  more: Partial<LedgerRecord> & { person?: string; scopes?: string[]; roles?: string[] },
-): LedgerRecord {
+  more: Partial<PlacedRecord> & { person?: string; scopes?: string[]; roles?: string[] },
+): PlacedRecord {
   const { person, scopes = [], roles = [], ...rest } = more;
   seq += 1;
   return {
+    ...BLANK,
     seq,
     id: `id-${seq}`,
     time: `2026-11-22T10:00:${String(seq % 60).padStart(2, '0')}.000Z`,
-    instance: 'gate-1',
     event: 'decision',
     decision: 'allow',
     reason: null,
     rule: 'Tools.read',
     request: { id: 'r', trace_id: null, method: 'tools/call', ip: '::1', client: null },
     tool: 'read',
-    arguments_sha256: null,
     principal: person
-      ? { iss: 'https://issuer', sub: person, kind: 'human', client_id: 'agent', tenant: null, scopes, roles }
+      ? {
+          iss: 'https://issuer',
+          sub: person,
+          kind: 'human',
+          client_id: 'agent',
+          tenant: null,
+          scopes,
+          roles,
+          acr: [],
+          auth_time: null,
+          token_id: null,
+        }
       : null,
     on_behalf_of: person ?? null,
     delegation: person
@@ -32,15 +47,11 @@ function record(
           { sub: 'agent', iss: 'https://issuer', type: 'client' },
         ]
       : [],
-    required: { scopes: [], roles: [] },
-    missing: { scopes: [], roles: [] },
-    outcome: null,
-    decision_id: null,
     ...rest,
   };
 }
 
-function summaryOf(records: readonly LedgerRecord[]): Summary {
+function summaryOf(records: readonly PlacedRecord[]): Summary {
   const summarizer = new Summarizer();
   records.forEach((one) => summarizer.add(one));
   return summarizer.summary();
@@ -53,13 +64,20 @@ const RECORDS = [
     decision: null,
     request: null,
     tool: null,
-    change: { what: 'start', changed: ['allow_list'] },
+    change: {
+      what: 'start',
+      version: '1',
+      host: 'gate',
+      pid: 1,
+      configuration: {},
+      changed: ['allow_list'],
+    },
   }),
   record({
     person: 'alice',
     scopes: ['db.read', 'db.write'],
     roles: ['dev', 'ops'],
-    required: { scopes: ['db.read'], roles: ['dev|admin'] },
+    required: asks(['db.read'], ['dev|admin']),
   }),
   record({
     person: 'alice',
@@ -75,7 +93,7 @@ const RECORDS = [
     reason: 'scope_missing',
     tool: 'write',
     scopes: ['db.read'],
-    missing: { scopes: ['db.write'], roles: [] },
+    missing: asks(['db.write'], []),
   }),
   record({
     person: 'bob',
@@ -83,7 +101,7 @@ const RECORDS = [
     reason: 'scope_missing',
     tool: 'write',
     scopes: ['db.read'],
-    missing: { scopes: ['db.write'], roles: [] },
+    missing: asks(['db.write'], []),
   }),
   record({ event: 'authentication', decision: 'deny', reason: 'token_missing', tool: null }),
   record({ person: 'alice', event: 'list', tool: null, list: { shown: 1, hidden: 2 } }),
@@ -121,7 +139,7 @@ it('counts who used what, what was refused and why, and grants that were never u
 it('shows nothing of a ledger as it is: neither a terminal nor a page does what it says', () => {
   const summary = summaryOf(RECORDS);
   const page = reportPage(summary, HOSTILE);
-  const tree = drawTree([RECORDS.at(-1) as LedgerRecord]);
+  const tree = drawTree([RECORDS.at(-1) as PlacedRecord]);
   for (const text of [renderSummary(summary), page, tree]) {
     expect(text.includes('\u001b') || text.includes('\u202e')).toBe(false);
     expect(text).toContain('\\u{202e}');
@@ -139,7 +157,7 @@ it('draws on whose behalf', () => {
       { sub: 'planner', iss: 'https://issuer', type: 'agent' },
       { sub: 'worker', iss: 'https://other', type: 'client' },
     ],
-    required: { scopes: ['db.read'], roles: [] },
+    required: asks(['db.read'], []),
   });
   const end = record({
     person: 'alice',

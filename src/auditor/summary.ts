@@ -1,5 +1,5 @@
 /** Who used what, what was refused and why, which grants were never used: counted record by record. */
-import type { LedgerRecord } from './selection.js';
+import type { Change, PlacedRecord } from '../audit/record.js';
 
 export interface Use {
   readonly person: string;
@@ -59,7 +59,7 @@ export class Summarizer {
   private readonly changes: { time: string; what: string; says: string }[] = [];
   private isCut = false;
 
-  add(record: LedgerRecord): void {
+  add(record: PlacedRecord): void {
     this.records += 1;
     this.from ??= record.time;
     this.to = record.time;
@@ -93,7 +93,7 @@ export class Summarizer {
     };
   }
 
-  private use(record: LedgerRecord): Use | undefined {
+  private use(record: PlacedRecord): Use | undefined {
     const person = personOf(record);
     const tool = record.tool ?? '';
     return this.row(this.uses, [person, tool], () => ({
@@ -106,14 +106,14 @@ export class Summarizer {
     }));
   }
 
-  private addOutcome(record: LedgerRecord): void {
+  private addOutcome(record: PlacedRecord): void {
     const status = record.outcome?.status ?? 'unknown';
     this.outcomes[status] = (this.outcomes[status] ?? 0) + 1;
     const use = status === 'ok' ? undefined : this.use(record);
     if (use) use.failed += 1;
   }
 
-  private addRefusal(record: LedgerRecord): void {
+  private addRefusal(record: PlacedRecord): void {
     this.counts.denied += 1;
     if (record.event === 'authentication') this.counts.unauthenticated += 1;
     const { reason, tool } = record;
@@ -132,7 +132,7 @@ export class Summarizer {
     refusal.last = record.time;
   }
 
-  private addGrants(record: LedgerRecord, { scopes, roles }: NonNullable<LedgerRecord['principal']>): void {
+  private addGrants(record: PlacedRecord, { scopes, roles }: NonNullable<PlacedRecord['principal']>): void {
     const grants = this.row(this.granted, [personOf(record)], () => ({
       scopes: new Set<string>(),
       roles: new Set<string>(),
@@ -160,7 +160,7 @@ export class Summarizer {
       .sort((a, b) => (a.person < b.person ? -1 : 1));
   }
 
-  private addChange({ time, change }: LedgerRecord): void {
+  private addChange({ time, change }: PlacedRecord): void {
     if (!change || this.changes.length >= MAX_ROWS) return;
     this.changes.push({ time, what: change.what, says: changeWords(change) });
   }
@@ -180,29 +180,24 @@ export class Summarizer {
 }
 
 /** The person; of a workload the client, marked as what it is. */
-export function personOf({ on_behalf_of: person, principal }: LedgerRecord): string {
+export function personOf({ on_behalf_of: person, principal }: PlacedRecord): string {
   return person ?? (principal ? `${principal.sub} (workload)` : 'nobody');
 }
 
-function changeWords(change: NonNullable<LedgerRecord['change']>): string {
+function changeWords(change: Change): string {
   switch (change.what) {
-    case 'start': {
-      const changed = change.changed as string[] | null;
-      if (changed === null) return 'first start';
-      return changed.length === 0 ? 'start, nothing changed' : `start, changed: ${changed.join(', ')}`;
-    }
+    case 'start':
+      if (change.changed === null) return 'first start';
+      return change.changed.length === 0
+        ? 'start, nothing changed'
+        : `start, changed: ${change.changed.join(', ')}`;
     case 'gap': {
-      const lost = Object.values(change.lost as Record<string, number>).reduce(
-        (sum, count) => sum + count,
-        0,
-      );
-      return `records could not be written from ${String(change.since)} to ${String(change.until)}: ${String(change.late)} followed late, ${lost} were lost`;
+      const lost = Object.values(change.lost).reduce((sum, count) => sum + count, 0);
+      return `records could not be written from ${change.since} to ${change.until}: ${change.late} followed late, ${lost} were lost`;
     }
     case 'key':
-      return `signed by the key ${String(change.to)} from here on, before by ${String(change.from)}`;
+      return `signed by the key ${change.to} from here on, before by ${change.from}`;
     case 'retention':
-      return `${(change.removed as unknown[]).length} file(s) deleted that were kept long enough`;
-    default:
-      return change.what;
+      return `${change.removed.length} file(s) deleted that were kept long enough`;
   }
 }

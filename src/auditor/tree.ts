@@ -1,9 +1,9 @@
 /** On whose behalf a call was made: the chain of delegation of one decision, as a tree for people. Pure. */
 import { visible } from '../common/show.js';
-import type { LedgerRecord } from './selection.js';
+import type { PlacedRecord } from '../audit/record.js';
 
 /** @param records the decision and what belongs to it, in order. */
-export function drawTree(records: readonly LedgerRecord[]): string {
+export function drawTree(records: readonly PlacedRecord[]): string {
   const decision = records.find(({ decision_id: of }) => of === null) ?? records[0];
   if (!decision) return '';
   const { delegation, delegation_omitted: omitted = 0, on_behalf_of: person } = decision;
@@ -23,7 +23,7 @@ export function drawTree(records: readonly LedgerRecord[]): string {
   );
 }
 
-function act(record: LedgerRecord, ends: readonly string[]): string[] {
+function act(record: PlacedRecord, ends: readonly string[]): string[] {
   const { request, tool, decision, reason, rule, id, time, seq, required, missing } = record;
   const what = tool ?? request?.method ?? record.event;
   const verdict =
@@ -47,7 +47,7 @@ function act(record: LedgerRecord, ends: readonly string[]): string[] {
   ];
 }
 
-function endOf({ outcome, time }: LedgerRecord): string {
+function endOf({ outcome, time }: PlacedRecord): string {
   if (!outcome) return `then at ${time}`;
   const { status, duration_ms: duration } = outcome;
   return `ended ${shown(status)}${duration === null ? '' : ` after ${duration} ms`} at ${time}`;

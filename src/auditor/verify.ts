@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isSignedBy, unseal } from '../audit/chain.js';
 import { readLines, type Line } from '../audit/lines.js';
-import type { Change, Checkpoint } from '../audit/record.js';
+import type { Checkpoint } from '../audit/record.js';
 import { publicJwk } from '../audit/signing-key.js';
 import type { JsonObject } from '../common/exchange.js';
 
@@ -369,10 +369,4 @@ function seqIn(text: string): number | null {
   } catch {
     return null;
   }
-}
-
-/** Names of files that were deleted on purpose, as the ledger has it. */
-export function removedBy(record: JsonObject): readonly string[] {
-  const change = record.change as Change | undefined;
-  return change?.what === 'retention' ? change.removed.map(({ file }) => file) : [];
 }
