@@ -38,7 +38,7 @@ function message(method: string): Exchange['inbound'] {
 const ARRIVED: Exchange = {
   requestId: 'request-1',
   decisionId: 'decision-1',
-  traceId: 'trace-1',
+  trace: { id: 'trace-1', traceparent: '00-trace-1' },
   ip: '192.0.2.1',
   client: 'client/1.0',
   inbound: message('tools/call'),

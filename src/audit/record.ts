@@ -199,7 +199,7 @@ function base(exchange: Exchange): AuditRecord {
     rule: decision?.rule ?? null,
     request: {
       id: exchange.requestId,
-      trace_id: exchange.traceId,
+      trace_id: exchange.trace?.id ?? null,
       method: inbound.ok ? bounded(inbound.message.method) : null,
       ip: exchange.ip,
       client: exchange.client,

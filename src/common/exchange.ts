@@ -32,6 +32,13 @@ export interface Outcome {
   readonly durationMs: number;
 }
 
+/** W3C Trace Context, as the caller says it. Never used for a decision. */
+export interface Trace {
+  readonly id: string;
+  /** Whole, to be sent along with what is done for this request. */
+  readonly traceparent: string;
+}
+
 /** What there are lists of (MCP, server features). */
 export type ListKind = 'tools' | 'prompts' | 'resources' | 'resourceTemplates';
 
@@ -54,7 +61,7 @@ export interface Exchange {
   readonly requestId: string;
   /** The id of the record that this request's decision, or refusal, will have. */
   readonly decisionId: string;
-  readonly traceId: string | null;
+  readonly trace: Trace | undefined;
   readonly ip: string;
   /** The client software, as it calls itself. Never used for a decision. */
   readonly client: string | null;

@@ -68,7 +68,12 @@ export class ErrorFilter implements ExceptionFilter {
 
   /** Refusals by code alone: causes may hold claims. What nobody foresaw, and what the operator must mend, in full. */
   private log(error: AppError, exchange: Exchange | undefined): void {
-    const about = { code: error.code, requestId: exchange?.requestId, decisionId: exchange?.decisionId };
+    const about = {
+      code: error.code,
+      requestId: exchange?.requestId,
+      decisionId: exchange?.decisionId,
+      ...(exchange?.trace && { traceId: exchange.trace.id }),
+    };
     if (error.status >= 500) this.logger.error({ ...about, err: error.cause ?? error }, error.message);
     else if (isReason(error.code)) this.logger.log(about, 'Refused');
   }

@@ -7,7 +7,7 @@ import type { Exchange, GateRequest, Inbound, JsonObject } from '../common/excha
 import { readBody } from './body.js';
 import { classify } from './classify.js';
 import { toInbound } from './inbound.js';
-import { traceIdOf } from './trace.js';
+import { traceOf } from './trace.js';
 
 const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
 const MAX_CLIENT_TEXT = 200;
@@ -48,7 +48,7 @@ function toExchange(request: Request, inbound: Inbound): Exchange {
   return {
     requestId: request.id as string,
     decisionId: randomUUID(),
-    traceId: traceIdOf(meta, request.get('traceparent')),
+    trace: traceOf(meta, request.get('traceparent')),
     ip: request.ip ?? 'unknown',
     client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, request.get('user-agent')),
     inbound,

@@ -16,7 +16,7 @@ function exchange(id: string | number | null): Exchange {
   return {
     requestId: 'request-1',
     decisionId: 'decision-1',
-    traceId: null,
+    trace: undefined,
     ip: '192.0.2.1',
     client: null,
     inbound: { ok: false, id, fault: malformedRequest('odd') },

@@ -219,6 +219,7 @@ function toToolCall(exchange: Exchange, context: ServerContext, signal: AbortSig
     principal: principalOf(exchange),
     signal,
     decisionId: exchange.decisionId,
+    traceparent: exchange.trace?.traceparent ?? null,
     clientCapabilities: (envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as JsonObject,
     inputResponses: mcpReq.inputResponses ?? {},
     requestState: mcpReq.requestState(),

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { traceIdOf } from './trace.js';
+import { traceOf } from './trace.js';
 
 const ID = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = `00-${ID}-b7ad6b7169203331-01`;
@@ -20,9 +20,10 @@ it.each([
   ['too long an id', undefined, `00-${ID}0-b7ad6b7169203331-01`, null],
   ['no parent', undefined, `00-${ID}`, null],
   ['something before it', undefined, ` ${PARENT}`, null],
+  ['a parent of zeros', undefined, `00-${ID}-${'0'.repeat(16)}-01`, null],
   ['no hexadecimal', undefined, PARENT.replace('a', 'g'), null],
 ])('of %s', (_name, meta, header, expected) => {
-  expect(traceIdOf(meta, header)).toBe(expected);
+  expect(traceOf(meta, header)?.id ?? null).toBe(expected);
 });
 
 it('is hexadecimal or nothing, whatever was sent', () => {
@@ -32,7 +33,9 @@ it('is hexadecimal or nothing, whatever was sent', () => {
   );
   fc.assert(
     fc.property(odd, odd, (meta, header) => {
-      expect(traceIdOf({ traceparent: meta }, header) ?? ID).toMatch(/^[\da-f]{32}$/);
+      const trace = traceOf({ traceparent: meta }, header);
+      expect(trace?.id ?? ID).toMatch(/^[\da-f]{32}$/);
+      expect(trace?.traceparent ?? PARENT).toMatch(/^[\da-f-]{55}$/);
     }),
   );
 });

@@ -1,10 +1,14 @@
-/** The trace id of a request (W3C Trace Context): from the message's `_meta` first, then from the header. Pure. */
-import type { JsonObject } from '../common/exchange.js';
+/** The trace that a request belongs to (W3C Trace Context): from the message's `_meta` first, then from the header. Pure. */
+import type { JsonObject, Trace } from '../common/exchange.js';
 
-const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
+/** Version, trace id, parent id, flags. Versions to come may have more behind them, which is not passed on. */
+const TRACEPARENT = /^([\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2})(-|$)/;
+const NONE = /^0+$/;
 
-export function traceIdOf(meta: JsonObject | undefined, header: string | undefined): string | null {
+/** @returns undefined where there is none, or none that is valid. */
+export function traceOf(meta: JsonObject | undefined, header: string | undefined): Trace | undefined {
   const fromMeta = typeof meta?.traceparent === 'string' ? meta.traceparent : undefined;
-  const id = TRACEPARENT.exec(fromMeta ?? header ?? '')?.[1];
-  return id === undefined || /^0+$/.test(id) ? null : id;
+  const [, traceparent, id, parent] = TRACEPARENT.exec(fromMeta ?? header ?? '') ?? [];
+  if (!traceparent || !id || !parent || NONE.test(id) || NONE.test(parent)) return undefined;
+  return { id, traceparent };
 }

@@ -11,6 +11,8 @@ export interface ToolCall {
   readonly signal: AbortSignal;
   /** Names the record of the decision that allowed this call. */
   readonly decisionId: string;
+  /** `traceparent` of the request (W3C Trace Context), for the tool's own requests and logs; null where it has none. */
+  readonly traceparent: string | null;
   /** Tells the client how far the work is, where it asked to be told; otherwise does nothing. */
   progress(progress: number, total?: number, message?: string): Promise<void>;
   /** Sends a log message to the client, where it asked for that level; otherwise does nothing. */
