@@ -1,5 +1,6 @@
 /** What the documentation shows is held against the code: configurations load, and tokens are read as the tables say. */
 import type { JWSHeaderParameters } from 'jose';
+import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkAudience, checkNature, checkType } from '../src/auth/check-token.js';
@@ -12,6 +13,10 @@ const ROOT = join(__dirname, '..');
 const PROVIDERS = join(ROOT, 'docs/providers');
 const pages = readdirSync(PROVIDERS).map((name) => join(PROVIDERS, name));
 const BASE = { PUBLIC_URL: 'https://gate.example.com', TOOL_ALLOW_LIST: '*' };
+
+const PEM = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
 
 interface Block {
   readonly page: string;
@@ -35,7 +40,7 @@ const isOneOf = (values: readonly unknown[]) => (value: unknown) => values.inclu
 
 function load(identity: string): Settings {
   const read = (path: string) =>
-    path === '/identity.yaml' ? identity : 'a secret of at least 32 characters';
+    path === '/identity.yaml' ? identity : path.endsWith('.pem') ? PEM : 'a secret of at least 32 characters';
   return loadSettings({ ...BASE, TRUST_PROXY: '10.0.0.0/8', IDENTITY_FILE: '/identity.yaml' }, read);
 }
 

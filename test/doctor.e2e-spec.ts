@@ -304,18 +304,21 @@ describe('agrees with the server', () => {
   ];
 
   it('on every token that the server is tested with', async () => {
-    const judged = await Promise.all(
-      cases.map(async (one) => {
-        const text = one.token(world);
-        const [report, answer] = await Promise.all([
-          examined(text),
-          gate.callTool(text, 'echo', { text: 'hello' }),
-        ]);
-        // It cannot prove to have the key of a client, and says so; the rest is then judged.
-        const lacksProof = report.verdict.includes('the DPoP scheme');
-        return { name: one.name, report, lacksProof, server: reasonOf(answer) };
-      }),
-    );
+    const judge = async (one: TokenCase) => {
+      const text = one.token(world);
+      const [report, answer] = await Promise.all([
+        examined(text),
+        gate.callTool(text, 'echo', { text: 'hello' }),
+      ]);
+      // It cannot prove to have the key of a client, and says so; the rest is then judged.
+      const lacksProof = report.verdict.includes('the DPoP scheme');
+      return { name: one.name, report, lacksProof, server: reasonOf(answer) };
+    };
+    const judged: Awaited<ReturnType<typeof judge>>[] = [];
+    // Each examination is an application of its own: all at once they would wait for each other, and give up.
+    for (let at = 0; at < cases.length; at += 20) {
+      judged.push(...(await Promise.all(cases.slice(at, at + 20).map(judge))));
+    }
     expect(judged.length).toBeGreaterThan(200);
     for (const { name, report, lacksProof, server } of judged) {
       expect({ name, reason: lacksProof ? 'token_binding' : report.reason }).toEqual({
