@@ -32,7 +32,7 @@ export function loginLines(document: JsonObject): Line[] {
       ? {
           name: 'registration',
           state: 'fine',
-          says: `clients register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint'].filter(Boolean).join(', or ')}`,
+          says: `clients can register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint, unless that wants credentials (Okta)'].filter(Boolean).join(', or ')}`,
         }
       : {
           name: 'registration',

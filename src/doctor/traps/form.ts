@@ -81,7 +81,7 @@ export const FORM: readonly Trap[] = [
       if (!header && (looksLikeJwt(situation) || situation.token.includes('.'))) return undefined;
       return {
         says: 'Auth0 gives a token that only Auth0 can read where no audience is asked for.',
-        there: `The client must ask with audience=IDENTIFIER, the identifier of the API made for this server (APIs in the dashboard; here it is ${situation.issuer.audience.join(' or ')}). For clients that cannot: Default Audience, in the settings of the tenant.`,
+        there: `The client must ask with audience=IDENTIFIER, the identifier of the API made for this server (APIs in the dashboard; here it is ${situation.issuer.audience.join(' or ')}). MCP clients send resource in its place: Resource Parameter Compatibility Profile, in the advanced settings of the tenant. For clients that send neither: Default Audience, in its general settings.`,
       };
     },
   },

@@ -5,6 +5,7 @@ import type { Advice, Words } from '../report.js';
 import type { NameSetting } from '../setting.js';
 import { quoted } from '../../common/show.js';
 import { textOf, type Trap } from '../situation.js';
+import { GRAPH_TOKEN } from './not-an-access-token.js';
 
 export interface TwoIssuers {
   /** What the token, or the metadata, says. */
@@ -185,6 +186,7 @@ export function distanceOf(issuers: TwoIssuers): number | undefined {
 }
 
 export const ISSUER: readonly Trap[] = [
+  GRAPH_TOKEN,
   {
     name: 'issuer-missing',
     look: ({ claims }) =>

@@ -73,7 +73,7 @@ const LIFETIMES: Partial<Record<Provider, string>> = {
     'Realm settings > Tokens > Access Token Lifespan, or Advanced > Access Token Lifespan of the client; 5 minutes is its default.',
   okta: 'Security > API > Authorization Servers > Access Policies > the rule: Access token lifetime; 1 hour is its default.',
   cognito: 'App client > Access token expiration; 60 minutes is its default.',
-  ping: 'The access token manager (PingFederate), or the resource (PingOne), has the lifetime.',
+  ping: 'The access token manager (PingFederate; 120 minutes is its default), or the resource (PingOne), has the lifetime.',
 };
 
 export const LIFETIME: readonly Trap[] = [
