@@ -19,6 +19,7 @@ import { OriginGuard } from './mcp/origin.guard.js';
 import { RequestStateGuard } from './mcp/request-state.guard.js';
 import { PolicyModule } from './policy/policy.module.js';
 import { ToolGuard } from './policy/tool.guard.js';
+import { SinksModule } from './sinks/sinks.module.js';
 import { ToolsModule } from './tools/tools.module.js';
 
 @Module({})
@@ -41,6 +42,7 @@ export class AppModule {
         policy,
         ToolsModule,
         AuditModule,
+        SinksModule,
         McpModule,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,

@@ -8,6 +8,7 @@ import { claimsToPrincipal } from '../src/auth/claims-to-principal.js';
 import type { Claims } from '../src/auth/presets.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import type { Settings } from '../src/config/settings.js';
+import { readSinksFile } from '../src/config/sinks-file.js';
 
 const ROOT = join(__dirname, '..');
 const PROVIDERS = join(ROOT, 'docs/providers');
@@ -44,9 +45,22 @@ function load(identity: string): Settings {
   return loadSettings({ ...BASE, TRUST_PROXY: '10.0.0.0/8', IDENTITY_FILE: '/identity.yaml' }, read);
 }
 
-it.each(written('yaml'))('%s: every identity file loads', (_, text) => {
-  expect(load(text).auth.issuers.length).toBeGreaterThan(0);
-});
+it.each(written('yaml').filter(([, text]) => !text.startsWith('sinks:')))(
+  '%s: every identity file loads',
+  (_, text) => {
+    expect(load(text).auth.issuers.length).toBeGreaterThan(0);
+  },
+);
+
+it.each(written('yaml').filter(([, text]) => text.startsWith('sinks:')))(
+  '%s: every file of sinks loads',
+  (_, text) => {
+    const faults: string[] = [];
+    const sinks = readSinksFile('/sinks.yaml', (path) => (path === '/sinks.yaml' ? text : 'secret'), faults);
+    expect(faults).toEqual([]);
+    expect(sinks.length).toBeGreaterThan(0);
+  },
+);
 
 it.each(written('sh').filter(([, text]) => text.startsWith('AUTH_')))(
   '%s: every short form loads',

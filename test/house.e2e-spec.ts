@@ -22,7 +22,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   discovery: ['tools', 'auth', 'config', 'common'],
   examples: ['tools', 'policy', 'storage', 'config', 'common'],
   mcp: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
-  health: ['auth', 'storage', 'audit', 'config', 'common'],
+  sinks: ['audit', 'config', 'common'],
+  health: ['auth', 'storage', 'audit', 'sinks', 'config', 'common'],
   doctor: ['auth', 'config', 'common'],
   auditor: ['audit', 'config', 'common'],
 };

@@ -31,6 +31,7 @@ const PATIENCE_MS = 5_000;
 const PROBE_PATIENCE_MS = 2_000;
 const RETRY_MS = 1_000;
 const RETENTION_EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 type Written = 'written' | 'failed' | 'waiting';
 
@@ -45,6 +46,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private start: { configuration: JsonObject; version: string } | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private retrying = false;
+  private readonly readers: (() => number)[] = [];
 
   constructor(config: ConfigService<Settings, true>) {
     this.settings = config.get('audit', { infer: true });
@@ -93,6 +95,16 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   async ready(): Promise<boolean> {
     return (await within(this.ledger?.writable() ?? Promise.resolve(false), PROBE_PATIENCE_MS)) ?? false;
+  }
+
+  /** Number of the last record that is on the disk: what may be told to others. */
+  get reach(): number {
+    return this.ledger?.reach ?? 0;
+  }
+
+  /** Files are not deleted while there is a record in them that has not arrived. @param arrived number of the last one that has. */
+  keepFor(arrived: () => number): void {
+    this.readers.push(arrived);
   }
 
   /** What verifies the checkpoints of this ledger (RFC 8037); undefined while there is no ledger. */
@@ -248,7 +260,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const { ledger } = this;
     if (retentionDays === 0 || !ledger) return;
     try {
-      const removed = await expiredFiles(file, new Date(Date.now() - retentionDays * 86_400_000));
+      const expired = await expiredFiles(file, new Date(Date.now() - retentionDays * DAY_MS));
+      const removed = expired.filter(({ to }) => this.readers.every((arrived) => to <= arrived()));
       if (removed.length === 0) return;
       await ledger.append(changeRecord({ what: 'retention', removed }, randomUUID())).written;
       await removeFiles(file, removed);

@@ -133,6 +133,11 @@ export class Ledger {
     return { written, withdraw };
   }
 
+  /** Number of the last record that is on the disk; 0: none is. */
+  get reach(): number {
+    return this.end.seq;
+  }
+
   /** Whether a record could be written now: what the last write says, or, where that failed or none was, a try that leaves no trace. */
   async writable(): Promise<boolean> {
     if (this.closed) return false;

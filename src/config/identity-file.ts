@@ -1,8 +1,4 @@
 /** The issuers that a YAML file names (`IDENTITY_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
-import { validateSync } from 'class-validator';
-import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
-import { visible } from '../common/show.js';
 import { keyFault } from './private-key.js';
 import {
   CertificateHeaderEntry,
@@ -11,10 +7,8 @@ import {
   IntrospectionEntry,
   IssuerEntry,
 } from './identity-entries.js';
+import { checkEntry, parseYaml, SecretFiles, type Entry, type ReadFile, type Report } from './yaml-file.js';
 import type { AuthSettings, IntrospectionSettings, IssuerSettings } from './settings.js';
-
-/** Reads a file of the operator's. Throws where it cannot be read. */
-export type ReadFile = (path: string) => string;
 
 export interface IdentityContext {
   /** Path of the file: names of other files in it are relative to its folder. */
@@ -48,23 +42,18 @@ const NESTED = {
   file: { client_certificate_header: CertificateHeaderEntry },
 } as const;
 
-const MAX_NAME = 40;
-const NO_SETTING = 'is not a setting of this server';
-
-type Entry = Record<string, unknown>;
-
 /**
  * @param faults every fault found is added, each with its place and without the value.
  * @returns the settings; meaningless where a fault was added.
  */
 export function readIdentityFile(context: IdentityContext, faults: string[]): AuthSettings {
   const report = (place: string, fault: string) => faults.push(`IDENTITY_FILE: ${place}${fault}`);
-  const entry = parse(context, report);
+  const entry = parseYaml(context.path, context.read, 'issuers', report);
   const before = faults.length;
   if (entry) checkForms(entry, report);
   if (!entry || faults.length > before) return NOTHING;
   const file = entry as unknown as IdentityEntry;
-  const secrets = new SecretFiles(context, report);
+  const secrets = new SecretFiles(context.path, context.read, report);
   const settings: AuthSettings = {
     issuers: file.issuers.map((issuer, index) =>
       toIssuer(issuer, `issuers[${index}].`, context, secrets, report),
@@ -81,33 +70,6 @@ export function readIdentityFile(context: IdentityContext, faults: string[]): Au
 
 const NOTHING: AuthSettings = { issuers: [], dpopNonceSecret: undefined, clientCertificateHeader: undefined };
 
-type Report = (place: string, fault: string) => void;
-
-function parse({ path, read }: IdentityContext, report: Report): Entry | undefined {
-  let text: string;
-  try {
-    text = read(path);
-  } catch (error) {
-    report('', `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
-    return undefined;
-  }
-  // No aliases: nobody needs them here, and they are how a small file becomes a huge object.
-  const document = parseDocument(text, { prettyErrors: false, strict: true, uniqueKeys: true });
-  const lineOf = (offset: number) => text.slice(0, offset).split('\n').length;
-  for (const { code, pos } of [...document.errors, ...document.warnings]) {
-    report('', `line ${lineOf(pos[0])} is not YAML that can be read (${code})`);
-  }
-  if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
-  try {
-    const entry: unknown = document.toJS({ maxAliasCount: 0 });
-    if (isEntry(entry)) return entry;
-    report('', 'must be a mapping with the list "issuers"');
-  } catch {
-    report('', 'must not use aliases');
-  }
-  return undefined;
-}
-
 function checkForms(file: Entry, report: Report): void {
   checkEntry(IdentityEntry, file, '', NESTED.file, report);
   if (!Array.isArray(file.issuers) || file.issuers.length === 0) {
@@ -117,45 +79,6 @@ function checkForms(file: Entry, report: Report): void {
   file.issuers.forEach((issuer: unknown, index) =>
     checkEntry(IssuerEntry, issuer, `issuers[${index}]`, NESTED.issuer, report),
   );
-}
-
-/** Holds one mapping against its class; the mappings in it against theirs. */
-function checkEntry(
-  type: new () => object,
-  value: unknown,
-  place: string,
-  nested: Readonly<Record<string, new () => object>>,
-  report: Report,
-): void {
-  if (!isEntry(value)) return report(`${place}: `, 'must be a mapping');
-  const prefix = place === '' ? '' : `${place}.`;
-  const empty = Object.keys(value).filter((name) => value[name] === null);
-  for (const name of empty)
-    report(`${prefix}${name}: `, 'is set but empty: give it a value, or leave it out');
-  // Names that every object has would be taken for parts of the class, and change what it is.
-  const [inherited, own] = [true, false].map((is) => Object.keys(value).filter((name) => name in {} === is));
-  for (const name of inherited ?? []) report(`${prefix}${name}: `, NO_SETTING);
-  const instance = Object.assign(
-    new type(),
-    Object.fromEntries((own ?? []).map((name) => [name, value[name]])),
-  );
-  for (const error of validateSync(instance, { whitelist: true, forbidNonWhitelisted: true })) {
-    if (empty.includes(error.property)) continue;
-    const constraints = error.constraints ?? {};
-    const fault =
-      'whitelistValidation' in constraints
-        ? NO_SETTING
-        : error.value === undefined
-          ? 'is required and not set'
-          : Object.values(constraints).join('; ');
-    // Of a name that is nobody's setting, no more than shows which: it is the file's, and may be anything.
-    report(`${prefix}${visible(error.property.slice(0, MAX_NAME))}: `, fault);
-  }
-  for (const [name, inner] of Object.entries(nested)) {
-    if (value[name] !== undefined && value[name] !== null) {
-      checkEntry(inner, value[name], `${prefix}${name}`, {}, report);
-    }
-  }
 }
 
 function toIssuer(
@@ -274,29 +197,6 @@ function checkTogether({ issuers }: AuthSettings, report: Report): void {
   }
 }
 
-/** Reads the secrets that the file names, relative to its folder; a fault says which and why, and nothing of it. */
-class SecretFiles {
-  constructor(
-    private readonly context: IdentityContext,
-    private readonly report: Report,
-  ) {}
-
-  optional(name: string | undefined, place: string, minimumLength: number): string | undefined {
-    if (name === undefined) return undefined;
-    try {
-      const secret = this.context.read(resolve(dirname(this.context.path), name)).trim();
-      if (secret.length >= minimumLength) return secret;
-      this.report(`${place}: `, `the file holds fewer than ${minimumLength} characters`);
-    } catch (error) {
-      this.report(
-        `${place}: `,
-        `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-      );
-    }
-    return undefined;
-  }
-}
-
 function plainUrl(issuer: string): string {
   return URL.canParse(issuer) ? new URL(issuer).href.toLowerCase().replace(/\/$/, '') : issuer;
 }
@@ -308,8 +208,4 @@ export function plainType(type: string): string {
 
 function texts(value: string | readonly string[] | undefined): readonly string[] | undefined {
   return typeof value === 'string' ? [value] : value;
-}
-
-function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -70,6 +70,7 @@ it('has the defaults of the contract', () => {
       rotateDaily: true,
       retentionDays: 0,
       pseudonymKey: undefined,
+      sinks: [],
     },
     storage: { dataDir: resolve('data'), databaseUrl: undefined },
     limits: { perMinute: 600 },

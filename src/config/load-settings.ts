@@ -2,8 +2,10 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
-import { ISSUER_DEFAULTS, plainType, readIdentityFile, type ReadFile } from './identity-file.js';
-import type { AuthSettings, IssuerSettings, Preset, Settings } from './settings.js';
+import { ISSUER_DEFAULTS, plainType, readIdentityFile } from './identity-file.js';
+import { readSinksFile } from './sinks-file.js';
+import type { ReadFile } from './yaml-file.js';
+import type { AuditSettings, AuthSettings, IssuerSettings, Preset, Settings } from './settings.js';
 import { isLoopbackHost, splitList } from './rules.js';
 import { Variables, VARIABLE_NAMES } from './variables.js';
 
@@ -70,8 +72,10 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const auth = named ?? oneIssuer(variables, resource);
   if (sound) faults.push(...certificateFaults(variables, auth));
   const pseudonymKey = readSecret('AUDIT_PSEUDONYM_KEY_FILE', variables, read, faults);
+  const sinksFile = variables.AUDIT_SINKS_FILE?.trim();
+  const sinks = sinksFile ? readSinksFile(resolve(sinksFile), read, faults) : [];
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return toSettings(variables, auth, pseudonymKey, env);
+  return toSettings(variables, auth, { pseudonymKey, sinks }, env);
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -195,7 +199,7 @@ function addressesOf(variables: Variables) {
 function toSettings(
   variables: Variables,
   auth: AuthSettings,
-  pseudonymKey: string | undefined,
+  audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>,
   env: Environment,
 ): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
@@ -235,7 +239,7 @@ function toSettings(
       rotateBytes: Number(variables.AUDIT_ROTATE_MIB ?? 256) * MIB,
       rotateDaily: (variables.AUDIT_ROTATE_DAILY ?? 'true') === 'true',
       retentionDays: Number(variables.AUDIT_RETENTION_DAYS ?? 0),
-      pseudonymKey,
+      ...audit,
     },
     storage: { dataDir, databaseUrl: variables.DATABASE_URL },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },

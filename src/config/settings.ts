@@ -127,6 +127,24 @@ export interface PolicySettings {
   readonly denialDetail: 'explain' | 'conceal';
 }
 
+/** `json`: the records as they are; `ocsf`: API Activity (6003) of OCSF 1.3; `cef`: Common Event Format. */
+export const SINK_FORMATS = ['json', 'ocsf', 'cef'] as const;
+export type SinkFormat = (typeof SINK_FORMATS)[number];
+
+/** Where the ledger is delivered to. */
+export type SinkSettings = {
+  /** Names it in logs, and the file that keeps how far it came. */
+  readonly name: string;
+  readonly format: SinkFormat;
+} & (
+  | { readonly type: 'file'; readonly path: string }
+  | { readonly type: 'stdout' }
+  | { readonly type: 'https'; readonly url: string; readonly token: string | undefined }
+  /** RFC 5424 over TLS (RFC 5425). */
+  | { readonly type: 'syslog'; readonly host: string; readonly port: number; readonly ca: string | undefined }
+  | { readonly type: 'postgres'; readonly databaseUrl: string }
+);
+
 export interface AuditSettings {
   readonly file: string;
   readonly onFailure: 'deny' | 'allow';
@@ -142,6 +160,7 @@ export interface AuditSettings {
   readonly retentionDays: number;
   /** Set: people are on record by keyed hashes in place of their names. */
   readonly pseudonymKey: string | undefined;
+  readonly sinks: readonly SinkSettings[];
 }
 
 export interface StorageSettings {

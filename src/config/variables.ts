@@ -107,6 +107,10 @@ export class Variables {
 
   @IsOptional()
   @IsPath()
+  AUDIT_SINKS_FILE?: string;
+
+  @IsOptional()
+  @IsPath()
   DATA_DIR?: string;
 
   @IsOptional()
@@ -183,6 +187,7 @@ export const VARIABLE_NAMES = [
   'AUDIT_ROTATE_DAILY',
   'AUDIT_RETENTION_DAYS',
   'AUDIT_PSEUDONYM_KEY_FILE',
+  'AUDIT_SINKS_FILE',
   'DATA_DIR',
   'DATABASE_URL',
   'RATE_LIMIT_PER_MINUTE',

@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { IntrospectionService } from '../auth/introspection.service.js';
 import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
+import { ForwardingService } from '../sinks/forwarding.service.js';
 import { Database } from '../storage/database.js';
 
 /** For probes: says yes or no and which part, never why. Issuers are no secret: discovery names them too. */
@@ -15,6 +16,7 @@ export class HealthController {
     private readonly introspection: IntrospectionService,
     private readonly database: Database,
     private readonly audit: AuditService,
+    private readonly forwarding: ForwardingService,
   ) {}
 
   /** The process answers. */
@@ -39,7 +41,9 @@ export class HealthController {
     // An issuer that is asked about each token is shown, and decides nothing: an instance that gets no requests would
     // never ask it again.
     const issuers = [...this.jwks.status().map(shownKeys), ...this.introspection.status()];
-    return { status: ready ? 'ok' : 'unavailable', checks, issuers };
+    // Nor do collectors: the ledger keeps what they lack.
+    const sinks = this.forwarding.status();
+    return { status: ready ? 'ok' : 'unavailable', checks, issuers, ...(sinks.length > 0 && { sinks }) };
   }
 }
 

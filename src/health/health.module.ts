@@ -2,7 +2,8 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { StorageModule } from '../storage/storage.module.js';
+import { SinksModule } from '../sinks/sinks.module.js';
 import { HealthController } from './health.controller.js';
 
-@Module({ imports: [AuditModule, AuthModule, StorageModule], controllers: [HealthController] })
+@Module({ imports: [SinksModule, AuditModule, AuthModule, StorageModule], controllers: [HealthController] })
 export class HealthModule {}

@@ -1,0 +1,112 @@
+/** A file of settings in YAML, held against classes: text in, mappings out, or every fault at once. */
+import { validateSync } from 'class-validator';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { visible } from '../common/show.js';
+
+/** Reads a file of the operator's. Throws where it cannot be read. */
+export type ReadFile = (path: string) => string;
+
+export type Entry = Record<string, unknown>;
+
+/** Takes a fault: its place in the file, with `: ` behind it where there is one, and what is wrong, without the value. */
+export type Report = (place: string, fault: string) => void;
+
+const MAX_NAME = 40;
+const NO_SETTING = 'is not a setting of this server';
+
+/**
+ * The mapping that a file holds; undefined where it holds none, which is then reported.
+ * @param list the member without which the file says nothing.
+ */
+export function parseYaml(path: string, read: ReadFile, list: string, report: Report): Entry | undefined {
+  let text: string;
+  try {
+    text = read(path);
+  } catch (error) {
+    report('', `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+    return undefined;
+  }
+  // No aliases: nobody needs them here, and they are how a small file becomes a huge object.
+  const document = parseDocument(text, { prettyErrors: false, strict: true, uniqueKeys: true });
+  const lineOf = (offset: number) => text.slice(0, offset).split('\n').length;
+  for (const { code, pos } of [...document.errors, ...document.warnings]) {
+    report('', `line ${lineOf(pos[0])} is not YAML that can be read (${code})`);
+  }
+  if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
+  try {
+    const entry: unknown = document.toJS({ maxAliasCount: 0 });
+    if (isEntry(entry)) return entry;
+    report('', `must be a mapping with the list "${list}"`);
+  } catch {
+    report('', 'must not use aliases');
+  }
+  return undefined;
+}
+
+/** Holds one mapping against its class; the mappings in it against theirs. Every fault is reported by its place. */
+export function checkEntry(
+  type: new () => object,
+  value: unknown,
+  place: string,
+  nested: Readonly<Record<string, new () => object>>,
+  report: Report,
+): void {
+  if (!isEntry(value)) return report(`${place}: `, 'must be a mapping');
+  const prefix = place === '' ? '' : `${place}.`;
+  const empty = Object.keys(value).filter((name) => value[name] === null);
+  for (const name of empty)
+    report(`${prefix}${name}: `, 'is set but empty: give it a value, or leave it out');
+  // Names that every object has would be taken for parts of the class, and change what it is.
+  const [inherited, own] = [true, false].map((is) => Object.keys(value).filter((name) => name in {} === is));
+  for (const name of inherited ?? []) report(`${prefix}${name}: `, NO_SETTING);
+  const instance = Object.assign(
+    new type(),
+    Object.fromEntries((own ?? []).map((name) => [name, value[name]])),
+  );
+  for (const error of validateSync(instance, { whitelist: true, forbidNonWhitelisted: true })) {
+    if (empty.includes(error.property)) continue;
+    const constraints = error.constraints ?? {};
+    const fault =
+      'whitelistValidation' in constraints
+        ? NO_SETTING
+        : error.value === undefined
+          ? 'is required and not set'
+          : Object.values(constraints).join('; ');
+    // Of a name that is nobody's setting, no more than shows which: it is the file's, and may be anything.
+    report(`${prefix}${visible(error.property.slice(0, MAX_NAME))}: `, fault);
+  }
+  for (const [name, inner] of Object.entries(nested)) {
+    if (value[name] !== undefined && value[name] !== null) {
+      checkEntry(inner, value[name], `${prefix}${name}`, {}, report);
+    }
+  }
+}
+
+/** Reads the secrets that the file names, relative to its folder; a fault says which and why, and nothing of it. */
+export class SecretFiles {
+  constructor(
+    private readonly path: string,
+    private readonly read: ReadFile,
+    private readonly report: Report,
+  ) {}
+
+  optional(name: string | undefined, place: string, minimumLength: number): string | undefined {
+    if (name === undefined) return undefined;
+    try {
+      const secret = this.read(resolve(dirname(this.path), name)).trim();
+      if (secret.length >= minimumLength) return secret;
+      this.report(`${place}: `, `the file holds fewer than ${minimumLength} characters`);
+    } catch (error) {
+      this.report(
+        `${place}: `,
+        `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+      );
+    }
+    return undefined;
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,136 @@
+/** Delivers the ledger to one sink: in order, at least once, from where it stood; nobody waits for it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Follower } from './follower.js';
+import type { PositionFile } from './position.js';
+import type { Sink } from './sink.js';
+
+export interface ForwarderOptions {
+  readonly name: string;
+  readonly sink: Sink;
+  readonly position: PositionFile;
+  /** The file that is written. */
+  readonly ledger: string;
+  /** Number of the last record that is on the disk. */
+  readonly reach: () => number;
+  readonly log: { log(message: string): void; warn(message: string): void };
+}
+
+export interface ForwarderStatus {
+  readonly name: string;
+  /** Records that are on the disk and have not arrived. */
+  readonly behind: number;
+  /** Since when deliveries fail, RFC 3339; null where the last one arrived. */
+  readonly failing_since: string | null;
+}
+
+/** Records of one delivery. */
+const BATCH = 500;
+const POLL_MS = 250;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+export class Forwarder {
+  private readonly stopping = new AbortController();
+  private last = 0;
+  private failingSince: Date | undefined;
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly options: ForwarderOptions) {}
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Number of the last record that arrived; 0 while that is not known. */
+  get arrived(): number {
+    return this.last;
+  }
+
+  /** What has not arrived by then is delivered after the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+    await this.options.sink.close();
+  }
+
+  status(): ForwarderStatus {
+    const { name, reach } = this.options;
+    return {
+      name,
+      behind: Math.max(0, reach() - this.arrived),
+      failing_since: this.failingSince?.toISOString() ?? null,
+    };
+  }
+
+  private async run(): Promise<void> {
+    let follower: Follower | undefined;
+    for (let failures = 0; !this.stopping.signal.aborted;) {
+      try {
+        follower ??= await this.follow();
+        const delivered = await this.deliver(follower);
+        if (failures > 0 && delivered) this.recovered();
+        if (delivered) failures = 0;
+        else await this.pause(POLL_MS);
+      } catch (error) {
+        failures += 1;
+        this.failed(error);
+        // What was read and has not arrived is read again.
+        await follower?.close();
+        follower = undefined;
+        await this.pause(Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS));
+      }
+    }
+    await follower?.close();
+  }
+
+  private async follow(): Promise<Follower> {
+    const { ledger, position, name, log } = this.options;
+    this.last = (await position.read())?.seq ?? 0;
+    const follower = new Follower(ledger, this.arrived + 1);
+    const oldest = await follower.oldest();
+    if (oldest > this.arrived + 1) {
+      if (this.arrived > 0) {
+        log.warn(
+          `${name}: the records from ${this.arrived + 1} to ${oldest - 1} are gone from the ledger, and were never delivered`,
+        );
+      }
+      this.last = oldest - 1;
+      await follower.skipTo(oldest);
+    }
+    return follower;
+  }
+
+  private async deliver(follower: Follower): Promise<boolean> {
+    const { sink, position, reach } = this.options;
+    const records = await follower.read(BATCH, reach());
+    const last = records.at(-1)?.record;
+    if (!last) return false;
+    await sink.deliver(records);
+    this.last = last.seq;
+    await position.write({ instance: last.instance, seq: last.seq });
+    return true;
+  }
+
+  private failed(error: unknown): void {
+    if (this.failingSince) return;
+    this.failingSince = new Date();
+    this.options.log.warn(`${this.options.name}: records cannot be delivered, and wait: ${reasonOf(error)}`);
+  }
+
+  private recovered(): void {
+    this.failingSince = undefined;
+    this.options.log.log(`${this.options.name}: records are delivered again`);
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** The root of it: "fetch failed" tells nobody anything. Never the address, which may hold a secret. */
+function reasonOf(error: unknown): string {
+  let at = error;
+  for (let depth = 0; depth < 5 && (at as Error)?.cause !== undefined; depth++) at = (at as Error).cause;
+  const { code, message } = (at ?? {}) as { code?: string; message?: string };
+  return (code ?? message ?? 'unknown error').slice(0, 200);
+}

@@ -1,0 +1,56 @@
+/** How far the ledger was delivered to one sink: kept over restarts, and never ahead of what arrived. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface Position {
+  /** The chain that it is a place in. */
+  readonly instance: string;
+  /** Number of the last record that arrived. */
+  readonly seq: number;
+}
+
+export class PositionFile {
+  private constructor(private readonly path: string) {}
+
+  static async in(folder: string, name: string): Promise<PositionFile> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return new PositionFile(join(folder, `${name}.json`));
+  }
+
+  /** Undefined: nothing was ever delivered. @throws Error where the file is no position: to begin anew is the operator's to say. */
+  async read(): Promise<Position | undefined> {
+    const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (text === undefined) return undefined;
+    const position = parsed(text);
+    if (!position)
+      throw new Error(`${this.path} holds no position; delete it to deliver all that is there again`);
+    return position;
+  }
+
+  /** Whole or not at all: what a crash leaves is the one before, and some records arrive twice. */
+  async write(position: Position): Promise<void> {
+    const draft = `${this.path}.draft`;
+    const handle = await open(draft, 'w', 0o600);
+    try {
+      await handle.writeFile(JSON.stringify(position));
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, this.path);
+  }
+}
+
+function parsed(text: string): Position | undefined {
+  try {
+    const { instance, seq } = JSON.parse(text) as Partial<Position>;
+    return typeof instance === 'string' && Number.isSafeInteger(seq)
+      ? { instance, seq: seq as number }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
