@@ -28,6 +28,7 @@ function audit(args: readonly string[], env: Record<string, string> = {}) {
     process.execPath,
     [join(ROOT, 'dist/auditor/main.js'), ...args],
     {
+      maxBuffer: 2 ** 28,
       encoding: 'utf8',
       env: { PATH: process.env.PATH ?? '', ...env },
       cwd: '/',
