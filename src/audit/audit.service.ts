@@ -102,6 +102,11 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return this.ledger?.reach ?? 0;
   }
 
+  /** The identity of the chain; empty while there is no ledger. */
+  get instance(): string {
+    return this.ledger?.instance ?? '';
+  }
+
   /** Files are not deleted while there is a record in them that has not arrived. @param arrived number of the last one that has. */
   keepFor(arrived: () => number): void {
     this.readers.push(arrived);

@@ -139,6 +139,7 @@ describe('a forwarder', () => {
       sink: collector,
       position,
       ledger: file,
+      instance: () => 'gate-1',
       reach: () => ledger.reach,
       log,
     });
@@ -210,6 +211,17 @@ describe('a forwarder', () => {
     const forwarder = await start(collector);
     await until(() => idsOf(collector.arrived).length === 2);
     expect(log.lines.join()).toContain('the records from 2 to 3 are gone');
+    await forwarder.stop();
+  });
+
+  it('delivers a new chain from its beginning, whatever number the old one had', async () => {
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    await position.write({ instance: 'the-chain-before', seq: 2 });
+    await write('a', 'b');
+    const collector = new Collector();
+    const forwarder = await start(collector);
+    await until(() => idsOf(collector.arrived).length === 2);
+    expect(log.lines).toEqual(['siem: the ledger is a new chain, and is delivered from its beginning']);
     await forwarder.stop();
   });
 

@@ -10,7 +10,9 @@ export interface ForwarderOptions {
   readonly position: PositionFile;
   /** The file that is written. */
   readonly ledger: string;
-  /** Number of the last record that is on the disk. */
+  /** The chain that is written. */
+  readonly instance: () => string;
+  /** Number of the last record of it that is on the disk; 0 while there is none. */
   readonly reach: () => number;
   readonly log: { log(message: string): void; warn(message: string): void };
 }
@@ -66,6 +68,10 @@ export class Forwarder {
     let follower: Follower | undefined;
     for (let failures = 0; !this.stopping.signal.aborted;) {
       try {
+        if (this.options.reach() === 0) {
+          await this.pause(POLL_MS);
+          continue;
+        }
         follower ??= await this.follow();
         const delivered = await this.deliver(follower);
         if (failures > 0 && delivered) this.recovered();
@@ -84,8 +90,13 @@ export class Forwarder {
   }
 
   private async follow(): Promise<Follower> {
-    const { ledger, position, name, log } = this.options;
-    this.last = (await position.read())?.seq ?? 0;
+    const { ledger, position, name, log, instance } = this.options;
+    const kept = await position.read();
+    // A number of another chain says nothing of this one.
+    const isOfThis = kept?.instance === instance();
+    if (kept && !isOfThis)
+      log.warn(`${name}: the ledger is a new chain, and is delivered from its beginning`);
+    this.last = isOfThis ? (kept?.seq ?? 0) : 0;
     const follower = new Follower(ledger, this.arrived + 1);
     const oldest = await follower.oldest();
     if (oldest > this.arrived + 1) {

@@ -32,6 +32,7 @@ export class ForwardingService implements OnApplicationBootstrap, OnApplicationS
         sink: toSink(settings),
         position: await PositionFile.in(join(dataDir, 'audit-sinks'), settings.name),
         ledger: file,
+        instance: () => this.audit.instance,
         reach: () => this.audit.reach,
         log: this.logger,
       });
