@@ -189,6 +189,19 @@ it('AUDIT_PSEUDONYM_KEY_FILE: nobody is named', async () => {
   expect(text).not.toMatch(/somebody|the-id-of-the-token/);
   const people = new Set(gate.ledger().map(({ on_behalf_of: person }) => person as string));
   expect([...people]).toEqual([expect.stringMatching(/^p:[\w-]{32}$/)]);
+  const asked = (person: string) =>
+    audit([
+      'query',
+      '--json',
+      '--person',
+      person,
+      '--pseudonym-key',
+      key,
+      '--issuer',
+      gate.issuer.url,
+      gate.app.settings.audit.file,
+    ]).stdout.split('\n').length - 1;
+  expect([asked('somebody@example.com'), asked('somebody-else@example.com')]).toEqual([3, 0]);
   await gate.close();
   folder.remove();
 });

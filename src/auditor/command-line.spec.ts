@@ -11,7 +11,7 @@ it.each<[string, object]>([
     `verify a b --key k1 --key k2 --expect 12:${HASH} --json`,
     { kind: 'verify', paths: ['a', 'b'], keys: ['k1', 'k2'], expected: { seq: 12, hash: HASH }, json: true },
   ],
-  ['query', { kind: 'query', paths: [], selection: {}, limit: 1000, json: false }],
+  ['query', { kind: 'query', paths: [], selection: {}, pseudonym: undefined, limit: 1000, json: false }],
   [
     'query f --person alice --decision deny --since 7d --until 2026-11-22 --limit 0',
     {
@@ -23,19 +23,52 @@ it.each<[string, object]>([
         since: '2026-11-15T10:00:00.000Z',
         until: '2026-11-22T00:00:00.000Z',
       },
+      pseudonym: undefined,
       limit: Number.POSITIVE_INFINITY,
       json: false,
     },
   ],
+  [
+    'query --person alice --pseudonym-key k --issuer https://i',
+    {
+      kind: 'query',
+      paths: [],
+      selection: { person: 'alice' },
+      pseudonym: { keyFile: 'k', issuer: 'https://i' },
+      limit: 1000,
+      json: false,
+    },
+  ],
   ['chain ID f', { kind: 'chain', id: 'ID', paths: ['f'], json: false }],
-  ['report', { kind: 'report', paths: [], selection: { since: '2026-11-15T10:00:00.000Z' }, format: 'text' }],
+  [
+    'report',
+    {
+      kind: 'report',
+      paths: [],
+      selection: { since: '2026-11-15T10:00:00.000Z' },
+      pseudonym: undefined,
+      format: 'text',
+    },
+  ],
   [
     'report --since 30m --format html',
-    { kind: 'report', paths: [], selection: { since: '2026-11-22T09:30:00.000Z' }, format: 'html' },
+    {
+      kind: 'report',
+      paths: [],
+      selection: { since: '2026-11-22T09:30:00.000Z' },
+      pseudonym: undefined,
+      format: 'html',
+    },
   ],
   [
     'report --json',
-    { kind: 'report', paths: [], selection: { since: '2026-11-15T10:00:00.000Z' }, format: 'json' },
+    {
+      kind: 'report',
+      paths: [],
+      selection: { since: '2026-11-15T10:00:00.000Z' },
+      pseudonym: undefined,
+      format: 'json',
+    },
   ],
 ])('%s', (line, command) => {
   expect(read(line)).toEqual(command);
@@ -51,6 +84,7 @@ it.each([
   ['query --since yesterday', 'is no time'],
   ['query --limit many', '--limit is a number'],
   ['verify --expect 12', 'SEQ:HASH'],
+  ['query --person alice --issuer https://i', 'go together'],
   ['report --format pdf', 'text, json or html'],
   ['query --nonsense', 'nonsense'],
 ])('%s is wrong', (line, says) => {

@@ -2,6 +2,12 @@
 import { parseArgs } from 'node:util';
 import type { Selection } from './selection.js';
 
+/** By what a name becomes the hash that stands for it on record. */
+export interface PseudonymOf {
+  readonly keyFile: string;
+  readonly issuer: string;
+}
+
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string }
@@ -16,6 +22,7 @@ export type Command =
       readonly kind: 'query';
       readonly paths: readonly string[];
       readonly selection: Selection;
+      readonly pseudonym: PseudonymOf | undefined;
       readonly limit: number;
       readonly json: boolean;
     }
@@ -24,6 +31,7 @@ export type Command =
       readonly kind: 'report';
       readonly paths: readonly string[];
       readonly selection: Selection;
+      readonly pseudonym: PseudonymOf | undefined;
       readonly format: 'text' | 'json' | 'html';
     };
 
@@ -38,6 +46,7 @@ export const HELP = `Asks the ledger. Without files: the one of this server, wit
       --decision allow|deny --reason --event --status --trace --id
       --since --until                     7d, 12h, 30m, 2026-11-22, or 2026-11-22T10:00:00Z
       --limit N                           at most so many; 1000, 0 is all
+      --pseudonym-key FILE --issuer ISS   --person is a name of this issuer, on record by its hash
   npm run audit -- chain ID [FILES]       on whose behalf: the delegation of one decision as a tree
   npm run audit -- report [FILES]         who used what, what was refused and why, grants never used
       --since --until --person …          as above; --since 7d is the default
@@ -65,6 +74,8 @@ const OPTIONS = {
   since: { type: 'string' },
   until: { type: 'string' },
   limit: { type: 'string' },
+  'pseudonym-key': { type: 'string' },
+  issuer: { type: 'string' },
   format: { type: 'string' },
 } as const;
 type Option = keyof typeof OPTIONS;
@@ -90,9 +101,9 @@ const SELECTING: readonly Option[] = [
 ];
 const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
   verify: ['key', 'expect', 'json'],
-  query: [...SELECTING, 'limit', 'json'],
+  query: [...SELECTING, 'limit', 'pseudonym-key', 'issuer', 'json'],
   chain: ['json'],
-  report: [...SELECTING, 'format', 'json'],
+  report: [...SELECTING, 'format', 'pseudonym-key', 'issuer', 'json'],
 };
 const DEFAULT_LIMIT = 1_000;
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
@@ -134,6 +145,7 @@ function read(args: readonly string[], now: Date): Command {
         kind: 'query',
         paths,
         selection: readSelection(values, now),
+        pseudonym: readPseudonym(values),
         limit: readLimit(values.limit),
         json,
       };
@@ -142,6 +154,7 @@ function read(args: readonly string[], now: Date): Command {
         kind: 'report',
         paths,
         selection: readSelection({ since: '7d', ...values }, now),
+        pseudonym: readPseudonym(values),
         format: readFormat(values, json),
       };
   }
@@ -157,6 +170,14 @@ function readSelection(values: Values, now: Date): Selection {
     selection[option] = option === 'since' || option === 'until' ? readTime(value, now, option) : value;
   }
   return selection as Selection;
+}
+
+function readPseudonym({ person, issuer, 'pseudonym-key': keyFile }: Values): PseudonymOf | undefined {
+  if (keyFile === undefined && issuer === undefined) return undefined;
+  if (keyFile === undefined || issuer === undefined || person === undefined) {
+    throw new Error('--pseudonym-key, --issuer and --person go together.');
+  }
+  return { keyFile, issuer };
 }
 
 /** RFC 3339 in UTC with milliseconds, as records have it. */

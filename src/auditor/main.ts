@@ -1,13 +1,15 @@
 /** `npm run audit`: questions to the ledger in, answers and an exit code out. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { pseudonym } from '../audit/pseudonyms.js';
 import { readEnvironment } from '../config/environment.js';
 import { auditFileOf } from '../config/load-settings.js';
-import { HELP, readCommandLine, type Command } from './command-line.js';
+import { HELP, readCommandLine, type Command, type PseudonymOf } from './command-line.js';
 import { find } from './find.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
 import { reportPage } from './report-page.js';
 import type { PlacedRecord } from '../audit/record.js';
+import type { Selection } from './selection.js';
 import { chainsIn, SourceError } from './sources.js';
 import { Summarizer } from './summary.js';
 import { drawTree } from './tree.js';
@@ -56,7 +58,8 @@ async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise
   return isGood ? GOOD : NOT_GOOD;
 }
 
-async function query({ paths, selection, limit, json }: Asked<'query'>): Promise<number> {
+async function query({ paths, selection: asked, pseudonym, limit, json }: Asked<'query'>): Promise<number> {
+  const selection = await byPseudonym(asked, pseudonym);
   let left = limit;
   for (const { files } of await chainsOf(paths)) {
     for await (const { record, text } of find(files, selection)) {
@@ -87,7 +90,8 @@ async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
   return GOOD;
 }
 
-async function report({ paths, selection, format }: Asked<'report'>): Promise<number> {
+async function report({ paths, selection: asked, pseudonym, format }: Asked<'report'>): Promise<number> {
+  const selection = await byPseudonym(asked, pseudonym);
   const summarizer = new Summarizer();
   for (const { files } of await chainsOf(paths)) {
     for await (const { record } of find(files, selection)) summarizer.add(record);
@@ -102,6 +106,15 @@ async function report({ paths, selection, format }: Asked<'report'>): Promise<nu
 
 function chainsOf(paths: readonly string[]) {
   return chainsIn(paths, auditFileOf(readEnvironment()));
+}
+
+/** @throws SourceError where the key cannot be read. */
+async function byPseudonym(selection: Selection, of: PseudonymOf | undefined): Promise<Selection> {
+  if (!of || selection.person === undefined) return selection;
+  const key = await readFile(of.keyFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${of.keyFile} cannot be read (${error.code}).`);
+  });
+  return { ...selection, person: pseudonym(of.issuer, selection.person, key.trim()) };
 }
 
 /** @throws SourceError where the file is no public key. */
