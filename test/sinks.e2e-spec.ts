@@ -9,17 +9,11 @@ import pg from 'pg';
 import { generate } from 'selfsigned';
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { Gate, temporaryFolder } from './support/gate.js';
+import { until } from './support/remote.js';
 import { ProbeModule } from './support/probe.tools.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let left = 300; !(await holds()); left--) {
-    if (left === 0) throw new Error('It never came true');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 function file(name: string, text: string): string {
   const path = join(folder.path, name);

@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { AppError } from '../common/app-error.js';
 import type { Exchange, JsonObject, Outcome } from '../common/exchange.js';
 import type { Reason } from '../common/reasons.js';
+import { within } from '../common/within.js';
 import type { AuditSettings, Settings } from '../config/settings.js';
 import { Backlog } from './backlog.js';
 import { changedMembers } from './deciding-configuration.js';
@@ -33,7 +34,7 @@ const RETRY_MS = 1_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-type Written = 'written' | 'failed' | 'waiting';
+type Settled = 'written' | 'failed';
 
 @Injectable()
 export class AuditService implements OnModuleInit, OnApplicationShutdown {
@@ -122,7 +123,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const record = exchange.operation?.kind === 'list' ? listRecord(exchange) : decisionRecord(exchange);
     const since = new Date();
     const entry = this.append(record);
-    const state = await this.outcomeOf(entry, PATIENCE_MS);
+    const state = (await within(this.settled(entry), PATIENCE_MS)) ?? 'waiting';
     if (state !== 'written') {
       this.logger.error({ decisionId: exchange.decisionId }, 'A decision could not be recorded in time');
       if (this.settings.onFailure === 'deny') throw this.unavailable(exchange, entry, state);
@@ -135,18 +136,15 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   /** A refusal stays one where it cannot be recorded at once: then it is recorded late. */
   async recordRefusal(exchange: Exchange, reason: Reason): Promise<void> {
     exchange.audited = true;
-    const record = refusalRecord(exchange, reason);
-    const since = new Date();
-    const entry = this.append(record);
-    this.keepIfLost(record, since, entry);
+    const entry = this.appendOrKeep(refusalRecord(exchange, reason));
     // Who was just refused for a disk that does not answer need not wait for it once more.
-    if (reason !== 'audit_unavailable') await this.outcomeOf(entry, PATIENCE_MS);
+    if (reason !== 'audit_unavailable') await within(this.settled(entry), PATIENCE_MS);
   }
 
   /** Records how a call ended once it has. */
   recordOutcome(exchange: Exchange, ended: Promise<Outcome>): void {
     const recorded = ended
-      .then((outcome) => this.keepIfLost(...this.appended(outcomeRecord(exchange, outcome, randomUUID()))))
+      .then((outcome) => void this.appendOrKeep(outcomeRecord(exchange, outcome, randomUUID())))
       .finally(() => this.running.delete(recorded));
     this.running.add(recorded);
   }
@@ -194,20 +192,23 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return this.ledger?.append(pseudonymKey === undefined ? record : pseudonymized(record, pseudonymKey));
   }
 
-  private appended(record: AuditRecord): [AuditRecord, Date, Entry | undefined] {
-    return [record, new Date(), this.append(record)];
+  /** What does not get to the disk follows late. */
+  private appendOrKeep(record: AuditRecord): Entry | undefined {
+    const since = new Date();
+    const entry = this.append(record);
+    this.keepIfLost(record, since, entry);
+    return entry;
   }
 
-  private async outcomeOf(entry: Entry | undefined, patienceMs: number): Promise<Written> {
+  private async settled(entry: Entry | undefined): Promise<Settled> {
     if (!entry) return 'failed';
-    const written = entry.written.then(
+    return entry.written.then(
       () => 'written' as const,
       (error: unknown) => {
         this.logger.error({ err: error as Error }, 'The ledger cannot be written');
         return 'failed' as const;
       },
     );
-    return (await within(written, patienceMs)) ?? 'waiting';
   }
 
   private keepIfLost(record: AuditRecord, since: Date, entry: Entry | undefined): void {
@@ -215,7 +216,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     else void entry.written.catch(() => this.backlog.keep(record, since));
   }
 
-  private unavailable(exchange: Exchange, entry: Entry | undefined, state: Written): AppError {
+  private unavailable(exchange: Exchange, entry: Entry | undefined, state: Settled | 'waiting'): AppError {
     if (entry && state === 'waiting' && !entry.withdraw()) {
       // It may still get there: then it says "allowed" of a call that never ran, and must have an end that says so.
       exchange.audited = true;
@@ -251,8 +252,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const { gap, late, since } = this.backlog.take(new Date(), randomUUID());
     const entries = [gap, ...late].map((record) => ({ record, entry: this.append(record) }));
     for (const { record, entry } of entries) {
-      const state = await this.outcomeOf(entry, Number.POSITIVE_INFINITY);
-      if (state === 'written') continue;
+      if ((await this.settled(entry)) === 'written') continue;
       if (record === gap) this.backlog.putBack(gap, since);
       else this.backlog.keep(record, since);
     }
@@ -273,19 +273,5 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       this.logger.error({ err: error as Error }, 'Old files of the ledger could not be deleted');
     }
-  }
-}
-
-/** Undefined where it takes longer. */
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  if (!Number.isFinite(milliseconds)) return promise;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { createHash, sign, verify, type KeyObject } from 'node:crypto';
 import type { JsonObject } from '../common/exchange.js';
+import { parseObject } from '../common/parse-object.js';
 import { canonicalJson } from './canonical-json.js';
 
 export interface Sealed {
@@ -73,15 +74,4 @@ function membersOf(record: JsonObject, names: readonly string[]): string {
 
 function sha256(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex');
-}
-
-function parseObject(line: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as JsonObject)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 /** The files of one ledger: the one that is written, and those before it, named by day and first record. */
-import { readdir } from 'node:fs/promises';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
 /** `audit.jsonl` becomes `audit.20261122.000000000001.jsonl`: names sort as records do. */
@@ -31,4 +31,12 @@ export async function archivesOf(file: string): Promise<string[]> {
     .filter((one): one is { name: string; seq: number } => one.seq !== undefined)
     .sort((a, b) => a.seq - b.seq)
     .map(({ name }) => join(dirname(file), name));
+}
+
+/** To read from; undefined where there is no such file. */
+export async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }

@@ -1,8 +1,9 @@
 /** What a ledger says of the run before: where its chain ends, and which calls it left without an end. */
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { JsonObject } from '../common/exchange.js';
+import { parseObject } from '../common/parse-object.js';
 import { unseal } from './chain.js';
-import { archivesOf } from './ledger-files.js';
+import { archivesOf, openIfThere } from './ledger-files.js';
 import { readLines } from './lines.js';
 import type { Checkpoint } from './record.js';
 
@@ -91,10 +92,7 @@ async function reading<T>(
   path: string,
   read: (handle: FileHandle, path: string) => Promise<T>,
 ): Promise<T | undefined> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const handle = await openIfThere(path);
   try {
     return handle && (await read(handle, path));
   } finally {
@@ -120,7 +118,7 @@ export async function lastRecord(handle: FileHandle, path: string) {
 
 async function firstOf(handle: FileHandle): Promise<Recovered['first']> {
   for await (const [line] of readLines(handle)) {
-    const { seq, time } = parsed(line?.text ?? '') ?? {};
+    const { seq, time } = parseObject(line?.text ?? '') ?? {};
     return { seq: seq as number, time: time as string };
   }
   return undefined;
@@ -162,18 +160,9 @@ async function decisionsIn(handle: FileHandle, missing: Set<string>): Promise<Js
 async function* records(handle: FileHandle): AsyncGenerator<JsonObject> {
   for await (const lines of readLines(handle)) {
     for (const { text } of lines) {
-      const record = parsed(text);
+      const record = parseObject(text);
       if (record) yield record;
     }
-  }
-}
-
-function parsed(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reads the selected records of a ledger, in order; memory does not grow with it. */
 import { open, type FileHandle } from 'node:fs/promises';
+import { parseObject } from '../common/parse-object.js';
 import { readLines } from '../audit/lines.js';
 import type { PlacedRecord } from '../audit/record.js';
 import { commonText, selects, type Selection } from './selection.js';
@@ -63,10 +64,6 @@ async function lineBehind(
 }
 
 function parsed(text: string): PlacedRecord | undefined {
-  try {
-    const record = JSON.parse(text) as PlacedRecord | null;
-    return typeof record === 'object' && typeof record?.time === 'string' ? record : undefined;
-  } catch {
-    return undefined;
-  }
+  const record = parseObject(text);
+  return typeof record?.time === 'string' ? (record as unknown as PlacedRecord) : undefined;
 }

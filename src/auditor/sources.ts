@@ -3,6 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { archivesOf } from '../audit/ledger-files.js';
 import { readLines } from '../audit/lines.js';
+import { parseObject } from '../common/parse-object.js';
 
 export interface ChainFiles {
   readonly instance: string;
@@ -58,7 +59,7 @@ async function beginningOf(path: string): Promise<{ instance: string; seq: numbe
   try {
     for await (const lines of readLines(handle)) {
       for (const { text } of lines) {
-        const { instance, seq } = parsed(text);
+        const { instance, seq } = parseObject(text) ?? {};
         if (typeof instance === 'string' && typeof seq === 'number') return { instance, seq };
       }
       break;
@@ -67,12 +68,4 @@ async function beginningOf(path: string): Promise<{ instance: string; seq: numbe
     await handle.close();
   }
   throw new SourceError(`${basename(path)} holds no record of a ledger.`);
-}
-
-function parsed(text: string): { instance?: unknown; seq?: unknown } {
-  try {
-    return JSON.parse(text) as { instance?: unknown; seq?: unknown };
-  } catch {
-    return {};
-  }
 }

@@ -7,6 +7,7 @@ import { readLines, type Line } from '../audit/lines.js';
 import type { Checkpoint } from '../audit/record.js';
 import { publicJwk } from '../audit/signing-key.js';
 import type { JsonObject } from '../common/exchange.js';
+import { parseObject } from '../common/parse-object.js';
 
 /** What is wrong with the first record that is wrong. */
 export type FaultKind =
@@ -363,10 +364,6 @@ function ownKey({ key, key_id: id }: Checkpoint, fault: () => Error): KeyObject 
 }
 
 function seqIn(text: string): number | null {
-  try {
-    const { seq } = JSON.parse(text) as { seq?: unknown };
-    return Number.isSafeInteger(seq) ? (seq as number) : null;
-  } catch {
-    return null;
-  }
+  const seq = parseObject(text)?.seq;
+  return Number.isSafeInteger(seq) ? (seq as number) : null;
 }

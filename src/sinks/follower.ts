@@ -1,6 +1,6 @@
 /** Reads a ledger from a place on, over its files, as far as it is on the disk. */
-import { open, realpath, type FileHandle } from 'node:fs/promises';
-import { archivesOf, firstSeqOf } from '../audit/ledger-files.js';
+import { realpath, type FileHandle } from 'node:fs/promises';
+import { archivesOf, firstSeqOf, openIfThere } from '../audit/ledger-files.js';
 import { readLines } from '../audit/lines.js';
 import type { PlacedRecord } from '../audit/record.js';
 import { basename } from 'node:path';
@@ -87,7 +87,7 @@ export class Follower {
     for (;;) {
       const file = await this.fileOfNext();
       if (!file) throw new Error(`Record ${this.next} is in no file of the ledger`);
-      const handle = await opened(file.path);
+      const handle = await openIfThere(file.path);
       // Between the look and the opening the name may have come to be that of another file.
       if (handle && (await firstIn(handle)) === file.first) return { ...file, handle, offset: 0 };
       await handle?.close();
@@ -102,7 +102,7 @@ export class Follower {
   /** The oldest first. The one that is written is looked at before the others: it may become one of them meanwhile. */
   private async files(): Promise<LedgerFile[]> {
     const ledger = await realpath(this.ledger).catch(() => this.ledger);
-    const handle = await opened(ledger);
+    const handle = await openIfThere(ledger);
     const first = await firstIn(handle).finally(() => handle?.close());
     const archives = (await archivesOf(ledger)).map((path) => ({
       path,
@@ -110,13 +110,6 @@ export class Follower {
     }));
     return first === undefined ? archives : [...archives, { path: ledger, first }];
   }
-}
-
-async function opened(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 }
 
 /** Number of the first record; undefined where there is none. */

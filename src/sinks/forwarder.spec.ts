@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Ledger } from '../audit/ledger.js';
 import { changeRecord } from '../audit/record.js';
 import { signingKeyOf } from '../audit/signing-key.js';
+import { until } from '../../test/support/remote.js';
 import { Follower } from './follower.js';
 import { Forwarder } from './forwarder.js';
 import { PositionFile } from './position.js';
@@ -60,13 +61,6 @@ class Collector implements Sink {
 
   close(): Promise<void> {
     return Promise.resolve();
-  }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let left = 400; !holds(); left--) {
-    if (left === 0) throw new Error('It never came true');
-    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 

@@ -1,6 +1,7 @@
 /** How far the ledger was delivered to one sink: kept over restarts, and never ahead of what arrived. */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseObject } from '../common/parse-object.js';
 
 export interface Position {
   /** The chain that it is a place in. */
@@ -45,12 +46,8 @@ export class PositionFile {
 }
 
 function parsed(text: string): Position | undefined {
-  try {
-    const { instance, seq } = JSON.parse(text) as Partial<Position>;
-    return typeof instance === 'string' && Number.isSafeInteger(seq)
-      ? { instance, seq: seq as number }
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const { instance, seq } = parseObject(text) ?? {};
+  return typeof instance === 'string' && Number.isSafeInteger(seq)
+    ? { instance, seq: seq as number }
+    : undefined;
 }

@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { type Kysely, sql } from 'kysely';
+import { within } from '../common/within.js';
 import type { Settings, StorageSettings } from '../config/settings.js';
 import { type Connection, openConnection } from './connection.js';
 import { publicReason } from './public-reason.js';
@@ -32,10 +33,10 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** Whether the database answers within two seconds; tries to open it where that failed before. Never rejects. */
-  ready(): Promise<boolean> {
+  async ready(): Promise<boolean> {
     // One probe at a time: a database that hangs must not fill the pool with questions after its health.
     this.probe ??= this.ask().finally(() => (this.probe = undefined));
-    return within(READY_TIMEOUT_MS, this.probe);
+    return (await within(this.probe, READY_TIMEOUT_MS)) ?? false;
   }
 
   /** In the background: the server starts, and answers for its health, while the database comes up. */
@@ -72,17 +73,5 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private explain(error: unknown): string {
     return publicReason(error, this.settings.databaseUrl);
-  }
-}
-
-async function within(milliseconds: number, answer: Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, false);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
