@@ -3,57 +3,19 @@
  * that is down for longer than its keys are believed, and a flood of invented key ids.
  * `npm run build && node bench/identity.mjs`; takes about a minute. Times are of this machine: compare the ratios.
  */
-import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeKey, startIssuer } from './issuer.mjs';
+import { median } from './measure.mjs';
 
 const require = createRequire(import.meta.url);
 const { createApp } = require('../dist/create-app.js');
 const { TokenVerifier } = require('../dist/auth/token-verifier.js');
 
 const AUDIENCE = 'https://gate.example.com/mcp';
-
-async function makeKey(kid, alg) {
-  const { privateKey, publicKey } = await generateKeyPair(alg);
-  return { kid, alg, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
-}
-
-/** A real HTTP issuer: metadata and keys, and a count of how often the keys were asked for. */
-async function startIssuer(keys) {
-  const issuer = { keys, fetches: 0, down: false };
-  const server = createServer((request, response) => {
-    const documents = {
-      '/jwks': { keys: issuer.keys.map(({ jwk }) => jwk) },
-      '/.well-known/oauth-authorization-server': { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` },
-    };
-    if (request.url === '/jwks') issuer.fetches++;
-    const document = issuer.down ? undefined : documents[request.url];
-    response.writeHead(document ? 200 : 503, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(document ?? {}));
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  issuer.url = `http://127.0.0.1:${server.address().port}`;
-  issuer.stop = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  issuer.mint = (key, { kid = key.kid, sub = 'alice' } = {}) => {
-    const now = Math.floor(Date.now() / 1000);
-    return new SignJWT({ client_id: 'agent', scope: 'database.read', jti: randomUUID() })
-      .setProtectedHeader({ alg: key.alg, typ: 'at+jwt', kid })
-      .setIssuer(issuer.url)
-      .setAudience(AUDIENCE)
-      .setSubject(sub)
-      .setIssuedAt(now)
-      .setExpirationTime(now + 3000)
-      .sign(key.privateKey);
-  };
-  return issuer;
-}
 
 /** The real application of `dist`, with this issuer in an `IDENTITY_FILE`; its database is never waited for. */
 async function startGate(issuer, entry) {
@@ -87,14 +49,13 @@ async function startGate(issuer, entry) {
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 /** Interleaved rounds: fresh tokens, then the same ones again, so that both are measured under the same weather. */
 async function coldAndCached() {
   const rows = [];
   for (const alg of ['RS256', 'ES256', 'EdDSA']) {
     const key = await makeKey('key-1', alg);
-    const issuer = await startIssuer([key]);
+    const issuer = await startIssuer([key], AUDIENCE);
     const gate = await startGate(issuer, {});
     const rounds = [];
     for (let round = 0; round < 7; round++) {
@@ -126,7 +87,7 @@ async function timed(gate, tokens) {
 /** Keys are replaced, at once and without warning, while valid tokens keep coming; every refusal counts. */
 async function rotation() {
   let key = await makeKey('key-0', 'ES256');
-  const issuer = await startIssuer([key]);
+  const issuer = await startIssuer([key], AUDIENCE);
   const gate = await startGate(issuer, {});
   const answers = {};
   let longest = 0;
@@ -164,7 +125,7 @@ async function rotation() {
 /** What fails when, while the issuer is down: refreshed every 2 s, believed for 10 s. */
 async function outage() {
   const key = await makeKey('key-1', 'ES256');
-  const issuer = await startIssuer([key]);
+  const issuer = await startIssuer([key], AUDIENCE);
   const gate = await startGate(issuer, { key_refresh_seconds: 2, key_max_age_seconds: 10 });
   const known = await issuer.mint(key);
   await gate.present(known);
@@ -201,7 +162,7 @@ async function outage() {
 /** 10,000 tokens with invented key ids, all at once, beside a person with a good one. */
 async function flood() {
   const key = await makeKey('key-1', 'ES256');
-  const issuer = await startIssuer([key]);
+  const issuer = await startIssuer([key], AUDIENCE);
   const gate = await startGate(issuer, {});
   const good = await issuer.mint(key);
   await gate.present(good);

@@ -1,7 +1,7 @@
 /**
  * What a durable record costs, and how fast the ledger answers: records a second and the wait for each at concurrency
- * 1, 16 and 64, on the disk and in memory (the same code without what fsync costs); verification, queries and the report
- * over many records, with the memory that they take.
+ * 1, 16 and 64, on the disk and in memory (the same code without what fsync costs); the same for whole calls of the
+ * server; verification, queries and the report over many records, with the memory that they take.
  * `npm run build && node bench/ledger.mjs [--records 1000000] [--folder DIR]`. Times are of this machine: compare the ratios.
  */
 import { spawnSync } from 'node:child_process';
@@ -11,6 +11,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { callTable } from './calls.mjs';
+import { line, underLoad } from './measure.mjs';
 
 const require = createRequire(import.meta.url);
 const { Ledger } = require('../dist/audit/ledger.js');
@@ -23,6 +25,9 @@ const { values } = parseArgs({
 });
 const COUNT = Number(values.records);
 const MEASURE_MS = 3_000;
+const CONCURRENCY = [1, 16, 64];
+/** In memory there is no disk to wait for: the same without durability. */
+const PLACES = [['disk', values.folder], ...(existsSync('/dev/shm') ? [['memory', '/dev/shm']] : [])];
 const PEM = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
 const key = signingKeyOf(PEM, 'bench');
 
@@ -33,7 +38,8 @@ const TOOLS = ['read_customer', 'update_customer', 'delete_customer', 'send_emai
 /** A record as a call of the example tools leaves it. */
 function decision(at) {
   const sub = `person-${at % PEOPLE}`;
-  const denied = at % 20 === 0;
+  // Of each tool some: 21 and the number of tools have nothing in common.
+  const denied = at % 21 === 0;
   return {
     ...blank,
     id: `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`,
@@ -84,40 +90,20 @@ async function appendRate(folder, concurrency) {
     onCheckpoint: () => undefined,
     onError: console.error,
   });
-  const waits = [];
   let at = 0;
-  const until = performance.now() + MEASURE_MS;
-  const started = performance.now();
-  const worker = async () => {
-    while (performance.now() < until) {
-      const begun = performance.now();
-      await ledger.append(decision(at++)).written;
-      waits.push(performance.now() - begun);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-  const seconds = (performance.now() - started) / 1000;
+  const measured = await underLoad(concurrency, MEASURE_MS, () => ledger.append(decision(at++)).written);
   await ledger.close();
-  waits.sort((a, b) => a - b);
-  const part = (share) => waits[Math.floor(waits.length * share)].toFixed(2);
-  return { rate: Math.round(waits.length / seconds), p50: part(0.5), p99: part(0.99) };
+  return measured;
 }
 
 async function appendTable() {
   console.log('concurrency  place    records/s  p50 ms  p99 ms');
-  const memory = existsSync('/dev/shm') ? '/dev/shm' : undefined;
-  for (const concurrency of [1, 16, 64]) {
-    for (const [name, parent] of [
-      ['disk', values.folder],
-      ['memory', memory],
-    ]) {
-      if (!parent) continue;
+  for (const concurrency of CONCURRENCY) {
+    for (const [name, parent] of PLACES) {
       const folder = mkdtempSync(join(parent, 'bench-ledger-'));
       const { rate, p50, p99 } = await appendRate(folder, concurrency);
       rmSync(folder, { recursive: true });
-      console.log(
-        `${String(concurrency).padStart(11)}  ${name.padEnd(7)}  ${String(rate).padStart(9)}  ${p50.padStart(6)}  ${p99.padStart(6)}`,
-      );
+      console.log(line(concurrency, name, rate, p50, p99));
     }
   }
 }
@@ -159,6 +145,7 @@ function ask(name, file, ...args) {
 }
 
 await appendTable();
+await callTable(CONCURRENCY, PLACES);
 const folder = mkdtempSync(join(values.folder, 'bench-ledger-'));
 try {
   const file = join(folder, 'audit.jsonl');

@@ -3,6 +3,7 @@ import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common'
 import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
 import { LoggerModule } from 'nestjs-pino';
+import { AdminModule } from './admin/admin.module.js';
 import { AuditInterceptor } from './audit/audit.interceptor.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
@@ -10,8 +11,8 @@ import { BearerGuard } from './auth/bearer.guard.js';
 import { loggerOptions } from './config/logging.js';
 import type { Settings } from './config/settings.js';
 import { DiscoveryDocumentsModule } from './discovery/discovery.module.js';
-import { ExamplesModule } from './examples/examples.module.js';
 import { HealthModule } from './health/health.module.js';
+import { RateClassGuard } from './limits/rate-class.guard.js';
 import { RateLimitGuard } from './limits/rate-limit.guard.js';
 import { ErrorFilter } from './mcp/error.filter.js';
 import { McpModule } from './mcp/mcp.module.js';
@@ -19,7 +20,11 @@ import { OriginGuard } from './mcp/origin.guard.js';
 import { RequestStateGuard } from './mcp/request-state.guard.js';
 import { PolicyModule } from './policy/policy.module.js';
 import { ToolGuard } from './policy/tool.guard.js';
+import { ReloadModule } from './reload/reload.module.js';
+import { RevocationGuard } from './revocation/revocation.guard.js';
+import { RevocationModule } from './revocation/revocation.module.js';
 import { SinksModule } from './sinks/sinks.module.js';
+import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
 
 @Module({})
@@ -43,19 +48,23 @@ export class AppModule {
         ToolsModule,
         AuditModule,
         SinksModule,
+        ReloadModule,
+        RevocationModule,
+        AdminModule,
         McpModule,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,
         HealthModule,
-        // The tools of this deployment. Add your own module here.
-        ExamplesModule,
+        ...TOOL_MODULES,
         ...more,
       ],
       providers: [
         { provide: APP_GUARD, useClass: OriginGuard },
         { provide: APP_GUARD, useClass: BearerGuard },
+        { provide: APP_GUARD, useClass: RevocationGuard },
         { provide: APP_GUARD, useClass: RateLimitGuard },
         { provide: APP_GUARD, useClass: ToolGuard },
+        { provide: APP_GUARD, useClass: RateClassGuard },
         { provide: APP_GUARD, useClass: RequestStateGuard },
         { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
         { provide: APP_FILTER, useClass: ErrorFilter },

@@ -11,8 +11,10 @@ import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
 import { decidingConfiguration } from './audit/deciding-configuration.js';
 import { VERSION } from './common/version.js';
-import { ConfigurationError, loadSettings, type Environment } from './config/load-settings.js';
-import type { Settings, TlsSettings } from './config/settings.js';
+import { loadSettings, type Environment } from './config/load-settings.js';
+import type { Settings } from './config/settings.js';
+import { readTlsFiles } from './config/tls-files.js';
+import { PolicyService } from './policy/policy.service.js';
 import { ToolRegistry } from './tools/registry.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
@@ -48,7 +50,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
       bodyParser: false,
       bufferLogs: true,
       abortOnError: false,
-      ...(tls && { httpsOptions: tlsOptions(tls) }),
+      ...(tls && { httpsOptions: readTlsFiles(tls) }),
     },
   );
   nest.useLogger(nest.get(PinoLogger));
@@ -66,8 +68,11 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   });
   try {
     await nest.init();
-    const rules = nest.get(ToolRegistry).rules();
-    await nest.get(AuditService).recordStart(decidingConfiguration(settings, { ...rules }), VERSION);
+    const [policy, rules] = [nest.get(PolicyService), nest.get(ToolRegistry).rules()];
+    policy.load();
+    const { digest } = policy.current.policy;
+    const deciding = decidingConfiguration(settings, { ...rules }, digest ?? null);
+    await nest.get(AuditService).recordStart(deciding, VERSION);
   } catch (error) {
     await nest.close();
     throw error;
@@ -82,7 +87,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
       logger.log(
         `Listening on ${settings.server.resource}; tokens of ${settings.auth.issuers.map(({ issuer }) => issuer).join(', ')}`,
       );
-      logger.log(`The ledger is ${settings.audit.file}; ${nest.get(ToolRegistry).summary()}`);
+      logger.log(`The ledger is ${settings.audit.file}; ${nest.get(PolicyService).summary()}`);
     },
     close: () => closeInOrder(nest),
   };
@@ -102,27 +107,4 @@ async function closeInOrder(nest: NestExpressApplication): Promise<void> {
 
 function readText(path: string): string {
   return readFileSync(path, 'utf8');
-}
-
-function tlsOptions({ certFile, keyFile, clientCaFile }: TlsSettings) {
-  return {
-    cert: readVariableFile('TLS_CERT_FILE', certFile),
-    key: readVariableFile('TLS_KEY_FILE', keyFile),
-    minVersion: 'TLSv1.2' as const,
-    ...(clientCaFile && {
-      ca: readVariableFile('TLS_CLIENT_CA_FILE', clientCaFile),
-      requestCert: true,
-      rejectUnauthorized: true,
-    }),
-  };
-}
-
-function readVariableFile(variable: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new ConfigurationError([
-      `${variable}: the file cannot be read (${(error as NodeJS.ErrnoException).code})`,
-    ]);
-  }
 }

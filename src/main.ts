@@ -18,7 +18,8 @@ async function stop(app: App): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const known = error instanceof Error && ['ConfigurationError', 'DeclarationError'].includes(error.name);
+  const known =
+    error instanceof Error && ['ConfigurationError', 'DeclarationError', 'PolicyError'].includes(error.name);
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
   console.error(inUse ? 'PORT: the address is in use' : known ? error.message : error);
   process.exit(1);

@@ -231,6 +231,7 @@ describe('kill -9 under load', () => {
         PATH: process.env.PATH,
         ...gateEnv(issuer.url, port, folder.path),
         DATABASE_URL: NO_DATABASE,
+        REVOCATION_MAX_AGE_SECONDS: '0',
         SMTP_URL: mailbox.url,
         AUDIT_ROTATE_MIB: '1',
         RATE_LIMIT_PER_MINUTE: '0',

@@ -1,5 +1,6 @@
 /** Whatever arrives instead of a proper request: refused by the table, on record once, nothing run, nothing told. */
 import fc from 'fast-check';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import {
   ARGUMENTS,
@@ -127,6 +128,7 @@ describe('arguments that do not fit the schema: a result that says so', () => {
     expect(answer.body.result.content[0].text).toMatch(/^Invalid arguments: .{1,4000}$/);
     expectNoLeak(answer);
     expect(lines[0]).toMatchObject({ event: 'decision', decision: 'allow' });
+    expect(answer.body.result._meta.decision_id).toBe(lines[0]?.id);
     const ended = await gate.waitForLedger((line) => line.decision_id === lines[0]?.id);
     expect(ended.at(-1)?.outcome?.status).toBe('tool_error');
   });
@@ -486,9 +488,37 @@ describe('request smuggling: the second request is never seen', () => {
     expect(runs()).toBe(before + 2);
   });
 
-  it('headers of 20 KB: 431', async () => {
-    const { answer, ran } = await observe(() => echoOver([host(), ['X-Long', 'x'.repeat(20_000)]]));
-    expect([answer.status, ran]).toEqual([431, 0]);
+  it.each<[string, number, () => Buffer]>([
+    [
+      'headers of 20 KB',
+      431,
+      () => rawRequest({ headers: [host(), bearer(), ['X-Long', 'x'.repeat(20_000)]], body: ECHO_TEXT }),
+    ],
+    ['no HTTP at all', 400, () => Buffer.from('\x16\x03\x01 hello\r\n\r\n')],
+    ['a header that is none', 400, () => Buffer.from('POST /mcp HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n')],
+  ])('%s: %d, on record', async (_name, status, bytes) => {
+    const { answer, lines, ran } = await observe(() => exchangeBytes(gate.origin, bytes()));
+    const parsed = parseAnswer(answer);
+    expect([parsed.status, parsed.headers.connection, ran]).toEqual([status, 'close', 0]);
+    expect(lines).toEqual([
+      expect.objectContaining({
+        id: parsed.body.error.data.decision_id,
+        event: 'authentication',
+        decision: 'deny',
+        reason: 'request_malformed',
+        principal: null,
+        request: expect.objectContaining({ ip: '127.0.0.1', method: null }),
+      }),
+    ]);
+  });
+
+  it('who hangs up in the middle has asked for nothing', async () => {
+    const socket = connect(Number(port()), '127.0.0.1');
+    const { lines } = await observe(async () => {
+      socket.end('POST /mcp HTTP/1.1\r\nHost: x');
+      await once(socket.resume(), 'close');
+    });
+    expect(lines).toEqual([]);
   });
 });
 

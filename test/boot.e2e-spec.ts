@@ -2,11 +2,14 @@
 import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../src/create-app.js';
 import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
 import { Prompt, Resource, Tool } from '../src/tools/decorators.js';
 import { freePort, gateEnv, temporaryFolder } from './support/gate.js';
+import { until } from './support/remote.js';
 
 class Input {
   @IsString()
@@ -212,4 +215,36 @@ describe('npm run start:prod', () => {
     expect(seen.stderr).toContain('audit.jsonl.lock');
     await first.close();
   });
+});
+
+it('a log that cannot be written stops nobody', async () => {
+  const folder = temporaryFolder();
+  const port = await freePort();
+  const full = openSync('/dev/full', 'w');
+  const env = {
+    ...gateEnv('http://127.0.0.1:9', port, folder.path),
+    LOG_LEVEL: 'info',
+    PATH: process.env.PATH,
+  };
+  const server = spawn(process.execPath, ['dist/main'], {
+    cwd: join(__dirname, '..'),
+    env: { ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' },
+    stdio: ['ignore', full, 'inherit'],
+  });
+  const alive = () =>
+    fetch(`http://127.0.0.1:${port}/health/live`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  try {
+    await until(alive, 20_000);
+    for (let request = 0; request < 50; request++) await fetch(`http://127.0.0.1:${port}/nowhere`);
+    expect(await alive()).toBe(true);
+  } finally {
+    const ended = once(server, 'exit');
+    server.kill('SIGTERM');
+    expect((await ended)[0]).toBe(0);
+    closeSync(full);
+    folder.remove();
+  }
 });

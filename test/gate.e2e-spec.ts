@@ -236,6 +236,7 @@ describe('the rest of the endpoint', () => {
       issuers: [
         { issuer: gate.issuer.url, keys: 'fresh', usable_keys: 1, usable_until: expect.stringMatching(/Z$/) },
       ],
+      revocations: { as_of: expect.stringMatching(/Z$/), count: 0 },
     });
   });
 });

@@ -1,7 +1,7 @@
 /** Principal and call in; answer, decision and record out. The cases are data: cases/gate-cases.json. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Gate, PEOPLE, type LedgerLine } from './support/gate.js';
+import { Gate, PEOPLE, type GateOptions, type LedgerLine } from './support/gate.js';
 import type { Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
@@ -12,6 +12,8 @@ interface Case {
   /** How many seconds ago the person authenticated: becomes `auth_time`, and `{auth_time}` in what is expected. */
   readonly authenticatedAgo?: number;
   readonly env?: Record<string, string>;
+  /** The files of `POLICY_DIR`. */
+  readonly policy?: Record<string, string>;
   readonly call: { readonly name: string; readonly arguments: Record<string, unknown> };
   readonly answer: {
     readonly status: number;
@@ -27,17 +29,18 @@ interface Case {
 }
 
 const cases = JSON.parse(readFileSync(join(__dirname, 'cases/gate-cases.json'), 'utf8')) as Case[];
-const environments = [...new Set(cases.map(({ env }) => JSON.stringify(env ?? {})))];
+const deploymentOf = ({ env = {}, policy }: Case) => JSON.stringify({ env, policy });
+const deployments = [...new Set(cases.map(deploymentOf))];
 
-describe.each(environments)('under %s', (env) => {
+describe.each(deployments)('under %s', (deployment) => {
   let gate: Gate;
 
   beforeAll(async () => {
-    gate = await Gate.start({ env: JSON.parse(env) as Record<string, string>, imports: [ProbeModule] });
+    gate = await Gate.start({ ...(JSON.parse(deployment) as GateOptions), imports: [ProbeModule] });
   });
   afterAll(() => gate.close());
 
-  it.each(cases.filter((one) => JSON.stringify(one.env ?? {}) === env))('$name', async (one) => {
+  it.each(cases.filter((one) => deploymentOf(one) === deployment))('$name', async (one) => {
     const authTime = Math.floor(Date.now() / 1000) - (one.authenticatedAgo ?? 0);
     const fill = <T>(value: T): T =>
       JSON.parse(

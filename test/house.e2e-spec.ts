@@ -13,19 +13,28 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: ['common'],
   auth: ['config', 'common'],
   policy: ['config', 'common'],
-  limits: ['config', 'common'],
+  // The operator's policy puts tools into classes of rates.
+  limits: ['policy', 'config', 'common'],
   audit: ['config', 'common'],
   storage: ['config', 'common'],
   // The registry holds what the operator's allow-list names against what there is.
   tools: ['policy', 'config', 'common'],
   // The issuer's metadata is fetched in one place only, for tokens and for clients alike.
-  discovery: ['tools', 'auth', 'config', 'common'],
+  // What a client should ask for first is what the policy in force says.
+  discovery: ['policy', 'auth', 'config', 'common'],
   examples: ['tools', 'policy', 'storage', 'config', 'common'],
-  mcp: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
+  revocation: ['storage', 'audit', 'config', 'common'],
+  revoker: ['admin', 'revocation', 'storage', 'config', 'common'],
+  admin: ['revocation', 'config', 'common'],
+  mcp: ['revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
   sinks: ['audit', 'config', 'common'],
-  health: ['auth', 'storage', 'audit', 'sinks', 'config', 'common'],
+  // A change of the policy is on record before it decides.
+  reload: ['policy', 'audit', 'config', 'common'],
+  health: ['revocation', 'auth', 'policy', 'storage', 'audit', 'sinks', 'config', 'common'],
   doctor: ['auth', 'config', 'common'],
   auditor: ['audit', 'config', 'common'],
+  // What is registered is known by the whole application, put together and not started.
+  advisor: ['app.module.ts', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
 };
 
 function sources(folder: string): string[] {

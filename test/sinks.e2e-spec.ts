@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
@@ -31,12 +32,12 @@ class Collector {
     readonly url: string,
   ) {}
 
-  static async start(): Promise<Collector> {
-    const server = createServer();
+  static async start(tls?: { cert: string; key: string }): Promise<Collector> {
+    const server = tls ? createHttpsServer(tls) : createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const collector = new Collector(
       server,
-      `http://127.0.0.1:${(server.address() as AddressInfo).port}/ingest`,
+      `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/ingest`,
     );
     server.on('request', (request, response) => {
       let body = '';
@@ -70,10 +71,10 @@ function messagesIn(bytes: Buffer): string[] {
 }
 
 it('everything arrives everywhere, in order, and again after an outage', async () => {
-  const collector = await Collector.start();
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'collector' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
   });
+  const [collector, plain] = [await Collector.start({ cert, key }), await Collector.start()];
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
   const syslog = createTlsServer({ cert, key }, (socket) => {
@@ -94,7 +95,11 @@ it('everything arrives everywhere, in order, and again after an outage', async (
       format: 'ocsf',
       url: collector.url,
       token_file: file('siem.token', 'the-token\n'),
+      ca_file: file('siem-ca.pem', cert),
     },
+    { name: 'plain', type: 'https', format: 'cef', url: plain.url },
+    // Whose certificate nobody vouches for gets nothing.
+    { name: 'stranger', type: 'https', url: collector.url },
     {
       name: 'syslog',
       type: 'syslog',
@@ -123,6 +128,14 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   const token = await gate.token({ scope: 'probe' });
   await gate.callTool(token, 'echo', { text: 'hello' });
   await gate.callTool(token, 'admin_only');
+  // What a caller sends as a name must not keep the records from anybody: half a character, and none.
+  await gate.post(
+    token,
+    `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x\\ud800\\u0000y"}}`,
+    {
+      'mcp-protocol-version': '2025-11-25',
+    },
+  );
   await gate.waitForLedger(({ event }) => event === 'outcome');
 
   const archive = join(folder.path, 'archive/records.jsonl');
@@ -159,7 +172,11 @@ it('everything arrives everywhere, in order, and again after an outage', async (
     authorization: 'Bearer the-token',
     'content-type': 'application/x-ndjson',
   });
-  await until(async () => (await shown()).every(({ behind }) => behind === 0));
+  await until(async () =>
+    (await shown()).every(({ name, behind }) => (name === 'stranger' ? behind > 0 : behind === 0)),
+  );
+  expect(plain.lines).toHaveLength(ledger().length);
+  expect(plain.headers.at(-1)?.['content-type']).toBe('text/plain; charset=utf-8');
 
   // The collector of syslog goes away, and comes back.
   sockets.forEach((socket) => socket.destroy());
@@ -171,7 +188,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
 
   if (database) await expectOnlyGrowing(database, ledger);
   await gate.close();
-  await collector.stop();
+  await Promise.all([collector.stop(), plain.stop()]);
   sockets.forEach((socket) => socket.destroy());
   syslog.close();
   await database?.cleanup();
@@ -190,7 +207,7 @@ async function expectOnlyGrowing({ settings }: TestDatabase, ledger: () => strin
   const denied = await client.query(
     "select record->>'tool' as tool from audit_records where record->>'decision' = 'deny'",
   );
-  expect(denied.rows).toEqual([{ tool: 'admin_only' }]);
+  expect(denied.rows).toEqual([{ tool: 'admin_only' }, { tool: 'x\ufffd\ufffdy' }]);
   for (const statement of [
     'update audit_records set event = 1',
     'delete from audit_records',

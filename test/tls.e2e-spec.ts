@@ -1,10 +1,12 @@
 /** TLS and mutual TLS in process, with certificates made for the run. */
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect } from 'node:tls';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { createApp } from '../src/create-app.js';
 import { freePort, Gate, temporaryFolder } from './support/gate.js';
+import { until } from './support/remote.js';
 
 interface Pair {
   readonly cert: string;
@@ -75,6 +77,31 @@ it('with a client CA, answers only clients that have a certificate of it', async
   expect(await ask(gate.origin, client)).toBe(200);
   expect(await ask(gate.origin)).not.toBe(200);
   expect(await ask(gate.origin, stranger)).not.toBe(200);
+  await gate.close();
+});
+
+it('takes a renewed certificate into use without a restart, and never half of one', async () => {
+  const [cert, key] = [file('renewed.crt', server.cert), file('renewed.key', server.key)];
+  const gate = await Gate.start({ database: false, env: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } });
+  const shown = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect({
+        port: Number(new URL(gate.origin).port),
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+      });
+      socket.once('error', reject);
+      socket.once('secureConnect', () => {
+        resolve(socket.getPeerX509Certificate()?.subject ?? '');
+        socket.destroy();
+      });
+    });
+  expect(await shown()).toBe('CN=gate');
+  file('renewed.crt', stranger.cert);
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect(await shown()).toBe('CN=gate');
+  file('renewed.key', stranger.key);
+  await until(async () => (await shown()) === 'CN=stranger');
   await gate.close();
 });
 

@@ -20,6 +20,7 @@ import {
   outcomeRecord,
   refusalRecord,
   type AuditRecord,
+  type Change,
 } from './record.js';
 import { expiredFiles, removeFiles } from './retention.js';
 import { loadSigningKey, type PublicJwk } from './signing-key.js';
@@ -141,10 +142,26 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     if (reason !== 'audit_unavailable') await within(this.settled(entry), PATIENCE_MS);
   }
 
+  /**
+   * Resolves when the change is durable.
+   * @throws Error where it cannot be recorded, and nothing may go on without.
+   */
+  async recordChange(change: Change): Promise<void> {
+    const record = changeRecord(change, randomUUID());
+    const since = new Date();
+    const entry = this.append(record);
+    if ((await within(this.settled(entry), PATIENCE_MS)) === 'written') return;
+    if (this.settings.onFailure === 'deny') {
+      entry?.withdraw();
+      throw new Error('A change could not be recorded');
+    }
+    this.keepIfLost(record, since, entry);
+  }
+
   /** Records how a call ended once it has. */
-  recordOutcome(exchange: Exchange, ended: Promise<Outcome>): void {
+  recordOutcome(exchange: Exchange, ended: Promise<Outcome>, reason: Reason | null = null): void {
     const recorded = ended
-      .then((outcome) => void this.appendOrKeep(outcomeRecord(exchange, outcome, randomUUID())))
+      .then((outcome) => void this.appendOrKeep(outcomeRecord(exchange, outcome, randomUUID(), reason)))
       .finally(() => this.running.delete(recorded));
     this.running.add(recorded);
   }
@@ -172,11 +189,13 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const { configuration, version } = start;
     const changed = changedMembers(before, configuration);
     if (changed?.length) this.logger.warn(`Changed since the last start: ${changed.join(', ')}`);
+    const isOtherKey = keyId !== undefined && keyId !== publicKey.kid;
+    if (isOtherKey)
+      this.logger.warn(`The ledger was signed by the key ${keyId}, and is by ${publicKey.kid} from here on`);
     const records = [
+      // First, since whoever verifies wants it announced before the new key signs.
+      ...(isOtherKey ? [changeRecord({ what: 'key', from: keyId, to: publicKey.kid }, randomUUID())] : []),
       ...unfinished.map((decision) => interruptedRecord(decision, randomUUID())),
-      ...(keyId !== undefined && keyId !== publicKey.kid
-        ? [changeRecord({ what: 'key', from: keyId, to: publicKey.kid }, randomUUID())]
-        : []),
       changeRecord(
         { what: 'start', version, host: hostname(), pid: process.pid, configuration, changed },
         randomUUID(),
@@ -221,7 +240,12 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       // It may still get there: then it says "allowed" of a call that never ran, and must have an end that says so.
       exchange.audited = true;
       entry.written.then(
-        () => this.recordOutcome(exchange, Promise.resolve({ status: 'failed', durationMs: 0 })),
+        () =>
+          this.recordOutcome(
+            exchange,
+            Promise.resolve({ status: 'failed', durationMs: 0 }),
+            'audit_unavailable',
+          ),
         () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable'), new Date()),
       );
     }

@@ -8,6 +8,7 @@ function configured(env: Record<string, string> = {}, rules: Record<string, obje
   return decidingConfiguration(
     loadSettings({ ...REQUIRED, ...env }, () => SECRET),
     rules,
+    null,
   );
 }
 

@@ -6,8 +6,15 @@ import { canonicalJson, digestOf } from './canonical-json.js';
 /** Longer lists of names are on record by their digest alone. */
 const MAX_NAMES = 100;
 
-/** @param rules what each tool, resource and prompt declares, by its name on allow-lists. */
-export function decidingConfiguration(settings: Settings, rules: JsonObject): JsonObject {
+/**
+ * @param rules what each tool, resource and prompt declares, by its name on allow-lists.
+ * @param policyDigest of the operator's policy; null where there is none.
+ */
+export function decidingConfiguration(
+  settings: Settings,
+  rules: JsonObject,
+  policyDigest: string | null,
+): JsonObject {
   const { server, auth, policy, audit, limits } = settings;
   const allowList = policy.allowList === '*' ? ['*'] : [...policy.allowList].sort();
   return {
@@ -22,6 +29,8 @@ export function decidingConfiguration(settings: Settings, rules: JsonObject): Js
     allow_list:
       allowList.length > MAX_NAMES ? { names: allowList.length, sha256: digestOf(allowList) } : allowList,
     rules_sha256: digestOf(asJson(rules)),
+    policy_sha256: policyDigest,
+    revocation_max_age_seconds: settings.revocation.maxAgeSeconds,
     rate_limit_per_minute: limits.perMinute,
     allowed_origins: server.allowedOrigins,
     allowed_hosts: server.allowedHosts,

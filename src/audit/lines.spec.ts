@@ -54,3 +54,11 @@ it('gives with a text to look for exactly the lines that hold it', async () => {
     { numRuns: 200 },
   );
 });
+
+it('does not read on in what cannot be a line', async () => {
+  const lines = await read(`a\n${'\0'.repeat(20 * 1024 * 1024)}\nb\n`);
+  expect(lines).toEqual([
+    { text: 'a', offset: 0, whole: true },
+    { text: '\0'.repeat(100), offset: 2, whole: true },
+  ]);
+});

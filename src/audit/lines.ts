@@ -18,9 +18,12 @@ export interface LineSelection {
 }
 
 const CHUNK_BYTES = 1024 * 1024;
+/** Longer than any record: what goes on without a break is none, and is not read to its end. */
+const MAX_LINE_BYTES = 8 * CHUNK_BYTES;
+const SHOWN_OF_NONE = 100;
 const LINE_BREAK = 0x0a;
 
-/** Those of one piece of the file together. */
+/** Those of one piece of the file together. Ends before the file where there is something in it that cannot be a line of a ledger. */
 export async function* readLines(
   handle: FileHandle,
   { from = 0, holding }: LineSelection = {},
@@ -39,6 +42,10 @@ export async function* readLines(
     rest = filled.subarray(end);
     offset += end;
     if (found.length > 0) yield found;
+    if (rest.length > MAX_LINE_BYTES) {
+      yield [{ text: rest.toString('utf8', 0, SHOWN_OF_NONE), offset, whole: true }];
+      return;
+    }
   }
   if (rest.length > 0 && (!holding || rest.includes(holding))) {
     yield [{ text: rest.toString('utf8'), offset, whole: false }];

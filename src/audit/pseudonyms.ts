@@ -1,6 +1,6 @@
 /** People on record by keyed hashes: the same person is the same hash, and without the key nobody's name. */
 import { createHmac } from 'node:crypto';
-import type { AuditRecord } from './record.js';
+import type { AuditRecord, Change } from './record.js';
 
 /** Marks what is a hash, so that nobody takes it for a name. */
 const MARK = 'p:';
@@ -16,7 +16,9 @@ export function pseudonym(issuer: string, subject: string, key: string): string 
 
 /** The same record with hashes for people: the subject, whoever acted for it, and the id of the token. Clients keep their names. */
 export function pseudonymized(record: AuditRecord, key: string): AuditRecord {
-  const { principal, delegation } = record;
+  const { principal, delegation, change } = record;
+  if (change?.what === 'revocation')
+    return { ...record, change: { ...change, ...hashedRevocation(change, key) } };
   if (!principal) return record;
   const isPerson = principal.kind === 'human';
   const hashed = (sub: string, iss = principal.iss) => pseudonym(iss, sub, key);
@@ -34,5 +36,16 @@ export function pseudonymized(record: AuditRecord, key: string): AuditRecord {
         ? link
         : { ...link, sub: hashed(link.sub, link.iss) },
     ),
+  };
+}
+
+type RevocationChange = Extract<Change, { what: 'revocation' }>;
+
+function hashedRevocation({ revocation, by }: RevocationChange, key: string): Partial<RevocationChange> {
+  const { kind, iss, value } = revocation;
+  const isOfPeople = kind === 'subject' || kind === 'token' || kind === 'session';
+  return {
+    revocation: { ...revocation, value: isOfPeople ? pseudonym(iss, value, key) : value },
+    by: pseudonym('', by, key),
   };
 }

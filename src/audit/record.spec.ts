@@ -283,3 +283,16 @@ it('what a caller chose is bounded, and its arguments are there as a digest only
   expect(JSON.stringify(record).length).toBeLessThan(2000);
   expect(decisionRecord({ ...CALLED, inbound: message('n'.repeat(256)) }).request?.method).toHaveLength(256);
 });
+
+it.each([
+  ['half a character', 'x\ud800y', 'x\ufffdy'],
+  ['half a character at the cut', `${'x'.repeat(255)}😀😀`, `${'x'.repeat(255)}\ufffd…`],
+  ['a token', 'read eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIi.abc', 'read [token]'],
+])('%s in a name is not on record', (_, name, expected) => {
+  const operation = { kind: 'call' as const, target: { kind: 'tool' as const, name }, arguments: {} };
+  const record = refusalRecord(
+    { ...CALLED, client: name, operation, decision: undefined as never },
+    'tool_unknown',
+  );
+  expect([record.tool, record.request?.client]).toEqual([expected, expected]);
+});

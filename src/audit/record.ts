@@ -1,12 +1,21 @@
 /** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
-import { NO_REQUIREMENTS, targetLabel, type Requirements, type Target } from '../common/decision.js';
+import {
+  NO_REQUIREMENTS,
+  targetLabel,
+  type Decision,
+  type Requirements,
+  type Target,
+} from '../common/decision.js';
 import type { Exchange, JsonObject, Outcome, OutcomeStatus } from '../common/exchange.js';
 import { personOf, type DelegationLink, type Principal } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
+import { wellFormed } from '../common/well-formed.js';
+import { withoutTokens } from '../common/without-tokens.js';
 import { canonicalJson, digestOf } from './canonical-json.js';
 import type { PublicJwk } from './signing-key.js';
 
-export type AuditEvent = 'authentication' | 'list' | 'decision' | 'outcome' | 'change' | 'checkpoint';
+export const EVENTS = ['authentication', 'list', 'decision', 'outcome', 'change', 'checkpoint'] as const;
+export type AuditEvent = (typeof EVENTS)[number];
 
 interface RecordedRequirements {
   readonly scopes: readonly string[];
@@ -58,8 +67,12 @@ export interface AuditRecord {
   readonly arguments?: JsonObject;
   /** Where the chain of the token is longer than is recorded: how many actors behind the root were left out. */
   readonly delegation_omitted?: number;
-  /** In a list. */
-  readonly list?: { readonly shown: number; readonly hidden: number };
+  /** Digest of the operator's policy that decided; not there where there is none. */
+  readonly policy?: string;
+  /** What rules on trial would have denied. */
+  readonly shadow?: { readonly reason: Reason; readonly rule: string };
+  /** In a list. `would_hide`: what rules on trial would have hidden of what was shown. */
+  readonly list?: { readonly shown: number; readonly hidden: number; readonly would_hide?: number };
   /** In a change. */
   readonly change?: Change;
   /** In a checkpoint. */
@@ -81,7 +94,14 @@ export interface PlacedRecord extends AuditRecord {
 }
 
 /** `interrupted`: the server ended before the call did, and said so at its next start. */
-export type RecordedStatus = OutcomeStatus | 'interrupted';
+export const STATUSES = [
+  'ok',
+  'tool_error',
+  'failed',
+  'cancelled',
+  'interrupted',
+] as const satisfies readonly (OutcomeStatus | 'interrupted')[];
+export type RecordedStatus = (typeof STATUSES)[number];
 
 /** What alters decisions, or the ledger itself. */
 export type Change =
@@ -105,6 +125,30 @@ export type Change =
       readonly late: number;
       /** Records that are lost, by event. */
       readonly lost: Readonly<Partial<Record<AuditEvent, number>>>;
+    }
+  /** From here on the operator's files decide that have this digest. */
+  | {
+      readonly what: 'policy';
+      readonly from: string | null;
+      readonly to: string;
+      /** As `policy.yaml` names it; null where it names none. */
+      readonly author: string | null;
+      readonly files: readonly { readonly name: string; readonly sha256: string }[];
+    }
+  /** Tokens are out of force from here on, or in force again. */
+  | {
+      readonly what: 'revocation';
+      readonly action: 'revoked' | 'withdrawn';
+      readonly revocation: {
+        readonly id: string;
+        readonly kind: string;
+        readonly iss: string;
+        /** The subject, client, session or token that it hits; of people the pseudonym, where they have one. */
+        readonly value: string;
+        readonly issued_before: number;
+      };
+      readonly by: string;
+      readonly reason: string | null;
     }
   /** Checkpoints are signed by another key from here on. */
   | { readonly what: 'key'; readonly from: string; readonly to: string }
@@ -140,8 +184,9 @@ export function decisionRecord(exchange: Exchange): AuditRecord {
 
 /** A list shown. */
 export function listRecord(exchange: Exchange): AuditRecord {
-  const { shown, hidden } = exchange.listing ?? { shown: [], hidden: 0 };
-  return { ...base(exchange), event: 'list', decision: 'allow', list: { shown: shown.length, hidden } };
+  const { shown, hidden, wouldHide } = exchange.listing ?? { shown: [], hidden: 0 };
+  const list = { shown: shown.length, hidden, ...(wouldHide !== undefined && { would_hide: wouldHide }) };
+  return { ...base(exchange), event: 'list', decision: 'allow', list };
 }
 
 /** A refusal, at whichever stage: before a principal was known it is one of authentication. */
@@ -155,12 +200,19 @@ export function refusalRecord(exchange: Exchange, reason: Reason): AuditRecord {
 }
 
 /** How an allowed call ended. */
-export function outcomeRecord(exchange: Exchange, outcome: Outcome, id: string): AuditRecord {
+/** @param reason why an allowed call was not run after all. */
+export function outcomeRecord(
+  exchange: Exchange,
+  outcome: Outcome,
+  id: string,
+  reason: Reason | null = null,
+): AuditRecord {
   return {
     ...base(exchange),
     id,
     event: 'outcome',
     decision: null,
+    reason,
     outcome: { status: outcome.status, duration_ms: outcome.durationMs },
     decision_id: exchange.decisionId,
   };
@@ -196,15 +248,16 @@ function base(exchange: Exchange): AuditRecord {
     event: 'decision',
     decision: null,
     reason: null,
-    rule: decision?.rule ?? null,
+    rule: exchange.limitedBy ?? decision?.rule ?? null,
+    ...policyOf(exchange),
     request: {
       id: exchange.requestId,
       trace_id: exchange.trace?.id ?? null,
       method: inbound.ok ? bounded(inbound.message.method) : null,
       ip: exchange.ip,
-      client: exchange.client,
+      client: exchange.client === null ? null : bounded(exchange.client),
     },
-    tool: called ? bounded(targetLabel(called.target)) : null,
+    tool: called ? toolOf(called.target, decision) : null,
     arguments_sha256: called ? digestOf(called.arguments ?? {}) : null,
     ...(called && recordedArguments(called.target, called.arguments)),
     principal: principal
@@ -229,6 +282,20 @@ function base(exchange: Exchange): AuditRecord {
     outcome: null,
     decision_id: null,
   };
+}
+
+/** Under which policy of the operator's it was decided, and what its rules on trial would have said. */
+function policyOf({ decision, listing }: Exchange): Pick<AuditRecord, 'policy' | 'shadow'> {
+  const policy = decision?.policy ?? listing?.policy;
+  const shadow = decision?.effect === 'allow' ? decision.shadow : undefined;
+  return { ...(policy !== undefined && { policy }), ...(shadow && { shadow }) };
+}
+
+/** The name of what exists is ours; of what does not it is the caller's. */
+function toolOf(target: Target, decision: Decision | undefined): string {
+  const label = targetLabel(target);
+  const exists = decision && !(decision.effect === 'deny' && decision.reason === 'tool_unknown');
+  return exists ? cut(label) : bounded(label);
 }
 
 const NOTHING = recorded(NO_REQUIREMENTS);
@@ -274,6 +341,13 @@ function boundedValue(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? bounded(canonicalJson(value)) : value;
 }
 
+/** A text of the caller's: cut, and without what looks like a credential. Cut last, or half a token would stay. */
 function bounded(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  return cut(withoutTokens(text));
+}
+
+/** Half of a surrogate pair, sent or left by the cut, is no text that others can read (RFC 8785 section 3.2.2.2). */
+function cut(whole: string): string {
+  const text = wellFormed(whole);
+  return text.length > MAX_TEXT ? `${wellFormed(text.slice(0, MAX_TEXT))}…` : text;
 }

@@ -1,5 +1,8 @@
 /** What `npm run audit` is asked to do. Pure. */
 import { parseArgs } from 'node:util';
+import { EVENTS, STATUSES } from '../audit/record.js';
+import { REASONS } from '../common/reasons.js';
+import { readTime } from './read-time.js';
 import type { Selection } from './selection.js';
 
 /** By what a name becomes the hash that stands for it on record. */
@@ -44,7 +47,8 @@ export const HELP = `Asks the ledger. Without files: the one of this server, wit
   npm run audit -- query [FILES]          records, one a line
       --person --agent --client --tool    who and what
       --decision allow|deny --reason --event --status --trace --id
-      --since --until                     7d, 12h, 30m, 2026-11-22, or 2026-11-22T10:00:00Z
+      --since --until                     7d, 12h, 30m, 2026-11-22, or 2026-11-22T10:00:00Z; the end is
+                                          not included
       --limit N                           at most so many; 1000, 0 is all
       --pseudonym-key FILE --issuer ISS   --person is a name of this issuer, on record by its hash
   npm run audit -- chain ID [FILES]       on whose behalf: the delegation of one decision as a tree
@@ -105,8 +109,14 @@ const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
   chain: ['json'],
   report: [...SELECTING, 'format', 'pseudonym-key', 'issuer', 'json'],
 };
+/** What is a closed list in the ledger is one here: a typing error would find nothing, and say nothing. */
+const KNOWN: Partial<Record<Option, readonly string[]>> = {
+  decision: ['allow', 'deny'],
+  event: EVENTS,
+  reason: REASONS,
+  status: STATUSES,
+};
 const DEFAULT_LIMIT = 1_000;
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** @param now for times like `7d`. */
 export function readCommandLine(args: readonly string[], now: Date): Command {
@@ -165,8 +175,9 @@ function readSelection(values: Values, now: Date): Selection {
   for (const option of SELECTING) {
     const value = values[option as keyof Selection];
     if (value === undefined) continue;
-    if (option === 'decision' && value !== 'allow' && value !== 'deny')
-      throw new Error('--decision is allow or deny.');
+    const known = KNOWN[option];
+    if (known && !known.includes(value)) throw new Error(`--${option} is one of ${known.join(', ')}.`);
+    if (value === '') throw new Error(`--${option} is empty.`);
     selection[option] = option === 'since' || option === 'until' ? readTime(value, now, option) : value;
   }
   return selection as Selection;
@@ -178,16 +189,6 @@ function readPseudonym({ person, issuer, 'pseudonym-key': keyFile }: Values): Ps
     throw new Error('--pseudonym-key, --issuer and --person go together.');
   }
   return { keyFile, issuer };
-}
-
-/** RFC 3339 in UTC with milliseconds, as records have it. */
-function readTime(text: string, now: Date, option: string): string {
-  const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
-  const time =
-    count === undefined ? new Date(text) : new Date(now.getTime() - Number(count) * (UNITS[unit ?? ''] ?? 0));
-  if (Number.isNaN(time.getTime()))
-    throw new Error(`--${option}: ${JSON.stringify(text)} is no time: 7d, 12h, 30m, or a date.`);
-  return time.toISOString();
 }
 
 function readLimit(text: string | undefined): number {

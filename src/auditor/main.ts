@@ -3,7 +3,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pseudonym } from '../audit/pseudonyms.js';
 import { readEnvironment } from '../config/environment.js';
-import { auditFileOf } from '../config/load-settings.js';
+import { auditFileOf, auditKeyFileOf } from '../config/load-settings.js';
 import { HELP, readCommandLine, type Command, type PseudonymOf } from './command-line.js';
 import { find } from './find.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
@@ -45,15 +45,19 @@ async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise
   const chains = await chainsOf(paths);
   if (expected && chains.length > 1)
     throw new SourceError('--expect is of one chain; name the files of one.');
-  const trust: Trust = { keys: keys.length > 0 ? await Promise.all(keys.map(readKey)) : undefined, expected };
+  const own = paths.length === 0 && keys.length === 0 ? await ownKey() : undefined;
+  const named = await Promise.all(keys.map(readKey));
+  const trust: Trust = { keys: own ? [own] : named.length > 0 ? named : undefined, expected };
   let isGood = true;
   for (const { files } of chains) {
     const verdict = await verifyChain(files, trust);
     isGood &&= verdict.fault === null;
-    const own = trust.keys
-      ? ''
-      : '\n  (by the keys that the ledger itself names: give --key to know whose they are)';
-    await write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${own}\n`);
+    const by = own
+      ? '\n  (by the key of this server: who can write to it can sign; --key is one that was kept elsewhere)'
+      : trust.keys
+        ? ''
+        : '\n  (by the keys that the ledger itself names: give --key to know whose they are)';
+    await write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${by}\n`);
   }
   return isGood ? GOOD : NOT_GOOD;
 }
@@ -106,6 +110,12 @@ async function report({ paths, selection: asked, pseudonym, format }: Asked<'rep
 
 function chainsOf(paths: readonly string[]) {
   return chainsIn(paths, auditFileOf(readEnvironment()));
+}
+
+/** The public half of the key that signs here; undefined where this is not the machine that has it. */
+async function ownKey(): Promise<KeyObject | undefined> {
+  const pem = await readFile(auditKeyFileOf(readEnvironment()), 'utf8').catch(() => undefined);
+  return pem === undefined ? undefined : createPublicKey(pem);
 }
 
 /** @throws SourceError where the key cannot be read. */

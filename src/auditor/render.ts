@@ -6,6 +6,7 @@ import type { Verdict } from './verify.js';
 
 /** Rows of one table; the others are counted. */
 const MAX_ROWS = 50;
+const MAX_CELL = 60;
 
 export function renderVerdict(verdict: Verdict): string {
   const { instance, files, records, from, to, fault, notes, signedUntil, checkpoints, keys } = verdict;
@@ -21,9 +22,14 @@ export function renderVerdict(verdict: Verdict): string {
     ['end', to ? `${to.seq}:${to.hash}` : 'none'],
   ];
   const lines = facts.map(([name, value]) => `  ${name.padEnd(8)} ${visible(value)}`);
+  const unsigned = to ? to.seq - (signedUntil ?? 0) : 0;
+  const good =
+    unsigned === 0
+      ? 'INTACT: every record is as it was written, in its place.'
+      : `INTACT up to record ${signedUntil}, which is signed. The ${unsigned} behind it fit, and are not signed yet: whoever can write to the file could have written them.`;
   const verdictLine = fault
     ? `TAMPERED: ${visible(fault.file)}, line ${fault.line}: ${fault.kind}: ${visible(fault.says)} All before it is as it was written.`
-    : 'INTACT: every record is as it was written, in its place.';
+    : good;
   return [...lines, ...notes.map((note) => `  note     ${visible(note)}`), verdictLine].join('\n');
 }
 
@@ -69,13 +75,18 @@ export function renderSummary(summary: Summary): string {
   ].join('\n');
 }
 
+/** One long name must not push all others off the screen. */
+function cut(text: string): string {
+  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL - 1)}…` : text;
+}
+
 function table(
   title: string,
   heads: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
   if (rows.length === 0) return `\n${title}: none`;
-  const shown = rows.slice(0, MAX_ROWS).map((row) => row.map((cell) => visible(String(cell))));
+  const shown = rows.slice(0, MAX_ROWS).map((row) => row.map((cell) => cut(visible(String(cell)))));
   const widths = heads.map((head, at) => Math.max(head.length, ...shown.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     `  ${cells.map((cell, at) => (/^\d+$/.test(cell) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0))).join('  ')}`.trimEnd();

@@ -45,8 +45,13 @@ async function filesAt(path: string): Promise<string[]> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new SourceError(`${path} cannot be read (${error.code}).`);
   });
-  if (!found.isDirectory()) return [path];
-  const names = (await readdir(path)).filter((name) => name.endsWith('.jsonl'));
+  if (found.isFile()) return [path];
+  // Whatever else there is (a pipe, a device) may never end.
+  if (!found.isDirectory()) throw new SourceError(`${path} is neither a file nor a folder.`);
+  const entries = await readdir(path, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && entry.name.endsWith('.jsonl'))
+    .map(({ name }) => name);
   if (names.length === 0) throw new SourceError(`${path} holds no file that ends in .jsonl.`);
   return names.map((name) => join(path, name));
 }

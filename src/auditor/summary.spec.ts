@@ -178,3 +178,27 @@ it('draws on whose behalf', () => {
   ).toContain('nobody');
   expect(drawTree([])).toBe('');
 });
+
+it('counts names that do not exist together: a caller can invent any number of them', () => {
+  const invented = Array.from({ length: 50 }, (_, at) =>
+    record({ person: 'mallory', tool: `tool-${at}`, decision: 'deny', reason: 'tool_unknown' }),
+  );
+  const { uses, refusals } = summaryOf(invented);
+  expect(uses).toMatchObject([{ tool: '(unknown names)', denied: 50 }]);
+  expect(refusals).toMatchObject([{ tool: '(unknown names)', count: 50 }]);
+});
+
+it('a long name takes no more of the screen, and many rows no more of the page, than can be read', () => {
+  const long = summaryOf([record({ person: 'x'.repeat(5000) })]);
+  expect(
+    Math.max(
+      ...renderSummary(long)
+        .split('\n')
+        .map((line) => line.length),
+    ),
+  ).toBeLessThan(250);
+  const many = summaryOf(Array.from({ length: 1500 }, (_, at) => record({ person: `person-${at}` })));
+  const html = reportPage(many, 'Report');
+  expect(html).toContain('<p>and 500 more</p>');
+  expect(html.match(/<tr>/g)?.length).toBeLessThan(2100);
+});

@@ -42,7 +42,9 @@ export interface Summary {
 }
 
 /** Rows that are counted one by one: what is read may have been made to fill the memory. */
-const MAX_ROWS = 50_000;
+const MAX_ROWS = 10_000;
+/** In place of the names of what does not exist, of which callers can invent any number. */
+const UNKNOWN = '(unknown names)';
 
 export class Summarizer {
   private records = 0;
@@ -95,7 +97,7 @@ export class Summarizer {
 
   private use(record: PlacedRecord): Use | undefined {
     const person = personOf(record);
-    const tool = record.tool ?? '';
+    const tool = toolOf(record) ?? '';
     return this.row(this.uses, [person, tool], () => ({
       person,
       tool,
@@ -116,7 +118,8 @@ export class Summarizer {
   private addRefusal(record: PlacedRecord): void {
     this.counts.denied += 1;
     if (record.event === 'authentication') this.counts.unauthenticated += 1;
-    const { reason, tool } = record;
+    const { reason } = record;
+    const tool = toolOf(record);
     const person = record.principal ? personOf(record) : null;
     const missing = [...record.missing.scopes, ...record.missing.roles].join(', ');
     const refusal = this.row(this.refusals, [reason, tool, person, missing], () => ({
@@ -179,6 +182,10 @@ export class Summarizer {
   }
 }
 
+function toolOf({ reason, tool }: PlacedRecord): string | null {
+  return reason === 'tool_unknown' && tool !== null ? UNKNOWN : tool;
+}
+
 /** The person; of a workload the client, marked as what it is. */
 export function personOf({ on_behalf_of: person, principal }: PlacedRecord): string {
   return person ?? (principal ? `${principal.sub} (workload)` : 'nobody');
@@ -194,6 +201,12 @@ function changeWords(change: Change): string {
     case 'gap': {
       const lost = Object.values(change.lost).reduce((sum, count) => sum + count, 0);
       return `records could not be written from ${change.since} to ${change.until}: ${change.late} followed late, ${lost} were lost`;
+    }
+    case 'policy':
+      return `policy ${change.to.slice(0, 12)} in force${change.author === null ? '' : ` by ${change.author}`}, before ${change.from?.slice(0, 12) ?? 'none'}`;
+    case 'revocation': {
+      const { kind, value } = change.revocation;
+      return `${change.action}: ${kind} ${value} by ${change.by}${change.reason === null ? '' : ` (${change.reason})`}`;
     }
     case 'key':
       return `signed by the key ${change.to} from here on, before by ${change.from}`;

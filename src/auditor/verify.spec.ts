@@ -216,6 +216,50 @@ it('a chain that a thief signed is one of a piece, and not of the key that count
   expect((await verify([forged.lines])).fault).toMatchObject({ kind: 'unknown_key', seq: 1 });
 });
 
+describe('another key', () => {
+  const keyChange = changeRecord({ what: 'key', from: KEY.id, to: THIEF.id }, 'key');
+  const thiefs = (kind: Checkpoint['kind']) => checkpoint(kind, THIEF);
+  const going = written([checkpoint('open'), ...records(2), checkpoint('interval')]);
+
+  it('is taken where a record announces it', async () => {
+    const announced = written([keyChange, ...records(2), thiefs('close')], { key: THIEF, from: going.end });
+    const verdict = await verify([[...going.lines, ...announced.lines]], TRUSTING);
+    expect(verdict).toMatchObject({ fault: null, keys: [KEY.id, THIEF.id], notes: [] });
+  });
+
+  it('may put a file aside first', async () => {
+    const aside = written([thiefs('rotate')], { key: THIEF, from: going.end });
+    const next = written([thiefs('open'), keyChange, ...records(2), thiefs('close')], {
+      key: THIEF,
+      from: aside.end,
+    });
+    const verdict = await verify([[...going.lines, ...aside.lines], next.lines], TRUSTING);
+    expect(verdict).toMatchObject({ fault: null, notes: [] });
+  });
+
+  it('that nothing announces is told', async () => {
+    const silent = written([...records(2), thiefs('close')], { key: THIEF, from: going.end });
+    const verdict = await verify([[...going.lines, ...silent.lines]], TRUSTING);
+    expect(verdict.fault).toMatchObject({ kind: 'unknown_key', seq: 7 });
+  });
+});
+
+it('says that a next file is missing, and whether the ones before were deleted by the server', async () => {
+  const aside = await verify([first.lines]);
+  expect([aside.fault, aside.notes.join()]).toEqual([null, expect.stringContaining('there is a next one')]);
+  const removed = [{ file: 'old', from: 1, to: first.end.seq, hash: first.end.hash as string }];
+  const tidy = written(
+    [checkpoint('open'), changeRecord({ what: 'retention', removed }, 'r'), checkpoint('close')],
+    {
+      from: first.end,
+    },
+  );
+  expect((await verify([tidy.lines])).notes.join()).toContain('deleted, which is on record');
+  expect((await verify([second.lines])).notes.join()).toContain(
+    'nothing here says that the server deleted it',
+  );
+});
+
 it('a checkpoint in the name of the key that another signed is told', async () => {
   const forged = written([checkpoint('open'), ...records(3), checkpoint('close')], { key: THIEF });
   for (const trust of [TRUSTED, TRUSTING]) {
@@ -244,6 +288,11 @@ describe('a record that was seen before', () => {
       kind: 'truncated',
       seq: 12,
     });
+  });
+
+  it('is not missed in files that begin behind it', async () => {
+    const { fault, notes } = await verify([second.lines], seen(4, 'ab'));
+    expect([fault, notes.join()]).toEqual([null, expect.stringContaining('it was not looked at')]);
   });
 
   it('tells a history that was written anew', async () => {

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isSignedBy, unseal } from '../audit/chain.js';
 import { readLines, type Line } from '../audit/lines.js';
-import type { Checkpoint } from '../audit/record.js';
+import type { Change, Checkpoint } from '../audit/record.js';
 import { publicJwk } from '../audit/signing-key.js';
 import type { JsonObject } from '../common/exchange.js';
 import { parseObject } from '../common/parse-object.js';
@@ -99,6 +99,15 @@ class Reading {
   private readonly notes: string[] = [];
   private last: { item: Item; record: JsonObject } | undefined;
   private expectedSeen = false;
+  /** Where the first file is not the first of the chain. */
+  private startsAt: { seq: number; prev: string | null } | undefined;
+  /** What a record says was deleted: number and hash of the last record of each file. */
+  private readonly deleted = new Map<number, string>();
+  private signer: string | undefined;
+  /** The key that a record has announced as the next one. */
+  private announced: string | undefined;
+  /** A key that signs, and that no record has announced yet. */
+  private unannounced: string | undefined;
 
   constructor(
     private readonly files: readonly string[],
@@ -133,7 +142,11 @@ class Reading {
     const { to, last, signedUntil, trust } = this;
     if (!to || !last) return;
     const { expected } = trust;
-    if (expected && !this.expectedSeen) {
+    if (expected && this.from && expected.seq < this.from.seq) {
+      this.notes.push(
+        `Record ${expected.seq} is in none of these files, which begin at ${this.from.seq}: it was not looked at.`,
+      );
+    } else if (expected && !this.expectedSeen) {
       throw new Broken({
         kind: expected.seq > to.seq ? 'truncated' : 'unexpected',
         file: last.item.file,
@@ -142,12 +155,35 @@ class Reading {
         says: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the ledger ends at ${to.seq}.`,
       });
     }
+    this.noteBeginning();
+    if (this.unannounced !== undefined)
+      this.notes.push(
+        `The key ${this.unannounced} signs at the end, and no record says that the key changed.`,
+      );
     if (signedUntil === null) throw this.broken('unsigned', last.item, to.seq, 'No record of it is signed.');
     const kind = (last.record.checkpoint as Checkpoint | undefined)?.kind;
-    if (kind === 'close' || kind === 'rotate') return;
+    if (kind === 'close') return;
+    if (kind === 'rotate') {
+      this.notes.push(
+        'The last file was put aside: there is a next one, which is not here. It was not given, or somebody removed it.',
+      );
+      return;
+    }
     const open = to.seq - signedUntil;
     this.notes.push(
       `The end is open: ${open === 0 ? 'the last record is signed, but' : `the last ${open} record(s) are not signed yet, and`} nothing says that more cannot have followed. The server runs, was killed, or somebody cut the end; a later checkpoint (--expect SEQ:HASH, from its log) tells.`,
+    );
+  }
+
+  private noteBeginning(): void {
+    const { startsAt, deleted } = this;
+    if (!startsAt) return;
+    const { seq, prev } = startsAt;
+    const isOnRecord = deleted.get(seq - 1) === prev;
+    this.notes.push(
+      isOnRecord
+        ? `The chain begins at record ${seq}: what was before was kept long enough and deleted, which is on record.`
+        : `The chain begins at record ${seq}: what was before is in files that were not given, or was removed; nothing here says that the server deleted it.`,
     );
   }
 
@@ -178,7 +214,7 @@ class Reading {
         throw this.broken('truncated', item, null, 'The file ends in the middle of a record.');
       }
       this.notes.push(
-        `${item.file} ends in the middle of a record, which was never acknowledged: the server was killed, or is writing it now.`,
+        `${item.file} ends in the middle of a record: the server was killed while it wrote, is writing now, or somebody cut it.`,
       );
       return undefined;
     }
@@ -222,6 +258,7 @@ class Reading {
     this.to = { seq, time, hash };
     this.last = { item, record };
     if (record.event === 'checkpoint') this.checkpoint(item, record, seq);
+    if (record.event === 'change') this.change(record.change as Change | undefined);
     const signedFrom = this.signedUntil ?? this.from.seq - 1;
     if (seq - signedFrom > UNSIGNED_AT_MOST) {
       throw this.broken(
@@ -246,9 +283,7 @@ class Reading {
       );
     }
     if (seq > 1 && this.from?.seq === seq) {
-      this.notes.push(
-        `The chain begins at record ${seq}: what was before is in files that were not given, or deleted.`,
-      );
+      this.startsAt = { seq, prev: record.prev as string | null };
     }
   }
 
@@ -277,9 +312,32 @@ class Reading {
         `The signature of the checkpoint is not of the key ${id}: it, or what is before it, was written by somebody else.`,
       );
     }
+    this.requireAnnounced(item, seq, id, checkpoint?.kind);
+    this.signer = id;
     this.seenKeys.add(id);
     this.checkpoints += 1;
     this.signedUntil = seq;
+  }
+
+  /** The server says on record that it signs with another key, first thing after it has opened the file. */
+  private requireAnnounced(item: Item, seq: number, id: string, kind: Checkpoint['kind'] | undefined): void {
+    const isNew = this.signer !== undefined && this.signer !== id && this.announced !== id;
+    if (isNew) this.unannounced = id;
+    if (this.unannounced === undefined || kind === 'open' || kind === 'rotate') return;
+    throw this.broken(
+      'unknown_key',
+      item,
+      seq,
+      `The checkpoint is signed by the key ${id}, which is not the one before, and no record says that the key changed.`,
+    );
+  }
+
+  private change(change: Change | undefined): void {
+    if (change?.what === 'key') {
+      this.announced = change.to;
+      if (this.unannounced === change.to) this.unannounced = undefined;
+    }
+    if (change?.what === 'retention') for (const { to, hash } of change.removed) this.deleted.set(to, hash);
   }
 
   private changed(item: Item): Broken {

@@ -1,6 +1,7 @@
 /** Verified claims in, principal out; odd claim types are refused, not guessed at. Pure. */
 import type { DelegationLink, Principal } from '../common/principal.js';
 import { readClaim } from '../common/claim-path.js';
+import { isWellFormed } from '../common/well-formed.js';
 import type { IssuerSettings } from '../config/settings.js';
 import { PRESET_FACTS, type Claims, type PresetFacts } from './presets.js';
 import { refuseToken } from './refuse-token.js';
@@ -31,6 +32,7 @@ export function claimsToPrincipal(claims: Claims, settings: IssuerSettings): Pri
     acr: acrOf(claims, facts),
     authenticatedAt: authenticatedAt(claims.auth_time),
     tokenId: optionalText(claims.jti, 'jti'),
+    ...sessionOf(claims),
     expiresAt: claims.exp as number,
     ...delegationOf(
       claims.act,
@@ -95,6 +97,14 @@ function authenticatedAt(value: unknown): number | null {
   throw refuseToken('token_claims', 'The auth_time claim is not a number');
 }
 
+/** What revocations of more than one token go by. */
+function sessionOf({ sid, iat }: Claims): Pick<Principal, 'sessionId' | 'issuedAt'> {
+  return {
+    ...(typeof sid === 'string' && sid !== '' && { sessionId: sid }),
+    ...(typeof iat === 'number' && Number.isFinite(iat) && { issuedAt: iat }),
+  };
+}
+
 /** RFC 8693 section 4.1: the outermost `act` is the current actor, the ones nested in it acted before. */
 function delegationOf(
   act: unknown,
@@ -128,7 +138,7 @@ function firstPresent(claims: Claims, places: readonly string[]): unknown {
 }
 
 function text(value: unknown, name: string): string {
-  if (typeof value !== 'string' || value.trim() === '') {
+  if (typeof value !== 'string' || value.trim() === '' || !isWellFormed(value)) {
     throw refuseToken('token_claims', `The token has no usable ${name} claim`);
   }
   return value;
@@ -139,5 +149,5 @@ function optionalText(value: unknown, name: string): string | null {
 }
 
 function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  return Array.isArray(value) && value.every((item) => typeof item === 'string' && isWellFormed(item));
 }

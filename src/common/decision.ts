@@ -35,19 +35,28 @@ export interface Requirements {
   readonly assurance: Assurance | null;
 }
 
-export interface Allow {
+interface Decided {
+  /** Digest of the operator's policy that decided; not there where there is none. */
+  readonly policy?: string;
+}
+
+export interface Allow extends Decided {
   readonly effect: 'allow';
   readonly rule: string;
   readonly required: Requirements;
+  /** What rules on trial would have said; not there where they agree. */
+  readonly shadow?: { readonly reason: Reason; readonly rule: string };
 }
 
-export interface Deny {
+export interface Deny extends Decided {
   readonly effect: 'deny';
   readonly reason: Reason;
   /** Where the rule that decided stands: a decorated method, or the operator's list. */
   readonly rule: string;
   readonly required: Requirements;
   readonly missing: Requirements;
+  /** What the rule itself says to the caller. Public. */
+  readonly message?: string;
 }
 
 export type Decision = Allow | Deny;

@@ -54,6 +54,10 @@ export interface Listing {
   readonly shown: readonly Target[];
   /** How many there are besides. */
   readonly hidden: number;
+  /** How many of those shown rules on trial would hide; not there where no rule is on trial. */
+  readonly wouldHide?: number;
+  /** Digest of the operator's policy that decided; not there where there is none. */
+  readonly policy?: string;
 }
 
 export interface Exchange {
@@ -71,6 +75,8 @@ export interface Exchange {
   principal?: Principal;
   operation?: Operation;
   decision?: Decision;
+  /** The rule of the operator's that has just counted this call as one too many. */
+  limitedBy?: string;
   /** What a list will show, decided before it is recorded. */
   listing?: Listing;
   /** Set when the tool is started; settles, and never rejects, when the tool has really ended. */

@@ -26,6 +26,10 @@ export interface Principal {
   readonly authenticatedAt: number | null;
   /** `jti`, where the token has one. */
   readonly tokenId: string | null;
+  /** `sid`: the login that it comes from, where the token says so (OpenID Connect Front-Channel Logout 1.0). */
+  readonly sessionId?: string;
+  /** `iat`, in seconds since the epoch, where the token says so. */
+  readonly issuedAt?: number;
   /** `exp`, in seconds since the epoch. */
   readonly expiresAt: number;
   /** Subject first, then the nested `act` from the innermost out, then the client where it adds one (RFC 8693 section 4.1). */

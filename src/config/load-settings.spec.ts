@@ -73,6 +73,7 @@ it('has the defaults of the contract', () => {
       sinks: [],
     },
     storage: { dataDir: resolve('data'), databaseUrl: undefined },
+    revocation: { maxAgeSeconds: 300 },
     limits: { perMinute: 600 },
     mail: { smtpUrl: undefined },
     log: { level: 'info', pretty: false },
@@ -146,7 +147,6 @@ it.each([
   ['LOG_LEVEL', 'loud'],
   ['LOG_PRETTY', '1'],
   ['IDENTITY_FILE', '/identity.yaml'],
-  ['POLICY_DIR', '/policy'],
 ])('%s=%s is a fault', (name, value) => {
   const found = faults({ [name]: value });
   expect(found.some((fault) => fault.startsWith(name) || fault.includes(name))).toBe(true);

@@ -49,6 +49,7 @@ const OUR_PREFIXES = [
   'DENIAL_',
   'IDENTITY_',
   'POLICY_',
+  'REVOCATION_',
   'TLS_',
   'LOG_',
 ];
@@ -146,6 +147,11 @@ export function auditFileOf({ AUDIT_FILE: file, DATA_DIR: folder }: Environment)
   return resolve(file ?? join(resolve(folder ?? './data'), 'audit.jsonl'));
 }
 
+/** Where the key is that signs it. */
+export function auditKeyFileOf({ AUDIT_KEY_FILE: file, DATA_DIR: folder }: Environment): string {
+  return resolve(file ?? join(resolve(folder ?? './data'), 'audit-key.pem'));
+}
+
 /** A secret in a file of its own; a fault says why it cannot be used, and nothing of it. */
 function readSecret(
   name: 'AUDIT_PSEUDONYM_KEY_FILE',
@@ -230,11 +236,12 @@ function toSettings(
       allowList: allowList.includes('*') ? '*' : new Set(allowList),
       requireHuman: (variables.AUTH_REQUIRE_HUMAN ?? 'true') === 'true',
       denialDetail: (variables.DENIAL_DETAIL ?? 'explain') as 'explain' | 'conceal',
+      directory: variables.POLICY_DIR && resolve(variables.POLICY_DIR),
     },
     audit: {
       file: auditFileOf({ AUDIT_FILE: variables.AUDIT_FILE, DATA_DIR: dataDir }),
       onFailure: (variables.AUDIT_ON_FAILURE ?? 'deny') as 'deny' | 'allow',
-      keyFile: resolve(variables.AUDIT_KEY_FILE ?? join(dataDir, 'audit-key.pem')),
+      keyFile: auditKeyFileOf({ AUDIT_KEY_FILE: variables.AUDIT_KEY_FILE, DATA_DIR: dataDir }),
       makesKey: variables.AUDIT_KEY_FILE === undefined,
       rotateBytes: Number(variables.AUDIT_ROTATE_MIB ?? 256) * MIB,
       rotateDaily: (variables.AUDIT_ROTATE_DAILY ?? 'true') === 'true',
@@ -242,6 +249,7 @@ function toSettings(
       ...audit,
     },
     storage: { dataDir, databaseUrl: variables.DATABASE_URL },
+    revocation: { maxAgeSeconds: Number(variables.REVOCATION_MAX_AGE_SECONDS ?? 300) },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
     mail: { smtpUrl: variables.SMTP_URL },
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
@@ -256,6 +264,10 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       'TOOL_ALLOW_LIST=*: every registered tool, resource and prompt is allowed',
     ],
     [!settings.policy.requireHuman, 'AUTH_REQUIRE_HUMAN=false: workloads may call every tool'],
+    [
+      settings.revocation.maxAgeSeconds === 0,
+      'REVOCATION_MAX_AGE_SECONDS=0: revocations have no effect, and tokens are good until they expire',
+    ],
     [settings.limits.perMinute === 0, 'RATE_LIMIT_PER_MINUTE=0: requests are not limited'],
     [
       settings.audit.onFailure === 'allow',

@@ -1,29 +1,41 @@
 /** How the server logs: JSON lines on stdout, with nothing in them that a caller sent beyond its address and path. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Params } from 'nestjs-pino';
+import { pino, type DestinationStream } from 'pino';
 import { randomUUID } from 'node:crypto';
+import { withoutTokens } from '../common/without-tokens.js';
 import type { Settings } from './settings.js';
 
+/** Lines that wait for a log that takes none, in bytes; what is beyond is dropped. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
 export function loggerOptions({ level, pretty }: Settings['log']): Params {
-  return {
-    pinoHttp: {
-      level,
-      ...(pretty && { transport: { target: 'pino-pretty' } }),
-      genReqId: nameRequest,
-      autoLogging: { ignore: (request) => request.url?.startsWith('/health/') ?? false },
-      // Headers hold tokens, and so may a query that should not have been sent.
-      serializers: {
-        req: (request: { id: unknown; method: unknown; url?: string; remoteAddress: unknown }) => ({
-          id: request.id,
-          method: request.method,
-          path: request.url?.split('?')[0],
-          ip: request.remoteAddress,
-        }),
-        res: (response: { statusCode: unknown }) => ({ status: response.statusCode }),
-        err: (error: unknown) => describe(error, 0),
-      },
+  const options = {
+    level,
+    ...(pretty && { transport: { target: 'pino-pretty' } }),
+    genReqId: nameRequest,
+    autoLogging: { ignore: (request: IncomingMessage) => request.url?.startsWith('/health/') ?? false },
+    // Headers hold tokens, and so may a query that should not have been sent.
+    serializers: {
+      req: (request: { id: unknown; method: unknown; url?: string; remoteAddress: unknown }) => ({
+        id: request.id,
+        method: request.method,
+        path: request.url && withoutTokens(request.url.split('?')[0] ?? ''),
+        ip: request.remoteAddress,
+      }),
+      res: (response: { statusCode: unknown }) => ({ status: response.statusCode }),
+      err: (error: unknown) => describe(error, 0),
     },
   };
+  return { pinoHttp: pretty ? options : [options, stdout()] };
+}
+
+/** A log that cannot be written (its disk is full, its reader is gone) must not stop what is logged. */
+function stdout(): DestinationStream {
+  const stream = pino.destination({ fd: 1, sync: true, maxLength: MAX_WAITING_BYTES });
+  stream.removeAllListeners('error');
+  stream.on('error', () => undefined);
+  return stream;
 }
 
 /** Every request is named by us: a name from outside could forge the log. */

@@ -125,6 +125,8 @@ export interface PolicySettings {
   readonly allowList: '*' | ReadonlySet<string>;
   readonly requireHuman: boolean;
   readonly denialDetail: 'explain' | 'conceal';
+  /** The folder of the operator's policy; undefined where there is none. */
+  readonly directory: string | undefined;
 }
 
 /** `json`: the records as they are; `ocsf`: API Activity (6003) of OCSF 1.3; `cef`: Common Event Format. */
@@ -139,7 +141,12 @@ export type SinkSettings = {
 } & (
   | { readonly type: 'file'; readonly path: string }
   | { readonly type: 'stdout' }
-  | { readonly type: 'https'; readonly url: string; readonly token: string | undefined }
+  | {
+      readonly type: 'https';
+      readonly url: string;
+      readonly token: string | undefined;
+      readonly ca: string | undefined;
+    }
   /** RFC 5424 over TLS (RFC 5425). */
   | { readonly type: 'syslog'; readonly host: string; readonly port: number; readonly ca: string | undefined }
   | { readonly type: 'postgres'; readonly databaseUrl: string }
@@ -175,6 +182,10 @@ export interface Settings {
   readonly policy: PolicySettings;
   readonly audit: AuditSettings;
   readonly storage: StorageSettings;
+  readonly revocation: {
+    /** How old the list of revocations may be, in seconds; 0: it is not looked at. */
+    readonly maxAgeSeconds: number;
+  };
   /** 0: no limit. */
   readonly limits: { readonly perMinute: number };
   readonly mail: { readonly smtpUrl: string | undefined };

@@ -57,7 +57,7 @@ class SinkEntry {
 const TAKES: Readonly<Record<SinkSettings['type'], readonly string[]>> = {
   file: ['path!'],
   stdout: [],
-  https: ['url!', 'token_file'],
+  https: ['url!', 'token_file', 'ca_file'],
   syslog: ['host!', 'port', 'ca_file'],
   postgres: ['database_url_file!'],
 };
@@ -117,6 +117,7 @@ function toSink(entry: SinkEntry, place: string, folder: string, secrets: Secret
         format,
         url: entry.url ?? '',
         token: secrets.optional(entry.token_file, `${place}token_file`, 1),
+        ca: secrets.optional(entry.ca_file, `${place}ca_file`, 1),
       };
     case 'syslog':
       return {

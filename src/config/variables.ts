@@ -1,5 +1,5 @@
 /** Every variable of the server and the form of its value. Texts in, texts out: {@link loadSettings} gives them types. */
-import { IsIn, IsOptional, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { IsIn, IsOptional, Matches, ValidateIf } from 'class-validator';
 import { ASYMMETRIC, IsList, IsListOf, IsPath, IsSecureUrl, IsTruth, IsWholeNumber } from './rules.js';
 import { PRESETS } from './settings.js';
 
@@ -70,7 +70,8 @@ export class Variables {
   @IsList(/^(\*|((resource|prompt):)?[A-Za-z0-9_.-]{1,128})$/, 'tool names, resource:NAME, prompt:NAME, or *')
   TOOL_ALLOW_LIST: string;
 
-  @IsNotYet()
+  @IsOptional()
+  @IsPath()
   POLICY_DIR?: string;
 
   @IsOptional()
@@ -116,6 +117,10 @@ export class Variables {
   @IsOptional()
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgres:// URL' })
   DATABASE_URL?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 86_400)
+  REVOCATION_MAX_AGE_SECONDS?: string;
 
   @IsOptional()
   @IsWholeNumber(0, 1_000_000)
@@ -190,6 +195,7 @@ export const VARIABLE_NAMES = [
   'AUDIT_SINKS_FILE',
   'DATA_DIR',
   'DATABASE_URL',
+  'REVOCATION_MAX_AGE_SECONDS',
   'RATE_LIMIT_PER_MINUTE',
   'ALLOWED_ORIGINS',
   'ALLOWED_HOSTS',
@@ -201,14 +207,3 @@ export const VARIABLE_NAMES = [
   'LOG_LEVEL',
   'LOG_PRETTY',
 ] as const satisfies readonly (keyof Variables)[];
-
-function IsNotYet() {
-  return ValidateBy({
-    name: 'notYet',
-    validator: {
-      validate: (value: unknown) => value === undefined,
-      defaultMessage: () =>
-        'is not supported by this version; a server that ignored it would not be the one you asked for',
-    },
-  });
-}

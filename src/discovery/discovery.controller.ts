@@ -6,7 +6,7 @@ import type { JsonObject } from '../common/exchange.js';
 import { PublicRoute } from '../common/public-route.js';
 import { PROOF_ALGORITHMS } from '../auth/sender-binding.js';
 import type { AuthSettings, IssuerSettings, ServerSettings, Settings } from '../config/settings.js';
-import { ToolRegistry } from '../tools/registry.js';
+import { PolicyService } from '../policy/policy.service.js';
 
 const RESOURCE = '.well-known/oauth-protected-resource';
 const SERVER = '.well-known/oauth-authorization-server';
@@ -21,7 +21,7 @@ export class DiscoveryController {
   constructor(
     config: ConfigService<Settings, true>,
     private readonly metadata: IssuerMetadataService,
-    private readonly registry: ToolRegistry,
+    private readonly policy: PolicyService,
   ) {
     this.server = config.get('server', { infer: true });
     this.auth = config.get('auth', { infer: true });
@@ -34,7 +34,7 @@ export class DiscoveryController {
   protectedResource(@Param('path') path?: string[]): JsonObject {
     this.requireOurPath(path);
     const { issuers, clientCertificateHeader } = this.auth;
-    const scopes = this.registry.basicScopes().map((scope) => this.first.scopePrefix + scope);
+    const scopes = this.policy.basicScopes().map((scope) => this.first.scopePrefix + scope);
     const seesCertificates = clientCertificateHeader ?? this.server.tls?.clientCaFile;
     return {
       resource: this.server.resource,

@@ -4,6 +4,8 @@ import { AuditService } from '../audit/audit.service.js';
 import { IntrospectionService } from '../auth/introspection.service.js';
 import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
+import { PolicyService } from '../policy/policy.service.js';
+import { RevocationsService } from '../revocation/revocations.service.js';
 import { ForwardingService } from '../sinks/forwarding.service.js';
 import { Database } from '../storage/database.js';
 
@@ -17,6 +19,8 @@ export class HealthController {
     private readonly database: Database,
     private readonly audit: AuditService,
     private readonly forwarding: ForwardingService,
+    private readonly policy: PolicyService,
+    private readonly revocations: RevocationsService,
   ) {}
 
   /** The process answers. */
@@ -43,7 +47,17 @@ export class HealthController {
     const issuers = [...this.jwks.status().map(shownKeys), ...this.introspection.status()];
     // Nor do collectors: the ledger keeps what they lack.
     const sinks = this.forwarding.status();
-    return { status: ready ? 'ok' : 'unavailable', checks, issuers, ...(sinks.length > 0 && { sinks }) };
+    // Nor does a changed policy that was refused: the one before decides.
+    const policy = this.policy.status();
+    const revocations = this.revocations.status();
+    return {
+      status: ready ? 'ok' : 'unavailable',
+      checks,
+      issuers,
+      ...(sinks.length > 0 && { sinks }),
+      ...(policy && { policy }),
+      ...(revocations && { revocations }),
+    };
   }
 }
 

@@ -1,9 +1,13 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
 import { AuthModule } from '../auth/auth.module.js';
+import { RevocationModule } from '../revocation/revocation.module.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { SinksModule } from '../sinks/sinks.module.js';
 import { HealthController } from './health.controller.js';
 
-@Module({ imports: [SinksModule, AuditModule, AuthModule, StorageModule], controllers: [HealthController] })
+@Module({
+  imports: [RevocationModule, SinksModule, AuditModule, AuthModule, StorageModule],
+  controllers: [HealthController],
+})
 export class HealthModule {}

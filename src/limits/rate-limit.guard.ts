@@ -2,12 +2,12 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { AppError } from '../common/app-error.js';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { exchangeOf, type GateRequest } from '../common/exchange.js';
 import { principalKey } from '../common/principal.js';
 import { isPublicRoute } from '../common/public-route.js';
 import type { Settings } from '../config/settings.js';
+import { consume } from './consume.js';
 
 @Injectable()
 export class RateLimitGuard implements CanActivate {
@@ -26,15 +26,7 @@ export class RateLimitGuard implements CanActivate {
     if (isPublicRoute(this.reflector, context)) return true;
     const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
     if (!exchange.principal) throw new Error('RateLimitGuard ran before a principal was known');
-    try {
-      await this.limiter?.consume(principalKey(exchange.principal));
-      return true;
-    } catch (refusal) {
-      if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      throw new AppError('rate_limited', 'Too many requests', {
-        status: 429,
-        retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)),
-      });
-    }
+    if (this.limiter) await consume(this.limiter, principalKey(exchange.principal));
+    return true;
   }
 }

@@ -16,7 +16,7 @@ import type { AuthScheme } from '../common/challenge.js';
 import type { Exchange, GateRequest } from '../common/exchange.js';
 import { isReason } from '../common/reasons.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
-import { ToolRegistry } from '../tools/registry.js';
+import { PolicyService } from '../policy/policy.service.js';
 import { renderError, type ChallengeFacts } from './render-error.js';
 
 @Injectable()
@@ -28,7 +28,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   constructor(
     config: ConfigService<Settings, true>,
-    private readonly registry: ToolRegistry,
+    private readonly policy: PolicyService,
     private readonly audit: AuditService,
   ) {
     const { publicUrl, mcpPath } = config.get('server', { infer: true });
@@ -59,7 +59,7 @@ export class ErrorFilter implements ExceptionFilter {
     const own = issuers.find(({ issuer }) => issuer === exchange?.principal?.issuer) ?? issuers[0];
     return {
       resourceMetadata: this.resourceMetadata,
-      basicScopes: this.registry.basicScopes(),
+      basicScopes: this.policy.basicScopes(),
       scopePrefix: own?.scopePrefix ?? '',
       schemes: acceptedSchemes(issuers),
       algorithms: PROOF_ALGORITHMS,

@@ -4,10 +4,10 @@ import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../common/app-error.js';
 import type { Exchange, GateRequest, Inbound, JsonObject } from '../common/exchange.js';
-import { readBody } from './body.js';
+import { readBody } from '../common/body.js';
 import { classify } from './classify.js';
 import { toInbound } from './inbound.js';
-import { traceOf } from './trace.js';
+import { traceOf } from '../common/trace.js';
 
 const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
 const MAX_CLIENT_TEXT = 200;

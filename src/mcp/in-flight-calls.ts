@@ -7,16 +7,24 @@ import { principalKey, type Principal } from '../common/principal.js';
 
 export class InFlightCalls {
   private readonly calls = new Map<string, Set<AbortController>>();
+  private readonly callers = new Map<AbortController, Principal>();
 
   /** @returns what to call when the call is over. */
   add(principal: Principal, id: RequestId | null, cancellation: AbortController): () => void {
     const key = keyOf(principal, id);
     const sameId = this.calls.get(key) ?? new Set();
     this.calls.set(key, sameId.add(cancellation));
+    this.callers.set(cancellation, principal);
     return () => {
       sameId.delete(cancellation);
+      this.callers.delete(cancellation);
       if (sameId.size === 0) this.calls.delete(key);
     };
+  }
+
+  /** Cancels every call of those whom this is true of. */
+  cancelAll(isOf: (principal: Principal) => boolean): void {
+    for (const [cancellation, principal] of this.callers) if (isOf(principal)) cancellation.abort();
   }
 
   /** Cancels the one call that this can mean. Two processes of one client may use one id: then none is cancelled. */

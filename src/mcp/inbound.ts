@@ -1,7 +1,7 @@
 /** A parsed body and its headers in, a message that every later step can believe out, or its fault. Pure. */
 import { malformedRequest } from '../common/app-error.js';
 import type { Inbound, JsonObject, Message, RequestId } from '../common/exchange.js';
-import type { Body } from './body.js';
+import type { Body } from '../common/body.js';
 
 /** The headers that must agree with the body (MCP 2026-07-28, streamable HTTP, "Request Metadata"), and `Accept`. */
 export interface McpHeaders {

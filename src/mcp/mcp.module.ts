@@ -1,13 +1,16 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
+import { RevocationModule } from '../revocation/revocation.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { FrontMiddleware } from './front.middleware.js';
 import { McpController } from './mcp.controller.js';
 import { SdkBridge } from './sdk-bridge.js';
+import { UnreadableRequests } from './unreadable-requests.js';
 
 @Module({
-  imports: [ToolsModule],
+  imports: [ToolsModule, AuditModule, RevocationModule],
   controllers: [McpController],
-  providers: [SdkBridge],
+  providers: [SdkBridge, UnreadableRequests],
   exports: [SdkBridge],
 })
 export class McpModule implements NestModule {

@@ -26,7 +26,11 @@ export interface ChallengeFacts {
 
 /** @param exchange of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
 export function renderError(error: AppError, exchange: Exchange | undefined, facts: ChallengeFacts): Answer {
-  return { status: error.status, headers: headersOf(error, exchange, facts), body: bodyOf(error, exchange) };
+  return {
+    status: error.status,
+    headers: headersOf(error, exchange, facts),
+    body: errorBody(error, exchange),
+  };
 }
 
 function headersOf(
@@ -62,7 +66,8 @@ function challengesOf(
   return (chosen ? [chosen] : facts.schemes).map((scheme) => serializeChallenge(full, scheme)).join(', ');
 }
 
-function bodyOf(error: AppError, exchange: Exchange | undefined): unknown {
+/** JSON-RPC for the endpoint, plain JSON elsewhere. */
+export function errorBody(error: AppError, exchange: Exchange | undefined): unknown {
   // What refuses nobody is no decision, and has no record to point to.
   if (!exchange || !isReason(error.code)) return { error: { code: error.code, message: error.message } };
   return {

@@ -6,17 +6,22 @@ import {
   createRequestStateCodec,
   inputRequired,
   ProtocolError,
+  type McpHttpHandler,
   Server,
   type McpRequestContext,
   type ServerContext,
   type ServerOptions,
 } from '@modelcontextprotocol/server';
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { messageOf, type Exchange, type JsonObject } from '../common/exchange.js';
+import { AppError } from '../common/app-error.js';
+import { messageOf, type Exchange, type JsonObject, type Message } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import { VERSION } from '../common/version.js';
+import type { LoadedPolicy } from '../policy/load-policy.js';
+import { PolicyService } from '../policy/policy.service.js';
+import { RevocationsService } from '../revocation/revocations.service.js';
 import { renderToolFailure } from '../tools/render-result.js';
 import type { InputRequired } from '../tools/results.js';
 import { ToolRegistry } from '../tools/registry.js';
@@ -26,17 +31,23 @@ import { InFlightCalls } from './in-flight-calls.js';
 
 const SERVER_INFO = { name: 'identity-aware-mcp-server', version: VERSION };
 const STATE_TTL_SECONDS = 600;
+const MAX_LISTENING = 1_024;
+const STREAM_RETRY_SECONDS = 30;
+/** The longest time that a timer takes; a token that lives longer is cut off all the same. */
+const MAX_TIMER_MS = 2_147_483_647;
 const INTERNAL_ERROR = -32603;
 const INVALID_PARAMS = -32602;
 
 @Injectable()
-export class SdkBridge implements OnApplicationShutdown {
+export class SdkBridge implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(SdkBridge.name);
   private readonly inFlight = new InFlightCalls();
   private readonly handler = createMcpHandler((context) => this.server(context), {
     onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
   });
   private readonly nodeHandler = toNodeHandler(this.handler);
+  /** Who waits for changes. */
+  private readonly listening = new Map<Exchange, McpHttpHandler>();
   /** Signs what a tool asks the client to keep for it; the key lives as long as this instance. */
   private readonly stateCodec = createRequestStateCodec<unknown>({
     key: randomBytes(32),
@@ -47,10 +58,17 @@ export class SdkBridge implements OnApplicationShutdown {
   constructor(
     private readonly registry: ToolRegistry,
     private readonly invoker: ToolInvoker,
+    private readonly policy: PolicyService,
+    private readonly revocations: RevocationsService,
   ) {}
 
+  onModuleInit(): void {
+    this.policy.onChange((before) => this.tellOfChanges(before));
+    this.revocations.onChange((isRevoked) => this.cut(isRevoked));
+  }
+
   async onApplicationShutdown(): Promise<void> {
-    await this.handler.close();
+    await Promise.all([this.handler, ...this.listening.values()].map((handler) => handler.close()));
   }
 
   /**
@@ -74,12 +92,55 @@ export class SdkBridge implements OnApplicationShutdown {
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
     const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth: authOf(exchange) });
+    if (message.method === 'subscriptions/listen') return this.listen(withAuth, response, exchange);
     await this.nodeHandler(withAuth, response, message.body);
+  }
+
+  /** A stream of its own for each listener: what changes for one caller does not change for another. It ends with its token. */
+  private async listen(
+    request: NodeIncomingMessageLike,
+    response: ServerResponse,
+    exchange: Exchange,
+  ): Promise<void> {
+    if (this.listening.size >= MAX_LISTENING) {
+      throw new AppError('rate_limited', 'Too many open streams', {
+        status: 429,
+        retryAfterSeconds: STREAM_RETRY_SECONDS,
+      });
+    }
+    const handler = createMcpHandler((context) => this.server(context), { maxSubscriptions: 1 });
+    const left = principalOf(exchange).expiresAt * 1000 - Date.now();
+    const end = setTimeout(() => void handler.close(), Math.min(Math.max(left, 0), MAX_TIMER_MS)).unref();
+    this.listening.set(exchange, handler);
+    try {
+      await toNodeHandler(handler)(request, response, messageOf(exchange).body);
+    } finally {
+      clearTimeout(end);
+      this.listening.delete(exchange);
+      await handler.close();
+    }
+  }
+
+  /** Ends the streams of those whose tokens are out of force, and asks their calls to stop. */
+  private cut(isRevoked: (principal: Principal) => boolean): void {
+    for (const [exchange, handler] of this.listening) {
+      if (isRevoked(principalOf(exchange))) void handler.close();
+    }
+    this.inFlight.cancelAll(isRevoked);
+  }
+
+  private tellOfChanges(before: LoadedPolicy): void {
+    for (const [exchange, { notify }] of this.listening) {
+      const changed = this.policy.changedLists(before, principalOf(exchange), exchange.ip);
+      if (changed.includes('tools')) notify.toolsChanged();
+      if (changed.includes('prompts')) notify.promptsChanged();
+      if (changed.includes('resources') || changed.includes('resourceTemplates')) notify.resourcesChanged();
+    }
   }
 
   private server({ authInfo }: McpRequestContext): Server {
     const exchange = exchangeFrom(authInfo?.extra);
-    const server = new Server(SERVER_INFO, this.options());
+    const server = new Server(SERVER_INFO, this.options(messageOf(exchange).era));
     server.setRequestHandler('tools/list', () => ({ tools: this.shown(exchange) }) as never);
     server.setRequestHandler('tools/call', async ({ params }, context) => {
       const invoked = await this.running(exchange, context, (call) =>
@@ -87,7 +148,7 @@ export class SdkBridge implements OnApplicationShutdown {
       );
       return (
         invoked.kind === 'failure'
-          ? renderToolFailure(invoked.message)
+          ? renderToolFailure(invoked.message, exchange.decisionId)
           : await this.resultOf(invoked, exchange, context)
       ) as never;
     });
@@ -124,14 +185,16 @@ export class SdkBridge implements OnApplicationShutdown {
     }
   }
 
-  private options(): ServerOptions {
+  private options(era: Message['era']): ServerOptions {
     const [prompts, resources] = [this.hasPrompts(), this.hasResources()];
+    // Older revisions would have to be told on the stream of a session, and there are none.
+    const listChanged = era === 'modern' && this.policy.settings.directory !== undefined;
     return {
       capabilities: {
         logging: {},
-        tools: { listChanged: false },
-        ...(prompts && { prompts: { listChanged: false }, completions: {} }),
-        ...(resources && { resources: { listChanged: false } }),
+        tools: { listChanged },
+        ...(prompts && { prompts: { listChanged }, completions: {} }),
+        ...(resources && { resources: { listChanged } }),
       },
       inputRequired: { legacyShim: false },
       requestState: { verify: (state, context) => this.stateCodec.verify(state, context) },

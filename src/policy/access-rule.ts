@@ -1,6 +1,9 @@
 /** What a target asks of a principal, as code declares it. */
-import type { ListKind } from '../common/exchange.js';
+import type { JsonObject, ListKind } from '../common/exchange.js';
 import type { Requirements, Target, TargetKind } from '../common/decision.js';
+
+/** RFC 6749 section 3.3, `scope-token`. Authentication contexts travel in a list of the same kind (RFC 9470 section 3). */
+export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 export interface AccessRule extends Requirements {
   /** True only where the declaration says `@AllowWorkload()`. */
@@ -12,6 +15,14 @@ export interface AccessRule extends Requirements {
 /** A target that exists, with its rule. */
 export interface ProtectedTarget extends Target {
   readonly rule: AccessRule;
+  /** JSON Schema of the arguments as a caller sends them; unset: it takes none. */
+  readonly inputSchema?: JsonObject;
+  /** The properties whose values are not given to the target as they were sent. */
+  readonly altered?: readonly string[];
+  /** Of a resource template: what its method is given for this URI, which may be spelled in other ways too. */
+  readonly variablesOf?: (uri: string) => JsonObject;
+  /** Its own word for it: a hint, which decides nothing. */
+  readonly readOnly?: boolean;
 }
 
 /** Everything that can be asked for. The registry of tools, resources and prompts implements it. */
@@ -21,6 +32,7 @@ export interface AccessCatalogue {
   findResourceByUri(uri: string): ProtectedTarget | undefined;
   /** In the order in which a list shows them. */
   list(kind: ListKind): readonly ProtectedTarget[];
+  all(): readonly ProtectedTarget[];
 }
 
 /** Injection token of the {@link AccessCatalogue}. */

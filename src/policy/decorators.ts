@@ -6,7 +6,8 @@ import 'reflect-metadata';
 import { callSiteFile } from '../common/call-site.js';
 import type { Assurance } from '../common/decision.js';
 import { ownerOf } from '../common/owner-of.js';
-import type { AccessRule } from './access-rule.js';
+import { SCOPE_TOKEN, type AccessRule } from './access-rule.js';
+import { strictestAssurance } from './policy.js';
 
 interface Declared {
   readonly scopes: readonly string[];
@@ -26,9 +27,6 @@ const NOTHING: Declared = {
   anyPrincipal: false,
   allowWorkload: false,
 };
-
-/** RFC 6749 section 3.3, `scope-token`. Authentication contexts travel in a list of the same kind (RFC 9470 section 3). */
-const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 type RuleDecorator = ClassDecorator & MethodDecorator;
 
@@ -183,21 +181,14 @@ function add(a: Declared, b: Declared): Declared {
   };
 }
 
-/**
- * One demand that nothing meets without meeting all of them.
- * @throws Error when no authentication context would meet them all.
- */
+/** @throws Error when no authentication context would meet them all. */
 function strictest(demands: readonly Assurance[]): Assurance | null {
-  if (demands.length === 0) return null;
-  const lists = demands.map(({ acr }) => acr).filter((acr) => acr.length > 0);
-  const ages = demands.flatMap(({ maxAgeSeconds }) => maxAgeSeconds ?? []);
-  // The method comes last in what is declared: its order of preference is the one that stays.
-  const acr = [...new Set(lists.at(-1))].filter((one) => lists.every((list) => list.includes(one)));
-  if (lists.length > 0 && acr.length === 0) {
-    const named = lists.map((list) => list.join(' or ')).join(', and of ');
-    throw new Error(`@RequireAssurance asks for an acr of ${named}: no value would meet them all`);
-  }
-  return { acr, maxAgeSeconds: ages.length > 0 ? Math.min(...ages) : null };
+  const assurance = strictestAssurance(demands);
+  if (assurance !== 'contradiction') return assurance;
+  const named = demands.filter(({ acr }) => acr.length > 0).map(({ acr }) => acr.join(' or '));
+  throw new Error(
+    `@RequireAssurance asks for an acr of ${named.join(', and of ')}: no value would meet them all`,
+  );
 }
 
 function ownDeclaration(target: object, key?: string | symbol): Declared {

@@ -50,6 +50,10 @@ export function denialError(
       return new AppError('human_required', 'This needs a person: the token speaks for a workload', {
         status: 403,
       });
+    case 'condition_failed':
+      return new AppError('condition_failed', denial.message ?? 'A condition of the policy is not met', {
+        status: 403,
+      });
     default:
       return new AppError(denial.reason, 'Access denied', { status: 403 });
   }

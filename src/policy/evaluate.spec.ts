@@ -1,11 +1,27 @@
 import fc from 'fast-check';
-import type { Assurance, Deny } from '../common/decision.js';
+import type { Assurance, Decision, Deny, Target } from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
+import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { readAccessRule, RequireAssurance, RequireRoles, RequireScopes } from './decorators.js';
-import { evaluate, type PolicyRules } from './evaluate.js';
+import { compilePolicy } from './compile-policy.js';
+import { callerOf, evaluate as decide } from './evaluate.js';
 
 const NOW = 1_800_000_000;
+
+type PolicyRules = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
+
+/** One target, under code's rule and the operator's variables. */
+function evaluate(
+  who: Principal,
+  asked: Target | ProtectedTarget,
+  rules: PolicyRules,
+  now: number,
+): Decision {
+  const policy = compilePolicy(rules, 'rule' in asked ? [asked] : [], undefined, []);
+  return decide(callerOf(who, policy, { now: now * 1000, ip: '192.0.2.1' }), asked);
+}
+
 const NAMES = ['a', 'b', 'c', 'd'];
 const names = fc.uniqueArray(fc.constantFrom(...NAMES));
 const some = fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 });

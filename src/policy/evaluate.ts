@@ -4,83 +4,192 @@ import {
   targetLabel,
   type Assurance,
   type Decision,
+  type Deny,
   type Requirements,
   type Target,
 } from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
-
-export interface PolicyRules {
-  /** Labels of the allowed targets, or `*` for all of them. */
-  readonly allowList: '*' | ReadonlySet<string>;
-  /** Refuse a principal with no person at its root, unless the target says otherwise. */
-  readonly requireHuman: boolean;
-}
+import type { CallerConditions, Circumstances, Policy, TargetPolicy, View } from './policy.js';
 
 /** An issuer's clock may run ahead of ours by this much; what claims a later authentication claims too much. */
 const MAX_SECONDS_AHEAD = 60;
 
-/**
- * Decides whether this principal may have this target.
- *
- * The order matters to the client: what no new token can cure is said first, so that it is never sent for one in vain.
- * Assurance comes before scope, since its challenge carries the scopes of the operation too (RFC 9470 section 3): one
- * authorization request then cures both, where the other order would send the person to log in twice.
- *
- * @param target what was asked for; without a rule it does not exist.
- * @param now in seconds since the epoch.
- */
-export function evaluate(
-  principal: Principal,
-  target: Target | ProtectedTarget,
-  rules: PolicyRules,
-  now: number,
-): Decision {
-  const rule = 'rule' in target ? target.rule : undefined;
-  if (!rule) return deny('tool_unknown', 'registry', NO_REQUIREMENTS, NO_REQUIREMENTS);
-  const required: Requirements = { scopes: rule.scopes, roles: rule.roles, assurance: rule.assurance };
-  if (!isListed(target, rules.allowList)) {
-    return deny('tool_not_allowed', 'TOOL_ALLOW_LIST', required, NO_REQUIREMENTS);
-  }
-  const missing: Requirements = {
-    scopes: rule.scopes.filter((scope) => !principal.scopes.includes(scope)),
-    roles: rule.roles.filter((group) => !group.some((role) => principal.roles.includes(role))),
-    assurance: lackingAssurance(principal, rule.assurance, now),
-  };
-  if (missing.roles.length > 0) return deny('role_missing', rule.source, required, missing);
-  if (principal.kind !== 'human') {
-    if (rules.requireHuman && !rule.allowWorkload) {
-      return deny('human_required', 'AUTH_REQUIRE_HUMAN', required, NO_REQUIREMENTS);
-    }
-    // There is nobody whom a challenge could send to authenticate, and what a workload says of it is nobody's.
-    if (rule.assurance) return deny('human_required', rule.source, required, NO_REQUIREMENTS);
-  }
-  if (missing.assurance) return deny('assurance_insufficient', rule.source, required, missing);
-  if (missing.scopes.length > 0) return deny('scope_missing', rule.source, required, missing);
-  return { effect: 'allow', rule: rule.source, required };
+/** Who asks, under which policy and when: what is the same for every target of one request. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly policy: Policy;
+  readonly circumstances: Circumstances;
+  /** Those of the token, and what they imply. */
+  readonly scopes: ReadonlySet<string>;
+  readonly conditions: CallerConditions | undefined;
 }
 
-/** Whether the operator's list has this target. */
-export function isListed(target: Target, allowList: PolicyRules['allowList']): boolean {
-  return allowList === '*' || allowList.has(targetLabel(target));
+export function callerOf(principal: Principal, policy: Policy, circumstances: Circumstances): Caller {
+  const scopes = new Set(principal.scopes);
+  for (const scope of principal.scopes) {
+    for (const implied of policy.impliedScopes.get(scope) ?? []) scopes.add(implied);
+  }
+  const conditions = policy.conditions?.forCaller(principal, [...scopes], circumstances);
+  return { principal, policy, circumstances, scopes, conditions };
+}
+
+/** One question: this caller, this target, with or without the rules on trial. */
+interface Question {
+  readonly caller: Caller;
+  readonly target: ProtectedTarget;
+  readonly view: View;
+  readonly tried: boolean;
+}
+
+/** Why a check refuses. */
+export interface Finding {
+  readonly reason: Reason;
+  readonly rule: string;
+  readonly missing?: Partial<Requirements>;
+  readonly message?: string | undefined;
+}
+
+export type CheckName = 'allow-list' | 'roles' | 'person' | 'conditions' | 'authentication' | 'scopes';
+
+/**
+ * What is asked of a caller, in order. The order matters to the client: what no new token can cure is said first, so
+ * that it is never sent for one in vain. Authentication comes before scopes, since its challenge carries the scopes of
+ * the operation too (RFC 9470 section 3): one authorization request then cures both, where the other order would send
+ * the person to log in twice.
+ */
+export const CHECKS: readonly { readonly name: CheckName; judge(question: Question): Finding | undefined }[] =
+  [
+    { name: 'allow-list', judge: listed },
+    { name: 'roles', judge: roles },
+    { name: 'person', judge: person },
+    { name: 'conditions', judge: conditions },
+    { name: 'authentication', judge: authentication },
+    { name: 'scopes', judge: scopes },
+  ];
+
+/**
+ * Decides whether this caller may have this target. Where the circumstances hold no arguments, conditions on arguments
+ * are left out: what is denied then is denied whatever they are.
+ * @param target what was asked for; without a rule it does not exist.
+ */
+export function evaluate(caller: Caller, target: Target | ProtectedTarget): Decision {
+  const { policy } = caller;
+  const own = 'rule' in target ? policy.targets.get(targetLabel(target)) : undefined;
+  if (!own) return withPolicy(deny({ reason: 'tool_unknown', rule: 'registry' }, NO_REQUIREMENTS), policy);
+  const decision = judge(caller, own, false);
+  if (decision.effect === 'deny' || !policy.hasTrials) return withPolicy(decision, policy);
+  const tried = judge(caller, own, true);
+  if (tried.effect === 'allow') return withPolicy(decision, policy);
+  return withPolicy({ ...decision, shadow: { reason: tried.reason, rule: tried.rule } }, policy);
+}
+
+/** What one check says of a question; undefined where it has nothing against it. */
+export function questionOf(caller: Caller, own: TargetPolicy, tried: boolean): Question {
+  return { caller, target: own.target, view: tried ? own.tried : own.view, tried };
+}
+
+function judge(caller: Caller, own: TargetPolicy, tried: boolean): Decision {
+  const question = questionOf(caller, own, tried);
+  for (const check of CHECKS) {
+    const finding = check.judge(question);
+    if (finding) return deny(finding, question.view.required);
+  }
+  return { effect: 'allow', rule: own.target.rule.source, required: question.view.required };
+}
+
+function listed({ view }: Question): Finding | undefined {
+  return view.closedBy === undefined ? undefined : { reason: 'tool_not_allowed', rule: view.closedBy };
+}
+
+function roles(question: Question): Finding | undefined {
+  const { caller, view } = question;
+  const lacks = (group: readonly string[]) => !group.some((role) => caller.principal.roles.includes(role));
+  const demand = view.demands.find((one) => one.roles.some(lacks));
+  if (!demand) return undefined;
+  const missing = {
+    roles: view.required.roles.filter(lacks),
+    scopes: missingScopes(question),
+    assurance: missingAssurance(question),
+  };
+  return { reason: 'role_missing', rule: demand.source, missing };
+}
+
+function person({ caller, target, view }: Question): Finding | undefined {
+  const { principal, policy } = caller;
+  if (principal.kind === 'human') return undefined;
+  if (policy.requireHuman && !target.rule.allowWorkload) {
+    return { reason: 'human_required', rule: 'AUTH_REQUIRE_HUMAN' };
+  }
+  // There is nobody whom a challenge could send to authenticate, and what a workload says of it is nobody's.
+  const excluding = view.demands.find(
+    ({ assurance, workloads }) => assurance !== null || workloads?.has(principal.clientId) === false,
+  );
+  return excluding && { reason: 'human_required', rule: excluding.source };
+}
+
+function conditions({ caller, target, tried }: Question): Finding | undefined {
+  const failed = caller.conditions?.failing(target, tried);
+  return failed && { reason: 'condition_failed', rule: failed.rule, message: failed.message };
+}
+
+function authentication(question: Question): Finding | undefined {
+  const assurance = missingAssurance(question);
+  if (!assurance) return undefined;
+  const unmet = question.view.demands.find((demand) => lackingAssurance(question.caller, demand.assurance));
+  return {
+    reason: 'assurance_insufficient',
+    rule: unmet?.source ?? question.target.rule.source,
+    missing: { assurance, scopes: missingScopes(question) },
+  };
+}
+
+function scopes(question: Question): Finding | undefined {
+  const missing = missingScopes(question);
+  if (missing.length === 0) return undefined;
+  const unmet = question.view.demands.find((demand) => demand.scopes.some((one) => missing.includes(one)));
+  return {
+    reason: 'scope_missing',
+    rule: unmet?.source ?? question.target.rule.source,
+    missing: { scopes: missing },
+  };
+}
+
+function missingScopes({ caller, view }: Question): string[] {
+  return view.required.scopes.filter((scope) => !caller.scopes.has(scope));
+}
+
+function missingAssurance({ caller, view }: Question): Assurance | null {
+  return lackingAssurance(caller, view.required.assurance);
 }
 
 /** What of the demand this principal's authentication does not meet, or null. What the token does not say is not met. */
 function lackingAssurance(
-  { acr, authenticatedAt }: Principal,
+  { principal: { acr, authenticatedAt }, circumstances }: Caller,
   asked: Assurance | null,
-  now: number,
 ): Assurance | null {
   if (!asked) return null;
   const { maxAgeSeconds } = asked;
-  const age = authenticatedAt === null ? NaN : now - authenticatedAt;
+  // Whole seconds, as `auth_time` has them.
+  const age = authenticatedAt === null ? NaN : Math.floor(circumstances.now / 1000) - authenticatedAt;
   const isInContext = asked.acr.length === 0 || asked.acr.some((one) => acr.includes(one));
   const isRecent = maxAgeSeconds === null || (age >= -MAX_SECONDS_AHEAD && age <= maxAgeSeconds);
   if (isInContext && isRecent) return null;
   return { acr: isInContext ? [] : asked.acr, maxAgeSeconds: isRecent ? null : maxAgeSeconds };
 }
 
-function deny(reason: Reason, rule: string, required: Requirements, missing: Requirements): Decision {
-  return { effect: 'deny', reason, rule, required, missing };
+function deny({ reason, rule, missing, message }: Finding, required: Requirements): Deny {
+  return {
+    effect: 'deny',
+    reason,
+    rule,
+    required,
+    missing: { ...NO_REQUIREMENTS, ...missing },
+    ...(message !== undefined && { message }),
+  };
+}
+
+function withPolicy(decision: Decision, { digest }: Policy): Decision {
+  return digest === undefined ? decision : { ...decision, policy: digest };
 }

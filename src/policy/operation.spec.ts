@@ -14,6 +14,7 @@ const PAGE = target('resource', 'page');
 const catalogue: AccessCatalogue = {
   find: (kind, name) => [TOOL, PROMPT, PAGE].find((one) => one.kind === kind && one.name === name),
   list: () => [],
+  all: () => [],
   findResourceByUri: (uri) => (uri.startsWith('docs://') ? PAGE : undefined),
 };
 
@@ -51,7 +52,12 @@ it.each<[string, JsonObject, object]>([
     { target: PAGE, arguments: undefined },
   ],
 ])('%s %j calls', (method, params, expected) => {
-  expect(asked(method, params)).toEqual({ kind: 'call', ...expected });
+  const operation = asked(method, params);
+  expect(operation).toMatchObject({ kind: 'call', ...expected });
+  // Conditions look at the arguments that the target will run with, and at no others.
+  const isCompletion = method === 'completion/complete';
+  const { arguments: sent } = operation as { arguments?: JsonObject };
+  expect(operation).toHaveProperty('judged', isCompletion ? undefined : (sent ?? {}));
 });
 
 it.each([

@@ -1,6 +1,6 @@
 /** What a message asks the gate for. Pure. */
 import { malformedRequest } from '../common/app-error.js';
-import type { ListKind, Message, Operation } from '../common/exchange.js';
+import type { JsonObject, ListKind, Message, Operation } from '../common/exchange.js';
 import type { Target } from '../common/decision.js';
 import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 
@@ -13,7 +13,11 @@ const LISTS: ReadonlyMap<string, ListKind> = new Map([
 
 /** What was asked for, with its rule where it exists. */
 export type AskedOperation =
-  | (Extract<Operation, { kind: 'call' }> & { readonly target: Target | ProtectedTarget })
+  | (Extract<Operation, { kind: 'call' }> & {
+      readonly target: Target | ProtectedTarget;
+      /** What conditions on arguments look at; undefined where the target does not run with any. */
+      readonly judged: JsonObject | undefined;
+    })
   | Exclude<Operation, { kind: 'call' }>;
 
 /** @throws AppError `request_malformed` (-32602) where a message that names something names it with no string. */
@@ -23,22 +27,33 @@ export function operationOf(message: Message, catalogue: AccessCatalogue): Asked
   if (list) return { kind: 'list', of: list };
   switch (method) {
     case 'tools/call':
-      return call(named(catalogue, 'tool', params.name), requireArguments(params.arguments));
-    case 'prompts/get':
-      return call(named(catalogue, 'prompt', params.name), requireArguments(params.arguments));
+    case 'prompts/get': {
+      const kind = method === 'tools/call' ? 'tool' : 'prompt';
+      const args = requireArguments(params.arguments);
+      return call(named(catalogue, kind, params.name), args, args ?? {});
+    }
     case 'resources/read':
     case 'resources/subscribe':
-    case 'resources/unsubscribe':
-      return call(resource(catalogue, params.uri), { uri: params.uri });
+    case 'resources/unsubscribe': {
+      const args = { uri: params.uri };
+      const target = resource(catalogue, params.uri);
+      const variables = 'variablesOf' in target ? target.variablesOf?.(params.uri as string) : undefined;
+      return call(target, args, variables ?? args);
+    }
     case 'completion/complete':
-      return call(reference(catalogue, params.ref), params.argument);
+      // What is completed are not the arguments that the prompt will be asked for with.
+      return call(reference(catalogue, params.ref), params.argument, undefined);
     default:
       return { kind: 'protocol' };
   }
 }
 
-function call(target: Target | ProtectedTarget, args: unknown): AskedOperation {
-  return { kind: 'call', target, arguments: args };
+function call(
+  target: Target | ProtectedTarget,
+  args: unknown,
+  judged: JsonObject | undefined,
+): AskedOperation {
+  return { kind: 'call', target, arguments: args, judged };
 }
 
 function named(catalogue: AccessCatalogue, kind: 'tool' | 'prompt', name: unknown): Target | ProtectedTarget {
@@ -58,11 +73,11 @@ function reference(catalogue: AccessCatalogue, ref: unknown): Target | Protected
   throw malformedRequest('params.ref must be a ref/prompt or a ref/resource', { rpcCode: -32602 });
 }
 
-function requireArguments(value: unknown): unknown {
+function requireArguments(value: unknown): JsonObject | undefined {
   if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
     throw malformedRequest('params.arguments must be an object', { rpcCode: -32602 });
   }
-  return value;
+  return value as JsonObject | undefined;
 }
 
 function requireText(value: unknown, name: string): string {

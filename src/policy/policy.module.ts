@@ -7,6 +7,8 @@ export class PolicyModule {
   static over(catalogue: Type): DynamicModule {
     return {
       module: PolicyModule,
+      // There is one policy, which decides, tells clients what to ask for, and is told of in readiness.
+      global: true,
       imports: [catalogue],
       providers: [PolicyService],
       exports: [PolicyService],

@@ -6,6 +6,7 @@ import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 import { PolicyService } from './policy.service.js';
 
 const NOW = 1_800_000_000;
+const IP = '192.0.2.1';
 const names = fc.subarray(['a', 'b']);
 
 const PRINCIPAL: Principal = {
@@ -42,9 +43,12 @@ const targets: fc.Arbitrary<ProtectedTarget> = fc
   .map((rule) => ({ kind: 'tool', name: 'tool', rule: { ...rule, source: 'Tools.tool' } }));
 
 function service(settings: Partial<PolicySettings> = {}, targets: ProtectedTarget[] = []): PolicyService {
-  const policy = { allowList: '*', requireHuman: true, denialDetail: 'explain', ...settings };
-  const config = { get: () => policy } as unknown as ConfigService<Settings, true>;
-  return new PolicyService(config, { list: () => targets } as unknown as AccessCatalogue);
+  const own = { allowList: '*', requireHuman: true, denialDetail: 'explain', ...settings };
+  const config = { get: () => own } as unknown as ConfigService<Settings, true>;
+  const catalogue = { list: () => targets, all: () => targets } as unknown as AccessCatalogue;
+  const policy = new PolicyService(config, catalogue);
+  policy.load();
+  return policy;
 }
 
 beforeEach(() => {
@@ -59,10 +63,10 @@ it('shows in a list exactly what it would allow to call', () => {
   fc.assert(
     fc.property(principals, targets, fc.boolean(), (principal, target, requireHuman) => {
       const policy = service({ requireHuman }, [target]);
-      const decision = policy.decide(principal, target);
+      const decision = policy.decide(principal, target, IP, {});
       seen.add(decision.effect === 'allow' ? 'allow' : decision.reason);
       const allowed = decision.effect === 'allow';
-      expect(policy.listing(principal, 'tools')).toEqual({
+      expect(policy.listing(principal, 'tools', IP)).toEqual({
         shown: allowed ? [target] : [],
         hidden: allowed ? 0 : 1,
       });
@@ -83,9 +87,9 @@ it('counts an age in whole seconds, as tokens do, and loses what has grown too o
   };
   const principal = { ...PRINCIPAL, authenticatedAt: NOW };
   const policy = service({}, [target]);
-  const shown = () => policy.listing(principal, 'tools').shown.length;
+  const shown = () => policy.listing(principal, 'tools', IP).shown.length;
   jest.setSystemTime(NOW * 1000 + 300_999);
-  expect([policy.decide(principal, target).effect, shown()]).toEqual(['allow', 1]);
+  expect([policy.decide(principal, target, IP, {}).effect, shown()]).toEqual(['allow', 1]);
   jest.setSystemTime(NOW * 1000 + 301_000);
-  expect([policy.decide(principal, target).effect, shown()]).toEqual(['deny', 0]);
+  expect([policy.decide(principal, target, IP, {}).effect, shown()]).toEqual(['deny', 0]);
 });

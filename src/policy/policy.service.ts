@@ -1,16 +1,30 @@
-/** The decision of this deployment: the pure evaluator with the operator's settings. */
-import { Inject, Injectable } from '@nestjs/common';
+/** The decision of this deployment: the pure evaluator with the policy that is in force. */
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Decision, Target } from '../common/decision.js';
-import type { ListKind, Listing } from '../common/exchange.js';
+import type { JsonObject, ListKind, Listing } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import { ACCESS_CATALOGUE, type AccessCatalogue, type ProtectedTarget } from './access-rule.js';
-import { evaluate } from './evaluate.js';
+import { basicScopes } from './basic-scopes.js';
+import { callerOf, evaluate, type Caller } from './evaluate.js';
+import { listed } from './listing.js';
+import { loadPolicy, type LoadedPolicy } from './load-policy.js';
+import { readOperatorFiles } from './operator-files.js';
+import type { TargetPolicy } from './policy.js';
+
+const LIST_KINDS: readonly ListKind[] = ['tools', 'prompts', 'resources', 'resourceTemplates'];
 
 @Injectable()
 export class PolicyService {
   readonly settings: PolicySettings;
+  private readonly logger = new Logger('Policy');
+  private readonly listeners = new Set<(before: LoadedPolicy) => void>();
+  private loaded: LoadedPolicy | undefined;
+  private since = new Date();
+  private basic: readonly string[] = [];
+  /** Since when the files hold a policy that was refused; undefined while they hold the one in force. */
+  refused: Date | undefined;
 
   constructor(
     config: ConfigService<Settings, true>,
@@ -19,15 +33,100 @@ export class PolicyService {
     this.settings = config.get('policy', { infer: true });
   }
 
-  decide(principal: Principal, target: Target | ProtectedTarget): Decision {
-    // Whole seconds, as `auth_time` has them.
-    return evaluate(principal, target, this.settings, Math.floor(Date.now() / 1000));
+  /** Before the first request. @throws PolicyError with every fault of the operator's files. */
+  load(): void {
+    this.adopt(this.candidate());
   }
 
-  /** What this principal sees in a list: exactly what it may call. */
-  listing(principal: Principal, kind: ListKind): Listing {
-    const all = this.catalogue.list(kind);
-    const shown = all.filter((target) => this.decide(principal, target).effect === 'allow');
-    return { shown, hidden: all.length - shown.length };
+  /** What the files would make the policy, without effect. @throws PolicyError */
+  candidate(): LoadedPolicy {
+    const { directory } = this.settings;
+    const files = directory === undefined ? undefined : readOperatorFiles(directory);
+    return loadPolicy(this.settings, this.catalogue.all(), files);
+  }
+
+  /** From here on every decision is made by this one. */
+  adopt(loaded: LoadedPolicy): void {
+    const before = this.loaded;
+    this.loaded = loaded;
+    this.since = new Date();
+    this.basic = basicScopes(loaded.policy);
+    for (const notice of loaded.notices) this.logger.warn(notice);
+    if (!before) return;
+    for (const listener of this.listeners) listener(before);
+    before.dispose();
+  }
+
+  /** @throws Error before {@link load}: nothing is decided without a policy. */
+  get current(): LoadedPolicy {
+    if (!this.loaded) throw new Error('A decision was asked for before the policy was loaded');
+    return this.loaded;
+  }
+
+  /** Calls back after another policy came into force; the one before can still decide until the last callback returns. */
+  onChange(listener: (before: LoadedPolicy) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @param given the arguments of a call; undefined where the question is about no call. */
+  decide(
+    principal: Principal,
+    target: Target | ProtectedTarget,
+    ip: string,
+    given: JsonObject | undefined,
+  ): Decision {
+    return evaluate(this.caller(principal, ip, given), target);
+  }
+
+  /** What this principal sees in a list: what it may call, and where the operator says so what a new token would open. */
+  listing(principal: Principal, kind: ListKind, ip: string): Listing {
+    return listed(this.caller(principal, ip, undefined), this.catalogue.list(kind));
+  }
+
+  /** The lists of this principal that are others now than under the policy before. */
+  changedLists(before: LoadedPolicy, principal: Principal, ip: string): ListKind[] {
+    const circumstances = { now: Date.now(), ip };
+    const [was, is] = [before.policy, this.current.policy].map((policy) =>
+      callerOf(principal, policy, circumstances),
+    ) as [Caller, Caller];
+    const names = (caller: Caller, kind: ListKind) =>
+      JSON.stringify(listed(caller, this.catalogue.list(kind)).shown.map(({ name }) => name));
+    return LIST_KINDS.filter((kind) => names(was, kind) !== names(is, kind));
+  }
+
+  /** The operator's part for one target, by its name on allow-lists. */
+  target(label: string): TargetPolicy | undefined {
+    return this.current.policy.targets.get(label);
+  }
+
+  /** What a client should ask for first. */
+  basicScopes(): readonly string[] {
+    return this.basic;
+  }
+
+  /** For probes; undefined where the operator has none. */
+  status(): object | undefined {
+    const { digest } = this.current.policy;
+    if (digest === undefined) return undefined;
+    const refused = this.refused && { refused_since: this.refused.toISOString() };
+    return { sha256: digest, since: this.since.toISOString(), ...refused };
+  }
+
+  /** For the log: what is open at this deployment, and what is registered and is not. */
+  summary(): string {
+    const labels = [...this.current.policy.targets];
+    const [open, closed] = [true, false].map((isOpen) =>
+      labels
+        .filter(([, { view }]) => (view.closedBy === undefined) === isOpen)
+        .map(([label]) => label)
+        .sort(),
+    );
+    const others = closed?.length ? `; not on it: ${closed.join(', ')}` : '';
+    return `on the allow-list: ${open?.join(', ')}${others}`;
+  }
+
+  private caller(principal: Principal, ip: string, given: JsonObject | undefined): Caller {
+    return callerOf(principal, this.current.policy, { now: Date.now(), ip, arguments: given });
   }
 }

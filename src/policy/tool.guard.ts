@@ -21,9 +21,10 @@ export class ToolGuard implements CanActivate {
     const message = messageOf(exchange);
     const operation = operationOf(message, this.policy.catalogue);
     exchange.operation = operation;
-    if (operation.kind === 'list') exchange.listing = this.policy.listing(exchange.principal, operation.of);
+    const { principal, ip } = exchange;
+    if (operation.kind === 'list') exchange.listing = this.policy.listing(principal, operation.of, ip);
     if (operation.kind !== 'call') return true;
-    const decision = this.policy.decide(exchange.principal, operation.target);
+    const decision = this.policy.decide(principal, operation.target, ip, operation.judged);
     exchange.decision = decision;
     if (decision.effect === 'allow') return true;
     throw denialError(decision, operation, message.era, this.policy.settings.denialDetail);

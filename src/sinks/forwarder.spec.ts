@@ -219,6 +219,36 @@ describe('a forwarder', () => {
     await forwarder.stop();
   });
 
+  it.each([
+    ['was cut', { seq: 99 }],
+    ['was rewritten', { seq: 2, hash: 'ab' }],
+  ])('delivers all that is there again where the ledger %s behind what arrived', async (_, place) => {
+    await write('a', 'b');
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    await position.write({ instance: 'gate-1', ...place });
+    const collector = new Collector();
+    const forwarder = await start(collector);
+    await write('c');
+    await until(() => idsOf(collector.arrived).length === 3);
+    expect(log.lines.join()).toContain('the ledger was cut or rewritten');
+    await forwarder.stop();
+  });
+
+  it('outlives whatever a sink throws', async () => {
+    const collector = new Collector();
+    const thrown: unknown[] = [new DOMException('timed out', 'TimeoutError'), undefined, 7, { cause: null }];
+    collector.deliver = (records) => {
+      if (thrown.length > 0) return Promise.reject(thrown.shift() as Error);
+      collector.arrived.push(...records);
+      return Promise.resolve();
+    };
+    await write('a');
+    const forwarder = await start(collector);
+    await until(() => idsOf(collector.arrived).length === 1, 30_000);
+    expect(log.lines[0]).toBe('siem: records cannot be delivered, and wait: timed out');
+    await forwarder.stop();
+  }, 40_000);
+
   it('does not begin anew where its position cannot be read', async () => {
     await write('a');
     const position = await PositionFile.in(join(folder, 'positions'), 'siem');

@@ -1,8 +1,8 @@
 /** Delivers the ledger to one sink: in order, at least once, from where it stood; nobody waits for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Follower } from './follower.js';
-import type { PositionFile } from './position.js';
-import type { Sink } from './sink.js';
+import type { Position, PositionFile } from './position.js';
+import type { Delivered, Sink } from './sink.js';
 
 export interface ForwarderOptions {
   readonly name: string;
@@ -35,12 +35,15 @@ export class Forwarder {
   private readonly stopping = new AbortController();
   private last = 0;
   private failingSince: Date | undefined;
+  /** Read, and not known to have arrived. */
+  private waiting: readonly Delivered[] | undefined;
   private running: Promise<void> | undefined;
 
   constructor(private readonly options: ForwarderOptions) {}
 
   start(): void {
-    this.running ??= this.run();
+    // Whatever happens here happens behind the calls, and must never reach them.
+    this.running ??= this.run().catch((error: unknown) => this.failed(error));
   }
 
   /** Number of the last record that arrived; 0 while that is not known. */
@@ -80,9 +83,11 @@ export class Forwarder {
       } catch (error) {
         failures += 1;
         this.failed(error);
-        // What was read and has not arrived is read again.
-        await follower?.close();
-        follower = undefined;
+        // What was read and has not arrived is sent again. Where reading failed, it begins anew: the files may be others.
+        if (!this.waiting) {
+          await follower?.close();
+          follower = undefined;
+        }
         await this.pause(Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS));
       }
     }
@@ -97,6 +102,12 @@ export class Forwarder {
     if (kept && !isOfThis)
       log.warn(`${name}: the ledger is a new chain, and is delivered from its beginning`);
     this.last = isOfThis ? (kept?.seq ?? 0) : 0;
+    if (kept && isOfThis && !(await this.stillHas(kept))) {
+      log.warn(
+        `${name}: record ${kept.seq} was delivered, and is not in the ledger as it was: the ledger was cut or rewritten. All that it holds is delivered again`,
+      );
+      this.last = 0;
+    }
     const follower = new Follower(ledger, this.arrived + 1);
     const oldest = await follower.oldest();
     if (oldest > this.arrived + 1) {
@@ -111,14 +122,30 @@ export class Forwarder {
     return follower;
   }
 
+  /** Whether what arrived last is in the ledger as it arrived; true where its file is gone, and nobody can say. */
+  private async stillHas({ seq, hash }: Position): Promise<boolean> {
+    const { ledger, reach } = this.options;
+    if (seq > reach()) return false;
+    const follower = new Follower(ledger, seq);
+    try {
+      if ((await follower.oldest()) > seq) return true;
+      const [delivered] = await follower.read(1, reach());
+      return hash === undefined || delivered?.record.hash === hash;
+    } finally {
+      await follower.close();
+    }
+  }
+
   private async deliver(follower: Follower): Promise<boolean> {
     const { sink, position, reach } = this.options;
-    const records = await follower.read(BATCH, reach());
+    const records = this.waiting ?? (await follower.read(BATCH, reach()));
     const last = records.at(-1)?.record;
     if (!last) return false;
+    this.waiting = records;
     await sink.deliver(records);
     this.last = last.seq;
-    await position.write({ instance: last.instance, seq: last.seq });
+    await position.write({ instance: last.instance, seq: last.seq, hash: last.hash });
+    this.waiting = undefined;
     return true;
   }
 
@@ -142,6 +169,8 @@ export class Forwarder {
 function reasonOf(error: unknown): string {
   let at = error;
   for (let depth = 0; depth < 5 && (at as Error)?.cause !== undefined; depth++) at = (at as Error).cause;
-  const { code, message } = (at ?? {}) as { code?: string; message?: string };
-  return (code ?? message ?? 'unknown error').slice(0, 200);
+  const { code, message } = (at ?? {}) as { code?: unknown; message?: unknown };
+  // The code of a time-out is a number.
+  const reason = typeof code === 'string' ? code : typeof message === 'string' ? message : 'unknown error';
+  return reason.slice(0, 200);
 }

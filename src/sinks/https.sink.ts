@@ -1,38 +1,58 @@
 /** Lines in the body of a POST: NDJSON, or text where they are CEF. */
+import { once } from 'node:events';
+import { request as overPlain, type IncomingMessage } from 'node:http';
+import { Agent, request as overTls } from 'node:https';
 import type { SinkFormat } from '../config/settings.js';
 import { render, type Delivered, type Sink } from './sink.js';
 
 export interface HttpsSinkSettings {
+  /** https, or http on loopback. */
   readonly url: string;
   readonly format: SinkFormat;
   /** Sent as `Authorization: Bearer`. */
   readonly token: string | undefined;
+  /** PEM of the authority of the collector; those of the system where unset. */
+  readonly ca: string | undefined;
 }
 
 const TIMEOUT_MS = 10_000;
 
 export class HttpsSink implements Sink {
-  constructor(private readonly settings: HttpsSinkSettings) {}
+  private readonly agent: Agent;
 
-  /** Any 2xx is an arrival. @throws Error with the status, or with why there was no answer. */
+  constructor(private readonly settings: HttpsSinkSettings) {
+    const { ca } = settings;
+    this.agent = new Agent({ keepAlive: true, minVersion: 'TLSv1.2', ...(ca !== undefined && { ca }) });
+  }
+
+  /**
+   * Any 2xx is an arrival. A redirect is none: it would take the token, and the records, somewhere else.
+   * @throws Error with the status, or with why there was no answer.
+   */
   async deliver(records: readonly Delivered[]): Promise<void> {
     const { url, format, token } = this.settings;
-    const response = await fetch(url, {
+    const options = {
       method: 'POST',
-      // A redirect would take the token, and the records, somewhere else.
-      redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: {
         'content-type': format === 'cef' ? 'text/plain; charset=utf-8' : 'application/x-ndjson',
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
-      body: records.map((one) => `${render(one, format)}\n`).join(''),
-    });
-    await response.body?.cancel();
-    if (!response.ok) throw new Error(`The collector answered ${response.status}`);
+    };
+    const sent = url.startsWith('https:')
+      ? overTls(url, { ...options, agent: this.agent })
+      : overPlain(url, options);
+    sent.on('error', () => undefined);
+    sent.end(records.map((one) => `${render(one, format)}\n`).join(''));
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    const { statusCode = 0 } = response;
+    // What it says is nobody's business; one that says more than a little is hung up on when the time is over.
+    response.on('error', () => undefined).resume();
+    if (statusCode < 200 || statusCode > 299) throw new Error(`The collector answered ${statusCode}`);
   }
 
   close(): Promise<void> {
+    this.agent.destroy();
     return Promise.resolve();
   }
 }

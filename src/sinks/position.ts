@@ -8,6 +8,8 @@ export interface Position {
   readonly instance: string;
   /** Number of the last record that arrived. */
   readonly seq: number;
+  /** Its hash: tells whether the ledger still has it as it arrived. Not there in positions of earlier versions. */
+  readonly hash?: string;
 }
 
 export class PositionFile {
@@ -46,8 +48,7 @@ export class PositionFile {
 }
 
 function parsed(text: string): Position | undefined {
-  const { instance, seq } = parseObject(text) ?? {};
-  return typeof instance === 'string' && Number.isSafeInteger(seq)
-    ? { instance, seq: seq as number }
-    : undefined;
+  const { instance, seq, hash } = parseObject(text) ?? {};
+  if (typeof instance !== 'string' || !Number.isSafeInteger(seq)) return undefined;
+  return { instance, seq: seq as number, ...(typeof hash === 'string' && { hash }) };
 }

@@ -7,13 +7,20 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 
 /** The line is kept as it is, so that the chain can be verified from here too. */
 const SCHEMA = `
+-- What jsonb cannot have (a NUL, half of a surrogate pair) is replaced there; the line keeps it.
+create or replace function audit_record_of(line text) returns jsonb language plpgsql immutable as $$
+  begin
+    return line::jsonb;
+  exception when others then
+    return regexp_replace(line, '\\\\u(0000|d[89a-f][0-9a-f]{2})', '\\\\ufffd', 'gi')::jsonb;
+  end $$;
 create table if not exists audit_records (
   instance text not null,
   seq bigint not null,
   time timestamptz not null,
   event text not null,
   line text not null,
-  record jsonb generated always as (line::jsonb) stored,
+  record jsonb generated always as (audit_record_of(line)) stored,
   primary key (instance, seq)
 );
 create index if not exists audit_records_time on audit_records (time);
@@ -50,7 +57,7 @@ export class PostgresSink implements Sink {
       this.ready = undefined;
       throw error;
     }
-    await this.pool.query(
+    const { rowCount } = await this.pool.query(
       `insert into audit_records (instance, seq, time, event, line)
        select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[])
        on conflict do nothing`,
@@ -62,6 +69,23 @@ export class PostgresSink implements Sink {
         records.map(({ line }) => line),
       ],
     );
+    if (rowCount !== records.length) await this.requireSame(records);
+  }
+
+  /** @throws Error where a record is there already, and is another one: the ledger was cut or rewritten since. */
+  private async requireSame(records: readonly Delivered[]): Promise<void> {
+    const { rows } = await this.pool.query<{ seq: string }>(
+      `select there.seq from unnest($1::text[], $2::bigint[], $3::text[]) as sent (instance, seq, line)
+       join audit_records there on there.instance = sent.instance and there.seq = sent.seq
+       where there.line <> sent.line order by there.seq limit 1`,
+      [
+        records.map(({ record }) => record.instance),
+        records.map(({ record }) => record.seq),
+        records.map(({ line }) => line),
+      ],
+    );
+    if (rows[0])
+      throw new Error(`Record ${rows[0].seq} is there, and is another one: the ledger was rewritten`);
   }
 
   async close(): Promise<void> {

@@ -207,7 +207,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       select c.relname as table, n.nspname = current_schema() as here
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind = 'r' and n.nspname = current_schema() order by 1`.execute(db!);
-      expect(rows.map((row) => row.table)).toEqual(['customers', 'schema_migrations']);
+      expect(rows.map((row) => row.table)).toEqual(['customers', 'revocations', 'schema_migrations']);
       expect(await db!.selectFrom('customers').select('customer_id').execute()).toHaveLength(5);
       expect(existsSync(join(place.settings.dataDir, 'database.lock'))).toBe(false);
     });

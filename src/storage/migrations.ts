@@ -43,6 +43,23 @@ export const MIGRATIONS: readonly Migration[] = [
           ('127', 'Grace Okonkwo', 'grace.okonkwo@example.org', 'free')`.execute(db);
     },
   },
+  {
+    name: '0003_revocations',
+    async up(db) {
+      await sql`
+        create table revocations (
+          id uuid primary key default gen_random_uuid(),
+          kind text not null check (kind in ('token', 'session', 'subject', 'client', 'issuer')),
+          issuer text not null,
+          value text not null,
+          issued_before bigint not null,
+          revoked_by text not null,
+          reason text,
+          created_at timestamptz not null default now(),
+          expires_at timestamptz
+        )`.execute(db);
+    },
+  },
 ];
 
 /**

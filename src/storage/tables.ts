@@ -14,6 +14,20 @@ export interface CustomersTable {
   updated_at: Generated<Date>;
 }
 
+/** Who wrote it and what it hits: see `revocation/`. */
+export interface RevocationsTable {
+  id: Generated<string>;
+  kind: string;
+  issuer: string;
+  value: string;
+  issued_before: string;
+  revoked_by: string;
+  reason: string | null;
+  created_at: Generated<Date>;
+  expires_at: Date | null;
+}
+
 export interface Tables {
   customers: CustomersTable;
+  revocations: RevocationsTable;
 }

@@ -10,6 +10,7 @@ import type {
   ToolOptions,
 } from './decorators.js';
 import type { Handler, PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
+import { alteredProperties } from './altered-properties.js';
 import { dtoSchema, isValidatedClass, type DtoClass } from './dto-schema.js';
 import { NoInput } from './no-input.js';
 import type { ToolCall } from './tool-call.js';
@@ -26,6 +27,8 @@ export interface Declared {
 /** MCP 2026-07-28, server/tools, "Tool Names". */
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const EMPTY_OBJECT_SCHEMA: JsonObject = { type: 'object', properties: {}, additionalProperties: false };
+/** What a resource at one URI is asked for with. */
+const URI_SCHEMA: JsonObject = { type: 'object', properties: { uri: { type: 'string' } }, required: ['uri'] };
 
 export function defineTool(declared: Declared, options: ToolOptions): ToolDefinition {
   requireName(options.name);
@@ -39,6 +42,9 @@ export function defineTool(declared: Declared, options: ToolOptions): ToolDefini
     name: options.name,
     rule: readAccessRule(declared.type, declared.method),
     recordedArguments: recordedArguments(declared, inputSchema),
+    inputSchema,
+    altered: input ? alteredProperties(input) : [],
+    readOnly: annotations?.readOnlyHint === true,
     input,
     output,
     run: handlerOf(declared),
@@ -63,6 +69,8 @@ export function definePrompt(declared: Declared, options: PromptOptions): Prompt
     name: options.name,
     rule: readAccessRule(declared.type, declared.method),
     recordedArguments: recordedArguments(declared, schema),
+    inputSchema: schema,
+    altered: input ? alteredProperties(input) : [],
     input,
     completions: new Map(),
     run: handlerOf(declared),
@@ -103,6 +111,7 @@ export function defineResource(declared: Declared, options: ResourceOptions): Re
     kind: 'resource',
     name,
     rule: readAccessRule(declared.type, declared.method),
+    ...judgedBy(at),
     at,
     mimeType,
     run: handlerOf(declared),
@@ -113,6 +122,20 @@ export function defineResource(declared: Declared, options: ResourceOptions): Re
       ...(description !== undefined && { description }),
       ...(mimeType !== undefined && { mimeType }),
     },
+  };
+}
+
+/**
+ * What conditions look at: of a template its variables, as the method gets them. Its URI can be spelled in many ways
+ * (`%73ecret`), and a condition on it would judge another value.
+ */
+function judgedBy(at: ResourceDefinition['at']): Pick<ResourceDefinition, 'inputSchema' | 'variablesOf'> {
+  if ('uri' in at) return { inputSchema: URI_SCHEMA };
+  const { matcher } = at;
+  const properties = Object.fromEntries(matcher.names.map((name) => [name, { type: 'string' }]));
+  return {
+    inputSchema: { type: 'object', properties, required: [...matcher.names] },
+    variablesOf: (uri) => matcher.match(uri) ?? {},
   };
 }
 

@@ -12,7 +12,6 @@ const DEFS = '#/$defs/';
 const { defaultMetadataStorage } = createRequire(__filename)('class-transformer/cjs/storage') as {
   defaultMetadataStorage: never;
 };
-
 /**
  * @throws Error where the class has no validated property at all, or where a nested class cannot be told from
  *   another of its name.

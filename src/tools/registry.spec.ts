@@ -236,16 +236,6 @@ describe('what is declared', () => {
   ])('the resource at %j is %s', (uri, name) => {
     expect(registry.findResourceByUri(uri)?.name).toBe(name);
   });
-
-  it.each([
-    ['all', '*' as const, ['base']],
-    ['only what writes', new Set(['write']), ['base', 'write']],
-    ['only what needs a role', new Set(['admin']), ['admin', 'base']],
-    ['a prompt', new Set(['prompt:greet']), ['base']],
-    ['nothing', new Set<string>(), []],
-  ])('a client should ask first, where the list allows %s, for what is basic', async (_, list, scopes) => {
-    expect((await registryOf([Tools], list)).basicScopes()).toEqual(scopes);
-  });
 });
 
 describe('what is wrong stops the boot, in a sentence that names file, class and method', () => {

@@ -6,9 +6,8 @@ import { targetLabel, type TargetKind } from '../common/decision.js';
 import type { ListKind } from '../common/exchange.js';
 import type { Settings } from '../config/settings.js';
 import type { AccessCatalogue, AccessRule, ProtectedTarget } from '../policy/access-rule.js';
-import { isListed } from '../policy/evaluate.js';
 import { declaresRule } from '../policy/decorators.js';
-import { readDeclaration, type Declaration, type ToolAnnotations } from './decorators.js';
+import { readDeclaration, type Declaration } from './decorators.js';
 import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
 import type { PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
 
@@ -26,7 +25,6 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   private readonly prompts = new Map<string, PromptDefinition>();
   private readonly resources = new Map<string, ResourceDefinition>();
 
-  private basic: readonly string[] = [];
   /** In the order of their names, so that a list is the same at every instance and every start. */
   private sorted: {
     readonly tools: readonly ToolDefinition[];
@@ -53,7 +51,6 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     }
     faults.push(...this.allowListFaults());
     if (faults.length > 0) throw new DeclarationError(faults);
-    this.basic = this.findBasicScopes();
     const resources = byName(this.resources);
     this.sorted = {
       tools: byName(this.tools),
@@ -75,7 +72,7 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     );
   }
 
-  private all(): readonly ProtectedTarget[] {
+  all(): readonly ProtectedTarget[] {
     return [...this.tools.values(), ...this.resources.values(), ...this.prompts.values()];
   }
 
@@ -145,36 +142,6 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     return resource;
   }
 
-  /**
-   * The scopes that a client should ask for first: those of the allowed read-only tools that need no role. Where there
-   * are none, those of everything allowed. Never the whole catalogue where less will do (MCP, "Scope Minimization").
-   */
-  basicScopes(): readonly string[] {
-    return this.basic;
-  }
-
-  private findBasicScopes(): readonly string[] {
-    const { allowList } = this.config.get('policy', { infer: true });
-    const allowed = this.all().filter((target) => isListed(target, allowList));
-    const isBasic = ({ name, kind, rule }: ProtectedTarget) =>
-      rule.roles.length === 0 && (kind !== 'tool' || isReadOnly(this.tools.get(name)));
-    const basic = allowed.filter(isBasic).flatMap(({ rule }) => rule.scopes);
-    const scopes = basic.length > 0 ? basic : allowed.flatMap(({ rule }) => rule.scopes);
-    return [...new Set(scopes)].sort();
-  }
-
-  /** For the log: what is open at this deployment, and what is registered and is not. */
-  summary(): string {
-    const { allowList } = this.config.get('policy', { infer: true });
-    const labelsOf = (listed: boolean) =>
-      this.all()
-        .filter((target) => isListed(target, allowList) === listed)
-        .map(targetLabel)
-        .sort();
-    const [open, closed] = [labelsOf(true), labelsOf(false)];
-    return `on the allow-list: ${open.join(', ')}${closed.length > 0 ? `; not on it: ${closed.join(', ')}` : ''}`;
-  }
-
   private allowListFaults(): string[] {
     const { allowList } = this.config.get('policy', { infer: true });
     if (allowList === '*') return [];
@@ -190,10 +157,6 @@ function put<T extends ProtectedTarget>(into: Map<string, T>, definition: T): vo
   if (twin)
     throw new Error(`the ${definition.kind} ${definition.name} is already declared by ${twin.rule.source}`);
   into.set(definition.name, definition);
-}
-
-function isReadOnly(tool: ToolDefinition | undefined): boolean {
-  return (tool?.entry.annotations as ToolAnnotations | undefined)?.readOnlyHint === true;
 }
 
 function byName<T extends ProtectedTarget>(definitions: ReadonlyMap<string, T>): T[] {

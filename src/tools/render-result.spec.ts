@@ -57,7 +57,11 @@ it.each([() => 1, 5n, Symbol('s')])('what has no JSON is a failure of the tool: 
 });
 
 it('a failure is marked as one', () => {
-  expect(renderToolFailure('no')).toEqual({ content: [text('no')], isError: true });
+  expect(renderToolFailure('no', 'd1')).toEqual({
+    content: [text('no')],
+    isError: true,
+    _meta: { decision_id: 'd1' },
+  });
 });
 
 it.each<[unknown, string | undefined, object[]]>([

@@ -31,8 +31,9 @@ export function renderToolResult(value: unknown): Rendered {
   };
 }
 
-export function renderToolFailure(message: string): JsonObject {
-  return { content: [text(message)], isError: true };
+/** @param decisionId names the record of the call, as the `data` of a refusal does. */
+export function renderToolFailure(message: string, decisionId: string): JsonObject {
+  return { content: [text(message)], isError: true, _meta: { decision_id: decisionId } };
 }
 
 export function renderResource(value: unknown, uri: string, mimeType: string | undefined): Rendered {

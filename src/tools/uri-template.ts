@@ -1,6 +1,8 @@
 /** Matching resource URIs against templates whose variables are whole path segments (RFC 6570, level 1). Pure. */
 
 export interface UriMatcher {
+  /** The variables, in the order of the template. */
+  readonly names: readonly string[];
   /** The variables, decoded; or undefined where the URI is not of this template. */
   match(uri: string): Readonly<Record<string, string>> | undefined;
 }
@@ -25,6 +27,7 @@ export function compileUriTemplate(template: string): UriMatcher {
     .join('');
   const expression = new RegExp(`^${pattern}$`);
   return {
+    names,
     match(uri) {
       const found = expression.exec(uri);
       if (!found) return undefined;

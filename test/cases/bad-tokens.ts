@@ -24,7 +24,7 @@ export interface TokenCase {
 /** Seconds since the epoch, this far from now. */
 export const soon = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
-export function usualClaims({ issuer, resource }: World): Claims {
+export function usualClaims({ issuer, resource }: Pick<World, 'issuer' | 'resource'>): Claims {
   return {
     iss: issuer.url,
     aud: resource,
@@ -37,7 +37,7 @@ export function usualClaims({ issuer, resource }: World): Claims {
   };
 }
 
-export function usualHeader({ key }: World): Record<string, unknown> {
+export function usualHeader({ key }: Pick<World, 'key'>): Record<string, unknown> {
   return { alg: key.alg, kid: key.kid, typ: 'at+jwt' };
 }
 

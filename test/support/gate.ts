@@ -1,6 +1,6 @@
 /** The real server on a real port, with an issuer of its own and a ledger that a test can read. */
 import type { ModuleMetadata } from '@nestjs/common';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,8 @@ export interface GateOptions {
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   /** The contents of `IDENTITY_FILE`; the gate then has no `AUTH_ISSUER`. */
   readonly identity?: object;
+  /** The files of `POLICY_DIR`, by their names. */
+  readonly policy?: Readonly<Record<string, string>>;
   /** False: the test is not about a database, and there is none: the embedded one takes seconds to come up. */
   readonly database?: false;
   /** An issuer that the test has started; by default one is started and stopped with the gate. */
@@ -71,6 +73,14 @@ export function identityFile(folder: string, identity: object): string {
   return path;
 }
 
+/** Makes the folder hold these files and no others. */
+export function writePolicy(folder: string, files: Readonly<Record<string, string>>): string {
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) if (!(name in files)) rmSync(join(folder, name));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
 export class Gate {
   readonly url: string;
   readonly origin: string;
@@ -94,7 +104,11 @@ export class Gate {
     const env = {
       ...gateEnv(issuer.url, await freePort(), folder.path),
       ...identity,
-      ...(options.database === false && { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' }),
+      ...(options.policy && { POLICY_DIR: writePolicy(join(folder.path, 'policy'), options.policy) }),
+      ...(options.database === false && {
+        DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+        REVOCATION_MAX_AGE_SECONDS: '0',
+      }),
       ...options.env,
     };
     const app = await createApp(env, options.imports ? { imports: options.imports } : {}).catch(
@@ -128,6 +142,7 @@ export class Gate {
     token: string | undefined,
     method: string,
     params: Record<string, unknown> = {},
+    headers: Record<string, string> = {},
   ): Promise<Answer> {
     const name = (params.name ?? params.uri) as string | undefined;
     const _meta = {
@@ -141,6 +156,7 @@ export class Gate {
         'mcp-protocol-version': MODERN,
         'mcp-method': method,
         ...(name !== undefined && { 'mcp-name': name }),
+        ...headers,
       },
     );
   }
@@ -188,6 +204,11 @@ export class Gate {
   /** What requests left so far. An outcome is written after its answer: wait for it with {@link waitForLedger}. */
   ledger(): LedgerLine[] {
     return readLedger(this.app.settings.audit.file).filter(({ request }) => request !== null);
+  }
+
+  /** With what the server did by itself. */
+  wholeLedger(): LedgerLine[] {
+    return readLedger(this.app.settings.audit.file);
   }
 
   /** The ledger once it holds such a line; fails after five seconds. */

@@ -125,6 +125,7 @@ export class ProbeTools {
 
   @Resource({ name: 'page', uriTemplate: 'docs://{section}/{page}', mimeType: 'text/plain' })
   page({ variables }: ResourceRequest): string {
+    this.runs.names.push('page');
     return `${variables.section}/${variables.page}`;
   }
 

@@ -1,8 +1,8 @@
 /** Bytes in, one JSON object out, or why not: bounded, and without anything that a parser could be tricked with. */
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
-import { malformedRequest, type AppError } from '../common/app-error.js';
-import type { JsonObject } from '../common/exchange.js';
+import { malformedRequest, type AppError } from './app-error.js';
+import type { JsonObject } from './exchange.js';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_DEPTH = 64;

@@ -1,8 +1,8 @@
 /** The trace that a request belongs to (W3C Trace Context): from the message's `_meta` first, then from the header. Pure. */
-import type { JsonObject, Trace } from '../common/exchange.js';
+import type { JsonObject, Trace } from './exchange.js';
 
 /** Version, trace id, parent id, flags. Versions to come may have more behind them, which is not passed on. */
-const TRACEPARENT = /^([\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2})(-|$)/;
+const TRACEPARENT = /^((?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2})(-|$)/;
 const NONE = /^0+$/;
 
 /** @returns undefined where there is none, or none that is valid. */

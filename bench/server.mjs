@@ -1,0 +1,27 @@
+/** The server as built, in a process of its own, with a tool that does nothing: what a call costs is what the gate costs. */
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const { Module } = require('@nestjs/common');
+const { createApp } = require('../dist/create-app.js');
+const { AnyPrincipal } = require('../dist/policy/decorators.js');
+const { Tool } = require('../dist/tools/decorators.js');
+
+class BenchTools {
+  nothing() {
+    return 'done';
+  }
+}
+class BenchModule {}
+
+// What `@Tool(…) @AnyPrincipal() nothing()` and `@Module(…)` stand for, where there is no compiler for them.
+const nothing = Object.getOwnPropertyDescriptor(BenchTools.prototype, 'nothing');
+Reflect.defineMetadata('design:paramtypes', [], BenchTools.prototype, 'nothing');
+Tool({ name: 'nothing', description: 'Does nothing' })(BenchTools.prototype, 'nothing', nothing);
+AnyPrincipal()(BenchTools.prototype, 'nothing', nothing);
+Module({ providers: [BenchTools] })(BenchModule);
+
+const app = await createApp(process.env, { imports: [BenchModule] });
+await app.listen();
+process.once('disconnect', () => void app.close().finally(() => process.exit(0)));
+process.send('listening');

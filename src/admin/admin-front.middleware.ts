@@ -1,0 +1,35 @@
+/** Turns a request of the administration into an exchange, so that the same guards judge it and the same audit has it. */
+import { Injectable, type NestMiddleware } from '@nestjs/common';
+import type { NextFunction, Request, Response } from 'express';
+import { randomUUID } from 'node:crypto';
+import type { GateRequest, Inbound } from '../common/exchange.js';
+import { readBody } from '../common/body.js';
+import { traceOf } from '../common/trace.js';
+
+/** What each method does, as the record names it. */
+const NAMES: Readonly<Record<string, string>> = { GET: 'list', POST: 'revoke', DELETE: 'withdraw' };
+
+@Injectable()
+export class AdminFrontMiddleware implements NestMiddleware {
+  async use(request: Request & GateRequest, _response: Response, next: NextFunction): Promise<void> {
+    if (request.exchange) return next();
+    request.exchange = {
+      requestId: request.id as string,
+      decisionId: randomUUID(),
+      trace: traceOf(undefined, request.get('traceparent')),
+      ip: request.ip ?? 'unknown',
+      client: request.get('user-agent') ?? null,
+      inbound: await this.inbound(request),
+      audited: false,
+    };
+    next();
+  }
+
+  private async inbound(request: Request): Promise<Inbound> {
+    const body = request.method === 'POST' ? await readBody(request) : ({ ok: true, value: {} } as const);
+    if (!body.ok) return { ok: false, id: null, fault: body.fault };
+    const params = request.method === 'DELETE' ? { id: request.path.split('/').at(-1) } : body.value;
+    const method = NAMES[request.method] ?? request.method;
+    return { ok: true, id: null, message: { id: null, method, params, era: 'modern', body: body.value } };
+  }
+}

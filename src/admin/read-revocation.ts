@@ -1,0 +1,50 @@
+/** What somebody wants revoked: members in, a revocation out, or what is wrong with them. Pure. */
+import type { JsonObject } from '../common/exchange.js';
+import { isWellFormed } from '../common/well-formed.js';
+import { REVOCATION_KINDS, type Revocation, type RevocationKind } from '../revocation/revocation.js';
+
+export type Read =
+  | { readonly ok: true; readonly revocation: Omit<Revocation, 'id' | 'by'> }
+  | { readonly ok: false; readonly fault: string };
+
+const MAX_TEXT = 1_000;
+const MEMBERS = ['kind', 'issuer', 'value', 'issued_before', 'reason'];
+
+/** @param now in milliseconds since the epoch: what `issued_before` is where it is not said. */
+export function readRevocation(members: JsonObject, now: number): Read {
+  const { kind, issuer, value = '', issued_before: given, reason = null } = members;
+  const stray = Object.keys(members).find((name) => !MEMBERS.includes(name));
+  if (stray !== undefined) return fault(`there is a member that is none of ${MEMBERS.join(', ')}`);
+  if (!REVOCATION_KINDS.includes(kind as RevocationKind)) {
+    return fault(`kind must be one of ${REVOCATION_KINDS.join(', ')}`);
+  }
+  if (!isText(issuer) || issuer === '') return fault('issuer must be the exact iss of the tokens');
+  if (!isText(value) || (value === '') !== (kind === 'issuer')) {
+    return fault(
+      kind === 'issuer' ? 'value has no meaning for an issuer' : `value must be the ${String(kind)}`,
+    );
+  }
+  if (reason !== null && !isText(reason))
+    return fault(`reason must be a text of at most ${MAX_TEXT} characters`);
+  const issuedBefore = given === undefined ? Math.floor(now / 1000) : secondsOf(given);
+  if (issuedBefore === undefined)
+    return fault('issued_before must be a time (RFC 3339), or seconds since the epoch');
+  return { ok: true, revocation: { kind: kind as RevocationKind, issuer, value, issuedBefore, reason } };
+}
+
+function secondsOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}T/.test(value)) return undefined;
+  const time = Date.parse(value);
+  return Number.isNaN(time) ? undefined : Math.floor(time / 1000);
+}
+
+function isText(value: unknown): value is string {
+  return (
+    typeof value === 'string' && value.length <= MAX_TEXT && !value.includes('\0') && isWellFormed(value)
+  );
+}
+
+function fault(what: string): Read {
+  return { ok: false, fault: what };
+}

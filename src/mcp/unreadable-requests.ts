@@ -1,0 +1,63 @@
+/** What Node's parser refuses (no HTTP, headers beyond 16 KiB, a request that never ends) never becomes a request: it is put on record and answered here. */
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { AuditService } from '../audit/audit.service.js';
+import { malformedRequest } from '../common/app-error.js';
+import type { Exchange } from '../common/exchange.js';
+import { errorBody } from './render-error.js';
+
+/** By the code of Node's error; whatever else the parser says is a 400. */
+const STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+@Injectable()
+export class UnreadableRequests implements OnApplicationBootstrap {
+  constructor(
+    private readonly http: HttpAdapterHost,
+    private readonly audit: AuditService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const server = this.http.httpAdapter.getHttpServer() as Server;
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      void this.refuse(error.code ?? '', socket as Socket).finally(() => socket.destroy());
+    });
+  }
+
+  private async refuse(code: string, socket: Socket): Promise<void> {
+    const isRequest = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    // Who hangs up, or never says anything, has asked for nothing.
+    if (!isRequest || code === 'HPE_INVALID_EOF_STATE' || socket.bytesRead === 0 || !socket.writable) return;
+    const status = STATUS[code] ?? 400;
+    const fault = malformedRequest('The request cannot be read', { status });
+    const exchange: Exchange = {
+      requestId: randomUUID(),
+      decisionId: randomUUID(),
+      trace: undefined,
+      ip: socket.remoteAddress ?? 'unknown',
+      client: null,
+      inbound: { ok: false, id: null, fault },
+      audited: false,
+    };
+    socket.pause();
+    await this.audit.recordRefusal(exchange, 'request_malformed');
+    const body = JSON.stringify(errorBody(fault, exchange));
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'content-type: application/json; charset=utf-8',
+      'cache-control: no-store',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+    ];
+    await new Promise<void>((resolve) => {
+      socket.once('close', resolve);
+      socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, resolve);
+    });
+  }
+}

@@ -1,0 +1,241 @@
+/** Evaluates the operator's Cedar rules. The rules of each target are picked out at load, so that a decision evaluates no others. */
+import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import { targetLabel } from '../common/decision.js';
+import type { Principal } from '../common/principal.js';
+import type { ProtectedTarget } from './access-rule.js';
+import type { CedarEngine, CedarRule } from './cedar-file.js';
+import { ACTION_GROUPS } from './cedar-schema.js';
+import { argumentsType, toArguments, UnfitValue, type RecordType } from './cedar-types.js';
+import type { CallerConditions, Circumstances, Conditions, Failed } from './policy.js';
+
+const GATE = { type: 'Gate', id: 'gate' };
+/** Rules only forbid; without something that permits, Cedar denies everything. */
+const FLOOR = { id: 'floor', text: 'permit(principal, action, resource);' };
+const CANNOT_BE_EVALUATED = 'A condition of the policy could not be evaluated';
+const UNFIT = 'A condition of the policy could not be evaluated: an argument is not of its declared type';
+
+/** Rules that are evaluated together. */
+interface RuleSet {
+  /** Under which the engine has them. */
+  readonly id: string;
+  /** In the order of files and lines. */
+  readonly rules: readonly CedarRule[];
+  readonly reads: ReadonlySet<string>;
+  readonly looksAtAction: boolean;
+}
+
+/** By whether rules on trial count, and whether there are arguments; undefined where there is no rule. */
+interface TargetRules {
+  readonly type: RecordType;
+  readonly sets: Readonly<Record<'list' | 'call' | 'listTried' | 'callTried', RuleSet | undefined>>;
+}
+
+export class CedarConditions implements Conditions {
+  private readonly targets = new Map<string, TargetRules>();
+  private readonly sets = new Map<string, RuleSet>();
+  private readonly prefix = randomUUID();
+
+  /** @param rules in the order of files and lines, each held against the schema. */
+  constructor(
+    private readonly cedar: CedarEngine,
+    rules: readonly CedarRule[],
+    targets: readonly ProtectedTarget[],
+    private readonly timeZone: string,
+  ) {
+    for (const target of targets) {
+      const label = targetLabel(target);
+      const own = rules.filter(({ labels }) => labels.has(label));
+      if (own.length === 0) continue;
+      const setOf = (tried: boolean, withArguments: boolean) =>
+        this.ruleSet(
+          own.filter((rule) => (tried || !rule.onTrial) && (withArguments || !rule.needsArguments)),
+        );
+      this.targets.set(label, {
+        type: argumentsType(target.inputSchema),
+        sets: {
+          list: setOf(false, false),
+          call: setOf(false, true),
+          listTried: setOf(true, false),
+          callTried: setOf(true, true),
+        },
+      });
+    }
+  }
+
+  forCaller(principal: Principal, scopes: readonly string[], circumstances: Circumstances): CallerConditions {
+    let facts: CallerFacts | undefined;
+    const caller = () => (facts ??= new CallerFacts(principal, scopes, circumstances, this.timeZone));
+    const known = new Map<string, Failed | undefined>();
+    return {
+      failing: (target, tried) => {
+        const own = this.targets.get(targetLabel(target));
+        if (!own) return undefined;
+        const given = circumstances.arguments;
+        const set = given ? own.sets[tried ? 'callTried' : 'call'] : own.sets[tried ? 'listTried' : 'list'];
+        if (!set) return undefined;
+        // Rules that look neither at the action nor at arguments say the same of every target.
+        const key = given || set.looksAtAction ? undefined : set.id;
+        if (key !== undefined && known.has(key)) return known.get(key);
+        const failed = this.evaluate(set, target, own.type, caller);
+        if (key !== undefined) known.set(key, failed);
+        return failed;
+      },
+    };
+  }
+
+  /** Lets go of what the engine keeps; nothing can be evaluated afterwards. */
+  dispose(): void {
+    for (const { id } of this.sets.values()) this.cedar.preparsePolicySet(id, { staticPolicies: {} });
+    this.targets.clear();
+    this.sets.clear();
+  }
+
+  private ruleSet(rules: readonly CedarRule[]): RuleSet | undefined {
+    if (rules.length === 0) return undefined;
+    const key = JSON.stringify(rules.map(({ source }) => source));
+    const known = this.sets.get(key);
+    if (known) return known;
+    const set: RuleSet = {
+      id: `${this.prefix}/${this.sets.size}`,
+      rules,
+      reads: new Set(rules.flatMap(({ reads }) => [...reads])),
+      looksAtAction: rules.some(({ looksAtAction }) => looksAtAction),
+    };
+    const staticPolicies = Object.fromEntries([
+      [FLOOR.id, FLOOR.text],
+      ...rules.map(({ source, text }) => [source, text] as const),
+    ]);
+    const parsed = this.cedar.preparsePolicySet(set.id, { staticPolicies });
+    if (parsed.type === 'failure') throw new Error(parsed.errors.map(({ message }) => message).join('; '));
+    this.sets.set(key, set);
+    return set;
+  }
+
+  /** Whatever goes wrong here forbids. */
+  private evaluate(
+    set: RuleSet,
+    target: ProtectedTarget,
+    type: RecordType,
+    factsOf: () => CallerFacts,
+  ): Failed | undefined {
+    const unknown: Failed = { rule: set.rules[0]?.source ?? FLOOR.id, message: CANNOT_BE_EVALUATED };
+    let answer: Cedar.AuthorizationAnswer;
+    try {
+      const caller = factsOf();
+      answer = this.cedar.statefulIsAuthorized({
+        principal: caller.uid,
+        action: { type: 'Action', id: targetLabel(target) },
+        resource: GATE,
+        context: caller.context(type, set.reads),
+        preparsedPolicySetId: set.id,
+        entities: [...caller.entities, actionEntity(target)],
+      });
+    } catch (error) {
+      return error instanceof UnfitValue ? { ...unknown, message: UNFIT } : unknown;
+    }
+    if (answer.type === 'failure') return unknown;
+    const { decision, diagnostics } = answer.response;
+    // To Cedar a rule that cannot be evaluated does not forbid. Here it does.
+    const [error] = diagnostics.errors;
+    if (error) return { rule: error.policyId, message: CANNOT_BE_EVALUATED };
+    if (decision === 'allow') return undefined;
+    const rule = set.rules.find(({ source }) => diagnostics.reason.includes(source));
+    return rule ? { rule: rule.source, message: rule.message } : unknown;
+  }
+}
+
+function actionEntity({ kind, ...target }: ProtectedTarget): Cedar.EntityJson {
+  return {
+    uid: { type: 'Action', id: targetLabel({ kind, ...target }) },
+    attrs: {},
+    parents: [{ type: 'Action', id: ACTION_GROUPS[kind] }],
+  };
+}
+
+/** One caller in Cedar's terms. */
+class CallerFacts {
+  readonly uid: Cedar.TypeAndId;
+  readonly entities: readonly Cedar.EntityJson[];
+  private readonly surroundings: Cedar.Context;
+
+  constructor(
+    principal: Principal,
+    scopes: readonly string[],
+    private readonly circumstances: Circumstances,
+    timeZone: string,
+  ) {
+    const { issuer, subject, clientId, kind, roles } = principal;
+    this.uid =
+      kind === 'human'
+        ? { type: 'Person', id: `${issuer} ${subject}` }
+        : { type: 'Workload', id: `${issuer} ${clientId}` };
+    const parents = roles.map((id) => ({ type: 'Role', id }));
+    this.entities = [
+      { uid: this.uid, attrs: attributesOf(principal, scopes), parents },
+      ...parents.map((uid) => ({ uid, attrs: {}, parents: [] })),
+    ];
+    const ip = plainAddress(circumstances.ip);
+    this.surroundings = {
+      time: timeOf(circumstances.now, timeZone),
+      ...(ip !== undefined && { ip: { __extn: { fn: 'ip', arg: ip } } }),
+    };
+  }
+
+  /** @throws UnfitValue */
+  context(type: RecordType, reads: ReadonlySet<string>): Cedar.Context {
+    const given = this.circumstances.arguments;
+    return given ? { ...this.surroundings, arguments: toArguments(type, given, reads) } : this.surroundings;
+  }
+}
+
+function attributesOf(principal: Principal, scopes: readonly string[]): Record<string, Cedar.CedarValueJson> {
+  const { issuer, subject, clientId, tenant, roles, acr, authenticatedAt, delegation } = principal;
+  const actor = delegation.findLast(({ type }) => type === 'agent');
+  return {
+    iss: issuer,
+    sub: subject,
+    client_id: clientId,
+    ...(tenant !== null && { tenant }),
+    scopes: [...scopes],
+    roles: [...roles],
+    acr: [...acr],
+    ...(authenticatedAt !== null && {
+      auth_time: datetime(authenticatedAt * 1000),
+    }),
+    ...(actor && { actor: { iss: actor.iss, sub: actor.sub } }),
+  };
+}
+
+function timeOf(now: number, timeZone: string): Cedar.CedarValueJson {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    weekday: 'long',
+    hourCycle: 'h23',
+  }).formatToParts(now);
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? '';
+  return {
+    now: datetime(now),
+    hour: Number(part('hour')),
+    minute: Number(part('minute')),
+    weekday: part('weekday').toLowerCase(),
+    date: `${part('year')}-${part('month')}-${part('day')}`,
+  };
+}
+
+/** @throws RangeError where that is no time that can be written down. */
+function datetime(milliseconds: number): Cedar.CedarValueJson {
+  return { __extn: { fn: 'datetime', arg: new Date(milliseconds).toISOString() } };
+}
+
+/** IPv4 in IPv6's clothes is IPv4; without the zone of a link. */
+function plainAddress(address: string): string | undefined {
+  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  return isIP(plain) === 0 ? undefined : plain;
+}

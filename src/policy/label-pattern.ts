@@ -1,0 +1,31 @@
+/** Names of targets with `*` in them: `read_*`, `prompt:*`. Pure. */
+
+/** Characters of names, the kind in front of a name, and the star. */
+export const LABEL_PATTERN = /^((resource|prompt):)?[A-Za-z0-9_.*-]{1,128}$/;
+
+/** A star stands for any characters of a name, and never for a kind: `*` is every tool, and no prompt. */
+export function matchesLabel(pattern: string, label: string): boolean {
+  const [kind, name] = split(pattern);
+  const [ownKind, ownName] = split(label);
+  return kind === ownKind && matches(name, ownName);
+}
+
+function split(label: string): [kind: string, name: string] {
+  const colon = label.indexOf(':');
+  return [label.slice(0, colon + 1), label.slice(colon + 1)];
+}
+
+/** Without a regular expression: many stars would make one slow. */
+function matches(pattern: string, name: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  if (rest.length === 0) return pattern === name;
+  const last = rest.pop() ?? '';
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}

@@ -1,0 +1,821 @@
+/** The operator's files: what they ask for is asked for, what is wrong in them is named by file and line, and code's floor holds. */
+import fc from 'fast-check';
+import { createHash } from 'node:crypto';
+import type { Decision } from '../common/decision.js';
+import type { JsonObject } from '../common/exchange.js';
+import type { Principal } from '../common/principal.js';
+import type { ProtectedTarget } from './access-rule.js';
+import { callerOf, evaluate } from './evaluate.js';
+import { listed } from './listing.js';
+import { loadPolicy, type LoadedPolicy } from './load-policy.js';
+import { PolicyError, type OperatorFile } from './operator-files.js';
+
+/** A Monday, 09:30 in UTC and 10:30 in Berlin. */
+const MONDAY = Date.UTC(2026, 10, 23, 9, 30);
+const OPEN = { allowList: '*', requireHuman: true } as const;
+
+function target(
+  name: string,
+  more: Omit<Partial<ProtectedTarget>, 'rule'> & { rule?: Partial<ProtectedTarget['rule']> } = {},
+): ProtectedTarget {
+  return {
+    kind: 'tool',
+    name,
+    ...more,
+    rule: {
+      scopes: [],
+      roles: [],
+      assurance: null,
+      allowWorkload: false,
+      source: `Tools.${name}`,
+      ...more.rule,
+    },
+  };
+}
+
+const object = (properties: JsonObject, required: string[] = []): JsonObject => ({
+  type: 'object',
+  properties,
+  required,
+});
+const PAY = target('pay', {
+  inputSchema: object(
+    {
+      amount: { type: 'integer' },
+      price: { type: 'number' },
+      note: { type: 'string' },
+      urgent: { type: 'boolean' },
+      tags: { type: 'array', items: { type: 'string' } },
+      account: object({ owner: { type: 'string' } }, ['owner']),
+      anything: {},
+      code: { type: 'string' },
+    },
+    ['amount'],
+  ),
+  altered: ['code'],
+});
+const READ = target('read', { rule: { scopes: ['read'] }, readOnly: true });
+const WRITE = target('write', { rule: { scopes: ['write'], roles: [['admin']] } });
+const BATCH = target('batch', { rule: { allowWorkload: true } });
+const GREET = target('greet', {
+  kind: 'prompt',
+  inputSchema: object({ name: { type: 'string' } }, ['name']),
+});
+const TARGETS = [PAY, READ, WRITE, BATCH, GREET];
+
+const ALICE: Principal = {
+  issuer: 'https://issuer',
+  subject: 'alice',
+  kind: 'human',
+  clientId: 'agent',
+  tenant: 'acme',
+  scopes: ['read', 'write'],
+  roles: ['admin'],
+  acr: [],
+  authenticatedAt: MONDAY / 1000 - 60,
+  tokenId: null,
+  expiresAt: 0,
+  delegation: [{ sub: 'alice', iss: 'https://issuer', type: 'human' }],
+  delegationOmitted: 0,
+};
+const ROBOT: Principal = { ...ALICE, kind: 'workload', subject: 'robot', clientId: 'robot' };
+
+const loaded: LoadedPolicy[] = [];
+afterEach(() => loaded.splice(0).forEach((one) => one.dispose()));
+
+function load(texts: Record<string, string>, targets: readonly ProtectedTarget[] = TARGETS): LoadedPolicy {
+  const files: OperatorFile[] = Object.entries(texts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, text]) => ({ name, text, sha256: createHash('sha256').update(text).digest('hex') }));
+  const one = loadPolicy(OPEN, targets, files);
+  loaded.push(one);
+  return one;
+}
+
+function faultsOf(texts: Record<string, string>): readonly string[] {
+  try {
+    load(texts);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return error.faults;
+  }
+}
+
+interface Asked {
+  readonly as?: Partial<Principal>;
+  readonly args?: JsonObject;
+  readonly now?: number;
+  readonly ip?: string;
+}
+
+function decide(
+  { policy }: LoadedPolicy,
+  asked: ProtectedTarget,
+  { as, args, now, ip }: Asked = {},
+): Decision {
+  const circumstances = { now: now ?? MONDAY, ip: ip ?? '10.1.2.3', arguments: args };
+  return evaluate(callerOf({ ...ALICE, ...as }, policy, circumstances), asked);
+}
+
+const short = (decision: Decision) =>
+  decision.effect === 'allow' ? 'allow' : `${decision.reason} by ${decision.rule}`;
+
+describe('policy.yaml', () => {
+  const yaml = (text: string) => load({ 'policy.yaml': text });
+
+  it.each<[string, string, ProtectedTarget, Asked, string]>([
+    [
+      'adds a scope',
+      'rules: [{match: pay, scopes: pay.now}]',
+      PAY,
+      {},
+      'scope_missing by policy.yaml: rules[0]',
+    ],
+    [
+      'adds a scope by pattern',
+      'rules: [{id: x, match: "p*", scopes: [pay.now]}]',
+      PAY,
+      {},
+      'scope_missing by policy.yaml: x',
+    ],
+    ['leaves others alone', 'rules: [{match: pay, scopes: pay.now}]', READ, {}, 'allow'],
+    ['leaves a prompt of the pattern alone', 'rules: [{match: ["*"], scopes: x}]', GREET, {}, 'allow'],
+    [
+      'reaches a prompt by its kind',
+      'rules: [{match: "prompt:*", scopes: x}]',
+      GREET,
+      {},
+      'scope_missing by policy.yaml: rules[0]',
+    ],
+    ['asks for any of the roles', 'rules: [{match: pay, roles: [payer, admin]}]', PAY, {}, 'allow'],
+    [
+      'refuses without one',
+      'rules: [{match: pay, roles: [payer]}]',
+      PAY,
+      {},
+      'role_missing by policy.yaml: rules[0]',
+    ],
+    [
+      'says code first where both refuse',
+      'rules: [{match: write, roles: [payer]}]',
+      WRITE,
+      { as: { roles: [] } },
+      'role_missing by Tools.write',
+    ],
+    [
+      'asks for a fresh login',
+      'rules: [{match: pay, assurance: {max_age: 30}}]',
+      PAY,
+      {},
+      'assurance_insufficient by policy.yaml: rules[0]',
+    ],
+    ['is content with one', 'rules: [{match: pay, assurance: {max_age: 90}}]', PAY, {}, 'allow'],
+    [
+      'names the workloads that may',
+      'rules: [{match: batch, workloads: [robot]}]',
+      BATCH,
+      { as: ROBOT },
+      'allow',
+    ],
+    [
+      'and no others',
+      'rules: [{match: batch, workloads: [other]}]',
+      BATCH,
+      { as: ROBOT },
+      'human_required by policy.yaml: rules[0]',
+    ],
+    [
+      'and never what code refuses them',
+      'rules: [{match: pay, workloads: [robot]}]',
+      PAY,
+      { as: ROBOT },
+      'human_required by AUTH_REQUIRE_HUMAN',
+    ],
+    ['shuts workloads out, and no person', 'rules: [{match: "*", workloads: none}]', BATCH, {}, 'allow'],
+    ['narrows the list', 'allow_list: [pay]', READ, {}, 'tool_not_allowed by policy.yaml: allow_list'],
+    ['keeps what it lists', 'allow_list: ["re*"]', READ, {}, 'allow'],
+    [
+      'lets one scope stand for others',
+      'scope_implies: {all: [read], super: [all]}',
+      READ,
+      { as: { scopes: ['super'] } },
+      'allow',
+    ],
+    [
+      'and not the other way round',
+      'scope_implies: {read: all}\nrules: [{match: read, scopes: all}]',
+      READ,
+      { as: { scopes: ['all'] } },
+      'scope_missing by Tools.read',
+    ],
+    ['does nothing on trial', 'rules: [{match: pay, scopes: x, mode: shadow}]', PAY, {}, 'allow'],
+    [
+      'does nothing on trial as a whole',
+      'mode: shadow\nallow_list: [read]\nrules: [{match: pay, scopes: x}]',
+      PAY,
+      {},
+      'allow',
+    ],
+    [
+      'unless a rule says that it counts',
+      'mode: shadow\nrules: [{match: pay, scopes: x, mode: enforce}]',
+      PAY,
+      {},
+      'scope_missing by policy.yaml: rules[0]',
+    ],
+  ])('%s', (_name, text, asked, question, expected) => {
+    expect(short(decide(yaml(text), asked, question))).toBe(expected);
+  });
+
+  it('says what a rule on trial would have done, and nothing where it would have agreed', () => {
+    const policy = yaml(
+      'rules: [{match: pay, scopes: x, mode: shadow}, {match: read, scopes: read, mode: shadow}]',
+    );
+    expect(decide(policy, PAY)).toMatchObject({
+      effect: 'allow',
+      shadow: { reason: 'scope_missing', rule: 'policy.yaml: rules[0]' },
+    });
+    expect(decide(policy, READ)).not.toHaveProperty('shadow');
+  });
+
+  it('puts what all ask for into one challenge', () => {
+    const policy = yaml('rules: [{match: read, scopes: [more, read], assurance: {acr: gold, max_age: 30}}]');
+    expect(decide(policy, READ)).toMatchObject({
+      reason: 'assurance_insufficient',
+      required: { scopes: ['read', 'more'], assurance: { acr: ['gold'], maxAgeSeconds: 30 } },
+      missing: { scopes: ['more'], assurance: { acr: ['gold'], maxAgeSeconds: 30 } },
+    });
+  });
+
+  it('shows what a new token would open where it is told to, and nothing else', () => {
+    const shown = (text: string, as: Partial<Principal>) =>
+      listed(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS).shown.map(
+        ({ name }) => name,
+      );
+    const poor = { scopes: [], roles: [] };
+    expect(shown('list: callable', poor)).toEqual(['pay', 'batch', 'greet']);
+    expect(shown('list: obtainable', poor)).toEqual(['pay', 'read', 'batch', 'greet']);
+  });
+
+  it.each<[string, string[]]>([
+    [
+      'rules:\n  - match: pax\n    scopes: x',
+      ['policy.yaml:2: pax is the name of nothing that this server has'],
+    ],
+    ['allow_list: ["x*"]', ['policy.yaml: allow_list: x* is the name of nothing that this server has']],
+    [
+      'rules:\n  - match: pay\n',
+      [
+        'policy.yaml:2: rules[0]: asks for nothing: name at least one of scopes, roles, assurance, workloads, rate',
+      ],
+    ],
+    [
+      'author: a\nrules:\n  - match: pay\n    scopse: x',
+      [
+        'policy.yaml:4: rules[0].scopse: is not a setting of this server',
+        'policy.yaml:3: rules[0]: asks for nothing: name at least one of scopes, roles, assurance, workloads, rate',
+      ],
+    ],
+    [
+      'scope_implies:\n  a: [b]\n  b: [c]\n  c: [a]',
+      [
+        'policy.yaml:2: scope_implies.a: implies itself: a → b → c → a',
+        'policy.yaml:3: scope_implies.b: implies itself: b → c → a → b',
+        'policy.yaml:4: scope_implies.c: implies itself: c → a → b → c',
+      ],
+    ],
+    ['scope_implies:\n  a: a', ['policy.yaml:2: scope_implies.a: implies itself: a → a']],
+    [
+      'rates:\n  slow: {per_minute: 0}',
+      ['policy.yaml:2: rates.slow.per_minute: must be a whole number from 1 to 1000000'],
+    ],
+    [
+      'rules: [{match: pay, rate: slow}]',
+      ['policy.yaml:1: rules[0].rate: is not the name of a class under rates'],
+    ],
+    [
+      'rules:\n  - {id: a, match: pay, scopes: x}\n  - {id: a, match: read, scopes: x}',
+      ['policy.yaml:3: rules[1].id: is the same as that of rules[0]'],
+    ],
+    ['time_zone: Mars/Olympus', ['policy.yaml:1: time_zone: is not a time zone that this system knows']],
+    ['mode: off', ['policy.yaml:1: mode: must be enforce or shadow']],
+    [
+      'rules: [{match: pay, assurance: {acr: [a]}}, {match: pay, assurance: {acr: [b]}}]',
+      ['policy.yaml: no authentication would meet all that is asked for pay: see acr'],
+    ],
+    [
+      'allow_list: [pay]\nallow_list: [read]',
+      ['policy.yaml: line 2 is not YAML that can be read (DUPLICATE_KEY)'],
+    ],
+    ['- a', ['policy.yaml: must be a mapping with the list "rules"']],
+    ['shadow: [none.cedar]', ['policy.yaml: shadow: there is no none.cedar']],
+    ['tools: []', ['policy.yaml:1: tools: is not a setting of this server']],
+  ])('%j is refused, with its line', (text, expected) => {
+    expect(faultsOf({ 'policy.yaml': text })).toEqual(expected);
+  });
+});
+
+describe('conditions', () => {
+  const rule = (when: string, scope = 'principal, action, resource') =>
+    `@id("it") forbid(${scope}) when { ${when} };`;
+  const FORBIDS = 'condition_failed by a.cedar: it';
+
+  it.each<[string, string, ProtectedTarget, Asked, string]>([
+    [
+      'an amount above',
+      rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: { amount: 101 } },
+      FORBIDS,
+    ],
+    [
+      'an amount below',
+      rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: { amount: 100 } },
+      'allow',
+    ],
+    [
+      'a fraction',
+      rule(
+        'context.arguments has price && context.arguments.price.greaterThan(decimal("9.99"))',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, price: 10.5 } },
+      FORBIDS,
+    ],
+    [
+      'a text',
+      rule(
+        'context.arguments has note && context.arguments.note like "*secret*"',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, note: 'a secret' } },
+      FORBIDS,
+    ],
+    [
+      'an owner',
+      rule(
+        'context.arguments has account && context.arguments.account.owner != principal.sub',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, account: { owner: 'bob' } } },
+      FORBIDS,
+    ],
+    [
+      'a list',
+      rule(
+        'context.arguments has tags && context.arguments.tags.contains("x")',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, tags: ['y', 'x'] } },
+      FORBIDS,
+    ],
+    [
+      'null counts as not sent',
+      rule('context.arguments has note', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: { amount: 1, note: null } },
+      'allow',
+    ],
+    ['a role, by the set', rule('!principal.roles.contains("cfo")'), PAY, { args: { amount: 1 } }, FORBIDS],
+    [
+      'a role, by membership',
+      rule('true', 'principal in Role::"admin", action, resource'),
+      PAY,
+      { args: { amount: 1 } },
+      FORBIDS,
+    ],
+    [
+      'another role, by membership',
+      rule('true', 'principal in Role::"other", action, resource'),
+      PAY,
+      { args: { amount: 1 } },
+      'allow',
+    ],
+    ['a person', rule('true', 'principal is Person, action, resource'), READ, { args: {} }, FORBIDS],
+    [
+      'a person by name',
+      rule('true', 'principal == Person::"https://issuer alice", action, resource'),
+      READ,
+      { args: {} },
+      FORBIDS,
+    ],
+    [
+      'that person of another issuer',
+      rule('true', 'principal == Person::"https://issuer alice", action, resource'),
+      READ,
+      { args: {}, as: { issuer: 'https://other' } },
+      'allow',
+    ],
+    [
+      'a workload',
+      rule('true', 'principal is Workload, action, resource'),
+      BATCH,
+      { args: {}, as: ROBOT },
+      FORBIDS,
+    ],
+    [
+      'an actor',
+      rule('principal has actor && principal.actor.sub == "bot"'),
+      READ,
+      {
+        args: {},
+        as: { delegation: [...ALICE.delegation, { sub: 'bot', iss: 'https://issuer', type: 'agent' }] },
+      },
+      FORBIDS,
+    ],
+    [
+      'only the outermost actor',
+      rule('principal has actor && principal.actor.sub == "bot"'),
+      READ,
+      {
+        args: {},
+        as: {
+          delegation: [
+            ...ALICE.delegation,
+            { sub: 'bot', iss: 'https://issuer', type: 'agent' },
+            { sub: 'outer', iss: 'https://issuer', type: 'agent' },
+          ],
+        },
+      },
+      'allow',
+    ],
+    [
+      'a group of actions',
+      rule('true', 'principal, action in Action::"prompts:*", resource'),
+      GREET,
+      { args: { name: 'x' } },
+      FORBIDS,
+    ],
+    [
+      'and no other',
+      rule('true', 'principal, action in Action::"prompts:*", resource'),
+      READ,
+      { args: {} },
+      'allow',
+    ],
+    [
+      'several actions',
+      rule('true', 'principal, action in [Action::"read", Action::"pay"], resource'),
+      READ,
+      { args: {} },
+      FORBIDS,
+    ],
+    [
+      'an address inside',
+      rule('context has ip && context.ip.isInRange(ip("10.0.0.0/8"))'),
+      READ,
+      { args: {} },
+      FORBIDS,
+    ],
+    [
+      'an address in clothes of IPv6',
+      rule('context has ip && context.ip.isInRange(ip("10.0.0.0/8"))'),
+      READ,
+      { args: {}, ip: '::ffff:10.9.9.9' },
+      FORBIDS,
+    ],
+    [
+      'an address outside',
+      rule('context has ip && context.ip.isInRange(ip("10.0.0.0/8"))'),
+      READ,
+      { args: {}, ip: '192.0.2.1' },
+      'allow',
+    ],
+    ['no address', rule('!(context has ip)'), READ, { args: {}, ip: 'unknown' }, FORBIDS],
+    ['an hour', rule('context.time.hour < 10'), READ, { args: {} }, FORBIDS],
+    ['a weekday', rule('context.time.weekday == "monday"'), READ, { args: {} }, FORBIDS],
+    ['a date', rule('context.time.date == "2026-11-23"'), READ, { args: {} }, FORBIDS],
+    ['a moment', rule('context.time.now > datetime("2026-11-23T09:29:59Z")'), READ, { args: {} }, FORBIDS],
+    ['a scope that is implied', rule('!principal.scopes.contains("implied")'), READ, { args: {} }, 'allow'],
+    // To Cedar a rule that fails does not forbid.
+    [
+      'an argument of another type',
+      rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: { amount: '1' } },
+      FORBIDS,
+    ],
+    [
+      'an argument that is missing',
+      rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: {} },
+      FORBIDS,
+    ],
+    [
+      'an argument beyond what is exact',
+      rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: { amount: 2 ** 53 } },
+      FORBIDS,
+    ],
+    [
+      'a fraction beyond what is exact',
+      rule(
+        'context.arguments has price && context.arguments.price.greaterThan(decimal("9.99"))',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, price: 0.00001 } },
+      FORBIDS,
+    ],
+    [
+      'a text that is none',
+      rule(
+        'context.arguments has note && context.arguments.note == "x"',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, note: '\ud800' } },
+      FORBIDS,
+    ],
+    [
+      'an overflow',
+      rule(
+        'context.arguments.amount * 9223372036854775807 > 1',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 3 } },
+      FORBIDS,
+    ],
+    [
+      'an argument that no rule reads, whatever it is',
+      rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+      PAY,
+      { args: { amount: 1, note: 7, anything: {} } },
+      'allow',
+    ],
+    ['a time that is none', rule('context.time.hour < 10'), READ, { args: {}, now: 1e300 }, FORBIDS],
+  ])('%s', (_name, text, asked, question, expected) => {
+    const policy = load({ 'a.cedar': text, 'policy.yaml': 'scope_implies: {read: implied}' });
+    expect(short(decide(policy, asked, question))).toBe(expected);
+  });
+
+  it('an hour in the zone of the operator', () => {
+    const policy = load({
+      'a.cedar': rule('context.time.hour != 10'),
+      'policy.yaml': 'time_zone: Europe/Berlin',
+    });
+    expect(short(decide(policy, READ, { args: {} }))).toBe('allow');
+  });
+
+  it('says what the rule says, and the first rule of several', () => {
+    const policy = load({
+      'b.cedar': '@message("late") forbid(principal, action, resource);',
+      'a.cedar':
+        '// a comment\n\n@message("Not on a Monday") forbid(principal, action, resource);\n@id("z") forbid(principal, action, resource);',
+    });
+    expect(decide(policy, READ)).toMatchObject({ rule: 'a.cedar: line 3', message: 'Not on a Monday' });
+  });
+
+  it('come behind roles and before scopes: no token cures them', () => {
+    const policy = load({ 'a.cedar': rule('true') });
+    expect(short(decide(policy, WRITE, { as: { roles: [] } }))).toBe('role_missing by Tools.write');
+    expect(short(decide(policy, READ, { as: { scopes: [] } }))).toBe(FORBIDS);
+  });
+
+  it('on arguments decide calls and no lists', () => {
+    const policy = load({
+      'a.cedar': rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),
+    });
+    expect(short(decide(policy, PAY))).toBe('allow');
+    expect(short(decide(policy, PAY, { args: { amount: 1000 } }))).toBe(FORBIDS);
+  });
+
+  it.each([
+    ['by annotation', { 'a.cedar': '@mode("shadow") @id("it") forbid(principal, action, resource);' }],
+    [
+      'as a file',
+      { 'a.cedar': '@id("it") forbid(principal, action, resource);', 'policy.yaml': 'shadow: [a.cedar]' },
+    ],
+  ])('on trial have no effect, and say what they would have done: %s', (_name, texts) => {
+    expect(decide(load(texts as Record<string, string>), READ)).toMatchObject({
+      effect: 'allow',
+      shadow: { reason: 'condition_failed', rule: 'a.cedar: it' },
+    });
+  });
+
+  it('say the same of every target unless they look at the action', () => {
+    const policy = load({
+      'a.cedar': `${rule('action == Action::"read"')}\n@id("hour") forbid(principal, action, resource) when { context.time.hour == 9 && principal.sub == "x" };`,
+    });
+    const caller = callerOf(ALICE, policy.policy, { now: MONDAY, ip: '' });
+    expect(listed(caller, TARGETS).shown.map(({ name }) => name)).toEqual(['pay', 'write', 'batch', 'greet']);
+  });
+
+  it('are let go of with their policy: nothing is allowed by what is gone', () => {
+    const policy = load({ 'a.cedar': rule('principal.sub == "nobody"') });
+    expect(short(decide(policy, READ))).toBe('allow');
+  });
+
+  it.each<[string, string[]]>([
+    [
+      'permit(principal, action, resource);',
+      ['a.cedar:1: permit has no effect: a policy can only forbid. Write forbid(…) unless { … }'],
+    ],
+    [
+      '\n\nforbid(principal, action == Action::"pya", resource);',
+      ['a.cedar:3: unrecognized action `Action::"pya"`: did you mean `Action::"pay"`?'],
+    ],
+    [
+      'forbid(principal, action == Action::"pay", resource)\nwhen {\n  context.arguments.amoun > 1 };',
+      [
+        'a.cedar:3: attribute `arguments.amoun` in context for Action::"pay" not found: did you mean `amount`?',
+      ],
+    ],
+    [
+      'forbid(principal, action == Action::"pay", resource) when { context.arguments.anything == 1 };',
+      [
+        'a.cedar:1: attribute `arguments.anything` in context for Action::"pay" not found: did you mean `account`?',
+      ],
+    ],
+    [
+      'forbid(principal, action, resource) when { context.arguments.amount > 1 };',
+      [
+        expect.stringContaining(
+          'a.cedar:1: attribute `arguments.amount` in context for',
+        ) as unknown as string,
+      ],
+    ],
+    [
+      'forbid(principal, action == Action::"pay", resource) when { context.arguments.amount == "1" };',
+      [
+        expect.stringMatching(
+          /^a.cedar:1: the types Long and String are not compatible/,
+        ) as unknown as string,
+      ],
+    ],
+    [
+      'forbid(principal, action == Action::"pay", resource) when { context.arguments.note == "1" };',
+      [
+        expect.stringMatching(
+          /^a.cedar:1: unable to guarantee safety of access to optional attribute/,
+        ) as unknown as string,
+      ],
+    ],
+    [
+      '// é\nforbid(principal, action, resource) when { context.a + };',
+      [expect.stringMatching(/^a.cedar:2: unexpected token `}`/) as unknown as string],
+    ],
+    [
+      'forbid(principal == ?principal, action, resource);',
+      ['a.cedar:1: a template cannot be linked here: write a rule'],
+    ],
+    [
+      'forbid(principal, action, resource) when { context == context };',
+      ['a.cedar:1: it uses context as a whole: name its members, so that it is known what it needs'],
+    ],
+    [
+      'forbid(principal, action == Action::"pay", resource) when { context.arguments == {amount: 1} };',
+      [
+        'a.cedar:1: it uses context.arguments as a whole: name the arguments that it needs',
+        expect.any(String) as unknown as string,
+      ],
+    ],
+    [
+      '@phase("list")\nforbid(principal, action == Action::"pay", resource) when { context.arguments.amount > 1 };',
+      ['a.cedar:1: it is to decide lists (@phase("list")), and needs arguments, which no list has'],
+    ],
+    [
+      '@phase("call") forbid(principal, action == Action::"pay", resource);',
+      [
+        'a.cedar:1: it is to decide calls only (@phase("call")), and needs no arguments: a list would show what it forbids',
+      ],
+    ],
+    [
+      'forbid(principal, action == Action::"pay", resource) when { context.arguments has code && context.arguments.code == "x" };',
+      ['a.cedar:1: it reads code, which pay is given in another form than it was sent in'],
+    ],
+    [
+      '@id("a") forbid(principal, action, resource);\n@id("a") forbid(principal, action, resource);',
+      ['a.cedar:2: its @id is that of a rule above'],
+    ],
+    [
+      '@mod("shadow") forbid(principal, action, resource);',
+      ['a.cedar:1: @mod means nothing here: there are @id, @message, @mode, @phase, @description'],
+    ],
+    [
+      '@mode("maybe") @phase("x") @id("a b") forbid(principal, action, resource);',
+      [
+        'a.cedar:1: its @id is not 1 to 64 characters of A-Z a-z 0-9 _ . -',
+        'a.cedar:1: its @mode is neither enforce nor shadow',
+        'a.cedar:1: its @phase is neither list nor call',
+      ],
+    ],
+    // It would protect nothing.
+    [
+      'forbid(principal is Person, action, resource) when { principal is Workload };',
+      [expect.stringContaining('a.cedar:1: policy is impossible') as unknown as string],
+    ],
+  ])('%j is refused, with its line', (text, expected) => {
+    expect(faultsOf({ 'a.cedar': text })).toEqual(expected);
+  });
+
+  it('are in the order of their lines, however many', () => {
+    const text = Array.from(
+      { length: 30 },
+      () => 'forbid(principal, action, resource) when { principal.sub == "x" };',
+    ).join('\n');
+    const { cedarRules } = load({ 'a.cedar': text });
+    expect(cedarRules.map(({ source }) => source)).toEqual(
+      Array.from({ length: 30 }, (_, at) => `a.cedar: line ${at + 1}`),
+    );
+  });
+});
+
+describe('whatever the operator writes', () => {
+  const names = fc.subarray(['read', 'write', 'admin', 'x']);
+  const some = fc.subarray(['read', 'write', 'admin', 'x'], { minLength: 1 });
+  const rules = fc.array(
+    fc.record({
+      match: fc.constantFrom('*', 'pay', 'read', 'w*', 'prompt:*'),
+      scopes: fc.option(some, { nil: undefined }),
+      roles: some,
+      workloads: fc.option(fc.constantFrom('none', 'robot'), { nil: undefined }),
+      assurance: fc.option(fc.record({ max_age: fc.integer({ min: 1, max: 120 }) }), { nil: undefined }),
+      mode: fc.constantFrom('enforce', 'shadow'),
+    }),
+    { maxLength: 3 },
+  );
+  const file = fc.record({
+    rules,
+    list: fc.constantFrom('callable', 'obtainable'),
+    allow_list: fc.option(fc.constantFrom(['*'], ['pay', 'r*'], ['prompt:*', 'write']), { nil: undefined }),
+  });
+  const conditions = fc.constantFrom(
+    'principal.roles.contains("x")',
+    'principal.scopes.contains("x")',
+    'context.time.hour == 9',
+    'action == Action::"read"',
+    'context.arguments has amount && context.arguments.amount > 5',
+    'context has ip && context.ip.isLoopback()',
+    'principal is Workload',
+  );
+  const cedar = fc
+    .array(fc.tuple(conditions, fc.boolean(), fc.constantFrom('when', 'unless')), { maxLength: 3 })
+    .map((all) =>
+      all
+        .map(
+          ([text, trial, word]) =>
+            `${trial ? '@mode("shadow") ' : ''}forbid(principal, action, resource) ${word} { ${text} };`,
+        )
+        .join('\n'),
+    );
+  const callers = fc.record({
+    kind: fc.constantFrom('human' as const, 'workload' as const),
+    clientId: fc.constantFrom('agent', 'robot'),
+    scopes: names,
+    roles: names,
+    authenticatedAt: fc.option(fc.integer({ min: MONDAY / 1000 - 120, max: MONDAY / 1000 })),
+  });
+  const calls = fc.record({ amount: fc.integer({ min: 0, max: 10 }) });
+  const asked = fc.constantFrom(...TARGETS);
+
+  it('code holds: what a decorator denies no policy grants', () => {
+    const none = loadPolicy(OPEN, TARGETS, undefined);
+    let tightened = 0;
+    fc.assert(
+      fc.property(file, cedar, callers, asked, calls, (yaml, text, as, one, args) => {
+        const policy = load({ 'policy.yaml': JSON.stringify(yaml), 'a.cedar': text });
+        const [floor, decision] = [decide(none, one, { as, args }), decide(policy, one, { as, args })];
+        if (decision.effect === 'allow') expect(floor.effect).toBe('allow');
+        else if (floor.effect === 'allow') tightened += 1;
+        loaded.splice(0).forEach((each) => each.dispose());
+      }),
+      { numRuns: 300 },
+    );
+    expect(tightened).toBeGreaterThan(20);
+  });
+
+  it('list and call agree: what is hidden is denied with any arguments, what is shown only for its arguments', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(file, cedar, callers, calls, (yaml, text, as, args) => {
+        const { policy } = load({
+          'policy.yaml': JSON.stringify({ ...yaml, list: 'callable' }),
+          'a.cedar': text,
+        });
+        const caller = (given?: JsonObject) =>
+          callerOf({ ...ALICE, ...as }, policy, { now: MONDAY, ip: '127.0.0.1', arguments: given });
+        const shown = new Set(listed(caller(), TARGETS).shown.map(({ name }) => name));
+        for (const one of TARGETS) {
+          const call = evaluate(caller(args), one);
+          seen.add(`${shown.has(one.name) ? 'shown' : 'hidden'} ${call.effect}`);
+          if (!shown.has(one.name)) expect(call.effect).toBe('deny');
+          else if (call.effect === 'deny') expect(call.reason).toBe('condition_failed');
+        }
+        loaded.splice(0).forEach((each) => each.dispose());
+      }),
+      { numRuns: 300 },
+    );
+    expect([...seen].sort()).toEqual(['hidden deny', 'shown allow', 'shown deny']);
+  });
+});

@@ -1,0 +1,303 @@
+/** `policy.yaml`: text in, what the operator asks for out, or every fault with its line. Pure. */
+import { IsArray, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import type { Assurance } from '../common/decision.js';
+import { IsNumber, IsTexts } from '../config/rules.js';
+import { checkEntry, parseYaml, type Entry, type Report } from '../config/yaml-file.js';
+import { linesOf } from '../config/yaml-lines.js';
+import { SCOPE_TOKEN } from './access-rule.js';
+import { LABEL_PATTERN } from './label-pattern.js';
+
+export const POLICY_FILE = 'policy.yaml';
+
+/** What the operator asks for beyond what code declares. */
+export interface OperatorRule {
+  /** Names it in decisions: `policy.yaml: ID`. */
+  readonly source: string;
+  /** Line of the file. */
+  readonly line: number;
+  readonly match: readonly string[];
+  readonly scopes: readonly string[];
+  readonly roles: readonly (readonly string[])[];
+  readonly assurance: Assurance | null;
+  readonly workloads: ReadonlySet<string> | undefined;
+  readonly rate: string | undefined;
+  /** Evaluated and recorded, without effect. */
+  readonly onTrial: boolean;
+}
+
+export interface OperatorPolicy {
+  readonly author: string | null;
+  /** Undefined: it does not narrow the list. */
+  readonly allowList: readonly string[] | undefined;
+  /** The list is on trial: what it would close is recorded, and open. */
+  readonly allowListOnTrial: boolean;
+  readonly listsObtainable: boolean;
+  /** IANA name. */
+  readonly timeZone: string;
+  /** Direct implications only. */
+  readonly scopeImplies: ReadonlyMap<string, readonly string[]>;
+  /** Requests a minute, by class. */
+  readonly rates: ReadonlyMap<string, number>;
+  readonly rules: readonly OperatorRule[];
+  /** Names of `*.cedar` files that are on trial as a whole. */
+  readonly shadowFiles: readonly string[];
+}
+
+export const NO_OPERATOR_POLICY: OperatorPolicy = {
+  author: null,
+  allowList: undefined,
+  allowListOnTrial: false,
+  listsObtainable: false,
+  timeZone: 'UTC',
+  scopeImplies: new Map(),
+  rates: new Map(),
+  rules: [],
+  shadowFiles: [],
+};
+
+const MODES = ['enforce', 'shadow'] as const;
+type Mode = (typeof MODES)[number];
+const MODE_FAULT = { message: 'must be enforce or shadow' };
+const isPattern = (text: string) => LABEL_PATTERN.test(text);
+const isScope = (text: string) => SCOPE_TOKEN.test(text);
+const PATTERNS = 'names of tools, prompt:NAME or resource:NAME, with * for any characters';
+const ID = /^[A-Za-z0-9_.-]{1,64}$/;
+const MAX_PER_MINUTE = 1_000_000;
+
+class FileEntry {
+  @IsOptional()
+  @IsString({ message: 'must be a text' })
+  @MaxLength(200, { message: 'must have at most 200 characters' })
+  author?: string;
+
+  @IsOptional()
+  @IsIn(MODES, MODE_FAULT)
+  mode?: Mode;
+
+  @IsOptional()
+  @IsTexts(isPattern, PATTERNS, { listOnly: true })
+  allow_list?: string[];
+
+  @IsOptional()
+  @IsIn(['callable', 'obtainable'], { message: 'must be callable or obtainable' })
+  list?: 'callable' | 'obtainable';
+
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_+/-]{1,64}$/, { message: 'must be a time zone such as Europe/Berlin' })
+  time_zone?: string;
+
+  /** Each value checked in {@link impliedScopes}. */
+  @IsOptional()
+  scope_implies?: unknown;
+
+  /** Each value checked against {@link RateEntry}. */
+  @IsOptional()
+  rates?: unknown;
+
+  /** Each checked against {@link RuleEntry}. */
+  @IsOptional()
+  @IsArray({ message: 'must be a list' })
+  rules?: unknown[];
+
+  @IsOptional()
+  @IsTexts((text) => text.endsWith('.cedar'), 'names of .cedar files', { listOnly: true })
+  shadow?: string[];
+}
+
+class RateEntry {
+  @IsNumber(1, MAX_PER_MINUTE)
+  per_minute: number;
+}
+
+class AssuranceEntry {
+  @IsOptional()
+  @IsTexts(isScope, 'authentication contexts')
+  acr?: string | string[];
+
+  /** In seconds. */
+  @ValidateIf((entry: AssuranceEntry) => entry.acr === undefined || entry.max_age !== undefined)
+  @IsNumber(1, 1_000_000_000)
+  max_age?: number;
+}
+
+class RuleEntry {
+  @IsOptional()
+  @Matches(ID, { message: 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -' })
+  id?: string;
+
+  @IsTexts(isPattern, PATTERNS)
+  match: string | string[];
+
+  @IsOptional()
+  @IsTexts(isScope, 'scopes')
+  scopes?: string | string[];
+
+  /** Any of them. */
+  @IsOptional()
+  @IsTexts(isScope, 'roles')
+  roles?: string | string[];
+
+  @IsOptional()
+  assurance?: unknown;
+
+  /** Client ids; `none` is none of them. */
+  @IsOptional()
+  @IsTexts((text) => text !== '', 'client ids, or none')
+  workloads?: string | string[];
+
+  @IsOptional()
+  @IsString({ message: 'must be the name of a class under rates' })
+  rate?: string;
+
+  @IsOptional()
+  @IsIn(MODES, MODE_FAULT)
+  mode?: Mode;
+}
+
+const ASKS = ['scopes', 'roles', 'assurance', 'workloads', 'rate'] as const;
+
+/** @returns undefined where a fault was added; each names file and line. */
+export function readPolicyFile(text: string, faults: string[]): OperatorPolicy | undefined {
+  const before = faults.length;
+  const lines = linesOf(text);
+  const report: Report = (place, fault) => {
+    const line = place === '' ? '' : `:${lines(place)}`;
+    faults.push(`${POLICY_FILE}${line}: ${place}${fault}`);
+  };
+  const entry = parseYaml(POLICY_FILE, () => text, 'rules', report);
+  if (!entry) return undefined;
+  checkEntry(FileEntry, entry, '', {}, report);
+  const file = entry as FileEntry & Entry;
+  const scopeImplies = impliedScopes(file.scope_implies, report);
+  const rates = ratesOf(file.rates, report);
+  const rules = Array.isArray(file.rules) ? file.rules : [];
+  rules.forEach((one, at) => checkRule(one, `rules[${at}]`, rates, report));
+  if (file.time_zone !== undefined && !isTimeZone(file.time_zone)) {
+    report('time_zone: ', 'is not a time zone that this system knows');
+  }
+  if (faults.length > before) return undefined;
+  const operatorRules = (rules as RuleEntry[]).map((one, at) =>
+    toRule(one, at, file.mode, lines(`rules[${at}]`)),
+  );
+  operatorRules.forEach(({ source }, at) => {
+    const first = operatorRules.findIndex((other) => other.source === source);
+    if (first < at) report(`rules[${at}].id: `, `is the same as that of rules[${first}]`);
+  });
+  if (faults.length > before) return undefined;
+  return {
+    author: file.author ?? null,
+    allowList: file.allow_list,
+    allowListOnTrial: file.mode === 'shadow',
+    listsObtainable: file.list === 'obtainable',
+    timeZone: file.time_zone ?? 'UTC',
+    scopeImplies,
+    rates,
+    rules: operatorRules,
+    shadowFiles: file.shadow ?? [],
+  };
+}
+
+function checkRule(value: unknown, place: string, rates: ReadonlyMap<string, number>, report: Report): void {
+  checkEntry(RuleEntry, value, place, { assurance: AssuranceEntry }, report);
+  if (typeof value !== 'object' || value === null) return;
+  const rule = value as RuleEntry;
+  if (ASKS.every((name) => rule[name] === undefined)) {
+    report(`${place}: `, `asks for nothing: name at least one of ${ASKS.join(', ')}`);
+  }
+  if (typeof rule.rate === 'string' && !rates.has(rule.rate)) {
+    report(`${place}.rate: `, 'is not the name of a class under rates');
+  }
+  if (rule.rate !== undefined && rule.mode === 'shadow') {
+    report(`${place}.rate: `, 'cannot be on trial: a rate that is not counted says nothing');
+  }
+}
+
+function toRule(entry: RuleEntry, at: number, fileMode: Mode | undefined, line: number): OperatorRule {
+  const { roles, workloads } = entry;
+  const assurance = entry.assurance as AssuranceEntry | undefined;
+  return {
+    source: `${POLICY_FILE}: ${entry.id ?? `rules[${at}]`}`,
+    line,
+    match: texts(entry.match),
+    scopes: texts(entry.scopes),
+    roles: roles === undefined ? [] : [texts(roles)],
+    assurance: assurance ? { acr: texts(assurance.acr), maxAgeSeconds: assurance.max_age ?? null } : null,
+    workloads: workloads === undefined ? undefined : new Set(workloads === 'none' ? [] : texts(workloads)),
+    rate: entry.rate,
+    onTrial: (entry.mode ?? fileMode) === 'shadow',
+  };
+}
+
+function ratesOf(value: unknown, report: Report): ReadonlyMap<string, number> {
+  const rates = new Map<string, number>();
+  for (const [name, rate] of entriesOf(value, 'rates', report)) {
+    if (!ID.test(name)) report(`rates.${name}: `, 'is not a name of 1 to 64 characters of A-Z a-z 0-9 _ . -');
+    checkEntry(RateEntry, rate, `rates.${name}`, {}, report);
+    rates.set(name, (rate as RateEntry | null)?.per_minute ?? 0);
+  }
+  return rates;
+}
+
+function impliedScopes(value: unknown, report: Report): ReadonlyMap<string, readonly string[]> {
+  const implied = new Map<string, readonly string[]>();
+  for (const [scope, others] of entriesOf(value, 'scope_implies', report)) {
+    const place = `scope_implies.${scope}: `;
+    if (!isScope(scope)) report(place, 'is not a scope');
+    const listed: unknown[] = Array.isArray(others) ? others : [others];
+    if (listed.length === 0 || !listed.every((one) => typeof one === 'string' && isScope(one))) {
+      report(place, 'must be a list of scopes');
+    } else implied.set(scope, listed as string[]);
+  }
+  for (const scope of implied.keys()) {
+    const cycle = cycleFrom(scope, implied);
+    if (cycle) report(`scope_implies.${scope}: `, `implies itself: ${cycle.join(' → ')}`);
+  }
+  return implied;
+}
+
+/** All that a scope stands for besides itself. @param implied without cycles. */
+export function closureOf(scope: string, implied: ReadonlyMap<string, readonly string[]>): string[] {
+  const found = new Set<string>();
+  const pending = [...(implied.get(scope) ?? [])];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    pending.push(...(implied.get(next) ?? []));
+  }
+  return [...found].sort();
+}
+
+/** A way from a scope back to itself; undefined where there is none. */
+function cycleFrom(start: string, implied: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const seen = new Set<string>();
+  const paths = [[start]];
+  for (let path = paths.pop(); path; path = paths.pop()) {
+    for (const next of implied.get(path.at(-1) as string) ?? []) {
+      if (next === start) return [...path, next];
+      if (!seen.has(next)) paths.push([...path, next]);
+      seen.add(next);
+    }
+  }
+  return undefined;
+}
+
+function entriesOf(value: unknown, place: string, report: Report): [string, unknown][] {
+  if (value === undefined || value === null) return [];
+  if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
+  report(`${place}: `, 'must be a mapping');
+  return [];
+}
+
+function texts(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : [...new Set(value)];
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

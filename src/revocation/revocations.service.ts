@@ -1,0 +1,234 @@
+/** The revocations that are in force here, kept up to date behind the requests: no request waits for the database. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import pg from 'pg';
+import { AuditService } from '../audit/audit.service.js';
+import { AppError } from '../common/app-error.js';
+import type { Principal } from '../common/principal.js';
+import { within } from '../common/within.js';
+import type { IssuerSettings, Settings } from '../config/settings.js';
+import { Database } from '../storage/database.js';
+import {
+  addRevocation,
+  loadRevocations,
+  removeExpired,
+  REVOCATION_CHANNEL,
+  withdrawRevocation,
+  type StoredRevocation,
+} from './revocation-store.js';
+import { expiryOf } from './expiry.js';
+import { RevocationIndex, type Revocation } from './revocation.js';
+
+/** The net under the notifications: a revocation is in force everywhere within a second, also where none arrives. */
+const POLL_MS = 500;
+/** How long a request waits for the first list, while the server comes up. */
+const PATIENCE_MS = 5_000;
+const REMOVE_EVERY_MS = 3_600_000;
+const RETRY_AFTER_SECONDS = 5;
+
+export interface RevocationStatus {
+  readonly count: number;
+  /** When the list was last read, RFC 3339; null: never. */
+  readonly as_of: string | null;
+}
+
+@Injectable()
+export class RevocationsService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Revocations');
+  private readonly maxAgeMs: number;
+  private readonly databaseUrl: string | undefined;
+  private readonly issuers: readonly IssuerSettings[];
+  private readonly listeners = new Set<(isRevoked: (principal: Principal) => boolean) => void>();
+  private readonly timers: NodeJS.Timeout[] = [];
+  private known = new Map<string, StoredRevocation>();
+  private index = new RevocationIndex([]);
+  private readAt: number | undefined;
+  private reading: Promise<void> | undefined;
+  private failing = false;
+  private listener: pg.Client | undefined;
+  private stopped = false;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly database: Database,
+    private readonly audit: AuditService,
+  ) {
+    this.maxAgeMs = config.get('revocation', { infer: true }).maxAgeSeconds * 1000;
+    this.databaseUrl = config.get('storage', { infer: true }).databaseUrl;
+    this.issuers = config.get('auth', { infer: true }).issuers;
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.maxAgeMs === 0) return;
+    void this.refresh();
+    this.timers.push(setInterval(() => void this.tick(), POLL_MS).unref());
+    this.timers.push(setInterval(() => void this.tidy(), REMOVE_EVERY_MS).unref());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    this.timers.forEach((timer) => clearInterval(timer));
+    await this.listener?.end().catch(() => undefined);
+    await this.reading;
+  }
+
+  /**
+   * @throws AppError `token_revoked` where this principal's token is out of force.
+   * @throws AppError `identity_unavailable` (503) where that cannot be known: the list is older than it may be.
+   */
+  async require(principal: Principal): Promise<void> {
+    if (this.maxAgeMs === 0) return;
+    if (this.readAt === undefined) await within(this.refresh(), PATIENCE_MS);
+    if (this.readAt === undefined || performance.now() - this.readAt > this.maxAgeMs) {
+      throw new AppError('identity_unavailable', 'It cannot be known now which tokens are revoked', {
+        status: 503,
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    const found = this.index.find(principal);
+    if (found) {
+      throw new AppError('token_revoked', 'The token was revoked', {
+        status: 401,
+        challenge: { error: 'invalid_token', errorDescription: 'The token was revoked' },
+        cause: new Error(`Revocation ${found.id}`),
+      });
+    }
+  }
+
+  /** Calls back with every change, so that what runs for a revoked token can be ended. */
+  onChange(listener: (isRevoked: (principal: Principal) => boolean) => void): void {
+    this.listeners.add(listener);
+  }
+
+  status(): RevocationStatus | undefined {
+    if (this.maxAgeMs === 0) return undefined;
+    const age = this.readAt === undefined ? undefined : performance.now() - this.readAt;
+    return {
+      count: this.known.size,
+      as_of: age === undefined ? null : new Date(Date.now() - age).toISOString(),
+    };
+  }
+
+  list(): StoredRevocation[] {
+    return [...this.known.values()];
+  }
+
+  /** In force here when this resolves, and everywhere within a second. @throws Error where the database does not take it. */
+  async add(one: Omit<Revocation, 'id'>): Promise<StoredRevocation> {
+    const db = await this.database.get();
+    const stored = await addRevocation(db, { ...one, expiresAt: this.expiryOf(one) });
+    await this.refresh();
+    return stored;
+  }
+
+  /** @returns false where there is none with this id. @throws Error where the database does not answer. */
+  async withdraw(id: string): Promise<boolean> {
+    const isThere = await withdrawRevocation(await this.database.get(), id);
+    await this.refresh();
+    return isThere;
+  }
+
+  private expiryOf({ kind, issuer, issuedBefore }: Omit<Revocation, 'id'>): number | null {
+    return expiryOf(
+      kind,
+      issuedBefore,
+      this.issuers.find((one) => one.issuer === issuer),
+    );
+  }
+
+  private async tick(): Promise<void> {
+    if (this.databaseUrl !== undefined && !this.listener && !this.failing) void this.listen(this.databaseUrl);
+    await this.refresh();
+  }
+
+  /** Never rejects. One at a time; who asks meanwhile gets what the next one reads. */
+  private async refresh(): Promise<void> {
+    await this.reading;
+    this.reading ??= this.read().finally(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  private async read(): Promise<void> {
+    if (this.stopped) return;
+    const started = performance.now();
+    try {
+      const stored = await loadRevocations(await this.database.get());
+      this.take(stored);
+      this.readAt = started;
+      if (this.failing) this.logger.log('The list of revocations is read again');
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing) {
+        this.logger.error(
+          { err: error as Error },
+          `The list of revocations cannot be read; what is known holds for ${this.maxAgeMs / 1000} s`,
+        );
+      }
+      this.failing = true;
+    }
+  }
+
+  private take(stored: readonly StoredRevocation[]): void {
+    const now = new Map(stored.map((one) => [one.id, one]));
+    const added = stored.filter(({ id }) => !this.known.has(id));
+    const gone = [...this.known.values()].filter(({ id }) => !now.has(id));
+    if (added.length === 0 && gone.length === 0) return;
+    const isFirst = this.readAt === undefined;
+    this.known = now;
+    this.index = new RevocationIndex(stored);
+    for (const listener of this.listeners) listener((principal) => this.index.find(principal) !== undefined);
+    // Those of before this run are on record of the runs before.
+    if (isFirst) return;
+    for (const one of added) this.record(one, 'revoked');
+    for (const one of gone) {
+      const isOver = one.expiresAt !== null && Date.parse(one.expiresAt) <= Date.now();
+      if (!isOver) this.record(one, 'withdrawn');
+    }
+  }
+
+  /** Each instance puts on its own record what decides there from now on; it decides also where that cannot be recorded. */
+  private record(one: StoredRevocation, action: 'revoked' | 'withdrawn'): void {
+    const { id, kind, issuer, value, issuedBefore, by, reason } = one;
+    this.audit
+      .recordChange({
+        what: 'revocation',
+        action,
+        revocation: { id, kind, iss: issuer, value, issued_before: issuedBefore },
+        by,
+        reason,
+      })
+      .catch((error: Error) => this.logger.error({ err: error }, 'A revocation could not be recorded'));
+  }
+
+  /** A notification is faster than the poll; a lost connection is found by the next tick. */
+  private async listen(connectionString: string): Promise<void> {
+    const client = new pg.Client({
+      connectionString,
+      application_name: 'identity-aware-mcp-server revocations',
+      connectionTimeoutMillis: PATIENCE_MS,
+      keepAlive: true,
+    });
+    this.listener = client;
+    const lost = () => {
+      if (this.listener === client) this.listener = undefined;
+    };
+    client.on('error', lost);
+    client.on('end', lost);
+    client.on('notification', () => void this.refresh());
+    try {
+      await client.connect();
+      await client.query(`listen ${REVOCATION_CHANNEL}`);
+    } catch {
+      lost();
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  private async tidy(): Promise<void> {
+    try {
+      await removeExpired(await this.database.get());
+    } catch {
+      // The next hour will do.
+    }
+  }
+}

@@ -1,0 +1,278 @@
+/** `npm run policy` as it is built, and the access matrix of the example tools. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { accessMatrixDrift } from './support/access-matrix.js';
+import { Gate, PEOPLE, temporaryFolder, writePolicy } from './support/gate.js';
+
+const ROOT = join(__dirname, '..');
+const MATRIX = join(__dirname, 'cases/access-matrix.yaml');
+const TUESDAY = '2026-11-24T10:00:00Z';
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+const OLD = writePolicy(join(folder.path, 'old'), {
+  'policy.yaml': 'author: Dora\nrules: [{id: dpo, match: "update_*", roles: [dpo], mode: shadow}]',
+  'hours.cedar': `@id("hours") @message("In office hours")
+forbid(principal, action == Action::"delete_customer", resource) unless { context.time.hour >= 8 && context.time.hour < 18 };
+@id("domain") forbid(principal, action == Action::"send_email", resource) unless { context.arguments.to like "*@example.com" };`,
+});
+const NEW = writePolicy(join(folder.path, 'new'), {
+  'policy.yaml': 'allow_list: ["*_customer"]\nrules: [{id: dpo, match: "update_*", roles: [dpo]}]',
+});
+const WRONG = writePolicy(join(folder.path, 'wrong'), { 'policy.yaml': 'rulse: []' });
+const BOB = file('bob.json', {
+  sub: 'bob',
+  roles: ['admin'],
+  scopes: ['database.read', 'database.write', 'email.send'],
+});
+
+function file(name: string, value: unknown): string {
+  const path = join(folder.path, name);
+  writeFileSync(path, JSON.stringify(value));
+  return path;
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function policy(args: readonly string[], env: Record<string, string> = {}): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/advisor/main', ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, TOOL_ALLOW_LIST: '*', ...env },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+it('check says what a policy asks for, rule by rule, or every fault of it', () => {
+  const good = policy(['check', '--policy', OLD]);
+  expect(good.code).toBe(0);
+  expect(good.out.split('\n')).toEqual([
+    expect.stringMatching(/^policy [\da-f]{64} by Dora$/),
+    '  policy.yaml: dpo (on trial): update_*: role dpo',
+    '  hours.cedar: hours: delete_customer: lists and calls',
+    '  hours.cedar: domain: send_email: calls, by to',
+    '  note: on trial, recorded and without effect: policy.yaml: dpo',
+    '',
+  ]);
+  expect(policy(['check'], { POLICY_DIR: OLD }).out).toBe(good.out);
+  const wrong = policy(['check', '--policy', WRONG]);
+  expect(wrong.code).toBe(1);
+  expect(wrong.err).toContain('policy.yaml:1: rulse: is not a setting of this server');
+  expect(wrong.out).toBe('');
+});
+
+it('explain prints the path of a call, step by step', () => {
+  const late = policy([
+    'explain',
+    '--policy',
+    OLD,
+    '--as',
+    BOB,
+    '--tool',
+    'delete_customer',
+    '--at',
+    '2026-11-24T22:00:00Z',
+  ]);
+  expect(late.code).toBe(1);
+  expect(late.out.split('\n')).toEqual([
+    'delete_customer: refused: condition_failed, by hours.cedar: hours',
+    '  ✓ allow-list      every list has it',
+    '  ✓ roles           asks for admin; there is admin',
+    '  ✓ person          asks for a person; this is a person',
+    '  ✗ conditions      hours.cedar: hours forbids it: In office hours',
+    '    authentication  not reached',
+    '    scopes          not reached',
+    '',
+  ]);
+  const day = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'delete_customer', '--at', TUESDAY]);
+  expect([day.code, day.out.split('\n')[0]]).toEqual([0, 'delete_customer: allowed']);
+  const mail = (to: string) =>
+    policy([
+      'explain',
+      '--policy',
+      OLD,
+      '--as',
+      BOB,
+      '--tool',
+      'send_email',
+      '--args',
+      JSON.stringify({ to }),
+    ]);
+  expect([mail('a@example.com').code, mail('a@evil.com').code]).toEqual([0, 1]);
+  const trial = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'update_customer']);
+  expect(trial.out).toContain('on trial: policy.yaml: dpo would refuse it with role_missing');
+  const none = policy(['explain', '--as', BOB, '--tool', 'drop_database', '--json']);
+  expect([none.code, JSON.parse(none.out)]).toEqual([
+    1,
+    expect.objectContaining({ decision: expect.objectContaining({ reason: 'tool_unknown' }) }),
+  ]);
+});
+
+it('schema is one that the engine takes, with every tool and its arguments', () => {
+  const { code, out } = policy(['schema']);
+  expect(code).toBe(0);
+  expect(out).toContain('action "send_email" in [Action::"tools:*"]');
+  expect(out).toMatch(/arguments: \{"to": String, "subject": String, "body": String\}/);
+});
+
+it('matrix shows who can what, as a table, for a spreadsheet and as a page', () => {
+  const of = (format: string) =>
+    policy([
+      'matrix',
+      '--policy',
+      OLD,
+      '--as',
+      MATRIX.replace('.yaml', '.people.yaml'),
+      '--format',
+      format,
+      '--at',
+      TUESDAY,
+    ]);
+  expect(of('text').code).toBe(1);
+  const people = file('people.json', {
+    principals: [
+      { name: 'alice', ...PEOPLE.alice, scope: undefined, scopes: ['database.read', 'email.send'] },
+      { name: '=1+1', sub: '<b>', roles: ['admin'] },
+    ],
+  });
+  const show = (format: string) =>
+    policy(['matrix', '--policy', OLD, '--as', people, '--format', format, '--at', TUESDAY]).out;
+  expect(show('text').split('\n')).toEqual([
+    '                 alice          =1+1',
+    'delete_customer  role_missing   scope_missing',
+    'read_customer    yes            scope_missing',
+    'send_email       depends        scope_missing',
+    'update_customer  scope_missing  scope_missing',
+    '',
+  ]);
+  expect(show('csv').split('\r\n')[0]).toBe(",alice,'=1+1");
+  const page = show('html');
+  expect(page).toContain('<td>role_missing (CustomerTools.deleteCustomer)</td>');
+  expect(page).not.toMatch(/<script|https?:\/\//);
+  expect(policy(['matrix']).out.split('\n')[0]).toBe('                 no role       admin');
+});
+
+it('diff names the cells that change', () => {
+  const changed = policy(['diff', OLD, NEW, '--as', BOB, '--at', TUESDAY]);
+  expect([changed.code, changed.out]).toEqual([
+    1,
+    `2 cell(s) change:
+  send_email, bob: depends → tool_not_allowed (policy.yaml: allow_list)
+  update_customer, bob: yes → role_missing (policy.yaml: dpo)
+`,
+  ]);
+  expect(policy(['diff', OLD, OLD])).toMatchObject({ code: 0, out: 'Nothing changes.\n' });
+});
+
+it('replay decides again what the ledger holds, and lists what would go otherwise', async () => {
+  const gate = await Gate.start();
+  const [alice, bob] = [await gate.token(PEOPLE.alice), await gate.token(PEOPLE.bob)];
+  await gate.callTool(alice, 'read_customer', { customer_id: '123' });
+  await gate.callTool(alice, 'update_customer', { customer_id: '123', tier: 'premium' });
+  await gate.callTool(bob, 'update_customer', { customer_id: '123', tier: 'premium' });
+  await gate.callTool(bob, 'send_email', { to: 'a@example.com', subject: 's', body: 'b' });
+  await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
+  const ledger = gate.app.settings.audit.file;
+  const copy = join(folder.path, 'audit.jsonl');
+  writeFileSync(copy, readFileSync(ledger));
+  await gate.close();
+
+  const replayed = policy(['replay', copy, '--policy', NEW, '--json']);
+  expect(replayed.code).toBe(1);
+  const lines = replayed.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+  expect(lines).toEqual([
+    expect.objectContaining({
+      person: 'alice',
+      target: 'update_customer',
+      before: 'scope_missing',
+      after: 'role_missing',
+    }),
+    expect.objectContaining({
+      person: 'bob',
+      target: 'update_customer',
+      before: 'allow',
+      after: 'role_missing',
+      rule: 'policy.yaml: dpo',
+    }),
+    expect.objectContaining({
+      person: 'bob',
+      target: 'send_email',
+      before: 'allow',
+      after: 'tool_not_allowed',
+    }),
+  ]);
+  const text = policy(['replay', copy, '--policy', OLD]);
+  expect(text.out).toBe(
+    '3 decision(s) made again: 3 the same, 0 different.\n1 cannot be decided again: hours.cedar: domain reads arguments that are not on record.\n',
+  );
+  const people = policy(['matrix', '--ledger', copy, '--policy', NEW]);
+  expect(people.out.split('\n')[0]).toBe('                 alice via agent   bob via agent');
+});
+
+it.each<[string[], string]>([
+  [[], 'Say what to do.'],
+  [['expalin'], 'expalin is none of check, schema, explain, matrix, diff, replay.'],
+  [['explain', '--tool', 'x'], 'explain needs --as and --tool.'],
+  [['check', '--as', 'x'], '--as has no effect for check.'],
+  [['diff', 'a'], 'diff needs two folders, the old one and the new one.'],
+  [['matrix', '--roles', '--as', 'x'], '--as, --roles and --ledger are different people: name one of them.'],
+  [['check', '--format', 'html'], '--format is text, json for check.'],
+  [['check', 'x'], 'check takes no names of files: --policy names the folder.'],
+  [['matrix', '--at', 'noon'], '--at: "noon" is no time: 7d, 12h, 30m, or a date.'],
+])('%j is wrong usage', (args, says) => {
+  const { code, err, out } = policy(args);
+  expect([code, err.split('\n')[0], out]).toEqual([2, says, '']);
+});
+
+it('an allow-list that is not set is said to be taken as open', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['dist/advisor/main', 'matrix'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+  });
+  expect([status, stderr]).toEqual([
+    0,
+    'TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.\n',
+  ]);
+});
+
+describe('the access matrix', () => {
+  it('of the example tools is what it is expected to be', async () => {
+    expect(await accessMatrixDrift(MATRIX)).toEqual([]);
+  });
+
+  it('shows what drifts', async () => {
+    const text = readFileSync(MATRIX, 'utf8')
+      .replace('bob: allow, carol: scope_missing', 'bob: scope_missing, carol: scope_missing')
+      .replace(
+        / {2}send_email.*\n/,
+        '  send_mail: { alice: allow, bob: allow, carol: allow, robot: allow }\n',
+      );
+    const changed = join(folder.path, 'matrix.yaml');
+    writeFileSync(changed, text);
+    expect(await accessMatrixDrift(changed)).toEqual([
+      'read_customer, bob: expected scope_missing, is allow',
+      ...['alice', 'bob', 'carol', 'robot'].map(
+        (name) => `send_mail, ${name}: expected allow, is not registered`,
+      ),
+      'send_email, alice: expected nothing, is allow',
+      'send_email, bob: expected nothing, is allow',
+      'send_email, carol: expected nothing, is scope_missing',
+      'send_email, robot: expected nothing, is human_required',
+    ]);
+  });
+
+  it('can be that of a policy', async () => {
+    const drift = await accessMatrixDrift(MATRIX, { policy: NEW, now: new Date(TUESDAY) });
+    expect(drift).toContain('update_customer, bob: expected allow, is role_missing');
+    expect(drift).toContain('send_email, bob: expected allow, is tool_not_allowed');
+  });
+});

@@ -1,0 +1,204 @@
+/** The operator's policy in a running server: what it refuses, what is on record of it, and how it changes without a restart. */
+import { Client } from '@modelcontextprotocol/client';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Gate, readLedger, writePolicy, type LedgerLine } from './support/gate.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+import { until } from './support/remote.js';
+
+const FORBID_ECHO = `@id("no-secrets") @message("Say it without secrets")
+forbid(principal, action == Action::"echo", resource) when { context.arguments.text like "*secret*" };`;
+
+let gate: Gate;
+let alice: string;
+const folder = () => gate.app.settings.policy.directory as string;
+const runs = () => gate.app.nest.get(Runs).names;
+const digest = async () => (await gate.get('/health/ready')).body.policy.sha256 as string;
+const whole = (): LedgerLine[] => readLedger(gate.app.settings.audit.file);
+const names = async (token: string) =>
+  ((await gate.modern(token, 'tools/list')).body.result.tools as { name: string }[]).map(({ name }) => name);
+
+/** Changes the files, and waits until they decide. */
+async function change(files: Record<string, string>): Promise<void> {
+  const before = await digest();
+  writePolicy(folder(), files);
+  await until(async () => (await digest()) !== before);
+}
+
+beforeAll(async () => {
+  gate = await Gate.start({
+    database: false,
+    imports: [ProbeModule],
+    policy: { 'rules.cedar': FORBID_ECHO },
+    env: { RATE_LIMIT_PER_MINUTE: '0' },
+  });
+  alice = await gate.token({ scope: 'probe', exp: Math.floor(Date.now() / 1000) + 3000 });
+});
+afterAll(() => gate.close());
+
+it('a condition refuses a call in the words of its rule, and the record names rule and policy', async () => {
+  const ran = runs().length;
+  expect((await gate.callTool(alice, 'echo', { text: 'a secret' })).body.error).toEqual({
+    code: 403,
+    message: 'Say it without secrets',
+    data: { reason: 'condition_failed', decision_id: expect.any(String) as string },
+  });
+  expect(runs()).toHaveLength(ran);
+  expect(gate.ledger().at(-1)).toMatchObject({
+    event: 'decision',
+    decision: 'deny',
+    reason: 'condition_failed',
+    rule: 'rules.cedar: no-secrets',
+    policy: await digest(),
+    tool: 'echo',
+  });
+  expect((await gate.callTool(alice, 'echo', { text: 'hello' })).status).toBe(200);
+  expect(await names(alice)).toContain('echo');
+  expect(whole().find(({ change }) => change?.what === 'start')?.change.configuration.policy_sha256).toBe(
+    await digest(),
+  );
+});
+
+it('arguments that are not what the tool declares are refused by the condition, and the tool does not run', async () => {
+  const ran = runs().length;
+  for (const args of [{ text: 1 }, { text: ['a secret'] }, {}, { text: null }]) {
+    const { status, body } = await gate.callTool(alice, 'echo', args);
+    expect([status, body.error.data.reason]).toEqual([403, 'condition_failed']);
+  }
+  expect(runs()).toHaveLength(ran);
+});
+
+it('a condition on a resource template looks at what its method gets, however the URI is spelled', async () => {
+  await change({
+    'a.cedar': `@id("secret") forbid(principal, action == Action::"resource:page", resource)
+      when { context.arguments.section == "secret" };`,
+  });
+  const ran = runs().length;
+  const reads = ['docs://secret/x', 'docs://%73ecret/x', 'docs://%73%65%63%72%65%74/x', 'docs://secrets/x'];
+  const answers = [];
+  for (const uri of reads)
+    answers.push(await gate.modern(alice, 'resources/read', { uri }, { 'mcp-name': uri }));
+  expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 200]);
+  expect(runs().slice(ran)).toEqual(['page']);
+  writePolicy(folder(), {
+    'a.cedar': `forbid(principal, action == Action::"resource:page", resource)
+      when { context.arguments.uri == "docs://secret/x" };`,
+  });
+  await until(async () => (await gate.get('/health/ready')).body.policy.refused_since !== undefined);
+});
+
+it('a class of rates is counted for each caller, and the record names the rule that counted', async () => {
+  await change({
+    'policy.yaml': 'rates: {slow: {per_minute: 2}}\nrules: [{id: slow-echo, match: echo, rate: slow}]',
+  });
+  const carol = await gate.token({ sub: 'carol', scope: 'probe' });
+  const ran = runs().length;
+  const statuses = [];
+  for (let call = 0; call < 3; call++)
+    statuses.push((await gate.callTool(carol, 'echo', { text: 'x' })).status);
+  expect(statuses).toEqual([200, 200, 429]);
+  expect(runs()).toHaveLength(ran + 2);
+  expect(gate.ledger().at(-1)).toMatchObject({
+    event: 'decision',
+    decision: 'deny',
+    reason: 'rate_limited',
+    rule: 'policy.yaml: slow-echo',
+    tool: 'echo',
+  });
+  expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
+  expect((await gate.callTool(carol, 'steps')).status).toBe(200);
+});
+
+it('what is on trial has no effect, and is on record', async () => {
+  await change({ 'policy.yaml': 'mode: shadow\nrules: [{id: more, match: [echo, steps], scopes: more}]' });
+  expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
+  const decision = gate.ledger().findLast(({ event }) => event === 'decision');
+  expect(decision).toMatchObject({
+    decision: 'allow',
+    shadow: { reason: 'scope_missing', rule: 'policy.yaml: more' },
+  });
+  await names(alice);
+  expect(gate.ledger().at(-1)).toMatchObject({
+    event: 'list',
+    list: { would_hide: 2 },
+    policy: await digest(),
+  });
+});
+
+it('a changed policy decides at once and everywhere, and is on record with its author before it does', async () => {
+  await change({ 'policy.yaml': 'author: Dora\nrules: [{id: more, match: echo, scopes: probe.more}]' });
+  const refused = await gate.callTool(alice, 'echo', { text: 'x' });
+  expect(refused.headers.get('www-authenticate')).toContain('scope="probe probe.more"');
+  expect(await names(alice)).not.toContain('echo');
+  const line = whole().findLast(({ event }) => event === 'change');
+  expect(line?.change).toEqual({
+    what: 'policy',
+    from: expect.stringMatching(/^[\da-f]{64}$/) as string,
+    to: await digest(),
+    author: 'Dora',
+    files: [{ name: 'policy.yaml', sha256: expect.any(String) as string }],
+  });
+  expect(gate.ledger().at(-1)?.policy).toBe(await digest());
+});
+
+it('a wrong policy changes nothing, and readiness says that it waits', async () => {
+  const before = await digest();
+  writeFileSync(join(folder(), 'wrong.cedar'), 'forbid(principal, action == Action::"eco", resource);');
+  const status = async () => (await gate.get('/health/ready')).body.policy as Record<string, unknown>;
+  await until(async () => 'refused_since' in (await status()));
+  expect(await digest()).toBe(before);
+  expect((await gate.callTool(alice, 'echo', { text: 'x' })).body.error.data.reason).toBe('scope_missing');
+  await change({ 'policy.yaml': 'author: Dora' });
+  expect(await status()).not.toHaveProperty('refused_since');
+  expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
+});
+
+it('tells those whose list has changed, and nobody else', async () => {
+  const listeners = await Promise.all(
+    ['probe', 'other'].map(async (scope) => {
+      const told: string[] = [];
+      const client = new Client(
+        { name: 'listener', version: '1' },
+        {
+          versionNegotiation: { mode: 'auto' },
+          listChanged: { tools: { autoRefresh: false, onChanged: () => void told.push('tools') } },
+        },
+      );
+      const token = await gate.token({ scope });
+      await client.connect(
+        new StreamableHTTPClientTransport(new URL(gate.url), {
+          requestInit: { headers: { authorization: `Bearer ${token}` } },
+        }),
+      );
+      return { client, told };
+    }),
+  );
+  await change({ 'policy.yaml': 'rules: [{match: echo, scopes: probe.more}]' });
+  await until(() => listeners[0]?.told.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(listeners.map(({ told }) => told)).toEqual([['tools'], []]);
+  await Promise.all(listeners.map(({ client }) => client.close()));
+});
+
+it('a stream ends with its token', async () => {
+  const short = await gate.token({ scope: 'probe', exp: Math.floor(Date.now() / 1000) + 2 });
+  const started = performance.now();
+  const answer = await gate.modern(short, 'subscriptions/listen', {
+    notifications: { toolsListChanged: true },
+  });
+  expect(answer.status).toBe(200);
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+it.each<[string, Record<string, string>, RegExp]>([
+  ['wrong', { 'a.cedar': 'permit(principal, action, resource);' }, /a\.cedar:1: permit has no effect/],
+  ['empty', {}, /POLICY_DIR: holds neither policy\.yaml nor a \.cedar file/],
+  [
+    'of another kind',
+    { 'policy.yml': 'rules: []' },
+    /policy\.yml: is neither policy\.yaml nor a \.cedar file/,
+  ],
+])('a policy that is %s stops the boot', async (_name, policy, expected) => {
+  await expect(Gate.start({ database: false, imports: [ProbeModule], policy })).rejects.toThrow(expected);
+});

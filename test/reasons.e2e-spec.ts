@@ -1,0 +1,329 @@
+/** Every reason of the closed list, and every way in which what was allowed ends: the answer, the one record, and what ran. */
+import { Injectable, Module, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import type { Request } from 'express';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { verifyChain } from '../src/auditor/verify.js';
+import { REASONS, type Reason } from '../src/common/reasons.js';
+import { usualClaims, usualHeader } from './cases/bad-tokens.js';
+import { forge } from './cases/forge.js';
+import { sendRaw } from './cases/raw-http.js';
+import { Gate, readLedger, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { IntrospectionEndpoint } from './support/introspection-endpoint.js';
+import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+import { until } from './support/remote.js';
+
+/** Reasons that nothing produces yet. */
+const UNUSED: readonly Reason[] = ['approval_required'];
+
+/** What differs from the usual server. */
+interface Deployment {
+  readonly env?: Record<string, string>;
+  /** The files of `POLICY_DIR`. */
+  readonly policy?: Record<string, string>;
+  /** `down`: it answers nothing; `introspecting`: it is asked about each token. */
+  readonly issuer?: 'down' | 'introspecting';
+}
+
+/** What differs from a good call of `echo` with a good token. `{now±SECONDS}` in it is a number. */
+interface Provocation {
+  readonly deployment?: Deployment;
+  readonly claims?: Claims;
+  /** Members of the header of the token. */
+  readonly header?: Record<string, unknown>;
+  /** Not by the issuer's key, though it says so. */
+  readonly signedByStranger?: boolean;
+  /** What is sent in place of a token; null: nothing. */
+  readonly token?: string | null;
+  readonly headers?: Record<string, string>;
+  readonly method?: string;
+  readonly params?: Record<string, unknown>;
+  /** What is sent in place of a message. */
+  readonly body?: string;
+  /** Header lines that are sent in place of all of it. */
+  readonly lines?: readonly (readonly [string, string])[];
+  /** Code around the request: one of {@link AROUND}. */
+  readonly around?: keyof typeof AROUND;
+}
+
+interface Case {
+  readonly name: string;
+  readonly provoke: Provocation;
+}
+
+interface Refusal extends Case {
+  readonly reason: Reason;
+  readonly answer: {
+    readonly status: number;
+    readonly code: number;
+    /** Where the client is told less than the ledger. */
+    readonly reason?: Reason;
+    /** All of the JSON-RPC `data` beside `reason` and `decision_id`. */
+    readonly data?: Record<string, unknown>;
+    readonly challenge: string | null;
+    readonly retryAfter: boolean;
+  };
+  readonly record: Partial<Recorded>;
+}
+
+interface Allowed extends Case {
+  readonly record: Partial<Recorded>;
+  /** In the record of a list, which shows as many. */
+  readonly list?: { readonly shown: number; readonly hidden: number };
+  /** How the call ended. */
+  readonly outcome?: string;
+  readonly ran: readonly string[];
+}
+
+/** The part of a record that a case is about; what a case does not say is as in {@link BLANK}. */
+interface Recorded {
+  readonly event: string;
+  readonly decision: string;
+  readonly reason: Reason | null;
+  readonly rule: string | null;
+  readonly tool: string | null;
+  /** The subject. */
+  readonly principal: string | null;
+  readonly on_behalf_of: string | null;
+  readonly required: object;
+  readonly missing: object;
+}
+
+const NOTHING = { scopes: [], roles: [], acr: [], max_age: null };
+const BLANK = {
+  reason: null,
+  rule: null,
+  tool: null,
+  principal: null,
+  on_behalf_of: null,
+  required: NOTHING,
+  missing: NOTHING,
+};
+
+const readCases = (file: string) =>
+  JSON.parse(readFileSync(join(__dirname, 'cases', file), 'utf8')) as unknown;
+const refusals = readCases('reason-cases.json') as Refusal[];
+const allowed = readCases('allowed-cases.json') as Allowed[];
+const deploymentOf = ({ provoke }: Case) => JSON.stringify(provoke.deployment ?? {});
+const deployments = [...new Set([...refusals, ...allowed].map(deploymentOf))];
+
+type Send = () => Promise<Answer>;
+
+/** Provocations that take code: each gets the request sent under its circumstances. */
+const AROUND = {
+  /** One call that is answered, and whose end is on record. */
+  'after a call': async (gate: Gate, send: Send) => {
+    await gate.callTool(await gate.token({ scope: 'probe' }), 'echo', { text: 'first' });
+    await gate.waitForLedger(({ event }) => event === 'outcome');
+    return send();
+  },
+  /** What has a second name is not written to, until that is gone. */
+  'without the ledger': async (gate: Gate, send: Send) => {
+    const { file } = gate.app.settings.audit;
+    linkSync(file, `${file}.second`);
+    const answer = await send().finally(() => rmSync(`${file}.second`));
+    await until(() => readLedger(file).some(({ change }) => change?.what === 'gap'));
+    return answer;
+  },
+  /** The client says that it is no longer interested, as soon as the tool runs. */
+  'cancelled while it runs': async (gate: Gate, send: Send) => {
+    const { aborted, names } = gate.app.nest.get(Runs);
+    const [ran, before] = [names.length, aborted.length];
+    const answer = send();
+    await until(() => names.length > ran);
+    await gate.post(await gate.token({ scope: 'probe' }), {
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: 1 },
+    });
+    await until(() => aborted.length > before);
+    return answer;
+  },
+};
+
+/** Somebody's own guard, which fails on the way to the decision. */
+@Injectable()
+class FailingGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    if (context.switchToHttp().getRequest<Request>().get('x-fail') !== undefined) {
+      throw new Error('connect postgres://root:hunter2@db failed');
+    }
+    return true;
+  }
+}
+
+@Module({ providers: [{ provide: APP_GUARD, useClass: FailingGuard }] })
+class FailingModule {}
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+it('every reason of the closed list has a case', () => {
+  const covered = new Set([...refusals.map(({ reason }) => reason), ...UNUSED]);
+  expect([...covered].sort()).toEqual([...REASONS].sort());
+  expect(refusals.filter(({ reason }) => UNUSED.includes(reason))).toEqual([]);
+});
+
+describe.each(deployments)('under %s', (deployment) => {
+  const { env, policy, issuer: kind } = JSON.parse(deployment) as Deployment;
+  const file = join(folder.path, `${deployments.indexOf(deployment)}.jsonl`);
+  let issuer: TestIssuer;
+  let endpoint: IntrospectionEndpoint | undefined;
+  let gate: Gate;
+
+  beforeAll(async () => {
+    issuer = await TestIssuer.start();
+    if (kind === 'down') issuer.failing = 503;
+    if (kind === 'introspecting') endpoint = await IntrospectionEndpoint.start();
+    gate = await Gate.start({
+      issuer,
+      database: false,
+      imports: [ProbeModule, FailingModule],
+      env: { ...env, AUDIT_FILE: file },
+      ...(policy && { policy }),
+      ...(endpoint && { identity: introspecting(endpoint) }),
+    });
+  });
+  afterAll(() => Promise.all([gate.close(), issuer.stop(), endpoint?.stop()]));
+
+  const runs = () => gate.app.nest.get(Runs).names;
+  const of = <T extends Case>(cases: readonly T[]) => cases.filter((one) => deploymentOf(one) === deployment);
+
+  /** Sends what a case says. @returns what came back, which records it left so far, and what ran. */
+  async function provoked({ provoke }: Case) {
+    const { headers, method = 'tools/call', body, lines: bytes } = provoke;
+    const params = provoke.params ?? { name: 'echo', arguments: { text: 'hello' } };
+    const token = await tokenFor(provoke);
+    let [before, ranBefore] = [0, 0];
+    const send = () => {
+      [before, ranBefore] = [gate.ledger().length, runs().length];
+      if (bytes) return sentRaw(bytes);
+      return body === undefined
+        ? gate.modern(token, method, params, headers)
+        : gate.post(token, body, headers);
+    };
+    const answer = await (provoke.around ? AROUND[provoke.around](gate, send) : send());
+    return { answer, lines: () => gate.ledger().slice(before), ran: () => runs().slice(ranBefore) };
+  }
+
+  async function tokenFor(provoke: Provocation): Promise<string | undefined> {
+    const { token, signedByStranger } = provoke;
+    if (token !== undefined) return token ?? undefined;
+    const key = signedByStranger ? await makeKey(issuer.key.kid) : issuer.key;
+    const usual = { header: usualHeader({ key }), claims: usualClaims({ issuer, resource: gate.url }) };
+    return forge(
+      {
+        header: { ...usual.header, ...provoke.header },
+        claims: { ...usual.claims, ...withTimes(provoke.claims ?? {}) },
+      },
+      key,
+    );
+  }
+
+  async function sentRaw(lines: NonNullable<Provocation['lines']>): Promise<Answer> {
+    const { headers, ...answer } = await sendRaw(gate.origin, { headers: lines });
+    return { ...answer, headers: new Headers(headers) };
+  }
+
+  async function withAddresses(challenge: string | null): Promise<string | null> {
+    const metadata = `${gate.origin}/.well-known/oauth-protected-resource/mcp`;
+    const { scopes_supported: scopes } = (await (await fetch(metadata)).json()) as {
+      scopes_supported: string[];
+    };
+    return challenge && challenge.replace('{metadata}', metadata).replace('{scopes}', scopes.join(' '));
+  }
+
+  for (const one of of(refusals)) {
+    it(`${one.reason}: ${one.name}`, async () => {
+      const { reason, record } = one;
+      const { status, code, challenge, retryAfter, data = {}, reason: told = reason } = one.answer;
+      const { answer, lines, ran } = await provoked(one);
+
+      expect(lines()).toHaveLength(1);
+      const line = lines()[0] as LedgerLine;
+      expect(recordedIn(line)).toEqual({ ...BLANK, decision: 'deny', reason, ...record });
+      expect(line.outcome).toBeNull();
+      expect(answer.status).toBe(status);
+      expect(answer.body.error).toEqual({
+        code,
+        message: expect.any(String) as string,
+        data: { ...data, reason: told, decision_id: line.id },
+      });
+      expect(answer.headers.get('www-authenticate')).toBe(await withAddresses(challenge));
+      expect(answer.headers.has('retry-after')).toBe(retryAfter);
+      expect(answer.text).not.toContain('hunter2');
+      expect(ran()).toEqual([]);
+    });
+  }
+
+  for (const one of of(allowed)) {
+    it(`allowed: ${one.name}`, async () => {
+      const { answer, lines, ran } = await provoked(one);
+      const decision = lines()[0] as LedgerLine;
+      expect(recordedIn(decision)).toEqual({ ...BLANK, decision: 'allow', ...one.record });
+      expect(answer.status).toBe(200);
+      expect(ran()).toEqual(one.ran);
+      if (one.list) {
+        expect(decision.list).toEqual(one.list);
+        expect(answer.body.result.tools).toHaveLength(one.list.shown);
+      }
+      if (one.outcome === undefined) {
+        expect(lines()).toHaveLength(1);
+        return;
+      }
+      expect(answer.body.result.isError ?? false).toBe(['tool_error', 'failed'].includes(one.outcome));
+      await gate.waitForLedger((line) => line.decision_id === decision.id);
+      expect(lines()).toHaveLength(2);
+      const end = lines()[1] as LedgerLine;
+      expect(recordedIn(end)).toEqual({ ...recordedIn(decision), event: 'outcome', decision: null });
+      expect(end.outcome).toEqual({ status: one.outcome, duration_ms: expect.any(Number) as number });
+      expect(end.id).not.toBe(decision.id);
+    });
+  }
+
+  it('and the ledger that this left is of one piece', async () => {
+    await gate.close();
+    // Nor did anything follow late.
+    const ids = readLedger(file).map(({ id }) => id as string);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(await verifyChain([file], { keys: undefined, expected: undefined })).toMatchObject({
+      fault: null,
+      notes: [],
+      records: ids.length,
+    });
+  });
+});
+
+function recordedIn(line: LedgerLine): Recorded {
+  const { event, decision, reason, rule, tool, principal, on_behalf_of, required, missing } = line;
+  return {
+    event,
+    decision,
+    reason,
+    rule,
+    tool,
+    principal: principal?.sub ?? null,
+    on_behalf_of,
+    required,
+    missing,
+  } as Recorded;
+}
+
+/** `{now-300}` and its like, as numbers. */
+function withTimes(claims: Claims): Claims {
+  const now = Math.floor(Date.now() / 1000);
+  const text = JSON.stringify(claims).replace(/"\{now([+-]\d+)\}"/g, (_, offset) =>
+    String(now + Number(offset)),
+  );
+  return JSON.parse(text) as Claims;
+}
+
+/** One issuer, which signs nothing: it is asked about each token. */
+function introspecting({ issuer, url }: IntrospectionEndpoint): object {
+  const secret = join(folder.path, 'secret');
+  writeFileSync(secret, 'a secret');
+  const introspection = { endpoint: url, client_id: 'gate', client_secret_file: secret };
+  return { issuers: [{ issuer, introspection }] };
+}

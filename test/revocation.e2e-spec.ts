@@ -1,0 +1,212 @@
+/** Revocation: whoever is locked out at one instance is locked out at all of them, within a second, whatever they hold. */
+import { databaseBackends, type TestDatabase } from './support/database.js';
+import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+import { until } from './support/remote.js';
+
+const postgres = databaseBackends().find(({ name }) => name === 'postgres');
+const ADMIN = { sub: 'root', scope: 'gate.admin', roles: ['gate-admin'] };
+
+interface Shown {
+  readonly id: string;
+}
+
+async function admin(
+  gate: Gate,
+  token: string | undefined,
+  method: string,
+  path = '',
+  body?: object,
+): Promise<Answer> {
+  return gate.get(`/admin/revocations${path}`, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+}
+
+(postgres ? describe : describe.skip)('two instances on one database', () => {
+  let issuer: TestIssuer;
+  let database: TestDatabase;
+  let gates: readonly [Gate, Gate];
+  let root: string;
+  const folders = [temporaryFolder(), temporaryFolder()];
+
+  beforeAll(async () => {
+    issuer = await TestIssuer.start();
+    database = (await postgres?.open()) as TestDatabase;
+    const start = (at: number) =>
+      Gate.start({
+        issuer,
+        imports: [ProbeModule],
+        env: {
+          DATABASE_URL: database.settings.databaseUrl,
+          AUTH_AUDIENCE: 'urn:gate',
+          RATE_LIMIT_PER_MINUTE: '0',
+          DATA_DIR: folders[at]?.path,
+        },
+      });
+    gates = [await start(0), await start(1)];
+    root = await mint(ADMIN);
+  });
+  afterAll(async () => {
+    await Promise.all(gates.map((gate) => gate.close()));
+    await issuer.stop();
+    await database.cleanup();
+    folders.forEach((folder) => folder.remove());
+  });
+
+  const mint = (claims: object) => issuer.mint('urn:gate', { scope: 'probe', ...claims });
+  const call = (gate: Gate, token: string) => gate.callTool(token, 'echo', { text: 'x' });
+  const revoke = async (body: object): Promise<string> => {
+    const answer = await admin(gates[0], root, 'POST', '', { issuer: issuer.url, ...body });
+    expect([answer.status, answer.body?.error?.message]).toEqual([201, undefined]);
+    return (answer.body as Shown).id;
+  };
+
+  it.each([
+    ['a subject', 'subject', 'alice', { sub: 'alice' }, { sub: 'bob' }],
+    ['a client', 'client', 'bot', { client_id: 'bot' }, { client_id: 'other' }],
+    ['a session', 'session', 's1', { sid: 's1' }, { sid: 's2' }],
+    ['a token', 'token', 't1', { jti: 't1' }, { jti: 't2' }],
+  ])('%s is locked out of both within a second, and nobody else', async (_name, kind, value, hit, other) => {
+    const [revoked, good] = [await mint(hit), await mint(other)];
+    for (const gate of gates) expect((await call(gate, revoked)).status).toBe(200);
+    const id = await revoke({ kind, value, reason: 'left' });
+    const started = performance.now();
+    const first = await call(gates[0], revoked);
+    expect([first.status, first.body.error.data.reason]).toEqual([401, 'token_revoked']);
+    expect(first.headers.get('www-authenticate')).toContain('error="invalid_token"');
+    await until(async () => (await call(gates[1], revoked)).status === 401, 2_000);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    for (const gate of gates) {
+      expect((await call(gate, good)).status).toBe(200);
+      const line = gate.ledger().findLast(({ reason }) => reason === 'token_revoked');
+      expect(line).toMatchObject({ decision: 'deny', event: 'decision', tool: null });
+    }
+    expect((await admin(gates[0], root, 'DELETE', `/${id}`)).status).toBe(204);
+    await until(async () => (await call(gates[1], revoked)).status === 200, 2_000);
+  });
+
+  it('a token that is issued later is good again', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const id = await revoke({ kind: 'subject', value: 'dora', issued_before: now - 10 });
+    const [before, after] = [
+      await mint({ sub: 'dora', iat: now - 10 }),
+      await mint({ sub: 'dora', iat: now - 9 }),
+    ];
+    expect([(await call(gates[0], before)).status, (await call(gates[0], after)).status]).toEqual([401, 200]);
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+  });
+
+  it('what runs is asked to stop, and streams are cut', async () => {
+    const token = await mint({ sub: 'erin' });
+    const { aborted, names } = gates[1].app.nest.get(Runs);
+    const running = gates[1].callTool(token, 'wait');
+    const listening = gates[1].modern(token, 'subscriptions/listen', {
+      notifications: { toolsListChanged: true },
+    });
+    await until(() => names.includes('wait'));
+    const id = await revoke({ kind: 'subject', value: 'erin' });
+    await Promise.all([running, listening]);
+    expect(aborted).toContain('wait');
+    await gates[1].waitForLedger((line) => line.outcome?.status === 'cancelled');
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+  });
+
+  it('is for administrators alone, with scope and role of their own; each attempt is on record', async () => {
+    const body = { kind: 'subject', issuer: issuer.url, value: 'alice' };
+    const attempts: [string | undefined, number, string][] = [
+      [undefined, 401, 'token_missing'],
+      [await mint({}), 403, 'role_missing'],
+      [await mint({ scope: 'gate.admin' }), 403, 'role_missing'],
+      [await mint({ scope: 'probe', roles: ['gate-admin'] }), 403, 'scope_missing'],
+    ];
+    for (const [token, status, reason] of attempts) {
+      for (const [method, path] of [
+        ['POST', ''],
+        ['GET', ''],
+        ['DELETE', '/x'],
+      ] as const) {
+        const before = gates[0].ledger().length;
+        const answer = await admin(gates[0], token, method, path, method === 'POST' ? body : undefined);
+        expect([answer.status, answer.body.error.data.reason]).toEqual([status, reason]);
+        const lines = gates[0].ledger().slice(before);
+        expect(lines).toEqual([expect.objectContaining({ id: answer.body.error.data.decision_id, reason })]);
+      }
+    }
+    expect((await call(gates[0], await mint({ sub: 'alice' }))).status).toBe(200);
+  });
+
+  it('what is revoked is on record at every instance, with who and why', async () => {
+    const id = await revoke({ kind: 'session', value: 's9', reason: 'laptop lost' });
+    const decision = gates[0].ledger().findLast(({ tool }) => tool === 'admin:revoke') as LedgerLine;
+    const decisionId = (decision.decision_id ?? decision.id) as string;
+    const lines = await gates[0].waitForLedger((line) => line.decision_id === decisionId);
+    expect(lines.find((line) => line.decision_id === decisionId)).toMatchObject({
+      outcome: { status: 'ok' },
+      on_behalf_of: 'root',
+      tool: 'admin:revoke',
+    });
+    const listed = await admin(gates[1], root, 'GET');
+    await until(async () =>
+      ((await admin(gates[1], root, 'GET')).body.revocations as Shown[]).some((one) => one.id === id),
+    );
+    expect(listed.status).toBe(200);
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+    for (const gate of gates) {
+      const changes = () => readChanges(gate).filter(({ revocation }) => revocation.id === id);
+      await until(() => changes().length === 2);
+      expect(changes()).toEqual([
+        expect.objectContaining({ what: 'revocation', action: 'revoked', by: 'root', reason: 'laptop lost' }),
+        expect.objectContaining({ action: 'withdrawn' }),
+      ]);
+    }
+  });
+
+  it.each<[object, string]>([
+    [{ kind: 'person', value: 'x' }, 'kind must be one of token, session, subject, client, issuer'],
+    [{ kind: 'subject' }, 'value must be the subject'],
+    [{ kind: 'issuer', value: 'x' }, 'value has no meaning for an issuer'],
+    [
+      { kind: 'subject', value: 'x', issued_before: 'yesterday' },
+      'issued_before must be a time (RFC 3339), or seconds since the epoch',
+    ],
+    [
+      { kind: 'subject', value: 'x', until: 1 },
+      'there is a member that is none of kind, issuer, value, issued_before, reason',
+    ],
+    [{ kind: 'subject', value: 'a\u0000b' }, 'value must be the subject'],
+  ])('%j is refused', async (body, message) => {
+    const answer = await admin(gates[0], root, 'POST', '', { issuer: issuer.url, ...body });
+    expect([answer.status, answer.body.error.message]).toEqual([400, message]);
+  });
+
+  it('an id that nobody has is not found, and a method that is not there neither', async () => {
+    expect((await admin(gates[0], root, 'DELETE', '/00000000-0000-4000-8000-000000000000')).status).toBe(404);
+    expect((await admin(gates[0], root, 'PUT')).status).toBe(404);
+  });
+});
+
+function readChanges(gate: Gate): { revocation: { id: string } }[] {
+  return gate.wholeLedger().flatMap(({ change }) => (change?.what === 'revocation' ? [change] : []));
+}
+
+describe('without the database', () => {
+  it('nothing is allowed that nobody can know to be in force, and it says so', async () => {
+    const gate = await Gate.start({
+      database: false,
+      imports: [ProbeModule],
+      env: { REVOCATION_MAX_AGE_SECONDS: '300' },
+    });
+    const answer = await gate.callTool(await gate.token({ scope: 'probe' }), 'echo', { text: 'x' });
+    expect([answer.status, answer.body.error.data.reason]).toEqual([503, 'identity_unavailable']);
+    expect(answer.headers.get('retry-after')).toBe('5');
+    expect((await gate.get('/health/ready')).body.revocations).toEqual({ count: 0, as_of: null });
+    await gate.close();
+  });
+});

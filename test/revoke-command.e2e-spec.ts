@@ -1,0 +1,107 @@
+/** `npm run revoke` as it is built: into the database, and through a running server. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { databaseBackends, type TestDatabase } from './support/database.js';
+import { Gate } from './support/gate.js';
+import { ProbeModule } from './support/probe.tools.js';
+import { until } from './support/remote.js';
+
+const postgres = databaseBackends().find(({ name }) => name === 'postgres');
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Not waited for in place: the server that it asks runs in this process. */
+function revoke(args: readonly string[], env: Record<string, string> = {}, stdin = ''): Promise<Ended> {
+  const child = spawn(process.execPath, ['dist/revoker/main', ...args], {
+    cwd: join(__dirname, '..'),
+    env: { PATH: process.env.PATH, AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*', ...env },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')));
+  child.stdin.end(stdin);
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+(postgres ? describe : describe.skip)('with a server on PostgreSQL', () => {
+  let database: TestDatabase;
+  let gate: Gate;
+
+  beforeAll(async () => {
+    database = (await postgres?.open()) as TestDatabase;
+    gate = await Gate.start({ imports: [ProbeModule], env: { DATABASE_URL: database.settings.databaseUrl } });
+  });
+  afterAll(async () => {
+    await gate.close();
+    await database.cleanup();
+  });
+
+  it('revokes in the database, lists, and takes back', async () => {
+    const env = { AUTH_ISSUER: gate.issuer.url, DATABASE_URL: database.settings.databaseUrl as string };
+    const token = await gate.token({ scope: 'probe', sub: 'alice' });
+    const status = async () => (await gate.callTool(token, 'echo', { text: 'x' })).status;
+    expect(await status()).toBe(200);
+    const done = await revoke(['subject', 'alice', '--reason', 'left', '--by', 'dora'], env);
+    expect([done.code, done.err]).toEqual([0, '']);
+    expect(done.out).toMatch(
+      /^[\da-f-]{36} {2}subject alice of http:\S+, issued until \S+Z, by dora: left\n$/,
+    );
+    await until(async () => (await status()) === 401, 2_000);
+    const listed = await revoke(['list', '--json'], env);
+    const [one] = JSON.parse(listed.out) as { id: string; expires_at: string }[];
+    expect(Date.parse(one?.expires_at ?? '') - Date.now()).toBeGreaterThan(3_600_000);
+    expect((await revoke(['withdraw', one?.id ?? ''], env)).code).toBe(0);
+    await until(async () => (await status()) === 200, 2_000);
+    expect(await revoke(['withdraw', 'nobody'], env)).toMatchObject({
+      code: 1,
+      err: 'There is no revocation nobody.\n',
+    });
+    expect((await revoke(['list'], env)).out).toBe('Nothing is revoked.\n');
+  });
+
+  it('asks a server, with the token of an administrator', async () => {
+    const root = await gate.token({ sub: 'root', scope: 'gate.admin', roles: ['gate-admin'] });
+    const at = ['--server', gate.origin];
+    const env = { AUTH_ISSUER: gate.issuer.url };
+    const done = await revoke(['session', 's1', ...at, '--json'], env, `${root}\n`);
+    expect([done.code, done.err]).toEqual([0, '']);
+    const [one] = JSON.parse(done.out) as { id: string; by: string; kind: string }[];
+    expect(one).toMatchObject({ kind: 'session', by: 'root' });
+    expect((await revoke(['list', ...at], env, root)).out).toContain(one?.id);
+    expect((await revoke(['withdraw', one?.id ?? '', ...at], env, root)).code).toBe(0);
+    const alice = await gate.token({ scope: 'gate.admin' });
+    expect(await revoke(['list', ...at], env, alice)).toMatchObject({
+      code: 1,
+      err: 'The server answered 403: This needs an administrator\n',
+    });
+  });
+});
+
+it.each<[string[], string]>([
+  [[], 'Say what to revoke.'],
+  [['alice'], 'alice is none of token, session, subject, client, issuer, list, withdraw.'],
+  [['subject'], 'subject needs a name.'],
+  [['issuer', 'x'], 'issuer is named by --issuer.'],
+  [['list', '--reason', 'x'], '--reason has no effect for list.'],
+])('%j is wrong usage', async (args, says) => {
+  const { code, err } = await revoke(args);
+  expect([code, err.split('\n')[0]]).toEqual([2, says]);
+});
+
+it.each<[string[], Record<string, string>, string]>([
+  [['subject', 'x'], {}, 'The embedded database belongs to the server: ask it with --server.\n'],
+  [['list', '--server', 'http://gate.example.com'], {}, '--server must be https: a token goes there.\n'],
+  [
+    ['subject', 'x', '--issuer', 'https://other.example'],
+    { DATABASE_URL: 'postgres://root:hunter2@127.0.0.1:9/none' },
+    'The database does not take it: ',
+  ],
+])('%j is not done, and says why', async (args, env, says) => {
+  const { code, err } = await revoke(args, env);
+  expect([code, err.startsWith(says)]).toEqual([1, true]);
+  expect(err).not.toContain('hunter2');
+});

@@ -1,0 +1,50 @@
+/** Who can what, as data: holds an expected matrix against what the code, and a policy, really decide. */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { changesBetween, matrixOf, type Answer, type Matrix } from '../../src/advisor/matrix.js';
+import { principalsIn } from '../../src/advisor/principals.js';
+import { registeredTargets } from '../../src/advisor/registered.js';
+import { loadSettings } from '../../src/config/load-settings.js';
+import { loadPolicy } from '../../src/policy/load-policy.js';
+import { readOperatorFiles } from '../../src/policy/operator-files.js';
+
+export interface AccessMatrixOptions {
+  /** A folder of the operator's, as `POLICY_DIR` names it; by default code alone decides. */
+  readonly policy?: string;
+  /** When it is asked, for conditions on time and age; now. */
+  readonly now?: Date;
+}
+
+interface ExpectedFile {
+  /** For each target, by its name on allow-lists, the answer to each principal that the file names. */
+  readonly matrix: Readonly<Record<string, Readonly<Record<string, Answer>>>>;
+}
+
+/**
+ * What differs between a file and the registered tools, in words; empty where nothing does. Every registered tool,
+ * resource and prompt must be in the file, and nothing else may.
+ * @param file YAML: `principals`, as `npm run policy -- matrix --as` takes them, and `matrix`.
+ */
+export async function accessMatrixDrift(file: string, options: AccessMatrixOptions = {}): Promise<string[]> {
+  const text = readFileSync(file, 'utf8');
+  const { principals, matrix } = parse(text) as ExpectedFile & { principals: unknown };
+  const people = principalsIn(file, JSON.stringify({ principals }));
+  const settings = loadSettings({ AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*' }, () => '');
+  const files = options.policy === undefined ? undefined : readOperatorFiles(options.policy);
+  const loaded = loadPolicy(settings.policy, await registeredTargets(settings), files);
+  const now = (options.now ?? new Date()).getTime();
+  const actual = matrixOf(loaded, people, { now, ip: '127.0.0.1' });
+  const names = people.map(({ name }) => name);
+  const expected: Matrix = {
+    principals: names,
+    rows: Object.entries(matrix).map(([target, answers]) => ({
+      target,
+      cells: names.map((name) => ({ answer: answers[name] as Answer, rule: undefined })),
+    })),
+  };
+  loaded.dispose();
+  return changesBetween(expected, actual).map(
+    ({ target, principal, before, after }) =>
+      `${target}, ${principal}: expected ${before?.answer ?? 'nothing'}, is ${after?.answer ?? 'not registered'}`,
+  );
+}
