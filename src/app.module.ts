@@ -12,6 +12,7 @@ import { loggerOptions } from './config/logging.js';
 import type { Settings } from './config/settings.js';
 import { DiscoveryDocumentsModule } from './discovery/discovery.module.js';
 import { HealthModule } from './health/health.module.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { RateClassGuard } from './limits/rate-class.guard.js';
 import { RateLimitGuard } from './limits/rate-limit.guard.js';
 import { ErrorFilter } from './mcp/error.filter.js';
@@ -50,6 +51,7 @@ export class AppModule {
         SinksModule,
         ReloadModule,
         RevocationModule,
+        LimitsModule,
         AdminModule,
         McpModule,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),

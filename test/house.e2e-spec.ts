@@ -14,7 +14,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   auth: ['config', 'common'],
   policy: ['config', 'common'],
   // The operator's policy puts tools into classes of rates.
-  limits: ['policy', 'config', 'common'],
+  // What instances count together is in the database, and on record where it is not; a proof is counted once, too.
+  limits: ['auth', 'policy', 'storage', 'audit', 'config', 'common'],
   audit: ['config', 'common'],
   storage: ['config', 'common'],
   // The registry holds what the operator's allow-list names against what there is.
@@ -30,7 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sinks: ['audit', 'config', 'common'],
   // A change of the policy is on record before it decides.
   reload: ['policy', 'audit', 'config', 'common'],
-  health: ['revocation', 'auth', 'policy', 'storage', 'audit', 'sinks', 'config', 'common'],
+  health: ['limits', 'revocation', 'auth', 'policy', 'storage', 'audit', 'sinks', 'config', 'common'],
   doctor: ['auth', 'config', 'common'],
   auditor: ['audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.

@@ -10,7 +10,8 @@ import {
   type Finding,
 } from '../policy/evaluate.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
-import type { RateClass, TargetPolicy } from '../policy/policy.js';
+import type { TargetPolicy } from '../policy/policy.js';
+import type { RateClass } from '../policy/rates.js';
 
 export interface Step {
   readonly check: CheckName | 'known';

@@ -2,6 +2,7 @@
 import { page, section } from '../common/html-page.js';
 import { visible } from '../common/show.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
+import { rateText } from '../policy/rates.js';
 import type { Explanation } from './explain.js';
 import type { CellChange, Matrix, MatrixCell } from './matrix.js';
 import type { Difference } from './replay.js';
@@ -17,7 +18,7 @@ export function renderCheck({ policy, operator, cedarRules, author, notices }: L
       ...rule.roles.map((group) => `role ${group.join(' or ')}`),
       ...(rule.assurance ? ['a login of a certain kind'] : []),
       ...(rule.workloads ? [`of workloads only ${[...rule.workloads].join(', ') || 'none'}`] : []),
-      ...(rule.rate === undefined ? [] : [`rate ${rule.rate}`]),
+      ...rule.rates.map((name) => `rate ${name}`),
     ];
     return row(rule.source, rule.onTrial, rule.match, asks.join('; '));
   });
@@ -57,8 +58,8 @@ export function renderExplanation({ target, decision, steps, rates }: Explanatio
     decision.effect === 'allow' && decision.shadow
       ? [visible(`  on trial: ${decision.shadow.rule} would refuse it with ${decision.shadow.reason}`)]
       : [];
-  const counted = rates.map(({ name, perMinute, source }) =>
-    visible(`  counts in ${name}: ${perMinute} a minute (${source})`),
+  const counted = rates.map((rate) =>
+    visible(`  counts in ${rate.name}: ${rateText(rate)} (${rate.source})`),
   );
   const verdict =
     decision.effect === 'allow' ? 'allowed' : `refused: ${decision.reason}, by ${decision.rule}`;

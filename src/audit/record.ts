@@ -150,6 +150,13 @@ export type Change =
       readonly by: string;
       readonly reason: string | null;
     }
+  /** Rates, quotas and proofs are counted by this instance alone from here on, or together with the others again. */
+  | {
+      readonly what: 'counting';
+      readonly counting: 'alone' | 'together';
+      /** What kept it from the others; null where they are together. */
+      readonly cause: string | null;
+    }
   /** Checkpoints are signed by another key from here on. */
   | { readonly what: 'key'; readonly from: string; readonly to: string }
   /** Files that were kept long enough and are deleted after this record. */

@@ -208,6 +208,10 @@ function changeWords(change: Change): string {
       const { kind, value } = change.revocation;
       return `${change.action}: ${kind} ${value} by ${change.by}${change.reason === null ? '' : ` (${change.reason})`}`;
     }
+    case 'counting':
+      return change.counting === 'together'
+        ? 'requests are counted together with the other instances again'
+        : `requests are counted by this instance alone: ${change.cause}`;
     case 'key':
       return `signed by the key ${change.to} from here on, before by ${change.from}`;
     case 'retention':

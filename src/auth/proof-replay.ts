@@ -3,10 +3,7 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../common/app-error.js';
 import type { VerifiedProof } from './dpop-proof.js';
 
-/**
- * Remembers proofs in the memory of this instance alone: with several instances behind one address, a proof can be used
- * once at each of them while it is valid.
- */
+/** Remembers proofs in the memory of this instance. */
 export class ProofReplay {
   /** From a proof to the last second in which it is valid, in the order of arrival. */
   private readonly used = new Map<string, number>();
@@ -22,7 +19,7 @@ export class ProofReplay {
     // Its time may have run out since it was verified, and its first use may be forgotten with it.
     if (proof.validUntil < now) return false;
     this.forgetExpired(now);
-    const id = idOf(proof);
+    const id = idOfProof(proof).toString('latin1');
     const validUntil = this.used.get(id);
     if (validUntil !== undefined && validUntil >= now) return false;
     // Expired, but held up behind another: this proof has a place of its own.
@@ -53,6 +50,6 @@ export class ProofReplay {
 }
 
 /** 128 bits of a hash: a `jti` can be long, and as a client likes it. The thumbprint is of one length. */
-function idOf({ thumbprint, jti }: VerifiedProof): string {
-  return createHash('sha256').update(`${thumbprint}.${jti}`).digest().subarray(0, 16).toString('latin1');
+export function idOfProof({ thumbprint, jti }: VerifiedProof): Buffer {
+  return createHash('sha256').update(`${thumbprint}.${jti}`).digest().subarray(0, 16);
 }

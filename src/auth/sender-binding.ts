@@ -1,13 +1,14 @@
 /** Is the one who presents a token the one that it was given to (RFC 9449, RFC 8705)? Asked at each use. */
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { AuthScheme } from '../common/challenge.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
 import { checkBound, confirm } from './confirmation.js';
 import { DpopNonces, requireNonce } from './dpop-nonce.js';
 import { refuseProof, verifyProof, type VerifiedProof } from './dpop-proof.js';
-import { ProofReplay } from './proof-replay.js';
+import { idOfProof, ProofReplay } from './proof-replay.js';
 import { refuseToken } from './refuse-token.js';
+import { SharedProofs } from './shared-proofs.js';
 import type { VerifiedToken } from './verified-tokens.js';
 
 /** A token, and what came with it. */
@@ -29,7 +30,11 @@ export class SenderBinding {
   private readonly nonces: DpopNonces | undefined;
   private readonly replay = new ProofReplay();
 
-  constructor(config: ConfigService<Settings, true>) {
+  /** @param shared not there where tokens are only looked at (the doctor). */
+  constructor(
+    config: ConfigService<Settings, true>,
+    @Optional() private readonly shared?: SharedProofs,
+  ) {
     this.server = config.get('server', { infer: true });
     const secret = config.get('auth', { infer: true }).dpopNonceSecret;
     this.nonces = secret === undefined ? undefined : new DpopNonces(secret);
@@ -64,9 +69,14 @@ export class SenderBinding {
     }
     checkBound(bound, claims.token_type, issuer);
     // Last: a proof that was refused for another reason may be sent again.
-    if (proof && !this.replay.firstUse(proof, Date.now() / 1000)) {
+    if (proof && !(await this.isFirstUse(proof))) {
       throw refuseProof('The DPoP proof was used before');
     }
+  }
+
+  private async isFirstUse(proof: VerifiedProof): Promise<boolean> {
+    if (!this.replay.firstUse(proof, Date.now() / 1000)) return false;
+    return (await this.shared?.firstUse(idOfProof(proof), proof.validUntil)) ?? true;
   }
 
   private async proven({ token, proofs }: Presented, toleranceSeconds: number): Promise<VerifiedProof> {

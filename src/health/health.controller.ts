@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { IntrospectionService } from '../auth/introspection.service.js';
 import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
+import { SharedDatabase } from '../limits/shared-database.service.js';
 import { PolicyService } from '../policy/policy.service.js';
 import { RevocationsService } from '../revocation/revocations.service.js';
 import { ForwardingService } from '../sinks/forwarding.service.js';
@@ -21,6 +22,7 @@ export class HealthController {
     private readonly forwarding: ForwardingService,
     private readonly policy: PolicyService,
     private readonly revocations: RevocationsService,
+    private readonly shared: SharedDatabase,
   ) {}
 
   /** The process answers. */
@@ -50,6 +52,7 @@ export class HealthController {
     // Nor does a changed policy that was refused: the one before decides.
     const policy = this.policy.status();
     const revocations = this.revocations.status();
+    const counting = this.shared.status();
     return {
       status: ready ? 'ok' : 'unavailable',
       checks,
@@ -57,6 +60,7 @@ export class HealthController {
       ...(sinks.length > 0 && { sinks }),
       ...(policy && { policy }),
       ...(revocations && { revocations }),
+      ...(counting && { counting }),
     };
   }
 }

@@ -3,6 +3,7 @@ import { targetLabel, type Requirements } from '../common/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { matchesLabel } from './label-pattern.js';
+import type { Rate } from './rates.js';
 import { closureOf, NO_OPERATOR_POLICY, POLICY_FILE, type OperatorPolicy } from './policy-file.js';
 import {
   strictestAssurance,
@@ -83,9 +84,11 @@ function compileTarget(
   };
   const view = viewOf(false);
   const isTried = own.some(({ onTrial }) => onTrial) || (!isOnFile && file.allowListOnTrial);
-  const rates = own.flatMap(({ rate, source }) =>
-    rate === undefined ? [] : [{ name: rate, perMinute: file.rates.get(rate) ?? 0, source }],
-  );
+  // A class that two rules name counts once.
+  const rates = own
+    .flatMap(({ rates: names, source }) => names.map((name) => ({ name, source })))
+    .filter(({ name }, at, all) => all.findIndex((one) => one.name === name) === at)
+    .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source }));
   return { target, view, tried: isTried ? viewOf(true) : view, rates };
 }
 

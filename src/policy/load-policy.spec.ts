@@ -292,7 +292,20 @@ describe('policy.yaml', () => {
     ],
     [
       'rules: [{match: pay, rate: slow}]',
-      ['policy.yaml:1: rules[0].rate: is not the name of a class under rates'],
+      ['policy.yaml:1: rules[0].rate: there is no class "slow" under rates'],
+    ],
+    ['rates: {a: {}}', ['policy.yaml:1: rates.a: must have one of per_minute, per_hour, per_day']],
+    [
+      'rates: {a: {per_minute: 1, per_day: 5}}',
+      ['policy.yaml:1: rates.a: must have one of per_minute, per_hour, per_day'],
+    ],
+    [
+      'rates:\n  a:\n    per_hour: 1\n    by: tool\n    each_tool: yes please\nrules: [{match: pay, rate: [a, b]}]',
+      [
+        'policy.yaml:4: rates.a.by: must be one of caller, person, client, everyone',
+        'policy.yaml:5: rates.a.each_tool: must be true or false',
+        'policy.yaml:6: rules[0].rate: there is no class "b" under rates',
+      ],
     ],
     [
       'rules:\n  - {id: a, match: pay, scopes: x}\n  - {id: a, match: read, scopes: x}',

@@ -1,13 +1,17 @@
 /** `policy.yaml`: text in, what the operator asks for out, or every fault with its line. Pure. */
 import { IsArray, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import type { Assurance } from '../common/decision.js';
+import { quoted } from '../common/show.js';
 import { IsNumber, IsTexts } from '../config/rules.js';
 import { checkEntry, parseYaml, type Entry, type Report } from '../config/yaml-file.js';
 import { linesOf } from '../config/yaml-lines.js';
 import { SCOPE_TOKEN } from './access-rule.js';
 import { LABEL_PATTERN } from './label-pattern.js';
+import { readRate, type Rate } from './rates.js';
 
 export const POLICY_FILE = 'policy.yaml';
+
+type Rates = ReadonlyMap<string, Rate | undefined>;
 
 /** What the operator asks for beyond what code declares. */
 export interface OperatorRule {
@@ -20,7 +24,8 @@ export interface OperatorRule {
   readonly roles: readonly (readonly string[])[];
   readonly assurance: Assurance | null;
   readonly workloads: ReadonlySet<string> | undefined;
-  readonly rate: string | undefined;
+  /** Names of classes of {@link OperatorPolicy.rates}. */
+  readonly rates: readonly string[];
   /** Evaluated and recorded, without effect. */
   readonly onTrial: boolean;
 }
@@ -36,8 +41,7 @@ export interface OperatorPolicy {
   readonly timeZone: string;
   /** Direct implications only. */
   readonly scopeImplies: ReadonlyMap<string, readonly string[]>;
-  /** Requests a minute, by class. */
-  readonly rates: ReadonlyMap<string, number>;
+  readonly rates: ReadonlyMap<string, Rate>;
   readonly rules: readonly OperatorRule[];
   /** Names of `*.cedar` files that are on trial as a whole. */
   readonly shadowFiles: readonly string[];
@@ -62,7 +66,6 @@ const isPattern = (text: string) => LABEL_PATTERN.test(text);
 const isScope = (text: string) => SCOPE_TOKEN.test(text);
 const PATTERNS = 'names of tools, prompt:NAME or resource:NAME, with * for any characters';
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
-const MAX_PER_MINUTE = 1_000_000;
 
 class FileEntry {
   @IsOptional()
@@ -90,7 +93,7 @@ class FileEntry {
   @IsOptional()
   scope_implies?: unknown;
 
-  /** Each value checked against {@link RateEntry}. */
+  /** Each value checked in {@link readRate}. */
   @IsOptional()
   rates?: unknown;
 
@@ -102,11 +105,6 @@ class FileEntry {
   @IsOptional()
   @IsTexts((text) => text.endsWith('.cedar'), 'names of .cedar files', { listOnly: true })
   shadow?: string[];
-}
-
-class RateEntry {
-  @IsNumber(1, MAX_PER_MINUTE)
-  per_minute: number;
 }
 
 class AssuranceEntry {
@@ -145,9 +143,10 @@ class RuleEntry {
   @IsTexts((text) => text !== '', 'client ids, or none')
   workloads?: string | string[];
 
+  /** Each must be there. */
   @IsOptional()
-  @IsString({ message: 'must be the name of a class under rates' })
-  rate?: string;
+  @IsTexts((text) => ID.test(text), 'names of classes under rates')
+  rate?: string | string[];
 
   @IsOptional()
   @IsIn(MODES, MODE_FAULT)
@@ -191,21 +190,22 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
     listsObtainable: file.list === 'obtainable',
     timeZone: file.time_zone ?? 'UTC',
     scopeImplies,
-    rates,
+    // Where one was wrong, so was the file.
+    rates: rates as ReadonlyMap<string, Rate>,
     rules: operatorRules,
     shadowFiles: file.shadow ?? [],
   };
 }
 
-function checkRule(value: unknown, place: string, rates: ReadonlyMap<string, number>, report: Report): void {
+function checkRule(value: unknown, place: string, rates: Rates, report: Report): void {
   checkEntry(RuleEntry, value, place, { assurance: AssuranceEntry }, report);
   if (typeof value !== 'object' || value === null) return;
   const rule = value as RuleEntry;
   if (ASKS.every((name) => rule[name] === undefined)) {
     report(`${place}: `, `asks for nothing: name at least one of ${ASKS.join(', ')}`);
   }
-  if (typeof rule.rate === 'string' && !rates.has(rule.rate)) {
-    report(`${place}.rate: `, 'is not the name of a class under rates');
+  for (const name of namesOf(rule.rate)) {
+    if (!rates.has(name)) report(`${place}.rate: `, `there is no class ${quoted(name)} under rates`);
   }
   if (rule.rate !== undefined && rule.mode === 'shadow') {
     report(`${place}.rate: `, 'cannot be on trial: a rate that is not counted says nothing');
@@ -223,17 +223,17 @@ function toRule(entry: RuleEntry, at: number, fileMode: Mode | undefined, line: 
     roles: roles === undefined ? [] : [texts(roles)],
     assurance: assurance ? { acr: texts(assurance.acr), maxAgeSeconds: assurance.max_age ?? null } : null,
     workloads: workloads === undefined ? undefined : new Set(workloads === 'none' ? [] : texts(workloads)),
-    rate: entry.rate,
+    rates: texts(entry.rate),
     onTrial: (entry.mode ?? fileMode) === 'shadow',
   };
 }
 
-function ratesOf(value: unknown, report: Report): ReadonlyMap<string, number> {
-  const rates = new Map<string, number>();
-  for (const [name, rate] of entriesOf(value, 'rates', report)) {
+/** @returns also those that are wrong, so that a rule which names one is not called wrong too. */
+function ratesOf(value: unknown, report: Report): Rates {
+  const rates = new Map<string, Rate | undefined>();
+  for (const [name, entry] of entriesOf(value, 'rates', report)) {
     if (!ID.test(name)) report(`rates.${name}: `, 'is not a name of 1 to 64 characters of A-Z a-z 0-9 _ . -');
-    checkEntry(RateEntry, rate, `rates.${name}`, {}, report);
-    rates.set(name, (rate as RateEntry | null)?.per_minute ?? 0);
+    rates.set(name, readRate(name, entry, report));
   }
   return rates;
 }
@@ -286,6 +286,12 @@ function entriesOf(value: unknown, place: string, report: Report): [string, unkn
   if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
   report(`${place}: `, 'must be a mapping');
   return [];
+}
+
+/** Of a value that may be wrong; what is no text was reported already. */
+function namesOf(value: unknown): string[] {
+  const listed: unknown[] = Array.isArray(value) ? value : [value];
+  return listed.filter((one) => typeof one === 'string');
 }
 
 function texts(value: string | readonly string[] | undefined): readonly string[] {

@@ -3,6 +3,7 @@ import type { Assurance, Requirements } from '../common/decision.js';
 import type { JsonObject } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
+import type { RateClass } from './rates.js';
 
 /** What one declaration, or one rule of the operator's, asks of a principal. Demands add up: all must be met. */
 export interface Demand extends Requirements {
@@ -10,13 +11,6 @@ export interface Demand extends Requirements {
   readonly source: string;
   /** Client ids of the workloads that may, of those that code lets in; undefined: this demand does not mind. */
   readonly workloads: ReadonlySet<string> | undefined;
-}
-
-/** How often one principal may call what is in this class. */
-export interface RateClass {
-  readonly name: string;
-  readonly perMinute: number;
-  readonly source: string;
 }
 
 /** Everything that is asked for one target. */

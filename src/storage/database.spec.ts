@@ -2,14 +2,9 @@ import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { sql } from 'kysely';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import {
-  type TestDatabase,
-  databaseBackends,
-  embeddedBackend,
-  testDatabaseUrl,
-} from '../../test/support/database.js';
+import { type TestDatabase, databaseBackends, embeddedBackend } from '../../test/support/database.js';
+import { Relay } from '../../test/support/relay.js';
 import type { Settings, StorageSettings } from '../config/settings.js';
 import { Database } from './database.js';
 import { MIGRATIONS, type Migration, migrate } from './migrations.js';
@@ -191,14 +186,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       return database;
     }
 
-    /** The address of the database as seen through the relay, with a password that nobody asks for. */
-    function relayed(): string {
-      const url = new URL(place.settings.databaseUrl!);
-      url.hostname = '127.0.0.1';
-      url.port = String(relay.port);
-      url.password = 's3cret%2Fword';
-      return url.href;
-    }
+    const relayed = () => relay.urlOf(place.settings.databaseUrl!);
 
     it('is built once by several starters, in the schema of the search path, with nothing on disk', async () => {
       const databases = Array.from({ length: 6 }, () => start());
@@ -207,7 +195,13 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       select c.relname as table, n.nspname = current_schema() as here
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind = 'r' and n.nspname = current_schema() order by 1`.execute(db!);
-      expect(rows.map((row) => row.table)).toEqual(['customers', 'revocations', 'schema_migrations']);
+      expect(rows.map((row) => row.table)).toEqual([
+        'customers',
+        'dpop_proofs',
+        'rate_counters',
+        'revocations',
+        'schema_migrations',
+      ]);
       expect(await db!.selectFrom('customers').select('customer_id').execute()).toHaveLength(5);
       expect(existsSync(join(place.settings.dataDir, 'database.lock'))).toBe(false);
     });
@@ -273,68 +267,4 @@ function databaseOf(storage: StorageSettings): Database {
 
 async function stop(...databases: Database[]): Promise<void> {
   await Promise.all(databases.map((database) => database.onApplicationShutdown()));
-}
-
-/** Stands between the program and PostgreSQL, and misbehaves on request. */
-class Relay {
-  private readonly sockets = new Set<Socket>();
-  private mode: 'accept' | 'refuse' = 'accept';
-
-  private constructor(private readonly server: Server) {}
-
-  static async start(): Promise<Relay> {
-    const server = createServer();
-    const relay = new Relay(server);
-    server.on('connection', (socket) => relay.connect(socket));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return relay;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  accept(): void {
-    this.mode = 'accept';
-  }
-
-  refuse(): void {
-    this.mode = 'refuse';
-  }
-
-  /** Nothing gets through any more, and nobody is told. */
-  hold(): void {
-    for (const socket of this.sockets) socket.unpipe();
-  }
-
-  /** As a crash of the server looks from here. */
-  drop(): void {
-    for (const socket of this.sockets) socket.resetAndDestroy();
-  }
-
-  async stop(): Promise<void> {
-    this.drop();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-
-  private connect(socket: Socket): void {
-    if (this.mode === 'refuse') {
-      socket.resetAndDestroy();
-      return;
-    }
-    const target = new URL(testDatabaseUrl());
-    const upstream = connect(Number(target.port || 5432), target.hostname);
-    for (const [from, to] of [
-      [socket, upstream],
-      [upstream, socket],
-    ] as const) {
-      this.sockets.add(from);
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-      from.on('close', () => {
-        this.sockets.delete(from);
-        to.destroy();
-      });
-    }
-  }
 }

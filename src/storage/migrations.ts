@@ -60,6 +60,25 @@ export const MIGRATIONS: readonly Migration[] = [
         )`.execute(db);
     },
   },
+  {
+    name: '0004_counters',
+    async up(db) {
+      // As rate-limiter-flexible reads and writes it; `expire` in milliseconds since the epoch.
+      await sql`
+        create table rate_counters (
+          key varchar(255) primary key,
+          points integer not null default 0,
+          expire bigint
+        )`.execute(db);
+      await sql`create index rate_counters_expire on rate_counters (expire)`.execute(db);
+      await sql`
+        create table dpop_proofs (
+          id bytea primary key,
+          valid_until timestamptz not null
+        )`.execute(db);
+      await sql`create index dpop_proofs_valid_until on dpop_proofs (valid_until)`.execute(db);
+    },
+  },
 ];
 
 /**

@@ -1,0 +1,97 @@
+/** Counts calls, and refuses those that are too many: together with the other instances where they share a database. */
+import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { AppError } from '../common/app-error.js';
+import { SharedDatabase, type QueryStore } from './shared-database.service.js';
+
+/** Longer ones are quotas, which a restart must not give back. */
+const SHORT_SECONDS = 60;
+
+/** So many in so much time, from the first one on. */
+export interface Limit {
+  /** No two limits of one application share one. */
+  readonly name: string;
+  readonly calls: number;
+  readonly seconds: number;
+}
+
+interface Counter {
+  /** What is known here: all there is for a short limit of one instance; elsewhere what holds while the database does not answer. */
+  readonly own: RateLimiterMemory;
+  shared?: RateLimiterPostgres;
+}
+
+@Injectable()
+export class Counters {
+  private readonly counters = new Map<string, Counter>();
+
+  constructor(private readonly database: SharedDatabase) {}
+
+  /**
+   * @param who whatever names those that are counted together.
+   * @throws AppError `rate_limited` (429) with the seconds to wait.
+   */
+  async count(limit: Limit, who: string): Promise<void> {
+    const counter = this.counterOf(limit);
+    const key = createHash('sha256').update(who).digest('base64url');
+    const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
+    const asked = isKept
+      ? await this.database.ask((store) => consume(sharedOf(counter, limit, store), key))
+      : undefined;
+    const { isOver, msBeforeNext } = asked?.answer ?? (await consume(counter.own, key));
+    if (asked) await counter.own.set(key, asked.answer.consumed, Math.max(1, Math.ceil(msBeforeNext / 1000)));
+    if (!isOver) return;
+    throw new AppError('rate_limited', 'Too many requests', {
+      status: 429,
+      retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+    });
+  }
+
+  private counterOf(limit: Limit): Counter {
+    const known = this.counters.get(keyOf(limit));
+    if (known) return known;
+    const own = new RateLimiterMemory({ points: limit.calls, duration: limit.seconds });
+    const made: Counter = { own };
+    this.counters.set(keyOf(limit), made);
+    return made;
+  }
+}
+
+interface Counted {
+  readonly isOver: boolean;
+  readonly consumed: number;
+  readonly msBeforeNext: number;
+}
+
+function keyOf({ name, calls, seconds }: Limit): string {
+  return `${name} ${calls}/${seconds}`;
+}
+
+/** In the database a limit that is raised or lowered goes on from where it was. */
+function sharedOf(counter: Counter, { name, calls, seconds }: Limit, store: QueryStore): RateLimiterPostgres {
+  counter.shared ??= new RateLimiterPostgres({
+    storeClient: store,
+    storeType: 'pool',
+    tableName: 'rate_counters',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix: `${name}/${seconds}`,
+    points: calls,
+    duration: seconds,
+    // Who is over is known here until it ends: a flood of refused calls asks no database.
+    inMemoryBlockOnConsumed: calls,
+  });
+  return counter.shared;
+}
+
+async function consume(limiter: RateLimiterMemory | RateLimiterPostgres, key: string): Promise<Counted> {
+  try {
+    const { consumedPoints, msBeforeNext } = await limiter.consume(key);
+    return { isOver: false, consumed: consumedPoints, msBeforeNext };
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    const consumed = Math.max(refusal.consumedPoints, limiter.points);
+    return { isOver: true, consumed, msBeforeNext: refusal.msBeforeNext };
+  }
+}

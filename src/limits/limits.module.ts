@@ -1,0 +1,16 @@
+import { Global, Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
+import { SharedProofs } from '../auth/shared-proofs.js';
+import { StorageModule } from '../storage/storage.module.js';
+import { Counters } from './counters.service.js';
+import { SharedDatabase } from './shared-database.service.js';
+import { ProofsInDatabase } from './proofs-in-database.js';
+
+/** For the guards, which belong to the application, and for whoever checks proofs. */
+@Global()
+@Module({
+  imports: [StorageModule, AuditModule],
+  providers: [SharedDatabase, Counters, { provide: SharedProofs, useClass: ProofsInDatabase }],
+  exports: [SharedDatabase, Counters, SharedProofs],
+})
+export class LimitsModule {}

@@ -1,0 +1,151 @@
+/** The database that instances count in; where it does not answer, this one goes on by itself, and that is on record. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { CompiledQuery } from 'kysely';
+import pg from 'pg';
+import { AuditService } from '../audit/audit.service.js';
+import { within } from '../common/within.js';
+import type { Settings } from '../config/settings.js';
+import { Database } from '../storage/database.js';
+import { publicReason } from '../storage/public-reason.js';
+
+/** Of their own: a tool that keeps its connections busy must not keep requests from being counted. */
+const POOL_SIZE = 4;
+/** A request waits no longer to be counted; the next ones do not wait at all. */
+const PATIENCE_MS = 1_000;
+/** One request in this time finds out whether the database is back. */
+const RETRY_MS = 1_000;
+const TIDY_MS = 60_000;
+
+/** What rate-limiter-flexible asks of a database. */
+export interface QueryStore {
+  query(query: { readonly text: string; readonly values: unknown[] }): Promise<{ rows: unknown[] }>;
+}
+
+export interface CountingStatus {
+  readonly counting: 'together' | 'alone';
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+@Injectable()
+export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Counting');
+  private readonly databaseUrl: string | undefined;
+  private readonly pool: pg.Pool | undefined;
+  private readonly store: QueryStore;
+  private opened: Promise<unknown> | undefined;
+  private isAlone = false;
+  private since = Date.now();
+  private retryAt = 0;
+  private tidying: NodeJS.Timeout | undefined;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly database: Database,
+    private readonly audit: AuditService,
+  ) {
+    this.databaseUrl = config.get('storage', { infer: true }).databaseUrl;
+    this.pool = this.databaseUrl === undefined ? undefined : openPool(this.databaseUrl);
+    this.store = this.pool ?? {
+      query: async ({ text, values }) => (await database.get()).executeQuery(CompiledQuery.raw(text, values)),
+    };
+  }
+
+  /** Whether other instances count in it, too. */
+  get isShared(): boolean {
+    return this.pool !== undefined;
+  }
+
+  onApplicationBootstrap(): void {
+    this.tidying = setInterval(() => void this.tidy(), TIDY_MS).unref();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.tidying);
+    await within(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
+  }
+
+  /** Undefined where there is nothing to be together with. */
+  status(): CountingStatus | undefined {
+    if (!this.isShared) return undefined;
+    return { counting: this.isAlone ? 'alone' : 'together', since: new Date(this.since).toISOString() };
+  }
+
+  /**
+   * @returns undefined where the database does not answer, at once where that is known.
+   */
+  async ask<T>(question: (store: QueryStore) => Promise<T>): Promise<{ readonly answer: T } | undefined> {
+    if (this.isAlone && performance.now() < this.retryAt) return undefined;
+    this.retryAt = performance.now() + RETRY_MS;
+    try {
+      const answer = await this.inTime(question);
+      if (this.isAlone) this.enter('together', null);
+      return { answer };
+    } catch (error) {
+      this.retryAt = performance.now() + RETRY_MS;
+      if (!this.isAlone) this.enter('alone', publicReason(error, this.databaseUrl));
+      return undefined;
+    }
+  }
+
+  private async inTime<T>(question: (store: QueryStore) => Promise<T>): Promise<T> {
+    // Migrated first. A failure is forgotten: the next one tries again.
+    this.opened ??= this.database.get().catch((error: Error) => {
+      this.opened = undefined;
+      throw error;
+    });
+    const asking = this.opened.then(async () => ({ answer: await question(this.store) }));
+    const done = await within(asking, this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS);
+    if (!done) {
+      asking.catch(() => undefined);
+      throw new Error('No answer in time');
+    }
+    return done.answer;
+  }
+
+  private enter(counting: 'alone' | 'together', cause: string | null): void {
+    this.isAlone = counting === 'alone';
+    this.since = Date.now();
+    if (cause === null) this.logger.log('Requests are counted together with the other instances again');
+    else this.logger.error(`Requests are counted by this instance alone: ${cause}`);
+    this.audit
+      .recordChange({ what: 'counting', counting, cause })
+      .catch((error: Error) =>
+        this.logger.error({ err: error }, 'A change of counting could not be recorded'),
+      );
+  }
+
+  private async tidy(): Promise<void> {
+    if (this.isAlone || !this.opened) return;
+    const now = new Date();
+    const over = [
+      { text: 'delete from rate_counters where expire < $1', values: [now.getTime()] },
+      { text: 'delete from dpop_proofs where valid_until < $1', values: [now] },
+    ];
+    // What is left this time goes the next time.
+    for (const query of over) await this.store.query(query).catch(() => undefined);
+  }
+}
+
+function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    application_name: 'identity-aware-mcp-server counting',
+    max: POOL_SIZE,
+    connectionTimeoutMillis: PATIENCE_MS,
+    query_timeout: PATIENCE_MS,
+    statement_timeout: PATIENCE_MS,
+    keepAlive: true,
+    // A count that a crash of the database loses is no wrong count: no request waits for a disk to be counted.
+    onConnect: async (client) => {
+      await client.query('set synchronous_commit = off');
+    },
+  });
+  // An 'error' that nobody hears ends the process; the query that it broke fails by itself.
+  pool.on('error', ignore);
+  pool.on('connect', (client) => client.on('error', ignore));
+  return pool;
+}
+
+function ignore(): void {}

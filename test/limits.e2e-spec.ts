@@ -1,0 +1,235 @@
+/** What instances count together: rates, quotas and proofs; over restarts, and while the database is away. */
+import { generateKeyPair, generateProof } from 'dpop';
+import { calculateJwkThumbprint, exportJWK } from 'jose';
+import { databaseBackends, type TestDatabase } from './support/database.js';
+import { Gate, MODERN, temporaryFolder, type Answer } from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+import { Relay } from './support/relay.js';
+import { until } from './support/remote.js';
+
+const postgres = databaseBackends().find(({ name }) => name === 'postgres');
+const POLICY = {
+  'policy.yaml': `
+rates:
+  few: {per_minute: 40}
+  day: {per_day: 3, by: person}
+  team: {per_hour: 4, by: client, each_tool: true}
+  all: {per_hour: 5, by: everyone}
+rules:
+  - {id: few, match: echo, rate: few}
+  - {id: quota, match: picture, rate: [day]}
+  - {id: team, match: ["resource:handbook", "prompt:greet"], rate: team}
+  - {id: all, match: "resource:page", rate: all}
+`,
+};
+
+let issuer: TestIssuer;
+let database: TestDatabase;
+let relay: Relay;
+const folders = [temporaryFolder(), temporaryFolder()];
+
+beforeAll(async () => {
+  issuer = await TestIssuer.start();
+  database = (await postgres?.open()) as TestDatabase;
+  relay = await Relay.start();
+});
+afterAll(async () => {
+  await issuer.stop();
+  await relay.stop();
+  await database.cleanup();
+  folders.forEach((folder) => folder.remove());
+});
+
+const mint = (claims: object) => issuer.mint('urn:gate', { scope: 'probe', ...claims });
+const start = (env: Record<string, string | undefined>) =>
+  Gate.start({
+    issuer,
+    imports: [ProbeModule],
+    policy: POLICY,
+    env: { AUTH_AUDIENCE: 'urn:gate', RATE_LIMIT_PER_MINUTE: '0', ...env },
+  });
+const echo = (gate: Gate, token: string) => gate.callTool(token, 'echo', { text: 'x' });
+const picture = (gate: Gate, token: string) => gate.callTool(token, 'picture', {});
+const read = (gate: Gate, token: string, uri: string) =>
+  gate.modern(token, 'resources/read', { uri }, { 'mcp-name': uri });
+const runsOf = (gate: Gate) => gate.app.nest.get(Runs).names.length;
+const counting = async (gate: Gate) => (await gate.get('/health/ready')).body.counting?.counting as string;
+
+/** How many of these calls, in turn at each gate, got through. */
+async function passed(
+  gates: readonly Gate[],
+  times: number,
+  call: (gate: Gate) => Promise<Answer>,
+): Promise<number> {
+  let through = 0;
+  for (let at = 0; at < times; at++) {
+    if ((await call(gates[at % gates.length] as Gate)).status === 200) through += 1;
+  }
+  return through;
+}
+
+(postgres ? describe : describe.skip)('two instances on one PostgreSQL', () => {
+  let gates: [Gate, Gate];
+  const open = (at: number, more: Record<string, string> = {}) =>
+    start({
+      DATABASE_URL: relay.urlOf(database.settings.databaseUrl as string),
+      DATA_DIR: folders[at]?.path,
+      ...more,
+    });
+  beforeAll(async () => {
+    gates = [await open(0), await open(1)];
+  });
+  afterAll(() => Promise.all(gates.map((gate) => gate.close())));
+
+  it('of many calls at once at both, as many pass as the rate says, and the others are told when to come back', async () => {
+    const alice = await mint({ sub: 'alice' });
+    const before = gates.map(runsOf);
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, at) => echo(gates[at % 2] as Gate, alice)),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    expect([answers.length - refused.length, refused.length]).toEqual([40, 60]);
+    expect(gates.map(runsOf).reduce((sum, runs, at) => sum + runs - (before[at] as number), 0)).toBe(40);
+    for (const { headers, body } of refused) {
+      expect(body.error.data.reason).toBe('rate_limited');
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60);
+    }
+    const line = gates[0].ledger().find(({ reason }) => reason === 'rate_limited');
+    expect(line).toMatchObject({ decision: 'deny', rule: 'policy.yaml: few', tool: 'echo' });
+  });
+
+  it('a quota counts the person, whatever the client, and a restart gives nothing back', async () => {
+    const [one, other, bob] = await Promise.all([
+      mint({ sub: 'carol', client_id: 'a' }),
+      mint({ sub: 'carol', client_id: 'b' }),
+      mint({ sub: 'bob' }),
+    ]);
+    expect(await passed(gates, 1, (gate) => picture(gate, one))).toBe(1);
+    expect(await passed(gates, 4, (gate) => picture(gate, other))).toBe(2);
+    await gates[1].close();
+    gates[1] = await open(1);
+    const refused = await picture(gates[1], one);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(86_000);
+    expect((await picture(gates[1], bob)).status).toBe(200);
+  });
+
+  it('a class counts each client, or everyone, and each of its targets by itself where it says so', async () => {
+    const [x, y] = await Promise.all([
+      mint({ sub: 'x', client_id: 'team' }),
+      mint({ sub: 'y', client_id: 'team' }),
+    ]);
+    let turn = 0;
+    const either = () => (turn++ % 2 === 0 ? x : y);
+    expect(await passed(gates, 6, (gate) => read(gate, either(), 'docs://handbook'))).toBe(4);
+    const greet = (gate: Gate) =>
+      gate.modern(either(), 'prompts/get', { name: 'greet', arguments: { name: 'a' } });
+    expect(await passed(gates, 6, greet)).toBe(4);
+    const anyone = async (gate: Gate) =>
+      read(gate, await mint({ sub: `p${turn++}`, client_id: `c${turn}` }), 'docs://a/b');
+    expect(await passed(gates, 7, anyone)).toBe(5);
+  });
+
+  it('a proof that one took is used up at the other', async () => {
+    const keys = await generateKeyPair('ES256');
+    const token = await mint({
+      sub: 'dora',
+      cnf: { jkt: await calculateJwkThumbprint(await exportJWK(keys.publicKey)) },
+    });
+    // Behind one address, as a proxy has it.
+    const behind = await open(1, {
+      PUBLIC_URL: gates[0].origin,
+      ALLOWED_HOSTS: '127.0.0.1',
+      DATA_DIR: temporaryFolder().path,
+    });
+    const urls = [gates[0], behind].map(({ app }) => `http://127.0.0.1:${app.settings.server.port}/mcp`);
+    const send = (url: string | undefined, proof: string) =>
+      fetch(url as string, {
+        method: 'POST',
+        headers: {
+          authorization: `DPoP ${token}`,
+          dpop: proof,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': MODERN,
+          'mcp-method': 'tools/list',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/list',
+          params: {
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': MODERN,
+              'io.modelcontextprotocol/clientCapabilities': {},
+            },
+          },
+        }),
+      }).then(({ status }) => status);
+    try {
+      for (const [first, second] of [urls, [...urls].reverse()]) {
+        const proof = await generateProof(keys, gates[0].url, 'POST', undefined, token);
+        expect([await send(first, proof), await send(second, proof)]).toEqual([200, 401]);
+        expect(await send(second, await generateProof(keys, gates[0].url, 'POST', undefined, token))).toBe(
+          200,
+        );
+      }
+      // One proof, a hundred times at once.
+      const proof = await generateProof(keys, gates[0].url, 'POST', undefined, token);
+      const statuses = await Promise.all(Array.from({ length: 100 }, (_, at) => send(urls[at % 2], proof)));
+      expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    } finally {
+      await behind.close();
+    }
+  });
+
+  it('each goes on by itself from what it knows while the database is away, says so, and comes back', async () => {
+    const [erin, frank] = await Promise.all([mint({ sub: 'erin' }), mint({ sub: 'frank' })]);
+    expect(await passed(gates, 2, (gate) => picture(gate, erin))).toBe(2);
+    relay.refuse();
+    relay.drop();
+    // Each has seen one of two: the first remembers 1, the other 2; together they let 2 + 1 more pass.
+    expect(await passed([gates[0]], 5, (gate) => picture(gate, erin))).toBe(2);
+    expect(await passed([gates[1]], 5, (gate) => picture(gate, erin))).toBe(1);
+    expect(await passed(gates, 4, (gate) => echo(gate, frank))).toBe(4);
+    expect(await Promise.all(gates.map(counting))).toEqual(['alone', 'alone']);
+    relay.accept();
+    await until(async () => {
+      await Promise.all(gates.map((gate) => echo(gate, frank)));
+      return (await Promise.all(gates.map(counting))).every((one) => one === 'together');
+    });
+    for (const gate of gates) {
+      const changes = gate
+        .wholeLedger()
+        .flatMap(({ change }) => (change?.what === 'counting' ? [change] : []));
+      expect(changes.slice(-2)).toMatchObject([
+        { counting: 'alone', cause: expect.not.stringContaining('s3cret') as string },
+        { counting: 'together', cause: null },
+      ]);
+    }
+  });
+
+  it('every request counts, where RATE_LIMIT_PER_MINUTE says so', async () => {
+    const limited = await Promise.all(
+      [0, 1].map(() => open(1, { RATE_LIMIT_PER_MINUTE: '10', DATA_DIR: temporaryFolder().path })),
+    );
+    const gina = await mint({ sub: 'gina' });
+    expect(await passed(limited, 15, (gate) => gate.modern(gina, 'tools/list'))).toBe(10);
+    await Promise.all(limited.map((gate) => gate.close()));
+  });
+});
+
+it('one instance keeps its quotas over a restart, too', async () => {
+  const folder = temporaryFolder();
+  const alice = await mint({ sub: 'alice' });
+  const first = await start({ DATA_DIR: folder.path });
+  expect(await passed([first], 2, (gate) => picture(gate, alice))).toBe(2);
+  expect((await first.get('/health/ready')).body.counting).toBeUndefined();
+  await first.close();
+  const second = await start({ DATA_DIR: folder.path });
+  expect(await passed([second], 3, (gate) => picture(gate, alice))).toBe(1);
+  await second.close();
+  folder.remove();
+});
