@@ -179,6 +179,41 @@ it('says every fault at once', () => {
   ]);
 });
 
+describe.each([
+  ['DATABASE_URL', 'postgres://gate:hunter2@db.example.com:5432/gate', 'must be a postgres:// URL'],
+  ['SMTP_URL', 'smtp://gate:hunter2@mail.example.com:587', 'must be an smtp:// or smtps:// URL'],
+] as const)('%s in a file', (name, url, form) => {
+  const inFile = `${name}_FILE`;
+  const held = (text: string, env: Environment = {}) =>
+    load({ ...REQUIRED, [inFile]: '/run/secrets/url', ...env }, (path) => {
+      expect(path).toBe('/run/secrets/url');
+      return text;
+    });
+
+  it('is taken as if the variable said it', () => {
+    const { storage, mail } = held(`${url}\n`);
+    expect(name === 'SMTP_URL' ? mail.smtpUrl : storage.databaseUrl).toBe(url);
+  });
+
+  it('is a fault beside the variable', () => {
+    expect(() => held(url, { [name]: url })).toThrow(
+      `- ${inFile}: says the same as ${name}: leave one of them out`,
+    );
+  });
+
+  it('is a fault where it is no such address, without what it holds', () => {
+    for (const wrong of ['mysql://hunter2', '', `${url} ${url}`]) {
+      expect(() => held(wrong)).toThrow(
+        new RegExp(`^(?![^]*hunter2)[^]*- ${inFile}: what the file holds ${form}$`),
+      );
+    }
+  });
+
+  it('is a fault where the file cannot be read', () => {
+    expect(faults({ [inFile]: '/run/secrets/url' })).toEqual([`${inFile}: the file cannot be read (ENOENT)`]);
+  });
+});
+
 it('a host that others can reach needs to be told its https name', () => {
   expect(faults({ HOST: '0.0.0.0' })).toEqual([
     'PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL',

@@ -6,7 +6,7 @@ import { ISSUER_DEFAULTS, plainType, readIdentityFile } from './identity-file.js
 import { readSinksFile } from './sinks-file.js';
 import type { ReadFile } from './yaml-file.js';
 import type { AuditSettings, AuthSettings, IssuerSettings, Preset, Settings } from './settings.js';
-import { isLoopbackHost, splitList } from './rules.js';
+import { isLoopbackHost, SECRET_URLS, splitList } from './rules.js';
 import { Variables, VARIABLE_NAMES } from './variables.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -75,8 +75,10 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const pseudonymKey = readSecret('AUDIT_PSEUDONYM_KEY_FILE', variables, read, faults);
   const sinksFile = variables.AUDIT_SINKS_FILE?.trim();
   const sinks = sinksFile ? readSinksFile(resolve(sinksFile), read, faults) : [];
+  const databaseUrl = secretUrl('DATABASE_URL', variables, read, faults);
+  const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return toSettings(variables, auth, { pseudonymKey, sinks }, env);
+  return toSettings(variables, { auth, audit: { pseudonymKey, sinks }, databaseUrl, smtpUrl }, env);
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -152,9 +154,41 @@ export function auditKeyFileOf({ AUDIT_KEY_FILE: file, DATA_DIR: folder }: Envir
   return resolve(file ?? join(resolve(folder ?? './data'), 'audit-key.pem'));
 }
 
-/** A secret in a file of its own; a fault says why it cannot be used, and nothing of it. */
+/** A secret of at least {@link MIN_SECRET_LENGTH} characters in a file of its own. */
 function readSecret(
   name: 'AUDIT_PSEUDONYM_KEY_FILE',
+  variables: Variables,
+  read: ReadFile,
+  faults: string[],
+): string | undefined {
+  const secret = readOwnFile(name, variables, read, faults);
+  if (secret === undefined || secret.length >= MIN_SECRET_LENGTH) return secret;
+  faults.push(`${name}: the file holds fewer than ${MIN_SECRET_LENGTH} characters`);
+  return undefined;
+}
+
+/** An address with a password in it: in the variable, or in the file that the variable with `_FILE` names; never in both. */
+function secretUrl(
+  name: keyof typeof SECRET_URLS,
+  variables: Variables,
+  read: ReadFile,
+  faults: string[],
+): string | undefined {
+  const inFile = `${name}_FILE` as const;
+  if (variables[name] !== undefined && variables[inFile] !== undefined) {
+    faults.push(`${inFile}: says the same as ${name}: leave one of them out`);
+    return undefined;
+  }
+  const url = readOwnFile(inFile, variables, read, faults);
+  if (url === undefined) return variables[name];
+  const { form, message } = SECRET_URLS[name];
+  if (!form.test(url)) faults.push(`${inFile}: what the file holds ${message}`);
+  return url;
+}
+
+/** What the file holds that a variable names; a fault says why it cannot be had, and nothing of it. */
+function readOwnFile(
+  name: 'AUDIT_PSEUDONYM_KEY_FILE' | `${keyof typeof SECRET_URLS}_FILE`,
   variables: Variables,
   read: ReadFile,
   faults: string[],
@@ -162,9 +196,7 @@ function readSecret(
   const path = variables[name]?.trim();
   if (!path) return undefined;
   try {
-    const secret = read(resolve(path)).trim();
-    if (secret.length >= MIN_SECRET_LENGTH) return secret;
-    faults.push(`${name}: the file holds fewer than ${MIN_SECRET_LENGTH} characters`);
+    return read(resolve(path)).trim();
   } catch (error) {
     faults.push(
       `${name}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
@@ -202,10 +234,17 @@ function addressesOf(variables: Variables) {
   return { host, port, publicUrl, mcpPath, resource: publicUrl + mcpPath };
 }
 
+/** What files say that variables name. */
+interface FromFiles {
+  readonly auth: AuthSettings;
+  readonly audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>;
+  readonly databaseUrl: string | undefined;
+  readonly smtpUrl: string | undefined;
+}
+
 function toSettings(
   variables: Variables,
-  auth: AuthSettings,
-  audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>,
+  { auth, audit, databaseUrl, smtpUrl }: FromFiles,
   env: Environment,
 ): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
@@ -248,10 +287,10 @@ function toSettings(
       retentionDays: Number(variables.AUDIT_RETENTION_DAYS ?? 0),
       ...audit,
     },
-    storage: { dataDir, databaseUrl: variables.DATABASE_URL },
+    storage: { dataDir, databaseUrl },
     revocation: { maxAgeSeconds: Number(variables.REVOCATION_MAX_AGE_SECONDS ?? 300) },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
-    mail: { smtpUrl: variables.SMTP_URL },
+    mail: { smtpUrl },
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
   };
   return { ...settings, notices: [...relaxations(settings), ...unknownNames(env)] };

@@ -15,6 +15,13 @@ export const ASYMMETRIC = [
   'EdDSA',
   'Ed25519',
 ];
+
+/** Addresses that hold a password, and so may be in a file of their own. */
+export const SECRET_URLS = {
+  DATABASE_URL: { form: /^postgres(ql)?:\/\/\S+$/, message: 'must be a postgres:// URL' },
+  SMTP_URL: { form: /^smtps?:\/\/\S+$/, message: 'must be an smtp:// or smtps:// URL' },
+} as const;
+
 /** `localhost`, `127.0.0.0/8` or `::1`: what never leaves the machine, and so may speak plain HTTP. */
 export function isLoopbackHost(hostname: string): boolean {
   return (

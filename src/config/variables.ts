@@ -1,6 +1,15 @@
 /** Every variable of the server and the form of its value. Texts in, texts out: {@link loadSettings} gives them types. */
 import { IsIn, IsOptional, Matches, ValidateIf } from 'class-validator';
-import { ASYMMETRIC, IsList, IsListOf, IsPath, IsSecureUrl, IsTruth, IsWholeNumber } from './rules.js';
+import {
+  ASYMMETRIC,
+  IsList,
+  IsListOf,
+  IsPath,
+  IsSecureUrl,
+  IsTruth,
+  IsWholeNumber,
+  SECRET_URLS,
+} from './rules.js';
 import { PRESETS } from './settings.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -115,8 +124,12 @@ export class Variables {
   DATA_DIR?: string;
 
   @IsOptional()
-  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: 'must be a postgres:// URL' })
+  @Matches(SECRET_URLS.DATABASE_URL.form, { message: SECRET_URLS.DATABASE_URL.message })
   DATABASE_URL?: string;
+
+  @IsOptional()
+  @IsPath()
+  DATABASE_URL_FILE?: string;
 
   @IsOptional()
   @IsWholeNumber(0, 86_400)
@@ -154,8 +167,12 @@ export class Variables {
   TLS_CLIENT_CA_FILE?: string;
 
   @IsOptional()
-  @Matches(/^smtps?:\/\/\S+$/, { message: 'must be an smtp:// or smtps:// URL' })
+  @Matches(SECRET_URLS.SMTP_URL.form, { message: SECRET_URLS.SMTP_URL.message })
   SMTP_URL?: string;
+
+  @IsOptional()
+  @IsPath()
+  SMTP_URL_FILE?: string;
 
   @IsOptional()
   @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
@@ -195,6 +212,7 @@ export const VARIABLE_NAMES = [
   'AUDIT_SINKS_FILE',
   'DATA_DIR',
   'DATABASE_URL',
+  'DATABASE_URL_FILE',
   'REVOCATION_MAX_AGE_SECONDS',
   'RATE_LIMIT_PER_MINUTE',
   'ALLOWED_ORIGINS',
@@ -204,6 +222,7 @@ export const VARIABLE_NAMES = [
   'TLS_KEY_FILE',
   'TLS_CLIENT_CA_FILE',
   'SMTP_URL',
+  'SMTP_URL_FILE',
   'LOG_LEVEL',
   'LOG_PRETTY',
 ] as const satisfies readonly (keyof Variables)[];
