@@ -27,9 +27,9 @@ export async function startIssuer(keys, audience) {
     server.closeAllConnections();
     server.close();
   };
-  issuer.mint = (key, { kid = key.kid, sub = 'alice' } = {}) => {
+  issuer.mint = (key, { kid = key.kid, sub = 'alice', scope = 'database.read' } = {}) => {
     const now = Math.floor(Date.now() / 1000);
-    return new SignJWT({ client_id: 'agent', scope: 'database.read', jti: randomUUID() })
+    return new SignJWT({ client_id: 'agent', scope, jti: randomUUID() })
       .setProtectedHeader({ alg: key.alg, typ: 'at+jwt', kid })
       .setIssuer(issuer.url)
       .setAudience(audience)
