@@ -3,7 +3,8 @@ import { Client } from '@modelcontextprotocol/client';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Gate, readLedger, writePolicy, type LedgerLine } from './support/gate.js';
+import { Gate, readLedger, temporaryFolder, writePolicy, type LedgerLine } from './support/gate.js';
+import { mountFiles } from './support/mounted.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { until } from './support/remote.js';
 
@@ -152,6 +153,31 @@ it('a wrong policy changes nothing, and readiness says that it waits', async () 
   await change({ 'policy.yaml': 'author: Dora' });
   expect(await status()).not.toHaveProperty('refused_since');
   expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
+});
+
+it('a ConfigMap that is mounted as the folder is taken into force when it is swapped, files that come and go included', async () => {
+  const mounted = temporaryFolder();
+  mountFiles(mounted.path, { 'rules.cedar': FORBID_ECHO });
+  const other = await Gate.start({
+    database: false,
+    imports: [ProbeModule],
+    env: { POLICY_DIR: mounted.path },
+  });
+  const token = await other.token({ scope: 'probe' });
+  const says = async (text: string) => (await other.callTool(token, 'echo', { text })).status;
+  const inForce = async () => (await other.get('/health/ready')).body.policy.sha256 as string;
+  const swap = async (files: Record<string, string>) => {
+    const before = await inForce();
+    mountFiles(mounted.path, files);
+    await until(async () => (await inForce()) !== before);
+  };
+  expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
+  await swap({ 'rules.cedar': FORBID_ECHO.replace('secret*', 'hello*') });
+  expect([await says('a secret'), await says('hello')]).toEqual([200, 403]);
+  await swap({ 'more.cedar': FORBID_ECHO });
+  expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
+  await other.close();
+  mounted.remove();
 });
 
 it('tells those whose list has changed, and nobody else', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { createApp } from '../src/create-app.js';
 import { freePort, Gate, temporaryFolder } from './support/gate.js';
+import { mountFiles } from './support/mounted.js';
 import { until } from './support/remote.js';
 
 interface Pair {
@@ -47,6 +48,22 @@ function ask(origin: string, identity: Partial<Pair> = {}): Promise<number | str
   });
 }
 
+/** The subject of the certificate that a server shows. */
+function shownBy(origin: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      port: Number(new URL(origin).port),
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+    });
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      resolve(socket.getPeerX509Certificate()?.subject ?? '');
+      socket.destroy();
+    });
+  });
+}
+
 beforeAll(async () => {
   [server, client, stranger] = (await Promise.all(['gate', 'client', 'stranger'].map(selfSigned))) as [
     Pair,
@@ -83,25 +100,24 @@ it('with a client CA, answers only clients that have a certificate of it', async
 it('takes a renewed certificate into use without a restart, and never half of one', async () => {
   const [cert, key] = [file('renewed.crt', server.cert), file('renewed.key', server.key)];
   const gate = await Gate.start({ database: false, env: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } });
-  const shown = () =>
-    new Promise<string>((resolve, reject) => {
-      const socket = connect({
-        port: Number(new URL(gate.origin).port),
-        host: '127.0.0.1',
-        rejectUnauthorized: false,
-      });
-      socket.once('error', reject);
-      socket.once('secureConnect', () => {
-        resolve(socket.getPeerX509Certificate()?.subject ?? '');
-        socket.destroy();
-      });
-    });
+  const shown = () => shownBy(gate.origin);
   expect(await shown()).toBe('CN=gate');
   file('renewed.crt', stranger.cert);
   await new Promise((resolve) => setTimeout(resolve, 2_500));
   expect(await shown()).toBe('CN=gate');
   file('renewed.key', stranger.key);
   await until(async () => (await shown()) === 'CN=stranger');
+  await gate.close();
+});
+
+it('takes a renewed certificate out of a mounted Secret, which is swapped whole', async () => {
+  const mounted = join(folder.path, 'secret');
+  mountFiles(mounted, { 'tls.crt': server.cert, 'tls.key': server.key });
+  const env = { TLS_CERT_FILE: join(mounted, 'tls.crt'), TLS_KEY_FILE: join(mounted, 'tls.key') };
+  const gate = await Gate.start({ database: false, env });
+  expect(await shownBy(gate.origin)).toBe('CN=gate');
+  mountFiles(mounted, { 'tls.crt': stranger.cert, 'tls.key': stranger.key });
+  await until(async () => (await shownBy(gate.origin)) === 'CN=stranger');
   await gate.close();
 });
 
