@@ -174,6 +174,9 @@ it('a ConfigMap that is mounted as the folder is taken into force when it is swa
   expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
   await swap({ 'rules.cedar': FORBID_ECHO.replace('secret*', 'hello*') });
   expect([await says('a secret'), await says('hello')]).toEqual([200, 403]);
+  // Twice, for the links of the same names stay as they are.
+  await swap({ 'rules.cedar': FORBID_ECHO });
+  expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
   await swap({ 'more.cedar': FORBID_ECHO });
   expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
   await other.close();
