@@ -1,9 +1,5 @@
 {{- define "gate.name" -}}
-{{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 52 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-gate" .Release.Name | trunc 52 | trimSuffix "-" -}}
-{{- end -}}
 {{- end -}}
 
 {{- define "gate.selector" -}}
