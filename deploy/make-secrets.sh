@@ -21,14 +21,14 @@ echo "postgres://gate:$(cat gate_db_password)@postgres:5432/gate" | write databa
 echo 'smtp://mailpit:1025?from=gate@example.com' | write smtp_url
 
 if [ ! -e ca.crt ]; then
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650 -subj '/CN=Authority of this deployment' \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=Authority of this deployment' \
     -addext basicConstraints=critical,CA:true -addext keyUsage=critical,keyCertSign,cRLSign \
     -keyout ca.key -out ca.crt 2>/dev/null
 fi
 # issue NAME SAN: a key, and a certificate of the authority for these names.
 issue() {
   [ -e "$1.crt" ] && return
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
   printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:false\n' "$2" > "$1.ext"
   openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 397 -extfile "$1.ext" -out "$1.crt" 2>/dev/null
   rm "$1.csr" "$1.ext"
