@@ -15,7 +15,7 @@ password() { openssl rand -hex 24; }
 
 for name in postgres_password gate_db_password keycloak_db_password keycloak_admin_password \
   alice_password bob_password carol_password; do
-  password | write "$name"
+  [ -e "$name" ] || password | write "$name"
 done
 echo "postgres://gate:$(cat gate_db_password)@postgres:5432/gate" | write database_url
 echo 'smtp://mailpit:1025?from=gate@example.com' | write smtp_url
