@@ -15,6 +15,7 @@ import { HealthModule } from './health/health.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { RateClassGuard } from './limits/rate-class.guard.js';
 import { RateLimitGuard } from './limits/rate-limit.guard.js';
+import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { ErrorFilter } from './mcp/error.filter.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OriginGuard } from './mcp/origin.guard.js';
@@ -44,6 +45,7 @@ export class AppModule {
           load: [() => settings],
         }),
         LoggerModule.forRoot(loggerOptions(settings.log)),
+        LifecycleModule,
         AuthModule,
         policy,
         ToolsModule,

@@ -12,6 +12,8 @@ import { AuditService } from './audit/audit.service.js';
 import { decidingConfiguration } from './audit/deciding-configuration.js';
 import { VERSION } from './common/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
+import { Drain } from './lifecycle/drain.js';
+import { SdkBridge } from './mcp/sdk-bridge.js';
 import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
 import { PolicyService } from './policy/policy.service.js';
@@ -21,7 +23,6 @@ import { ToolRegistry } from './tools/registry.js';
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
 const KEEP_ALIVE_MS = 75_000;
-const SWEEP_MS = 100;
 
 export interface CreateAppOptions {
   /** Modules with further tools, resources and prompts. */
@@ -33,7 +34,13 @@ export interface App {
   readonly settings: Settings;
   /** Starts to listen where the settings say. */
   listen(): Promise<void>;
-  close(): Promise<void>;
+  /** From here on probes and answers say that this instance goes; it still answers everything. */
+  drain(): void;
+  /**
+   * Takes nothing new, finishes what runs, flushes the ledger, lets go of everything.
+   * @returns how many requests had to be cut off, since they took longer than `SHUTDOWN_GRACE_SECONDS`.
+   */
+  close(): Promise<number>;
 }
 
 /**
@@ -66,6 +73,8 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
+  const drain = nest.get(Drain);
+  drain.watch(nest.getHttpServer() as Server);
   try {
     await nest.init();
     const [policy, rules] = [nest.get(PolicyService), nest.get(ToolRegistry).rules()];
@@ -89,20 +98,21 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
       );
       logger.log(`The ledger is ${settings.audit.file}; ${nest.get(PolicyService).summary()}`);
     },
-    close: () => closeInOrder(nest),
+    drain: () => drain.begin(),
+    close: () => closeInOrder(nest, settings.shutdown.graceSeconds * 1000),
   };
 }
 
 /** Answers what is being asked, and nothing after it. */
-async function closeInOrder(nest: NestExpressApplication): Promise<void> {
-  const server: Server = nest.getHttpServer();
-  // A connection whose last answer is sent would be kept for a next request, which never comes.
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  try {
-    await nest.close();
-  } finally {
-    clearInterval(sweep);
-  }
+async function closeInOrder(nest: NestExpressApplication, graceMs: number): Promise<number> {
+  const drain = nest.get(Drain);
+  drain.begin();
+  const server = nest.getHttpServer() as Server;
+  // Nest waits for every connection before it goes on.
+  const closed = nest.close();
+  const cut = await drain.finish(server, graceMs, () => nest.get(SdkBridge).cancelCalls());
+  await closed;
+  return cut;
 }
 
 function readText(path: string): string {

@@ -1,20 +1,38 @@
 /** Bootstrap only: configuration, listening, signals. */
+import { Logger } from '@nestjs/common';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createApp, type App } from './create-app.js';
 import { readEnvironment } from './config/environment.js';
 
-/** A call that has not ended by then is given up. */
-const SHUTDOWN_DEADLINE_MS = 15_000;
+/** Beyond the grace that calls have: to flush and let go of everything else. */
+const LAST_SECONDS = 15;
 
 async function main(): Promise<void> {
   const app = await createApp(readEnvironment());
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(app));
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Whoever asks twice does not want to wait.
+      if (stopping) process.exit(1);
+      stopping = true;
+      void stop(app, signal);
+    });
+  }
   await app.listen();
 }
 
-async function stop(app: App): Promise<void> {
-  setTimeout(() => process.exit(1), SHUTDOWN_DEADLINE_MS).unref();
-  await app.close();
-  process.exit(0);
+async function stop(app: App, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
+  const { drainSeconds, graceSeconds } = app.settings.shutdown;
+  const logger = new Logger('Shutdown');
+  // An interrupt comes from a terminal, where nobody balances load.
+  const drained = signal === 'SIGTERM' ? drainSeconds : 0;
+  logger.log(`${signal}: not ready from here on, still answering for ${drained} s`);
+  app.drain();
+  await pause(drained * 1000);
+  setTimeout(() => process.exit(1), (graceSeconds + LAST_SECONDS) * 1000).unref();
+  const cut = await app.close();
+  if (cut > 0) logger.error(`${cut} request(s) were cut off after ${graceSeconds} s`);
+  process.exit(cut > 0 ? 1 : 0);
 }
 
 main().catch((error: unknown) => {

@@ -31,7 +31,19 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sinks: ['audit', 'config', 'common'],
   // A change of the policy is on record before it decides.
   reload: ['policy', 'audit', 'config', 'common'],
-  health: ['limits', 'revocation', 'auth', 'policy', 'storage', 'audit', 'sinks', 'config', 'common'],
+  lifecycle: [],
+  health: [
+    'lifecycle',
+    'limits',
+    'revocation',
+    'auth',
+    'policy',
+    'storage',
+    'audit',
+    'sinks',
+    'config',
+    'common',
+  ],
   doctor: ['auth', 'config', 'common'],
   auditor: ['audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.

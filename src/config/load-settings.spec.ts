@@ -74,6 +74,7 @@ it('has the defaults of the contract', () => {
     },
     storage: { dataDir: resolve('data'), databaseUrl: undefined },
     revocation: { maxAgeSeconds: 300 },
+    shutdown: { drainSeconds: 5, graceSeconds: 20 },
     limits: { perMinute: 600 },
     mail: { smtpUrl: undefined },
     log: { level: 'info', pretty: false },

@@ -50,6 +50,7 @@ const OUR_PREFIXES = [
   'IDENTITY_',
   'POLICY_',
   'REVOCATION_',
+  'SHUTDOWN_',
   'TLS_',
   'LOG_',
 ];
@@ -289,6 +290,10 @@ function toSettings(
     },
     storage: { dataDir, databaseUrl },
     revocation: { maxAgeSeconds: Number(variables.REVOCATION_MAX_AGE_SECONDS ?? 300) },
+    shutdown: {
+      drainSeconds: Number(variables.SHUTDOWN_DRAIN_SECONDS ?? 5),
+      graceSeconds: Number(variables.SHUTDOWN_GRACE_SECONDS ?? 20),
+    },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
     mail: { smtpUrl },
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },

@@ -186,6 +186,12 @@ export interface Settings {
     /** How old the list of revocations may be, in seconds; 0: it is not looked at. */
     readonly maxAgeSeconds: number;
   };
+  readonly shutdown: {
+    /** How long it goes on answering after it said that it goes. */
+    readonly drainSeconds: number;
+    /** How long calls that run then may take to end. */
+    readonly graceSeconds: number;
+  };
   /** 0: no limit. */
   readonly limits: { readonly perMinute: number };
   readonly mail: { readonly smtpUrl: string | undefined };

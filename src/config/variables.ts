@@ -136,6 +136,14 @@ export class Variables {
   REVOCATION_MAX_AGE_SECONDS?: string;
 
   @IsOptional()
+  @IsWholeNumber(0, 300)
+  SHUTDOWN_DRAIN_SECONDS?: string;
+
+  @IsOptional()
+  @IsWholeNumber(0, 3_600)
+  SHUTDOWN_GRACE_SECONDS?: string;
+
+  @IsOptional()
   @IsWholeNumber(0, 1_000_000)
   RATE_LIMIT_PER_MINUTE?: string;
 
@@ -214,6 +222,8 @@ export const VARIABLE_NAMES = [
   'DATABASE_URL',
   'DATABASE_URL_FILE',
   'REVOCATION_MAX_AGE_SECONDS',
+  'SHUTDOWN_DRAIN_SECONDS',
+  'SHUTDOWN_GRACE_SECONDS',
   'RATE_LIMIT_PER_MINUTE',
   'ALLOWED_ORIGINS',
   'ALLOWED_HOSTS',

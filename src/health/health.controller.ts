@@ -6,6 +6,7 @@ import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
 import { SharedDatabase } from '../limits/shared-database.service.js';
 import { PolicyService } from '../policy/policy.service.js';
+import { Drain } from '../lifecycle/drain.js';
 import { RevocationsService } from '../revocation/revocations.service.js';
 import { ForwardingService } from '../sinks/forwarding.service.js';
 import { Database } from '../storage/database.js';
@@ -23,6 +24,7 @@ export class HealthController {
     private readonly policy: PolicyService,
     private readonly revocations: RevocationsService,
     private readonly shared: SharedDatabase,
+    private readonly drain: Drain,
   ) {}
 
   /** The process answers. */
@@ -32,7 +34,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The process can do its work: keys of every issuer known, database reachable, ledger writable. 503 where not. */
+  /** The process can do its work: keys of every issuer known, database reachable, ledger writable. 503 where not, and before it ends. */
   @Get('ready')
   @Header('cache-control', 'no-store')
   async ready(@Res({ passthrough: true }) response: Response): Promise<object> {
@@ -42,7 +44,7 @@ export class HealthController {
       this.audit.ready(),
     ]);
     const checks = { keys, database, ledger };
-    const ready = Object.values(checks).every(Boolean);
+    const ready = Object.values(checks).every(Boolean) && !this.drain.isDraining;
     response.status(ready ? 200 : 503);
     // An issuer that is asked about each token is shown, and decides nothing: an instance that gets no requests would
     // never ask it again.
@@ -54,7 +56,7 @@ export class HealthController {
     const revocations = this.revocations.status();
     const counting = this.shared.status();
     return {
-      status: ready ? 'ok' : 'unavailable',
+      status: this.drain.isDraining ? 'draining' : ready ? 'ok' : 'unavailable',
       checks,
       issuers,
       ...(sinks.length > 0 && { sinks }),

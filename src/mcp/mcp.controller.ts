@@ -12,8 +12,6 @@ export class McpController {
   @Post()
   async post(@Req() request: Request & GateRequest, @Res() response: Response): Promise<void> {
     response.setHeader('cache-control', 'no-store');
-    // The SDK says keep-alive on every stream; a client that asked for the end of the connection gets it.
-    if (!response.shouldKeepAlive) response.once('finish', () => request.socket.end());
     await this.bridge.serve(request, response, exchangeOf(request));
   }
 

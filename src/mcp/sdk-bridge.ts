@@ -12,7 +12,13 @@ import {
   type ServerContext,
   type ServerOptions,
 } from '@modelcontextprotocol/server';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../common/app-error.js';
@@ -39,13 +45,13 @@ const INTERNAL_ERROR = -32603;
 const INVALID_PARAMS = -32602;
 
 @Injectable()
-export class SdkBridge implements OnModuleInit, OnApplicationShutdown {
+export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly logger = new Logger(SdkBridge.name);
   private readonly inFlight = new InFlightCalls();
   private readonly handler = createMcpHandler((context) => this.server(context), {
     onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
   });
-  private readonly nodeHandler = toNodeHandler(this.handler);
+  private readonly nodeHandler = toNodeHandler(hopByHop(this.handler));
   /** Who waits for changes. */
   private readonly listening = new Map<Exchange, McpHttpHandler>();
   /** Signs what a tool asks the client to keep for it; the key lives as long as this instance. */
@@ -67,8 +73,18 @@ export class SdkBridge implements OnModuleInit, OnApplicationShutdown {
     this.revocations.onChange((isRevoked) => this.cut(isRevoked));
   }
 
+  /** Before connections are waited for: who listens has to listen elsewhere. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.listening.values()].map((handler) => handler.close()));
+  }
+
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.handler, ...this.listening.values()].map((handler) => handler.close()));
+    await this.handler.close();
+  }
+
+  /** Asks every call that still runs to stop. */
+  cancelCalls(): void {
+    this.inFlight.cancelAll(() => true);
   }
 
   /**
@@ -113,7 +129,7 @@ export class SdkBridge implements OnModuleInit, OnApplicationShutdown {
     const end = setTimeout(() => void handler.close(), Math.min(Math.max(left, 0), MAX_TIMER_MS)).unref();
     this.listening.set(exchange, handler);
     try {
-      await toNodeHandler(handler)(request, response, messageOf(exchange).body);
+      await toNodeHandler(hopByHop(handler))(request, response, messageOf(exchange).body);
     } finally {
       clearTimeout(end);
       this.listening.delete(exchange);
@@ -265,6 +281,17 @@ export class SdkBridge implements OnModuleInit, OnApplicationShutdown {
       ...(requestState !== undefined && { requestState: await this.stateCodec.mint(requestState, context) }),
     });
   }
+}
+
+/** The SDK says keep-alive on every stream; whether a connection goes on is for the server to say (RFC 9110 section 7.6.1). */
+function hopByHop(handler: McpHttpHandler): Pick<McpHttpHandler, 'fetch'> {
+  return {
+    fetch: async (request, options) => {
+      const response = await handler.fetch(request, options);
+      response.headers.delete('connection');
+      return response;
+    },
+  };
 }
 
 /** What the SDK carries along as the caller's identity. */

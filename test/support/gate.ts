@@ -63,6 +63,7 @@ export function gateEnv(issuer: string, port: number, dataDir: string): Record<s
     TOOL_ALLOW_LIST: '*',
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
+    SHUTDOWN_DRAIN_SECONDS: '0',
   };
 }
 

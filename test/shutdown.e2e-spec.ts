@@ -1,0 +1,176 @@
+/** How the server ends: it says so first, answers what it has begun, and leaves a record of what it had to cut off. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { SMTPServer } from 'smtp-server';
+import { freePort, gateEnv, PEOPLE, readLedger, temporaryFolder } from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
+import { until } from './support/remote.js';
+
+const MAIL = { name: 'send_email', arguments: { to: 'a@example.org', subject: 'Hello', body: 'Hello' } };
+
+let issuer: TestIssuer;
+let mails: SMTPServer;
+/** How long the mail server thinks about a mail. */
+let delayMs = 0;
+let folder: ReturnType<typeof temporaryFolder>;
+let server: ChildProcess;
+let origin: string;
+let token: string;
+
+beforeAll(async () => {
+  issuer = await TestIssuer.start();
+  mails = new SMTPServer({
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    onData: (stream, _session, done) => {
+      stream.resume();
+      stream.once('end', () => setTimeout(done, delayMs));
+    },
+  });
+  mails.listen(0, '127.0.0.1');
+  await once(mails.server, 'listening');
+});
+afterAll(async () => {
+  mails.close(() => undefined);
+  await issuer.stop();
+});
+afterEach(() => {
+  server.kill('SIGKILL');
+  folder.remove();
+});
+
+async function start(env: Record<string, string>): Promise<void> {
+  folder = temporaryFolder();
+  const port = await freePort();
+  origin = `http://127.0.0.1:${port}`;
+  token = await issuer.mint(`${origin}/mcp`, PEOPLE.alice);
+  server = spawn(process.execPath, ['dist/main'], {
+    cwd: join(__dirname, '..'),
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...gateEnv(issuer.url, port, folder.path),
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+      REVOCATION_MAX_AGE_SECONDS: '0',
+      SMTP_URL: `smtp://127.0.0.1:${(mails.server.address() as AddressInfo).port}?from=gate@example.org`,
+      ...env,
+    },
+  });
+  await until(async () => (await ready()).status !== 0, 20_000);
+}
+
+/** On a connection of its own, so that its end is no other's. */
+function ask(
+  path: string,
+  body?: object,
+): Promise<{ status: number; connection: string | undefined; text: string }> {
+  return new Promise((resolve) => {
+    const asked = request(
+      `${origin}${path}`,
+      {
+        method: body ? 'POST' : 'GET',
+        agent: false,
+        headers: {
+          connection: 'keep-alive',
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2025-11-25',
+        },
+      },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('close', () =>
+          resolve({ status: response.statusCode ?? 0, connection: response.headers.connection, text }),
+        );
+      },
+    );
+    asked.on('error', () => resolve({ status: 0, connection: undefined, text: '' }));
+    asked.end(body && JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }));
+  });
+}
+
+const ready = () => ask('/health/ready');
+const send = () => ask('/mcp', { method: 'tools/call', params: MAIL });
+const ledger = () => readLedger(join(folder.path, 'audit.jsonl'));
+
+it('is not ready at once, answers on for a while, lets calls end, and goes', async () => {
+  delayMs = 2_000;
+  await start({ SHUTDOWN_DRAIN_SECONDS: '1' });
+  const running = send();
+  await until(() => ledger().some(({ event }) => event === 'decision'));
+  // A connection that carries nothing must hold up nobody.
+  const silent = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => undefined);
+  const exited = once(server, 'exit');
+  server.kill('SIGTERM');
+  await until(async () => JSON.parse((await ready()).text || '{}').status === 'draining');
+  expect((await ready()).status).toBe(503);
+  const listed = await ask('/mcp', { method: 'tools/list', params: {} });
+  expect([listed.status, listed.connection]).toEqual([200, 'close']);
+  const answer = await running;
+  expect(answer.status).toBe(200);
+  expect(answer.text).not.toContain('isError');
+  expect((await exited)[0]).toBe(0);
+  expect(await send()).toMatchObject({ status: 0 });
+  expect(ledger().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('ok');
+  silent.destroy();
+});
+
+it('cuts off what takes too long, and says so: exit code, and record', async () => {
+  delayMs = 20_000;
+  await start({ SHUTDOWN_DRAIN_SECONDS: '0', SHUTDOWN_GRACE_SECONDS: '1' });
+  const running = send();
+  await until(() => ledger().some(({ event }) => event === 'decision'));
+  const started = performance.now();
+  const exited = once(server, 'exit');
+  server.kill('SIGTERM');
+  expect((await exited)[0]).toBe(1);
+  expect(performance.now() - started).toBeLessThan(10_000);
+  await running;
+  expect(ledger().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('cancelled');
+});
+
+it('does not wait for those who only listen, nor for whoever asks twice', async () => {
+  delayMs = 0;
+  await start({ SHUTDOWN_DRAIN_SECONDS: '0' });
+  const listening = fetch(`${origin}/mcp`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'subscriptions/listen',
+      params: {
+        notifications: {},
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    }),
+  });
+  const stream = await listening;
+  expect(stream.status).toBe(200);
+  const started = performance.now();
+  const exited = once(server, 'exit');
+  server.kill('SIGTERM');
+  await stream.text().catch(() => '');
+  expect((await exited)[0]).toBe(0);
+  expect(performance.now() - started).toBeLessThan(5_000);
+
+  await start({ SHUTDOWN_DRAIN_SECONDS: '60' });
+  const again = once(server, 'exit');
+  server.kill('SIGTERM');
+  await pause(300);
+  server.kill('SIGTERM');
+  expect((await again)[0]).toBe(1);
+});
