@@ -262,22 +262,35 @@ async function served(port) {
   promise(failed.length === 0, 'no valid call failed');
 }
 {
-  const before = await Promise.all([...ports, nginx.port].map(served));
+  const before = await Promise.all(ports.map(served));
+  const { failed, noted } = await during('Certificates of both instances are renewed', async () => {
+    await authority.issue('gate');
+    await pause(3000);
+    return Promise.all(ports.map(served));
+  });
+  promise(
+    noted.every((serial, at) => serial !== before[at]),
+    'both serve the new one',
+  );
+  promise(failed.length === 0, 'no valid call failed');
+}
+{
+  const before = await served(nginx.port);
   const { failed, noted } = await during(
-    'Certificates are renewed, of both instances and of nginx',
+    'The certificate of nginx is renewed, and nginx reloaded',
     async () => {
-      await authority.issue('gate');
       await authority.issue('nginx');
       nginx.reload();
       await pause(3000);
-      return Promise.all([...ports, nginx.port].map(served));
+      return served(nginx.port);
     },
   );
+  promise(noted !== before, 'it serves the new one');
+  // nginx before 1.27.4 (keepalive_min_timeout) ends connections of clients at a reload, whatever is on its way on them.
   promise(
-    noted.every((serial, at) => serial !== before[at]),
-    'all three serve the new certificate',
+    failed.every(({ outcome }) => outcome === 'ECONNRESET'),
+    'no valid call failed but on connections that nginx ended',
   );
-  promise(failed.length === 0, 'no valid call failed');
 }
 {
   console.log(`\nA quota of ${QUOTA} a day`);

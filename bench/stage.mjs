@@ -155,6 +155,8 @@ export async function startMailServer() {
       });
     },
   });
+  // A client that is killed is what this is about.
+  server.on('error', () => undefined);
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
   mails.url = `smtp://127.0.0.1:${server.server.address().port}?pool=true&from=gate@example.org`;

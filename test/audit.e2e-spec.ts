@@ -52,7 +52,7 @@ describe('what a gate left', () => {
         issuer,
         database: false,
         imports: [ProbeModule],
-        env: { ...env, ...more, AUDIT_ROTATE_MIB: '1' },
+        env: { ...env, ...more, AUDIT_ROTATE_MIB: '1', RATE_LIMIT_PER_MINUTE: '0' },
       });
     let gate = await start();
     const token = await gate.token({
