@@ -20,6 +20,7 @@ import { ErrorFilter } from './mcp/error.filter.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OriginGuard } from './mcp/origin.guard.js';
 import { RequestStateGuard } from './mcp/request-state.guard.js';
+import { OperationsModule } from './operations/operations.module.js';
 import { PolicyModule } from './policy/policy.module.js';
 import { ToolGuard } from './policy/tool.guard.js';
 import { ReloadModule } from './reload/reload.module.js';
@@ -59,6 +60,7 @@ export class AppModule {
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,
         HealthModule,
+        OperationsModule,
         ...TOOL_MODULES,
         ...more,
       ],

@@ -18,8 +18,8 @@ const matches = (source: string, pattern: RegExp) =>
 /** For Node, not for the server. */
 const OF_NODE = ['NODE_ENV', 'NODE_EXTRA_CA_CERTS'];
 const READ = [...VARIABLE_NAMES, ...OF_NODE];
-/** What the server takes to answer what it has begun, as src/main.ts has it. */
-const SHUTDOWN_SECONDS = 15;
+/** What the server takes at most by its defaults: to drain, to let calls end, to let go (docs/operations.md). */
+const SHUTDOWN_SECONDS = 40;
 
 const dockerfile = text(ROOT, 'Dockerfile');
 const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));

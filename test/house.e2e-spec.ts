@@ -44,6 +44,19 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'common',
   ],
+  // What there is to measure is everywhere.
+  operations: [
+    'health',
+    'lifecycle',
+    'limits',
+    'revocation',
+    'auth',
+    'policy',
+    'audit',
+    'sinks',
+    'config',
+    'common',
+  ],
   doctor: ['auth', 'config', 'common'],
   auditor: ['audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.

@@ -13,7 +13,8 @@ export class AuditInterceptor implements NestInterceptor {
     const kind = exchange?.operation?.kind;
     if (!exchange || kind === undefined || kind === 'protocol') return next.handle();
     const ended = { error: () => this.finish(exchange), complete: () => this.finish(exchange) };
-    return from(this.audit.recordAllowed(exchange)).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
+    const recorded = this.audit.recordAllowed(exchange).finally(() => exchange.clock?.lap('record'));
+    return from(recorded).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
   }
 
   /** The answer does not wait for this: it is written when the tool has really ended. */

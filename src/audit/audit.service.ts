@@ -104,6 +104,11 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return this.ledger?.reach ?? 0;
   }
 
+  /** Records that could not be written yet. */
+  get waiting(): number {
+    return this.backlog.size;
+  }
+
   /** The identity of the chain; empty while there is no ledger. */
   get instance(): string {
     return this.ledger?.instance ?? '';
@@ -137,6 +142,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   /** A refusal stays one where it cannot be recorded at once: then it is recorded late. */
   async recordRefusal(exchange: Exchange, reason: Reason): Promise<void> {
     exchange.audited = true;
+    exchange.refused = reason;
     const entry = this.appendOrKeep(refusalRecord(exchange, reason));
     // Who was just refused for a disk that does not answer need not wait for it once more.
     if (reason !== 'audit_unavailable') await within(this.settled(entry), PATIENCE_MS);

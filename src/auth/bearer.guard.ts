@@ -28,11 +28,15 @@ export class BearerGuard implements CanActivate {
     );
     exchange.scheme = credential.scheme;
     if (credential.scheme === 'DPoP') this.tellNonce(context.switchToHttp().getResponse<Response>());
-    exchange.principal = await this.verifier.verify({
-      ...credential,
-      proofs: request.headersDistinct.dpop ?? [],
-      certificate: () => this.certificates.of(request),
-    });
+    try {
+      exchange.principal = await this.verifier.verify({
+        ...credential,
+        proofs: request.headersDistinct.dpop ?? [],
+        certificate: () => this.certificates.of(request),
+      });
+    } finally {
+      exchange.clock?.lap('authentication');
+    }
     return true;
   }
 

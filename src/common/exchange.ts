@@ -3,6 +3,8 @@ import type { AppError } from './app-error.js';
 import type { AuthScheme } from './challenge.js';
 import type { Decision, Target } from './decision.js';
 import type { Principal } from './principal.js';
+import type { Reason } from './reasons.js';
+import type { StageClock } from './stage-clock.js';
 
 export type JsonObject = Record<string, unknown>;
 export type RequestId = string | number;
@@ -70,11 +72,15 @@ export interface Exchange {
   /** The client software, as it calls itself. Never used for a decision. */
   readonly client: string | null;
   readonly inbound: Inbound;
+  /** Unset: nobody asks how long it takes. */
+  readonly clock?: StageClock;
   /** How the token was presented, once one was. */
   scheme?: AuthScheme;
   principal?: Principal;
   operation?: Operation;
   decision?: Decision;
+  /** Why it was refused, as the record has it. */
+  refused?: Reason;
   /** The rule of the operator's that has just counted this call as one too many. */
   limitedBy?: string;
   /** What a list will show, decided before it is recorded. */

@@ -74,6 +74,7 @@ it('has the defaults of the contract', () => {
     },
     storage: { dataDir: resolve('data'), databaseUrl: undefined },
     revocation: { maxAgeSeconds: 300 },
+    operations: { metrics: undefined, tracing: undefined },
     shutdown: { drainSeconds: 5, graceSeconds: 20 },
     limits: { perMinute: 600 },
     mail: { smtpUrl: undefined },

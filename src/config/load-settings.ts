@@ -5,8 +5,15 @@ import { join, resolve } from 'node:path';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile } from './identity-file.js';
 import { readSinksFile } from './sinks-file.js';
 import type { ReadFile } from './yaml-file.js';
-import type { AuditSettings, AuthSettings, IssuerSettings, Preset, Settings } from './settings.js';
-import { isLoopbackHost, SECRET_URLS, splitList } from './rules.js';
+import type {
+  AuditSettings,
+  AuthSettings,
+  IssuerSettings,
+  Preset,
+  Settings,
+  TracingSettings,
+} from './settings.js';
+import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList } from './rules.js';
 import { Variables, VARIABLE_NAMES } from './variables.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,6 +58,7 @@ const OUR_PREFIXES = [
   'POLICY_',
   'REVOCATION_',
   'SHUTDOWN_',
+  'METRICS_',
   'TLS_',
   'LOG_',
 ];
@@ -76,10 +84,11 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const pseudonymKey = readSecret('AUDIT_PSEUDONYM_KEY_FILE', variables, read, faults);
   const sinksFile = variables.AUDIT_SINKS_FILE?.trim();
   const sinks = sinksFile ? readSinksFile(resolve(sinksFile), read, faults) : [];
+  const tracing = readTracing(variables, read, faults);
   const databaseUrl = secretUrl('DATABASE_URL', variables, read, faults);
   const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return toSettings(variables, { auth, audit: { pseudonymKey, sinks }, databaseUrl, smtpUrl }, env);
+  return toSettings(variables, { auth, audit: { pseudonymKey, sinks }, tracing, databaseUrl, smtpUrl }, env);
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -123,6 +132,9 @@ function crossFaults(variables: Variables): string[] {
         `${name}: has no effect beside IDENTITY_FILE, which names the issuers: leave one of them out`,
       );
     }
+  }
+  if (variables.METRICS_HOST !== undefined && variables.METRICS_PORT === undefined) {
+    faults.push('METRICS_HOST: has no effect without METRICS_PORT');
   }
   const trusted = splitList(variables.TRUST_PROXY ?? 'false');
   if (trusted.length > 1 && trusted.some((item) => item === 'false' || /^\d{1,2}$/.test(item))) {
@@ -189,7 +201,7 @@ function secretUrl(
 
 /** What the file holds that a variable names; a fault says why it cannot be had, and nothing of it. */
 function readOwnFile(
-  name: 'AUDIT_PSEUDONYM_KEY_FILE' | `${keyof typeof SECRET_URLS}_FILE`,
+  name: 'AUDIT_PSEUDONYM_KEY_FILE' | 'OTEL_EXPORTER_OTLP_HEADERS_FILE' | `${keyof typeof SECRET_URLS}_FILE`,
   variables: Variables,
   read: ReadFile,
   faults: string[],
@@ -204,6 +216,38 @@ function readOwnFile(
     );
   }
   return undefined;
+}
+
+/** Where traces go, and what the collector asks for, as lines of `name: value`. */
+function readTracing(variables: Variables, read: ReadFile, faults: string[]): TracingSettings | undefined {
+  const endpoint = variables.OTEL_EXPORTER_OTLP_ENDPOINT?.trim();
+  const text = readOwnFile('OTEL_EXPORTER_OTLP_HEADERS_FILE', variables, read, faults);
+  const needing = [
+    'OTEL_EXPORTER_OTLP_HEADERS_FILE',
+    'OTEL_TRACES_SAMPLER_ARG',
+    'OTEL_SERVICE_NAME',
+  ] as const;
+  if (!endpoint) {
+    const idle = needing.filter((name) => variables[name] !== undefined);
+    faults.push(...idle.map((name) => `${name}: has no effect without OTEL_EXPORTER_OTLP_ENDPOINT`));
+    return undefined;
+  }
+  const lines = (text ?? '').split('\n').filter((line) => line.trim() !== '');
+  const headers = lines.map((line) => /^([A-Za-z0-9-]+)\s*[:=]\s*(\S.*?)\s*$/.exec(line)?.slice(1));
+  if (!headers.every((header) => header !== undefined)) {
+    faults.push('OTEL_EXPORTER_OTLP_HEADERS_FILE: the file holds a line that is not NAME: VALUE');
+  }
+  if (lines.length > 0 && !isSecureUrl(endpoint)) {
+    faults.push(
+      'OTEL_EXPORTER_OTLP_ENDPOINT: must be https, or loopback, where OTEL_EXPORTER_OTLP_HEADERS_FILE is set',
+    );
+  }
+  return {
+    endpoint: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
+    headers: Object.fromEntries(headers.filter((header) => header !== undefined)) as Record<string, string>,
+    ratio: Number(variables.OTEL_TRACES_SAMPLER_ARG ?? 1),
+    serviceName: variables.OTEL_SERVICE_NAME ?? 'identity-aware-mcp-server',
+  };
 }
 
 /** The short form: one issuer, in variables. */
@@ -239,13 +283,14 @@ function addressesOf(variables: Variables) {
 interface FromFiles {
   readonly auth: AuthSettings;
   readonly audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>;
+  readonly tracing: TracingSettings | undefined;
   readonly databaseUrl: string | undefined;
   readonly smtpUrl: string | undefined;
 }
 
 function toSettings(
   variables: Variables,
-  { auth, audit, databaseUrl, smtpUrl }: FromFiles,
+  { auth, audit, tracing, databaseUrl, smtpUrl }: FromFiles,
   env: Environment,
 ): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
@@ -290,6 +335,13 @@ function toSettings(
     },
     storage: { dataDir, databaseUrl },
     revocation: { maxAgeSeconds: Number(variables.REVOCATION_MAX_AGE_SECONDS ?? 300) },
+    operations: {
+      metrics:
+        variables.METRICS_PORT === undefined
+          ? undefined
+          : { host: variables.METRICS_HOST ?? '127.0.0.1', port: Number(variables.METRICS_PORT) },
+      tracing,
+    },
     shutdown: {
       drainSeconds: Number(variables.SHUTDOWN_DRAIN_SECONDS ?? 5),
       graceSeconds: Number(variables.SHUTDOWN_GRACE_SECONDS ?? 20),

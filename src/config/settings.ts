@@ -176,6 +176,23 @@ export interface StorageSettings {
   readonly databaseUrl: string | undefined;
 }
 
+export interface TracingSettings {
+  /** Where spans are posted (OTLP over HTTP). */
+  readonly endpoint: string;
+  /** Secrets of the collector, as a rule. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Part of the traces that is told, from 0 to 1. */
+  readonly ratio: number;
+  readonly serviceName: string;
+}
+
+export interface OperationsSettings {
+  /** Unset: no metrics. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** Unset: no traces. */
+  readonly tracing: TracingSettings | undefined;
+}
+
 export interface Settings {
   readonly server: ServerSettings;
   readonly auth: AuthSettings;
@@ -186,6 +203,7 @@ export interface Settings {
     /** How old the list of revocations may be, in seconds; 0: it is not looked at. */
     readonly maxAgeSeconds: number;
   };
+  readonly operations: OperationsSettings;
   readonly shutdown: {
     /** How long it goes on answering after it said that it goes. */
     readonly drainSeconds: number;

@@ -14,9 +14,12 @@ import { PRESETS } from './settings.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
+const HOST = /^[A-Za-z0-9.:[\]_-]+$/;
+const HOST_MESSAGE = 'must be a host name or an address';
+
 export class Variables {
   @IsOptional()
-  @Matches(/^[A-Za-z0-9.:[\]_-]+$/, { message: 'must be a host name or an address' })
+  @Matches(HOST, { message: HOST_MESSAGE })
   HOST?: string;
 
   @IsOptional()
@@ -136,6 +139,32 @@ export class Variables {
   REVOCATION_MAX_AGE_SECONDS?: string;
 
   @IsOptional()
+  @Matches(HOST, { message: HOST_MESSAGE })
+  METRICS_HOST?: string;
+
+  @IsOptional()
+  @IsWholeNumber(1, 65_535)
+  METRICS_PORT?: string;
+
+  @IsOptional()
+  @Matches(/^https?:\/\/[^/?#@\s]+(\/[^?#@\s]*)?$/, {
+    message: 'must be an http or https URL without credentials, query or fragment',
+  })
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+
+  @IsOptional()
+  @IsPath()
+  OTEL_EXPORTER_OTLP_HEADERS_FILE?: string;
+
+  @IsOptional()
+  @Matches(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, { message: 'must be a number from 0 to 1' })
+  OTEL_TRACES_SAMPLER_ARG?: string;
+
+  @IsOptional()
+  @Matches(/^[\x21-\x7e]{1,100}$/, { message: 'must be a text without spaces' })
+  OTEL_SERVICE_NAME?: string;
+
+  @IsOptional()
   @IsWholeNumber(0, 300)
   SHUTDOWN_DRAIN_SECONDS?: string;
 
@@ -222,6 +251,12 @@ export const VARIABLE_NAMES = [
   'DATABASE_URL',
   'DATABASE_URL_FILE',
   'REVOCATION_MAX_AGE_SECONDS',
+  'METRICS_HOST',
+  'METRICS_PORT',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_HEADERS_FILE',
+  'OTEL_TRACES_SAMPLER_ARG',
+  'OTEL_SERVICE_NAME',
   'SHUTDOWN_DRAIN_SECONDS',
   'SHUTDOWN_GRACE_SECONDS',
   'RATE_LIMIT_PER_MINUTE',

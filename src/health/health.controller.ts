@@ -1,31 +1,12 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { AuditService } from '../audit/audit.service.js';
-import { IntrospectionService } from '../auth/introspection.service.js';
-import { JwksService, type IssuerKeys } from '../auth/jwks.service.js';
 import { PublicRoute } from '../common/public-route.js';
-import { SharedDatabase } from '../limits/shared-database.service.js';
-import { PolicyService } from '../policy/policy.service.js';
-import { Drain } from '../lifecycle/drain.js';
-import { RevocationsService } from '../revocation/revocations.service.js';
-import { ForwardingService } from '../sinks/forwarding.service.js';
-import { Database } from '../storage/database.js';
+import { HealthService } from './health.service.js';
 
-/** For probes: says yes or no and which part, never why. Issuers are no secret: discovery names them too. */
 @Controller('health')
 @PublicRoute()
 export class HealthController {
-  constructor(
-    private readonly jwks: JwksService,
-    private readonly introspection: IntrospectionService,
-    private readonly database: Database,
-    private readonly audit: AuditService,
-    private readonly forwarding: ForwardingService,
-    private readonly policy: PolicyService,
-    private readonly revocations: RevocationsService,
-    private readonly shared: SharedDatabase,
-    private readonly drain: Drain,
-  ) {}
+  constructor(private readonly health: HealthService) {}
 
   /** The process answers. */
   @Get('live')
@@ -34,45 +15,12 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The process can do its work: keys of every issuer known, database reachable, ledger writable. 503 where not, and before it ends. */
+  /** The process can do its work; 503 where not, and before it ends. */
   @Get('ready')
   @Header('cache-control', 'no-store')
   async ready(@Res({ passthrough: true }) response: Response): Promise<object> {
-    const [keys, database, ledger] = await Promise.all([
-      this.jwks.ready(),
-      this.database.ready(),
-      this.audit.ready(),
-    ]);
-    const checks = { keys, database, ledger };
-    const ready = Object.values(checks).every(Boolean) && !this.drain.isDraining;
-    response.status(ready ? 200 : 503);
-    // An issuer that is asked about each token is shown, and decides nothing: an instance that gets no requests would
-    // never ask it again.
-    const issuers = [...this.jwks.status().map(shownKeys), ...this.introspection.status()];
-    // Nor do collectors: the ledger keeps what they lack.
-    const sinks = this.forwarding.status();
-    // Nor does a changed policy that was refused: the one before decides.
-    const policy = this.policy.status();
-    const revocations = this.revocations.status();
-    const counting = this.shared.status();
-    return {
-      status: this.drain.isDraining ? 'draining' : ready ? 'ok' : 'unavailable',
-      checks,
-      issuers,
-      ...(sinks.length > 0 && { sinks }),
-      ...(policy && { policy }),
-      ...(revocations && { revocations }),
-      ...(counting && { counting }),
-    };
+    const { isReady, report } = await this.health.ready();
+    response.status(isReady ? 200 : 503);
+    return report;
   }
-}
-
-/** `stale`: the last good keys, until the time that it says. */
-function shownKeys({ issuer, state, keys, usableUntil }: IssuerKeys): object {
-  return {
-    issuer,
-    keys: state,
-    usable_keys: keys,
-    usable_until: usableUntil === null ? null : new Date(usableUntil).toISOString(),
-  };
 }

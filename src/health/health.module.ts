@@ -5,9 +5,12 @@ import { RevocationModule } from '../revocation/revocation.module.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { SinksModule } from '../sinks/sinks.module.js';
 import { HealthController } from './health.controller.js';
+import { HealthService } from './health.service.js';
 
 @Module({
   imports: [RevocationModule, SinksModule, AuditModule, AuthModule, StorageModule],
   controllers: [HealthController],
+  providers: [HealthService],
+  exports: [HealthService],
 })
 export class HealthModule {}

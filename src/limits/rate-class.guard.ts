@@ -24,6 +24,7 @@ export class RateClassGuard implements CanActivate {
       await this.counters.count(limitOf(rate), countedAs(rate, exchange.principal, label));
       delete exchange.limitedBy;
     }
+    exchange.clock?.lap('limits');
     return true;
   }
 }

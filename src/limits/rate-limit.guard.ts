@@ -23,7 +23,8 @@ export class RateLimitGuard implements CanActivate {
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (isPublicRoute(this.reflector, context)) return true;
-    const { principal } = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    const { principal } = exchange;
     if (!principal) throw new Error('RateLimitGuard ran before a principal was known');
     if (this.perMinute > 0) {
       await this.counters.count(
@@ -31,6 +32,7 @@ export class RateLimitGuard implements CanActivate {
         principalKey(principal),
       );
     }
+    exchange.clock?.lap('limits');
     return true;
   }
 }

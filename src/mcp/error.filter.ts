@@ -43,6 +43,7 @@ export class ErrorFilter implements ExceptionFilter {
     this.log(error, exchange);
     if (exchange && !exchange.audited && isReason(error.code)) {
       await this.audit.recordRefusal(exchange, error.recordedReason ?? error.code);
+      exchange.clock?.lap('record');
     }
     if (response.headersSent) {
       response.end();

@@ -3,10 +3,12 @@ import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../common/app-error.js';
-import type { Exchange, GateRequest, Inbound, JsonObject } from '../common/exchange.js';
+import type { Exchange, GateRequest, Inbound, JsonObject, Trace } from '../common/exchange.js';
 import { readBody } from '../common/body.js';
 import { classify } from './classify.js';
 import { toInbound } from './inbound.js';
+import { RequestObserver } from '../common/request-observer.js';
+import { StageClock } from '../common/stage-clock.js';
 import { traceOf } from '../common/trace.js';
 
 const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
@@ -14,11 +16,15 @@ const MAX_CLIENT_TEXT = 200;
 
 @Injectable()
 export class FrontMiddleware implements NestMiddleware {
-  async use(request: Request & GateRequest, _response: Response, next: NextFunction): Promise<void> {
+  constructor(private readonly observer: RequestObserver) {}
+
+  async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
     // Nest applies a middleware once for each route that matches, and a body can be read only once.
     if (request.exchange) return next();
     const inbound = request.method === 'POST' ? await this.read(request) : onlyPost();
-    request.exchange = toExchange(request, inbound);
+    const exchange = toExchange(request, inbound, (trace) => this.observer.begin(trace));
+    request.exchange = exchange;
+    response.once('close', () => this.observer.end(exchange, response.statusCode));
     next();
   }
 
@@ -42,13 +48,18 @@ function onlyPost(): Inbound {
   return { ok: false, id: null, fault };
 }
 
-function toExchange(request: Request, inbound: Inbound): Exchange {
+function toExchange(
+  request: Request,
+  inbound: Inbound,
+  begin: (trace: Trace | undefined) => Trace | undefined,
+): Exchange {
   const params = inbound.ok ? inbound.message.params : {};
   const meta = params._meta as JsonObject | undefined;
   return {
     requestId: request.id as string,
     decisionId: randomUUID(),
-    trace: traceOf(meta, request.get('traceparent')),
+    trace: begin(traceOf(meta, request.get('traceparent'))),
+    clock: new StageClock(),
     ip: request.ip ?? 'unknown',
     client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, request.get('user-agent')),
     inbound,

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { AuditService } from '../audit/audit.service.js';
 import { malformedRequest } from '../common/app-error.js';
 import type { Exchange } from '../common/exchange.js';
+import { RequestObserver } from '../common/request-observer.js';
 import { errorBody } from './render-error.js';
 
 /** By the code of Node's error; whatever else the parser says is a 400. */
@@ -21,6 +22,7 @@ export class UnreadableRequests implements OnApplicationBootstrap {
   constructor(
     private readonly http: HttpAdapterHost,
     private readonly audit: AuditService,
+    private readonly observer: RequestObserver,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -47,11 +49,13 @@ export class UnreadableRequests implements OnApplicationBootstrap {
     };
     socket.pause();
     await this.audit.recordRefusal(exchange, 'request_malformed');
+    this.observer.end(exchange, status);
     const body = JSON.stringify(errorBody(fault, exchange));
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'content-type: application/json; charset=utf-8',
       'cache-control: no-store',
+      `x-request-id: ${exchange.requestId}`,
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',
     ];

@@ -23,8 +23,12 @@ export class ToolGuard implements CanActivate {
     exchange.operation = operation;
     const { principal, ip } = exchange;
     if (operation.kind === 'list') exchange.listing = this.policy.listing(principal, operation.of, ip);
-    if (operation.kind !== 'call') return true;
-    const decision = this.policy.decide(principal, operation.target, ip, operation.judged);
+    const decision =
+      operation.kind === 'call'
+        ? this.policy.decide(principal, operation.target, ip, operation.judged)
+        : undefined;
+    exchange.clock?.lap('decision');
+    if (operation.kind !== 'call' || !decision) return true;
     exchange.decision = decision;
     if (decision.effect === 'allow') return true;
     throw denialError(decision, operation, message.era, this.policy.settings.denialDetail);

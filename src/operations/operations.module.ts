@@ -1,0 +1,18 @@
+import { Global, Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
+import { AuthModule } from '../auth/auth.module.js';
+import { RequestObserver } from '../common/request-observer.js';
+import { HealthModule } from '../health/health.module.js';
+import { RevocationModule } from '../revocation/revocation.module.js';
+import { SinksModule } from '../sinks/sinks.module.js';
+import { Metrics } from './metrics.js';
+import { OperationsService } from './operations.service.js';
+
+/** For whoever receives requests. */
+@Global()
+@Module({
+  imports: [AuditModule, AuthModule, HealthModule, RevocationModule, SinksModule],
+  providers: [Metrics, OperationsService, { provide: RequestObserver, useExisting: OperationsService }],
+  exports: [RequestObserver],
+})
+export class OperationsModule {}

@@ -1,0 +1,101 @@
+/** Watches requests for metrics and traces, and serves the metrics on a port of their own, where callers are not. */
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Exchange, Trace } from '../common/exchange.js';
+import { RequestObserver } from '../common/request-observer.js';
+import type { OperationsSettings, Settings } from '../config/settings.js';
+import { HealthService } from '../health/health.service.js';
+import { Metrics } from './metrics.js';
+import { Tracing } from './tracing.js';
+
+@Injectable()
+export class OperationsService
+  extends RequestObserver
+  implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
+{
+  private readonly logger = new Logger('Operations');
+  private readonly settings: OperationsSettings;
+  private tracing: Tracing | undefined;
+  private server: Server | undefined;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly metrics: Metrics,
+    private readonly health: HealthService,
+  ) {
+    super();
+    this.settings = config.get('operations', { infer: true });
+  }
+
+  async onModuleInit(): Promise<void> {
+    const { tracing } = this.settings;
+    if (tracing) this.tracing = await Tracing.start(tracing);
+  }
+
+  /** @throws Error where the port is taken: metrics that nobody can read are worse than no start. */
+  async onApplicationBootstrap(): Promise<void> {
+    const { metrics } = this.settings;
+    if (!metrics) return;
+    const server = createServer((request, response) => {
+      this.answer(request, response).catch((error: Error) => {
+        this.logger.error({ err: error }, 'Metrics could not be read');
+        response.writeHead(500).end();
+      });
+    });
+    server.listen(metrics.port, metrics.host);
+    await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+      throw Object.assign(new Error(`METRICS_PORT: cannot listen there (${error.code})`), {
+        name: 'ConfigurationError',
+      });
+    });
+    this.server = server;
+    this.logger.log(`Metrics and health on http://${metrics.host}:${metrics.port}`);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.server?.closeAllConnections();
+    this.server?.close();
+    await this.tracing?.stop();
+  }
+
+  begin(trace: Trace | undefined): Trace | undefined {
+    return this.tracing ? this.tracing.begin(trace) : trace;
+  }
+
+  end(exchange: Exchange, status: number): void {
+    try {
+      if (this.settings.metrics) this.metrics.observe(exchange, status);
+      this.tracing?.end(exchange, status);
+    } catch (error) {
+      this.logger.error({ err: error as Error }, 'A request could not be measured');
+    }
+  }
+
+  private async answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const send = (status: number, type: string, text: string) =>
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text);
+    if (method !== 'GET') return void send(405, 'text/plain', 'Only GET is served here\n');
+    switch (url) {
+      case '/metrics': {
+        const { type, text } = await this.metrics.render();
+        return void send(200, type, text);
+      }
+      case '/health/live':
+        return void send(200, 'application/json', JSON.stringify({ status: 'ok' }));
+      case '/health/ready': {
+        const { isReady, report } = await this.health.ready();
+        return void send(isReady ? 200 : 503, 'application/json', JSON.stringify(report));
+      }
+      default:
+        return void send(404, 'text/plain', 'There is nothing here\n');
+    }
+  }
+}
