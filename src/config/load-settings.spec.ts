@@ -149,6 +149,14 @@ it.each([
   ['LOG_LEVEL', 'loud'],
   ['LOG_PRETTY', '1'],
   ['IDENTITY_FILE', '/identity.yaml'],
+  ['SHUTDOWN_DRAIN_SECONDS', '301'],
+  ['SHUTDOWN_GRACE_SECONDS', 'soon'],
+  ['METRICS_PORT', '0'],
+  ['METRICS_HOST', '10.0.0.1'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'ftp://collector:4318'],
+  ['OTEL_EXPORTER_OTLP_HEADERS_FILE', '/run/headers'],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
+  ['OTEL_SERVICE_NAME', 'gate'],
 ])('%s=%s is a fault', (name, value) => {
   const found = faults({ [name]: value });
   expect(found.some((fault) => fault.startsWith(name) || fault.includes(name))).toBe(true);
@@ -179,6 +187,34 @@ it('says every fault at once', () => {
     'PORT',
     'TOOL_ALLOW_LIST',
   ]);
+});
+
+describe('traces', () => {
+  const traced = (endpoint: string, headers?: string) =>
+    load(
+      {
+        ...REQUIRED,
+        OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+        ...(headers !== undefined && { OTEL_EXPORTER_OTLP_HEADERS_FILE: '/run/headers' }),
+      },
+      () => headers ?? '',
+    ).operations.tracing;
+
+  it('are posted below the address, with what the file says', () => {
+    expect(traced('https://otel.example.com/base/', 'Authorization: Basic Zm9v\nx-team=a b \n')).toEqual({
+      endpoint: 'https://otel.example.com/base/v1/traces',
+      headers: { Authorization: 'Basic Zm9v', 'x-team': 'a b' },
+      ratio: 1,
+      serviceName: 'identity-aware-mcp-server',
+    });
+    expect(traced('http://collector:4318')?.endpoint).toBe('http://collector:4318/v1/traces');
+  });
+
+  it('carry no secret over plain HTTP, and none is shown', () => {
+    expect(() => traced('http://collector:4318', 'x-api-key: hunter2')).toThrow('must be https, or loopback');
+    expect(() => traced('https://collector', 'hunter2')).toThrow('a line that is not NAME: VALUE');
+    expect(() => traced('https://collector', 'hunter2')).not.toThrow('hunter2');
+  });
 });
 
 describe.each([
