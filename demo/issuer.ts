@@ -88,7 +88,7 @@ async function createProvider(issuer: string, options: DemoIssuerOptions) {
       findPerson(name) && { accountId: name, claims: () => ({ sub: name }) },
     extraTokenClaims: (context: Context, token: AccessToken) => ({
       roles: findPerson(token.accountId)?.roles ?? [],
-      demo: true,
+      demo_issuer: true,
       ...(context.state.act !== undefined && { act: context.state.act }),
     }),
     routes: { authorization: AUTHORIZATION_PATH, registration: '/register' },

@@ -24,6 +24,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
 const KEEP_ALIVE_MS = 75_000;
 
+/** Two years (RFC 6797). Of subdomains we know nothing. */
+const STRICT_TRANSPORT = 'max-age=63072000';
+
 export interface CreateAppOptions {
   /** Modules with further tools, resources and prompts. */
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
@@ -50,7 +53,8 @@ export interface App {
  */
 export async function createApp(env: Environment, options: CreateAppOptions = {}): Promise<App> {
   const settings = loadSettings(env, readText);
-  const { host, port, tls, trustProxy } = settings.server;
+  const { host, port, tls, trustProxy, publicUrl } = settings.server;
+  const isHttps = publicUrl.startsWith('https:');
   const nest = await NestFactory.create<NestExpressApplication>(
     AppModule.with(settings, options.imports ?? []),
     {
@@ -64,6 +68,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   nest.disable('x-powered-by');
   nest.use((_request: Request, response: Response, next: NextFunction) => {
     response.setHeader('x-content-type-options', 'nosniff');
+    if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
     next();
   });
   nest.set('trust proxy', trustProxy);

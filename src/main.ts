@@ -7,6 +7,15 @@ import { readEnvironment } from './config/environment.js';
 /** Beyond the grace that calls have: to flush and let go of everything else. */
 const LAST_SECONDS = 15;
 
+/** Why it cannot listen, by the code of the error. */
+const UNUSABLE: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'PORT: the address is in use',
+  EACCES: 'PORT: this user may not listen there',
+  EADDRNOTAVAIL: 'HOST: this machine has no such address',
+  ENOTFOUND: 'HOST: there is no such host',
+  EAI_AGAIN: 'HOST: the name cannot be resolved',
+};
+
 async function main(): Promise<void> {
   const app = await createApp(readEnvironment());
   let stopping = false;
@@ -38,7 +47,7 @@ async function stop(app: App, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
 main().catch((error: unknown) => {
   const known =
     error instanceof Error && ['ConfigurationError', 'DeclarationError', 'PolicyError'].includes(error.name);
-  const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-  console.error(inUse ? 'PORT: the address is in use' : known ? error.message : error);
+  const unusable = UNUSABLE[(error as NodeJS.ErrnoException).code ?? ''];
+  console.error(unusable ?? (known ? error.message : error));
   process.exit(1);
 });

@@ -207,6 +207,18 @@ describe('npm run start:prod', () => {
     expect(await exit).toBe(0);
   });
 
+  it.each([
+    ['HOST', { HOST: '192.0.2.77', PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '1' }],
+    ['HOST', { HOST: 'nowhere.invalid', PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '1' }],
+    ['TRUST_PROXY', { TRUST_PROXY: 'fade' }],
+  ])('says in a sentence that it cannot work with this %s', async (name, more) => {
+    const env = { ...gateEnv('http://127.0.0.1:9', await freePort(), folder.path), ...more };
+    const { seen, exit } = start({ ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' });
+    expect(await exit).toBe(1);
+    expect(seen.stderr).toContain(`${name}: `);
+    expect(seen.stderr).not.toContain('    at ');
+  });
+
   it('does not share its ledger with a second server', async () => {
     const port = await freePort();
     const first = await createApp(gateEnv('http://127.0.0.1:9', port, folder.path));

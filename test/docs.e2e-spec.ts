@@ -13,7 +13,7 @@ import { readSinksFile } from '../src/config/sinks-file.js';
 const ROOT = join(__dirname, '..');
 const PROVIDERS = join(ROOT, 'docs/providers');
 const pages = readdirSync(PROVIDERS).map((name) => join(PROVIDERS, name));
-const BASE = { PUBLIC_URL: 'https://gate.example.com', TOOL_ALLOW_LIST: '*' };
+const BASE = { PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '127.0.0.1', TOOL_ALLOW_LIST: '*' };
 
 const PEM = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })

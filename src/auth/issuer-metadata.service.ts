@@ -11,11 +11,17 @@ export class IssuerMetadataService implements OnApplicationShutdown {
   private readonly documents: ReadonlyMap<string, IssuerMetadata>;
 
   constructor(config: ConfigService<Settings, true>) {
-    const { issuers } = config.get('auth', { infer: true });
+    const { issuers, refusesDemoIssuer } = config.get('auth', { infer: true });
     this.documents = new Map(
       issuers.map(({ issuer, metadataUrl, keyMaxAgeSeconds }) => [
         issuer,
-        new IssuerMetadata({ issuer, metadataUrl, maxAgeMs: keyMaxAgeSeconds * 1000, log: this.logger }),
+        new IssuerMetadata({
+          issuer,
+          metadataUrl,
+          refusesDemoIssuer,
+          maxAgeMs: keyMaxAgeSeconds * 1000,
+          log: this.logger,
+        }),
       ]),
     );
   }

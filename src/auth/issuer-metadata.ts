@@ -10,6 +10,8 @@ export interface IssuerMetadataOptions {
   readonly issuer: string;
   /** Where the document is. Unset: the well-known addresses of the issuer. */
   readonly metadataUrl?: string | undefined;
+  /** A document that says `demo_issuer` is none. Default false. */
+  readonly refusesDemoIssuer?: boolean;
   /** Default 10 minutes. */
   readonly refreshMs?: number;
   /** While the issuer does not answer, its document is used up to this age. */
@@ -26,7 +28,13 @@ export class IssuerMetadata {
     const urls = options.metadataUrl === undefined ? metadataUrls(options.issuer) : [options.metadataUrl];
     this.document = new RemoteDocument({
       name: `Metadata of ${options.issuer}`,
-      load: (signal) => fetchMetadata(options.issuer, urls, signal),
+      load: async (signal) => {
+        const document = await fetchMetadata(options.issuer, urls, signal);
+        if (!options.refusesDemoIssuer || document.demo_issuer !== true) return document;
+        throw new Error(
+          `${options.issuer} is a demo issuer, which believes anybody: not where NODE_ENV is production`,
+        );
+      },
       refreshMs: options.refreshMs ?? REFRESH_MS,
       maxAgeMs: options.maxAgeMs,
       timeoutMs: options.timeoutMs,

@@ -30,6 +30,7 @@ interface Genuine {
 @Injectable()
 export class TokenVerifier {
   private readonly issuers: readonly IssuerSettings[];
+  private readonly refusesDemoIssuer: boolean;
 
   constructor(
     config: ConfigService<Settings, true>,
@@ -38,7 +39,9 @@ export class TokenVerifier {
     private readonly binding: SenderBinding,
     private readonly known: VerifiedTokens,
   ) {
-    this.issuers = config.get('auth', { infer: true }).issuers;
+    const { issuers, refusesDemoIssuer } = config.get('auth', { infer: true });
+    this.issuers = issuers;
+    this.refusesDemoIssuer = refusesDemoIssuer;
   }
 
   /**
@@ -69,6 +72,9 @@ export class TokenVerifier {
       issuer.introspection || !jwt
         ? { claims: await this.introspection.claims(token), keyId: undefined }
         : await this.signed(token, jwt, issuer);
+    if (this.refusesDemoIssuer && claims.demo_issuer === true) {
+      throw refuseToken('token_issuer', 'The token is of a demo issuer');
+    }
     const now = Date.now() / 1000;
     checkAudience(claims, issuer);
     checkTimes(claims, issuer, now);

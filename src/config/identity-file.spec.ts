@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { readIdentityFile } from './identity-file.js';
-import type { AuthSettings } from './settings.js';
+import type { IssuersSettings } from './identity-file.js';
 
 const PEM = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -15,7 +15,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/etc/gate/empty': '\n',
 };
 
-function load(text: string): { settings: AuthSettings; faults: string[] } {
+function load(text: string): { settings: IssuersSettings; faults: string[] } {
   const faults: string[] = [];
   const read = (path: string) => {
     const content = path === '/etc/gate/identity.yaml' ? text : FILES[path];

@@ -46,7 +46,7 @@ const NESTED = {
  * @param faults every fault found is added, each with its place and without the value.
  * @returns the settings; meaningless where a fault was added.
  */
-export function readIdentityFile(context: IdentityContext, faults: string[]): AuthSettings {
+export function readIdentityFile(context: IdentityContext, faults: string[]): IssuersSettings {
   const report = (place: string, fault: string) => faults.push(`IDENTITY_FILE: ${place}${fault}`);
   const entry = parseYaml(context.path, context.read, 'issuers', report);
   const before = faults.length;
@@ -54,7 +54,7 @@ export function readIdentityFile(context: IdentityContext, faults: string[]): Au
   if (!entry || faults.length > before) return NOTHING;
   const file = entry as unknown as IdentityEntry;
   const secrets = new SecretFiles(context.path, context.read, report);
-  const settings: AuthSettings = {
+  const settings: IssuersSettings = {
     issuers: file.issuers.map((issuer, index) =>
       toIssuer(issuer, `issuers[${index}].`, context, secrets, report),
     ),
@@ -68,7 +68,14 @@ export function readIdentityFile(context: IdentityContext, faults: string[]): Au
   return settings;
 }
 
-const NOTHING: AuthSettings = { issuers: [], dpopNonceSecret: undefined, clientCertificateHeader: undefined };
+/** What the file can say. */
+export type IssuersSettings = Omit<AuthSettings, 'refusesDemoIssuer'>;
+
+const NOTHING: IssuersSettings = {
+  issuers: [],
+  dpopNonceSecret: undefined,
+  clientCertificateHeader: undefined,
+};
 
 function checkForms(file: Entry, report: Report): void {
   checkEntry(IdentityEntry, file, '', NESTED.file, report);
@@ -175,7 +182,7 @@ function lineFault(secret: string): string | undefined {
 }
 
 /** What only shows when all issuers are looked at. */
-function checkTogether({ issuers }: AuthSettings, report: Report): void {
+function checkTogether({ issuers }: IssuersSettings, report: Report): void {
   issuers.forEach(({ issuer }, index) => {
     const first = issuers.findIndex((other) => other.issuer === issuer);
     if (first < index) report(`issuers[${index}].issuer: `, `is the same as that of issuers[${first}]`);

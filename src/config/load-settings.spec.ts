@@ -59,6 +59,7 @@ it('has the defaults of the contract', () => {
       ],
       dpopNonceSecret: undefined,
       clientCertificateHeader: undefined,
+      refusesDemoIssuer: false,
     },
     policy: { allowList: new Set(['a']), requireHuman: true, denialDetail: 'explain' },
     audit: {
@@ -87,6 +88,7 @@ it('computes what clients see from the public URL', () => {
   const { server, auth } = loadSettings({
     ...REQUIRED,
     PUBLIC_URL: 'https://Gate.Example.com/',
+    TRUST_PROXY: '127.0.0.1',
     MCP_PATH: '/v1/mcp',
   });
   expect(server.resource).toBe('https://gate.example.com/v1/mcp');
@@ -142,6 +144,12 @@ it.each([
   ['TRUST_PROXY', 'true'],
   ['TRUST_PROXY', '1,2'],
   ['TRUST_PROXY', 'false,10.0.0.0/8'],
+  ['TRUST_PROXY', 'fade'],
+  ['TRUST_PROXY', '999.1.1.1'],
+  ['TRUST_PROXY', '10.0.0.0/33'],
+  ['TRUST_PROXY', '::1/129'],
+  ['TRUST_PROXY', '0.0.0.0/0'],
+  ['TRUST_PROXY', '::/0'],
   ['TLS_CERT_FILE', '/tls.crt'],
   ['TLS_KEY_FILE', '/tls.key'],
   ['TLS_CLIENT_CA_FILE', '/ca.crt'],
@@ -256,7 +264,12 @@ it('a host that others can reach needs to be told its https name', () => {
   expect(faults({ HOST: '0.0.0.0' })).toEqual([
     'PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL',
   ]);
-  expect(faults({ HOST: '0.0.0.0', PUBLIC_URL: 'https://gate.example.com' })).toEqual([]);
+  const named = { HOST: '0.0.0.0', PUBLIC_URL: 'https://gate.example.com' };
+  expect(faults({ ...named, TRUST_PROXY: '10.0.0.0/8' })).toEqual([]);
+  expect(faults(named)).toEqual([
+    'TRUST_PROXY: must name the proxy that speaks https for this server, unless TLS_CERT_FILE is set',
+  ]);
+  expect(faults({ ...named, TLS_CERT_FILE: '/tls.crt', TLS_KEY_FILE: '/tls.key' })).toEqual([]);
 });
 
 it('names every relaxation, and every name that looks like a typing error', () => {
@@ -311,7 +324,8 @@ it.each([
   'http://[::1]:3000',
   'https://gate.example.com:8443',
 ])('%s may carry tokens', (url) => {
-  expect(faults({ PUBLIC_URL: url, AUTH_ISSUER: url, AUTH_JWKS_URI: `${url}/jwks` })).toEqual([]);
+  const addresses = { PUBLIC_URL: url, AUTH_ISSUER: url, AUTH_JWKS_URI: `${url}/jwks` };
+  expect(faults({ ...addresses, TRUST_PROXY: '127.0.0.1' })).toEqual([]);
 });
 
 it.each([

@@ -2,7 +2,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
-import { ISSUER_DEFAULTS, plainType, readIdentityFile } from './identity-file.js';
+import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { readSinksFile } from './sinks-file.js';
 import type { ReadFile } from './yaml-file.js';
 import type {
@@ -79,7 +79,9 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const file = variables.IDENTITY_FILE?.trim();
   const resource = sound ? addressesOf(variables).resource : 'unknown';
   const named = file ? readIdentityFile({ path: resolve(file), resource, read }, faults) : undefined;
-  const auth = named ?? oneIssuer(variables, resource);
+  // Set by whoever runs Node in production, and by the image.
+  const refusesDemoIssuer = env.NODE_ENV === 'production';
+  const auth = { ...(named ?? oneIssuer(variables, resource)), refusesDemoIssuer };
   if (sound) faults.push(...certificateFaults(variables, auth));
   const pseudonymKey = readSecret('AUDIT_PSEUDONYM_KEY_FILE', variables, read, faults);
   const sinksFile = variables.AUDIT_SINKS_FILE?.trim();
@@ -132,6 +134,12 @@ function crossFaults(variables: Variables): string[] {
         `${name}: has no effect beside IDENTITY_FILE, which names the issuers: leave one of them out`,
       );
     }
+  }
+  const isHttps = variables.PUBLIC_URL?.toLowerCase().startsWith('https:') ?? false;
+  if (isHttps && !variables.TLS_CERT_FILE && (variables.TRUST_PROXY ?? 'false') === 'false') {
+    faults.push(
+      'TRUST_PROXY: must name the proxy that speaks https for this server, unless TLS_CERT_FILE is set',
+    );
   }
   if (variables.METRICS_HOST !== undefined && variables.METRICS_PORT === undefined) {
     faults.push('METRICS_HOST: has no effect without METRICS_PORT');
@@ -251,7 +259,7 @@ function readTracing(variables: Variables, read: ReadFile, faults: string[]): Tr
 }
 
 /** The short form: one issuer, in variables. */
-function oneIssuer(variables: Variables, resource: string): AuthSettings {
+function oneIssuer(variables: Variables, resource: string): IssuersSettings {
   const issuer: IssuerSettings = {
     ...ISSUER_DEFAULTS,
     issuer: variables.AUTH_ISSUER ?? '',

@@ -1,5 +1,6 @@
 /** Forms that the values of variables, and of the operator's files, must have. Texts unless a rule says otherwise. */
 import { ValidateBy } from 'class-validator';
+import { isIP } from 'node:net';
 
 /** Signature algorithms that the gate can accept (RFC 8725 section 3.1: no symmetric ones, no `none`). */
 export const ASYMMETRIC = [
@@ -54,6 +55,30 @@ export function IsWholeNumber(min: number, max: number) {
 
 export function IsTruth() {
   return rule('truth', (text) => text === 'true' || text === 'false', 'must be true or false');
+}
+
+const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** `false`, a number of hops, or ranges; the range of all addresses would believe everybody. */
+export function IsTrustedProxies() {
+  return rule(
+    'trustedProxies',
+    (text) =>
+      splitList(text).length > 0 &&
+      splitList(text).every((one) => one === 'false' || /^\d{1,2}$/.test(one) || isRange(one)),
+    'must be false, one number of hops, or a comma-separated list of addresses and CIDRs, none of them of all addresses',
+  );
+}
+
+function isRange(text: string): boolean {
+  if (NAMED_RANGES.includes(text)) return true;
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return (
+    bits === undefined ||
+    (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128))
+  );
 }
 
 export function IsPath() {

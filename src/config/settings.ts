@@ -113,6 +113,8 @@ export interface ClientCertificateHeader {
 }
 
 export interface AuthSettings {
+  /** In production: tokens and metadata that say that they are of a demo issuer are refused. */
+  readonly refusesDemoIssuer: boolean;
   /** At least one; the first is the one that clients without a token are sent to. */
   readonly issuers: readonly IssuerSettings[];
   /** Set: a DPoP proof must carry a nonce made with this secret, shared by all instances (RFC 9449 section 9). */

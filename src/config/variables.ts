@@ -6,6 +6,7 @@ import {
   IsListOf,
   IsPath,
   IsSecureUrl,
+  IsTrustedProxies,
   IsTruth,
   IsWholeNumber,
   SECRET_URLS,
@@ -185,10 +186,7 @@ export class Variables {
   ALLOWED_HOSTS?: string;
 
   @IsOptional()
-  @IsList(
-    /^(false|\d{1,2}|loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/,
-    'CIDRs; or it must be false, or one number of hops',
-  )
+  @IsTrustedProxies()
   TRUST_PROXY?: string;
 
   @IsOptional()

@@ -25,6 +25,10 @@ export class OriginGuard implements CanActivate {
     if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
       throw rejected('The Host is not allowed');
     }
+    // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
+    if (this.settings.publicUrl.startsWith('https:') && !request.secure) {
+      throw rejected('Only HTTPS is served here');
+    }
     if (!isAllowedOrigin(origin, this.settings.allowedOrigins)) throw rejected('The Origin is not allowed');
     if (origin !== undefined) allowCrossOrigin(context.switchToHttp().getResponse<Response>(), origin);
     return true;
