@@ -26,6 +26,7 @@ import { ToolGuard } from './policy/tool.guard.js';
 import { ReloadModule } from './reload/reload.module.js';
 import { RevocationGuard } from './revocation/revocation.guard.js';
 import { RevocationModule } from './revocation/revocation.module.js';
+import { SignalsModule } from './signals/signals.module.js';
 import { SinksModule } from './sinks/sinks.module.js';
 import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
@@ -56,6 +57,8 @@ export class AppModule {
         RevocationModule,
         LimitsModule,
         AdminModule,
+        // Where nobody is listened to there is no such endpoint.
+        ...(settings.signals.length > 0 ? [SignalsModule] : []),
         McpModule,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,

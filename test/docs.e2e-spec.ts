@@ -8,6 +8,7 @@ import { claimsToPrincipal } from '../src/auth/claims-to-principal.js';
 import type { Claims } from '../src/auth/presets.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import type { Settings } from '../src/config/settings.js';
+import { readSignalsFile } from '../src/config/signals-file.js';
 import { readSinksFile } from '../src/config/sinks-file.js';
 
 const ROOT = join(__dirname, '..');
@@ -32,7 +33,9 @@ function blocksOf(path: string): Block[] {
   );
 }
 
-const others = ['README.md', 'docs/doctor.md', 'docs/audit.md'].map((path) => join(ROOT, path));
+const others = ['README.md', 'docs/doctor.md', 'docs/audit.md', 'docs/signals.md'].map((path) =>
+  join(ROOT, path),
+);
 const blocks = [...pages, ...others].flatMap(blocksOf);
 const written = (language: string) =>
   blocks.filter((block) => block.language === language).map((block) => [block.page, block.text] as const);
@@ -45,7 +48,7 @@ function load(identity: string): Settings {
   return loadSettings({ ...BASE, TRUST_PROXY: '10.0.0.0/8', IDENTITY_FILE: '/identity.yaml' }, read);
 }
 
-it.each(written('yaml').filter(([, text]) => !text.startsWith('sinks:')))(
+it.each(written('yaml').filter(([, text]) => !/^(sinks|transmitters):/.test(text)))(
   '%s: every identity file loads',
   (_, text) => {
     expect(load(text).auth.issuers.length).toBeGreaterThan(0);
@@ -59,6 +62,18 @@ it.each(written('yaml').filter(([, text]) => text.startsWith('sinks:')))(
     const sinks = readSinksFile('/sinks.yaml', (path) => (path === '/sinks.yaml' ? text : 'secret'), faults);
     expect(faults).toEqual([]);
     expect(sinks.length).toBeGreaterThan(0);
+  },
+);
+
+it.each(written('yaml').filter(([, text]) => text.startsWith('transmitters:')))(
+  '%s: every file of transmitters loads',
+  (_, text) => {
+    const faults: string[] = [];
+    const { issuers } = load('issuers: [{ issuer: https://login.example.com }]').auth;
+    const read = (path: string) => (path === '/signals.yaml' ? text : `Bearer ${'x'.repeat(32)}`);
+    const transmitters = readSignalsFile('/signals.yaml', issuers, read, faults);
+    expect(faults).toEqual([]);
+    expect(transmitters.length).toBeGreaterThan(0);
   },
 );
 

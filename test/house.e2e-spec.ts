@@ -27,6 +27,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   revocation: ['storage', 'audit', 'config', 'common'],
   revoker: ['admin', 'revocation', 'storage', 'config', 'common'],
   admin: ['revocation', 'config', 'common'],
+  // Tokens of transmitters are verified with what verifies those of issuers, and end as revocations.
+  signals: ['revocation', 'limits', 'auth', 'audit', 'config', 'common'],
   mcp: ['revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
   sinks: ['audit', 'config', 'common'],
   // A change of the policy is on record before it decides.

@@ -164,6 +164,11 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     this.keepIfLost(record, since, entry);
   }
 
+  /** Resolves when a change is durable that has happened already: where it cannot be recorded at once, it follows late. */
+  async recordHappened(change: Change): Promise<void> {
+    await within(this.settled(this.appendOrKeep(changeRecord(change, randomUUID()))), PATIENCE_MS);
+  }
+
   /** Records how a call ended once it has. */
   recordOutcome(exchange: Exchange, ended: Promise<Outcome>, reason: Reason | null = null): void {
     const recorded = ended

@@ -48,6 +48,19 @@ it.each<[string, Record<string, string>, string]>([
   expect(changedMembers(configured(), configured(env))).toEqual([member]);
 });
 
+it('tells a change of who may revoke, and nothing of the secret', () => {
+  const listening = (events: string) => {
+    const file = `transmitters: [{ issuer: https://login.example.com, audience: x, authorization_file: s, subject_issuer: https://login.example.com, events: [${events}] }]`;
+    const read = (path: string) => (path === '/signals' ? file : `Bearer ${SECRET}`);
+    return decidingConfiguration(loadSettings({ ...REQUIRED, SIGNALS_FILE: '/signals' }, read), {}, null);
+  };
+  expect(changedMembers(configured(), listening('account-purged'))).toEqual(['signals_sha256']);
+  expect(changedMembers(listening('account-purged'), listening('account-disabled'))).toEqual([
+    'signals_sha256',
+  ]);
+  expect(JSON.stringify(listening('account-purged'))).not.toContain('s3cret');
+});
+
 it('tells a change of what a tool asks for', () => {
   const changed = changedMembers(
     configured({}, { read: { scopes: ['a'] } }),

@@ -1,6 +1,6 @@
 /** The part of the configuration that alters decisions, as the ledger has it. Pure; holds no secret. */
 import type { JsonObject } from '../common/exchange.js';
-import type { IssuerSettings, Settings } from '../config/settings.js';
+import type { IssuerSettings, Settings, TransmitterSettings } from '../config/settings.js';
 import { canonicalJson, digestOf } from './canonical-json.js';
 
 /** Longer lists of names are on record by their digest alone. */
@@ -15,7 +15,7 @@ export function decidingConfiguration(
   rules: JsonObject,
   policyDigest: string | null,
 ): JsonObject {
-  const { server, auth, policy, audit, limits } = settings;
+  const { server, auth, policy, audit, limits, signals } = settings;
   const allowList = policy.allowList === '*' ? ['*'] : [...policy.allowList].sort();
   return {
     resource: server.resource,
@@ -31,6 +31,7 @@ export function decidingConfiguration(
     rules_sha256: digestOf(asJson(rules)),
     policy_sha256: policyDigest,
     revocation_max_age_seconds: settings.revocation.maxAgeSeconds,
+    signals_sha256: signals.length > 0 ? digestOf(asJson(signals.map(listenedTo))) : null,
     rate_limit_per_minute: limits.perMinute,
     allowed_origins: server.allowedOrigins,
     allowed_hosts: server.allowedHosts,
@@ -57,6 +58,10 @@ function deciding({ introspection, roleMap, ...rest }: IssuerSettings): object {
       ? { endpoint: introspection.endpoint, client: introspection.clientId }
       : null,
   };
+}
+
+function listenedTo({ authorization, events, ...rest }: TransmitterSettings): object {
+  return { ...rest, events: [...events].sort(), authorization: authorization !== undefined };
 }
 
 function asJson(value: unknown): unknown {

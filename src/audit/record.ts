@@ -150,6 +150,20 @@ export type Change =
       readonly by: string;
       readonly reason: string | null;
     }
+  /** A transmitter told of something (RFC 8417); one record for each event of a message. */
+  | {
+      readonly what: 'signal';
+      readonly transmitter: string;
+      /** Of the message. */
+      readonly jti: string;
+      /** The whole name of the event. */
+      readonly event: string;
+      readonly action: 'revoked' | 'acknowledged';
+      /** Ids of the revocations that it caused; each has its own record where it comes into force. */
+      readonly revocations: readonly string[];
+      /** Why it changed nothing; null where it did. */
+      readonly why: string | null;
+    }
   /** Rates, quotas and proofs are counted by this instance alone from here on, or together with the others again. */
   | {
       readonly what: 'counting';

@@ -208,6 +208,8 @@ function changeWords(change: Change): string {
       const { kind, value } = change.revocation;
       return `${change.action}: ${kind} ${value} by ${change.by}${change.reason === null ? '' : ` (${change.reason})`}`;
     }
+    case 'signal':
+      return `${change.event.split('/').at(-1)} told by ${change.transmitter}: ${change.why ?? `${change.revocations.length} revocation(s)`}`;
     case 'counting':
       return change.counting === 'together'
         ? 'requests are counted together with the other instances again'

@@ -16,6 +16,8 @@ export interface AppErrorOptions {
   readonly challenge?: Challenge;
   readonly retryAfterSeconds?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Public; in place of the usual body, where a protocol of its own says what an error looks like. */
+  readonly body?: Readonly<Record<string, string>>;
   /** What the ledger says, where it may say more than the client is told. */
   readonly recordedReason?: Reason;
   /** Never shown to a client; logged. */
@@ -33,6 +35,7 @@ export class AppError extends Error {
   readonly challenge: Challenge | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, string>> | undefined;
   readonly recordedReason: Reason | undefined;
 
   constructor(
@@ -48,6 +51,7 @@ export class AppError extends Error {
     this.challenge = options.challenge;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.headers = options.headers ?? {};
+    this.body = options.body;
     this.recordedReason = options.recordedReason;
   }
 }

@@ -16,20 +16,26 @@ export type Body =
   | { readonly ok: true; readonly value: JsonObject }
   | { readonly ok: false; readonly value: unknown; readonly fault: AppError };
 
+/** The bytes of a body, or why there are none. */
+export type Bytes =
+  { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly fault: AppError };
+
 export async function readBody(request: IncomingMessage): Promise<Body> {
-  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  const read = await readBytes(request, 'application/json', MAX_BODY_BYTES);
+  return read.ok ? parseBody(read.bytes) : { ...read, value: undefined };
+}
+
+/** @param type which the sender must name; its parameters do not matter. */
+export async function readBytes(request: IncomingMessage, type: string, limit: number): Promise<Bytes> {
+  const given = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding !== 'identity') return fault('A compressed body is not accepted', { status: 415 });
   try {
-    const bytes = await getRawBody(request, {
-      length: request.headers['content-length'],
-      limit: MAX_BODY_BYTES,
-    });
-    if (type !== 'application/json') return fault('Content-Type must be application/json', { status: 415 });
-    return parseBody(bytes);
+    const bytes = await getRawBody(request, { length: request.headers['content-length'], limit });
+    return given === type ? { ok: true, bytes } : fault(`Content-Type must be ${type}`, { status: 415 });
   } catch (error) {
     if ((error as { type?: string }).type === 'entity.too.large') {
-      return fault(`The body is larger than ${MAX_BODY_BYTES} bytes`, {
+      return fault(`The body is larger than ${limit} bytes`, {
         status: 413,
         headers: { connection: 'close' },
       });

@@ -77,6 +77,7 @@ it('has the defaults of the contract', () => {
     revocation: { maxAgeSeconds: 300 },
     operations: { metrics: undefined, tracing: undefined },
     shutdown: { drainSeconds: 5, graceSeconds: 20 },
+    signals: [],
     limits: { perMinute: 600 },
     mail: { smtpUrl: undefined },
     log: { level: 'info', pretty: false },

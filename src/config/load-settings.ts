@@ -3,6 +3,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
+import { readSignalsFile } from './signals-file.js';
 import { readSinksFile } from './sinks-file.js';
 import type { ReadFile } from './yaml-file.js';
 import type {
@@ -12,6 +13,7 @@ import type {
   Preset,
   Settings,
   TracingSettings,
+  TransmitterSettings,
 } from './settings.js';
 import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList } from './rules.js';
 import { Variables, VARIABLE_NAMES } from './variables.js';
@@ -59,6 +61,7 @@ const OUR_PREFIXES = [
   'REVOCATION_',
   'SHUTDOWN_',
   'METRICS_',
+  'SIGNALS_',
   'TLS_',
   'LOG_',
 ];
@@ -86,11 +89,18 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const pseudonymKey = readSecret('AUDIT_PSEUDONYM_KEY_FILE', variables, read, faults);
   const sinksFile = variables.AUDIT_SINKS_FILE?.trim();
   const sinks = sinksFile ? readSinksFile(resolve(sinksFile), read, faults) : [];
+  const signalsFile = variables.SIGNALS_FILE?.trim();
+  const issuers = auth.issuers.filter(({ issuer }) => issuer !== '');
+  const signals = signalsFile ? readSignalsFile(resolve(signalsFile), issuers, read, faults) : [];
   const tracing = readTracing(variables, read, faults);
   const databaseUrl = secretUrl('DATABASE_URL', variables, read, faults);
   const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
   if (faults.length > 0) throw new ConfigurationError(faults);
-  return toSettings(variables, { auth, audit: { pseudonymKey, sinks }, tracing, databaseUrl, smtpUrl }, env);
+  return toSettings(
+    variables,
+    { auth, audit: { pseudonymKey, sinks }, signals, tracing, databaseUrl, smtpUrl },
+    env,
+  );
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -143,6 +153,9 @@ function crossFaults(variables: Variables): string[] {
   }
   if (variables.METRICS_HOST !== undefined && variables.METRICS_PORT === undefined) {
     faults.push('METRICS_HOST: has no effect without METRICS_PORT');
+  }
+  if (variables.SIGNALS_FILE && Number(variables.REVOCATION_MAX_AGE_SECONDS ?? 1) === 0) {
+    faults.push('SIGNALS_FILE: has no effect where REVOCATION_MAX_AGE_SECONDS switches revocation off');
   }
   const trusted = splitList(variables.TRUST_PROXY ?? 'false');
   if (trusted.length > 1 && trusted.some((item) => item === 'false' || /^\d{1,2}$/.test(item))) {
@@ -292,13 +305,14 @@ interface FromFiles {
   readonly auth: AuthSettings;
   readonly audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>;
   readonly tracing: TracingSettings | undefined;
+  readonly signals: readonly TransmitterSettings[];
   readonly databaseUrl: string | undefined;
   readonly smtpUrl: string | undefined;
 }
 
 function toSettings(
   variables: Variables,
-  { auth, audit, tracing, databaseUrl, smtpUrl }: FromFiles,
+  { auth, audit, signals, tracing, databaseUrl, smtpUrl }: FromFiles,
   env: Environment,
 ): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
@@ -354,6 +368,7 @@ function toSettings(
       drainSeconds: Number(variables.SHUTDOWN_DRAIN_SECONDS ?? 5),
       graceSeconds: Number(variables.SHUTDOWN_GRACE_SECONDS ?? 20),
     },
+    signals,
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
     mail: { smtpUrl },
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
@@ -377,6 +392,10 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       settings.audit.onFailure === 'allow',
       'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded',
     ],
+    ...settings.signals.map(({ issuer, authorization }): [boolean, string] => [
+      authorization === undefined,
+      `allow_without_authorization of ${issuer}: whoever has one of its signed events can deliver it`,
+    ]),
     ...settings.auth.issuers.flatMap((issuer): [boolean, string][] => [
       [
         issuer.maxTokenLifetimeSeconds === 0,

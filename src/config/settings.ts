@@ -172,6 +172,43 @@ export interface AuditSettings {
   readonly sinks: readonly SinkSettings[];
 }
 
+/** Events that take tokens out of force (CAEP 1.0, RISC 1.0), by the last part of their names. */
+export const SIGNAL_EVENTS = [
+  'session-revoked',
+  'token-claims-change',
+  'credential-change',
+  'assurance-level-change',
+  'account-disabled',
+  'account-purged',
+  'account-credential-change-required',
+  'credential-compromise',
+  'sessions-revoked',
+] as const;
+export type SignalEvent = (typeof SIGNAL_EVENTS)[number];
+
+/** Who sends security event tokens (RFC 8417), and what they may cause. */
+export interface TransmitterSettings {
+  /** Exact `iss` of its tokens. */
+  readonly issuer: string;
+  /** Accepted `aud`. */
+  readonly audience: readonly string[];
+  /** From the transmitter's metadata (SSF 1.0 section 6) where unset. */
+  readonly jwksUri: string | undefined;
+  readonly algorithms: readonly string[];
+  /** The whole value of the `Authorization` header that it sends. Unset: it sends none, and only its signature says who it is. */
+  readonly authorization: string | undefined;
+  /** The issuer of tokens whose people it speaks for, and nobody else's. */
+  readonly subjectIssuer: string;
+  /** True: at that issuer the `sub` of a person is the e-mail address. */
+  readonly emailIsSubject: boolean;
+  /** Others change nothing. */
+  readonly events: ReadonlySet<SignalEvent>;
+  /** For times in its tokens that lie in the future. */
+  readonly clockToleranceSeconds: number;
+  /** Deliveries. */
+  readonly perMinute: number;
+}
+
 export interface StorageSettings {
   readonly dataDir: string;
   /** Unset: the embedded database under `dataDir`. */
@@ -212,6 +249,8 @@ export interface Settings {
     /** How long calls that run then may take to end. */
     readonly graceSeconds: number;
   };
+  /** Empty: nobody is listened to. */
+  readonly signals: readonly TransmitterSettings[];
   /** 0: no limit. */
   readonly limits: { readonly perMinute: number };
   readonly mail: { readonly smtpUrl: string | undefined };

@@ -174,6 +174,10 @@ export class Variables {
   SHUTDOWN_GRACE_SECONDS?: string;
 
   @IsOptional()
+  @IsPath()
+  SIGNALS_FILE?: string;
+
+  @IsOptional()
   @IsWholeNumber(0, 1_000_000)
   RATE_LIMIT_PER_MINUTE?: string;
 
@@ -257,6 +261,7 @@ export const VARIABLE_NAMES = [
   'OTEL_SERVICE_NAME',
   'SHUTDOWN_DRAIN_SECONDS',
   'SHUTDOWN_GRACE_SECONDS',
+  'SIGNALS_FILE',
   'RATE_LIMIT_PER_MINUTE',
   'ALLOWED_ORIGINS',
   'ALLOWED_HOSTS',

@@ -68,6 +68,7 @@ function challengesOf(
 
 /** JSON-RPC for the endpoint, plain JSON elsewhere. */
 export function errorBody(error: AppError, exchange: Exchange | undefined): unknown {
+  if (error.body) return error.body;
   // What refuses nobody is no decision, and has no record to point to.
   if (!exchange || !isReason(error.code)) return { error: { code: error.code, message: error.message } };
   return {

@@ -6,6 +6,9 @@ import type { Revocation, RevocationKind } from './revocation.js';
 /** On which instances hear that there is something new. */
 export const REVOCATION_CHANNEL = 'gate_revocations';
 
+/** A message that revokes nothing is known again for this long, too. */
+const MIN_KEEP_SECONDS = 7 * 86_400;
+
 export interface NewRevocation extends Omit<Revocation, 'id'> {
   /** When every token that it can hit has expired; null: never. In seconds since the epoch. */
   readonly expiresAt: number | null;
@@ -48,6 +51,32 @@ export async function addRevocation(db: Kysely<Tables>, one: NewRevocation): Pro
   return toRevocation(rows[0] as Row);
 }
 
+/**
+ * All of them, or none, and each message once: what was taken is forgotten when it could hit no token any more.
+ * @param message names what they come from; no two messages share one.
+ * @returns undefined where this message was taken before, and nothing was done.
+ */
+export async function addOnce(
+  db: Kysely<Tables>,
+  message: Uint8Array,
+  all: readonly NewRevocation[],
+): Promise<StoredRevocation[] | undefined> {
+  const last = all.some(({ expiresAt }) => expiresAt === null)
+    ? null
+    : Math.max(Date.now() / 1000 + MIN_KEEP_SECONDS, ...all.map(({ expiresAt }) => expiresAt as number));
+  return db.transaction().execute(async (step) => {
+    // Of two at the same time the second waits here until the first is durable, or undone.
+    const { numAffectedRows } = await sql`
+      insert into revocation_messages (id, keep_until)
+      values (${Buffer.from(message)}, ${last === null ? null : new Date(last * 1000)})
+      on conflict (id) do nothing`.execute(step);
+    if ((numAffectedRows ?? 0n) === 0n) return undefined;
+    const stored: StoredRevocation[] = [];
+    for (const one of all) stored.push(await addRevocation(step, one));
+    return stored;
+  });
+}
+
 /** @returns false where there is none with this id. */
 export async function withdrawRevocation(db: Kysely<Tables>, id: string): Promise<boolean> {
   const { numAffectedRows } = await sql`delete from revocations where id::text = ${id}`.execute(db);
@@ -58,6 +87,7 @@ export async function withdrawRevocation(db: Kysely<Tables>, id: string): Promis
 /** What can hit no token any more. */
 export async function removeExpired(db: Kysely<Tables>): Promise<void> {
   await sql`delete from revocations where expires_at <= now()`.execute(db);
+  await sql`delete from revocation_messages where keep_until <= now()`.execute(db);
 }
 
 async function announce(db: Kysely<Tables>): Promise<void> {

@@ -9,6 +9,7 @@ import { within } from '../common/within.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import { Database } from '../storage/database.js';
 import {
+  addOnce,
   addRevocation,
   loadRevocations,
   removeExpired,
@@ -119,6 +120,35 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     const stored = await addRevocation(db, { ...one, expiresAt: this.expiryOf(one) });
     await this.refresh();
     return stored;
+  }
+
+  /**
+   * All that a message says, or nothing; durable when this resolves, in force here, and everywhere within a second.
+   * @param message names it; no two messages share one.
+   * @returns undefined where it was taken before, by whichever instance: then nothing changes.
+   * @throws Error where the database does not take it. It may have, where it did not say so in time: asking again tells.
+   */
+  async addOnce(
+    message: Uint8Array,
+    all: readonly Omit<Revocation, 'id'>[],
+  ): Promise<StoredRevocation[] | undefined> {
+    const adding = this.database
+      .get()
+      .then((db) =>
+        addOnce(
+          db,
+          message,
+          all.map((one) => ({ ...one, expiresAt: this.expiryOf(one) })),
+        ),
+      )
+      .then((stored) => ({ stored }));
+    const done = await within(adding, PATIENCE_MS);
+    if (!done) {
+      adding.catch(() => undefined);
+      throw new Error('The database gave no answer in time');
+    }
+    if (done.stored?.length) await this.refresh();
+    return done.stored;
   }
 
   /** @returns false where there is none with this id. @throws Error where the database does not answer. */

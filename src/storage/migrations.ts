@@ -79,6 +79,16 @@ export const MIGRATIONS: readonly Migration[] = [
       await sql`create index dpop_proofs_valid_until on dpop_proofs (valid_until)`.execute(db);
     },
   },
+  {
+    name: '0005_revocation_messages',
+    async up(db) {
+      await sql`
+        create table revocation_messages (
+          id bytea primary key,
+          keep_until timestamptz
+        )`.execute(db);
+    },
+  },
 ];
 
 /**

@@ -1,0 +1,47 @@
+/** Turns a delivery into an exchange, so that its Host is checked and a refusal is on record as any other. */
+import { Injectable, type NestMiddleware } from '@nestjs/common';
+import type { NextFunction, Request, Response } from 'express';
+import { randomUUID } from 'node:crypto';
+import { readBytes } from '../common/body.js';
+import type { GateRequest, Inbound } from '../common/exchange.js';
+import { traceOf } from '../common/trace.js';
+import { refuseSet } from './refuse-set.js';
+
+/** A token about one event is some hundred bytes. */
+const MAX_BYTES = 64 * 1024;
+
+@Injectable()
+export class SignalsFrontMiddleware implements NestMiddleware {
+  async use(request: Request & GateRequest, _response: Response, next: NextFunction): Promise<void> {
+    if (request.exchange) return next();
+    request.exchange = {
+      requestId: request.id as string,
+      decisionId: randomUUID(),
+      trace: traceOf(undefined, request.get('traceparent')),
+      ip: request.ip ?? 'unknown',
+      client: request.get('user-agent') ?? null,
+      inbound: await this.inbound(request),
+      audited: false,
+    };
+    next();
+  }
+
+  private async inbound(request: Request): Promise<Inbound> {
+    const read = await readBytes(request, 'application/secevent+jwt', MAX_BYTES);
+    if (!read.ok) {
+      const { status, message, headers, cause } = read.fault;
+      const fault = refuseSet('invalid_request', message, 'request_malformed', {
+        status: status === 413 ? 413 : 400,
+        headers,
+        cause,
+      });
+      return { ok: false, id: null, fault };
+    }
+    const params = { token: Buffer.from(read.bytes).toString('latin1').trim() };
+    return {
+      ok: true,
+      id: null,
+      message: { id: null, method: 'signals', params, era: 'modern', body: params },
+    };
+  }
+}
