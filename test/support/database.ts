@@ -31,7 +31,9 @@ export const embeddedBackend: DatabaseBackend = { name: 'embedded', open: openEm
  * @throws Error when no PostgreSQL answers and `CI` is `true`; elsewhere a warning says that it is left out.
  */
 export function databaseBackends(): DatabaseBackend[] {
-  return postgresAnswers() ? [embeddedBackend, { name: 'postgres', open: openPostgres }] : [embeddedBackend];
+  return postgresAnswers()
+    ? [embeddedBackend, { name: 'postgres', open: openTestDatabase }]
+    : [embeddedBackend];
 }
 
 /** A `describe` has to know before its first test, hence a child process that is waited for. */
@@ -61,7 +63,8 @@ async function openEmbedded(): Promise<TestDatabase> {
   };
 }
 
-async function openPostgres(): Promise<TestDatabase> {
+/** A PostgreSQL schema of one's own. */
+export async function openTestDatabase(): Promise<TestDatabase> {
   const schema = `test_${randomBytes(8).toString('hex')}`;
   const dataDir = temporaryDirectory();
   await administer(`create schema ${schema}`);
