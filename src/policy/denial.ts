@@ -2,6 +2,7 @@
 import { AppError } from '../common/app-error.js';
 import type { Assurance, Deny } from '../common/decision.js';
 import type { Message, Operation } from '../common/exchange.js';
+import { withoutTokens } from '../common/without-tokens.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
 /** Revisions up to 2025-11-25 have a code of their own for an unknown resource; 2026-07-28 forbids it. */
@@ -22,7 +23,8 @@ export function denialError(
       status: 404,
       rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
       // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
-      data: target.kind === 'resource' ? { uri: (asked as { uri?: string } | undefined)?.uri } : {},
+      data:
+        target.kind === 'resource' ? { uri: withoutTokens(String((asked as { uri?: unknown }).uri)) } : {},
       recordedReason: denial.reason,
     });
   }
@@ -81,4 +83,9 @@ function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly strin
       },
     },
   );
+}
+
+function uriOf(asked: unknown): { uri?: string } {
+  const uri = (asked as { uri?: unknown } | undefined)?.uri;
+  return typeof uri === 'string' ? { uri: withoutTokens(uri) } : {};
 }
