@@ -23,8 +23,7 @@ export function denialError(
       status: 404,
       rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
       // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
-      data:
-        target.kind === 'resource' ? { uri: withoutTokens(String((asked as { uri?: unknown }).uri)) } : {},
+      data: target.kind === 'resource' ? uriOf(asked) : {},
       recordedReason: denial.reason,
     });
   }
