@@ -60,6 +60,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'common',
   ],
   doctor: ['auth', 'config', 'common'],
+  posture: ['config'],
   auditor: ['audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.
   advisor: ['app.module.ts', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
