@@ -199,6 +199,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
         'customers',
         'dpop_proofs',
         'rate_counters',
+        'revocation_messages',
         'revocations',
         'schema_migrations',
       ]);
