@@ -30,6 +30,7 @@ import { SignalsModule } from './signals/signals.module.js';
 import { SinksModule } from './sinks/sinks.module.js';
 import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
+import { UpstreamsModule } from './upstreams/upstreams.module.js';
 
 @Module({})
 export class AppModule {
@@ -59,6 +60,7 @@ export class AppModule {
         AdminModule,
         // Where nobody is listened to there is no such endpoint.
         ...(settings.signals.length > 0 ? [SignalsModule] : []),
+        UpstreamsModule,
         McpModule,
         RouterModule.register([{ path: settings.server.mcpPath, module: McpModule }]),
         DiscoveryDocumentsModule,

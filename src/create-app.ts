@@ -18,6 +18,7 @@ import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
 import { PolicyService } from './policy/policy.service.js';
 import { ToolRegistry } from './tools/registry.js';
+import { UpstreamsService } from './upstreams/upstreams.service.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -82,11 +83,14 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   drain.watch(nest.getHttpServer() as Server);
   try {
     await nest.init();
+    const upstreams = nest.get(UpstreamsService);
+    await upstreams.mountAccepted();
     const [policy, rules] = [nest.get(PolicyService), nest.get(ToolRegistry).rules()];
     policy.load();
     const { digest } = policy.current.policy;
     const deciding = decidingConfiguration(settings, { ...rules }, digest ?? null);
     await nest.get(AuditService).recordStart(deciding, VERSION);
+    upstreams.start();
   } catch (error) {
     await nest.close();
     throw error;

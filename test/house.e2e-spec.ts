@@ -29,12 +29,16 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   admin: ['revocation', 'config', 'common'],
   // Tokens of transmitters are verified with what verifies those of issuers, and end as revocations.
   signals: ['revocation', 'limits', 'auth', 'audit', 'config', 'common'],
-  mcp: ['revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
+  // Tools of other servers: decided about like our own, and called with credentials of the gate's.
+  upstreams: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
+  curator: ['upstreams', 'tools', 'policy', 'audit', 'config', 'common'],
+  mcp: ['upstreams', 'revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
   sinks: ['audit', 'config', 'common'],
   // A change of the policy is on record before it decides.
   reload: ['policy', 'audit', 'config', 'common'],
   lifecycle: [],
   health: [
+    'upstreams',
     'lifecycle',
     'limits',
     'revocation',
@@ -63,7 +67,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   posture: ['config'],
   auditor: ['audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.
-  advisor: ['app.module.ts', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
+  advisor: ['app.module.ts', 'upstreams', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
 };
 
 function sources(folder: string): string[] {
@@ -118,7 +122,13 @@ describe('the house', () => {
     const users = production.filter((file) =>
       importsOf(file).some((path) => path.startsWith('@modelcontextprotocol/')),
     );
-    expect(users.map((file) => relative(SRC, file)).sort()).toEqual(['mcp/classify.ts', 'mcp/sdk-bridge.ts']);
+    expect(users.map((file) => relative(SRC, file)).sort()).toEqual([
+      'mcp/classify.ts',
+      'mcp/sdk-bridge.ts',
+      'upstreams/child-process.transport.ts',
+      'upstreams/connection.ts',
+      'upstreams/open-transport.ts',
+    ]);
   });
 
   it('reads process.env in one file only', () => {

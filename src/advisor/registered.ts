@@ -6,6 +6,7 @@ import { AppModule } from '../app.module.js';
 import type { Settings } from '../config/settings.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import { ToolRegistry } from '../tools/registry.js';
+import { acceptedTools } from '../upstreams/accepted-tools.js';
 
 /** @throws DeclarationError with every fault of the declarations, and of the allow-list against them. */
 export async function registeredTargets(settings: Settings): Promise<readonly ProtectedTarget[]> {
@@ -23,5 +24,6 @@ export async function registeredTargets(settings: Settings): Promise<readonly Pr
     config as unknown as ConfigService<Settings, true>,
   );
   registry.onModuleInit();
+  registry.mount(acceptedTools(settings.upstreams));
   return [...registry.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,6 +1,12 @@
 /** The part of the configuration that alters decisions, as the ledger has it. Pure; holds no secret. */
 import type { JsonObject } from '../common/exchange.js';
-import type { IssuerSettings, Settings, TransmitterSettings } from '../config/settings.js';
+import type {
+  IssuerSettings,
+  Settings,
+  TransmitterSettings,
+  UpstreamAuthSettings,
+  UpstreamSettings,
+} from '../config/settings.js';
 import { canonicalJson, digestOf } from './canonical-json.js';
 
 /** Longer lists of names are on record by their digest alone. */
@@ -31,6 +37,8 @@ export function decidingConfiguration(
     rules_sha256: digestOf(asJson(rules)),
     policy_sha256: policyDigest,
     revocation_max_age_seconds: settings.revocation.maxAgeSeconds,
+    upstreams_sha256:
+      settings.upstreams.list.length > 0 ? digestOf(asJson(settings.upstreams.list.map(mounted))) : null,
     signals_sha256: signals.length > 0 ? digestOf(asJson(signals.map(listenedTo))) : null,
     rate_limit_per_minute: limits.perMinute,
     allowed_origins: server.allowedOrigins,
@@ -62,6 +70,30 @@ function deciding({ introspection, roleMap, ...rest }: IssuerSettings): object {
 
 function listenedTo({ authorization, events, ...rest }: TransmitterSettings): object {
   return { ...rest, events: [...events].sort(), authorization: authorization !== undefined };
+}
+
+/** All but secrets. */
+function mounted(upstream: UpstreamSettings): object {
+  if (upstream.transport === 'stdio') {
+    const { command, environment, secrets, ...rest } = upstream;
+    const withoutSecrets = (text: string) => (secrets.includes(text) ? '[secret]' : text);
+    return {
+      ...rest,
+      command: command.map(withoutSecrets),
+      environment: Object.fromEntries(
+        Object.entries(environment).map(([name, text]) => [name, withoutSecrets(text)]),
+      ),
+    };
+  }
+  const { auth, ...rest } = upstream;
+  return { ...rest, auth: auth ? authOf(auth) : null };
+}
+
+function authOf(auth: UpstreamAuthSettings): object {
+  if (auth.method === 'secret') return { method: auth.method, header: auth.header };
+  const { authentication, ...rest } = auth;
+  const grant = 'grant' in auth ? { ...auth.grant, authentication: auth.grant.authentication.method } : null;
+  return { ...rest, authentication: authentication.method, grant };
 }
 
 function asJson(value: unknown): unknown {

@@ -164,6 +164,21 @@ export type Change =
       /** Why it changed nothing; null where it did. */
       readonly why: string | null;
     }
+  /** Tools of an upstream were accepted, or are not those that were accepted. */
+  | {
+      readonly what: 'upstream';
+      readonly upstream: string;
+      /** `pinned`: as they were found at first use; `accepted`: by the operator; `withheld`: nobody may have them until then. */
+      readonly action: 'pinned' | 'accepted' | 'withheld' | 'restored';
+      /** By the upstream's own names, with the digests of their definitions: the one accepted before, and the one found. */
+      readonly tools: readonly {
+        readonly tool: string;
+        readonly from: string | null;
+        readonly to: string | null;
+      }[];
+      /** How many there are besides. */
+      readonly more?: number;
+    }
   /** Rates, quotas and proofs are counted by this instance alone from here on, or together with the others again. */
   | {
       readonly what: 'counting';

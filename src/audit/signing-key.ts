@@ -34,11 +34,26 @@ export interface PublicJwk {
  * @throws Error where it cannot be read, or is no Ed25519 key; the message never holds the key.
  */
 export async function loadSigningKey(file: string, mayMake: boolean): Promise<SigningKey> {
+  const pem = await readOrMakeKey(file, mayMake, 'audit key', () => generateKeyPairSync('ed25519'));
+  return signingKeyOf(pem, file);
+}
+
+/**
+ * A private key in PEM, read or, where there is none and one may be made, made there for this user alone.
+ * @param what it is, for messages, which never hold the key.
+ * @throws Error where it cannot be read, or where another process made the file in between.
+ */
+export async function readOrMakeKey(
+  file: string,
+  mayMake: boolean,
+  what: string,
+  generate: () => { readonly privateKey: KeyObject },
+): Promise<string> {
   const pem = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' && mayMake) return undefined;
-    throw new Error(`The audit key ${file} cannot be read (${error.code})`);
+    throw new Error(`The ${what} ${file} cannot be read (${error.code})`);
   });
-  return signingKeyOf(pem ?? (await make(file)), file);
+  return pem ?? (await make(file, generate().privateKey));
 }
 
 /** @throws Error where the text is no private Ed25519 key. */
@@ -64,8 +79,8 @@ export function publicJwk(key: KeyObject): PublicJwk {
 }
 
 /** @throws Error where another process made the file in between. */
-async function make(file: string): Promise<string> {
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+async function make(file: string, key: KeyObject): Promise<string> {
+  const pem = key.export({ type: 'pkcs8', format: 'pem' }) as string;
   await mkdir(dirname(file), { recursive: true });
   const handle = await open(file, 'wx', 0o600);
   try {

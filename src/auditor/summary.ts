@@ -210,6 +210,11 @@ function changeWords(change: Change): string {
     }
     case 'signal':
       return `${change.event.split('/').at(-1)} told by ${change.transmitter}: ${change.why ?? `${change.revocations.length} revocation(s)`}`;
+    case 'upstream': {
+      const { upstream, action, tools, more = 0 } = change;
+      const names = tools.map(({ tool }) => tool).join(', ');
+      return `upstream ${upstream}: ${action}${names === '' ? '' : `: ${names}`}${more > 0 ? ` and ${more} more` : ''}`;
+    }
     case 'counting':
       return change.counting === 'together'
         ? 'requests are counted together with the other instances again'

@@ -1,9 +1,12 @@
 /** The first question of every request: who is asking? */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { exchangeOf, type GateRequest } from '../common/exchange.js';
+import { HeldToken } from '../common/held-token.js';
 import { isPublicRoute } from '../common/public-route.js';
+import type { Settings, UpstreamSettings } from '../config/settings.js';
 import { ClientCertificateService } from './client-certificate.service.js';
 import { readCredential } from './credential.js';
 import { SenderBinding } from './sender-binding.js';
@@ -11,12 +14,17 @@ import { TokenVerifier } from './token-verifier.js';
 
 @Injectable()
 export class BearerGuard implements CanActivate {
+  private readonly holdsTokens: boolean;
+
   constructor(
     private readonly reflector: Reflector,
     private readonly verifier: TokenVerifier,
     private readonly binding: SenderBinding,
     private readonly certificates: ClientCertificateService,
-  ) {}
+    config: ConfigService<Settings, true>,
+  ) {
+    this.holdsTokens = config.get('upstreams', { infer: true }).list.some(exchangesTokens);
+  }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (isPublicRoute(this.reflector, context)) return true;
@@ -34,6 +42,7 @@ export class BearerGuard implements CanActivate {
         proofs: request.headersDistinct.dpop ?? [],
         certificate: () => this.certificates.of(request),
       });
+      if (this.holdsTokens) exchange.heldToken = new HeldToken(credential.token);
     } finally {
       exchange.clock?.lap('authentication');
     }
@@ -45,4 +54,12 @@ export class BearerGuard implements CanActivate {
     const nonce = this.binding.nonce();
     if (nonce !== undefined) response.setHeader('dpop-nonce', nonce);
   }
+}
+
+/** Whether calls of this upstream need a token that is made out of the caller's. */
+function exchangesTokens(upstream: UpstreamSettings): boolean {
+  return (
+    upstream.transport === 'http' &&
+    (upstream.auth?.method === 'token_exchange' || upstream.auth?.method === 'id_jag')
+  );
 }

@@ -3,15 +3,16 @@ import { decodeJwt, decodeProtectedHeader, exportPKCS8, importJWK, jwtVerify } f
 import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { makeKey } from '../../test/support/issuer.js';
-import { clientAuthentication, ClientAuthenticationError, type Client } from './client-authentication.js';
+import type { ClientSettings } from '../config/settings.js';
+import { clientAuthentication, ClientAuthenticationError } from './client-authentication.js';
 
 const ISSUER = 'https://issuer.example/realm';
 
-function credentials(authentication: Client['authentication'], clientId = 'gate') {
+function credentials(authentication: ClientSettings['authentication'], clientId = 'gate') {
   return clientAuthentication({ clientId, authentication }, ISSUER)();
 }
 
-function keyed(key: string, algorithm: string, keyId?: string): Client['authentication'] {
+function keyed(key: string, algorithm: string, keyId?: string): ClientSettings['authentication'] {
   return { method: 'private_key_jwt', key, algorithm, keyId };
 }
 

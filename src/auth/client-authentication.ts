@@ -1,9 +1,7 @@
 /** How this server proves to an authorization server who it is (RFC 6749 section 2.3, RFC 7523). */
 import { importPKCS8, SignJWT, type CryptoKey } from 'jose';
 import { randomUUID } from 'node:crypto';
-import type { IntrospectionSettings } from '../config/settings.js';
-
-export type Client = Pick<IntrospectionSettings, 'clientId' | 'authentication'>;
+import type { ClientSettings } from '../config/settings.js';
 
 /** What a request carries beside its own content. */
 export interface Credentials {
@@ -12,7 +10,7 @@ export interface Credentials {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-type KeyAuthentication = Extract<Client['authentication'], { method: 'private_key_jwt' }>;
+type KeyAuthentication = Extract<ClientSettings['authentication'], { method: 'private_key_jwt' }>;
 
 /** An assertion is made for one request; this is room for a slow network and a clock that is off. */
 const ASSERTION_LIFETIME_SECONDS = 60;
@@ -30,7 +28,7 @@ export class ClientAuthenticationError extends Error {
  * @returns what makes the credentials of one request; an assertion is never used twice.
  *   It throws ClientAuthenticationError where the private key is not one, or not one for its algorithm.
  */
-export function clientAuthentication(client: Client, issuer: string): () => Promise<Credentials> {
+export function clientAuthentication(client: ClientSettings, issuer: string): () => Promise<Credentials> {
   const { clientId, authentication } = client;
   if (authentication.method === 'private_key_jwt') return privateKeyJwt(clientId, authentication, issuer);
   const { method, secret } = authentication;

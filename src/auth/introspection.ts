@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
 import { AppError } from '../common/app-error.js';
+import { Turns } from '../common/turns.js';
 import type { IntrospectionSettings } from '../config/settings.js';
 import { boundedFetch } from './bounded-fetch.js';
 import {
@@ -45,12 +46,11 @@ export class Introspection {
   private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED });
   private readonly pending = new Map<string, Promise<Claims>>();
   private last: 'ok' | 'failing' | undefined;
-  private asking = 0;
-  /** In the order of arrival. */
-  private readonly queue = new Set<() => void>();
+  private readonly turns: Turns;
 
   constructor(private readonly options: IntrospectionOptions) {
     this.authenticate = clientAuthentication(options.settings, options.issuer);
+    this.turns = new Turns(options.maxConcurrent ?? MAX_CONCURRENT);
   }
 
   /**
@@ -71,39 +71,12 @@ export class Introspection {
 
   private open(key: string, token: string): Promise<Claims> {
     if (this.pending.size >= MAX_PENDING) throw busy();
-    const answer = this.inTurn(() => this.ask(key, token)).finally(() => this.pending.delete(key));
+    const { timeoutMs = TIMEOUT_MS } = this.options;
+    const answer = this.turns
+      .run(() => this.ask(key, token), timeoutMs, busy)
+      .finally(() => this.pending.delete(key));
     this.pending.set(key, answer);
     return answer;
-  }
-
-  /** Waits for a place among those that are asked at once, for no longer than an answer may take. */
-  private async inTurn<T>(ask: () => Promise<T>): Promise<T> {
-    const { timeoutMs = TIMEOUT_MS, maxConcurrent = MAX_CONCURRENT } = this.options;
-    if (this.asking >= maxConcurrent) await this.place(timeoutMs);
-    else this.asking += 1;
-    try {
-      return await ask();
-    } finally {
-      const next = this.queue.values().next().value;
-      // A place is handed on, so that nobody who comes later takes it.
-      if (next) next();
-      else this.asking -= 1;
-    }
-  }
-
-  private place(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const enter = () => {
-        clearTimeout(timer);
-        this.queue.delete(enter);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.queue.delete(enter);
-        reject(busy());
-      }, timeoutMs);
-      this.queue.add(enter);
-    });
   }
 
   /** What came of the last question; undefined where none was asked. */

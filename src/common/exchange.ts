@@ -2,6 +2,7 @@
 import type { AppError } from './app-error.js';
 import type { AuthScheme } from './challenge.js';
 import type { Decision, Target } from './decision.js';
+import type { HeldToken } from './held-token.js';
 import type { Principal } from './principal.js';
 import type { Reason } from './reasons.js';
 import type { StageClock } from './stage-clock.js';
@@ -17,6 +18,8 @@ export interface Message {
   readonly params: JsonObject;
   /** `modern`: revision 2026-07-28 or later; `legacy`: 2025-11-25 or older. */
   readonly era: 'modern' | 'legacy';
+  /** The revision that the client says it speaks; 2025-03-26 where it says nothing (MCP 2025-11-25, streamable HTTP). Unset for what is no MCP. */
+  readonly revision?: string;
   /** The whole message as it was parsed. */
   readonly body: JsonObject;
 }
@@ -77,6 +80,8 @@ export interface Exchange {
   /** How the token was presented, once one was. */
   scheme?: AuthScheme;
   principal?: Principal;
+  /** Where an upstream needs a token made out of it; nothing else ever gets hold of it. */
+  heldToken?: HeldToken;
   operation?: Operation;
   decision?: Decision;
   /** Why it was refused, as the record has it. */

@@ -1,6 +1,7 @@
 /** The mappings of `IDENTITY_FILE` and the form of each of their values. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { isClaimPath } from '../common/claim-path.js';
+import { ClientEntry } from './client-entry.js';
 import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsTextMap, IsTexts } from './rules.js';
 import { PRESETS, type ClientCertificateHeader, type Preset, type SenderConstraint } from './settings.js';
 
@@ -30,35 +31,10 @@ export class ClaimsEntry {
   tenant?: Texts;
 }
 
-export class IntrospectionEntry {
+export class IntrospectionEntry extends ClientEntry {
   @IsOptional()
   @IsSecureUrl({ query: true })
   endpoint?: string;
-
-  @Matches(/^[\x20-\x7e]+$/, { message: 'must be a text of printable ASCII' })
-  client_id: string;
-
-  @IsOptional()
-  @IsIn(['client_secret_basic', 'client_secret_post', 'private_key_jwt'], {
-    message: 'must be client_secret_basic, client_secret_post or private_key_jwt',
-  })
-  client_authentication?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
-
-  @IsOptional()
-  @IsPath()
-  client_secret_file?: string;
-
-  @IsOptional()
-  @IsPath()
-  private_key_file?: string;
-
-  @IsOptional()
-  @IsIn(ASYMMETRIC, { message: `must be one of ${ASYMMETRIC.join(', ')}` })
-  algorithm?: string;
-
-  @IsOptional()
-  @Matches(WITHOUT_SPACES, { message: 'must be a text without spaces' })
-  key_id?: string;
 
   @IsOptional()
   @IsNumber(0, 60)

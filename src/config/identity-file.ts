@@ -1,5 +1,5 @@
 /** The issuers that a YAML file names (`IDENTITY_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
-import { keyFault } from './private-key.js';
+import { readClient } from './client-entry.js';
 import {
   CertificateHeaderEntry,
   ClaimsEntry,
@@ -146,39 +146,11 @@ function toIntrospection(
   secrets: SecretFiles,
   report: Report,
 ): IntrospectionSettings {
-  const method = entry.client_authentication ?? 'client_secret_basic';
-  const wanted = method === 'private_key_jwt' ? 'private_key_file' : 'client_secret_file';
-  const other = method === 'private_key_jwt' ? 'client_secret_file' : 'private_key_file';
-  if (entry[wanted] === undefined) report(`${place}${wanted}: `, `is required for ${method}`);
-  if (entry[other] !== undefined) report(`${place}${other}: `, `has no effect for ${method}`);
-  for (const name of ['algorithm', 'key_id'] as const) {
-    if (method !== 'private_key_jwt' && entry[name] !== undefined) {
-      report(`${place}${name}: `, `has no effect for ${method}`);
-    }
-  }
-  const secret = secrets.optional(entry[wanted], `${place}${wanted}`, 1) ?? '';
-  const algorithm = entry.algorithm ?? 'ES256';
-  const fault =
-    secret === ''
-      ? undefined
-      : method === 'private_key_jwt'
-        ? keyFault(secret, algorithm)
-        : lineFault(secret);
-  if (fault !== undefined) report(`${place}${wanted}: `, fault);
   return {
     endpoint: entry.endpoint,
-    clientId: entry.client_id,
-    authentication:
-      method === 'private_key_jwt'
-        ? { method, key: secret, algorithm, keyId: entry.key_id }
-        : { method, secret },
+    ...readClient(entry, place, secrets, report),
     cacheSeconds: entry.cache_seconds ?? 10,
   };
-}
-
-/** A file of two secrets, or of a secret and a remark, is a mistake that no provider would explain. */
-function lineFault(secret: string): string | undefined {
-  return secret.includes('\n') ? 'the file holds more than one line' : undefined;
 }
 
 /** What only shows when all issuers are looked at. */

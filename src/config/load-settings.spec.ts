@@ -78,6 +78,13 @@ it('has the defaults of the contract', () => {
     operations: { metrics: undefined, tracing: undefined },
     shutdown: { drainSeconds: 5, graceSeconds: 20 },
     signals: [],
+    upstreams: {
+      list: [],
+      pinsFile: resolve('data/upstream-pins.json'),
+      keyFile: resolve('data/identity-key.pem'),
+      makesKey: true,
+      folder: resolve('data/upstreams'),
+    },
     limits: { perMinute: 600 },
     mail: { smtpUrl: undefined },
     log: { level: 'info', pretty: false },

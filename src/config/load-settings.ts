@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { readSignalsFile } from './signals-file.js';
 import { readSinksFile } from './sinks-file.js';
+import { readUpstreamsFile } from './upstreams-file.js';
 import type { ReadFile } from './yaml-file.js';
 import type {
   AuditSettings,
@@ -14,6 +15,7 @@ import type {
   Settings,
   TracingSettings,
   TransmitterSettings,
+  UpstreamSettings,
 } from './settings.js';
 import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList } from './rules.js';
 import { Variables, VARIABLE_NAMES } from './variables.js';
@@ -62,6 +64,7 @@ const OUR_PREFIXES = [
   'SHUTDOWN_',
   'METRICS_',
   'SIGNALS_',
+  'UPSTREAM',
   'TLS_',
   'LOG_',
 ];
@@ -92,13 +95,15 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const signalsFile = variables.SIGNALS_FILE?.trim();
   const issuers = auth.issuers.filter(({ issuer }) => issuer !== '');
   const signals = signalsFile ? readSignalsFile(resolve(signalsFile), issuers, read, faults) : [];
+  const upstreamsFile = variables.UPSTREAMS_FILE?.trim();
+  const upstreams = upstreamsFile ? readUpstreamsFile(resolve(upstreamsFile), read, faults) : [];
   const tracing = readTracing(variables, read, faults);
   const databaseUrl = secretUrl('DATABASE_URL', variables, read, faults);
   const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
   if (faults.length > 0) throw new ConfigurationError(faults);
   return toSettings(
     variables,
-    { auth, audit: { pseudonymKey, sinks }, signals, tracing, databaseUrl, smtpUrl },
+    { auth, audit: { pseudonymKey, sinks }, signals, upstreams, tracing, databaseUrl, smtpUrl },
     env,
   );
 }
@@ -156,6 +161,11 @@ function crossFaults(variables: Variables): string[] {
   }
   if (variables.SIGNALS_FILE && Number(variables.REVOCATION_MAX_AGE_SECONDS ?? 1) === 0) {
     faults.push('SIGNALS_FILE: has no effect where REVOCATION_MAX_AGE_SECONDS switches revocation off');
+  }
+  for (const name of ['UPSTREAM_PINS_FILE', 'UPSTREAM_KEY_FILE'] as const) {
+    if (variables[name] !== undefined && variables.UPSTREAMS_FILE === undefined) {
+      faults.push(`${name}: has no effect without UPSTREAMS_FILE`);
+    }
   }
   const trusted = splitList(variables.TRUST_PROXY ?? 'false');
   if (trusted.length > 1 && trusted.some((item) => item === 'false' || /^\d{1,2}$/.test(item))) {
@@ -306,13 +316,14 @@ interface FromFiles {
   readonly audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>;
   readonly tracing: TracingSettings | undefined;
   readonly signals: readonly TransmitterSettings[];
+  readonly upstreams: readonly UpstreamSettings[];
   readonly databaseUrl: string | undefined;
   readonly smtpUrl: string | undefined;
 }
 
 function toSettings(
   variables: Variables,
-  { auth, audit, signals, tracing, databaseUrl, smtpUrl }: FromFiles,
+  { auth, audit, signals, upstreams, tracing, databaseUrl, smtpUrl }: FromFiles,
   env: Environment,
 ): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
@@ -369,6 +380,13 @@ function toSettings(
       graceSeconds: Number(variables.SHUTDOWN_GRACE_SECONDS ?? 20),
     },
     signals,
+    upstreams: {
+      list: upstreams,
+      pinsFile: resolve(variables.UPSTREAM_PINS_FILE ?? join(dataDir, 'upstream-pins.json')),
+      keyFile: resolve(variables.UPSTREAM_KEY_FILE ?? join(dataDir, 'identity-key.pem')),
+      makesKey: variables.UPSTREAM_KEY_FILE === undefined,
+      folder: join(dataDir, 'upstreams'),
+    },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
     mail: { smtpUrl },
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
@@ -392,6 +410,10 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       settings.audit.onFailure === 'allow',
       'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded',
     ],
+    ...settings.upstreams.list.map(({ name, relaysErrors }): [boolean, string] => [
+      relaysErrors,
+      `relay_errors of ${name}: what it says of its failures reaches callers word for word`,
+    ]),
     ...settings.signals.map(({ issuer, authorization }): [boolean, string] => [
       authorization === undefined,
       `allow_without_authorization of ${issuer}: whoever has one of its signed events can deliver it`,

@@ -178,6 +178,18 @@ export class Variables {
   SIGNALS_FILE?: string;
 
   @IsOptional()
+  @IsPath()
+  UPSTREAMS_FILE?: string;
+
+  @IsOptional()
+  @IsPath()
+  UPSTREAM_PINS_FILE?: string;
+
+  @IsOptional()
+  @IsPath()
+  UPSTREAM_KEY_FILE?: string;
+
+  @IsOptional()
   @IsWholeNumber(0, 1_000_000)
   RATE_LIMIT_PER_MINUTE?: string;
 
@@ -262,6 +274,9 @@ export const VARIABLE_NAMES = [
   'SHUTDOWN_DRAIN_SECONDS',
   'SHUTDOWN_GRACE_SECONDS',
   'SIGNALS_FILE',
+  'UPSTREAMS_FILE',
+  'UPSTREAM_PINS_FILE',
+  'UPSTREAM_KEY_FILE',
   'RATE_LIMIT_PER_MINUTE',
   'ALLOWED_ORIGINS',
   'ALLOWED_HOSTS',

@@ -4,11 +4,12 @@ import { AuthModule } from '../auth/auth.module.js';
 import { RevocationModule } from '../revocation/revocation.module.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { SinksModule } from '../sinks/sinks.module.js';
+import { UpstreamsModule } from '../upstreams/upstreams.module.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 
 @Module({
-  imports: [RevocationModule, SinksModule, AuditModule, AuthModule, StorageModule],
+  imports: [RevocationModule, SinksModule, AuditModule, AuthModule, StorageModule, UpstreamsModule],
   controllers: [HealthController],
   providers: [HealthService],
   exports: [HealthService],

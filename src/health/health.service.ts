@@ -9,6 +9,7 @@ import { Drain } from '../lifecycle/drain.js';
 import { RevocationsService } from '../revocation/revocations.service.js';
 import { ForwardingService } from '../sinks/forwarding.service.js';
 import { Database } from '../storage/database.js';
+import { UpstreamsService } from '../upstreams/upstreams.service.js';
 
 export interface Readiness {
   readonly isReady: boolean;
@@ -28,6 +29,7 @@ export class HealthService {
     private readonly revocations: RevocationsService,
     private readonly shared: SharedDatabase,
     private readonly drain: Drain,
+    private readonly upstreams: UpstreamsService,
   ) {}
 
   /** Keys of every issuer known, database reachable, ledger writable, and not about to end. Never rejects. */
@@ -48,6 +50,8 @@ export class HealthService {
     const policy = this.policy.status();
     const revocations = this.revocations.status();
     const counting = this.shared.status();
+    // Nor do upstreams: what of them works is there, and the rest says so when it is called.
+    const upstreams = this.upstreams.status();
     const report = {
       status: this.drain.isDraining ? 'draining' : isReady ? 'ok' : 'unavailable',
       checks,
@@ -56,6 +60,7 @@ export class HealthService {
       ...(policy && { policy }),
       ...(revocations && { revocations }),
       ...(counting && { counting }),
+      ...(upstreams.length > 0 && { upstreams }),
     };
     return { isReady, report };
   }

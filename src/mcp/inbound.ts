@@ -31,6 +31,7 @@ const NAME_SOURCE: Readonly<Record<string, string>> = {
   'resources/read': 'uri',
 };
 const HEADER_MISMATCH = -32020;
+const UNSAID_REVISION = '2025-03-26';
 
 export function toInbound(headers: McpHeaders, body: Body, classify: Classify): Inbound {
   const id = idOf(body.value);
@@ -52,7 +53,14 @@ export function toInbound(headers: McpHeaders, body: Body, classify: Classify): 
   return {
     ok: true,
     id,
-    message: { id, method, params: params ?? {}, era: classified.era, body: body.value },
+    message: {
+      id,
+      method,
+      params: params ?? {},
+      era: classified.era,
+      revision: headers.protocolVersion ?? UNSAID_REVISION,
+      body: body.value,
+    },
   };
 }
 

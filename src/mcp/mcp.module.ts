@@ -2,13 +2,14 @@ import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common
 import { AuditModule } from '../audit/audit.module.js';
 import { RevocationModule } from '../revocation/revocation.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
+import { UpstreamsModule } from '../upstreams/upstreams.module.js';
 import { FrontMiddleware } from './front.middleware.js';
 import { McpController } from './mcp.controller.js';
 import { SdkBridge } from './sdk-bridge.js';
 import { UnreadableRequests } from './unreadable-requests.js';
 
 @Module({
-  imports: [ToolsModule, AuditModule, RevocationModule],
+  imports: [ToolsModule, AuditModule, RevocationModule, UpstreamsModule],
   controllers: [McpController],
   providers: [SdkBridge, UnreadableRequests],
   exports: [SdkBridge],

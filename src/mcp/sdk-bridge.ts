@@ -33,6 +33,8 @@ import type { InputRequired } from '../tools/results.js';
 import { ToolRegistry } from '../tools/registry.js';
 import type { ToolCall } from '../tools/tool-call.js';
 import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
+import { UpstreamsService } from '../upstreams/upstreams.service.js';
+import { downLevel } from './down-level.js';
 import { InFlightCalls } from './in-flight-calls.js';
 
 const SERVER_INFO = { name: 'identity-aware-mcp-server', version: VERSION };
@@ -66,6 +68,7 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     private readonly invoker: ToolInvoker,
     private readonly policy: PolicyService,
     private readonly revocations: RevocationsService,
+    private readonly upstreams: UpstreamsService,
   ) {}
 
   onModuleInit(): void {
@@ -105,6 +108,7 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   async serve(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<void> {
     const message = messageOf(exchange);
     const principal = principalOf(exchange);
+    if (message.method === 'tools/list') this.upstreams.meet({ principal, token: exchange.heldToken });
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
     const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth: authOf(exchange) });
@@ -204,7 +208,7 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   private options(era: Message['era']): ServerOptions {
     const [prompts, resources] = [this.hasPrompts(), this.hasResources()];
     // Older revisions would have to be told on the stream of a session, and there are none.
-    const listChanged = era === 'modern' && this.policy.settings.directory !== undefined;
+    const listChanged = era === 'modern' && this.changes;
     return {
       capabilities: {
         logging: {},
@@ -221,6 +225,11 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   private shown({ listing, audited }: Exchange): (JsonObject | undefined)[] {
     if (!listing || !audited) throw new Error('A list reached the SDK before it was decided and recorded');
     return listing.shown.map(({ kind, name }) => this.registry.find(kind, name)?.entry);
+  }
+
+  /** Whether a list can become another while this server runs. */
+  private get changes(): boolean {
+    return this.policy.settings.directory !== undefined || this.upstreams.status().length > 0;
   }
 
   private hasPrompts(): boolean {
@@ -257,7 +266,12 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   }
 
   private async resultOf(invoked: Invoked, exchange: Exchange, context: ServerContext): Promise<never> {
-    if (invoked.kind === 'result') return invoked.result as never;
+    if (invoked.kind === 'result') {
+      const { era, revision } = messageOf(exchange);
+      return (
+        era === 'legacy' && revision !== undefined ? downLevel(invoked.result, revision) : invoked.result
+      ) as never;
+    }
     if (invoked.kind === 'inputRequired')
       return (await this.questionOf(invoked.question, exchange, context)) as never;
     const code = invoked.fault === 'input' ? INVALID_PARAMS : INTERNAL_ERROR;

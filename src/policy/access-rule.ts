@@ -23,6 +23,10 @@ export interface ProtectedTarget extends Target {
   readonly variablesOf?: (uri: string) => JsonObject;
   /** Its own word for it: a hint, which decides nothing. */
   readonly readOnly?: boolean;
+  /** Cedar expressions that must all hold, said where it is declared. */
+  readonly conditions?: readonly string[];
+  /** Why nobody may have it for the time being, whatever the lists say; unset: nothing is wrong with it. */
+  readonly withheld?: string;
 }
 
 /** Everything that can be asked for. The registry of tools, resources and prompts implements it. */

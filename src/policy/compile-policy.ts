@@ -79,7 +79,9 @@ function compileTarget(
       assurance: assurance === 'contradiction' ? null : assurance,
     };
     const closedByFile = !isOnFile && (withTrials || !file.allowListOnTrial);
-    const closedBy = !isListed ? 'TOOL_ALLOW_LIST' : closedByFile ? `${POLICY_FILE}: allow_list` : undefined;
+    const closedBy = !isListed
+      ? 'TOOL_ALLOW_LIST'
+      : (target.withheld ?? (closedByFile ? `${POLICY_FILE}: allow_list` : undefined));
     return { closedBy, demands, required };
   };
   const view = viewOf(false);

@@ -5,6 +5,7 @@ import { CedarConditions } from './cedar-conditions.js';
 import { loadCedar } from './load-cedar.js';
 import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar-file.js';
 import { schemaText } from './cedar-schema.js';
+import { declaredConditions } from './declared-conditions.js';
 import { compilePolicy, type OperatorParts } from './compile-policy.js';
 import { digestOfFiles, PolicyError, type OperatorFile } from './operator-files.js';
 import { NO_OPERATOR_POLICY, POLICY_FILE, readPolicyFile, type OperatorPolicy } from './policy-file.js';
@@ -37,7 +38,9 @@ export function loadPolicy(
   const faults: string[] = [];
   const text = files?.find(({ name }) => name === POLICY_FILE)?.text;
   const operator = text === undefined ? NO_OPERATOR_POLICY : readPolicyFile(text, faults);
-  const cedarFiles = (files ?? []).filter(({ name }) => name !== POLICY_FILE);
+  const declared = declaredConditions(targets);
+  const allFiles = files || declared ? [...(files ?? []), ...(declared ? [declared] : [])] : undefined;
+  const cedarFiles = (allFiles ?? []).filter(({ name }) => name !== POLICY_FILE);
   for (const name of operator?.shadowFiles ?? []) {
     if (!cedarFiles.some((file) => file.name === name)) {
       faults.push(`${POLICY_FILE}: shadow: there is no ${name}`);
@@ -47,8 +50,8 @@ export function loadPolicy(
   const cedarRules = cedar ? readRules(cedar, cedarFiles, operator?.shadowFiles ?? [], targets, faults) : [];
   if (!operator || faults.length > 0) throw new PolicyError(faults);
   const conditions = cedar && new CedarConditions(cedar, cedarRules, targets, operator.timeZone);
-  const parts: OperatorParts | undefined = files && {
-    digest: digestOfFiles(files),
+  const parts: OperatorParts | undefined = allFiles && {
+    digest: digestOfFiles(allFiles),
     policy: operator,
     conditions,
     conditionsOnTrial: cedarRules.some(({ onTrial }) => onTrial),
@@ -61,7 +64,7 @@ export function loadPolicy(
   return {
     policy,
     author: operator.author,
-    files: files ?? [],
+    files: allFiles ?? [],
     notices: noticesOf(operator, cedarRules),
     cedarRules,
     operator,

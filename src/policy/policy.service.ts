@@ -11,7 +11,7 @@ import { callerOf, evaluate, type Caller } from './evaluate.js';
 import { listed } from './listing.js';
 import { loadPolicy, type LoadedPolicy } from './load-policy.js';
 import { readOperatorFiles } from './operator-files.js';
-import type { TargetPolicy } from './policy.js';
+import type { Policy, TargetPolicy } from './policy.js';
 
 const LIST_KINDS: readonly ListKind[] = ['tools', 'prompts', 'resources', 'resourceTemplates'];
 
@@ -90,9 +90,13 @@ export class PolicyService {
     const [was, is] = [before.policy, this.current.policy].map((policy) =>
       callerOf(principal, policy, circumstances),
     ) as [Caller, Caller];
-    const names = (caller: Caller, kind: ListKind) =>
-      JSON.stringify(listed(caller, this.catalogue.list(kind)).shown.map(({ name }) => name));
-    return LIST_KINDS.filter((kind) => names(was, kind) !== names(is, kind));
+    return LIST_KINDS.filter((kind) => {
+      // Of tools there may be others now, under the same names too; of the rest there are always the same.
+      const shown = (caller: Caller) =>
+        listed(caller, kind === 'tools' ? toolsOf(caller.policy) : this.catalogue.list(kind)).shown;
+      const [before, now] = [shown(was), shown(is)];
+      return before.length !== now.length || before.some((target, at) => target !== now[at]);
+    });
   }
 
   /** The operator's part for one target, by its name on allow-lists. */
@@ -129,4 +133,9 @@ export class PolicyService {
   private caller(principal: Principal, ip: string, given: JsonObject | undefined): Caller {
     return callerOf(principal, this.current.policy, { now: Date.now(), ip, arguments: given });
   }
+}
+
+function toolsOf({ targets }: Policy): ProtectedTarget[] {
+  const tools = [...targets.values()].map(({ target }) => target).filter(({ kind }) => kind === 'tool');
+  return tools.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -15,7 +15,7 @@ export interface Demand extends Requirements {
 
 /** Everything that is asked for one target. */
 export interface View {
-  /** The list that does not have it; undefined where every list has. */
+  /** The list that does not have it, or why it is withheld; undefined where it is open. */
   readonly closedBy: string | undefined;
   /** Code's own first. */
   readonly demands: readonly Demand[];

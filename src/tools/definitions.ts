@@ -1,5 +1,6 @@
 /** What the registry knows of each tool, resource and prompt: the entry shown to clients, and how to run it. */
 import type { JsonObject } from '../common/exchange.js';
+import type { HeldToken } from '../common/held-token.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import type { DtoClass } from './dto-schema.js';
 import type { ToolCall } from './tool-call.js';
@@ -17,6 +18,17 @@ interface Definition<Kind extends ProtectedTarget['kind']> extends ProtectedTarg
 export interface ToolDefinition extends Definition<'tool'> {
   readonly input: DtoClass | undefined;
   readonly output: DtoClass | undefined;
+}
+
+/** A tool of another server: its arguments and its answer go through as they are. */
+export interface MountedToolDefinition extends ProtectedTarget {
+  readonly kind: 'tool';
+  readonly entry: JsonObject;
+  /**
+   * @returns a tool result in MCP's terms, as the other server gave it.
+   * @throws ToolError for what the caller did wrong; ToolUnavailable where it cannot be had.
+   */
+  readonly relay: (args: JsonObject, call: ToolCall, token: HeldToken | undefined) => Promise<JsonObject>;
 }
 
 export interface PromptDefinition extends Definition<'prompt'> {

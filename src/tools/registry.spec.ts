@@ -4,7 +4,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { IsInt, IsOptional, IsString } from 'class-validator';
 import type { PolicySettings, Settings } from '../config/settings.js';
-import type { PromptDefinition } from './definitions.js';
+import type { PromptDefinition, ToolDefinition } from './definitions.js';
 import { AnyPrincipal, Audit, RequireRoles, RequireScopes } from '../policy/decorators.js';
 import {
   Prompt,
@@ -95,7 +95,10 @@ async function registryOf(
   providers: Type[],
   allowList: PolicySettings['allowList'] = '*',
 ): Promise<ToolRegistry> {
-  const settings = { policy: { allowList, requireHuman: true, denialDetail: 'explain' } };
+  const settings = {
+    policy: { allowList, requireHuman: true, denialDetail: 'explain' },
+    upstreams: { list: [] },
+  };
   const testing = await Test.createTestingModule({
     imports: [DiscoveryModule],
     providers: [
@@ -208,7 +211,7 @@ describe('what is declared', () => {
   });
 
   it('runs on its instance, with what that was given', async () => {
-    const run = registry.find('tool', 'write')?.run;
+    const run = (registry.find('tool', 'write') as ToolDefinition | undefined)?.run;
     expect(await run?.({ text: 'you' }, undefined as never)).toBe('hello you');
     const greet = registry.find('prompt', 'greet') as PromptDefinition;
     expect(await greet.completions.get('text')?.('y', undefined as never)).toEqual(['hello y']);

@@ -9,7 +9,13 @@ import type { AccessCatalogue, AccessRule, ProtectedTarget } from '../policy/acc
 import { declaresRule } from '../policy/decorators.js';
 import { readDeclaration, type Declaration } from './decorators.js';
 import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
-import type { PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
+import type {
+  MountedToolDefinition,
+  PromptDefinition,
+  ResourceDefinition,
+  ToolDefinition,
+} from './definitions.js';
+import { mayBeMounted } from './mounted-names.js';
 
 /** Several things wrong with the declarations, each in a sentence that names file, class and method. */
 export class DeclarationError extends Error {
@@ -19,15 +25,19 @@ export class DeclarationError extends Error {
   }
 }
 
+type Definition = ToolDefinition | MountedToolDefinition | PromptDefinition | ResourceDefinition;
+
 @Injectable()
 export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   private readonly tools = new Map<string, ToolDefinition>();
+  /** Those of other servers; replaced as a whole. */
+  private mountedTools: ReadonlyMap<string, MountedToolDefinition> = new Map();
   private readonly prompts = new Map<string, PromptDefinition>();
   private readonly resources = new Map<string, ResourceDefinition>();
 
   /** In the order of their names, so that a list is the same at every instance and every start. */
   private sorted: {
-    readonly tools: readonly ToolDefinition[];
+    readonly tools: readonly (ToolDefinition | MountedToolDefinition)[];
     readonly prompts: readonly PromptDefinition[];
     readonly resources: readonly ResourceDefinition[];
     readonly resourceTemplates: readonly ResourceDefinition[];
@@ -60,8 +70,38 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     };
   }
 
-  find(kind: TargetKind, name: string): ToolDefinition | PromptDefinition | ResourceDefinition | undefined {
-    return { tool: this.tools, prompt: this.prompts, resource: this.resources }[kind].get(name);
+  find(kind: TargetKind, name: string): Definition | undefined {
+    if (kind === 'tool') return this.tools.get(name) ?? this.mountedTools.get(name);
+    return kind === 'prompt' ? this.prompts.get(name) : this.resources.get(name);
+  }
+
+  /**
+   * From here on these, and no others, are the tools of other servers.
+   * @throws Error where one has the name of a tool of this server, or of another of them.
+   */
+  mount(definitions: readonly MountedToolDefinition[]): void {
+    const mounted = new Map<string, MountedToolDefinition>();
+    for (const definition of definitions) {
+      if (this.tools.has(definition.name)) throw new Error(`there is a tool ${definition.name} already`);
+      put(mounted, definition);
+    }
+    this.mountedTools = mounted;
+    this.sorted = {
+      ...this.sorted,
+      tools: byName<ToolDefinition | MountedToolDefinition>(
+        new Map<string, ToolDefinition | MountedToolDefinition>([...this.tools, ...mounted]),
+      ),
+    };
+  }
+
+  /** Tools of this server. */
+  get own(): readonly ToolDefinition[] {
+    return [...this.tools.values()];
+  }
+
+  /** Tools of other servers that are there now. */
+  get mounted(): readonly MountedToolDefinition[] {
+    return [...this.mountedTools.values()];
   }
 
   findResourceByUri(uri: string): ResourceDefinition | undefined {
@@ -73,10 +113,15 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   }
 
   all(): readonly ProtectedTarget[] {
-    return [...this.tools.values(), ...this.resources.values(), ...this.prompts.values()];
+    return [
+      ...this.tools.values(),
+      ...this.mountedTools.values(),
+      ...this.resources.values(),
+      ...this.prompts.values(),
+    ];
   }
 
-  list(kind: ListKind): readonly (ToolDefinition | PromptDefinition | ResourceDefinition)[] {
+  list(kind: ListKind): readonly Definition[] {
     return this.sorted[kind];
   }
 
@@ -146,8 +191,9 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     const { allowList } = this.config.get('policy', { infer: true });
     if (allowList === '*') return [];
     const known = new Set(this.all().map(targetLabel));
+    const { list: upstreams } = this.config.get('upstreams', { infer: true });
     return [...allowList]
-      .filter((label) => !known.has(label))
+      .filter((label) => !known.has(label) && !mayBeMounted(label, upstreams))
       .map((label) => `TOOL_ALLOW_LIST: ${label} is the name of nothing that this server has`);
   }
 }

@@ -42,6 +42,14 @@ export class InputRequired {
   ) {}
 }
 
+/** The tool cannot be had, whatever the arguments: in words that are meant for the caller, and on record as a failure. */
+export class ToolUnavailable extends Error {
+  constructor(publicMessage: string, options?: ErrorOptions) {
+    super(publicMessage, options);
+    this.name = 'ToolUnavailable';
+  }
+}
+
 /** The tool says no, in words that are meant for the caller. Any other exception reaches the client as a reference only. */
 export class ToolError extends Error {
   constructor(publicMessage: string, options?: ErrorOptions) {

@@ -1,9 +1,14 @@
 /** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
 import { Injectable, Logger } from '@nestjs/common';
 import { targetLabel } from '../common/decision.js';
-import type { Exchange, OutcomeStatus } from '../common/exchange.js';
+import type { Exchange, JsonObject, OutcomeStatus } from '../common/exchange.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
-import type { ToolDefinition, ResourceDefinition, PromptDefinition } from './definitions.js';
+import type {
+  MountedToolDefinition,
+  PromptDefinition,
+  ResourceDefinition,
+  ToolDefinition,
+} from './definitions.js';
 import type { DtoClass } from './dto-schema.js';
 import { ToolRegistry } from './registry.js';
 import {
@@ -13,7 +18,7 @@ import {
   renderToolResult,
   type Rendered,
 } from './render-result.js';
-import { ToolError } from './results.js';
+import { ToolError, ToolUnavailable } from './results.js';
 import type { ToolCall } from './tool-call.js';
 import { validateDto, type Validated } from './validate-dto.js';
 
@@ -31,8 +36,9 @@ export class ToolInvoker {
 
   /** Calls the tool that this exchange's decision allows. */
   callTool(exchange: Exchange, call: ToolCall, args: unknown): Promise<Invoked> {
-    const tool = this.allowed(exchange, 'tool') as ToolDefinition;
+    const tool = this.allowed(exchange, 'tool') as ToolDefinition | MountedToolDefinition;
     return this.track(exchange, call, async () => {
+      if ('relay' in tool) return relayed(await tool.relay(argumentsOf(args), call, exchange.heldToken));
       const checked = await checkInput(tool.input, args);
       if (!checked.ok) return badInput(checked.faults);
       const rendered = renderToolResult(await tool.run(checked.input, call));
@@ -98,7 +104,9 @@ export class ToolInvoker {
     if (!audited) throw new Error('A call reached the invoker before its decision was recorded');
     if (exchange.outcome) throw new Error('A call reached the invoker twice');
     const definition = this.registry.find(operation.target.kind, operation.target.name);
-    if (!definition) throw new Error(`${targetLabel(operation.target)} was allowed and does not exist`);
+    // What was decided may have been replaced, or withheld, while its decision was put on record.
+    if (!definition || definition !== operation.target)
+      throw new Error(`${targetLabel(operation.target)} was allowed and is not there any more`);
     return definition;
   }
 
@@ -121,11 +129,20 @@ export class ToolInvoker {
         return { status: 'tool_error', invoked: { kind: 'failure', fault: 'tool', message: error.message } };
       }
       const status = call.signal.aborted ? 'cancelled' : 'failed';
-      if (status === 'failed')
-        this.logger.error({ err: error as Error, decisionId: call.decisionId }, 'A tool failed');
-      const message = `The tool failed. Reference: ${call.decisionId}`;
+      const told = error instanceof ToolUnavailable ? error.message : 'The tool failed.';
+      if (status === 'failed') this.log(error, call.decisionId);
+      const message = `${told} Reference: ${call.decisionId}`;
       return { status, invoked: { kind: 'failure', fault: 'tool', message } };
     }
+  }
+
+  private log(error: unknown, decisionId: string): void {
+    if (!(error instanceof ToolUnavailable)) {
+      this.logger.error({ err: error as Error, decisionId }, 'A tool failed');
+      return;
+    }
+    const { message, cause } = error;
+    this.logger.warn({ decisionId, ...(cause instanceof Error && { why: cause.message }) }, message);
   }
 
   /** @throws Error where the tool returned something else than it promised: a failure of the tool, not of the caller. */
@@ -136,6 +153,15 @@ export class ToolInvoker {
       throw new Error('The tool promised an object and returned none');
     if (!checked.ok) throw new Error(`The tool broke its output schema: ${checked.faults.join('; ')}`);
   }
+}
+
+/** What another server answered. Whether its tool did what was asked is what it says itself. */
+function relayed(result: JsonObject): Ended {
+  return { status: result.isError === true ? 'tool_error' : 'ok', invoked: { kind: 'result', result } };
+}
+
+function argumentsOf(args: unknown): JsonObject {
+  return (args ?? {}) as JsonObject;
 }
 
 async function checkInput(dto: DtoClass | undefined, args: unknown): Promise<Validated> {

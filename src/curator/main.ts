@@ -1,0 +1,233 @@
+/** `npm run upstreams`: what is mounted, whether it answers, what of it has changed, and accepting that. */
+import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
+import { HeldToken } from '../common/held-token.js';
+import type { Principal } from '../common/principal.js';
+import { readEnvironment } from '../config/environment.js';
+import { ConfigurationError, loadSettings } from '../config/load-settings.js';
+import type { UpstreamsSettings } from '../config/settings.js';
+import type { MountedToolDefinition } from '../tools/definitions.js';
+import { entriesFor } from '../tools/mounted-names.js';
+import type { Caller } from '../upstreams/caller.js';
+import { MountedUpstream } from '../upstreams/mounted-upstream.js';
+import { differences, readPins, writePins, type Pins } from '../upstreams/pins.js';
+import type { UpstreamTool } from '../upstreams/read-tools.js';
+import { HELP, readCommandLine, type Command } from './command-line.js';
+import {
+  changed,
+  mounted,
+  renderChanged,
+  renderMounted,
+  renderTested,
+  type Changed,
+  type Tested,
+} from './report.js';
+
+type Tools = ReadonlyMap<string, UpstreamTool>;
+type Asked = Exclude<Command, { kind: 'help' | 'wrong' }>;
+
+const NONE: Tools = new Map();
+
+/** An upstream that was asked, and what it complained about meanwhile. */
+interface Looked {
+  readonly upstream: MountedUpstream;
+  readonly problems: readonly string[];
+  readonly milliseconds: number;
+}
+
+async function main(): Promise<number> {
+  if (process.argv.slice(2).some((arg) => arg === '-h' || arg === '--help')) {
+    console.log(HELP);
+    return 0;
+  }
+  const settings = loadSettings(readEnvironment(), (path) => readFileSync(path, 'utf8')).upstreams;
+  if (settings.list.length === 0) {
+    console.error('UPSTREAMS_FILE is not set: nothing is mounted.');
+    return 1;
+  }
+  const command = readCommandLine(
+    process.argv.slice(2),
+    settings.list.map(({ name }) => name),
+  );
+  if (command.kind === 'help') {
+    console.log(HELP);
+    return 0;
+  }
+  if (command.kind === 'wrong') {
+    console.error(`${command.message}\n\n${HELP}`);
+    return 2;
+  }
+  const pins = readPins(settings.pinsFile);
+  switch (command.kind) {
+    case 'list':
+      return list(command, settings, pins);
+    case 'test':
+      return test(command, settings);
+    case 'diff':
+      return diff(command, settings, pins);
+    case 'accept':
+      return accept(command, settings, pins);
+  }
+}
+
+function list({ names, json }: Asked, settings: UpstreamsSettings, pins: Pins): number {
+  const all = chosen(settings, names).map((one) => {
+    const upstream = new MountedUpstream(one, contextOf(settings, []));
+    const accepted = pins.get(one.name);
+    const definitions = [...(accepted ?? NONE).values()].flatMap(
+      (tool): [string, MountedToolDefinition][] => {
+        const definition = upstream.mount(tool, undefined);
+        return definition ? [[tool.name, definition]] : [];
+      },
+    );
+    return mounted(one, accepted, definitions);
+  });
+  console.log(json ? JSON.stringify(all, null, 2) : renderMounted(all));
+  return 0;
+}
+
+async function test(command: Asked, settings: UpstreamsSettings): Promise<number> {
+  const all = await lookAt(command, settings);
+  const tested = all.map(({ upstream, problems, milliseconds }): Tested => {
+    const tools = [...(upstream.found ?? NONE).keys()].sort();
+    const isNamed = (tool: string) => entriesFor(upstream.settings, tool).length > 0;
+    return {
+      name: upstream.settings.name,
+      answered: upstream.found !== undefined,
+      about: upstream.about,
+      milliseconds,
+      named: tools.filter(isNamed),
+      notNamed: tools.filter((tool) => !isNamed(tool)),
+      faults: upstream.faults,
+      problems,
+    };
+  });
+  console.log(command.json ? JSON.stringify(tested, null, 2) : renderTested(tested));
+  return tested.every(({ answered }) => answered) ? 0 : 1;
+}
+
+async function diff(command: Asked, settings: UpstreamsSettings, pins: Pins): Promise<number> {
+  const all = await lookAt(command, settings);
+  const failed = complain(all);
+  const changes = all.flatMap(({ upstream }) => changesOf(upstream, pins));
+  const found = new Map(all.map(({ upstream }) => [upstream.settings.name, upstream.found ?? NONE]));
+  console.log(
+    command.json
+      ? JSON.stringify(changes, null, 2)
+      : renderChanged(changes, ({ upstream }) => [pins.get(upstream) ?? NONE, found.get(upstream) ?? NONE]),
+  );
+  return failed || changes.length > 0 ? 1 : 0;
+}
+
+async function accept(
+  command: Extract<Command, { kind: 'accept' }>,
+  settings: UpstreamsSettings,
+  pins: Pins,
+): Promise<number> {
+  const all = await lookAt(command, settings);
+  const failed = complain(all);
+  const accepted = new Map(pins);
+  const changes: Changed[] = [];
+  for (const { upstream } of all.filter((one) => one.upstream.found)) {
+    const { name } = upstream.settings;
+    const wanted = changesOf(upstream, pins).filter(
+      ({ tool }) => command.tools.length === 0 || command.tools.includes(tool),
+    );
+    const unknown = command.tools.filter((tool) => !upstream.found?.has(tool) && !pins.get(name)?.has(tool));
+    if (unknown.length > 0) {
+      console.error(`${name} has no tool ${unknown.join(', ')}.`);
+      return 2;
+    }
+    changes.push(...wanted);
+    const tools = new Map(pins.get(name));
+    for (const { tool, to } of wanted) {
+      const now = upstream.found?.get(tool);
+      if (to === null || !now) tools.delete(tool);
+      else tools.set(tool, now);
+    }
+    accepted.set(name, tools);
+  }
+  if (accepted.size > pins.size || changes.length > 0) await writePins(settings.pinsFile, accepted);
+  const said = changes.map(({ upstream, tool, from, to }) => {
+    const kind = from === null ? 'new' : to === null ? 'gone' : 'changed';
+    return `accepted: ${upstream}/${tool} (${kind})`;
+  });
+  console.log(
+    command.json ? JSON.stringify(changes, null, 2) : said.join('\n') || 'There was nothing to accept.',
+  );
+  return failed ? 1 : 0;
+}
+
+/** Asks each, one after the other, so that what is said can be told apart. */
+async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<Looked[]> {
+  const caller = command.withToken ? callerOf(readFileSync(0, 'utf8').trim()) : undefined;
+  const all: Looked[] = [];
+  for (const one of chosen(settings, command.names)) {
+    const problems: string[] = [];
+    const upstream = new MountedUpstream(one, contextOf(settings, problems));
+    const started = performance.now();
+    if (upstream.needsCaller && !caller) problems.push('it is asked in the name of a caller: --token -');
+    else await upstream.look(caller);
+    all.push({ upstream, problems, milliseconds: Math.round(performance.now() - started) });
+    await upstream.close();
+  }
+  return all;
+}
+
+function complain(all: readonly Looked[]): boolean {
+  const failed = all.filter(({ upstream }) => !upstream.found);
+  for (const { upstream, problems } of failed) {
+    console.error(`${upstream.settings.name}: FAILED: ${problems.join('; ')}`);
+  }
+  return failed.length > 0;
+}
+
+function changesOf({ settings, found }: MountedUpstream, pins: Pins): Changed[] {
+  if (!found) return [];
+  const before = pins.get(settings.name) ?? NONE;
+  const isNamed = (tool: string) => entriesFor(settings, tool).length > 0;
+  return changed(settings.name, differences(before, found), before, found, isNamed);
+}
+
+function chosen({ list: all }: UpstreamsSettings, names: readonly string[]) {
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+}
+
+function contextOf({ folder }: UpstreamsSettings, problems: string[]) {
+  return {
+    folder,
+    identityHeader: undefined,
+    log: { debug: () => undefined, warn: (text: string) => void problems.push(text) },
+    onFound: () => undefined,
+  };
+}
+
+/** The token is not looked at here: who it is for decides whether it is good. */
+function callerOf(token: string): Caller {
+  const principal: Principal = {
+    issuer: '',
+    subject: '',
+    kind: 'human',
+    clientId: '',
+    tenant: null,
+    scopes: [],
+    roles: [],
+    acr: [],
+    authenticatedAt: null,
+    tokenId: null,
+    expiresAt: Infinity,
+    delegation: [],
+    delegationOmitted: 0,
+  };
+  return { principal, token: new HeldToken(token) };
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error instanceof ConfigurationError ? error.message : (error as Error).message);
+    process.exitCode = 1;
+  },
+);

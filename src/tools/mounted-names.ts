@@ -1,0 +1,28 @@
+/** What the tools of upstreams are called here. Pure. */
+import type { UpstreamSettings } from '../config/settings.js';
+import { matchesLabel } from '../policy/label-pattern.js';
+
+type Named = Pick<UpstreamSettings, 'prefix' | 'tools'>;
+
+/** Entries that are about this tool, by the upstream's own name for it. */
+export function entriesFor<T extends Named>({ tools }: T, name: string): T['tools'] {
+  return tools.filter(({ match }) => match.some((pattern) => matchesLabel(pattern, name)));
+}
+
+/** The last entry that gives it a name has the say. */
+export function nameHere(upstream: Named, name: string): string {
+  const given = entriesFor(upstream, name).findLast((entry) => entry.name !== undefined)?.name;
+  return `${upstream.prefix}${given ?? name}`;
+}
+
+/** Whether an upstream could have a tool of this name here, seen or not. */
+export function mayBeMounted(label: string, upstreams: readonly Named[]): boolean {
+  return upstreams.some((upstream) => {
+    if (!label.startsWith(upstream.prefix)) return false;
+    const rest = label.slice(upstream.prefix.length);
+    return (
+      upstream.tools.some(({ name }) => name === rest) ||
+      (entriesFor(upstream, rest).length > 0 && nameHere(upstream, rest) === label)
+    );
+  });
+}

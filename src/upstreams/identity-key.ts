@@ -1,0 +1,52 @@
+/** The key that signs identity headers: read, or made when it is first needed; what of it is public. */
+import { calculateJwkThumbprint, exportJWK } from 'jose';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readOrMakeKey } from '../audit/signing-key.js';
+
+export interface IdentityKey {
+  readonly privateKey: KeyObject;
+  /** JWS (RFC 7518, RFC 8037). */
+  readonly algorithm: string;
+  readonly jwk: Readonly<Record<string, unknown>> & { readonly kid: string };
+}
+
+const CURVES: Readonly<Record<string, string>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
+const MIN_RSA_BITS = 2048;
+
+/**
+ * @param mayMake false: a key that the operator names must exist.
+ * @throws Error where it cannot be read, or cannot sign; the message never holds the key.
+ */
+export async function loadIdentityKey(file: string, mayMake: boolean): Promise<IdentityKey> {
+  const pem = await readOrMakeKey(file, mayMake, 'identity key', () =>
+    generateKeyPairSync('ec', { namedCurve: 'prime256v1' }),
+  );
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey(pem);
+  } catch {
+    throw new Error(`The identity key ${file} is not a private key in PEM`);
+  }
+  const algorithm = algorithmOf(privateKey);
+  if (algorithm === undefined) {
+    throw new Error(
+      `The identity key ${file} is neither EC, Ed25519, nor RSA of at least ${MIN_RSA_BITS} bits`,
+    );
+  }
+  const jwk = await exportJWK(createPublicKey(privateKey));
+  const kid = await calculateJwkThumbprint(jwk);
+  return { privateKey, algorithm, jwk: { ...jwk, kid, alg: algorithm, use: 'sig' } };
+}
+
+function algorithmOf({
+  asymmetricKeyType: type,
+  asymmetricKeyDetails: details,
+}: KeyObject): string | undefined {
+  if (type === 'ed25519') return 'EdDSA';
+  if (type === 'ec') return CURVES[details?.namedCurve ?? ''];
+  return type === 'rsa' && (details?.modulusLength ?? 0) >= MIN_RSA_BITS ? 'RS256' : undefined;
+}

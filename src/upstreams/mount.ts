@@ -1,0 +1,115 @@
+/** A tool of an upstream, and what the operator says of it: in, the definition that the gate decides about and shows, out. Pure. */
+import type { JsonObject } from '../common/exchange.js';
+import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
+import type { AccessRule } from '../policy/access-rule.js';
+import { strictestAssurance } from '../policy/policy.js';
+import type { MountedToolDefinition } from '../tools/definitions.js';
+import { entriesFor, nameHere } from '../tools/mounted-names.js';
+import type { UpstreamTool } from './read-tools.js';
+
+export type Relay = MountedToolDefinition['relay'];
+
+/** MCP 2026-07-28, server/tools, "Tool Names". */
+const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const;
+
+/**
+ * @param withheld why nobody may have it for the time being.
+ * @returns undefined where the operator's file does not name it: then it is not there.
+ * @throws Error where it cannot be what the file says.
+ */
+export function mountTool(
+  upstream: UpstreamSettings,
+  tool: UpstreamTool,
+  relay: Relay,
+  withheld: string | undefined,
+): MountedToolDefinition | undefined {
+  const entries = entriesFor(upstream, tool.name);
+  if (entries.length === 0) return undefined;
+  const name = nameHere(upstream, tool.name);
+  if (!NAME.test(name)) throw new Error(`${name} is longer than a name of a tool can be`);
+  const { inputSchema, ...definition } = tool.definition as JsonObject & { inputSchema: JsonObject };
+  const recordedArguments = unique(entries, (entry) => entry.recordedArguments);
+  const known = Object.keys((inputSchema.properties ?? {}) as object);
+  const unknown = recordedArguments.find((argument) => !known.includes(argument));
+  if (unknown !== undefined) throw new Error(`audit_arguments names ${unknown}, which is no argument of it`);
+  const title = last(entries, 'title') ?? definition.title;
+  const description = last(entries, 'description') ?? definition.description;
+  return {
+    kind: 'tool',
+    name,
+    rule: ruleOf(entries),
+    recordedArguments,
+    inputSchema,
+    conditions: unique(entries, (entry) => entry.conditions),
+    readOnly: entries.some((entry) => entry.readOnly),
+    ...(withheld !== undefined && { withheld }),
+    relay,
+    entry: {
+      name,
+      ...(title !== undefined && { title }),
+      ...(description !== undefined && { description }),
+      // How its values travel to the upstream is between the gate and the upstream.
+      inputSchema: withoutHeaders(inputSchema),
+      ...(definition.outputSchema !== undefined && { outputSchema: definition.outputSchema }),
+      ...annotationsOf(definition.annotations),
+    },
+  };
+}
+
+/** Entries add up: each may ask for more, and none for less. */
+function ruleOf(entries: readonly UpstreamToolSettings[]): AccessRule {
+  const assurance = strictestAssurance(entries.map((entry) => entry.assurance));
+  if (assurance === 'contradiction')
+    throw new Error('no authentication would meet all that its entries ask for');
+  return {
+    scopes: unique(entries, ({ scopes }) => scopes),
+    roles: entries.map(({ roles }) => roles).filter((roles) => roles.length > 0),
+    assurance,
+    allowWorkload: assurance === null && entries.every(({ allowWorkload }) => allowWorkload),
+    source: entries.map(({ source }) => source).join(' + '),
+  };
+}
+
+/** Arguments that the tool does not declare, and so no condition has looked at; empty where it says that it takes any. */
+export function undeclaredArguments({ inputSchema }: MountedToolDefinition, args: JsonObject): string[] {
+  const { properties, patternProperties, additionalProperties } = inputSchema as JsonObject;
+  const takesAny =
+    patternProperties !== undefined ||
+    additionalProperties === true ||
+    typeof additionalProperties === 'object';
+  if (takesAny) return [];
+  return Object.keys(args).filter((name) => !Object.hasOwn((properties ?? {}) as object, name));
+}
+
+/** Hints for clients, in the form that they have; what else an upstream puts there is not shown. */
+function annotationsOf(given: unknown): { annotations?: JsonObject } {
+  if (typeof given !== 'object' || given === null) return {};
+  const { title } = given as JsonObject;
+  const hints = HINTS.filter((hint) => typeof (given as JsonObject)[hint] === 'boolean');
+  const annotations = {
+    ...(typeof title === 'string' && { title }),
+    ...Object.fromEntries(hints.map((hint) => [hint, (given as JsonObject)[hint]])),
+  };
+  return Object.keys(annotations).length > 0 ? { annotations } : {};
+}
+
+function withoutHeaders(schema: JsonObject): JsonObject {
+  if (!JSON.stringify(schema).includes('"x-mcp-header"')) return schema;
+  return JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) =>
+      key === 'x-mcp-header' && typeof value === 'string' ? undefined : value,
+    ),
+  ) as JsonObject;
+}
+
+function last(entries: readonly UpstreamToolSettings[], member: 'title' | 'description'): string | undefined {
+  return entries.findLast((entry) => entry[member] !== undefined)?.[member];
+}
+
+function unique<T>(
+  entries: readonly UpstreamToolSettings[],
+  of: (entry: UpstreamToolSettings) => readonly T[],
+): readonly T[] {
+  return [...new Set(entries.flatMap(of))];
+}

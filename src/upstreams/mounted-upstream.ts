@@ -1,0 +1,307 @@
+/** One upstream behind the gate: what it was found to have, how its tools are called, and how it is. */
+import type { JsonObject } from '../common/exchange.js';
+import { principalKey } from '../common/principal.js';
+import { withoutTokens } from '../common/without-tokens.js';
+import type { UpstreamSettings } from '../config/settings.js';
+import type { MountedToolDefinition } from '../tools/definitions.js';
+import { entriesFor } from '../tools/mounted-names.js';
+import { ToolError, ToolUnavailable } from '../tools/results.js';
+import type { ToolCall } from '../tools/tool-call.js';
+import { personKey, rightsKey, type Caller } from './caller.js';
+import { Connection } from './connection.js';
+import { Connections } from './connections.js';
+import { credentialsOf, type UpstreamCredentials } from './credentials.js';
+import { mountTool, undeclaredArguments, type Relay } from './mount.js';
+import { openTransport } from './open-transport.js';
+import type { ReadTools, UpstreamTool } from './read-tools.js';
+import { toToolResult } from './tool-result.js';
+import { UpstreamError, type UpstreamErrorCode } from './upstream-error.js';
+
+export interface UpstreamContext {
+  /** Where upstreams work that name no folder. */
+  readonly folder: string;
+  /** What tells it who asks, for one call; undefined where it is not to be told. */
+  readonly identityHeader:
+    ((caller: Caller, tool: string, decisionId: string) => Promise<string>) | undefined;
+  readonly log: UpstreamLog;
+  /** It was found to have other tools than before, or was asked for the first time. */
+  onFound(): void;
+}
+
+export interface UpstreamLog {
+  /** What is going on, and what it writes to stderr. */
+  debug(text: string): void;
+  warn(text: string): void;
+}
+
+export type UpstreamState = 'unknown' | 'up' | 'down';
+
+/** How often a list that says that it has changed is asked for again. */
+const LIST_EVERY_MS = 1_000;
+const MAX_SAID = 500;
+const STDERR_LINES = 5;
+/** The conversation that is there for no caller. */
+const NOBODY = '';
+/** Where another try may go better, in a new conversation. Nothing was done: it was turned away at the door. */
+const TRY_AGAIN: readonly UpstreamErrorCode[] = ['session_lost', 'unauthorized'];
+
+export class MountedUpstream {
+  readonly credentials: UpstreamCredentials;
+  state: UpstreamState = 'unknown';
+  /** What it calls itself, and which revision it speaks; null until it has answered. Its own words. */
+  about: string | null = null;
+  /** Tools that are left out, and why. */
+  faults: readonly string[] = [];
+  /** The last lines of what it wrote to stderr. */
+  readonly said: string[] = [];
+  private readonly connections: Connections;
+  private tools: ReadonlyMap<string, UpstreamTool> | undefined;
+  private listing: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+  /** Of the processes that run. */
+  private readonly kills = new Set<() => void>();
+
+  constructor(
+    readonly settings: UpstreamSettings,
+    private readonly context: UpstreamContext,
+  ) {
+    this.credentials = credentialsOf(settings.transport === 'http' ? settings.auth : undefined);
+    this.connections = new Connections({
+      settings,
+      keyOf: (caller) => this.keyOf(caller),
+      open: (key, caller, ended) => this.open(key, caller, ended),
+    });
+  }
+
+  /** What it was found to have; undefined until it was asked. */
+  get found(): ReadonlyMap<string, UpstreamTool> | undefined {
+    return this.tools;
+  }
+
+  /** Conversations that are open. */
+  get size(): number {
+    return this.connections.size;
+  }
+
+  /** How long it is left alone for, in milliseconds. */
+  get pausedFor(): number {
+    return this.connections.pausedFor;
+  }
+
+  /** Whether it can be asked what it has without anybody there. */
+  get needsCaller(): boolean {
+    return this.credentials.isPersonal;
+  }
+
+  /** Asks what it has, without a caller where that can be. Never throws. */
+  look(caller?: Caller): Promise<void> {
+    this.looking ??= this.ask(caller).finally(() => {
+      this.looking = undefined;
+    });
+    return this.looking;
+  }
+
+  /** @returns undefined where the operator's file does not name it. @throws Error where it cannot be what the file says. */
+  mount(tool: UpstreamTool, withheld: string | undefined): MountedToolDefinition | undefined {
+    const relay: Relay = (args, call, token) => {
+      const undeclared = definition ? undeclaredArguments(definition, args) : [];
+      if (undeclared.length > 0) {
+        throw new ToolError(`Invalid arguments: ${undeclared.slice(0, 20).map(named).join('; ')}`);
+      }
+      return this.relay(tool, args, call, { principal: call.principal, token });
+    };
+    const definition = mountTool(this.settings, tool, relay, withheld);
+    return definition;
+  }
+
+  /** At once, and without waiting: this process ends. */
+  kill(): void {
+    for (const end of this.kills) end();
+  }
+
+  /** Resolves when nothing is left of it. */
+  async close(): Promise<void> {
+    clearTimeout(this.listing);
+    await this.connections.closeAll();
+  }
+
+  private async relay(
+    tool: UpstreamTool,
+    args: JsonObject,
+    call: ToolCall,
+    caller: Caller,
+  ): Promise<JsonObject> {
+    const { settings } = this;
+    const timeoutMs =
+      entriesFor(settings, tool.name).findLast((entry) => entry.timeoutMs !== undefined)?.timeoutMs ??
+      settings.callTimeoutMs;
+    const work = async (connection: Connection) => {
+      // What this very conversation offers, not what another one did.
+      if (connection.find(tool.name)?.digest !== tool.digest) {
+        throw new UpstreamError('changed', 'its tool is not the one that was accepted');
+      }
+      return connection.call(tool.name, args, {
+        signal: call.signal,
+        timeoutMs,
+        progress: (...told) => void call.progress(...told).catch(() => undefined),
+        headers: await this.identityOf(caller, tool.name, call.decisionId),
+      });
+    };
+    const use = { caller, signal: call.signal, patienceMs: timeoutMs, work };
+    try {
+      return toToolResult(await this.withAnotherTry(use));
+    } catch (error) {
+      call.signal.throwIfAborted();
+      throw this.told(error);
+    }
+  }
+
+  private async withAnotherTry(
+    use: Parameters<Connections['use']>[0] & { caller: Caller },
+  ): Promise<JsonObject> {
+    try {
+      return (await this.connections.use(use)) as JsonObject;
+    } catch (error) {
+      const code = error instanceof UpstreamError ? error.code : undefined;
+      if (this.settings.transport !== 'http' || !code || !TRY_AGAIN.includes(code)) throw error;
+      if (code === 'unauthorized') this.credentials.forget(use.caller);
+      void this.connections.drop(use.caller);
+      return (await this.connections.use(use)) as JsonObject;
+    }
+  }
+
+  private async identityOf(
+    caller: Caller,
+    tool: string,
+    decisionId: string,
+  ): Promise<Record<string, string>> {
+    const { settings, context } = this;
+    if (settings.transport !== 'http' || !settings.identityHeader || !context.identityHeader) return {};
+    return { [settings.identityHeader.name]: await context.identityHeader(caller, tool, decisionId) };
+  }
+
+  /** In words for the caller; nothing that the upstream said is in them, unless the operator wants it there. */
+  private told(error: unknown): ToolUnavailable {
+    const { name, relaysErrors } = this.settings;
+    if (!(error instanceof UpstreamError))
+      return new ToolUnavailable(`The upstream ${name} failed.`, { cause: error });
+    const { message, code, cause } = error;
+    const said =
+      relaysErrors && code === 'refused' && cause instanceof Error ? `: ${this.masked(cause.message)}` : '';
+    return new ToolUnavailable(`The upstream ${name} failed: ${message}${said}.`, {
+      cause: cause instanceof Error ? new Error(`${name}: ${this.masked(cause.message)}`) : error,
+    });
+  }
+
+  private keyOf(caller: Caller | undefined): string {
+    const { processes } = this.settings;
+    if (!caller) return NOBODY;
+    // A conversation that was begun with one person's rights is nobody else's.
+    const rights = this.credentials.isPersonal ? rightsKey(caller.principal) : '';
+    if (processes === 'per_person') return `${personKey(caller.principal)} ${rights}`;
+    if (processes === 'per_client') return `${principalKey(caller.principal)} ${rights}`;
+    return rights;
+  }
+
+  private async open(key: string, caller: Caller | undefined, ended: () => void): Promise<Connection> {
+    const { settings, context } = this;
+    const connection: Connection = await Connection.open({
+      settings,
+      transport: () =>
+        openTransport(settings, {
+          key,
+          folder: context.folder,
+          headers: () => this.credentials.headersFor(caller),
+          onStderr: (line) => this.hears(line),
+          processes: this.kills,
+        }),
+      onListChanged: () => this.listSoon(() => connection),
+      onClose: () => {
+        if (this.speaksForAll(caller)) this.state = 'down';
+        context.log.debug(`${settings.name} has ended`);
+        ended();
+      },
+      onError: (error) => context.log.debug(`${settings.name}: ${this.masked(error.message)}`),
+    });
+    if (this.speaksForAll(caller) || !this.tools) {
+      this.about = connection.about;
+      this.finds(connection.lastRead);
+    }
+    return connection;
+  }
+
+  /** Whether what this conversation offers is what there is; others are one caller's own. */
+  private speaksForAll(caller: Caller | undefined): boolean {
+    return this.keyOf(caller) === NOBODY;
+  }
+
+  private async ask(caller: Caller | undefined): Promise<void> {
+    const { name, listTimeoutMs } = this.settings;
+    try {
+      await this.connections.use({ caller, patienceMs: listTimeoutMs, work: () => Promise.resolve() });
+      // Where each caller has one of its own this one was for looking alone.
+      if (this.settings.processes !== 'shared' && !caller) await this.connections.drop(undefined);
+    } catch (error) {
+      const { message, code } = error as UpstreamError;
+      this.state = 'down';
+      if (code !== 'paused') {
+        const { cause } = error as Error;
+        const why = cause instanceof Error ? ` (${this.masked(cause.message)})` : '';
+        const said = this.said.length > 0 ? `; it said: ${this.said.join(' | ')}` : '';
+        this.context.log.warn(`The upstream ${name} failed: ${message}${why}${said}`);
+      }
+    }
+  }
+
+  private finds(read: ReadTools): void {
+    this.state = 'up';
+    const before = this.tools;
+    this.tools = new Map(read.tools.map((tool) => [tool.name, tool]));
+    this.faults = read.faults;
+    const digests = (tools: ReadonlyMap<string, UpstreamTool>) =>
+      [...tools.values()].map(({ digest }) => digest);
+    if (before && digests(before).sort().join() === digests(this.tools).sort().join()) return;
+    for (const fault of read.faults) this.context.log.warn(`The upstream ${this.settings.name}: ${fault}`);
+    this.context.onFound();
+  }
+
+  /** However often it says so. */
+  private listSoon(connection: () => Connection): void {
+    if (this.listing) return;
+    this.listing = setTimeout(() => {
+      this.listing = undefined;
+      connection()
+        .list()
+        .then((read) => this.settings.processes === 'shared' && !this.needsCaller && this.finds(read))
+        .catch((error: Error) => this.context.log.debug(`${this.settings.name}: ${error.message}`));
+    }, LIST_EVERY_MS).unref();
+  }
+
+  private hears(line: string): void {
+    const masked = this.masked(line);
+    this.said.push(masked);
+    if (this.said.length > STDERR_LINES) this.said.shift();
+    this.context.log.debug(`${this.settings.name} says: ${masked}`);
+  }
+
+  /** Somebody else's words, without the secrets that it was given. */
+  private masked(text: string): string {
+    const without = secretsOf(this.settings).reduce(
+      (rest, secret) => rest.replaceAll(secret, '[secret]'),
+      text,
+    );
+    return withoutTokens(without).slice(0, MAX_SAID);
+  }
+}
+
+function secretsOf(settings: UpstreamSettings): string[] {
+  if (settings.transport === 'stdio') return settings.secrets.filter((secret) => secret !== '');
+  // With its scheme, and without.
+  return settings.auth?.method === 'secret'
+    ? [settings.auth.value, settings.auth.value.replace(/^\S+ /, '')]
+    : [];
+}
+
+function named(argument: string): string {
+  return `${argument.slice(0, 100)} should not exist`;
+}

@@ -1,0 +1,57 @@
+/** How one upstream is reached: a process of its own, or HTTP. */
+import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UpstreamSettings } from '../config/settings.js';
+import { ChildProcessTransport } from './child-process.transport.js';
+import { upstreamFetch } from './upstream-fetch.js';
+
+export interface TransportContext {
+  /** Which conversation it is for: those of different keys get folders of their own. */
+  readonly key: string;
+  /** Where upstreams work that name no folder. */
+  readonly folder: string;
+  headers(): Promise<Readonly<Record<string, string>>>;
+  onStderr(line: string): void;
+  /** Takes in how each process that runs is killed, for as long as it does. */
+  readonly processes: Set<() => void>;
+}
+
+/** Where programs are found, unless the operator says otherwise. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What is left of a time limit when the client library has given up. */
+const SLACK_MS = 5_000;
+
+/** @throws Error where its folder cannot be made. */
+export function openTransport(settings: UpstreamSettings, context: TransportContext): Transport {
+  if (settings.transport === 'http') {
+    const longest = Math.max(settings.callTimeoutMs, ...settings.tools.map(({ timeoutMs = 0 }) => timeoutMs));
+    const fetch = upstreamFetch({
+      url: settings.url,
+      headers: () => context.headers(),
+      maxBytes: settings.maxAnswerBytes,
+      timeoutMs: Math.max(longest, settings.connectTimeoutMs, settings.listTimeoutMs) + SLACK_MS,
+    });
+    return new StreamableHTTPClientTransport(new URL(settings.url), { fetch, onInsufficientScope: 'throw' });
+  }
+  const home = homeOf(settings, context);
+  const [program, ...args] = settings.command;
+  return new ChildProcessTransport({
+    // The one that runs this server: another one may be found under the same name.
+    command: [program === 'node' ? process.execPath : program, ...args],
+    environment: { PATH, HOME: home, TMPDIR: home, LANG: 'C.UTF-8', ...settings.environment },
+    workingDirectory: settings.workingDirectory ?? home,
+    maxMessageBytes: settings.maxAnswerBytes,
+    onStderr: (line) => context.onStderr(line),
+    running: context.processes,
+  });
+}
+
+/** Of its own, since files in it can change what a program does. */
+function homeOf({ name, processes }: UpstreamSettings, { key, folder }: TransportContext): string {
+  const apart = createHash('sha256').update(key).digest('hex').slice(0, 32);
+  const home = join(folder, name, processes === 'shared' ? 'shared' : apart);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  return home;
+}

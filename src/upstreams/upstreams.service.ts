@@ -1,0 +1,362 @@
+/** Mounts the upstreams: from what was accepted, and what they are found to have, to the tools that the gate decides about. */
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Change } from '../audit/record.js';
+import { AuditService } from '../audit/audit.service.js';
+import { within } from '../common/within.js';
+import type { Settings, UpstreamsSettings } from '../config/settings.js';
+import type { LoadedPolicy } from '../policy/load-policy.js';
+import { PolicyService } from '../policy/policy.service.js';
+import type { MountedToolDefinition } from '../tools/definitions.js';
+import { entriesFor } from '../tools/mounted-names.js';
+import { ToolRegistry } from '../tools/registry.js';
+import type { Caller } from './caller.js';
+import { identityHeader } from './identity-header.js';
+import { loadIdentityKey, type IdentityKey } from './identity-key.js';
+import { MountedUpstream, type UpstreamState } from './mounted-upstream.js';
+import { differences, NO_PINS, pinsState, readPins, writePins, type Difference, type Pins } from './pins.js';
+
+/** The file of what is accepted is looked at this often. */
+const EVERY_MS = 1_000;
+/** An upstream that was not found yet is looked for this often, and one that was is asked what it has. */
+const LOOK_EVERY_MS = 15_000;
+const ASK_EVERY_MS = 300_000;
+const CLOSE_PATIENCE_MS = 10_000;
+/** On record of one change. */
+const MAX_NAMES = 100;
+
+export interface UpstreamStatus {
+  readonly name: string;
+  readonly state: UpstreamState;
+  readonly tools: number;
+  /** Of those that the operator's file names: others than accepted, new, or gone. */
+  readonly withheld: number;
+}
+
+type UpstreamChange = Extract<Change, { what: 'upstream' }>;
+
+@Injectable()
+export class UpstreamsService implements OnApplicationShutdown {
+  private readonly logger = new Logger('Upstreams');
+  private readonly settings: UpstreamsSettings;
+  private readonly resource: string;
+  private readonly upstreams: readonly MountedUpstream[];
+  private readonly timers: NodeJS.Timeout[] = [];
+  private pins: Pins = NO_PINS;
+  private seenPins = '';
+  /** By upstream and tool: so that what did not change stays the same object. */
+  private readonly made = new Map<string, { of: string; definition: MountedToolDefinition | undefined }>();
+  /** What was told of already. */
+  private readonly told = new Map<string, string>();
+  private work: Promise<void> = Promise.resolve();
+  private key: Promise<IdentityKey> | undefined;
+  private started = false;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly registry: ToolRegistry,
+    private readonly policy: PolicyService,
+    private readonly audit: AuditService,
+  ) {
+    this.settings = config.get('upstreams', { infer: true });
+    this.resource = config.get('server', { infer: true }).resource;
+    this.upstreams = this.settings.list.map(
+      (settings) =>
+        new MountedUpstream(settings, {
+          folder: this.settings.folder,
+          identityHeader:
+            settings.transport === 'http' && settings.identityHeader
+              ? this.identityOf(settings.identityHeader.audience)
+              : undefined,
+          log: {
+            debug: (text) => this.logger.debug(text),
+            warn: (text) => this.logger.warn(text),
+          },
+          onFound: () => void this.reconcile(),
+        }),
+    );
+  }
+
+  /** Before the policy is loaded: what was accepted is there from the start, whether or not its upstream is. @throws Error */
+  async mountAccepted(): Promise<void> {
+    if (this.upstreams.length === 0) return;
+    if (this.signs) await this.identityKey();
+    this.seenPins = pinsState(this.settings.pinsFile);
+    this.pins = readPins(this.settings.pinsFile);
+    this.registry.mount(this.definitions());
+  }
+
+  /** From here on upstreams are looked for, in the background: nothing waits for them. */
+  start(): void {
+    if (this.upstreams.length === 0) return;
+    this.started = true;
+    this.timers.push(setInterval(() => this.readAgain(), EVERY_MS).unref());
+    this.timers.push(setInterval(() => this.lookForMissing(), LOOK_EVERY_MS).unref());
+    this.timers.push(setInterval(() => this.lookAll(), ASK_EVERY_MS).unref());
+    // A process that is ended without being asked would leave its children behind.
+    process.once('exit', this.atExit);
+    this.lookAll();
+    void this.reconcile();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.timers.forEach((timer) => clearInterval(timer));
+    this.started = false;
+    await within(Promise.all(this.upstreams.map((upstream) => upstream.close())), CLOSE_PATIENCE_MS);
+    process.off('exit', this.atExit);
+    await within(this.work, CLOSE_PATIENCE_MS);
+  }
+
+  /** Somebody asks for the list: an upstream that opens to nobody without a caller can be asked now. Nothing waits for it. */
+  meet(caller: Caller): void {
+    for (const upstream of this.upstreams) {
+      if (this.started && upstream.needsCaller && !upstream.found) void upstream.look(caller);
+    }
+  }
+
+  /** Whether upstreams are told who asks. */
+  get signs(): boolean {
+    return this.settings.list.some((one) => one.transport === 'http' && one.identityHeader !== undefined);
+  }
+
+  /** @throws Error where it cannot be read or made. */
+  identityKey(): Promise<IdentityKey> {
+    this.key ??= loadIdentityKey(this.settings.keyFile, this.settings.makesKey);
+    return this.key;
+  }
+
+  status(): UpstreamStatus[] {
+    return this.upstreams.map((upstream) => {
+      const tools = this.registry.mounted.filter(({ name }) => name.startsWith(upstream.settings.prefix));
+      return {
+        name: upstream.settings.name,
+        state: upstream.state,
+        tools: tools.filter(({ withheld }) => withheld === undefined).length,
+        withheld: this.differencesOf(upstream).length,
+      };
+    });
+  }
+
+  private readonly atExit = () => {
+    for (const upstream of this.upstreams) upstream.kill();
+  };
+
+  private identityOf(audience: string) {
+    return async ({ principal }: Caller, tool: string, decisionId: string) =>
+      identityHeader(await this.identityKey(), {
+        issuer: this.resource,
+        audience,
+        principal,
+        tool,
+        decisionId,
+      });
+  }
+
+  private lookAll(): void {
+    for (const upstream of this.upstreams) if (!upstream.needsCaller) void upstream.look();
+  }
+
+  private lookForMissing(): void {
+    for (const upstream of this.upstreams) {
+      if (!upstream.needsCaller && !upstream.found && upstream.pausedFor === 0) void upstream.look();
+    }
+  }
+
+  private readAgain(): void {
+    const state = pinsState(this.settings.pinsFile);
+    if (state === this.seenPins) return;
+    this.seenPins = state;
+    let pins: Pins;
+    try {
+      pins = readPins(this.settings.pinsFile);
+    } catch (error) {
+      this.logger.error(`What was accepted before stays: ${(error as Error).message}`);
+      return;
+    }
+    void this.reconcile(pins);
+  }
+
+  /** One after the other: what is accepted, what is found, and what is in force go together. Never throws. */
+  private reconcile(pins?: Pins): Promise<void> {
+    this.work = this.work
+      .then(() => this.settle(pins))
+      .catch((error: unknown) =>
+        this.logger.error({ err: error as Error }, 'Upstreams could not be mounted'),
+      );
+    return this.work;
+  }
+
+  private async settle(pins: Pins | undefined): Promise<void> {
+    const before = { pins: this.pins, mounted: this.registry.mounted };
+    const accepted = pins ? acceptedChanges(this.pins, pins) : [];
+    this.pins = pins ?? this.pins;
+    const pinned = await this.trustFirst();
+    const differing = this.newlyDiffering();
+    const definitions = this.definitions();
+    const same =
+      definitions.length === before.mounted.length &&
+      definitions.every((definition, at) => definition === before.mounted[at]);
+    const changes = [...accepted, ...pinned.changes, ...differing];
+    if (same && changes.length === 0) return;
+    let candidate: LoadedPolicy | undefined;
+    try {
+      this.registry.mount(definitions);
+      candidate = this.policy.candidate();
+    } catch (error) {
+      this.registry.mount(before.mounted);
+      this.pins = before.pins;
+      throw error;
+    }
+    this.registry.mount(before.mounted);
+    try {
+      for (const change of changes) await this.audit.recordChange(change);
+      if (pinned.pins) await this.keep(pinned.pins);
+    } catch (error) {
+      candidate.dispose();
+      this.pins = before.pins;
+      this.told.clear();
+      throw error;
+    }
+    this.registry.mount(definitions);
+    this.policy.adopt(candidate);
+    for (const change of changes) this.logger.log(wordsFor(change));
+  }
+
+  /** What an upstream has that was never accepted is accepted once, as a whole, where the operator's file says so. */
+  private async trustFirst(): Promise<{ pins: Pins | undefined; changes: UpstreamChange[] }> {
+    const first = this.upstreams.filter(
+      ({ settings, found }) => settings.trustFirstUse && found && !this.pins.has(settings.name),
+    );
+    if (first.length === 0) return { pins: undefined, changes: [] };
+    // The command may have accepted something in between.
+    const latest = readPins(this.settings.pinsFile);
+    const still = first.filter(({ settings }) => !latest.has(settings.name));
+    const found = still.map(({ settings, found: tools }) => [settings.name, tools ?? new Map()] as const);
+    this.pins = new Map([...latest, ...found]);
+    return {
+      pins: this.pins,
+      changes: still.map(({ settings, found: tools }) =>
+        changeOf(settings.name, 'pinned', differences(new Map(), tools ?? new Map())),
+      ),
+    };
+  }
+
+  private async keep(pins: Pins): Promise<void> {
+    try {
+      await writePins(this.settings.pinsFile, pins);
+      this.seenPins = pinsState(this.settings.pinsFile);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new Error(`${this.settings.pinsFile} cannot be written (${code}): nothing new is accepted`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Of those that the operator's file names. */
+  private differencesOf({ settings, found, needsCaller }: MountedUpstream): Difference[] {
+    if (!found) return [];
+    const accepted = this.pins.get(settings.name) ?? new Map();
+    return (
+      differences(accepted, found)
+        .filter(({ tool }) => entriesFor(settings, tool).length > 0)
+        // Where each caller has what is the caller's own, what one does not have others may.
+        .filter(({ to }) => !needsCaller || to !== null)
+    );
+  }
+
+  /** What is another now than it was when it was last told of. */
+  private newlyDiffering(): UpstreamChange[] {
+    return this.upstreams.flatMap((upstream) => {
+      const { name } = upstream.settings;
+      const found = this.differencesOf(upstream);
+      const state = JSON.stringify(found);
+      const before = this.told.get(name) ?? '[]';
+      if (!upstream.found || state === before) return [];
+      this.told.set(name, state);
+      return [changeOf(name, found.length > 0 ? 'withheld' : 'restored', found)];
+    });
+  }
+
+  /** Of all upstreams, in the order of the file; a name that two of them would have is left out. */
+  private definitions(): MountedToolDefinition[] {
+    const taken = new Set(this.registry.own.map(({ name }) => name));
+    return this.upstreams.flatMap((upstream) => {
+      const withheld = new Map(this.differencesOf(upstream).map((one) => [one.tool, one] as const));
+      const accepted = [...(this.pins.get(upstream.settings.name) ?? new Map()).values()];
+      return accepted.flatMap((tool) => {
+        const definition = this.definitionOf(upstream, tool, withheld.get(tool.name));
+        if (!definition) return [];
+        if (taken.has(definition.name)) {
+          this.logger.warn(
+            `The upstream ${upstream.settings.name}: there is a tool ${definition.name} already`,
+          );
+          return [];
+        }
+        taken.add(definition.name);
+        return [definition];
+      });
+    });
+  }
+
+  private definitionOf(
+    upstream: MountedUpstream,
+    tool: Parameters<MountedUpstream['mount']>[0],
+    difference: Difference | undefined,
+  ): MountedToolDefinition | undefined {
+    const { name } = upstream.settings;
+    const withheld = difference && `upstreams: ${name}: ${difference.to === null ? 'gone' : 'changed'}`;
+    const key = JSON.stringify([name, tool.name]);
+    const of = JSON.stringify([tool.digest, withheld]);
+    const known = this.made.get(key);
+    if (known?.of === of) return known.definition;
+    let definition: MountedToolDefinition | undefined;
+    try {
+      definition = upstream.mount(tool, withheld);
+    } catch (error) {
+      this.logger.warn(`The upstream ${name}: ${tool.name}: ${(error as Error).message}`);
+    }
+    this.made.set(key, { of, definition });
+    return definition;
+  }
+}
+
+function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
+  const names = [...new Set([...before.keys(), ...now.keys()])].sort();
+  return names.flatMap((name) => {
+    const changed = differences(before.get(name) ?? new Map(), now.get(name) ?? new Map());
+    return changed.length > 0 ? [changeOf(name, 'accepted', changed)] : [];
+  });
+}
+
+function changeOf(
+  upstream: string,
+  action: UpstreamChange['action'],
+  found: readonly Difference[],
+): UpstreamChange {
+  return {
+    what: 'upstream',
+    upstream,
+    action,
+    tools: found.slice(0, MAX_NAMES),
+    ...(found.length > MAX_NAMES && { more: found.length - MAX_NAMES }),
+  };
+}
+
+function wordsFor({ upstream, action, tools, more = 0 }: UpstreamChange): string {
+  const count = tools.length + more;
+  switch (action) {
+    case 'pinned':
+      return `The upstream ${upstream} is mounted: ${count} tool(s) accepted as they are at first use`;
+    case 'accepted':
+      return `The upstream ${upstream}: ${count} changed tool(s) accepted`;
+    case 'withheld': {
+      const names = tools.map(
+        ({ tool, from, to }) => `${tool} (${from === null ? 'new' : to === null ? 'gone' : 'changed'})`,
+      );
+      return `The upstream ${upstream}: withheld until accepted: ${names.join(', ')}`;
+    }
+    case 'restored':
+      return `The upstream ${upstream} has what was accepted again`;
+  }
+}
