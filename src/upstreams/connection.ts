@@ -199,7 +199,9 @@ export class Connection {
 
 /** What failed, by a closed list of codes. */
 function failure(error: unknown): UpstreamError {
-  if (error instanceof UpstreamError) return error;
+  // What failed on the way to a request comes back inside of what the client library makes of it.
+  const known = causes(error).find((one) => one instanceof UpstreamError);
+  if (known) return known as UpstreamError;
   const said = { cause: error };
   if (error instanceof ProtocolError) {
     if (error.code === TOO_LARGE) return new UpstreamError('too_large', 'its answer was too large', said);
