@@ -19,7 +19,7 @@ const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHi
  * @throws Error where it cannot be what the file says.
  */
 export function mountTool(
-  upstream: UpstreamSettings,
+  upstream: Pick<UpstreamSettings, 'prefix' | 'tools'>,
   tool: UpstreamTool,
   relay: Relay,
   withheld: string | undefined,

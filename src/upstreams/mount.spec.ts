@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
+import { mayBeMounted } from '../tools/mounted-names.js';
+import { mountTool, undeclaredArguments } from './mount.js';
+import { readTools } from './read-tools.js';
+
+const NOTHING: UpstreamToolSettings = {
+  source: 'upstreams.yaml: files/x',
+  match: ['*'],
+  scopes: [],
+  roles: [],
+  allowWorkload: false,
+  assurance: null,
+  conditions: [],
+  readOnly: false,
+  recordedArguments: [],
+  name: undefined,
+  title: undefined,
+  description: undefined,
+  timeoutMs: undefined,
+};
+const relay = () => Promise.reject(new Error('nobody calls'));
+
+function upstream(...tools: Partial<UpstreamToolSettings>[]): Pick<UpstreamSettings, 'prefix' | 'tools'> {
+  return { prefix: 'files_', tools: tools.map((tool) => ({ ...NOTHING, ...tool })) };
+}
+
+function tool(more: object = {}) {
+  const inputSchema = { type: 'object', properties: { path: { type: 'string', 'x-mcp-header': 'Path' } } };
+  const [read] = readTools([{ name: 'read_file', description: 'reads', inputSchema, ...more }]).tools;
+  return read!;
+}
+
+const mount = (settings: ReturnType<typeof upstream>, more: object = {}) =>
+  mountTool(settings, tool(more), relay, undefined);
+
+it('is not there where no entry names it', () => {
+  expect(mount(upstream({ match: ['write_*', 'read'] }))).toBeUndefined();
+});
+
+it('asks for all that its entries ask for, and lets a workload in only where all of them do', () => {
+  const settings = upstream(
+    { match: ['*'], scopes: ['read'], allowWorkload: true, conditions: ['a'] },
+    { match: ['read_*'], scopes: ['read', 'files'], roles: ['a', 'b'], conditions: ['b'] },
+    { match: ['write_*'], scopes: ['never'] },
+    { match: ['read_file'], roles: ['c'], readOnly: true },
+  );
+  const definition = mount(settings);
+  expect(definition?.rule).toMatchObject({
+    scopes: ['read', 'files'],
+    roles: [['a', 'b'], ['c']],
+    allowWorkload: false,
+  });
+  expect(definition?.conditions).toEqual(['a', 'b']);
+  expect(definition?.readOnly).toBe(true);
+  expect(mount(upstream({ scopes: ['read'], allowWorkload: true }))?.rule.allowWorkload).toBe(true);
+});
+
+it('never asks for less where there is an entry more', () => {
+  const entry = fc.record({
+    match: fc.subarray(['*', 'read_*', 'read_file', 'write_*'], { minLength: 1 }),
+    scopes: fc.subarray(['a', 'b', 'c']),
+    roles: fc.subarray(['x', 'y']),
+    allowWorkload: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 1 }), entry, (entries, another) => {
+      const [fewer, more] = [entries, [...entries, another]].map((all) => mount(upstream(...all))?.rule);
+      if (!fewer) return;
+      expect(more?.scopes).toEqual(expect.arrayContaining([...fewer.scopes]));
+      expect(more?.roles.length).toBeGreaterThanOrEqual(fewer.roles.length);
+      expect(more?.allowWorkload === true && !fewer.allowWorkload).toBe(false);
+    }),
+  );
+});
+
+it('takes the strictest login, and is wrong where none would do', () => {
+  const settings = upstream(
+    { assurance: { acr: ['mfa', 'pwd'], maxAgeSeconds: 300 } },
+    { assurance: { acr: ['mfa'], maxAgeSeconds: null } },
+  );
+  expect(mount(settings)?.rule.assurance).toEqual({ acr: ['mfa'], maxAgeSeconds: 300 });
+  const contradiction = upstream(
+    { assurance: { acr: ['mfa'], maxAgeSeconds: null } },
+    { assurance: { acr: ['pwd'], maxAgeSeconds: null } },
+  );
+  expect(() => mount(contradiction)).toThrow('no authentication would meet all');
+});
+
+it('shows it under the names and words of the operator, and with hints of their form alone', () => {
+  const settings = upstream({ match: ['read_file'], name: 'read', title: 'Ours', description: 'ours' });
+  const annotations = { readOnlyHint: true, destructiveHint: 'no', title: 7, odd: 1 };
+  expect(mount(settings, { annotations, outputSchema: { type: 'object' } })?.entry).toEqual({
+    name: 'files_read',
+    title: 'Ours',
+    description: 'ours',
+    inputSchema: { type: 'object', properties: { path: { type: 'string' } } },
+    outputSchema: { type: 'object' },
+    annotations: { readOnlyHint: true },
+  });
+  expect(mount(upstream({}), { annotations: { readOnlyHint: true } })?.readOnly).toBe(false);
+});
+
+it('is wrong where its name is too long, or an argument on record is none', () => {
+  expect(() => mount(upstream({ match: ['read_file'], name: 'x'.repeat(125) }))).toThrow('longer than');
+  expect(() => mount(upstream({ recordedArguments: ['password'] }))).toThrow('which is no argument of it');
+});
+
+it.each([
+  [{}, ['b']],
+  [{ additionalProperties: false }, ['b']],
+  [{ additionalProperties: true }, []],
+  [{ additionalProperties: {} }, []],
+  [{ patternProperties: {} }, []],
+])('knows arguments that are not declared: %j', (more, expected) => {
+  const definition = mount(upstream({}), { inputSchema: { type: 'object', properties: { a: {} }, ...more } });
+  expect(undeclaredArguments(definition!, { a: 1, b: 2 })).toEqual(expected);
+  expect(undeclaredArguments(definition!, { a: 1, toString: 2 })).toEqual(
+    expected.length > 0 ? ['toString'] : [],
+  );
+});
+
+it.each<[string, boolean]>([
+  ['files_read_file', true],
+  ['files_read', true],
+  ['files_write', false],
+  ['read_file', false],
+  ['files_', false],
+  ['files_read_me', true],
+  ['prompt:files_read', false],
+])('knows whether %s could be one', (label, expected) => {
+  expect(mayBeMounted(label, [upstream({ match: ['read_*'] }, { match: ['get'], name: 'read' })])).toBe(
+    expected,
+  );
+});

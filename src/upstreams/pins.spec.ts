@@ -1,0 +1,54 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { differences, parsePins, pinsText, readPins, writePins } from './pins.js';
+import { readTools } from './read-tools.js';
+
+const tool = (name: string, description = 'x') =>
+  readTools([{ name, description, inputSchema: { type: 'object' } }]).tools[0]!;
+const tools = (...all: ReturnType<typeof tool>[]) => new Map(all.map((one) => [one.name, one] as const));
+const pins = new Map([
+  ['b', tools(tool('two'), tool('one'))],
+  ['a', tools()],
+]);
+
+it('reads what it has written, in an order of its own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pins-'));
+  const file = join(folder, 'deeper', 'pins.json');
+  expect(readPins(file)).toEqual(new Map());
+  await writePins(file, pins);
+  expect(readPins(file)).toEqual(
+    new Map([
+      ['a', tools()],
+      ['b', tools(tool('one'), tool('two'))],
+    ]),
+  );
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readdirSync(join(folder, 'deeper'))).toEqual(['pins.json']);
+  expect(pinsText(readPins(file))).toBe(pinsText(pins));
+  writeFileSync(file, 'x');
+  expect(() => readPins(file)).toThrow('holds no JSON object');
+  rmSync(folder, { recursive: true });
+});
+
+it.each<[string, (text: string) => string]>([
+  ['holds no JSON object', () => '[]'],
+  ['no file of accepted definitions', (text) => text.replace('"version": 1', '"version": 2')],
+  ['is not what its sha256 says', (text) => text.replace('"description": "x"', '"description": "y"')],
+  ['is the definition of one', (text) => text.replace('"one": {', '"other": {')],
+  ['is not one of an object', (text) => text.replace('"type": "object"', '"type": "text"')],
+])('refuses a file that %s', (fault, change) => {
+  expect(() => parsePins(change(pinsText(pins)), 'pins.json')).toThrow(fault);
+});
+
+it('knows what is new, gone and changed', () => {
+  const found = differences(
+    tools(tool('same'), tool('gone'), tool('other')),
+    tools(tool('same'), tool('new'), tool('other', 'y')),
+  );
+  expect(found.map(({ tool: name, from, to }) => [name, from === null, to === null])).toEqual([
+    ['gone', false, true],
+    ['new', true, false],
+    ['other', false, false],
+  ]);
+});

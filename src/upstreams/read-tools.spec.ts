@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { readTools } from './read-tools.js';
+
+const SCHEMA = { type: 'object', properties: { path: { type: 'string' } } };
+const GOOD = { name: 'read', inputSchema: SCHEMA };
+const faultOf = (tool: unknown) => {
+  const { tools, faults } = readTools([GOOD, tool]);
+  expect(tools.map(({ name }) => name)).toEqual(['read']);
+  return faults.join();
+};
+
+function nested(depth: number): object {
+  return depth === 0 ? { type: 'string' } : { type: 'object', properties: { a: nested(depth - 1) } };
+}
+
+it('keeps what is shown of a tool, as it came, and nothing else', () => {
+  const annotations = { readOnlyHint: true, odd: 1 };
+  const tool = { ...GOOD, title: 'Read', annotations, icons: [{ src: 'https://x' }], _meta: { a: 1 } };
+  const [read] = readTools([tool]).tools;
+  expect(read?.definition).toEqual({ name: 'read', title: 'Read', inputSchema: SCHEMA, annotations });
+});
+
+it('has a digest of its own for each definition, whatever the order of its members', () => {
+  const digest = (tool: object) => readTools([tool]).tools[0]?.digest;
+  const reordered = { inputSchema: { properties: SCHEMA.properties, type: 'object' }, name: 'read' };
+  expect(digest(reordered)).toBe(digest(GOOD));
+  const others = [
+    { ...GOOD, description: 'x' },
+    { ...GOOD, title: 'x' },
+    { ...GOOD, annotations: { readOnlyHint: true } },
+    { ...GOOD, outputSchema: { type: 'object' } },
+    { ...GOOD, inputSchema: { ...SCHEMA, required: ['path'] } },
+  ];
+  expect(new Set([GOOD, ...others].map(digest)).size).toBe(6);
+});
+
+it.each<[string, unknown]>([
+  ['no object', null],
+  ['no object', []],
+  ['is no name of a tool', { inputSchema: SCHEMA }],
+  ['is no name of a tool', { name: 'a b', inputSchema: SCHEMA }],
+  ['is no name of a tool', { name: 'x'.repeat(129), inputSchema: SCHEMA }],
+  ['inputSchema is not one of an object', { name: 'x' }],
+  ['inputSchema is not one of an object', { name: 'x', inputSchema: { type: 'string' } }],
+  ['inputSchema is no object', { name: 'x', inputSchema: [] }],
+  ['inputSchema nests deeper', { name: 'x', inputSchema: nested(40) }],
+  ['description is no text', { ...GOOD, name: 'x', description: 7 }],
+  ['description is longer', { ...GOOD, name: 'x', description: 'x'.repeat(20_000) }],
+  ['outputSchema refers to a part', { ...GOOD, name: 'x', outputSchema: { $ref: '#/$defs/Nothing' } }],
+  [
+    'refers to something outside',
+    { ...GOOD, name: 'x', outputSchema: { $ref: 'https://evil.example/x.json' } },
+  ],
+  [
+    'refers to something outside',
+    { name: 'x', inputSchema: { type: 'object', properties: { a: { $ref: 'other.json#/a' } } } },
+  ],
+  ['refers to a part', { name: 'x', inputSchema: { type: 'object', $ref: '#/%' } }],
+  ['as a task only', { ...GOOD, name: 'x', execution: { taskSupport: 'required' } }],
+  [
+    'larger than',
+    {
+      name: 'x',
+      inputSchema: { type: 'object', properties: { a: { enum: Array(15_000).fill('x'.repeat(20)) } } },
+    },
+  ],
+  ['more than', { name: 'x', inputSchema: { type: 'object', examples: Array(25_000).fill({}) } }],
+])('leaves one out that %s, and keeps the others', (fault, tool) => {
+  expect(faultOf(tool)).toContain(fault);
+});
+
+it('leaves one out with a member that is called __proto__', () => {
+  const tool: unknown = JSON.parse(
+    '{"name":"x","inputSchema":{"type":"object","properties":{"__proto__":{}}}}',
+  );
+  expect(faultOf(tool)).toContain('__proto__');
+});
+
+it.each([
+  { type: 'object', properties: { a: { $ref: '#/$defs/A' } }, $defs: { A: { type: 'string' } } },
+  { type: 'object', properties: { a: { $ref: '#' } } },
+  { type: 'object', properties: { a: { $ref: '#here' } }, $defs: { A: { $anchor: 'here' } } },
+  { type: 'object', properties: { a: { $ref: '#/$defs/a~1b' } }, $defs: { 'a/b': {} } },
+])('keeps references that lead somewhere: %j', (inputSchema) => {
+  expect(readTools([{ name: 'x', inputSchema }]).tools).toHaveLength(1);
+});
+
+it('keeps neither of two of one name', () => {
+  const { tools, faults } = readTools([
+    GOOD,
+    { ...GOOD, description: 'another' },
+    { ...GOOD, name: 'other' },
+  ]);
+  expect(tools.map(({ name }) => name)).toEqual(['other']);
+  expect(faults).toEqual(['read: is listed more than once']);
+});
+
+it('never throws, and never keeps what it has a fault for', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.jsonValue(), fc.record({ name: fc.string(), inputSchema: fc.jsonValue() }))),
+      (listed) => {
+        const { tools, faults } = readTools(listed);
+        expect(tools.length).toBeLessThanOrEqual(listed.length);
+        expect(tools.length + faults.length).toBeLessThanOrEqual(listed.length * 2);
+      },
+    ),
+  );
+});

@@ -1,0 +1,43 @@
+import { toToolResult } from './tool-result.js';
+
+it('leaves everything as it came that clients can read', () => {
+  const answer = {
+    content: [
+      { type: 'text', text: 'x', annotations: { priority: 1 } },
+      { type: 'image', data: 'AA==', mimeType: 'image/png' },
+      { type: 'audio', data: 'AA==', mimeType: 'audio/wav' },
+      { type: 'resource_link', uri: 'file:///x', name: 'x', more: 1 },
+      { type: 'resource', resource: { uri: 'file:///x', blob: 'AA==' } },
+    ],
+    structuredContent: { a: [1, { b: null }] },
+    isError: true,
+    vendor: { kept: true },
+  };
+  expect(toToolResult(answer)).toBe(answer);
+});
+
+it.each([
+  { type: 'hologram', data: 'AA==' },
+  { type: 'image', data: 7, mimeType: 'image/png' },
+  { type: 'text' },
+  { type: 'resource', resource: { uri: 'x' } },
+  { type: 'toString' },
+  {},
+])('shows content of no known kind as its JSON: %j', (part) => {
+  const known = { type: 'text', text: 'x' };
+  expect(toToolResult({ content: [known, part] }).content).toEqual([
+    known,
+    { type: 'text', text: JSON.stringify(part) },
+  ]);
+});
+
+it.each([
+  {},
+  { content: 'text' },
+  { content: [null] },
+  { content: [[]] },
+  { content: [], isError: 'yes' },
+  { content: [], structuredContent: null },
+])('takes no result for one that is none: %j', (answer) => {
+  expect(() => toToolResult(answer as never)).toThrow('is no result of a tool');
+});
