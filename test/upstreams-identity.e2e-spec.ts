@@ -282,10 +282,10 @@ describe('the identity header', () => {
     await start(entry);
     await mounted(ALICE);
     await Promise.all([call(ALICE, 'a'), call(BOB, 'b'), call(ALICE, 'c')]);
-    const subjects = wiki.callHeaders
-      .map((headers) => decodeJwt(headers['x-gate-identity'] as string).sub)
-      .sort();
-    expect(subjects).toEqual(['alice', 'alice', 'bob']);
+    const subjects = wiki.callHeaders.map((headers) => decodeJwt(headers['x-gate-identity'] as string).sub);
+    expect(subjects).toHaveLength(3);
+    expect(subjects.filter((subject) => subject === 'alice')).toHaveLength(2);
+    expect(subjects).toContain('bob');
     expect(
       wiki.requests.filter(({ body }) => JSON.stringify(body).includes('"initialize')).length,
     ).toBeLessThanOrEqual(1);

@@ -21,6 +21,8 @@ const PATIENCE_MS = 1_500;
 const MAX_STDERR_LINE = 1_000;
 /** Of a line that is too long, as much of each end is kept. */
 const END = 300;
+/** A line so many times longer than it may be is none that will end. */
+const ENDLESS = 4;
 /** Where the id of an answer is: in front of it, or behind it. Anywhere else it could be anybody's. */
 const ID_IN_FRONT = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15})\s*,/;
 const ID_BEHIND = /,\s*"id"\s*:\s*(\d{1,15})\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/;
@@ -43,9 +45,10 @@ export class ChildProcessTransport implements Transport {
       options.maxMessageBytes,
       (line) => this.receive(line),
       (head, tail) => this.skip(head, tail),
+      () => this.giveUp(),
     );
     const hear = (line: string) => options.onStderr(line);
-    this.complaints = new Lines(MAX_STDERR_LINE, hear, hear);
+    this.complaints = new Lines(MAX_STDERR_LINE, hear, hear, () => undefined);
   }
 
   /** @throws Error where the program cannot be started. */
@@ -167,6 +170,12 @@ export class ChildProcessTransport implements Transport {
     this.onmessage?.(message as JSONRPCMessage);
   }
 
+  /** It will never say anything again that can be read. */
+  private giveUp(): void {
+    this.onerror?.(new Error('A line on stdout does not end'));
+    this.kill();
+  }
+
   private skip(head: string, tail: string): void {
     const id = (ID_IN_FRONT.exec(head) ?? ID_BEHIND.exec(tail))?.[1];
     const error = { code: TOO_LARGE, message: 'A message was too large' };
@@ -187,6 +196,7 @@ class Lines {
     private readonly limit: number,
     private readonly line: (line: string) => void,
     private readonly tooLong: (head: string, tail: string) => void,
+    private readonly endless: () => void,
   ) {}
 
   add(chunk: Buffer): void {
@@ -205,6 +215,8 @@ class Lines {
   private keep(part: string): void {
     if (this.ends) {
       this.ends.tail = (this.ends.tail + part).slice(-END);
+      this.size += part.length;
+      if (this.size > this.limit * ENDLESS) this.endless();
       return;
     }
     this.kept.push(part);
@@ -212,7 +224,7 @@ class Lines {
     if (this.size <= this.limit) return;
     const whole = this.kept.join('');
     this.ends = { head: whole.slice(0, END), tail: whole.slice(-END) };
-    this.forget();
+    this.kept = [];
   }
 
   private forget(): void {

@@ -5,6 +5,7 @@ import {
   SdkError,
   SdkErrorCode,
   SdkHttpError,
+  type RequestOptions,
   type Transport,
 } from '@modelcontextprotocol/client';
 import type { JsonObject } from '../common/exchange.js';
@@ -12,6 +13,7 @@ import { VERSION } from '../common/version.js';
 import type { UpstreamSettings } from '../config/settings.js';
 import { TOO_LARGE } from './child-process.transport.js';
 import { readTools, type ReadTools, type UpstreamTool } from './read-tools.js';
+import { AnswerTooLarge, CALL_HEADER } from './upstream-fetch.js';
 import { UpstreamError } from './upstream-error.js';
 
 export interface CallOptions {
@@ -24,8 +26,11 @@ export interface CallOptions {
 
 export interface ConnectionOptions {
   readonly settings: Pick<UpstreamSettings, 'protocol' | 'transport' | 'connectTimeoutMs' | 'listTimeoutMs'>;
-  /** Starts a conversation anew; it is started by the client. */
-  transport(): Transport;
+  /**
+   * Starts a conversation anew; it is started by the client.
+   * @param broken to be told when the answer to a request of HTTP breaks off, or ends: by the request's {@link CALL_HEADER}.
+   */
+  transport(broken: (call: string, error: Error) => void): Transport;
   /** It says that its tools are others now; as often as it likes. */
   onListChanged(): void;
   /** It has ended, and nobody has asked for that. */
@@ -55,6 +60,9 @@ export class Connection {
   private tools: ReadonlyMap<string, UpstreamTool> = new Map();
   private read: ReadTools = { tools: [], faults: [] };
   private closed = false;
+  private calls = 0;
+  /** Of the calls that run: how each is ended when its answer breaks off. */
+  private readonly broken = new Map<string, (error: Error) => void>();
 
   private constructor(
     private readonly client: Client,
@@ -98,10 +106,11 @@ export class Connection {
         },
       },
     );
-    const transport = options.transport();
-    const connection = new Connection(client, transport, options);
+    let connection: Connection | undefined;
+    const transport = options.transport((call, error) => connection?.broken.get(call)?.(error));
+    connection = new Connection(client, transport, options);
     client.onerror = (error) => options.onError(error);
-    client.onclose = () => connection.hasEnded();
+    client.onclose = () => connection?.hasEnded();
     try {
       await inTime(
         client.connect(transport, { timeout: connectTimeoutMs }),
@@ -147,21 +156,21 @@ export class Connection {
   async call(name: string, args: JsonObject, options: CallOptions): Promise<JsonObject> {
     const { signal, timeoutMs, headers } = options;
     const onprogress = throttled(options.progress);
-    const settings = { signal, timeout: timeoutMs, onprogress, headers: { ...headers } };
-    const tool = this.tools.get(name);
+    const id = String(++this.calls);
+    const settings = { signal, timeout: timeoutMs, onprogress, headers: { ...headers, [CALL_HEADER]: id } };
+    // The client library waits for its time limit where the answer breaks off.
+    const breaks = new Promise<never>((_resolve, reject) => {
+      this.broken.set(id, (cause) => {
+        const isOversize = cause instanceof AnswerTooLarge;
+        reject(isOversize ? cause : new UpstreamError('unreachable', 'its answer broke off', { cause }));
+      });
+    });
     try {
-      if (tool && this.client.getProtocolEra() === 'modern' && namesHeaders(tool)) {
-        // The client library puts the arguments that the schema names into headers as well.
-        const { inputSchema } = tool.definition;
-        const toolDefinition = { name, inputSchema } as never;
-        return cleaned(
-          (await this.client.callTool({ name, arguments: args }, { ...settings, toolDefinition })) as never,
-        );
-      }
-      const request = { method: 'tools/call', params: { name, arguments: args } };
-      return cleaned((await this.client.request(request, ANY_OBJECT as never, settings)) as JsonObject);
+      return cleaned(await Promise.race([this.request(name, args, settings), breaks]));
     } catch (error) {
       throw failure(error);
+    } finally {
+      this.broken.delete(id);
     }
   }
 
@@ -171,6 +180,20 @@ export class Connection {
     await this.client.close().catch(() => undefined);
     // A client that never got as far as being connected does not close what it was given.
     await this.transport.close().catch(() => undefined);
+  }
+
+  private async request(name: string, args: JsonObject, settings: RequestOptions): Promise<JsonObject> {
+    const tool = this.tools.get(name);
+    if (tool && this.client.getProtocolEra() === 'modern' && namesHeaders(tool)) {
+      // The client library puts the arguments that the schema names into headers as well.
+      const toolDefinition = { name, inputSchema: tool.definition.inputSchema } as never;
+      return this.client.callTool(
+        { name, arguments: args },
+        { ...settings, toolDefinition },
+      ) as Promise<never>;
+    }
+    const request = { method: 'tools/call', params: { name, arguments: args } };
+    return this.client.request(request, ANY_OBJECT as never, settings) as Promise<never>;
   }
 
   private hasEnded(): void {
@@ -190,7 +213,8 @@ export class Connection {
       const result = (await this.client.request(request, ANY_OBJECT as never, { timeout })) as JsonObject;
       if (Array.isArray(result.tools)) tools.push(...(result.tools as unknown[]));
       cursor = result.nextCursor;
-      if (typeof cursor !== 'string' || seen.has(cursor)) break;
+      // Some end with a cursor of no characters.
+      if (typeof cursor !== 'string' || cursor === '' || seen.has(cursor)) break;
       seen.add(cursor);
     }
     return tools.slice(0, MAX_TOOLS);
@@ -228,7 +252,7 @@ function failure(error: unknown): UpstreamError {
     if (error.code === SdkErrorCode.InvalidResult)
       return new UpstreamError('refused', 'its answer is none', said);
   }
-  if (causes(error).some((one) => (one as Error).name === 'AnswerTooLarge')) {
+  if (causes(error).some((one) => one instanceof AnswerTooLarge)) {
     return new UpstreamError('too_large', 'its answer was too large', said);
   }
   return new UpstreamError('unreachable', 'it cannot be reached', said);
@@ -260,11 +284,14 @@ function namesHeaders({ definition }: UpstreamTool): boolean {
 
 function throttled(tell: CallOptions['progress']) {
   let told = -Infinity;
+  let isOver = false;
   return ({ progress, total, message }: { progress: number; total?: number; message?: string }) => {
     const now = performance.now();
     const isDone = total !== undefined && progress >= total;
-    if (now - told < PROGRESS_EVERY_MS && !isDone) return;
+    // The last word is told whenever it comes; what comes behind it is one of many again.
+    if (now - told < PROGRESS_EVERY_MS && (!isDone || isOver)) return;
     told = now;
+    isOver ||= isDone;
     tell(progress, total, message);
   };
 }

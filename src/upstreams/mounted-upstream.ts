@@ -205,17 +205,20 @@ export class MountedUpstream {
 
   private async open(key: string, caller: Caller | undefined, ended: () => void): Promise<Connection> {
     const { settings, context } = this;
-    const connection: Connection = await Connection.open({
+    // It may say that its list has changed before it is there.
+    let opened: Connection | undefined;
+    const connection = await Connection.open({
       settings,
-      transport: () =>
+      transport: (broken) =>
         openTransport(settings, {
+          broken,
           key,
           folder: context.folder,
           headers: () => this.credentials.headersFor(caller),
           onStderr: (line) => this.hears(line),
           processes: this.kills,
         }),
-      onListChanged: () => this.listSoon(() => connection),
+      onListChanged: () => this.listSoon(() => opened),
       onClose: () => {
         if (this.speaksForAll(caller)) this.state = 'down';
         context.log.debug(`${settings.name} has ended`);
@@ -223,6 +226,7 @@ export class MountedUpstream {
       },
       onError: (error) => context.log.debug(`${settings.name}: ${this.masked(error.message)}`),
     });
+    opened = connection;
     if (this.speaksForAll(caller) || !this.tools) {
       this.about = connection.about;
       this.finds(connection.lastRead);
@@ -266,15 +270,23 @@ export class MountedUpstream {
   }
 
   /** However often it says so. */
-  private listSoon(connection: () => Connection): void {
+  private listSoon(connection: () => Connection | undefined): void {
     if (this.listing) return;
     this.listing = setTimeout(() => {
       this.listing = undefined;
-      connection()
-        .list()
-        .then((read) => this.settings.processes === 'shared' && !this.needsCaller && this.finds(read))
-        .catch((error: Error) => this.context.log.debug(`${this.settings.name}: ${error.message}`));
+      // What is still being opened is asked when it is there anyway.
+      void this.listAgain(connection());
     }, LIST_EVERY_MS).unref();
+  }
+
+  private async listAgain(connection: Connection | undefined): Promise<void> {
+    const { name, processes } = this.settings;
+    try {
+      const read = await connection?.list();
+      if (read && processes === 'shared' && !this.needsCaller) this.finds(read);
+    } catch (error) {
+      this.context.log.debug(`${name}: ${(error as Error).message}`);
+    }
   }
 
   private hears(line: string): void {

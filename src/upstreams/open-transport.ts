@@ -14,6 +14,8 @@ export interface TransportContext {
   readonly folder: string;
   headers(): Promise<Readonly<Record<string, string>>>;
   onStderr(line: string): void;
+  /** The answer to a request has broken off, or is over: by its {@link CALL_HEADER}. */
+  broken(call: string, error: Error): void;
   /** Takes in how each process that runs is killed, for as long as it does. */
   readonly processes: Set<() => void>;
 }
@@ -30,6 +32,7 @@ export function openTransport(settings: UpstreamSettings, context: TransportCont
     const fetch = upstreamFetch({
       url: settings.url,
       headers: () => context.headers(),
+      broken: (call, error) => context.broken(call, error),
       maxBytes: settings.maxAnswerBytes,
       timeoutMs: Math.max(longest, settings.connectTimeoutMs, settings.listTimeoutMs) + SLACK_MS,
     });

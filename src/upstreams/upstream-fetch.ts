@@ -3,11 +3,18 @@ export interface UpstreamFetchOptions {
   readonly url: string;
   /** What proves that the gate may ask; asked for at each request. */
   headers(): Promise<Readonly<Record<string, string>>>;
+  /** The answer to a request with a {@link CALL_HEADER} has broken off, or is over. */
+  broken(call: string, error: Error): void;
   /** Of one answer, or of one event of a stream. */
   readonly maxBytes: number;
   /** An answer has to be whole within this time, unless it is the stream of a session. */
   readonly timeoutMs: number;
 }
+
+/** Names a call between the client library and here; it goes no further. */
+export const CALL_HEADER = 'x-gate-call';
+/** An answer that is over may still be read, or be taken up again on another stream. */
+const GRACE_MS = 2_000;
 
 /** An answer was larger than it may be. */
 export class AnswerTooLarge extends Error {
@@ -25,6 +32,8 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
     if (String(url) !== new URL(options.url).href)
       throw new Error('An upstream has one address, and this is another');
     const headers = new Headers(init.headers);
+    const call = headers.get(CALL_HEADER);
+    headers.delete(CALL_HEADER);
     for (const [name, value] of Object.entries(await options.headers())) headers.set(name, value);
     const patience = new AbortController();
     // The stream of a session says nothing for as long as there is nothing to say.
@@ -39,8 +48,17 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
         clearTimeout(timer);
         return response;
       }
-      const body = response.body.pipeThrough(bounded(response, options.maxBytes, () => clearTimeout(timer)));
-      return new Response(body, response);
+      const ends = (error?: Error) => {
+        clearTimeout(timer);
+        if (call === null) return;
+        if (error) options.broken(call, error);
+        else
+          setTimeout(
+            () => options.broken(call, new Error('The answer was over, and none')),
+            GRACE_MS,
+          ).unref();
+      };
+      return new Response(bounded(response.body, isEvents(response), options.maxBytes, ends), response);
     } catch (error) {
       clearTimeout(timer);
       throw error;
@@ -48,26 +66,47 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
   };
 }
 
-/** Of a stream of events each line counts for itself; of anything else the whole. */
+function isEvents({ headers }: Response): boolean {
+  return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '');
+}
+
+/**
+ * Of a stream of events each line counts for itself; of anything else the whole.
+ * @param ends called once, with what broke it off where it did not end by itself.
+ */
 function bounded(
-  { headers }: Response,
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  byLine: boolean,
   limit: number,
-  done: () => void,
-): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  const isEvents = /^text\/event-stream\b/i.test(headers.get('content-type') ?? '');
+  ends: (error?: Error) => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
   let size = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      const end = isEvents ? chunk.lastIndexOf(10) : -1;
-      // What comes before the last line's end belongs to lines that are over.
-      const first = isEvents ? chunk.indexOf(10) : -1;
-      if (size + (first < 0 ? chunk.byteLength : first) > limit) {
-        controller.error(new AnswerTooLarge(limit));
-        return;
+  const fits = (chunk: Uint8Array) => {
+    const [first, last] = byLine ? [chunk.indexOf(10), chunk.lastIndexOf(10)] : [-1, -1];
+    if (size + (first < 0 ? chunk.byteLength : first) > limit) return false;
+    // What comes before the last line's end belongs to lines that are over.
+    size = last < 0 ? size + chunk.byteLength : chunk.byteLength - last - 1;
+    return true;
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) {
+          ends();
+          controller.close();
+        } else if (fits(value)) controller.enqueue(value);
+        else throw new AnswerTooLarge(limit);
+      } catch (error) {
+        ends(error as Error);
+        controller.error(error);
+        await reader.cancel(error).catch(() => undefined);
       }
-      size = end < 0 ? size + chunk.byteLength : chunk.byteLength - end - 1;
-      controller.enqueue(chunk);
     },
-    flush: done,
+    async cancel(reason) {
+      ends();
+      await reader.cancel(reason);
+    },
   });
 }

@@ -46,6 +46,8 @@ export class UpstreamsService implements OnApplicationShutdown {
   private seenPins = '';
   /** By upstream and tool: so that what did not change stays the same object. */
   private readonly made = new Map<string, { of: string; definition: MountedToolDefinition | undefined }>();
+  /** Names of the upstreams that tools are of. */
+  private readonly owners = new WeakMap<MountedToolDefinition, string>();
   /** What was told of already. */
   private readonly told = new Map<string, string>();
   private work: Promise<void> = Promise.resolve();
@@ -127,7 +129,7 @@ export class UpstreamsService implements OnApplicationShutdown {
 
   status(): UpstreamStatus[] {
     return this.upstreams.map((upstream) => {
-      const tools = this.registry.mounted.filter(({ name }) => name.startsWith(upstream.settings.prefix));
+      const tools = this.registry.mounted.filter((one) => this.owners.get(one) === upstream.settings.name);
       return {
         name: upstream.settings.name,
         state: upstream.state,
@@ -192,27 +194,18 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.pins = pins ?? this.pins;
     const pinned = await this.trustFirst();
     const differing = this.newlyDiffering();
-    const definitions = this.definitions();
-    const same =
-      definitions.length === before.mounted.length &&
-      definitions.every((definition, at) => definition === before.mounted[at]);
+    const wanted = this.definitions();
+    const same = isSame(wanted, before.mounted);
     const changes = [...accepted, ...pinned.changes, ...differing];
     if (same && changes.length === 0) return;
     let candidate: LoadedPolicy | undefined;
+    let definitions: readonly MountedToolDefinition[];
     try {
-      this.registry.mount(definitions);
-      candidate = this.policy.candidate();
-    } catch (error) {
-      this.registry.mount(before.mounted);
-      this.pins = before.pins;
-      throw error;
-    }
-    this.registry.mount(before.mounted);
-    try {
+      ({ definitions, candidate } = this.whatHolds(wanted, before.mounted));
       for (const change of changes) await this.audit.recordChange(change);
       if (pinned.pins) await this.keep(pinned.pins);
     } catch (error) {
-      candidate.dispose();
+      candidate?.dispose();
       this.pins = before.pins;
       this.told.clear();
       throw error;
@@ -220,6 +213,50 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.registry.mount(definitions);
     this.policy.adopt(candidate);
     for (const change of changes) this.logger.log(wordsFor(change));
+  }
+
+  /**
+   * The policy over these tools. Where it does not hold over all of them, an upstream over whose tools it does not keeps
+   * those that it had: its conditions, or rules about its tools, are no matter of the others.
+   * @throws Error where the policy does not hold over what there was, either.
+   */
+  private whatHolds(
+    wanted: readonly MountedToolDefinition[],
+    before: readonly MountedToolDefinition[],
+  ): { definitions: readonly MountedToolDefinition[]; candidate: LoadedPolicy } {
+    const of = (all: readonly MountedToolDefinition[], { settings }: MountedUpstream) =>
+      all.filter((definition) => this.owners.get(definition) === settings.name);
+    let definitions: readonly MountedToolDefinition[] = [];
+    let candidate: LoadedPolicy | undefined;
+    try {
+      return { definitions: wanted, candidate: this.candidateOver(wanted) };
+    } catch {
+      // Who is at fault is found out below.
+    }
+    for (const upstream of this.upstreams) {
+      const with_ = [...definitions, ...of(wanted, upstream)];
+      try {
+        const next = this.candidateOver(with_);
+        candidate?.dispose();
+        [candidate, definitions] = [next, with_];
+      } catch (error) {
+        this.logger.error(`The upstream ${upstream.settings.name}: ${(error as Error).message}`);
+        definitions = [...definitions, ...of(before, upstream)];
+      }
+    }
+    // The last one may have been left out.
+    candidate?.dispose();
+    return { definitions, candidate: this.candidateOver(definitions) };
+  }
+
+  private candidateOver(definitions: readonly MountedToolDefinition[]): LoadedPolicy {
+    const before = this.registry.mounted;
+    try {
+      this.registry.mount(definitions);
+      return this.policy.candidate();
+    } finally {
+      this.registry.mount(before);
+    }
   }
 
   /** What an upstream has that was never accepted is accepted once, as a whole, where the operator's file says so. */
@@ -313,12 +350,17 @@ export class UpstreamsService implements OnApplicationShutdown {
     let definition: MountedToolDefinition | undefined;
     try {
       definition = upstream.mount(tool, withheld);
+      if (definition) this.owners.set(definition, name);
     } catch (error) {
       this.logger.warn(`The upstream ${name}: ${tool.name}: ${(error as Error).message}`);
     }
     this.made.set(key, { of, definition });
     return definition;
   }
+}
+
+function isSame(a: readonly MountedToolDefinition[], b: readonly MountedToolDefinition[]): boolean {
+  return a.length === b.length && a.every((definition, at) => definition === b[at]);
 }
 
 function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
