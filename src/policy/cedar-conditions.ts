@@ -1,6 +1,5 @@
 /** Evaluates the operator's Cedar rules. The rules of each target are picked out at load, so that a decision evaluates no others. */
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
-import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { targetLabel } from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
@@ -18,7 +17,7 @@ const UNFIT = 'A condition of the policy could not be evaluated: an argument is 
 
 /** Rules that are evaluated together. */
 interface RuleSet {
-  /** Under which the engine has them. */
+  /** Under which the engines have them. */
   readonly id: string;
   /** In the order of files and lines. */
   readonly rules: readonly CedarRule[];
@@ -35,21 +34,31 @@ interface TargetRules {
 export class CedarConditions implements Conditions {
   private readonly targets = new Map<string, TargetRules>();
   private readonly sets = new Map<string, RuleSet>();
-  private readonly prefix = randomUUID();
+  private readonly clock: Intl.DateTimeFormat;
+  /** Undefined: let go of. */
+  private cedar: CedarEngine | undefined;
 
-  /** @param rules in the order of files and lines, each held against the schema. */
+  /**
+   * @param cedar an engine that nobody else has.
+   * @param start gives another.
+   * @param rules in the order of files and lines, each held against the schema.
+   */
   constructor(
-    private readonly cedar: CedarEngine,
+    cedar: CedarEngine,
+    private readonly start: () => CedarEngine,
     rules: readonly CedarRule[],
     targets: readonly ProtectedTarget[],
-    private readonly timeZone: string,
+    timeZone: string,
   ) {
+    this.cedar = cedar;
+    this.clock = clockIn(timeZone);
     for (const target of targets) {
       const label = targetLabel(target);
       const own = rules.filter(({ labels }) => labels.has(label));
       if (own.length === 0) continue;
       const setOf = (tried: boolean, withArguments: boolean) =>
         this.ruleSet(
+          cedar,
           own.filter((rule) => (tried || !rule.onTrial) && (withArguments || !rule.needsArguments)),
         );
       this.targets.set(label, {
@@ -66,7 +75,7 @@ export class CedarConditions implements Conditions {
 
   forCaller(principal: Principal, scopes: readonly string[], circumstances: Circumstances): CallerConditions {
     let facts: CallerFacts | undefined;
-    const caller = () => (facts ??= new CallerFacts(principal, scopes, circumstances, this.timeZone));
+    const caller = () => (facts ??= new CallerFacts(principal, scopes, circumstances, this.clock));
     const known = new Map<string, Failed | undefined>();
     return {
       failing: (target, tried) => {
@@ -85,32 +94,32 @@ export class CedarConditions implements Conditions {
     };
   }
 
-  /** Lets go of what the engine keeps; nothing can be evaluated afterwards. */
+  /** Lets go of the engine; nothing can be evaluated afterwards, which forbids. */
   dispose(): void {
-    for (const { id } of this.sets.values()) this.cedar.preparsePolicySet(id, { staticPolicies: {} });
-    this.targets.clear();
-    this.sets.clear();
+    this.cedar = undefined;
   }
 
-  private ruleSet(rules: readonly CedarRule[]): RuleSet | undefined {
+  private ruleSet(cedar: CedarEngine, rules: readonly CedarRule[]): RuleSet | undefined {
     if (rules.length === 0) return undefined;
     const key = JSON.stringify(rules.map(({ source }) => source));
     const known = this.sets.get(key);
     if (known) return known;
     const set: RuleSet = {
-      id: `${this.prefix}/${this.sets.size}`,
+      id: String(this.sets.size),
       rules,
       reads: new Set(rules.flatMap(({ reads }) => [...reads])),
       looksAtAction: rules.some(({ looksAtAction }) => looksAtAction),
     };
-    const staticPolicies = Object.fromEntries([
-      [FLOOR.id, FLOOR.text],
-      ...rules.map(({ source, text }) => [source, text] as const),
-    ]);
-    const parsed = this.cedar.preparsePolicySet(set.id, { staticPolicies });
-    if (parsed.type === 'failure') throw new Error(parsed.errors.map(({ message }) => message).join('; '));
+    give(set, cedar);
     this.sets.set(key, set);
     return set;
+  }
+
+  /** Rules that are read can be evaluated. Should one bring the engine down all the same, the others are not to follow. */
+  private restart(): void {
+    if (!this.cedar) return;
+    this.cedar = this.start();
+    for (const set of this.sets.values()) give(set, this.cedar);
   }
 
   /** Whatever goes wrong here forbids. */
@@ -121,21 +130,27 @@ export class CedarConditions implements Conditions {
     factsOf: () => CallerFacts,
   ): Failed | undefined {
     const unknown: Failed = { rule: set.rules[0]?.source ?? FLOOR.id, message: CANNOT_BE_EVALUATED };
-    let answer: Cedar.AuthorizationAnswer;
+    let call: Cedar.StatefulAuthorizationCall;
     try {
       const caller = factsOf();
-      answer = this.cedar.statefulIsAuthorized({
+      call = {
         principal: caller.uid,
         action: { type: 'Action', id: targetLabel(target) },
         resource: GATE,
         context: caller.context(type, set.reads),
         preparsedPolicySetId: set.id,
         entities: [...caller.entities, actionEntity(target)],
-      });
+      };
     } catch (error) {
       return error instanceof UnfitValue ? { ...unknown, message: UNFIT } : unknown;
     }
-    if (answer.type === 'failure') return unknown;
+    let answer: Cedar.AuthorizationAnswer | undefined;
+    try {
+      answer = this.cedar?.statefulIsAuthorized(call);
+    } catch {
+      this.restart();
+    }
+    if (answer?.type !== 'success') return unknown;
     const { decision, diagnostics } = answer.response;
     // To Cedar a rule that cannot be evaluated does not forbid. Here it does.
     const [error] = diagnostics.errors;
@@ -144,6 +159,15 @@ export class CedarConditions implements Conditions {
     const rule = set.rules.find(({ source }) => diagnostics.reason.includes(source));
     return rule ? { rule: rule.source, message: rule.message } : unknown;
   }
+}
+
+function give({ id, rules }: RuleSet, cedar: CedarEngine): void {
+  const staticPolicies = Object.fromEntries([
+    [FLOOR.id, FLOOR.text],
+    ...rules.map(({ source, text }) => [source, text] as const),
+  ]);
+  const parsed = cedar.preparsePolicySet(id, { staticPolicies });
+  if (parsed.type === 'failure') throw new Error(parsed.errors.map(({ message }) => message).join('; '));
 }
 
 function actionEntity({ kind, ...target }: ProtectedTarget): Cedar.EntityJson {
@@ -164,7 +188,7 @@ class CallerFacts {
     principal: Principal,
     scopes: readonly string[],
     private readonly circumstances: Circumstances,
-    timeZone: string,
+    clock: Intl.DateTimeFormat,
   ) {
     const { issuer, subject, clientId, kind, roles } = principal;
     this.uid =
@@ -178,7 +202,7 @@ class CallerFacts {
     ];
     const ip = plainAddress(circumstances.ip);
     this.surroundings = {
-      time: timeOf(circumstances.now, timeZone),
+      time: timeOf(circumstances.now, clock),
       ...(ip !== undefined && { ip: { __extn: { fn: 'ip', arg: ip } } }),
     };
   }
@@ -208,8 +232,9 @@ function attributesOf(principal: Principal, scopes: readonly string[]): Record<s
   };
 }
 
-function timeOf(now: number, timeZone: string): Cedar.CedarValueJson {
-  const parts = new Intl.DateTimeFormat('en-GB', {
+/** Made once: making one costs more than a decision. */
+function clockIn(timeZone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en-GB', {
     timeZone,
     year: 'numeric',
     month: '2-digit',
@@ -218,7 +243,11 @@ function timeOf(now: number, timeZone: string): Cedar.CedarValueJson {
     minute: '2-digit',
     weekday: 'long',
     hourCycle: 'h23',
-  }).formatToParts(now);
+  });
+}
+
+function timeOf(now: number, clock: Intl.DateTimeFormat): Cedar.CedarValueJson {
+  const parts = clock.formatToParts(now);
   const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? '';
   return {
     now: datetime(now),

@@ -4,8 +4,11 @@ import { targetLabel } from '../common/decision.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { ACTION_GROUPS } from './cedar-schema.js';
 
-/** The engine's functions; loaded only where there are `*.cedar` files. */
+/** The engine's functions; started only where there are `*.cedar` files. */
 export type CedarEngine = typeof Cedar;
+
+/** What the engine throws when it runs out of stack. It is down then, and says so to every question. */
+const DOWN = ['RuntimeError', 'RangeError'];
 
 export interface CedarRule {
   /** `hours.cedar: office-hours`; the line where it has no id. */
@@ -28,6 +31,11 @@ export interface CedarRule {
 const ANNOTATIONS = ['id', 'message', 'mode', 'phase', 'description'];
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 const MAX_MESSAGE = 300;
+/** Brackets in brackets. The engine reads rules by recursion, and is down where its stack (1 MiB) ends: between 100 and 200. */
+const MAX_BRACKETS = 64;
+/** Operators in operators. It evaluates by recursion too, and ends between 200 and 500. */
+const MAX_OPERATORS = 100;
+const TOO_DEEP = `it nests more than ${MAX_OPERATORS} operators, which a || b || c … does too: write [a, b, c].contains(…), or several rules`;
 
 export interface CedarFile {
   readonly name: string;
@@ -53,9 +61,30 @@ export function readCedarFiles(
   schema: string,
   faults: string[],
 ): CedarRule[] {
-  const located = files.flatMap((file) => parseFile(cedar, file, targets, faults));
-  holdAgainst(cedar, schema, located);
-  return located.map(({ rule }) => rule);
+  const rules: LocatedRule[] = [];
+  for (const file of files) {
+    const down = `${file.name}: it nests too deeply for the engine`;
+    if (!whileUp(() => rules.push(...parseFile(cedar, file, targets, faults)), down, faults)) return [];
+  }
+  const names = files.map(({ name }) => name).join(', ');
+  whileUp(
+    () => holdAgainst(cedar, schema, rules),
+    `${names}: a rule nests too deeply for the engine`,
+    faults,
+  );
+  return rules.map(({ rule }) => rule);
+}
+
+/** @returns false where the engine is down now, which is said of what brought it down. */
+function whileUp(ask: () => void, down: string, faults: string[]): boolean {
+  try {
+    ask();
+    return true;
+  } catch (error) {
+    if (!DOWN.includes((error as Error).name)) throw error;
+    faults.push(down);
+    return false;
+  }
 }
 
 function parseFile(
@@ -68,6 +97,11 @@ function parseFile(
   const bytes = Buffer.from(text, 'utf8');
   const lineAt = (offset: number) => bytes.subarray(0, offset).toString('utf8').split('\n').length;
   const fault = (offset: number, what: string) => void faults.push(`${name}:${lineAt(offset)}: ${what}`);
+  const deep = deepBracket(bytes);
+  if (deep !== undefined) {
+    fault(deep, `it nests more than ${MAX_BRACKETS} brackets`);
+    return [];
+  }
   const parts = cedar.policySetTextToParts(text);
   if (parts.type === 'failure') {
     for (const { message, help, sourceLocations } of parts.errors) {
@@ -154,6 +188,10 @@ function toRule(
   if (message !== undefined && message.length > MAX_MESSAGE)
     fault(`its @message has more than ${MAX_MESSAGE} characters`);
   const use = usesOf(conditions);
+  if (use.tooDeep) {
+    fault(TOO_DEEP);
+    return undefined;
+  }
   const { needsArguments, reads } = use;
   if (use.wholeContext)
     fault('it uses context as a whole: name its members, so that it is known what it needs');
@@ -199,6 +237,7 @@ interface Uses {
   action: boolean;
   wholeContext: boolean;
   wholeArguments: boolean;
+  tooDeep: boolean;
 }
 
 /** What the conditions look at, from their parsed form. */
@@ -209,24 +248,29 @@ function usesOf(conditions: readonly Cedar.Clause[]): Uses {
     action: false,
     wholeContext: false,
     wholeArguments: false,
+    tooDeep: false,
   };
-  for (const { body } of conditions) visit(body, uses);
+  for (const { body } of conditions) visit(body, uses, 0);
   return uses;
 }
 
-function visit(node: unknown, uses: Uses): void {
-  if (Array.isArray(node)) {
-    for (const inner of node) visit(inner, uses);
+/** @param expression an operator with what it is applied to; a variable, or a value. */
+function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
+  if (depth > MAX_OPERATORS) {
+    uses.tooDeep = true;
     return;
   }
-  if (typeof node !== 'object' || node === null) return;
-  const path = contextPath(node);
+  const path = contextPath(expression);
   if (path) return note(path, uses);
-  const { Var: variable, Value: value } = node as { Var?: unknown; Value?: unknown };
-  if (value !== undefined) return;
-  if (variable === 'action') uses.action = true;
-  if (variable === 'context') uses.wholeContext = true;
-  for (const inner of Object.values(node)) visit(inner, uses);
+  if ('Value' in expression) return;
+  if ('Var' in expression && expression.Var === 'action') uses.action = true;
+  for (const operands of Object.values(expression)) {
+    // By name, in a list, or the members of a record, whatever they are called.
+    if (typeof operands !== 'object' || operands === null) continue;
+    for (const operand of Object.values(operands)) {
+      if (typeof operand === 'object' && operand !== null) visit(operand as Cedar.Expr, uses, depth + 1);
+    }
+  }
 }
 
 function note([member, argument]: readonly string[], uses: Uses): void {
@@ -245,4 +289,17 @@ function contextPath(node: object): string[] | undefined {
   const { left, attr } = access as { left: unknown; attr: string | string[] };
   const before = typeof left === 'object' && left !== null ? contextPath(left) : undefined;
   return before && [...before, ...(Array.isArray(attr) ? attr : [attr])];
+}
+
+/** Where the brackets are too many in each other; undefined where they are not. Texts and comments have none. */
+function deepBracket(bytes: Buffer): number | undefined {
+  let depth = 0;
+  for (const { 0: found, index } of bytes
+    .toString('latin1')
+    .matchAll(/"(?:[^"\\]|\\.)*"?|\/\/.*|[([{]|[)\]}]/gs)) {
+    if ('([{'.includes(found)) depth += 1;
+    else if (')]}'.includes(found)) depth -= 1;
+    if (depth > MAX_BRACKETS) return index;
+  }
+  return undefined;
 }

@@ -5,8 +5,10 @@ import type { Decision } from '../common/decision.js';
 import type { JsonObject } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
+import { CedarConditions } from './cedar-conditions.js';
 import { callerOf, evaluate } from './evaluate.js';
 import { listed } from './listing.js';
+import { startCedar } from './load-cedar.js';
 import { loadPolicy, type LoadedPolicy } from './load-policy.js';
 import { PolicyError, type OperatorFile } from './operator-files.js';
 
@@ -627,6 +629,56 @@ describe('conditions', () => {
   it('are let go of with their policy: nothing is allowed by what is gone', () => {
     const policy = load({ 'a.cedar': rule('principal.sub == "nobody"') });
     expect(short(decide(policy, READ))).toBe('allow');
+    policy.dispose();
+    expect(short(decide(policy, READ))).toBe(FORBIDS);
+  });
+
+  it('are seen to read arguments, and to look at the action, whatever a record calls them', () => {
+    const asked = rule(
+      '{Value: context.arguments has note && context.arguments.note == "x"}.Value',
+      'principal, action == Action::"pay", resource',
+    );
+    const policy = load({
+      'a.cedar': asked,
+      'b.cedar': 'forbid(principal, action, resource) when { {Value: action == Action::"write"}.Value };',
+    });
+    expect(short(decide(policy, PAY))).toBe('allow');
+    expect(short(decide(policy, PAY, { args: { amount: 1, note: 'x' } }))).toBe(FORBIDS);
+    const caller = callerOf(ALICE, policy.policy, { now: MONDAY, ip: '' });
+    expect(listed(caller, TARGETS).shown.map(({ name }) => name)).toEqual(['pay', 'read', 'batch', 'greet']);
+  });
+
+  it.each<[string, string]>([
+    ['parentheses', `${'('.repeat(500)}true${')'.repeat(500)}`],
+    ['negations', `${'!('.repeat(200)}true${')'.repeat(200)}`],
+    ['lists', `${'['.repeat(200)}1${']'.repeat(200)} == [1]`],
+    ['alternatives', `${'principal.sub == "x" || '.repeat(500)}false`],
+    ['many alternatives', `${'principal.sub == "x" || '.repeat(5000)}false`],
+    ['sums', `context.time.hour ${'+ 1 '.repeat(500)} > 5`],
+    ['conditions', `${'if principal.sub == "x" then true else '.repeat(500)}false`],
+  ])('%s nested too deeply are refused, and what is in force decides on', (_name, when) => {
+    const inForce = load({ 'a.cedar': rule('principal.sub == "bob"') });
+    expect(faultsOf({ 'b.cedar': `// what is wrong\n${rule(when)}` })).toEqual([
+      expect.stringMatching(/^b\.cedar(:2)?: .*nests? /),
+    ]);
+    for (const policy of [inForce, load({ 'a.cedar': rule('principal.sub == "bob"') })]) {
+      expect(short(decide(policy, READ))).toBe('allow');
+      expect(short(decide(policy, READ, { as: { subject: 'bob' } }))).toBe(FORBIDS);
+    }
+  });
+
+  it.each<[string, string]>([
+    ['parentheses', `${'('.repeat(60)}principal.sub == "bob"${')'.repeat(60)}`],
+    ['alternatives', `${'principal.sub == "x" || '.repeat(95)}principal.sub == "bob"`],
+    [
+      'conditions',
+      `${'if principal.sub == "x" || principal.sub == "y" then true else '.repeat(90)}principal.sub == "bob"`,
+    ],
+    ['sums', `principal.sub == "bob" && context.time.hour ${'+ 1 '.repeat(95)} > 5`],
+  ])('%s as deep as they may be are evaluated', (_name, when) => {
+    const policy = load({ 'a.cedar': rule(when) });
+    expect(short(decide(policy, READ))).toBe('allow');
+    expect(short(decide(policy, READ, { as: { subject: 'bob' } }))).toBe(FORBIDS);
   });
 
   it.each<[string, string[]]>([
@@ -730,6 +782,32 @@ describe('conditions', () => {
     ],
   ])('%j is refused, with its line', (text, expected) => {
     expect(faultsOf({ 'a.cedar': text })).toEqual(expected);
+  });
+
+  it('one that brings the engine down forbids, and takes no other with it', () => {
+    const made = (source: string, label: string, when: string) => ({
+      source,
+      text: `forbid(principal, action, resource) when { ${when} };`,
+      message: undefined,
+      onTrial: false,
+      labels: new Set([label]),
+      needsArguments: false,
+      reads: new Set<string>(),
+      looksAtAction: false,
+    });
+    const deep = made('deep', 'pay', `${'principal.sub == "x" || '.repeat(500)}false`);
+    const plain = made('plain', 'read', 'principal.sub == "bob"');
+    const conditions = new CedarConditions(startCedar(), startCedar, [deep, plain], TARGETS, 'UTC');
+    const failing = (subject: string, one: ProtectedTarget) =>
+      conditions.forCaller({ ...ALICE, subject }, [], { now: MONDAY, ip: '' }).failing(one, false)?.rule;
+    for (let time = 0; time < 2; time++) {
+      expect(['alice', 'bob'].map((sub) => [failing(sub, PAY), failing(sub, READ)])).toEqual([
+        ['deep', undefined],
+        ['deep', 'plain'],
+      ]);
+    }
+    conditions.dispose();
+    expect(failing('alice', READ)).toBe('plain');
   });
 
   it('are in the order of their lines, however many', () => {

@@ -2,7 +2,7 @@
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { CedarConditions } from './cedar-conditions.js';
-import { loadCedar } from './load-cedar.js';
+import { startCedar } from './load-cedar.js';
 import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar-file.js';
 import { schemaText } from './cedar-schema.js';
 import { declaredConditions } from './declared-conditions.js';
@@ -46,10 +46,10 @@ export function loadPolicy(
       faults.push(`${POLICY_FILE}: shadow: there is no ${name}`);
     }
   }
-  const cedar = cedarFiles.length > 0 ? loadCedar() : undefined;
+  const cedar = cedarFiles.length > 0 ? startCedar() : undefined;
   const cedarRules = cedar ? readRules(cedar, cedarFiles, operator?.shadowFiles ?? [], targets, faults) : [];
   if (!operator || faults.length > 0) throw new PolicyError(faults);
-  const conditions = cedar && new CedarConditions(cedar, cedarRules, targets, operator.timeZone);
+  const conditions = cedar && new CedarConditions(cedar, startCedar, cedarRules, targets, operator.timeZone);
   const parts: OperatorParts | undefined = allFiles && {
     digest: digestOfFiles(allFiles),
     policy: operator,
