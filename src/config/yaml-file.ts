@@ -1,7 +1,7 @@
 /** A file of settings in YAML, held against classes: text in, mappings out, or every fault at once. */
 import { validateSync } from 'class-validator';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { parseDocument, Parser, type CST } from 'yaml';
 import { visible } from '../common/show.js';
 
 /** Reads a file of the operator's. Throws where it cannot be read. */
@@ -13,6 +13,10 @@ export type Entry = Record<string, unknown>;
 export type Report = (place: string, fault: string) => void;
 
 const MAX_NAME = 40;
+/** Deeper than anybody's settings. The parser composes by recursion: where its stack ends, so may the process. */
+const MAX_DEPTH = 32;
+/** In one mapping, where each name is compared with every other. Lists have no limit of their own. */
+const MAX_MEMBERS = 1_000;
 const NO_SETTING = 'is not a setting of this server';
 
 /**
@@ -27,9 +31,14 @@ export function parseYaml(path: string, read: ReadFile, list: string, report: Re
     report('', `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
     return undefined;
   }
+  const lineOf = (offset: number) => text.slice(0, offset).split('\n').length;
+  const excess = excessOf(text);
+  if (excess) {
+    report('', `line ${lineOf(excess.offset)} ${excess.says}`);
+    return undefined;
+  }
   // No aliases: nobody needs them here, and they are how a small file becomes a huge object.
   const document = parseDocument(text, { prettyErrors: false, strict: true, uniqueKeys: true });
-  const lineOf = (offset: number) => text.slice(0, offset).split('\n').length;
   for (const { code, pos } of [...document.errors, ...document.warnings]) {
     report('', `line ${lineOf(pos[0])} is not YAML that can be read (${code})`);
   }
@@ -42,6 +51,28 @@ export function parseYaml(path: string, read: ReadFile, list: string, report: Re
     report('', 'must not use aliases');
   }
   return undefined;
+}
+
+/** What is too much in a text, found without composing it, and so without recursion. */
+function excessOf(text: string): { readonly offset: number; readonly says: string } | undefined {
+  const pending = [...new Parser().parse(text)].map((token) => ({ token, depth: 0 }));
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const { token, depth } = next;
+    if (depth > MAX_DEPTH) return { offset: token.offset, says: `is nested more than ${MAX_DEPTH} deep` };
+    if (token.type === 'document' && token.value) pending.push({ token: token.value, depth });
+    if (!('items' in token)) continue;
+    if (token.type !== 'block-seq' && !isList(token) && token.items.length > MAX_MEMBERS) {
+      return { offset: token.offset, says: `begins a mapping of more than ${MAX_MEMBERS} members` };
+    }
+    for (const { key, value } of token.items) {
+      for (const inner of [key, value]) if (inner) pending.push({ token: inner, depth: depth + 1 });
+    }
+  }
+  return undefined;
+}
+
+function isList(token: CST.BlockMap | CST.FlowCollection): boolean {
+  return token.type === 'flow-collection' && token.start.type === 'flow-seq-start';
 }
 
 /** Holds one mapping against its class; the mappings in it against theirs. Every fault is reported by its place. */

@@ -1,12 +1,16 @@
 /** On which line of a YAML text something stands that is named by its place, such as `rules[2].scopes`. Pure. */
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 
-/** @returns a function from a place (what follows `: ` is not part of it) to its line, or that of the nearest thing above it. */
+/**
+ * The text is looked at when the first place is asked for.
+ * @returns a function from a place (what follows `: ` is not part of it) to its line, or that of the nearest thing above it.
+ */
 export function linesOf(text: string): (place: string) => number {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter });
+  let document: ReturnType<typeof parseDocument> | undefined;
   const lineAt = (offset: number) => counter.linePos(offset).line;
   return (place) => {
+    document ??= parseDocument(text, { lineCounter: counter });
     let node = document.contents as Node | null;
     let rest = place.replace(/: ?$/, '');
     let line = node?.range ? lineAt(node.range[0]) : 1;

@@ -329,6 +329,32 @@ describe('policy.yaml', () => {
   ])('%j is refused, with its line', (text, expected) => {
     expect(faultsOf({ 'policy.yaml': text })).toEqual(expected);
   });
+
+  it.each<[string, string, string]>([
+    [
+      'lists in lists',
+      `author: a\nrules: ${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+      'line 2 is nested more',
+    ],
+    ['mappings in mappings', `author: a\nrates: ${'{a: '.repeat(50_000)}`, 'line 2 is nested more'],
+    ['blocks in blocks', `rules:\n${'- '.repeat(100_000)}x`, 'line 2 is nested more'],
+    [
+      'a mapping without end',
+      `rates:\n${Array.from({ length: 40_000 }, (_, at) => `  r${at}: {per_day: 1}`).join('\n')}`,
+      'line 2 begins a mapping of more than 1000 members',
+    ],
+  ])('%s are refused before they cost anything', (_name, text, expected) => {
+    const started = performance.now();
+    expect(faultsOf({ 'policy.yaml': text })).toEqual([expect.stringContaining(expected)]);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  it('a long way from scope to scope is followed at once', () => {
+    const text = `scope_implies:\n${Array.from({ length: 990 }, (_, at) => `  s${at}: [s${at + 1}]`).join('\n')}`;
+    const { policy } = load({ 'policy.yaml': text });
+    expect(policy.impliedScopes.get('s0')).toHaveLength(990);
+    expect(faultsOf({ 'policy.yaml': `${text}\n  s990: [s0]` })).toHaveLength(991);
+  });
 });
 
 describe('conditions', () => {

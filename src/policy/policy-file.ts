@@ -269,16 +269,23 @@ export function closureOf(scope: string, implied: ReadonlyMap<string, readonly s
 
 /** A way from a scope back to itself; undefined where there is none. */
 function cycleFrom(start: string, implied: ReadonlyMap<string, readonly string[]>): string[] | undefined {
-  const seen = new Set<string>();
-  const paths = [[start]];
-  for (let path = paths.pop(); path; path = paths.pop()) {
-    for (const next of implied.get(path.at(-1) as string) ?? []) {
-      if (next === start) return [...path, next];
-      if (!seen.has(next)) paths.push([...path, next]);
-      seen.add(next);
+  const reachedFrom = new Map<string, string>();
+  const pending = [start];
+  for (let scope = pending.pop(); scope !== undefined; scope = pending.pop()) {
+    for (const next of implied.get(scope) ?? []) {
+      if (next === start) return [...wayBack(scope, reachedFrom).reverse(), next];
+      if (reachedFrom.has(next)) continue;
+      reachedFrom.set(next, scope);
+      pending.push(next);
     }
   }
   return undefined;
+}
+
+function wayBack(from: string, reachedFrom: ReadonlyMap<string, string>): string[] {
+  const way: string[] = [];
+  for (let at: string | undefined = from; at !== undefined; at = reachedFrom.get(at)) way.push(at);
+  return way;
 }
 
 function entriesOf(value: unknown, place: string, report: Report): [string, unknown][] {
