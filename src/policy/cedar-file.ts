@@ -115,6 +115,8 @@ function parseFile(
     fault(Math.max(0, bytes.indexOf(template)), 'a template cannot be linked here: write a rule');
   }
   if (parts.policy_templates.length > 0) return [];
+  // As a write that was cut off leaves it: every rule of it would be gone.
+  if (parts.policies.length === 0) fault(0, 'it holds no rule: write one, or remove the file');
   const rules: LocatedRule[] = [];
   for (const { policy, offset } of located(bytes, parts.policies)) {
     const rule = toRule(cedar, policy, file, lineAt(offset), targets, (what) => fault(offset, what));

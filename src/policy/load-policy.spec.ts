@@ -801,6 +801,11 @@ describe('conditions', () => {
         'a.cedar:1: its @phase is neither list nor call',
       ],
     ],
+    ['', ['a.cedar:1: it holds no rule: write one, or remove the file']],
+    [
+      '// forbid(principal, action, resource);\n',
+      ['a.cedar:1: it holds no rule: write one, or remove the file'],
+    ],
     // It would protect nothing.
     [
       'forbid(principal is Person, action, resource) when { principal is Workload };',
@@ -866,6 +871,9 @@ describe('whatever the operator writes', () => {
     rules,
     list: fc.constantFrom('callable', 'obtainable'),
     allow_list: fc.option(fc.constantFrom(['*'], ['pay', 'r*'], ['prompt:*', 'write']), { nil: undefined }),
+    scope_implies: fc.option(fc.constantFrom({ x: ['read'] }, { read: ['x'], x: ['write', 'admin'] }), {
+      nil: undefined,
+    }),
   });
   const conditions = fc.constantFrom(
     'principal.roles.contains("x")',
@@ -875,6 +883,9 @@ describe('whatever the operator writes', () => {
     'context.arguments has amount && context.arguments.amount > 5',
     'context has ip && context.ip.isLoopback()',
     'principal is Workload',
+    // Cannot be evaluated, whoever asks.
+    'context.time.hour + 9223372036854775807 > 0',
+    '{Value: context.arguments has amount}.Value',
   );
   const cedar = fc
     .array(fc.tuple(conditions, fc.boolean(), fc.constantFrom('when', 'unless')), { maxLength: 3 })
@@ -886,6 +897,10 @@ describe('whatever the operator writes', () => {
         )
         .join('\n'),
     );
+  const folder = (yaml: object, text: string) => ({
+    'policy.yaml': JSON.stringify(yaml),
+    ...(text !== '' && { 'a.cedar': text }),
+  });
   const callers = fc.record({
     kind: fc.constantFrom('human' as const, 'workload' as const),
     clientId: fc.constantFrom('agent', 'robot'),
@@ -893,7 +908,15 @@ describe('whatever the operator writes', () => {
     roles: names,
     authenticatedAt: fc.option(fc.integer({ min: MONDAY / 1000 - 120, max: MONDAY / 1000 })),
   });
-  const calls = fc.record({ amount: fc.integer({ min: 0, max: 10 }) });
+  const calls = fc.record(
+    {
+      amount: fc.oneof(
+        { weight: 3, arbitrary: fc.integer({ min: 0, max: 10 }) },
+        fc.constantFrom<unknown>(null, '7', 1.5, 2 ** 53, true, [], {}, '\ud800'),
+      ),
+    },
+    { requiredKeys: [] },
+  );
   const asked = fc.constantFrom(...TARGETS);
 
   it('code holds: what a decorator denies no policy grants', () => {
@@ -901,8 +924,11 @@ describe('whatever the operator writes', () => {
     let tightened = 0;
     fc.assert(
       fc.property(file, cedar, callers, asked, calls, (yaml, text, as, one, args) => {
-        const policy = load({ 'policy.yaml': JSON.stringify(yaml), 'a.cedar': text });
-        const [floor, decision] = [decide(none, one, { as, args }), decide(policy, one, { as, args })];
+        const policy = load(folder(yaml, text));
+        // What a scope stands for is the one thing that the operator can add, and code decides with it.
+        const implied = as.scopes.flatMap((scope) => policy.policy.impliedScopes.get(scope) ?? []);
+        const worth = { ...as, scopes: [...as.scopes, ...implied] };
+        const [floor, decision] = [decide(none, one, { as: worth, args }), decide(policy, one, { as, args })];
         if (decision.effect === 'allow') expect(floor.effect).toBe('allow');
         else if (floor.effect === 'allow') tightened += 1;
         loaded.splice(0).forEach((each) => each.dispose());
@@ -916,10 +942,7 @@ describe('whatever the operator writes', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(file, cedar, callers, calls, (yaml, text, as, args) => {
-        const { policy } = load({
-          'policy.yaml': JSON.stringify({ ...yaml, list: 'callable' }),
-          'a.cedar': text,
-        });
+        const { policy } = load(folder({ ...yaml, list: 'callable' }, text));
         const caller = (given?: JsonObject) =>
           callerOf({ ...ALICE, ...as }, policy, { now: MONDAY, ip: '127.0.0.1', arguments: given });
         const shown = new Set(listed(caller(), TARGETS).shown.map(({ name }) => name));

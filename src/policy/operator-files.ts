@@ -27,6 +27,7 @@ const NOT_A_POLICY = /^\.|\.(md|txt|cedarschema)$/i;
 /** @throws PolicyError where the folder or a file cannot be read, or holds what is neither policy nor notes. */
 export function readOperatorFiles(folder: string): OperatorFile[] {
   const names = policyNames(folder);
+  if (names.length > MAX_FILES) throw new PolicyError([`POLICY_DIR: holds more than ${MAX_FILES} files`]);
   const faults: string[] = [];
   const files = names.flatMap((name) => {
     if (name !== POLICY_FILE && !name.endsWith('.cedar')) {
@@ -36,7 +37,6 @@ export function readOperatorFiles(folder: string): OperatorFile[] {
     return readFile(folder, name, faults);
   });
   if (names.length === 0) faults.push(`POLICY_DIR: holds neither ${POLICY_FILE} nor a .cedar file`);
-  if (names.length > MAX_FILES) faults.push(`POLICY_DIR: holds more than ${MAX_FILES} files`);
   if (faults.length > 0) throw new PolicyError(faults);
   return files;
 }
@@ -53,8 +53,9 @@ export function folderState(folder: string): string {
     // Followed through symbolic links, as a mounted ConfigMap is made of them.
     return policyNames(folder)
       .map((name) => {
-        const { mtimeMs, size, ino } = statSync(join(folder, name));
-        return `${name} ${mtimeMs} ${size} ${ino}`;
+        // What was copied with its times, or was made readable, shows in the time of the last change alone.
+        const { mtimeMs, ctimeMs, size, ino } = statSync(join(folder, name));
+        return `${name} ${mtimeMs} ${ctimeMs} ${size} ${ino}`;
       })
       .join('\n');
   } catch (error) {
@@ -75,7 +76,13 @@ function policyNames(folder: string): string[] {
 function readFile(folder: string, name: string, faults: string[]): OperatorFile[] {
   try {
     const path = join(folder, name);
-    if (statSync(path).size > MAX_FILE_BYTES) {
+    const stat = statSync(path);
+    // A pipe or a device would be read without end.
+    if (!stat.isFile()) {
+      faults.push(`${name}: is not a file`);
+      return [];
+    }
+    if (stat.size > MAX_FILE_BYTES) {
       faults.push(`${name}: is larger than ${MAX_FILE_BYTES} bytes`);
       return [];
     }
@@ -89,5 +96,6 @@ function readFile(folder: string, name: string, faults: string[]): OperatorFile[
 }
 
 function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'not UTF-8';
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'not UTF-8' : code;
 }

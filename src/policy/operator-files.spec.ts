@@ -1,0 +1,80 @@
+/** The folder of the operator's policy: what is read, what is refused, and what shows that it has changed. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { folderState, PolicyError, readOperatorFiles } from './operator-files.js';
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'policy-'))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const at = (name: string) => join(folder, name);
+function faults(): readonly string[] {
+  try {
+    readOperatorFiles(folder);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return error.faults;
+  }
+}
+
+it('reads policy.yaml and .cedar files in order, and passes by notes, schemas and what is hidden', () => {
+  for (const name of ['b.cedar', 'policy.yaml', 'a.cedar', 'README.md', 'gate.cedarschema', '.draft.cedar']) {
+    writeFileSync(at(name), name);
+  }
+  expect(readOperatorFiles(folder).map(({ name, text }) => [name, text])).toEqual(
+    ['a.cedar', 'b.cedar', 'policy.yaml'].map((name) => [name, name]),
+  );
+});
+
+it.each<[string, () => void, string]>([
+  ['a folder', () => mkdirSync(at('a.cedar')), 'a.cedar: is not a file'],
+  ['a device', () => symlinkSync('/dev/null', at('a.cedar')), 'a.cedar: is not a file'],
+  ['a pipe', () => void execFileSync('mkfifo', [at('a.cedar')]), 'a.cedar: is not a file'],
+  ['a link to nothing', () => symlinkSync('nothing', at('a.cedar')), 'a.cedar: cannot be read (ENOENT)'],
+  ['a link to itself', () => symlinkSync('a.cedar', at('a.cedar')), 'a.cedar: cannot be read (ELOOP)'],
+  ['no text', () => writeFileSync(at('a.cedar'), Buffer.of(0xff)), 'a.cedar: cannot be read (not UTF-8)'],
+  [
+    'a large file',
+    () => writeFileSync(at('a.cedar'), '/'.repeat(1024 * 1024 + 1)),
+    'a.cedar: is larger than 1048576 bytes',
+  ],
+  [
+    'another file',
+    () => writeFileSync(at('a.yml'), ''),
+    'a.yml: is neither policy.yaml nor a .cedar file: move it away',
+  ],
+  ['nothing', () => undefined, 'POLICY_DIR: holds neither policy.yaml nor a .cedar file'],
+  ['no folder', () => rmSync(folder, { recursive: true }), 'POLICY_DIR: the folder cannot be read (ENOENT)'],
+])('refuses %s', (_name, make, expected) => {
+  make();
+  expect(faults()).toEqual([expected]);
+});
+
+it('refuses more files than anybody has, and reads none of them', () => {
+  for (let count = 0; count <= 1_000; count++) writeFileSync(at(`${count}.yml`), '');
+  expect(faults()).toEqual(['POLICY_DIR: holds more than 1000 files']);
+});
+
+it.each<[string, () => void]>([
+  [
+    'written again with as many bytes and its old time',
+    () => {
+      writeFileSync(at('a.cedar'), 'new');
+      utimesSync(at('a.cedar'), 1, 1);
+    },
+  ],
+  ['made readable', () => chmodSync(at('a.cedar'), 0o600)],
+  ['joined by another', () => writeFileSync(at('b.cedar'), '')],
+])('shows that a file was %s', async (_name, change) => {
+  writeFileSync(at('a.cedar'), 'old');
+  utimesSync(at('a.cedar'), 1, 1);
+  const before = folderState(folder);
+  expect(folderState(folder)).toBe(before);
+  // The clock of a file system ticks in milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  change();
+  expect(folderState(folder)).not.toBe(before);
+});
