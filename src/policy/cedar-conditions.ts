@@ -263,8 +263,12 @@ function datetime(milliseconds: number): Cedar.CedarValueJson {
   return { __extn: { fn: 'datetime', arg: new Date(milliseconds).toISOString() } };
 }
 
-/** IPv4 in IPv6's clothes is IPv4; without the zone of a link. */
+/** An address has one spelling here: IPv4 in IPv6's clothes is IPv4, and the zone of a link is left out. */
 function plainAddress(address: string): string | undefined {
-  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
-  return isIP(plain) === 0 ? undefined : plain;
+  const plain = address.replace(/%.*$/, '');
+  if (isIP(plain) !== 6) return isIP(plain) === 4 ? plain : undefined;
+  const spelled = new URL(`http://[${plain}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(spelled) ?? [];
+  if (high === undefined || low === undefined) return spelled;
+  return [high, low].flatMap((half) => [parseInt(half, 16) >> 8, parseInt(half, 16) & 0xff]).join('.');
 }
