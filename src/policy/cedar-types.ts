@@ -23,6 +23,13 @@ const MAX_DEPTH = 8;
 const DECIMAL_DIGITS = 4;
 /** Cedar's decimal is a 64-bit number of ten-thousandths; beyond this JSON's numbers are not exact in it. */
 const MAX_DECIMAL = 9e11;
+/** Values of one call that conditions look at. A request has room for so many that the engine takes a second for them. */
+const MAX_VALUES = 10_000;
+
+/** How many more there may be. */
+interface Budget {
+  left: number;
+}
 
 /** What of a JSON Schema Cedar can have; members of other types are left out, and a policy that names one is refused. */
 export function argumentsType(schema: JsonObject | undefined): RecordType {
@@ -76,23 +83,26 @@ export function typeText(type: ArgumentType): string {
 
 /**
  * Those of the arguments that are asked for, in Cedar's terms. What is null counts as not sent.
- * @throws UnfitValue where one is not of its type.
+ * @throws UnfitValue where one is not of its type, or there are too many.
  */
 export function toArguments(
   type: RecordType,
   sent: JsonObject,
   names: ReadonlySet<string>,
+  budget: Budget = { left: MAX_VALUES },
 ): Record<string, CedarValueJson> {
   const values: Record<string, CedarValueJson> = {};
   for (const name of names) {
     const member = type.members.get(name);
     const value = Object.hasOwn(sent, name) ? sent[name] : undefined;
-    if (member && value !== undefined && value !== null) values[name] = toValue(member.type, value);
+    if (member && value !== undefined && value !== null) values[name] = toValue(member.type, value, budget);
   }
   return values;
 }
 
-function toValue(type: ArgumentType, value: unknown): CedarValueJson {
+function toValue(type: ArgumentType, value: unknown, budget: Budget): CedarValueJson {
+  budget.left -= 1;
+  if (budget.left < 0) throw new UnfitValue('too many values');
   switch (type.kind) {
     case 'String':
       // A lone half of a surrogate pair is no character, and no text of Cedar's.
@@ -111,10 +121,10 @@ function toValue(type: ArgumentType, value: unknown): CedarValueJson {
       break;
     }
     case 'Set':
-      if (Array.isArray(value)) return value.map((item) => toValue(type.of, item));
+      if (Array.isArray(value)) return value.map((item) => toValue(type.of, item, budget));
       break;
     case 'record':
-      if (isObject(value)) return toArguments(type, value, new Set(type.members.keys()));
+      if (isObject(value)) return toArguments(type, value, new Set(type.members.keys()), budget);
   }
   throw new UnfitValue(`not a ${type.kind}`);
 }

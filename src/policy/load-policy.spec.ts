@@ -594,6 +594,26 @@ describe('conditions', () => {
       FORBIDS,
     ],
     [
+      'more than anybody sends',
+      rule(
+        'context.arguments has tags && context.arguments.tags.contains("x")',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, tags: Array<string>(10_001).fill('') } },
+      FORBIDS,
+    ],
+    [
+      'a long list',
+      rule(
+        'context.arguments has tags && context.arguments.tags.contains("x")',
+        'principal, action == Action::"pay", resource',
+      ),
+      PAY,
+      { args: { amount: 1, tags: Array<string>(9_000).fill('') } },
+      'allow',
+    ],
+    [
       'an overflow',
       rule(
         'context.arguments.amount * 9223372036854775807 > 1',
