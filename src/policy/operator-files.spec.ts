@@ -42,6 +42,21 @@ it.each<[string, () => void, string]>([
     'a.cedar: is larger than 1048576 bytes',
   ],
   [
+    'a large policy.yaml',
+    () => writeFileSync(at('policy.yaml'), ' '.repeat(256 * 1024 + 1)),
+    'policy.yaml: is larger than 262144 bytes',
+  ],
+  [
+    'a name that moves the cursor',
+    () => writeFileSync(at('\u001b[2J.yml'), ''),
+    '\\u{1b}[2J.yml: is neither policy.yaml nor a .cedar file: move it away',
+  ],
+  [
+    'a name that nobody can read',
+    () => writeFileSync(at('a\u202e\n.cedar'), ''),
+    'a\\u{202e}\\u{a}.cedar: is a name with characters that cannot be seen',
+  ],
+  [
     'another file',
     () => writeFileSync(at('a.yml'), ''),
     'a.yml: is neither policy.yaml nor a .cedar file: move it away',
@@ -77,4 +92,12 @@ it.each<[string, () => void]>([
   await new Promise((resolve) => setTimeout(resolve, 20));
   change();
   expect(folderState(folder)).not.toBe(before);
+});
+
+it('says the first of many faults, and how many there are', () => {
+  const { message } = new PolicyError(Array.from({ length: 10_000 }, (_, one) => `fault ${one}`));
+  expect(message.split('\n')).toHaveLength(102);
+  expect(message).toMatch(
+    /^The policy has 10000 fault\(s\):\n {2}- fault 0\n[^]*- fault 99\n {2}and 9900 more$/,
+  );
 });

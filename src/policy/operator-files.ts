@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { visible } from '../common/show.js';
 import { POLICY_FILE } from './policy-file.js';
 
 export interface OperatorFile {
@@ -11,16 +12,28 @@ export interface OperatorFile {
   readonly sha256: string;
 }
 
+/** Faults that are said one by one. */
+const MAX_SHOWN = 100;
+
 /** Several things wrong with the operator's policy, each with its file and line. */
 export class PolicyError extends Error {
   constructor(readonly faults: readonly string[]) {
-    super(`The policy has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    const more = faults.length - MAX_SHOWN;
+    const lines = [
+      `The policy has ${faults.length} fault(s):`,
+      ...faults.slice(0, MAX_SHOWN).map((fault) => `  - ${fault}`),
+      ...(more > 0 ? [`  and ${more} more`] : []),
+    ];
+    super(lines.join('\n'));
     this.name = 'PolicyError';
   }
 }
 
 const MAX_FILES = 1_000;
 const MAX_FILE_BYTES = 1024 * 1024;
+/** Of `policy.yaml`: while it is read, no call is answered, and YAML takes its time. */
+const MAX_YAML_BYTES = 256 * 1024;
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/u;
 /** Beside the policy people keep notes and the schema for their editor. */
 const NOT_A_POLICY = /^\.|\.(md|txt|cedarschema)$/i;
 
@@ -31,7 +44,12 @@ export function readOperatorFiles(folder: string): OperatorFile[] {
   const faults: string[] = [];
   const files = names.flatMap((name) => {
     if (name !== POLICY_FILE && !name.endsWith('.cedar')) {
-      faults.push(`${name}: is neither ${POLICY_FILE} nor a .cedar file: move it away`);
+      faults.push(`${visible(name)}: is neither ${POLICY_FILE} nor a .cedar file: move it away`);
+      return [];
+    }
+    // Names of files are in decisions, on record, and on screens.
+    if (UNSEEN.test(name)) {
+      faults.push(`${visible(name)}: is a name with characters that cannot be seen`);
       return [];
     }
     return readFile(folder, name, faults);
@@ -82,8 +100,9 @@ function readFile(folder: string, name: string, faults: string[]): OperatorFile[
       faults.push(`${name}: is not a file`);
       return [];
     }
-    if (stat.size > MAX_FILE_BYTES) {
-      faults.push(`${name}: is larger than ${MAX_FILE_BYTES} bytes`);
+    const most = name === POLICY_FILE ? MAX_YAML_BYTES : MAX_FILE_BYTES;
+    if (stat.size > most) {
+      faults.push(`${name}: is larger than ${most} bytes`);
       return [];
     }
     const bytes = readFileSync(path);
