@@ -106,11 +106,35 @@ it('explain prints the path of a call, step by step', () => {
   expect([mail('a@example.com').code, mail('a@evil.com').code]).toEqual([0, 1]);
   const trial = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'update_customer']);
   expect(trial.out).toContain('on trial: policy.yaml: dpo would refuse it with role_missing');
+  const open = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'send_email']);
+  expect([open.code, open.out.split('\n')[0]]).toEqual([
+    0,
+    'send_email: depends on its arguments, by hours.cedar: domain',
+  ]);
   const none = policy(['explain', '--as', BOB, '--tool', 'drop_database', '--json']);
   expect([none.code, JSON.parse(none.out)]).toEqual([
     1,
     expect.objectContaining({ decision: expect.objectContaining({ reason: 'tool_unknown' }) }),
   ]);
+});
+
+it.each<[string, unknown, string]>([
+  ['a chain that is none', { principal: { sub: 'x' }, delegation: 'bob' }, 'delegation: must be a list'],
+  [
+    'a link that is none',
+    { principal: { sub: 'x' }, delegation: [{ sub: 'x', iss: 'y', type: 'bot' }] },
+    'delegation[0].type: must be one of human, agent, client',
+  ],
+  ['no mapping', ['x'], 'must be a mapping with the list "principals"'],
+  [
+    'two of one name',
+    { principals: [{ sub: 'x' }, { sub: 'x', roles: ['admin'] }] },
+    'principals[1]: is called the same as principals[0]: give it a name',
+  ],
+])('a principal with %s is refused in one sentence', (_name, content, expected) => {
+  const as = file('wrong.json', content);
+  const { code, err, out } = policy(['matrix', '--as', as]);
+  expect([code, out, err]).toEqual([1, '', `${as}: ${expected}\n`]);
 });
 
 it('schema is one that the engine takes, with every tool and its arguments', () => {
@@ -155,6 +179,29 @@ it('matrix shows who can what, as a table, for a spreadsheet and as a page', () 
   expect(page).toContain('<td>role_missing (CustomerTools.deleteCustomer)</td>');
   expect(page).not.toMatch(/<script|https?:\/\//);
   expect(policy(['matrix']).out.split('\n')[0]).toBe('                 no role       admin');
+  const hostile = ['\n=1+1', ' =1+1', '＝1+1', '\u001b[2J'].map((name) => ({ name, sub: 'x' }));
+  const sheet = policy(['matrix', '--as', file('hostile.json', { principals: hostile }), '--format', 'csv']);
+  expect(sheet.out.split('\r\n')[0]).toBe(",\\u{a}=1+1,' =1+1,'＝1+1,\\u{1b}[2J");
+});
+
+it('matrix has a column for each role that a condition names', () => {
+  const roles = writePolicy(join(folder.path, 'roles'), {
+    'a.cedar': `forbid(principal in Role::"contractor", action, resource);
+forbid(principal, action, resource) when { principal.roles.contains("guest") || principal.roles.containsAny(["x", "y"]) };
+forbid(principal, action, resource) unless { principal.sub != "admin" || principal in Role::"auditor" };
+forbid(principal, action, resource) when { principal.scopes.contains("no-role") };`,
+  });
+  const { out } = policy(['matrix', '--policy', roles]);
+  expect(out.split('\n')[0]?.trim().split(/ {2,}/)).toEqual([
+    'no role',
+    'admin',
+    'auditor',
+    'contractor',
+    'guest',
+    'x',
+    'y',
+  ]);
+  expect(out).toMatch(/read_customer +yes +condition_failed +yes +condition_failed +condition_failed/);
 });
 
 it('diff names the cells that change', () => {
@@ -167,6 +214,20 @@ it('diff names the cells that change', () => {
 `,
   ]);
   expect(policy(['diff', OLD, OLD])).toMatchObject({ code: 0, out: 'Nothing changes.\n' });
+  const other = writePolicy(join(folder.path, 'other'), {
+    'mail.cedar':
+      '@id("all") forbid(principal, action == Action::"send_email", resource) unless { context.arguments.to like "*" };',
+  });
+  const loosened = policy(['diff', OLD, other, '--as', BOB, '--at', TUESDAY]);
+  expect([loosened.code, loosened.out]).toEqual([
+    1,
+    `1 cell(s) change:
+  send_email, bob: depends on other conditions: mail.cedar: all
+`,
+  ]);
+  expect(policy(['diff', OLD, join(folder.path, 'none')]).err).toContain(
+    `${join(folder.path, 'none')}: The policy has 1 fault(s)`,
+  );
 });
 
 it('replay decides again what the ledger holds, and lists what would go otherwise', async () => {
@@ -215,6 +276,28 @@ it('replay decides again what the ledger holds, and lists what would go otherwis
   );
   const people = policy(['matrix', '--ledger', copy, '--policy', NEW]);
   expect(people.out.split('\n')[0]).toBe('                 alice via agent   bob via agent');
+
+  const records = readFileSync(copy, 'utf8').split('\n');
+  const decision = records.find((line) => line.includes('"event":"decision"')) ?? '';
+  const changed = (change: object) => JSON.stringify({ ...(JSON.parse(decision) as object), ...change });
+  const { principal } = JSON.parse(decision) as { principal: object };
+  const hostile = [
+    changed({ principal: {} }),
+    changed({ principal: 'bob' }),
+    changed({ delegation: null }),
+    changed({ request: undefined }),
+    changed({ tool: 7 }),
+    changed({ time: 'never', arguments: [] }),
+    changed({ principal: { ...principal, iss: 'https://other.example' } }),
+    '{"v":1}',
+    'null',
+    '\u0000',
+  ];
+  writeFileSync(copy, [records[0], decision, ...hostile, ''].join('\n'));
+  const damaged = policy(['replay', copy, '--policy', OLD]);
+  expect([damaged.code, damaged.err]).toEqual([0, '']);
+  const two = policy(['matrix', '--ledger', copy]).out.split('\n')[0]?.trim();
+  expect(two).toMatch(/^alice via agent, of http:\S+ +alice via agent, of https:\/\/other\.example$/);
 });
 
 it.each<[string[], string]>([
@@ -226,6 +309,7 @@ it.each<[string[], string]>([
   [['matrix', '--roles', '--as', 'x'], '--as, --roles and --ledger are different people: name one of them.'],
   [['check', '--format', 'html'], '--format is text, json for check.'],
   [['check', 'x'], 'check takes no names of files: --policy names the folder.'],
+  [['matrix', '--ip', 'here'], '--ip: "here" is no address.'],
   [['matrix', '--at', 'noon'], '--at: "noon" is no time: 7d, 12h, 30m, or a date.'],
 ])('%j is wrong usage', (args, says) => {
   const { code, err, out } = policy(args);
@@ -268,6 +352,16 @@ describe('the access matrix', () => {
       'send_email, carol: expected nothing, is scope_missing',
       'send_email, robot: expected nothing, is human_required',
     ]);
+  });
+
+  it('shows who is in a row and no principal', async () => {
+    const text = readFileSync(MATRIX, 'utf8').replace(
+      'carol: role_missing',
+      'carol: role_missing, dave: allow',
+    );
+    const changed = join(folder.path, 'stranger.yaml');
+    writeFileSync(changed, text);
+    expect(await accessMatrixDrift(changed)).toEqual(['delete_customer, dave: there is no such principal']);
   });
 
   it('can be that of a policy', async () => {

@@ -1,6 +1,8 @@
 /** What `npm run policy` is asked to do. Pure. */
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { readTime } from '../auditor/read-time.js';
+import { quoted } from '../common/show.js';
 
 /** Who a matrix is about. */
 export type Whom =
@@ -130,6 +132,8 @@ function read(args: readonly string[], now: Date): Command {
   if (words.length > 0 && name !== 'diff' && name !== 'replay') {
     return wrong(`${name} takes no names of files: --policy names the folder.`);
   }
+  if (values.ip !== undefined && isIP(values.ip) === 0)
+    return wrong(`--ip: ${quoted(values.ip)} is no address.`);
   const common = { policy: values.policy, format: readFormat(values, name) };
   const situation = {
     at: values.at === undefined ? undefined : readTime(values.at, now, 'at'),

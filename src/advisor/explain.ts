@@ -9,6 +9,7 @@ import {
   type CheckName,
   type Finding,
 } from '../policy/evaluate.js';
+import type { CedarRule } from '../policy/cedar-file.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
 import type { TargetPolicy } from '../policy/policy.js';
 import type { RateClass } from '../policy/rates.js';
@@ -28,6 +29,8 @@ export interface Explanation {
   readonly steps: readonly Step[];
   /** Classes of rates in which a call counts. */
   readonly rates: readonly RateClass[];
+  /** Conditions that were not judged, since they look at arguments and there are none. */
+  readonly open: readonly string[];
 }
 
 /** @param label as allow-lists name it. */
@@ -41,6 +44,7 @@ export function explain(loaded: LoadedPolicy, caller: Caller, label: string): Ex
       decision,
       steps: [{ check: 'known', outcome: 'refused', says, rule: 'registry' }],
       rates: [],
+      open: [],
     };
   }
   const question = questionOf(caller, own, false);
@@ -56,7 +60,16 @@ export function explain(loaded: LoadedPolicy, caller: Caller, label: string): Ex
     });
     refused ||= finding !== undefined;
   }
-  return { target: targetLabel(own.target), decision: evaluate(caller, own.target), steps, rates: own.rates };
+  const decision = evaluate(caller, own.target);
+  const enforced = unjudged(loaded, caller, own).filter(({ onTrial }) => !onTrial);
+  const open = enforced.map(({ source }) => source);
+  return { target: targetLabel(own.target), decision, steps, rates: own.rates, open };
+}
+
+function unjudged({ cedarRules }: LoadedPolicy, caller: Caller, { target }: TargetPolicy): CedarRule[] {
+  if (caller.circumstances.arguments) return [];
+  const label = targetLabel(target);
+  return cedarRules.filter(({ labels, needsArguments }) => needsArguments && labels.has(label));
 }
 
 function saying(
@@ -64,8 +77,9 @@ function saying(
   finding: Finding | undefined,
   loaded: LoadedPolicy,
   caller: Caller,
-  { view, target }: TargetPolicy,
+  targetPolicy: TargetPolicy,
 ): string {
+  const { view, target } = targetPolicy;
   const { principal } = caller;
   const { scopes, roles, assurance } = view.required;
   switch (name) {
@@ -81,7 +95,7 @@ function saying(
       if (finding)
         return `${finding.rule} forbids it${finding.message === undefined ? '' : `: ${finding.message}`}`;
       const own = loaded.cedarRules.filter(({ labels }) => labels.has(targetLabel(target)));
-      const left = caller.circumstances.arguments ? [] : own.filter(({ needsArguments }) => needsArguments);
+      const left = unjudged(loaded, caller, targetPolicy);
       const judged = own.filter((rule) => !left.includes(rule));
       const open = left.length > 0 ? `; ${sources(left)} need arguments, and there are none` : '';
       return `${judged.length === 0 ? 'none' : `none of ${sources(judged)} forbids it`}${open}`;

@@ -10,7 +10,7 @@ import type { ProtectedTarget } from '../policy/access-rule.js';
 import { schemaText } from '../policy/cedar-schema.js';
 import { callerOf } from '../policy/evaluate.js';
 import { loadPolicy, type LoadedPolicy } from '../policy/load-policy.js';
-import { readOperatorFiles } from '../policy/operator-files.js';
+import { PolicyError, readOperatorFiles } from '../policy/operator-files.js';
 import { HELP, readCommandLine, type Command, type Whom } from './command-line.js';
 import { explain } from './explain.js';
 import { changesBetween, matrixOf, type Matrix } from './matrix.js';
@@ -157,12 +157,18 @@ class Advisor {
 
   private load(directory: string | undefined): LoadedPolicy {
     const named = directory === undefined ? this.settings.policy.directory : resolve(directory);
-    const files = named === undefined ? undefined : readOperatorFiles(named);
-    return loadPolicy(this.settings.policy, this.targets, files);
+    try {
+      const files = named === undefined ? undefined : readOperatorFiles(named);
+      return loadPolicy(this.settings.policy, this.targets, files);
+    } catch (error) {
+      throw error instanceof PolicyError
+        ? new Error(`${directory ?? 'POLICY_DIR'}: ${error.message}`)
+        : error;
+    }
   }
 
   private async people(whom: Whom, loaded: LoadedPolicy, at: string | undefined): Promise<NamedPrincipal[]> {
-    if (whom.kind === 'roles') return principalsByRole(loaded.policy, situationOf(at, '').now);
+    if (whom.kind === 'roles') return principalsByRole(loaded, situationOf(at, '').now);
     if (whom.kind === 'file') return principalsIn(whom.path, readFileSync(whom.path, 'utf8'));
     const people = new Map<string, NamedPrincipal>();
     for (const { files } of await chainsIn(whom.paths, auditFileOf(readEnvironment()))) {
@@ -179,7 +185,8 @@ class Advisor {
     }
     if (people.size > MAX_PEOPLE)
       console.error(`Only the first ${MAX_PEOPLE} of ${people.size} people are shown.`);
-    return [...people.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MAX_PEOPLE);
+    const named = toldApart([...people.values()]);
+    return named.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MAX_PEOPLE);
   }
 }
 
@@ -211,6 +218,16 @@ function objectIn(text: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw new Error('--args must be a JSON object.');
+}
+
+/** Two issuers may give the same name to two people. */
+function toldApart(people: readonly NamedPrincipal[]): NamedPrincipal[] {
+  const counts = new Map<string, number>();
+  for (const { name } of people) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return people.map(({ name, principal }) => ({
+    name: counts.get(name) === 1 ? name : `${name}, of ${principal.issuer}`,
+    principal,
+  }));
 }
 
 function union(a: readonly NamedPrincipal[], b: readonly NamedPrincipal[]): NamedPrincipal[] {

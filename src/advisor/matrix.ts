@@ -1,6 +1,7 @@
 /** Who can what: a decision for each principal and each target, and what differs between two of them. Pure. */
 import { targetLabel } from '../common/decision.js';
 import type { Reason } from '../common/reasons.js';
+import type { CedarRule } from '../policy/cedar-file.js';
 import { callerOf, evaluate } from '../policy/evaluate.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
 import type { Circumstances } from '../policy/policy.js';
@@ -15,10 +16,17 @@ export interface MatrixCell {
   readonly rule: string | undefined;
 }
 
+export interface MatrixRow {
+  readonly target: string;
+  readonly cells: readonly MatrixCell[];
+  /** What it depends on, where it does; not there where that is not known. */
+  readonly conditions?: readonly Pick<CedarRule, 'source' | 'text'>[];
+}
+
 export interface Matrix {
   /** Names of the columns. */
   readonly principals: readonly string[];
-  readonly rows: readonly { readonly target: string; readonly cells: readonly MatrixCell[] }[];
+  readonly rows: readonly MatrixRow[];
 }
 
 export interface CellChange {
@@ -26,6 +34,8 @@ export interface CellChange {
   readonly principal: string;
   readonly before: MatrixCell | undefined;
   readonly after: MatrixCell | undefined;
+  /** Where both depend on the arguments, and on other conditions: what these are now. */
+  readonly conditions?: readonly string[];
 }
 
 /** @param circumstances without arguments: what depends on them is said to. */
@@ -35,17 +45,17 @@ export function matrixOf(
   circumstances: Omit<Circumstances, 'arguments'>,
 ): Matrix {
   const onArguments = cedarRules.filter(({ needsArguments, onTrial }) => needsArguments && !onTrial);
-  const dependent = new Set(onArguments.flatMap(({ labels }) => [...labels]));
   const callers = principals.map(({ principal }) => callerOf(principal, policy, circumstances));
   const targets = [...policy.targets.values()].map(({ target }) => target);
   const rows = targets.map((target) => {
     const label = targetLabel(target);
+    const conditions = onArguments.filter(({ labels }) => labels.has(label));
     const cells = callers.map((caller): MatrixCell => {
       const decision = evaluate(caller, target);
       if (decision.effect === 'deny') return { answer: decision.reason, rule: decision.rule };
-      return { answer: dependent.has(label) ? 'depends' : 'allow', rule: undefined };
+      return { answer: conditions.length > 0 ? 'depends' : 'allow', rule: undefined };
     });
-    return { target: label, cells };
+    return { target: label, cells, conditions: conditions.map(({ source, text }) => ({ source, text })) };
   });
   return {
     principals: principals.map(({ name }) => name),
@@ -55,17 +65,37 @@ export function matrixOf(
 
 /** Cells that do not say the same, in the order of the rows; of what is only in one of them, the other side is undefined. */
 export function changesBetween(before: Matrix, after: Matrix): CellChange[] {
-  const cellsOf = ({ principals, rows }: Matrix) =>
-    new Map(
-      rows.flatMap(({ target, cells }) =>
-        cells.map((cell, at) => [JSON.stringify([target, principals[at]]), cell] as const),
-      ),
-    );
   const [was, is] = [cellsOf(before), cellsOf(after)];
-  return [...new Set([...was.keys(), ...is.keys()])]
-    .filter((key) => was.get(key)?.answer !== is.get(key)?.answer)
-    .map((key) => {
-      const [target, principal] = JSON.parse(key) as [string, string];
-      return { target, principal, before: was.get(key), after: is.get(key) };
-    });
+  return [...new Set([...was.keys(), ...is.keys()])].flatMap((key) => {
+    const [old, now] = [was.get(key), is.get(key)];
+    const isOther = old?.cell.answer !== now?.cell.answer;
+    const texts = [old?.dependsOn, now?.dependsOn];
+    const dependsOtherwise =
+      now?.cell.answer === 'depends' && !texts.includes(undefined) && texts[0] !== texts[1];
+    if (!isOther && !dependsOtherwise) return [];
+    const [target, principal] = JSON.parse(key) as [string, string];
+    const change = { target, principal, before: old?.cell, after: now?.cell };
+    return isOther ? change : { ...change, conditions: now?.conditions ?? [] };
+  });
+}
+
+interface PlacedCell {
+  readonly cell: MatrixCell;
+  /** Names of the conditions. */
+  readonly conditions: readonly string[];
+  /** Their texts: what they say, wherever they stand. Undefined: not known. */
+  readonly dependsOn: string | undefined;
+}
+
+function cellsOf({ principals, rows }: Matrix): Map<string, PlacedCell> {
+  return new Map(
+    rows.flatMap(({ target, cells, conditions }) => {
+      const dependsOn = conditions && JSON.stringify(conditions.map(({ text }) => text).sort());
+      const names = (conditions ?? []).map(({ source }) => source);
+      return cells.map(
+        (cell, at) =>
+          [JSON.stringify([target, principals[at]]), { cell, conditions: names, dependsOn }] as const,
+      );
+    }),
+  );
 }

@@ -4,7 +4,7 @@ import type { PlacedRecord } from '../audit/record.js';
 import type { DelegationLink, Principal, PrincipalKind } from '../common/principal.js';
 import { IsNumber, IsTexts } from '../config/rules.js';
 import { checkEntry, parseYaml, type Entry, type Report } from '../config/yaml-file.js';
-import type { Policy } from '../policy/policy.js';
+import type { LoadedPolicy } from '../policy/load-policy.js';
 
 export interface NamedPrincipal {
   readonly name: string;
@@ -14,12 +14,20 @@ export interface NamedPrincipal {
 const UNKNOWN_ISSUER = 'https://issuer.example';
 const isText = (text: string) => text !== '';
 
+const LINKS = ['human', 'agent', 'client'] as const;
+
 class ActorEntry {
   @IsString({ message: 'must be a text' })
   iss: string;
 
   @IsString({ message: 'must be a text' })
   sub: string;
+}
+
+/** One of a record's `delegation`. */
+class LinkEntry extends ActorEntry {
+  @IsIn(LINKS, { message: `must be one of ${LINKS.join(', ')}` })
+  type: DelegationLink['type'];
 }
 
 /** Members are named as in the `principal` of a record. */
@@ -80,23 +88,38 @@ export function principalsIn(path: string, text: string): NamedPrincipal[] {
   const faults: string[] = [];
   const report: Report = (place, fault) => faults.push(`${path}: ${place}${fault}`);
   const file = parseYaml(path, () => text, 'principals', report);
-  const entries: [string, unknown][] = Array.isArray(file?.principals)
+  if (!file) throw new Error(faults.join('\n'));
+  const entries: [string, unknown][] = Array.isArray(file.principals)
     ? file.principals.map((one: unknown, at) => [`principals[${at}]`, one])
-    : [['', file?.principal ?? file]];
+    : [['', file.principal ?? file]];
   const principals = entries.flatMap(([place, one]) => {
     const entry = withoutEmpty(one);
     checkEntry(PrincipalEntry, entry, place, { actor: ActorEntry }, report);
     return faults.length > 0 ? [] : [toPrincipal(entry as unknown as PrincipalEntry)];
   });
+  principals.forEach(({ name }, at) => {
+    const first = principals.findIndex((other) => other.name === name);
+    if (first < at)
+      report(`principals[${at}]: `, `is called the same as principals[${first}]: give it a name`);
+  });
+  const delegation = file.principal ? delegationIn(file.delegation, report) : undefined;
   if (faults.length > 0) throw new Error(faults.join('\n'));
-  const delegation = file?.principal ? (file.delegation as DelegationLink[] | undefined) : undefined;
   const [first] = principals;
   return delegation && first ? [{ ...first, principal: { ...first.principal, delegation } }] : principals;
 }
 
-/** As a record has it; undefined where it has none. */
+function delegationIn(value: unknown, report: Report): DelegationLink[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) report('delegation: ', 'must be a list');
+  const links: unknown[] = Array.isArray(value) ? value : [];
+  links.forEach((link, at) => checkEntry(LinkEntry, link, `delegation[${at}]`, {}, report));
+  return links as DelegationLink[];
+}
+
+/** As a record has it; undefined where it has none, or none that a server wrote. */
 export function principalOfRecord({ principal: one, delegation }: PlacedRecord): Principal | undefined {
-  if (!one) return undefined;
+  if (!one || ![one.scopes, one.roles, one.acr, delegation].every(Array.isArray)) return undefined;
+  if (![one.iss, one.sub, one.client_id].every((text) => typeof text === 'string')) return undefined;
   return {
     issuer: one.iss,
     subject: one.sub,
@@ -114,12 +137,14 @@ export function principalOfRecord({ principal: one, delegation }: PlacedRecord):
   };
 }
 
-/** One person for each role that anything asks for, with every scope; and one with no role. */
-export function principalsByRole({ targets }: Policy, now: number): NamedPrincipal[] {
+/** One person for each role that anything asks for or a condition names, with every scope; and one with no role. */
+export function principalsByRole({ policy, cedarRules }: LoadedPolicy, now: number): NamedPrincipal[] {
+  const { targets } = policy;
   const required = [...targets.values()].map(({ view }) => view.required);
   const scopes = [...new Set(required.flatMap((one) => one.scopes))];
   const acr = [...new Set(required.flatMap(({ assurance }) => assurance?.acr ?? []))];
-  const roles = [...new Set(required.flatMap((one) => one.roles.flat()))].sort();
+  const named = cedarRules.flatMap(({ roles: some }) => [...some]);
+  const roles = [...new Set([...required.flatMap((one) => one.roles.flat()), ...named])].sort();
   return [undefined, ...roles].map((role) => {
     const name = role ?? 'no role';
     const entry = { sub: name, scopes, acr, auth_time: Math.floor(now / 1000), roles: role ? [role] : [] };

@@ -10,6 +10,7 @@ import type { Difference } from './replay.js';
 const MARKS = { passed: '✓', refused: '✗', 'not reached': ' ' } as const;
 /** Differences of one kind that are shown one by one; the others are counted. */
 const MAX_EXAMPLES = 3;
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 export function renderCheck({ policy, operator, cedarRules, author, notices }: LoadedPolicy): string {
   const rules = operator.rules.map((rule) => {
@@ -48,7 +49,7 @@ function row(source: string, onTrial: boolean, where: readonly string[], what: s
   return visible(`  ${source}${onTrial ? ' (on trial)' : ''}: ${names}: ${what}`);
 }
 
-export function renderExplanation({ target, decision, steps, rates }: Explanation): string {
+export function renderExplanation({ target, decision, steps, rates, open }: Explanation): string {
   const width = Math.max(...steps.map(({ check }) => check.length));
   const lines = steps.map(({ check, outcome, says, rule }) => {
     const by = rule === undefined || says.startsWith(rule) ? '' : ` (${rule})`;
@@ -61,8 +62,8 @@ export function renderExplanation({ target, decision, steps, rates }: Explanatio
   const counted = rates.map((rate) =>
     visible(`  counts in ${rate.name}: ${rateText(rate)} (${rate.source})`),
   );
-  const verdict =
-    decision.effect === 'allow' ? 'allowed' : `refused: ${decision.reason}, by ${decision.rule}`;
+  const allowed = open.length === 0 ? 'allowed' : `depends on its arguments, by ${open.join(', ')}`;
+  const verdict = decision.effect === 'allow' ? allowed : `refused: ${decision.reason}, by ${decision.rule}`;
   return [visible(`${target}: ${verdict}`), ...lines, ...counted, ...trial].join('\n');
 }
 
@@ -89,9 +90,12 @@ export function matrixPage({ principals, rows }: Matrix, title: string): string 
   const table = section(
     'Who can what',
     ['', ...principals],
-    rows.map(({ target, cells }) => [
+    rows.map(({ target, cells, conditions = [] }) => [
       target,
-      ...cells.map((cell) => (cell.rule === undefined ? wordOf(cell) : `${wordOf(cell)} (${cell.rule})`)),
+      ...cells.map((cell) => {
+        const by = cell.answer === 'depends' ? conditions.map(({ source }) => source).join(', ') : cell.rule;
+        return by === undefined ? wordOf(cell) : `${wordOf(cell)} (${by})`;
+      }),
     ]),
   );
   return page(
@@ -102,7 +106,10 @@ export function matrixPage({ principals, rows }: Matrix, title: string): string 
 
 export function renderChanges(changes: readonly CellChange[]): string {
   if (changes.length === 0) return 'Nothing changes.';
-  const lines = changes.map(({ target, principal, before, after }) => {
+  const lines = changes.map(({ target, principal, before, after, conditions }) => {
+    if (conditions) {
+      return visible(`  ${target}, ${principal}: depends on other conditions: ${conditions.join(', ')}`);
+    }
     const by = after?.rule === undefined ? '' : ` (${after.rule})`;
     return visible(`  ${target}, ${principal}: ${wordOf(before)} → ${wordOf(after)}${by}`);
   });
@@ -147,8 +154,9 @@ function wordOf(cell: MatrixCell | undefined): string {
   return cell.answer === 'allow' ? 'yes' : cell.answer;
 }
 
-/** RFC 4180; what a spreadsheet would take for a formula is made a text. */
+/** RFC 4180; what a spreadsheet would take for a formula, in wide letters too, is made a text. */
 function csvField(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const shown = text.replace(UNSEEN, visible);
+  const safe = /^\s*[=+\-@＝＋－＠]/u.test(shown) ? `'${shown}` : shown;
+  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

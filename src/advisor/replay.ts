@@ -45,7 +45,7 @@ export interface Difference {
 export function replay(record: PlacedRecord, candidate: LoadedPolicy): Verdict {
   const principal = principalOfRecord(record);
   const { event, decision, reason, tool, request } = record;
-  if (event !== 'decision' || !principal || tool === null || request === null) return { kind: 'skipped' };
+  if (event !== 'decision' || !principal || typeof tool !== 'string' || !request) return { kind: 'skipped' };
   // A call that a rule of rates counted, or that a ledger did not take, was allowed by the policy before it.
   if (decision === 'deny' && !OF_POLICY.includes(reason)) return { kind: 'skipped' };
   const own = candidate.policy.targets.get(tool);

@@ -26,6 +26,8 @@ export interface CedarRule {
   readonly reads: ReadonlySet<string>;
   /** Its condition looks at the action: what it says of one target it may not say of another. */
   readonly looksAtAction: boolean;
+  /** The roles that it names. */
+  readonly roles: ReadonlySet<string>;
 }
 
 const ANNOTATIONS = ['id', 'message', 'mode', 'phase', 'description'];
@@ -35,6 +37,7 @@ const MAX_MESSAGE = 300;
 const MAX_BRACKETS = 64;
 /** Operators in operators. It evaluates by recursion too, and ends between 200 and 500. */
 const MAX_OPERATORS = 100;
+const PRINCIPAL_ROLES = JSON.stringify({ '.': { left: { Var: 'principal' }, attr: 'roles' } });
 const TOO_DEEP = `it nests more than ${MAX_OPERATORS} operators, which a || b || c … does too: write [a, b, c].contains(…), or several rules`;
 
 export interface CedarFile {
@@ -173,7 +176,7 @@ function toRule(
     fault(parsed.errors.map(({ message }) => message).join('; '));
     return undefined;
   }
-  const { effect, action, conditions, annotations = {} } = parsed.json;
+  const { effect, principal, action, conditions, annotations = {} } = parsed.json;
   if (effect === 'permit') {
     fault('permit has no effect: a policy can only forbid. Write forbid(…) unless { … }');
     return undefined;
@@ -221,6 +224,7 @@ function toRule(
     needsArguments,
     reads,
     looksAtAction: use.action,
+    roles: new Set([...rolesIn(principal), ...use.roles]),
   };
 }
 
@@ -237,6 +241,7 @@ interface Uses {
   needsArguments: boolean;
   reads: Set<string>;
   action: boolean;
+  roles: Set<string>;
   wholeContext: boolean;
   wholeArguments: boolean;
   tooDeep: boolean;
@@ -248,6 +253,7 @@ function usesOf(conditions: readonly Cedar.Clause[]): Uses {
     needsArguments: false,
     reads: new Set(),
     action: false,
+    roles: new Set(),
     wholeContext: false,
     wholeArguments: false,
     tooDeep: false,
@@ -264,7 +270,11 @@ function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
   }
   const path = contextPath(expression);
   if (path) return note(path, uses);
-  if ('Value' in expression) return;
+  if ('Value' in expression) {
+    for (const role of rolesIn(expression.Value)) uses.roles.add(role);
+    return;
+  }
+  for (const role of rolesHeld(expression)) uses.roles.add(role);
   if ('Var' in expression && expression.Var === 'action') uses.action = true;
   for (const operands of Object.values(expression)) {
     // By name, in a list, or the members of a record, whatever they are called.
@@ -273,6 +283,26 @@ function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
       if (typeof operand === 'object' && operand !== null) visit(operand as Cedar.Expr, uses, depth + 1);
     }
   }
+}
+
+/** `Role::"x"`, in a value or in the scope of a rule. */
+function rolesIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const { type, id } = value as { type?: unknown; id?: unknown };
+  if (type === 'Role' && typeof id === 'string') return [id];
+  return Object.values(value).flatMap(rolesIn);
+}
+
+/** `principal.roles.contains("x")`, or another of its kind. */
+function rolesHeld(expression: Cedar.Expr): string[] {
+  const asked = Object.entries(expression).find(([name]) => name.startsWith('contains'))?.[1] as
+    { left?: unknown; right?: unknown } | undefined;
+  if (JSON.stringify(asked?.left) !== PRINCIPAL_ROLES) return [];
+  const { Set: several } = (asked?.right ?? {}) as { Set?: unknown };
+  return (Array.isArray(several) ? several : [asked?.right]).flatMap((one: unknown) => {
+    const { Value: role } = one as { Value?: unknown };
+    return typeof role === 'string' ? [role] : [];
+  });
 }
 
 function note([member, argument]: readonly string[], uses: Uses): void {

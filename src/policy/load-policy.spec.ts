@@ -861,6 +861,7 @@ describe('conditions', () => {
       needsArguments: false,
       reads: new Set<string>(),
       looksAtAction: false,
+      roles: new Set<string>(),
     });
     const deep = made('deep', 'pay', `${'principal.sub == "x" || '.repeat(500)}false`);
     const plain = made('plain', 'read', 'principal.sub == "bob"');

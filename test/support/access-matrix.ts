@@ -39,12 +39,22 @@ export async function accessMatrixDrift(file: string, options: AccessMatrixOptio
     principals: names,
     rows: Object.entries(matrix).map(([target, answers]) => ({
       target,
-      cells: names.map((name) => ({ answer: answers[name] as Answer, rule: undefined })),
+      cells: names.map((name) => ({ answer: expectedOf(answers, name) as Answer, rule: undefined })),
     })),
   };
   loaded.dispose();
-  return changesBetween(expected, actual).map(
+  const strangers = Object.entries(matrix).flatMap(([target, answers]) =>
+    Object.keys(answers)
+      .filter((name) => !names.includes(name))
+      .map((name) => `${target}, ${name}: there is no such principal`),
+  );
+  const drift = changesBetween(expected, actual).map(
     ({ target, principal, before, after }) =>
       `${target}, ${principal}: expected ${before?.answer ?? 'nothing'}, is ${after?.answer ?? 'not registered'}`,
   );
+  return [...strangers, ...drift];
+}
+
+function expectedOf(answers: Readonly<Record<string, Answer>>, name: string): Answer | undefined {
+  return Object.hasOwn(answers, name) ? answers[name] : undefined;
 }
