@@ -10,7 +10,7 @@ import type { CedarEngine } from './cedar-file.js';
 const CRASHING_V8 = 12;
 
 interface Glue {
-  start(exports: CedarEngine, require: NodeJS.Require, folder: string, wasm: object): void;
+  readonly start: (exports: CedarEngine, require: NodeJS.Require, folder: string, wasm: object) => void;
   readonly folder: string;
 }
 let glue: Glue | undefined;
