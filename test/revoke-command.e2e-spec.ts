@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { databaseBackends, type TestDatabase } from './support/database.js';
-import { Gate } from './support/gate.js';
+import { freePort, Gate } from './support/gate.js';
 import { ProbeModule } from './support/probe.tools.js';
 import { until } from './support/remote.js';
 
@@ -90,6 +90,18 @@ it.each<[string[], string]>([
 ])('%j is wrong usage', async (args, says) => {
   const { code, err } = await revoke(args);
   expect([code, err.split('\n')[0]]).toEqual([2, says]);
+});
+
+it.each<[string, string, string]>([
+  ['no token', '', 'On stdin there is no token: it must be one line, as the issuer gave it.\n'],
+  ['a token that was broken', 'eyJhbGciOi\nS3CRET', 'On stdin there is no token: it must be one line'],
+  ['a token with other letters', 'eyJS3CRET€', 'On stdin there is no token: it must be one line'],
+  ['a server that is not there', 'eyJS3CRET', 'The server cannot be asked (ECONNREFUSED).\n'],
+])('%s is told in a sentence that holds no token', async (_what, stdin, says) => {
+  const server = `http://127.0.0.1:${await freePort()}`;
+  const { code, out, err } = await revoke(['list', '--server', server], {}, stdin);
+  expect([code, out, err.startsWith(says)]).toEqual([1, '', true]);
+  expect(err).not.toMatch(/eyJ|S3CRET/);
 });
 
 it.each<[string[], Record<string, string>, string]>([

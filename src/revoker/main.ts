@@ -87,14 +87,23 @@ async function atServer(command: Work, server: string): Promise<number> {
   const base = new URL('/admin/revocations', server);
   const isOwn = ['127.0.0.1', 'localhost', '[::1]'].includes(base.hostname);
   if (base.protocol !== 'https:' && !isOwn) throw new Refusal('--server must be https: a token goes there.');
-  const authorization = `Bearer ${readFileSync(0, 'utf8').trim()}`;
+  const token = readFileSync(0, 'utf8').trim();
+  // What fetch says of a header that it cannot send quotes it.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Refusal('On stdin there is no token: it must be one line, as the issuer gave it.');
+  }
   const ask = (path: string, method: string, body?: object) =>
     fetch(base.href + path, {
       method,
-      headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body && { body: JSON.stringify(body) }),
+    }).catch((error: Error) => {
+      throw new Refusal(`The server cannot be asked (${causeOf(error)}).`);
     });
   const response =
     command.kind === 'list'
@@ -116,6 +125,12 @@ async function atServer(command: Work, server: string): Promise<number> {
   }
   show(answer.revocations ?? [answer], command.json);
   return GOOD;
+}
+
+/** What fetch failed of, which it calls by itself `fetch failed`. */
+function causeOf({ name, message, cause }: Error): string {
+  const { code, message: reason } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  return code ?? reason ?? (name === 'TimeoutError' ? 'no answer in time' : message);
 }
 
 /** Members as the administration shows them. */
