@@ -1,4 +1,6 @@
 /** Revocation: whoever is locked out at one instance is locked out at all of them, within a second, whatever they hold. */
+import pg from 'pg';
+import { within } from '../src/common/within.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
@@ -103,7 +105,7 @@ async function admin(
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
-  it('what runs is asked to stop, and streams are cut', async () => {
+  it('what runs is asked to stop and its answer kept back, and streams are cut', async () => {
     const token = await mint({ sub: 'erin' });
     const { aborted, names } = gates[1].app.nest.get(Runs);
     const running = gates[1].callTool(token, 'wait');
@@ -112,10 +114,52 @@ async function admin(
     });
     await until(() => names.includes('wait'));
     const id = await revoke({ kind: 'subject', value: 'erin' });
-    await Promise.all([running, listening]);
+    const [ended] = await Promise.all([running, listening]);
+    expect(ended.body.error).toMatchObject({ code: 401, data: { reason: 'token_revoked' } });
     expect(aborted).toContain('wait');
     await gates[1].waitForLedger((line) => line.outcome?.status === 'cancelled');
     await admin(gates[0], root, 'DELETE', `/${id}`);
+  });
+
+  it('whoever is locked out on the way in gets no stream and runs nothing', async () => {
+    const folder = temporaryFolder();
+    const slow = await Gate.start({
+      issuer,
+      imports: [ProbeModule],
+      env: {
+        DATABASE_URL: database.settings.databaseUrl,
+        AUTH_AUDIENCE: 'urn:gate',
+        DATA_DIR: folder.path,
+      },
+    });
+    const token = await mint({ sub: 'fay' });
+    expect((await call(slow, token)).status).toBe(200);
+    const before = slow.app.nest.get(Runs).names.length;
+    const client = new pg.Client({ connectionString: database.settings.databaseUrl });
+    await client.connect();
+    // Whoever has passed the check is counted next: there they wait.
+    await client.query('begin');
+    await client.query('lock table rate_counters in access exclusive mode');
+    const calling = slow.callTool(token, 'wait');
+    const listening = slow.modern(token, 'subscriptions/listen', {
+      notifications: { toolsListChanged: true },
+    });
+    await waiting(client, 2);
+    const id = await revoke({ kind: 'subject', value: 'fay' });
+    await until(
+      async () => ((await slow.get('/health/ready')).body.revocations as { count: number }).count === 1,
+    );
+    await client.query('rollback');
+    const answers = await within(Promise.all([calling, listening]), 5_000);
+    expect(answers?.map(({ status, body }) => [status, body?.error?.data?.reason])).toEqual([
+      [401, 'token_revoked'],
+      [401, 'token_revoked'],
+    ]);
+    expect(slow.app.nest.get(Runs).names.length).toBe(before);
+    await client.end();
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+    await slow.close();
+    folder.remove();
   });
 
   it('is for administrators alone, with scope and role of their own; each attempt is on record', async () => {
@@ -191,6 +235,16 @@ async function admin(
     expect((await admin(gates[0], root, 'PUT')).status).toBe(404);
   });
 });
+
+/** Resolves when so many wait to count. */
+async function waiting(client: pg.Client, count: number): Promise<void> {
+  await until(async () => {
+    const { rows } = await client.query(
+      `select 1 from pg_locks where not granted and relation = 'rate_counters'::regclass`,
+    );
+    return rows.length >= count;
+  }, 1_000);
+}
 
 function readChanges(gate: Gate): { revocation: { id: string } }[] {
   return gate.wholeLedger().flatMap(({ change }) => (change?.what === 'revocation' ? [change] : []));

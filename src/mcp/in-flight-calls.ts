@@ -23,8 +23,8 @@ export class InFlightCalls {
   }
 
   /** Cancels every call of those whom this is true of. */
-  cancelAll(isOf: (principal: Principal) => boolean): void {
-    for (const [cancellation, principal] of this.callers) if (isOf(principal)) cancellation.abort();
+  cancelAll(isOf: (principal: Principal) => boolean, reason?: unknown): void {
+    for (const [cancellation, principal] of this.callers) if (isOf(principal)) cancellation.abort(reason);
   }
 
   /** Cancels the one call that this can mean. Two processes of one client may use one id: then none is cancelled. */

@@ -45,6 +45,9 @@ const STREAM_RETRY_SECONDS = 30;
 const MAX_TIMER_MS = 2_147_483_647;
 const INTERNAL_ERROR = -32603;
 const INVALID_PARAMS = -32602;
+const UNAUTHORIZED = 401;
+/** Why calls are cancelled whose callers must not see what comes of them. */
+const REVOKED = Symbol('revoked');
 
 @Injectable()
 export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
@@ -104,10 +107,15 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     );
   }
 
-  /** Answers an exchange that the gate has let through. Resolves when the answer is sent or the client is gone. */
+  /**
+   * Answers an exchange that the gate has let through. Resolves when the answer is sent or the client is gone.
+   * @throws AppError `token_revoked` where the token went out of force on the way here, which counting and recording
+   *   may take seconds of.
+   */
   async serve(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<void> {
     const message = messageOf(exchange);
     const principal = principalOf(exchange);
+    await this.revocations.require(principal);
     if (message.method === 'tools/list') this.upstreams.meet({ principal, token: exchange.heldToken });
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
@@ -141,12 +149,12 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     }
   }
 
-  /** Ends the streams of those whose tokens are out of force, and asks their calls to stop. */
+  /** Ends the streams of those whose tokens are out of force, and asks their calls to stop: their answers are kept from them. */
   private cut(isRevoked: (principal: Principal) => boolean): void {
     for (const [exchange, handler] of this.listening) {
       if (isRevoked(principalOf(exchange))) void handler.close();
     }
-    this.inFlight.cancelAll(isRevoked);
+    this.inFlight.cancelAll(isRevoked, REVOKED);
   }
 
   private tellOfChanges(before: LoadedPolicy): void {
@@ -259,7 +267,10 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     const done = this.inFlight.add(principalOf(exchange), message.id, cancellation);
     const signal = AbortSignal.any([context.mcpReq.signal, cancellation.signal]);
     try {
-      return await run(toToolCall(exchange, context, signal));
+      return await Promise.race([
+        withheld(cancellation.signal, exchange),
+        run(toToolCall(exchange, context, signal)),
+      ]);
     } finally {
       done();
     }
@@ -295,6 +306,17 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
       ...(requestState !== undefined && { requestState: await this.stateCodec.mint(requestState, context) }),
     });
   }
+}
+
+/** Rejects when the token goes out of force; else never settles. What runs then ends by itself, and is on record when it has. */
+function withheld(cancelled: AbortSignal, { decisionId }: Exchange): Promise<never> {
+  return new Promise((_, reject) => {
+    cancelled.addEventListener('abort', () => {
+      if (cancelled.reason !== REVOKED) return;
+      const data = { reason: 'token_revoked', decision_id: decisionId };
+      reject(new ProtocolError(UNAUTHORIZED, 'The token was revoked', data));
+    });
+  });
 }
 
 /** The SDK says keep-alive on every stream; whether a connection goes on is for the server to say (RFC 9110 section 7.6.1). */
