@@ -2,17 +2,26 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { CompiledQuery } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import { AuditService } from '../audit/audit.service.js';
 import { within } from '../common/within.js';
 import type { Settings } from '../config/settings.js';
 import { Database } from '../storage/database.js';
+import { openPool, type PoolOptions } from '../storage/pool.js';
 import { publicReason } from '../storage/public-reason.js';
 
-/** Of their own: a tool that keeps its connections busy must not keep requests from being counted. */
-const POOL_SIZE = 4;
 /** A request waits no longer to be counted; the next ones do not wait at all. */
 const PATIENCE_MS = 1_000;
+/** Of their own: a tool that keeps its connections busy must not keep requests from being counted. */
+const POOL: PoolOptions = {
+  name: 'counting',
+  size: 4,
+  connectMs: PATIENCE_MS,
+  statementMs: PATIENCE_MS,
+  answerMs: PATIENCE_MS,
+  // A count that a crash of the database loses is no wrong count: no request waits for a disk to be counted.
+  prepare: 'set synchronous_commit = off',
+};
 /** One request in this time finds out whether the database is back. */
 const RETRY_MS = 1_000;
 const TIDY_MS = 60_000;
@@ -46,7 +55,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
     private readonly audit: AuditService,
   ) {
     this.databaseUrl = config.get('storage', { infer: true }).databaseUrl;
-    this.pool = this.databaseUrl === undefined ? undefined : openPool(this.databaseUrl);
+    this.pool = this.databaseUrl === undefined ? undefined : openPool(this.databaseUrl, POOL);
     this.store = this.pool ?? {
       query: async ({ text, values }) => (await database.get()).executeQuery(CompiledQuery.raw(text, values)),
     };
@@ -127,25 +136,3 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
     for (const query of over) await this.store.query(query).catch(() => undefined);
   }
 }
-
-function openPool(connectionString: string): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString,
-    application_name: 'identity-aware-mcp-server counting',
-    max: POOL_SIZE,
-    connectionTimeoutMillis: PATIENCE_MS,
-    query_timeout: PATIENCE_MS,
-    statement_timeout: PATIENCE_MS,
-    keepAlive: true,
-    // A count that a crash of the database loses is no wrong count: no request waits for a disk to be counted.
-    onConnect: async (client) => {
-      await client.query('set synchronous_commit = off');
-    },
-  });
-  // An 'error' that nobody hears ends the process; the query that it broke fails by itself.
-  pool.on('error', ignore);
-  pool.on('connect', (client) => client.on('error', ignore));
-  return pool;
-}
-
-function ignore(): void {}

@@ -3,10 +3,11 @@ import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { type FileLock, acquireFileLock } from '../common/file-lock.js';
 import type { StorageSettings } from '../config/settings.js';
 import { migrate } from './migrations.js';
+import { openPool } from './pool.js';
 import type { Tables } from './tables.js';
 
 export interface Connection {
@@ -18,8 +19,9 @@ export interface Connection {
 const POOL_SIZE = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
-/** Above every timeout of the server: it ends a wait for an answer that a broken network will never bring. */
-const ANSWER_TIMEOUT_MS = 70_000;
+const ANSWER_TIMEOUT_MS = 12_000;
+/** Above the time that a migration has. */
+const MIGRATION_TIMEOUT_MS = 70_000;
 /** A shutdown does not wait longer for queries to end. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -28,10 +30,24 @@ export async function openConnection(
   settings: StorageSettings,
   onIdleError: (error: Error) => void,
 ): Promise<Connection> {
-  const connection =
-    settings.databaseUrl === undefined
-      ? await openEmbedded(settings.dataDir)
-      : openPostgres(settings.databaseUrl, onIdleError);
+  const { databaseUrl } = settings;
+  if (databaseUrl === undefined) return migrated(await openEmbedded(settings.dataDir));
+  const common = { connectMs: CONNECT_TIMEOUT_MS, statementMs: STATEMENT_TIMEOUT_MS, onIdleError };
+  const first = connectionOf(openPool(databaseUrl, { ...common, size: 1, answerMs: MIGRATION_TIMEOUT_MS }));
+  await (await migrated(first)).close();
+  return connectionOf(openPool(databaseUrl, { ...common, size: POOL_SIZE, answerMs: ANSWER_TIMEOUT_MS }));
+}
+
+/** Over a pool, to a database that was migrated. */
+export function connectionOf(pool: pg.Pool): Connection {
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return {
+    db,
+    close: () => Promise.race([db.destroy(), delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]),
+  };
+}
+
+async function migrated(connection: Connection): Promise<Connection> {
   try {
     await migrate(connection.db);
     return connection;
@@ -40,30 +56,6 @@ export async function openConnection(
     throw error;
   }
 }
-
-function openPostgres(connectionString: string, onIdleError: (error: Error) => void): Connection {
-  const pool = new pg.Pool({
-    connectionString,
-    application_name: 'identity-aware-mcp-server',
-    max: POOL_SIZE,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: ANSWER_TIMEOUT_MS,
-    keepAlive: true,
-  });
-  // An 'error' that nobody hears ends the process. The pool reports a connection lost while idle; one lost while in
-  // use is reported on the connection itself, and reaches its user as the failure of the query.
-  pool.on('error', onIdleError);
-  pool.on('connect', (client) => client.on('error', ignore));
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
-  return {
-    db,
-    close: () => Promise.race([db.destroy(), delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]),
-  };
-}
-
-function ignore(): void {}
 
 /** PGlite knows no lock: two processes on one directory lose each other's rows without a word. Hence ours. */
 async function openEmbedded(dataDir: string): Promise<Connection> {

@@ -4,7 +4,7 @@ import { testDatabaseUrl } from './database.js';
 /** Stands between the program and PostgreSQL, and misbehaves on request. */
 export class Relay {
   private readonly sockets = new Set<Socket>();
-  private mode: 'accept' | 'refuse' = 'accept';
+  private mode: 'accept' | 'refuse' | 'hold' = 'accept';
 
   private constructor(private readonly server: Server) {}
 
@@ -39,6 +39,12 @@ export class Relay {
 
   /** Nothing gets through any more, and nobody is told. */
   hold(): void {
+    this.mode = 'hold';
+    this.silence();
+  }
+
+  /** As a database that moved elsewhere without a word: what is open is dead, what is opened now is served. */
+  silence(): void {
     for (const socket of this.sockets) socket.unpipe();
   }
 
@@ -55,6 +61,10 @@ export class Relay {
   private connect(socket: Socket): void {
     if (this.mode === 'refuse') {
       socket.resetAndDestroy();
+      return;
+    }
+    if (this.mode === 'hold') {
+      this.sockets.add(socket.on('error', () => undefined));
       return;
     }
     const target = new URL(testDatabaseUrl());
