@@ -1,10 +1,13 @@
 /** Revocation: whoever is locked out at one instance is locked out at all of them, within a second, whatever they hold. */
+import { sql } from 'kysely';
 import pg from 'pg';
 import { within } from '../src/common/within.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
+import { Relay } from './support/relay.js';
+import { Database } from '../src/storage/database.js';
 import { until } from './support/remote.js';
 
 const postgres = databaseBackends().find(({ name }) => name === 'postgres');
@@ -159,6 +162,42 @@ async function admin(
     await client.end();
     await admin(gates[0], root, 'DELETE', `/${id}`);
     await slow.close();
+    folder.remove();
+  });
+
+  it('tools that keep their connections busy keep nobody in force', async () => {
+    const token = await mint({ sub: 'gus' });
+    expect((await call(gates[1], token)).status).toBe(200);
+    const db = await gates[1].app.nest.get(Database).get();
+    const busy = Promise.all(Array.from({ length: 12 }, () => sql`select pg_sleep(2)`.execute(db)));
+    const id = await revoke({ kind: 'subject', value: 'gus' });
+    await until(async () => (await call(gates[1], token)).status === 401, 1_000);
+    expect((await admin(gates[1], root, 'DELETE', `/${id}`)).status).toBe(204);
+    await busy;
+  });
+
+  it('a database that moved without a word is found again within seconds', async () => {
+    const folder = temporaryFolder();
+    const relay = await Relay.start();
+    const far = await Gate.start({
+      issuer,
+      imports: [ProbeModule],
+      env: {
+        DATABASE_URL: relay.urlOf(database.settings.databaseUrl as string),
+        AUTH_AUDIENCE: 'urn:gate',
+        DATA_DIR: folder.path,
+      },
+    });
+    const token = await mint({ sub: 'hal' });
+    expect((await call(far, token)).status).toBe(200);
+    relay.silence();
+    const id = await revoke({ kind: 'subject', value: 'hal' });
+    await until(async () => (await call(far, token)).status === 401, 5_000);
+    // And is heard again: faster than the list is read by itself.
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+    await until(async () => (await call(far, token)).status === 200, 1_000);
+    await far.close();
+    await relay.stop();
     folder.remove();
   });
 

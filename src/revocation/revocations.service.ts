@@ -1,13 +1,17 @@
 /** The revocations that are in force here, kept up to date behind the requests: no request waits for the database. */
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import type { Kysely } from 'kysely';
 import pg from 'pg';
 import { AuditService } from '../audit/audit.service.js';
 import { AppError } from '../common/app-error.js';
 import type { Principal } from '../common/principal.js';
 import { within } from '../common/within.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
+import { connectionOf, type Connection } from '../storage/connection.js';
 import { Database } from '../storage/database.js';
+import { openPool, type PoolOptions } from '../storage/pool.js';
+import type { Tables } from '../storage/tables.js';
 import {
   addOnce,
   addRevocation,
@@ -22,8 +26,18 @@ import { RevocationIndex, type Revocation } from './revocation.js';
 
 /** The net under the notifications: a revocation is in force everywhere within a second, also where none arrives. */
 const POLL_MS = 500;
-/** How long a request waits for the first list, while the server comes up. */
+/** How long a request waits for the first list, while the server comes up; and who revokes, for an answer. */
 const PATIENCE_MS = 5_000;
+/** Above the time that any statement here takes. */
+const STATEMENT_MS = 2_000;
+/** Of their own: tools that keep their connections busy must not keep anybody in force. */
+const POOL: PoolOptions = {
+  name: 'revocations',
+  size: 2,
+  connectMs: STATEMENT_MS,
+  statementMs: STATEMENT_MS,
+  answerMs: STATEMENT_MS,
+};
 const REMOVE_EVERY_MS = 3_600_000;
 const RETRY_AFTER_SECONDS = 5;
 
@@ -46,6 +60,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   private readAt: number | undefined;
   private reading: Promise<void> | undefined;
   private failing = false;
+  private readonly own: Connection | undefined;
   private listener: pg.Client | undefined;
   private stopped = false;
 
@@ -57,6 +72,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     this.maxAgeMs = config.get('revocation', { infer: true }).maxAgeSeconds * 1000;
     this.databaseUrl = config.get('storage', { infer: true }).databaseUrl;
     this.issuers = config.get('auth', { infer: true }).issuers;
+    if (this.databaseUrl !== undefined) this.own = connectionOf(openPool(this.databaseUrl, POOL));
   }
 
   onApplicationBootstrap(): void {
@@ -69,8 +85,9 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     this.timers.forEach((timer) => clearInterval(timer));
-    await this.listener?.end().catch(() => undefined);
+    await within(this.stopListening(), STATEMENT_MS);
     await this.reading;
+    await this.own?.close();
   }
 
   /**
@@ -114,10 +131,12 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     return [...this.known.values()];
   }
 
-  /** In force here when this resolves, and everywhere within a second. @throws Error where the database does not take it. */
+  /**
+   * In force here when this resolves, and everywhere within a second.
+   * @throws Error where the database does not take it. It may have, where it did not say so in time.
+   */
   async add(one: Omit<Revocation, 'id'>): Promise<StoredRevocation> {
-    const db = await this.database.get();
-    const stored = await addRevocation(db, { ...one, expiresAt: this.expiryOf(one) });
+    const stored = await this.inTime((db) => addRevocation(db, { ...one, expiresAt: this.expiryOf(one) }));
     await this.refresh();
     return stored;
   }
@@ -132,30 +151,38 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     message: Uint8Array,
     all: readonly Omit<Revocation, 'id'>[],
   ): Promise<StoredRevocation[] | undefined> {
-    const adding = this.database
-      .get()
-      .then((db) =>
-        addOnce(
-          db,
-          message,
-          all.map((one) => ({ ...one, expiresAt: this.expiryOf(one) })),
-        ),
-      )
-      .then((stored) => ({ stored }));
-    const done = await within(adding, PATIENCE_MS);
-    if (!done) {
-      adding.catch(() => undefined);
-      throw new Error('The database gave no answer in time');
-    }
-    if (done.stored?.length) await this.refresh();
-    return done.stored;
+    const stored = await this.inTime((db) =>
+      addOnce(
+        db,
+        message,
+        all.map((one) => ({ ...one, expiresAt: this.expiryOf(one) })),
+      ),
+    );
+    if (stored?.length) await this.refresh();
+    return stored;
   }
 
   /** @returns false where there is none with this id. @throws Error where the database does not answer. */
   async withdraw(id: string): Promise<boolean> {
-    const isThere = await withdrawRevocation(await this.database.get(), id);
+    const isThere = await this.inTime((db) => withdrawRevocation(db, id));
     await this.refresh();
     return isThere;
+  }
+
+  private async inTime<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    const working = this.db().then(async (db) => ({ done: await work(db) }));
+    const ended = await within(working, PATIENCE_MS);
+    if (!ended) {
+      working.catch(() => undefined);
+      throw new Error('The database gave no answer in time');
+    }
+    return ended.done;
+  }
+
+  /** Migrated first, by whoever opens the database of the tools. */
+  private async db(): Promise<Kysely<Tables>> {
+    const db = await this.database.get();
+    return this.own?.db ?? db;
   }
 
   private expiryOf({ kind, issuer, issuedBefore }: Omit<Revocation, 'id'>): number | null {
@@ -182,7 +209,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     if (this.stopped) return;
     const started = performance.now();
     try {
-      const stored = await loadRevocations(await this.database.get());
+      const stored = await loadRevocations(await this.db());
       this.take(stored);
       this.readAt = started;
       if (this.failing) this.logger.log('The list of revocations is read again');
@@ -195,6 +222,8 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
         );
       }
       this.failing = true;
+      // Where the list cannot be read nothing may be heard either, and that connection would never say so.
+      this.stopListening().catch(() => undefined);
     }
   }
 
@@ -254,9 +283,15 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     }
   }
 
+  private async stopListening(): Promise<void> {
+    const client = this.listener;
+    this.listener = undefined;
+    await client?.end().catch(() => undefined);
+  }
+
   private async tidy(): Promise<void> {
     try {
-      await removeExpired(await this.database.get());
+      await removeExpired(await this.db());
     } catch {
       // The next hour will do.
     }
