@@ -57,7 +57,8 @@ export class AppModule {
         ReloadModule,
         RevocationModule,
         LimitsModule,
-        AdminModule,
+        // Where revocation is switched off there is nothing to administer: what has no effect must not be acknowledged.
+        ...(settings.revocation.maxAgeSeconds > 0 ? [AdminModule] : []),
         // Where nobody is listened to there is no such endpoint.
         ...(settings.signals.length > 0 ? [SignalsModule] : []),
         UpstreamsModule,

@@ -1,4 +1,6 @@
 /** Revocation: whoever is locked out at one instance is locked out at all of them, within a second, whatever they hold. */
+import { generateKeyPair, generateProof } from 'dpop';
+import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { within } from '../src/common/within.js';
@@ -108,6 +110,44 @@ async function admin(
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
+  it('a token of an issuer whose clock is ahead is locked out, too', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const tokens = [await mint({ sub: 'ivy', iat: now + 4 }), await mint({ sub: 'ivy', iat: now + 0.9 })];
+    for (const token of tokens) expect((await call(gates[0], token)).status).toBe(200);
+    const id = await revoke({ kind: 'subject', value: 'ivy' });
+    for (const token of tokens) expect((await call(gates[0], token)).status).toBe(401);
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+  });
+
+  it('a token that was issued within the second of the moment counts as issued before', async () => {
+    const now = Math.floor(Date.now() / 1000) - 10;
+    const id = await revoke({ kind: 'subject', value: 'jon', issued_before: now });
+    const [within, after] = [
+      await mint({ sub: 'jon', iat: now + 0.9 }),
+      await mint({ sub: 'jon', iat: now + 1 }),
+    ];
+    expect([(await call(gates[0], within)).status, (await call(gates[0], after)).status]).toEqual([401, 200]);
+    await admin(gates[0], root, 'DELETE', `/${id}`);
+  });
+
+  it('an administrator whose token is bound to a key proves it for each request', async () => {
+    const keys = await generateKeyPair('ES256');
+    const jkt = await calculateJwkThumbprint(await exportJWK(keys.publicKey));
+    const token = await mint({ ...ADMIN, cnf: { jkt } });
+    const url = `${gates[0].origin}/admin/revocations`;
+    const ask = async (method: string, path: string, htm: string, htu: string) => {
+      const proof = await generateProof(keys, htu, htm, undefined, token);
+      const headers = { authorization: `DPoP ${token}`, dpop: proof };
+      return (await gates[0].get(`/admin/revocations${path}`, { method, headers })).status;
+    };
+    expect(await ask('GET', '', 'GET', url)).toBe(200);
+    expect(await ask('DELETE', '/x', 'DELETE', `${url}/x`)).toBe(404);
+    // A proof for a call, for another method and for another address.
+    expect(await ask('GET', '', 'POST', gates[0].url)).toBe(401);
+    expect(await ask('DELETE', '/x', 'GET', `${url}/x`)).toBe(401);
+    expect(await ask('DELETE', '/x', 'DELETE', `${url}/y`)).toBe(401);
+  });
+
   it('what runs is asked to stop and its answer kept back, and streams are cut', async () => {
     const token = await mint({ sub: 'erin' });
     const { aborted, names } = gates[1].app.nest.get(Runs);
@@ -201,6 +241,31 @@ async function admin(
     folder.remove();
   });
 
+  it('who revokes while the database is away is told to come again', async () => {
+    const folder = temporaryFolder();
+    const relay = await Relay.start();
+    const far = await Gate.start({
+      issuer,
+      env: {
+        DATABASE_URL: relay.urlOf(database.settings.databaseUrl as string),
+        AUTH_AUDIENCE: 'urn:gate',
+        DATA_DIR: folder.path,
+      },
+    });
+    expect((await admin(far, root, 'GET')).status).toBe(200);
+    relay.refuse();
+    relay.drop();
+    const body = { kind: 'subject', issuer: issuer.url, value: 'alice' };
+    for (const answer of [await admin(far, root, 'POST', '', body), await admin(far, root, 'DELETE', '/x')]) {
+      expect([answer.status, answer.body.error.data.reason]).toEqual([503, 'identity_unavailable']);
+      expect(answer.headers.get('retry-after')).toBe('5');
+      await far.waitForLedger(({ decision_id }) => decision_id === answer.body.error.data.decision_id);
+    }
+    await far.close();
+    await relay.stop();
+    folder.remove();
+  });
+
   it('is for administrators alone, with scope and role of their own; each attempt is on record', async () => {
     const body = { kind: 'subject', issuer: issuer.url, value: 'alice' };
     const attempts: [string | undefined, number, string][] = [
@@ -264,6 +329,10 @@ async function admin(
       'there is a member that is none of kind, issuer, value, issued_before, reason',
     ],
     [{ kind: 'subject', value: 'a\u0000b' }, 'value must be the subject'],
+    [
+      { kind: 'subject', value: 'x', issuer: 'https://other.example' },
+      'issuer must be the exact iss of the tokens: that of an issuer of this server',
+    ],
   ])('%j is refused', async (body, message) => {
     const answer = await admin(gates[0], root, 'POST', '', { issuer: issuer.url, ...body });
     expect([answer.status, answer.body.error.message]).toEqual([400, message]);
@@ -290,6 +359,12 @@ function readChanges(gate: Gate): { revocation: { id: string } }[] {
 }
 
 describe('without the database', () => {
+  it('there is nothing to administer where revocation is switched off', async () => {
+    const gate = await Gate.start({ database: false });
+    expect((await admin(gate, await gate.token(ADMIN), 'GET')).status).toBe(404);
+    await gate.close();
+  });
+
   it('nothing is allowed that nobody can know to be in force, and it says so', async () => {
     const gate = await Gate.start({
       database: false,

@@ -12,12 +12,16 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
 import { AppError, malformedRequest } from '../common/app-error.js';
 import { exchangeOf, messageOf, type Exchange, type GateRequest } from '../common/exchange.js';
+import type { IssuerSettings, Settings } from '../config/settings.js';
 import { RevocationsService } from '../revocation/revocations.service.js';
 import type { StoredRevocation } from '../revocation/revocation-store.js';
 import { decideAdmin } from './decide-admin.js';
 import { readRevocation } from './read-revocation.js';
+
+const RETRY_AFTER_SECONDS = 5;
 
 /** The decision of these routes; the guards before it have verified the token. */
 class AdminGuard implements CanActivate {
@@ -49,7 +53,14 @@ class AdminGuard implements CanActivate {
 @Controller('admin/revocations')
 @UseGuards(AdminGuard)
 export class AdminController {
-  constructor(private readonly revocations: RevocationsService) {}
+  private readonly issuers: readonly IssuerSettings[];
+
+  constructor(
+    private readonly revocations: RevocationsService,
+    config: ConfigService<Settings, true>,
+  ) {
+    this.issuers = config.get('auth', { infer: true }).issuers;
+  }
 
   @Get()
   @Header('cache-control', 'no-store')
@@ -65,10 +76,10 @@ export class AdminController {
   add(@Req() request: GateRequest): Promise<object> {
     const exchange = exchangeOf(request);
     return ended(exchange, async () => {
-      const read = readRevocation(messageOf(exchange).params, Date.now());
+      const read = readRevocation(messageOf(exchange).params, Date.now(), this.issuers);
       if (!read.ok) throw malformedRequest(read.fault);
       const by = exchange.principal?.subject ?? 'unknown';
-      return shown(await this.revocations.add({ ...read.revocation, by }));
+      return shown(await stored(this.revocations.add({ ...read.revocation, by })));
     });
   }
 
@@ -76,7 +87,7 @@ export class AdminController {
   @HttpCode(204)
   async withdraw(@Req() request: GateRequest, @Param('id') id: string): Promise<void> {
     await ended(exchangeOf(request), async () => {
-      if (!(await this.revocations.withdraw(id))) {
+      if (!(await stored(this.revocations.withdraw(id)))) {
         throw new AppError('not_found', 'There is no such revocation', { status: 404 });
       }
     });
@@ -93,6 +104,19 @@ async function ended<T>(exchange: Exchange, run: () => Promise<T>): Promise<T> {
     () => ({ status: 'failed' as const, durationMs: durationMs() }),
   );
   return running;
+}
+
+/** @throws AppError `identity_unavailable` (503) where the database does not take it. */
+async function stored<T>(storing: Promise<T>): Promise<T> {
+  try {
+    return await storing;
+  } catch (cause) {
+    throw new AppError('identity_unavailable', 'It cannot be stored now: try again', {
+      status: 503,
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      cause,
+    });
+  }
 }
 
 function shown(one: StoredRevocation): object {

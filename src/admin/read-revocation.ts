@@ -1,6 +1,7 @@
 /** What somebody wants revoked: members in, a revocation out, or what is wrong with them. Pure. */
 import type { JsonObject } from '../common/exchange.js';
 import { isWellFormed } from '../common/well-formed.js';
+import type { IssuerSettings } from '../config/settings.js';
 import { REVOCATION_KINDS, type Revocation, type RevocationKind } from '../revocation/revocation.js';
 
 export type Read =
@@ -10,15 +11,20 @@ export type Read =
 const MAX_TEXT = 1_000;
 const MEMBERS = ['kind', 'issuer', 'value', 'issued_before', 'reason'];
 
-/** @param now in milliseconds since the epoch: what `issued_before` is where it is not said. */
-export function readRevocation(members: JsonObject, now: number): Read {
+/**
+ * @param now in milliseconds since the epoch: what `issued_before` is where it is not said, and a little more: the clock
+ *   of an issuer may be ahead by as much as is tolerated of its tokens.
+ * @param issuers those of this server: of others there is no token that could be revoked.
+ */
+export function readRevocation(members: JsonObject, now: number, issuers: readonly IssuerSettings[]): Read {
   const { kind, issuer, value = '', issued_before: given, reason = null } = members;
   const stray = Object.keys(members).find((name) => !MEMBERS.includes(name));
   if (stray !== undefined) return fault(`there is a member that is none of ${MEMBERS.join(', ')}`);
   if (!REVOCATION_KINDS.includes(kind as RevocationKind)) {
     return fault(`kind must be one of ${REVOCATION_KINDS.join(', ')}`);
   }
-  if (!isText(issuer) || issuer === '') return fault('issuer must be the exact iss of the tokens');
+  const known = issuers.find((one) => one.issuer === issuer);
+  if (!known) return fault('issuer must be the exact iss of the tokens: that of an issuer of this server');
   if (!isText(value) || (value === '') !== (kind === 'issuer')) {
     return fault(
       kind === 'issuer' ? 'value has no meaning for an issuer' : `value must be the ${String(kind)}`,
@@ -26,10 +32,14 @@ export function readRevocation(members: JsonObject, now: number): Read {
   }
   if (reason !== null && !isText(reason))
     return fault(`reason must be a text of at most ${MAX_TEXT} characters`);
-  const issuedBefore = given === undefined ? Math.floor(now / 1000) : secondsOf(given);
+  const issuedBefore =
+    given === undefined ? Math.floor(now / 1000) + known.clockToleranceSeconds : secondsOf(given);
   if (issuedBefore === undefined)
     return fault('issued_before must be a time (RFC 3339), or seconds since the epoch');
-  return { ok: true, revocation: { kind: kind as RevocationKind, issuer, value, issuedBefore, reason } };
+  return {
+    ok: true,
+    revocation: { kind: kind as RevocationKind, issuer: known.issuer, value, issuedBefore, reason },
+  };
 }
 
 function secondsOf(value: unknown): number | undefined {

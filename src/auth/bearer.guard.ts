@@ -39,6 +39,7 @@ export class BearerGuard implements CanActivate {
     try {
       exchange.principal = await this.verifier.verify({
         ...credential,
+        request: { method: request.method, path: request.originalUrl.split('?', 1)[0] ?? '' },
         proofs: request.headersDistinct.dpop ?? [],
         certificate: () => this.certificates.of(request),
       });

@@ -15,6 +15,8 @@ import type { VerifiedToken } from './verified-tokens.js';
 export interface Presented {
   readonly scheme: AuthScheme;
   readonly token: string;
+  /** The request that it came with, which a proof must be made for: its path as clients see it. */
+  readonly request: { readonly method: string; readonly path: string };
   /** Every value of the `DPoP` header. */
   readonly proofs: readonly string[];
   /** Thumbprint of the client's certificate (`x5t#S256`); asked for only where a token is bound to one. */
@@ -79,14 +81,17 @@ export class SenderBinding {
     return (await this.shared?.firstUse(idOfProof(proof), proof.validUntil)) ?? true;
   }
 
-  private async proven({ token, proofs }: Presented, toleranceSeconds: number): Promise<VerifiedProof> {
+  private async proven(
+    { token, request, proofs }: Presented,
+    toleranceSeconds: number,
+  ): Promise<VerifiedProof> {
     const [proof, ...more] = proofs;
     if (proof === undefined) throw refuseProof('The DPoP scheme needs a DPoP header with a proof');
     if (more.length > 0) throw refuseProof('More than one DPoP header');
     const now = Date.now() / 1000;
     const verified = await verifyProof(proof, {
-      method: 'POST',
-      url: this.server.resource,
+      method: request.method,
+      url: this.server.publicUrl + request.path,
       accessToken: token,
       algorithms: PROOF_ALGORITHMS,
       now,

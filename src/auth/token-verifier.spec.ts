@@ -34,7 +34,13 @@ function verifierOf(known: VerifiedTokens): TokenVerifier {
 /** What came of it: the principal, or the reason of the refusal. */
 async function outcome(verifier: TokenVerifier, token: string, certificate?: string): Promise<unknown> {
   try {
-    return await verifier.verify({ scheme: 'Bearer', token, proofs: [], certificate: () => certificate });
+    return await verifier.verify({
+      scheme: 'Bearer',
+      token,
+      request: { method: 'POST', path: '/mcp' },
+      proofs: [],
+      certificate: () => certificate,
+    });
   } catch (error) {
     if (error instanceof AppError) return error.code;
     throw error;

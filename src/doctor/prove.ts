@@ -40,7 +40,12 @@ export function verify(
 ): Promise<Answer> {
   return orError(async () => {
     const credential = readCredential([`Bearer ${token}`], []);
-    const presented = { ...credential, proofs: [], certificate: () => certificate };
+    const presented = {
+      ...credential,
+      request: { method: 'POST', path: '/' },
+      proofs: [],
+      certificate: () => certificate,
+    };
     return { principal: await verifier.verify(presented) };
   });
 }

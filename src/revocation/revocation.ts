@@ -14,7 +14,7 @@ export interface Revocation {
   readonly issuer: string;
   /** The `jti`, `sid`, subject or client id; empty for an issuer. */
   readonly value: string;
-  /** In seconds since the epoch: tokens issued (`iat`) then or before are out of force, later ones are not. */
+  /** In whole seconds since the epoch: tokens issued (`iat`) within that second or before are out of force, later ones are not. */
   readonly issuedBefore: number;
   /** Who revoked, as they name themselves. */
   readonly by: string;
@@ -45,7 +45,7 @@ export class RevocationIndex {
     for (const [kind, value] of targets) {
       if (value === null || value === undefined) continue;
       const found = this.byTarget.get(keyOf(kind, issuer, value));
-      if (found && (kind === 'token' || issuedAt === undefined || issuedAt <= found.issuedBefore))
+      if (found && (kind === 'token' || issuedAt === undefined || Math.floor(issuedAt) <= found.issuedBefore))
         return found;
     }
     return undefined;

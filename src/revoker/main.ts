@@ -43,6 +43,9 @@ type Work = Extract<Command, { kind: 'revoke' | 'list' | 'withdraw' }>;
 async function inDatabase(command: Work): Promise<number> {
   const settings = ownSettings();
   const { databaseUrl } = settings.storage;
+  if (command.kind === 'revoke' && settings.revocation.maxAgeSeconds === 0) {
+    throw new Refusal('It would have no effect: REVOCATION_MAX_AGE_SECONDS=0 switches revocation off.');
+  }
   if (databaseUrl === undefined) {
     throw new Refusal('The embedded database belongs to the server: ask it with --server.');
   }
@@ -66,11 +69,10 @@ async function work(command: Work, { db }: Connection, { auth }: Settings): Prom
     case 'withdraw':
       return done(await withdrawRevocation(db, command.id), command.id);
     case 'revoke': {
-      const read = readRevocation(command.members, Date.now());
+      const read = readRevocation(command.members, Date.now(), auth.issuers);
       if (!read.ok) throw new Refusal(`${read.fault}.`);
       const { revocation } = read;
       const issuer = auth.issuers.find((one) => one.issuer === revocation.issuer);
-      if (!issuer) throw new Refusal(`${visible(revocation.issuer)} is no issuer of this server.`);
       const by = command.by ?? `${userInfo().username}@${hostname()}`;
       const expiresAt = expiryOf(revocation.kind, revocation.issuedBefore, issuer);
       show([shown(await addRevocation(db, { ...revocation, by, expiresAt }))], command.json);
