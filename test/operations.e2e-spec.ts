@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { freePort, Gate, gateEnv, PEOPLE, temporaryFolder } from './support/gate.js';
 import { ProbeModule } from './support/probe.tools.js';
 import { until } from './support/remote.js';
+import { TestIssuer } from './support/issuer.js';
 import { createApp } from '../src/create-app.js';
 
 interface Span {
@@ -120,6 +121,53 @@ describe('metrics', () => {
     expect((await read('/')).status).toBe(404);
     expect((await read('/metrics', 'POST')).status).toBe(405);
     expect((await gate.get('/metrics')).status).toBe(404);
+  });
+
+  it('count what is asked of the administration and by transmitters, too', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder.path, 'secret'), `Bearer ${'x'.repeat(32)}`);
+    const issuer = await TestIssuer.start();
+    const transmitter = {
+      issuer: 'https://transmitter.example',
+      audience: 'https://gate.example/signals',
+      subject_issuer: issuer.url,
+      jwks_uri: `${issuer.url}/jwks`,
+      authorization_file: 'secret',
+      events: ['session-revoked'],
+    };
+    writeFileSync(join(folder.path, 'signals.yaml'), JSON.stringify({ transmitters: [transmitter] }));
+    const inside = await freePort();
+    const observed = await Gate.start({
+      issuer,
+      env: { METRICS_PORT: String(inside), SIGNALS_FILE: join(folder.path, 'signals.yaml') },
+    });
+    const claims = { scope: 'gate.admin', roles: ['gate-admin'] };
+    const [root, alice] = [await observed.token(claims), await observed.token({ scope: 'gate.admin' })];
+    for (const token of [root, alice, 'bad']) {
+      await observed.get('/admin/revocations', { headers: { authorization: `Bearer ${token}` } });
+    }
+    await observed.get('/signals/events', { method: 'POST', body: 'x' });
+    let text = '';
+    await until(async () => {
+      text = await (await fetch(`http://127.0.0.1:${inside}/metrics`)).text();
+      return Object.keys(samples(text, 'gate_requests_total')).length === 4;
+    });
+    expect(samples(text, 'gate_requests_total')).toEqual({
+      'method="admin/list",status="200"': 1,
+      'method="admin/list",status="403"': 1,
+      'method="admin/list",status="401"': 1,
+      'method="none",status="400"': 1,
+    });
+    expect(samples(text, 'gate_decisions_total')).toEqual({
+      'decision="allow",reason=""': 1,
+      'decision="deny",reason="role_missing"': 1,
+      'decision="deny",reason="token_malformed"': 1,
+      'decision="deny",reason="request_malformed"': 1,
+    });
+    expect(samples(text, 'gate_calls_total')).toEqual({ 'target="admin:list",status="ok"': 1 });
+    await observed.close();
+    await issuer.stop();
+    folder.remove();
   });
 
   it('on a port that is taken stop the boot, with a sentence', async () => {

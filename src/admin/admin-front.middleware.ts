@@ -2,8 +2,10 @@
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
-import type { GateRequest, Inbound } from '../common/exchange.js';
+import type { Exchange, GateRequest, Inbound } from '../common/exchange.js';
 import { readBody } from '../common/body.js';
+import { RequestObserver } from '../common/request-observer.js';
+import { StageClock } from '../common/stage-clock.js';
 import { traceOf } from '../common/trace.js';
 
 /** What each method does, as the record names it. */
@@ -11,17 +13,22 @@ const NAMES: Readonly<Record<string, string>> = { GET: 'list', POST: 'revoke', D
 
 @Injectable()
 export class AdminFrontMiddleware implements NestMiddleware {
-  async use(request: Request & GateRequest, _response: Response, next: NextFunction): Promise<void> {
+  constructor(private readonly observer: RequestObserver) {}
+
+  async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
     if (request.exchange) return next();
-    request.exchange = {
+    const exchange: Exchange = {
       requestId: request.id as string,
       decisionId: randomUUID(),
-      trace: traceOf(undefined, request.get('traceparent')),
+      trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
+      clock: new StageClock(),
       ip: request.ip ?? 'unknown',
       client: request.get('user-agent') ?? null,
       inbound: await this.inbound(request),
       audited: false,
     };
+    request.exchange = exchange;
+    response.once('close', () => this.observer.end(exchange, response.statusCode));
     next();
   }
 

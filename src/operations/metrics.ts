@@ -32,6 +32,13 @@ const METHODS = new Set([
   'subscriptions/listen',
   'logging/setLevel',
 ]);
+/** What administrators and transmitters send is no message of MCP. */
+const OTHER_METHODS: Readonly<Record<string, string>> = {
+  list: 'admin/list',
+  revoke: 'admin/revoke',
+  withdraw: 'admin/withdraw',
+  signals: 'signals',
+};
 /** From what the gate alone takes to what tools take, in seconds. */
 const STAGE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5];
 const TOOL_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -133,9 +140,8 @@ export class Metrics {
 
   observe(exchange: Exchange, status: number): void {
     const { inbound, clock, refused, operation, audited, outcome } = exchange;
-    const method = inbound.ok ? inbound.message.method : 'none';
     this.requests.inc({
-      method: METHODS.has(method) || method === 'none' ? method : 'other',
+      method: inbound.ok ? methodLabel(inbound.message.method) : 'none',
       status: String(status),
     });
     for (const { stage, from, to } of clock?.laps ?? []) this.stages.observe({ stage }, (to - from) / 1000);
@@ -154,4 +160,9 @@ export class Metrics {
   private counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
+}
+
+function methodLabel(method: string): string {
+  if (METHODS.has(method)) return method;
+  return Object.hasOwn(OTHER_METHODS, method) ? (OTHER_METHODS[method] as string) : 'other';
 }
