@@ -79,6 +79,14 @@ async function admin(
     ['a subject', 'subject', 'alice', { sub: 'alice' }, { sub: 'bob' }],
     ['a client', 'client', 'bot', { client_id: 'bot' }, { client_id: 'other' }],
     ['a session', 'session', 's1', { sid: 's1' }, { sid: 's2' }],
+    ['who acts for somebody', 'subject', 'kim', { act: { sub: 'kim' } }, { act: { sub: 'lee' } }],
+    [
+      'an agent that acts for somebody, and not what it did before,',
+      'client',
+      'robot',
+      { act: { sub: 'robot', act: { sub: 'first' } } },
+      { act: { sub: 'last', act: { sub: 'robot' } } },
+    ],
     ['a token', 'token', 't1', { jti: 't1' }, { jti: 't2' }],
   ])('%s is locked out of both within a second, and nobody else', async (_name, kind, value, hit, other) => {
     const [revoked, good] = [await mint(hit), await mint(other)];
@@ -92,6 +100,7 @@ async function admin(
     expect(performance.now() - started).toBeLessThan(1_000);
     for (const gate of gates) {
       expect((await call(gate, good)).status).toBe(200);
+      expect((await call(gate, revoked)).status).toBe(401);
       const line = gate.ledger().findLast(({ reason }) => reason === 'token_revoked');
       expect(line).toMatchObject({ decision: 'deny', event: 'decision', tool: null });
     }
@@ -199,6 +208,13 @@ async function admin(
       [401, 'token_revoked'],
     ]);
     expect(slow.app.nest.get(Runs).names.length).toBe(before);
+    // The call was allowed and recorded before; its end says why it never ran.
+    const lines = await slow.waitForLedger(({ event }) => event === 'outcome');
+    expect(lines.findLast(({ event }) => event === 'outcome')).toMatchObject({
+      decision_id: answers?.[0].body.error.data.decision_id,
+      outcome: { status: 'failed' },
+      reason: 'token_revoked',
+    });
     await client.end();
     await admin(gates[0], root, 'DELETE', `/${id}`);
     await slow.close();

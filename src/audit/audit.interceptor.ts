@@ -1,7 +1,9 @@
 /** Puts every allowed call and list on record before it starts, and how a call ended when it has. */
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { from, mergeMap, tap, type Observable } from 'rxjs';
+import { AppError } from '../common/app-error.js';
 import type { Exchange, GateRequest } from '../common/exchange.js';
+import { isReason, type Reason } from '../common/reasons.js';
 import { AuditService } from './audit.service.js';
 
 @Injectable()
@@ -12,16 +14,24 @@ export class AuditInterceptor implements NestInterceptor {
     const { exchange } = context.switchToHttp().getRequest<GateRequest>();
     const kind = exchange?.operation?.kind;
     if (!exchange || kind === undefined || kind === 'protocol') return next.handle();
-    const ended = { error: () => this.finish(exchange), complete: () => this.finish(exchange) };
+    const ended = {
+      error: (thrown: unknown) => this.finish(exchange, reasonOf(thrown)),
+      complete: () => this.finish(exchange, null),
+    };
     const recorded = this.audit.recordAllowed(exchange).finally(() => exchange.clock?.lap('record'));
     return from(recorded).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
   }
 
   /** The answer does not wait for this: it is written when the tool has really ended. */
-  private finish(exchange: Exchange): void {
+  private finish(exchange: Exchange, reason: Reason | null): void {
     if (exchange.operation?.kind !== 'call') return;
     // A call that was allowed and never started has failed before its tool.
     const ended = exchange.outcome ?? Promise.resolve({ status: 'failed' as const, durationMs: 0 });
-    this.audit.recordOutcome(exchange, ended);
+    this.audit.recordOutcome(exchange, ended, reason);
   }
+}
+
+/** What refused a call that was allowed already. */
+function reasonOf(thrown: unknown): Reason | null {
+  return thrown instanceof AppError && isReason(thrown.code) ? thrown.code : null;
 }

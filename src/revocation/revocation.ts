@@ -1,5 +1,5 @@
 /** What takes a token out of force before it expires, and whether it takes this one. Pure. */
-import type { Principal } from '../common/principal.js';
+import type { DelegationLink, Principal } from '../common/principal.js';
 
 export const REVOCATION_KINDS = ['token', 'session', 'subject', 'client', 'issuer'] as const;
 export type RevocationKind = (typeof REVOCATION_KINDS)[number];
@@ -33,23 +33,38 @@ export class RevocationIndex {
     }
   }
 
-  /** The revocation that takes this principal's token out of force; undefined where none does. A token that does not say when it was issued was issued before. */
-  find({ issuer, subject, clientId, tokenId, sessionId, issuedAt }: Principal): Revocation | undefined {
-    const targets: [RevocationKind, string | null | undefined][] = [
-      ['token', tokenId],
-      ['session', sessionId],
-      ['subject', subject],
-      ['client', clientId],
-      ['issuer', ''],
+  /**
+   * The revocation that takes this principal's token out of force; undefined where none does. A token that does not say
+   * when it was issued was issued before. Who acts now is locked out as whoever is acted for (RFC 8693 section 4.1); who
+   * acted before is not: that is for the record.
+   */
+  find(principal: Principal): Revocation | undefined {
+    const { issuer, subject, clientId, tokenId, sessionId, issuedAt, delegation } = principal;
+    const actor = delegation.findLast(({ type }) => type === 'agent');
+    const targets: [RevocationKind, string, string | null | undefined][] = [
+      ['token', issuer, tokenId],
+      ['session', issuer, sessionId],
+      ['subject', issuer, subject],
+      ['client', issuer, clientId],
+      ['issuer', issuer, ''],
+      ...(actor ? actingAs(actor) : []),
     ];
-    for (const [kind, value] of targets) {
+    for (const [kind, of, value] of targets) {
       if (value === null || value === undefined) continue;
-      const found = this.byTarget.get(keyOf(kind, issuer, value));
+      const found = this.byTarget.get(keyOf(kind, of, value));
       if (found && (kind === 'token' || issuedAt === undefined || Math.floor(issuedAt) <= found.issuedBefore))
         return found;
     }
     return undefined;
   }
+}
+
+/** An actor is named by `iss` and `sub` alone: nobody says whether that is a person or a client. */
+function actingAs({ iss, sub }: DelegationLink): [RevocationKind, string, string][] {
+  return [
+    ['subject', iss, sub],
+    ['client', iss, sub],
+  ];
 }
 
 function keyOf(kind: RevocationKind, issuer: string, value: string): string {

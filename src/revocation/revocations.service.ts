@@ -11,6 +11,7 @@ import type { IssuerSettings, Settings } from '../config/settings.js';
 import { connectionOf, type Connection } from '../storage/connection.js';
 import { Database } from '../storage/database.js';
 import { openPool, type PoolOptions } from '../storage/pool.js';
+import { publicReason } from '../storage/public-reason.js';
 import type { Tables } from '../storage/tables.js';
 import {
   addOnce,
@@ -217,8 +218,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     } catch (error) {
       if (!this.failing) {
         this.logger.error(
-          { err: error as Error },
-          `The list of revocations cannot be read; what is known holds for ${this.maxAgeMs / 1000} s`,
+          `The list of revocations cannot be read; what is known holds for ${this.maxAgeMs / 1000} s: ${publicReason(error, this.databaseUrl)}`,
         );
       }
       this.failing = true;
