@@ -90,6 +90,7 @@ describe('behind a proxy that speaks https', () => {
     ['http, as the proxy says', { 'x-forwarded-proto': 'http' }],
     ['http, and nobody said otherwise', {}],
     ['both, first http', { 'x-forwarded-proto': 'http, https' }],
+    ['http, after what its client said', { 'x-forwarded-proto': 'https, http' }],
   ])('what came over %s is refused before its token is looked at, on record', async (_what, headers) => {
     await start('127.0.0.1');
     const refused = await list(headers as Record<string, string>);

@@ -32,7 +32,7 @@ export class ClientCertificateService {
 }
 
 /** Whether the other end of this very connection is a proxy that `TRUST_PROXY` names. */
-function isFromProxy(request: Request): boolean {
+export function isFromProxy(request: Request): boolean {
   const isTrusted = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
   const { remoteAddress } = request.socket;
   return remoteAddress !== undefined && isTrusted(remoteAddress, 0);

@@ -2,6 +2,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Request, Response } from 'express';
+import { isFromProxy } from '../auth/client-certificate.service.js';
 import { AppError, malformedRequest } from '../common/app-error.js';
 import type { GateRequest } from '../common/exchange.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
@@ -26,13 +27,20 @@ export class OriginGuard implements CanActivate {
       throw rejected('The Host is not allowed');
     }
     // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
-    if (this.settings.publicUrl.startsWith('https:') && !request.secure) {
+    if (this.settings.publicUrl.startsWith('https:') && !cameOverHttps(request)) {
       throw rejected('Only HTTPS is served here');
     }
     if (!isAllowedOrigin(origin, this.settings.allowedOrigins)) throw rejected('The Origin is not allowed');
     if (origin !== undefined) allowCrossOrigin(context.switchToHttp().getResponse<Response>(), origin);
     return true;
   }
+}
+
+/** On every part of the way that somebody trusted tells of: a proxy that appends says what it saw after what its client said. */
+function cameOverHttps(request: Request): boolean {
+  const told = isFromProxy(request) ? (request.get('x-forwarded-proto') ?? '') : '';
+  const parts = told === '' ? [] : told.split(',').map((part) => part.trim().toLowerCase());
+  return request.secure && parts.every((part) => part === 'https');
 }
 
 /** An entry without a port allows every port. */
