@@ -16,6 +16,7 @@ import type { Tables } from '../storage/tables.js';
 import {
   addOnce,
   addRevocation,
+  fingerprintOf,
   loadRevocations,
   removeExpired,
   REVOCATION_CHANNEL,
@@ -29,13 +30,14 @@ import { RevocationIndex, type Revocation } from './revocation.js';
 const POLL_MS = 500;
 /** How long a request waits for the first list, while the server comes up; and who revokes, for an answer. */
 const PATIENCE_MS = 5_000;
-/** Above the time that any statement here takes. */
-const STATEMENT_MS = 2_000;
+const CONNECT_MS = 2_000;
+/** A list of a hundred thousand is read in less. */
+const STATEMENT_MS = 4_000;
 /** Of their own: tools that keep their connections busy must not keep anybody in force. */
 const POOL: PoolOptions = {
   name: 'revocations',
   size: 2,
-  connectMs: STATEMENT_MS,
+  connectMs: CONNECT_MS,
   statementMs: STATEMENT_MS,
   answerMs: STATEMENT_MS,
 };
@@ -59,6 +61,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   private known = new Map<string, StoredRevocation>();
   private index = new RevocationIndex([]);
   private readAt: number | undefined;
+  private fingerprint: string | undefined;
   private reading: Promise<void> | undefined;
   private failing = false;
   private readonly own: Connection | undefined;
@@ -86,7 +89,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     this.timers.forEach((timer) => clearInterval(timer));
-    await within(this.stopListening(), STATEMENT_MS);
+    await within(this.stopListening(), CONNECT_MS);
     await this.reading;
     await this.own?.close();
   }
@@ -210,8 +213,13 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     if (this.stopped) return;
     const started = performance.now();
     try {
-      const stored = await loadRevocations(await this.db());
-      this.take(stored);
+      const db = await this.db();
+      const fingerprint = await fingerprintOf(db);
+      if (fingerprint !== this.fingerprint) {
+        this.take(await loadRevocations(db));
+        // Of what was there before it was read: what came meanwhile makes it be read once more.
+        this.fingerprint = fingerprint;
+      }
       this.readAt = started;
       if (this.failing) this.logger.log('The list of revocations is read again');
       this.failing = false;

@@ -1,0 +1,53 @@
+import { databaseBackends, type TestDatabase } from '../../test/support/database.js';
+import { openConnection, type Connection } from '../storage/connection.js';
+import {
+  addRevocation,
+  fingerprintOf,
+  loadRevocations,
+  removeExpired,
+  withdrawRevocation,
+  type NewRevocation,
+} from './revocation-store.js';
+
+const now = () => Math.floor(Date.now() / 1000);
+const of = (value: string, expiresAt: number | null): NewRevocation => ({
+  kind: 'subject',
+  issuer: 'https://issuer.example',
+  value,
+  issuedBefore: now(),
+  by: 'root',
+  reason: null,
+  expiresAt,
+});
+
+describe.each(databaseBackends())('the fingerprint of the list ($name)', (backend) => {
+  let place: TestDatabase;
+  let connection: Connection;
+
+  beforeAll(async () => {
+    place = await backend.open();
+    connection = await openConnection(place.settings, () => undefined);
+  }, 60_000);
+  afterAll(async () => {
+    await connection.close();
+    await place.cleanup();
+  });
+
+  it('changes with what is in force, and with nothing else', async () => {
+    const { db } = connection;
+    const empty = await fingerprintOf(db);
+    const { id } = await addRevocation(db, of('alice', now() + 600));
+    const one = await fingerprintOf(db);
+    expect(one).not.toBe(empty);
+    // Nothing that is over counts, whether or not it was removed.
+    await addRevocation(db, of('carol', now() - 1));
+    expect(await fingerprintOf(db)).toBe(one);
+    await removeExpired(db);
+    expect(await fingerprintOf(db)).toBe(one);
+    // As many as before, and another one.
+    await addRevocation(db, of('bob', null));
+    await withdrawRevocation(db, id);
+    expect(await loadRevocations(db)).toMatchObject([{ value: 'bob' }]);
+    expect([empty, one]).not.toContain(await fingerprintOf(db));
+  });
+});
