@@ -186,7 +186,9 @@ async function passed(
   });
 
   it('each goes on by itself from what it knows while the database is away, says so, and comes back', async () => {
-    const [erin, frank] = await Promise.all([mint({ sub: 'erin' }), mint({ sub: 'frank' })]);
+    const [erin, frank, hugo] = (await Promise.all(
+      ['erin', 'frank', 'hugo'].map((sub) => mint({ sub })),
+    )) as [string, string, string];
     expect(await passed(gates, 2, (gate) => picture(gate, erin))).toBe(2);
     relay.refuse();
     relay.drop();
@@ -194,12 +196,15 @@ async function passed(
     expect(await passed([gates[0]], 5, (gate) => picture(gate, erin))).toBe(2);
     expect(await passed([gates[1]], 5, (gate) => picture(gate, erin))).toBe(1);
     expect(await passed(gates, 4, (gate) => echo(gate, frank))).toBe(4);
+    expect(await passed([gates[0]], 2, (gate) => picture(gate, hugo))).toBe(2);
     expect(await Promise.all(gates.map(counting))).toEqual(['alone', 'alone']);
     relay.accept();
     await until(async () => {
       await Promise.all(gates.map((gate) => echo(gate, frank)));
       return (await Promise.all(gates.map(counting))).every((one) => one === 'together');
     });
+    // What was counted alone is told when they are together again: of three there is one left, for both.
+    expect(await passed(gates, 4, (gate) => picture(gate, hugo))).toBe(1);
     for (const gate of gates) {
       const changes = gate
         .wholeLedger()

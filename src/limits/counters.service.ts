@@ -20,7 +20,18 @@ interface Counter {
   /** What is known here: all there is for a short limit of one instance; elsewhere what holds while the database does not answer. */
   readonly own: RateLimiterMemory;
   shared?: RateLimiterPostgres;
+  /** What was let pass here while the database did not answer, which it is told when it does. */
+  readonly untold: Map<string, Untold>;
 }
+
+interface Untold {
+  readonly calls: number;
+  /** From then on it counts no more; in milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** Beyond this, what is over is looked for and forgotten. */
+const MAX_UNTOLD = 10_000;
 
 @Injectable()
 export class Counters {
@@ -36,10 +47,15 @@ export class Counters {
     const counter = this.counterOf(limit);
     const key = createHash('sha256').update(who).digest('base64url');
     const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
+    // Taken before anybody is asked: of two at once only one tells.
+    const untold = isKept ? takeUntold(counter, key) : undefined;
     const asked = isKept
-      ? await this.database.ask((store) => consume(sharedOf(counter, limit, store), key))
+      ? await this.database.ask((store) =>
+          consume(sharedOf(counter, limit, store), key, 1 + (untold?.calls ?? 0)),
+        )
       : undefined;
     const { isOver, msBeforeNext } = asked?.answer ?? (await consume(counter.own, key));
+    if (isKept && !asked) keepUntold(counter, key, untold, isOver ? 0 : 1, Date.now() + msBeforeNext);
     if (asked) await counter.own.set(key, asked.answer.consumed, Math.max(1, Math.ceil(msBeforeNext / 1000)));
     if (!isOver) return;
     throw new AppError('rate_limited', 'Too many requests', {
@@ -52,7 +68,7 @@ export class Counters {
     const known = this.counters.get(keyOf(limit));
     if (known) return known;
     const own = new RateLimiterMemory({ points: limit.calls, duration: limit.seconds });
-    const made: Counter = { own };
+    const made: Counter = { own, untold: new Map() };
     this.counters.set(keyOf(limit), made);
     return made;
   }
@@ -62,6 +78,28 @@ interface Counted {
   readonly isOver: boolean;
   readonly consumed: number;
   readonly msBeforeNext: number;
+}
+
+function takeUntold({ untold }: Counter, key: string): Untold | undefined {
+  const found = untold.get(key);
+  untold.delete(key);
+  return found && found.until > Date.now() ? found : undefined;
+}
+
+function keepUntold(
+  { untold }: Counter,
+  key: string,
+  taken: Untold | undefined,
+  calls: number,
+  until: number,
+): void {
+  const more = calls + (taken?.calls ?? 0);
+  if (more === 0) return;
+  if (untold.size >= MAX_UNTOLD) {
+    for (const [other, one] of untold) if (one.until <= Date.now()) untold.delete(other);
+  }
+  // Others may have been let pass while this one was asked for.
+  untold.set(key, { calls: more + (untold.get(key)?.calls ?? 0), until });
 }
 
 function keyOf({ name, calls, seconds }: Limit): string {
@@ -85,9 +123,13 @@ function sharedOf(counter: Counter, { name, calls, seconds }: Limit, store: Quer
   return counter.shared;
 }
 
-async function consume(limiter: RateLimiterMemory | RateLimiterPostgres, key: string): Promise<Counted> {
+async function consume(
+  limiter: RateLimiterMemory | RateLimiterPostgres,
+  key: string,
+  points = 1,
+): Promise<Counted> {
   try {
-    const { consumedPoints, msBeforeNext } = await limiter.consume(key);
+    const { consumedPoints, msBeforeNext } = await limiter.consume(key, points);
     return { isOver: false, consumed: consumedPoints, msBeforeNext };
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
