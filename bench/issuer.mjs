@@ -27,15 +27,17 @@ export async function startIssuer(keys, audience) {
     server.closeAllConnections();
     server.close();
   };
-  issuer.mint = (key, { kid = key.kid, sub = 'alice', scope = 'database.read' } = {}) => {
+  /** @param claims `expires`: in so many seconds, or before so many; `for`: another audience. */
+  issuer.mint = (key, claims = {}) => {
+    const { kid = key.kid, sub = 'alice', scope = 'database.read', expires = 3000 } = claims;
     const now = Math.floor(Date.now() / 1000);
     return new SignJWT({ client_id: 'agent', scope, jti: randomUUID() })
       .setProtectedHeader({ alg: key.alg, typ: 'at+jwt', kid })
       .setIssuer(issuer.url)
-      .setAudience(audience)
+      .setAudience(claims.for ?? audience)
       .setSubject(sub)
-      .setIssuedAt(now)
-      .setExpirationTime(now + 3000)
+      .setIssuedAt(Math.min(now, now + expires - 60))
+      .setExpirationTime(now + expires)
       .sign(key.privateKey);
   };
   return issuer;

@@ -1,5 +1,9 @@
-/** The server as built, in a process of its own, with a tool that does nothing: what a call costs is what the gate costs. */
+/**
+ * The server as built, in a process of its own, with a tool that does nothing: what a call costs is what the gate costs.
+ * `BENCH_TOOLS` asks for so many tools of the ladder in its place.
+ */
 import { createRequire } from 'node:module';
+import { productTools } from './lib/product-tools.mjs';
 
 const require = createRequire(import.meta.url);
 const { Module } = require('@nestjs/common');
@@ -21,7 +25,9 @@ Tool({ name: 'nothing', description: 'Does nothing' })(BenchTools.prototype, 'no
 AnyPrincipal()(BenchTools.prototype, 'nothing', nothing);
 Module({ providers: [BenchTools] })(BenchModule);
 
-const app = await createApp(process.env, { imports: [BenchModule] });
+const { BENCH_TOOLS } = process.env;
+const imports = [BENCH_TOOLS === undefined ? BenchModule : productTools(Number(BENCH_TOOLS))];
+const app = await createApp(process.env, { imports });
 await app.listen();
 process.once('disconnect', () => void app.close().finally(() => process.exit(0)));
 process.send('listening');

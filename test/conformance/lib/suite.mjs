@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { install, isInstalled } from './packages.mjs';
 import { runToEnd } from './processes.mjs';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
@@ -16,26 +17,9 @@ const BUNDLED_NODE = join(FOLDER, `node_modules/node-linux-${process.arch}/bin/n
 
 /** Installs what the lock file of this folder says, unless exactly that is installed already. */
 export async function installSuite(signal) {
-  if (await isInstalled()) return;
   // The bundled Node.js is an optional package, large, and of use only to an older one.
-  const omit = OWN_NODE_WILL_DO ? ['--omit=optional'] : [];
-  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
-  await runToEnd([...npm, 'ci', '--prefix', FOLDER, '--no-audit', '--no-fund', ...omit], { signal });
-}
-
-/** Compares the lock file with npm's own note of what it installed. */
-async function isInstalled() {
-  const installed = await lockedPackages('node_modules/.package-lock.json').catch(() => ({}));
-  const wanted = Object.entries(await lockedPackages('package-lock.json')).filter(([path]) => path !== '');
-  const same = wanted.every(
-    ([path, { optional, version, integrity }]) =>
-      optional || (installed[path]?.version === version && installed[path]?.integrity === integrity),
-  );
-  return same && (OWN_NODE_WILL_DO || existsSync(BUNDLED_NODE));
-}
-
-async function lockedPackages(file) {
-  return JSON.parse(await readFile(join(FOLDER, file), 'utf8')).packages;
+  if ((await isInstalled(FOLDER)) && (OWN_NODE_WILL_DO || existsSync(BUNDLED_NODE))) return;
+  await install(FOLDER, { signal, options: OWN_NODE_WILL_DO ? ['--omit=optional'] : [] });
 }
 
 /** @throws Error where no Node.js at hand is recent enough. */

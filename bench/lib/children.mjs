@@ -1,0 +1,89 @@
+/** Child processes of the bench: servers that are asked for their figures, and the load. None outlives the bench. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const PROBE = new URL('probe.mjs', import.meta.url).href;
+const LOAD_WORKER = fileURLToPath(new URL('load-worker.mjs', import.meta.url));
+const START_MS = 60_000;
+const STOP_MS = 15_000;
+
+const running = new Set();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+/** A server, with the probe loaded; resolves once it says that it listens. */
+export async function startServer(file, { args = [], env, nodeArgs = [] }) {
+  const child = fork(file, args, {
+    env: { PATH: process.env.PATH, ...env },
+    execArgv: ['--expose-gc', '--import', PROBE, ...nodeArgs],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  running.add(child);
+  let said = '';
+  child.stderr.on('data', (text) => (said = (said + text).slice(-4000)));
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    running.delete(child);
+    return code ?? signal;
+  });
+  await answerOf(child, ended, (message) => message === 'listening' || undefined).catch((error) => {
+    child.kill('SIGKILL');
+    throw new Error(`${file} did not start: ${error.message}\n${said}`);
+  });
+  return {
+    pid: child.pid,
+    /** Processor time so far in microseconds, memory in bytes; `collect`: after a full garbage collection. */
+    figures: (collect = false) => {
+      const answered = answerOf(child, ended, (message) => message?.figures);
+      child.send({ ask: 'figures', collect });
+      return answered;
+    },
+    stop: async () => {
+      const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+      if (child.connected) child.disconnect();
+      await ended;
+      clearTimeout(impatience);
+    },
+  };
+}
+
+/** The process that makes the load; one job at a time. */
+export function startLoad() {
+  const child = fork(LOAD_WORKER, { execArgv: [], env: { PATH: process.env.PATH } });
+  running.add(child);
+  const ended = once(child, 'exit').then(([code]) => {
+    running.delete(child);
+    return code;
+  });
+  return {
+    run: async (job) => {
+      const answered = answerOf(child, ended, (message) => message, 0);
+      child.send(job);
+      const { figures, error } = await answered;
+      if (error) throw new Error(`The load failed: ${error}`);
+      return figures;
+    },
+    stop: async () => {
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+function answerOf(child, ended, pick, milliseconds = START_MS) {
+  return new Promise((resolve, reject) => {
+    const timer =
+      milliseconds && setTimeout(() => done(reject, new Error('no answer in time')), milliseconds);
+    const listen = (message) => {
+      const answer = pick(message);
+      if (answer !== undefined) done(resolve, answer);
+    };
+    const done = (settle, value) => {
+      clearTimeout(timer);
+      child.off('message', listen);
+      settle(value);
+    };
+    child.on('message', listen);
+    void ended.then((how) => done(reject, new Error(`it ended with ${how}`)));
+  });
+}

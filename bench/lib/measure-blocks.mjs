@@ -1,0 +1,180 @@
+/** Measures the blocks of a plan: servers are started once, held against the door, warmed up, and asked in turns. */
+import { startLoad } from './children.mjs';
+import { contestant, startContestant } from './contestants.mjs';
+import { letIn, rightAnswer } from './door.mjs';
+import { serverKey, serverKeys } from './plan.mjs';
+import { requestFor } from './workload.mjs';
+
+/**
+ * @param blocks of a plan; their cells get `rounds`
+ * @param stage `issuer`, `databaseUrl`, `tokens` (of {@link makeTokens}), `bad`, `say`
+ * @param pace `rounds`, `milliseconds` of one, `warmUp` in requests,
+ *   for no longer than `patience` for each kind of request; `settle` before the rounds of a block
+ * @returns the blocks with what was measured, and what there is to say of each server
+ */
+export async function measureBlocks(blocks, stage, pace) {
+  const load = startLoad();
+  const servers = new Map();
+  const notes = [];
+  /** Servers that are not timed: they could not be started, do not do the job, or let somebody in. */
+  const out = new Set();
+  try {
+    const measured = [];
+    for (const [at, block] of blocks.entries()) {
+      await startNeeded(block.cells.filter(({ server }) => !out.has(server)));
+      const cells = block.cells.filter(({ server }) => !out.has(server));
+      stage.say(`${block.title} (${cells.length} cells)`);
+      measured.push({ ...block, cells: await measureBlock(cells) });
+      await stopUnneeded(blocks.slice(at + 1));
+    }
+    return { blocks: measured, notes };
+  } finally {
+    for (const server of servers.values()) await server.stop();
+    await load.stop();
+  }
+
+  async function startNeeded(cells) {
+    const wanted = new Map(cells.flatMap((cell) => serverKeys(cell).map((key) => [key, cell])));
+    const missing = [...wanted].filter(([key]) => !servers.has(key));
+    // Two at a time: starting is not what is timed here.
+    for (let at = 0; at < missing.length; at += 2) {
+      await Promise.all(missing.slice(at, at + 2).map(([key, cell]) => admit(key, cell)));
+    }
+    for (const [key] of missing) if (servers.has(key)) await warmUp(servers.get(key));
+  }
+
+  /** A server that lets a bad token in is told of, and not timed. */
+  async function admit(key, { server: name, tools }) {
+    const one = contestant(name);
+    try {
+      const server = await startContestant(one, { tools, ...stage });
+      servers.set(key, server);
+      for (const revision of one.revisions) {
+        for (const method of ['tools/call', 'tools/list']) {
+          await rightAnswer(server.port, stage.tokens.RS256.repeated[0], { method, revision, tools });
+          await rightAnswer(server.port, stage.tokens.ES256.repeated[0], { method, revision, tools });
+        }
+      }
+      const found = await letIn(server.port, stage.bad, { ...one, tools });
+      // The one without a token check is there to show what the load can drive.
+      const isOpen = one.kind === 'limit';
+      if (found.length === 0 || isOpen) {
+        if (!notes.some((note) => note.server === name)) {
+          notes.push({ server: name, letsIn: found, idle: server.idle, says: one.says, kind: one.kind });
+        }
+        return;
+      }
+      notes.push({ server: name, letsIn: found, says: one.says, kind: one.kind, refusedToTime: true });
+      stage.say(`${name} lets ${found.join(', ')} tokens in, and is not timed`);
+    } catch (error) {
+      notes.push({ server: name, error: error.message, says: one.says, kind: one.kind });
+      stage.say(`${name} is left out: ${error.message}`);
+    }
+    out.add(name);
+    await servers.get(key)?.stop();
+    servers.delete(key);
+  }
+
+  /** So many requests that what is hot is compiled, however slow the machine is at the moment; but not for ever. */
+  async function warmUp(server) {
+    const each = {
+      requests: Math.ceil(pace.warmUp / server.revisions.length / 2),
+      milliseconds: pace.patience,
+    };
+    for (const revision of server.revisions) {
+      for (const method of ['tools/call', 'tools/list']) {
+        const { headers, message } = requestFor({ method, revision, tools: server.tools });
+        const tokens = stage.tokens.RS256.repeated;
+        await load.run({
+          ports: [server.port],
+          tokens,
+          headers,
+          message,
+          concurrency: 16,
+          least: 0,
+          ...each,
+        });
+      }
+    }
+  }
+
+  async function measureBlock(cells) {
+    const prepared = [];
+    for (const cell of cells) {
+      const { port } = servers.get(serverKey(cell));
+      const least = (await rightAnswer(port, stage.tokens[cell.algorithm].repeated[0], cell)) - 2;
+      prepared.push({ ...cell, least, rounds: [] });
+    }
+    for (const cell of prepared) await measureCell(cell, -1);
+    for (let round = 0; round < pace.rounds; round++) {
+      for (const cell of prepared) cell.rounds.push(await measureCell(cell, round));
+    }
+    return prepared;
+  }
+
+  /** One round of one cell; the one before the first is thrown away. */
+  async function measureCell(cell, round) {
+    const involved = serverKeys(cell).map((key) => servers.get(key));
+    const { repeated, fresh } = stage.tokens[cell.algorithm];
+    const share = cell.fresh ? Math.floor(fresh.length / (pace.rounds + 1)) : 0;
+    const once = fresh.slice((round + 1) * share, (round + 2) * share);
+    const { headers, message } = requestFor(cell);
+    const before = await figuresOf(involved);
+    const figures = await load.run({
+      ports: involved.map(({ port }) => port),
+      tokens: cell.fresh ? once : repeated,
+      once: cell.fresh,
+      ...(!cell.fresh && { milliseconds: round < 0 ? pace.settle : pace.milliseconds }),
+      headers,
+      message,
+      concurrency: cell.concurrency,
+      least: cell.least,
+    });
+    const after = await figuresOf(involved);
+    const each = (part) => (after[part] - before[part]) / Math.max(1, figures.count);
+    return {
+      ...figures,
+      user: each('user'),
+      system: each('system'),
+      cpu: each('user') + each('system'),
+      rss: after.rss,
+    };
+  }
+
+  async function stopUnneeded(later) {
+    const needed = new Set(later.flatMap(({ cells }) => cells.flatMap(serverKeys)));
+    for (const [key, server] of servers) {
+      if (needed.has(key)) continue;
+      servers.delete(key);
+      await server.stop();
+    }
+  }
+}
+
+async function figuresOf(servers) {
+  const all = await Promise.all(servers.map((server) => server.figures()));
+  const total = (part) => all.reduce((sum, one) => sum + one[part], 0);
+  return { user: total('user'), system: total('system'), rss: total('rss') };
+}
+
+/** Tokens of both algorithms: `repeated`, which go round, each of another person; `fresh`, which are used once. */
+export async function makeTokens(issuer, keys, { repeated, fresh }) {
+  const made = {};
+  for (const key of keys) {
+    const mint = async (count, name) => {
+      const tokens = [];
+      while (tokens.length < count) {
+        const some = Array.from({ length: Math.min(100, count - tokens.length) }, (_, at) =>
+          issuer.mint(key, { sub: `${name}-${tokens.length + at}` }),
+        );
+        tokens.push(...(await Promise.all(some)));
+      }
+      return tokens;
+    };
+    made[key.alg] = {
+      repeated: await mint(repeated, 'person'),
+      fresh: await mint(fresh[key.alg] ?? 0, 'guest'),
+    };
+  }
+  return made;
+}

@@ -1,0 +1,56 @@
+/** The one job that every server of the bench does: the same tools, the same request, the same answer. */
+
+export const AUDIENCE = 'https://gate.example.com/mcp';
+export const SCOPE = 'database.read';
+export const ALGORITHMS = ['RS256', 'ES256'];
+export const LEGACY = '2025-11-25';
+export const MODERN = '2026-07-28';
+
+/** What the tool answers, and so what every answer to a call must hold. */
+export const ANSWER = 'done';
+
+export const TOOL_DESCRIPTION = 'Read one customer by its identifier, with so many of the latest orders';
+export const INPUT_PROPERTIES = {
+  customer_id: { type: 'string', description: 'Identifier of the customer, for example 42' },
+  limit: { type: 'integer', description: 'How many of the latest orders' },
+};
+
+export const toolNames = (count) => Array.from({ length: count }, (_, at) => `tool_${at}`);
+
+/** Neither the first nor the last one. */
+export const calledTool = (count) => `tool_${count >> 1}`;
+
+/** What a server of the bench is told by its environment. */
+export function readJob(env = process.env) {
+  return {
+    port: Number(env.BENCH_PORT),
+    issuer: env.BENCH_ISSUER,
+    audience: AUDIENCE,
+    tools: Number(env.BENCH_TOOLS),
+  };
+}
+
+/**
+ * A request without its token and its id, as `head` and `body` around them.
+ * @param method `tools/call` or `tools/list`
+ * @param revision {@link LEGACY} or {@link MODERN}
+ */
+export function requestFor({ method, revision, tools }) {
+  const called = method === 'tools/call' ? calledTool(tools) : undefined;
+  const params = called ? { name: called, arguments: { customer_id: '42', limit: 5 } } : {};
+  const isModern = revision === MODERN;
+  if (isModern) {
+    params._meta = {
+      'io.modelcontextprotocol/protocolVersion': MODERN,
+      'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+  }
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': revision,
+    ...(isModern && { 'mcp-method': method, ...(called && { 'mcp-name': called }) }),
+  };
+  return { headers, message: { jsonrpc: '2.0', method, params } };
+}

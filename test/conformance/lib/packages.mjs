@@ -1,0 +1,26 @@
+/** Packages of a folder with a lock file of its own, installed only where they are needed. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runToEnd } from './processes.mjs';
+
+/** Installs exactly what the lock file says. @param options more of them, for `npm ci` */
+export async function install(folder, { signal, options = [] }) {
+  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  await runToEnd([...npm, 'ci', '--prefix', folder, '--no-audit', '--no-fund', ...options], { signal });
+}
+
+/** Compares the lock file with npm's own note of what it installed; optional packages do not count. */
+export async function isInstalled(folder) {
+  const installed = await lockedPackages(join(folder, 'node_modules/.package-lock.json')).catch(() => ({}));
+  const wanted = Object.entries(await lockedPackages(join(folder, 'package-lock.json'))).filter(
+    ([path]) => path !== '',
+  );
+  return wanted.every(
+    ([path, { optional, version, integrity }]) =>
+      optional || (installed[path]?.version === version && installed[path]?.integrity === integrity),
+  );
+}
+
+async function lockedPackages(file) {
+  return JSON.parse(await readFile(file, 'utf8')).packages;
+}
