@@ -9,7 +9,7 @@
  *   --soak N          memory over so many calls (0: leave it out)
  *   --starts N        cold starts (0: leave them out)
  *   --out FOLDER      where the page and the figures go
- *   --profile         where the processor's time goes in the product, and nothing else
+ *   --profile         where the processor's time goes in the product (or in those of --only), and nothing else
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -17,17 +17,17 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { install, isInstalled } from '../test/conformance/lib/packages.mjs';
-import { makeKey, startIssuer } from './issuer.mjs';
 import { coldStarts } from './lib/cold-start.mjs';
 import { requireBuild } from './lib/contestants.mjs';
-import { makeDatabase } from './lib/database.mjs';
-import { badTokens } from './lib/door.mjs';
-import { makeTokens, measureBlocks } from './lib/measure-blocks.mjs';
+import { measureBlocks } from './lib/measure-blocks.mjs';
+import { resultsPage } from './lib/page.mjs';
 import { plan } from './lib/plan.mjs';
+import { profileUnderLoad } from './lib/profile.mjs';
+import { contestant } from './lib/roster.mjs';
+import { setScene } from './lib/scene.mjs';
 import { soak } from './lib/soak.mjs';
 import { judge } from './lib/targets.mjs';
-import { blockTable, targetTable } from './lib/text.mjs';
-import { ALGORITHMS, AUDIENCE } from './lib/workload.mjs';
+import { blockTable, loadLine, noteTable, profileTable, startTable, targetTable } from './lib/text.mjs';
 
 const PEERS = fileURLToPath(new URL('peers', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
@@ -45,17 +45,20 @@ const { values } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 });
+/** By when what is not about a target must have begun: the rest, and what is about one, still have to fit. */
+const UNTIL_MS = values.quick ? 70_000 : Infinity;
 const given = (name, quick, full) => Number(values[name] ?? (values.quick ? quick : full));
 const pace = {
   rounds: given('rounds', 3, 5),
   milliseconds: given('milliseconds', 400, 1000),
-  warmUp: values.quick ? 1200 : 6000,
-  patience: values.quick ? 800 : 4000,
+  warmUp: values.quick ? 2000 : 12_000,
+  patience: values.quick ? 2500 : 12_000,
   settle: values.quick ? 150 : 400,
 };
 const STARTS = given('starts', 2, 5);
-const SOAK = given('soak', 12_000, 120_000);
-const FRESH = values.quick ? 500 : 2000;
+const SOAK = given('soak', 6000, 120_000);
+const SOAK_MS = values.quick ? 10_000 : 120_000;
+const FRESH = values.quick ? 300 : 2000;
 
 const began = performance.now();
 const say = (text) =>
@@ -63,15 +66,38 @@ const say = (text) =>
 
 requireBuild();
 const blocks = chosenBlocks();
-if (blocks.some(({ cells }) => cells.some(({ server }) => isPeer(server)))) await needPeers();
-const stage = await setStage();
+if (!values.profile && blocks.some(({ cells }) => cells.some(({ server }) => isPeer(server))))
+  await needPeers();
+const stage = await setScene({ say, fresh: freshTokens() });
+const folder = resolve(values.out);
+await mkdir(folder, { recursive: true });
 try {
-  const measured = await measureBlocks(blocks, stage, pace);
-  const start = STARTS > 0 ? (say('cold starts'), await coldStarts(stage, STARTS)) : undefined;
-  const soaked = SOAK > 0 ? (say('memory'), await soak(stage, SOAK)) : undefined;
-  await report({ ...measured, start, soak: soaked });
+  await (values.profile ? profile() : climb());
 } finally {
   await stage.leave();
+}
+
+async function climb() {
+  const measured = await measureBlocks(blocks, stage, {
+    ...pace,
+    mayBegin: () => performance.now() - began < UNTIL_MS,
+  });
+  const start =
+    STARTS > 0 ? (say('cold starts'), await coldStarts(stage, STARTS, values.quick ? 1 : STARTS)) : undefined;
+  const soaked =
+    SOAK > 0 ? (say('memory'), await soak(stage, SOAK, values.soak ? Infinity : SOAK_MS)) : undefined;
+  await report({ ...measured, start, soak: soaked });
+}
+
+async function profile() {
+  const calls = values.quick ? 3000 : 10_000;
+  for (const server of values.only?.split(',') ?? ['product']) {
+    for (const revision of contestant(server).revisions) {
+      const what = { server, method: 'tools/call', revision, tools: 10, warmUp: calls, calls };
+      const found = await profileUnderLoad(stage, what, folder);
+      console.log(`\n${server}, ${what.method}, ${revision}\n${profileTable(found)}\n${found.file}`);
+    }
+  }
 }
 
 function chosenBlocks() {
@@ -82,8 +108,13 @@ function chosenBlocks() {
     .filter(({ cells }) => cells.length > 0);
 }
 
+function freshTokens() {
+  const cells = blocks.flatMap((block) => block.cells).filter(({ fresh }) => fresh);
+  return Object.fromEntries(cells.map(({ algorithm }) => [algorithm, FRESH * (pace.rounds + 1)]));
+}
+
 function isPeer(server) {
-  return ['mcp-nest', 'sdk-v1', 'fastmcp'].includes(server);
+  return contestant(server).kind === 'peer';
 }
 
 async function needPeers() {
@@ -92,43 +123,20 @@ async function needPeers() {
   await install(PEERS, { options: ['--ignore-scripts'] });
 }
 
-async function setStage() {
-  const keys = await Promise.all(ALGORITHMS.map((algorithm) => makeKey(`key-${algorithm}`, algorithm)));
-  const forger = await makeKey('forger', 'RS256');
-  const issuer = await startIssuer(keys, AUDIENCE);
-  const usesFresh = (algorithm) =>
-    blocks.some(({ cells }) => cells.some((cell) => cell.fresh && cell.algorithm === algorithm));
-  const fresh = Object.fromEntries(
-    ALGORITHMS.map((algorithm) => [algorithm, usesFresh(algorithm) ? FRESH * (pace.rounds + 1) : 0]),
-  );
-  const tokens = await makeTokens(issuer, keys, { repeated: 64, fresh });
-  const bad = await badTokens(issuer, keys[0], forger);
-  const database = await makeDatabase();
-  if (!database) say('there is no PostgreSQL: what needs one is left out');
-  return {
-    issuer: issuer.url,
-    tokens,
-    bad,
-    say,
-    databaseUrl: database?.url,
-    leave: async () => {
-      issuer.stop();
-      await database?.drop();
-    },
-  };
-}
-
 async function report(run) {
   const targets = judge(run);
   const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0].model.trim()}`;
+  const results = { when: new Date().toISOString(), machine, pace, ...run, targets };
   console.log(
     `\n${machine}; ${pace.rounds} interleaved rounds of ${pace.milliseconds} ms; 64 tokens in turn, 16 at a time where nothing else is said`,
   );
+  console.log(`\n${noteTable(run.notes)}`);
   for (const block of run.blocks) console.log(`\n${block.title}\n${blockTable(block)}`);
+  if (run.start) console.log(`\n${startTable(run.start)}`);
   console.log(`\n${targetTable(targets)}`);
-  const folder = resolve(values.out);
-  await mkdir(folder, { recursive: true });
-  const results = { when: new Date().toISOString(), machine, pace, ...run, targets };
+  console.log(`\n${loadLine(run.blocks)}`);
+  if (run.skipped.length > 0) console.log(`Left out, for there was no time: ${run.skipped.join('; ')}`);
   await writeFile(join(folder, 'bench.json'), JSON.stringify(results, null, 1));
-  console.log(`\n${join(folder, 'bench.json')}`);
+  await writeFile(join(folder, 'bench.html'), resultsPage(results));
+  console.log(`\n${join(folder, 'bench.html')}\n${join(folder, 'bench.json')}`);
 }

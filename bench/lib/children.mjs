@@ -30,14 +30,17 @@ export async function startServer(file, { args = [], env, nodeArgs = [] }) {
     child.kill('SIGKILL');
     throw new Error(`${file} did not start: ${error.message}\n${said}`);
   });
+  const asked = (ask, more) => {
+    const answered = answerOf(child, ended, (message) => message?.[ask]);
+    child.send({ ask, ...more });
+    return answered;
+  };
   return {
     pid: child.pid,
     /** Processor time so far in microseconds, memory in bytes; `collect`: after a full garbage collection. */
-    figures: (collect = false) => {
-      const answered = answerOf(child, ended, (message) => message?.figures);
-      child.send({ ask: 'figures', collect });
-      return answered;
-    },
+    figures: (collect = false) => asked('figures', { collect }),
+    startProfile: () => asked('profile', {}),
+    endProfile: (file) => asked('profiled', { file }),
     stop: async () => {
       const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
       if (child.connected) child.disconnect();

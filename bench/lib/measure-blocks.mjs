@@ -1,15 +1,19 @@
 /** Measures the blocks of a plan: servers are started once, held against the door, warmed up, and asked in turns. */
 import { startLoad } from './children.mjs';
-import { contestant, startContestant } from './contestants.mjs';
+import { startContestant } from './contestants.mjs';
 import { letIn, rightAnswer } from './door.mjs';
 import { serverKey, serverKeys } from './plan.mjs';
+import { contestant } from './roster.mjs';
 import { requestFor } from './workload.mjs';
+
+const LEAST_ROUNDS = 3;
 
 /**
  * @param blocks of a plan; their cells get `rounds`
- * @param stage `issuer`, `databaseUrl`, `tokens` (of {@link makeTokens}), `bad`, `say`
+ * @param stage `issuer`, `databaseUrl`, `tokens`, `bad`, `say`: what `setScene` makes
  * @param pace `rounds`, `milliseconds` of one, `warmUp` in requests,
- *   for no longer than `patience` for each kind of request; `settle` before the rounds of a block
+ *   for no longer than `patience`; `settle` before the rounds of a block; `mayBegin`: whether there
+ *   is time for a block that no target is about; `isLate`: whether the least of rounds will do
  * @returns the blocks with what was measured, and what there is to say of each server
  */
 export async function measureBlocks(blocks, stage, pace) {
@@ -20,14 +24,19 @@ export async function measureBlocks(blocks, stage, pace) {
   const out = new Set();
   try {
     const measured = [];
+    const skipped = [];
     for (const [at, block] of blocks.entries()) {
+      if (!block.isWanted && !pace.mayBegin()) {
+        skipped.push(block.title);
+        continue;
+      }
       await startNeeded(block.cells.filter(({ server }) => !out.has(server)));
       const cells = block.cells.filter(({ server }) => !out.has(server));
       stage.say(`${block.title} (${cells.length} cells)`);
       measured.push({ ...block, cells: await measureBlock(cells) });
       await stopUnneeded(blocks.slice(at + 1));
     }
-    return { blocks: measured, notes };
+    return { blocks: measured, notes, skipped };
   } finally {
     for (const server of servers.values()) await server.stop();
     await load.stop();
@@ -40,7 +49,7 @@ export async function measureBlocks(blocks, stage, pace) {
     for (let at = 0; at < missing.length; at += 2) {
       await Promise.all(missing.slice(at, at + 2).map(([key, cell]) => admit(key, cell)));
     }
-    for (const [key] of missing) if (servers.has(key)) await warmUp(servers.get(key));
+    for (const [key] of missing) if (servers.has(key)) await warmUp(key);
   }
 
   /** A server that lets a bad token in is told of, and not timed. */
@@ -76,25 +85,14 @@ export async function measureBlocks(blocks, stage, pace) {
   }
 
   /** So many requests that what is hot is compiled, however slow the machine is at the moment; but not for ever. */
-  async function warmUp(server) {
-    const each = {
-      requests: Math.ceil(pace.warmUp / server.revisions.length / 2),
-      milliseconds: pace.patience,
-    };
-    for (const revision of server.revisions) {
-      for (const method of ['tools/call', 'tools/list']) {
-        const { headers, message } = requestFor({ method, revision, tools: server.tools });
-        const tokens = stage.tokens.RS256.repeated;
-        await load.run({
-          ports: [server.port],
-          tokens,
-          headers,
-          message,
-          concurrency: 16,
-          least: 0,
-          ...each,
-        });
-      }
+  async function warmUp(key) {
+    const asked = blocks.flatMap(({ cells }) => cells.filter((cell) => serverKeys(cell).includes(key)));
+    const kinds = new Map(asked.map((cell) => [`${cell.method} ${cell.revision}`, cell]));
+    const each = { requests: Math.ceil(pace.warmUp / kinds.size), milliseconds: pace.patience / kinds.size };
+    const ports = [servers.get(key).port];
+    const tokens = stage.tokens.RS256.repeated;
+    for (const cell of kinds.values()) {
+      await load.run({ ports, tokens, ...requestFor(cell), concurrency: 16, least: 0, ...each });
     }
   }
 
@@ -106,7 +104,7 @@ export async function measureBlocks(blocks, stage, pace) {
       prepared.push({ ...cell, least, rounds: [] });
     }
     for (const cell of prepared) await measureCell(cell, -1);
-    for (let round = 0; round < pace.rounds; round++) {
+    for (let round = 0; round < pace.rounds && (round < LEAST_ROUNDS || !pace.isLate?.()); round++) {
       for (const cell of prepared) cell.rounds.push(await measureCell(cell, round));
     }
     return prepared;
@@ -155,26 +153,4 @@ async function figuresOf(servers) {
   const all = await Promise.all(servers.map((server) => server.figures()));
   const total = (part) => all.reduce((sum, one) => sum + one[part], 0);
   return { user: total('user'), system: total('system'), rss: total('rss') };
-}
-
-/** Tokens of both algorithms: `repeated`, which go round, each of another person; `fresh`, which are used once. */
-export async function makeTokens(issuer, keys, { repeated, fresh }) {
-  const made = {};
-  for (const key of keys) {
-    const mint = async (count, name) => {
-      const tokens = [];
-      while (tokens.length < count) {
-        const some = Array.from({ length: Math.min(100, count - tokens.length) }, (_, at) =>
-          issuer.mint(key, { sub: `${name}-${tokens.length + at}` }),
-        );
-        tokens.push(...(await Promise.all(some)));
-      }
-      return tokens;
-    };
-    made[key.alg] = {
-      repeated: await mint(repeated, 'person'),
-      fresh: await mint(fresh[key.alg] ?? 0, 'guest'),
-    };
-  }
-  return made;
 }

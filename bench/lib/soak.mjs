@@ -1,35 +1,37 @@
 /** Whether memory is flat over many calls: samples of it, each after a full garbage collection. */
 import { startLoad } from './children.mjs';
-import { contestant, startContestant } from './contestants.mjs';
+import { startContestant } from './contestants.mjs';
+import { contestant } from './roster.mjs';
 import { LEGACY, requestFor } from './workload.mjs';
 
 const SAMPLES = 24;
 
-/** @param calls so many of the product, 16 at a time, from 64 people in turn */
-export async function soak(stage, calls) {
+/**
+ * @param calls so many of the product, 16 at a time, from 64 people in turn
+ * @param milliseconds in which it ends, with as many calls as there were
+ */
+export async function soak(stage, calls, milliseconds) {
   const load = startLoad();
   const name = stage.databaseUrl ? 'product-pg' : 'product';
   const server = await startContestant(contestant(name), { tools: 10, ...stage });
   const { headers, message } = requestFor({ method: 'tools/call', revision: LEGACY, tools: 10 });
   const samples = [];
-  let failures = 0;
+  const failed = {};
   try {
-    const requests = Math.ceil(calls / SAMPLES);
+    const share = { requests: Math.ceil(calls / SAMPLES) };
+    if (Number.isFinite(milliseconds)) share.milliseconds = milliseconds / SAMPLES;
+    let done = 0;
     for (let sample = 0; sample < SAMPLES; sample++) {
-      const job = {
-        ports: [server.port],
-        tokens: stage.tokens.RS256.repeated,
-        headers,
-        message,
-        requests,
-        least: 0,
-      };
-      const { count } = await load.run({ ...job, concurrency: 16 });
-      failures += requests - count;
+      // New ones, since over a million calls they would expire; and what remembers tokens has to forget some.
+      const tokens = await stage.mint(64);
+      const job = { ports: [server.port], tokens, headers, message, ...share };
+      const { count, failures } = await load.run({ ...job, concurrency: 16, least: 0 });
+      done += count;
+      for (const [what, times] of Object.entries(failures)) failed[what] = (failed[what] ?? 0) + times;
       const { rss, heapUsed } = await server.figures(true);
-      samples.push({ calls: (sample + 1) * requests, rss, heapUsed });
+      samples.push({ calls: done, rss, heapUsed });
     }
-    return { server: name, calls: SAMPLES * requests, samples, failures };
+    return { server: name, calls: done, samples, failures: failed };
   } finally {
     await server.stop();
     await load.stop();

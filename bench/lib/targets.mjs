@@ -4,21 +4,34 @@ import { growth, ratio } from './statistics.mjs';
 const MIB = 2 ** 20;
 /** What a heap may differ by from one third of a run to the next: code that is compiled and thrown away again. */
 const FLAT_PART = 0.03;
-const FLAT_BYTES = 1 * MIB;
+const FLAT_BYTES = MIB;
+/** With fewer calls what grows slowly is not seen. */
+const ENOUGH_CALLS = 50_000;
 
 /**
  * @param run what was measured: `blocks` (with `rounds` in each cell), `start`, `soak`
- * @returns lines: what was wanted, what came of it, and `pass`, `floor` (the floor, and not the goal), `fail`, or
- *   `unmeasured`
+ * @returns lines: what was wanted, what came of it, the same by the processor's time a request, which neighbours on the
+ *   machine disturb less, and `pass`, `floor` (the floor, and not the goal), `fail`, or `unmeasured`
  */
 export function judge({ blocks, start, soak }) {
   const lines = [];
-  const add = (name, wanted, figure, verdict) => lines.push({ name, wanted, figure, verdict });
+  const add = (name, wanted, figure, verdict, byProcessor) =>
+    lines.push({ name, wanted, figure, verdict, byProcessor });
   const between = (name, wanted, one, other, least, floor = least) => {
     const found = one && other && ratio(one.rounds, other.rounds, ({ rate }) => rate);
     if (!found) return add(name, wanted, undefined, 'unmeasured');
     const { median } = found;
-    add(name, wanted, found, median >= least ? 'pass' : median >= floor ? 'floor' : 'fail');
+    let verdict = 'fail';
+    if (hasFailed(one) || hasFailed(other)) verdict = 'failed requests';
+    else if (median >= least) verdict = 'pass';
+    else if (median >= floor) verdict = 'floor';
+    add(
+      name,
+      wanted,
+      found,
+      verdict,
+      ratio(other.rounds, one.rounds, ({ cpu }) => cpu),
+    );
   };
   const at = (block, server, tools) => cellOf(blocks, block, server, tools);
   for (const product of ['product', 'product-pg']) {
@@ -56,6 +69,8 @@ export function judge({ blocks, start, soak }) {
   flat(soak, add);
   return lines;
 }
+
+const hasFailed = ({ rounds }) => rounds.some(({ failures }) => Object.keys(failures).length > 0);
 
 export function cellOf(blocks, id, server, tools) {
   const cells = blocks.find((one) => one.id === id)?.cells ?? [];
@@ -98,11 +113,10 @@ function flat(soak, add) {
     : 'heap over many calls';
   if (!found) return add(name, 'flat', undefined, 'unmeasured');
   const { before, after } = found;
+  const isFlat =
+    after - before <= Math.max(before * FLAT_PART, FLAT_BYTES) && Object.keys(soak.failures).length === 0;
+  const enough = soak.calls < ENOUGH_CALLS ? 'too short' : 'pass';
+  const verdict = isFlat ? enough : 'fail';
   const figure = { median: after / before, least: after / before, most: after / before };
-  add(
-    name,
-    'flat (≤ 1.03, or 1 MiB)',
-    figure,
-    after - before <= Math.max(before * FLAT_PART, FLAT_BYTES) ? 'pass' : 'fail',
-  );
+  add(name, 'flat (≤ 1.03, or 1 MiB)', figure, verdict);
 }

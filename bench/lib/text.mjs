@@ -7,6 +7,7 @@ const number = (value, digits) =>
     ? '–'
     : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+export const whole = (value) => number(value, 0);
 export const fixed = (value) => number(value, value >= 100 ? 0 : 2);
 
 /** What a cell came to: medians of its rounds, and how far they lie apart. */
@@ -87,14 +88,66 @@ export function table(head, rows) {
 }
 
 export function targetRows(lines) {
-  return lines.map(({ name, wanted, figure, verdict }) => [
+  return lines.map(({ name, wanted, figure, byProcessor, verdict }) => [
     name,
     wanted,
     number(figure?.median, 2),
     figure ? `${number(figure.least, 2)}–${number(figure.most, 2)}` : '–',
+    number(byProcessor?.median, 2),
     verdict,
   ]);
 }
 
-export const TARGET_HEAD = ['target', 'wanted', 'ratio', 'least–most', 'verdict'];
+export const TARGET_HEAD = ['target', 'wanted', 'ratio', 'least–most', 'by processor', 'verdict'];
 export const targetTable = (lines) => table(TARGET_HEAD, targetRows(lines));
+
+/** What the peers and rungs are, and what they did with bad tokens. */
+export function noteRow({ server, says, kind, letsIn, error, idle }) {
+  let door = 'refused, every one';
+  if (error) door = `left out: ${error.split('\n')[0]}`;
+  else if (kind === 'limit') door = 'asks for none';
+  else if (letsIn.length > 0) door = `LETS IN: ${letsIn.join(', ')}; not timed`;
+  return [server, says, door, idle === undefined ? '–' : number(idle / MIB, 0)];
+}
+
+export const NOTE_HEAD = ['server', 'what it is', 'bad tokens', 'idle MiB'];
+export const noteTable = (notes) => table(NOTE_HEAD, notes.map(noteRow));
+
+export function startRows(start) {
+  return Object.entries(start).map(([name, times]) => {
+    const { median, least, most } = summary(times);
+    return [name, ...[median, least, most].map((time) => number(time, 0))];
+  });
+}
+
+export const START_HEAD = ['from nothing to the first 200', 'ms', 'least', 'most'];
+export const startTable = (start) => table(START_HEAD, startRows(start));
+
+/** Whether what is measured is the servers, and not the load. */
+export function loadLine(blocks) {
+  const cells = blocks.flatMap((block) => block.cells).filter(({ workers }) => workers === 1);
+  const best = (list) => Math.max(...list.map((cell) => figuresOf(cell).rate.median));
+  const [open, guarded] = [
+    cells.filter(({ server }) => server === 'bare-open'),
+    cells.filter(({ server }) => server !== 'bare-open'),
+  ];
+  if (open.length === 0 || guarded.length === 0)
+    return 'The load was not held against a server without a token check';
+  const headroom = best(open) / best(guarded);
+  const says = headroom < 1.2 ? ': TOO LITTLE, what is measured is the load' : '';
+  return `The load can drive ${number(headroom, 2)} times what the fastest server with a token check did${says}`;
+}
+
+export function profileTable({ count, rate, groups, busy, cpu }) {
+  const rows = groups.map(([name, time]) => [
+    name,
+    `${number((time / busy) * 100, 1)} %`,
+    number(time / count, 1),
+  ]);
+  const beside = (cpu - busy) / count;
+  return [
+    `${number(rate, 0)} req/s and ${number(cpu / count, 0)} µs of processor a request under the profiler`,
+    table(['group', 'of the main thread', 'µs a request'], rows),
+    `beside the main thread (signatures, files, the collector's helpers): ${number(beside, 0)} µs a request`,
+  ].join('\n');
+}

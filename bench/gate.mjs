@@ -1,0 +1,63 @@
+/**
+ * `npm run bench:gate`: has a call become dearer? Ratios within one run are held against those on file (`gate.json`),
+ * with a margin that noise does not reach; times are compared with nothing. Takes less than a minute.
+ *
+ *   --write   puts the ratios of this run on file
+ *
+ * The ratio that decides is that of the processor's time a request: neighbours on the machine and the disk make it less
+ * uncertain than any clock does. That of requests a second is held against a margin of its own, which sees what only waits.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { requireBuild } from './lib/contestants.mjs';
+import { judgeGate } from './lib/gate-verdict.mjs';
+import { measureBlocks } from './lib/measure-blocks.mjs';
+import { gatePlan } from './lib/plan.mjs';
+import { setScene } from './lib/scene.mjs';
+import { blockTable, table } from './lib/text.mjs';
+
+const FILE = new URL('gate.json', import.meta.url);
+/** Rounds go on until then, unless there are enough of them before. */
+const UNTIL_MS = 45_000;
+const PACE = {
+  rounds: 15,
+  milliseconds: 400,
+  warmUp: 4000,
+  patience: 6000,
+  settle: 200,
+  mayBegin: () => true,
+  isLate: () => performance.now() > UNTIL_MS,
+};
+
+const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
+requireBuild();
+const onFile = JSON.parse(readFileSync(FILE, 'utf8'));
+const stage = await setScene({ say: console.error, fresh: {} });
+try {
+  const { blocks, notes } = await measureBlocks([gatePlan()], stage, PACE);
+  const broken = notes.filter(({ error, refusedToTime }) => error ?? refusedToTime);
+  console.log(blockTable(blocks[0]));
+  const lines = judgeGate(blocks[0], onFile);
+  console.log(
+    `\n${table(
+      ['against', 'by', 'on file', 'now', 'at most', 'verdict'],
+      lines.map(({ name, by, filed, now, limit, verdict }) => [
+        name,
+        by,
+        filed.toFixed(2),
+        now.toFixed(2),
+        limit.toFixed(2),
+        verdict,
+      ]),
+    )}`,
+  );
+  if (values.write) {
+    const ratios = Object.fromEntries(lines.map(({ id, now }) => [id, Number(now.toFixed(3))]));
+    writeFileSync(FILE, `${JSON.stringify({ ...onFile, ratios }, null, 2)}\n`);
+  } else if (broken.length > 0 || lines.some(({ verdict }) => verdict === 'dearer')) process.exitCode = 1;
+  if (lines.some(({ verdict }) => verdict === 'cheaper')) {
+    console.log('It has become cheaper: npm run bench:gate -- --write puts that on file');
+  }
+} finally {
+  await stage.leave();
+}

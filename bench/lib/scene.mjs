@@ -1,0 +1,54 @@
+/** What stands around the servers: an issuer with keys, tokens, and a database. */
+import { makeKey, startIssuer } from '../issuer.mjs';
+import { makeDatabase } from './database.mjs';
+import { badTokens } from './door.mjs';
+import { ALGORITHMS, AUDIENCE } from './workload.mjs';
+
+const REPEATED = 64;
+
+/** @param fresh by algorithm, so many tokens that are used only once */
+export async function setScene({ say, fresh }) {
+  const keys = await Promise.all(ALGORITHMS.map((algorithm) => makeKey(`key-${algorithm}`, algorithm)));
+  const forger = await makeKey('forger', 'RS256');
+  const issuer = await startIssuer(keys, AUDIENCE);
+  const tokens = await makeTokens(issuer, keys, { repeated: REPEATED, fresh });
+  const bad = await badTokens(issuer, keys[0], forger);
+  const database = await makeDatabase();
+  if (!database) say('there is no PostgreSQL: what needs one is left out');
+  return {
+    issuer: issuer.url,
+    tokens,
+    /** More of those that go round, of the same people. */
+    mint: (count) => mintSome(issuer, keys[0], count, 'person'),
+    bad,
+    say,
+    databaseUrl: database?.url,
+    leave: async () => {
+      issuer.stop();
+      await database?.drop();
+    },
+  };
+}
+
+/** Tokens of both algorithms: `repeated`, which go round, each of another person; `fresh`, which are used once. */
+async function makeTokens(issuer, keys, { repeated, fresh }) {
+  const made = {};
+  for (const key of keys) {
+    made[key.alg] = {
+      repeated: await mintSome(issuer, key, repeated, 'person'),
+      fresh: await mintSome(issuer, key, fresh[key.alg] ?? 0, 'guest'),
+    };
+  }
+  return made;
+}
+
+async function mintSome(issuer, key, count, name) {
+  const tokens = [];
+  while (tokens.length < count) {
+    const some = Array.from({ length: Math.min(100, count - tokens.length) }, (_, at) =>
+      issuer.mint(key, { sub: `${name}-${tokens.length + at}` }),
+    );
+    tokens.push(...(await Promise.all(some)));
+  }
+  return tokens;
+}

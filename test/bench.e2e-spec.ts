@@ -1,0 +1,145 @@
+/** The parts of the benchmark that judge: figures that come out wrong are worse than none. */
+import { join } from 'node:path';
+
+const part = (name: string) => import(join(__dirname, `../bench/lib/${name}.mjs`));
+
+/** Rounds of a cell, by their requests a second; each request takes what of the processor is left for it. */
+const rounds = (...rates: number[]) =>
+  rates.map((rate) => ({
+    rate,
+    p50: 2,
+    p99: 5,
+    cpu: 1e6 / rate,
+    user: 0,
+    system: 0,
+    rss: 2 ** 20,
+    failures: {},
+  }));
+const cell = (server: string, rates: number[], more: object = {}) => ({
+  server,
+  tools: 10,
+  workers: 1,
+  rounds: rounds(...rates),
+  ...more,
+});
+const ladder = (product: number[], more: object = {}) => ({
+  id: 'ladder-legacy',
+  title: 'tools/call',
+  cells: [
+    cell('bare-jose', [1000, 500, 2000]),
+    cell('product', product, more),
+    cell('mcp-nest', [300, 150, 600]),
+  ],
+});
+
+describe('the statistics', () => {
+  it('compare rounds with the rounds of the same time, not with each other', async () => {
+    const { ratio } = await part('statistics');
+    // Another order: against its own round each is twice as fast.
+    expect(ratio(rounds(2000, 1000, 4000), rounds(1000, 500, 2000), ({ rate }: any) => rate)).toEqual({
+      median: 2,
+      least: 2,
+      most: 2,
+    });
+  });
+
+  it('see what grows, after what only warms up', async () => {
+    const { growth } = await part('statistics');
+    expect(growth([1, 5, 9, 10, 10, 10, 10, 10, 10]).part).toBe(0);
+    expect(growth([1, 2, 3, 4, 5, 6, 7, 8, 9]).part).toBeCloseTo(0.6);
+    expect(growth([1, 2])).toBeUndefined();
+  });
+});
+
+describe('the targets', () => {
+  const verdict = async (run: object, name: RegExp) => {
+    const { judge } = await part('targets');
+    return judge({ blocks: [], ...run }).find((line: any) => name.test(line.name))?.verdict;
+  };
+
+  it.each([
+    [[1000, 500, 2000], 'pass'],
+    [[700, 350, 1400], 'floor'],
+    [[100, 50, 200], 'fail'],
+  ])('hold %j against the bare server: %s', async (rates, expected) => {
+    expect(await verdict({ blocks: [ladder(rates)] }, /^product, legacy: .*jose/)).toBe(expected);
+  });
+
+  it('do not take requests that failed for fast ones', async () => {
+    const failed = rounds(5000, 5000, 5000).map((round) => ({ ...round, failures: { 503: 3 } }));
+    const blocks = [ladder([], { rounds: failed })];
+    expect(await verdict({ blocks }, /jose/)).toBe('failed requests');
+  });
+
+  it('say what was not measured', async () => {
+    expect(await verdict({}, /1,000 tools/)).toBe('unmeasured');
+    expect(await verdict({}, /PostgreSQL: cold start/)).toBe('unmeasured');
+  });
+
+  it('judge memory over many calls only', async () => {
+    const run = (calls: number, last: number) => {
+      const heaps = [10, 10, 10, 10, 10, 10, 10, 10, last];
+      const samples = heaps.map((mib, at) => ({ calls: at, rss: 0, heapUsed: mib * 2 ** 20 }));
+      samples.splice(-3, 2, ...samples.slice(-1), ...samples.slice(-1));
+      return { soak: { server: 'product', calls, samples, failures: {} } };
+    };
+    expect(await verdict(run(1_000_000, 10), /^heap/)).toBe('pass');
+    expect(await verdict(run(1_000_000, 20), /^heap/)).toBe('fail');
+    expect(await verdict(run(1_000, 10), /^heap/)).toBe('too short');
+  });
+});
+
+describe('the gate', () => {
+  const judged = async (legacy: number[]) => {
+    const { judgeGate } = await part('gate-verdict');
+    const cells = [
+      cell('sdk', [1000, 500, 2000], { role: 'sdk' }),
+      cell('product', legacy, { role: 'legacy' }),
+    ];
+    const onFile = {
+      margins: { processor: 0.25, wait: 0.5 },
+      ratios: { 'legacy/processor': 2, 'legacy/wait': 2 },
+    };
+    return judgeGate({ cells }, onFile).map(({ by, verdict }: any) => `${by}: ${verdict}`);
+  };
+
+  it('lets noise pass, and nothing that is dearer than its margin', async () => {
+    expect(await judged([500, 240, 980])).toEqual(['processor: as it was', 'wait: as it was']);
+    expect(await judged([380, 190, 760])).toEqual(['processor: dearer', 'wait: as it was']);
+    expect(await judged([250, 120, 490])).toEqual(['processor: dearer', 'wait: dearer']);
+    expect(await judged([2000, 990, 4000])).toEqual(['processor: cheaper', 'wait: cheaper']);
+  });
+});
+
+describe('the plan', () => {
+  it('asks nobody for a revision that it does not speak', async () => {
+    const { plan } = await part('plan');
+    const modern = plan(false).find(({ id }: any) => id === 'ladder-modern');
+    const servers = modern.cells.map(({ server }: any) => server);
+    expect(servers).toEqual(expect.arrayContaining(['product', 'mcp-nest', 'sdk']));
+    expect(servers).not.toContain('fastmcp');
+  });
+});
+
+describe('a profile', () => {
+  it('gives what is native to whoever called it, and leaves out the time with nothing to do', async () => {
+    const { groupProfile } = await part('profile-groups');
+    const node = (id: number, functionName: string, url: string, children: number[] = []) => ({
+      id,
+      callFrame: { functionName, url },
+      children,
+    });
+    const nodes = [
+      node(1, '(root)', '', [2, 4, 6]),
+      node(2, 'append', 'file:///srv/dist/audit/ledger.js', [3]),
+      node(3, 'stringify', ''),
+      node(4, '(idle)', ''),
+      node(6, 'parse', 'file:///srv/node_modules/@modelcontextprotocol/server/node_modules/zod/v4/core.js'),
+    ];
+    const profile = { nodes, samples: [2, 3, 4, 6], timeDeltas: [10, 20, 1000, 5] };
+    expect(groupProfile(profile)).toEqual([
+      ['audit', 30],
+      ['zod', 5],
+    ]);
+  });
+});
