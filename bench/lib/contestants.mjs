@@ -62,7 +62,7 @@ export async function startContestant(one, { tools, issuer, databaseUrl, nodeArg
 
 /** The embedded database comes up in the background. */
 async function ready(port) {
-  for (let left = 600; left > 0; left--) {
+  for (let left = 1800; left > 0; left--) {
     const status = await new Promise((resolve) => {
       get({ port, host: '127.0.0.1', path: '/health/ready', agent: false }, (response) => {
         response.resume();
