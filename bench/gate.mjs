@@ -14,16 +14,16 @@ import { judgeGate } from './lib/gate-verdict.mjs';
 import { measureBlocks } from './lib/measure-blocks.mjs';
 import { gatePlan } from './lib/plan.mjs';
 import { setScene } from './lib/scene.mjs';
-import { blockTable, table } from './lib/text.mjs';
+import { blockTable, fixed, table } from './lib/text.mjs';
 
 const FILE = new URL('gate.json', import.meta.url);
 /** Rounds go on until then, unless there are enough of them before. */
-const UNTIL_MS = 45_000;
+const UNTIL_MS = 48_000;
 const PACE = {
   rounds: 15,
   milliseconds: 400,
-  warmUp: 4000,
-  patience: 6000,
+  warmUp: 6000,
+  patience: 10_000,
   settle: 200,
   mayBegin: () => true,
   isLate: () => performance.now() > UNTIL_MS,
@@ -44,9 +44,9 @@ try {
       lines.map(({ name, by, filed, now, limit, verdict }) => [
         name,
         by,
-        filed.toFixed(2),
-        now.toFixed(2),
-        limit.toFixed(2),
+        fixed(filed),
+        fixed(now),
+        fixed(limit),
         verdict,
       ]),
     )}`,
@@ -54,7 +54,11 @@ try {
   if (values.write) {
     const ratios = Object.fromEntries(lines.map(({ id, now }) => [id, Number(now.toFixed(3))]));
     writeFileSync(FILE, `${JSON.stringify({ ...onFile, ratios }, null, 2)}\n`);
-  } else if (broken.length > 0 || lines.some(({ verdict }) => verdict === 'dearer')) process.exitCode = 1;
+  } else if (
+    broken.length > 0 ||
+    lines.some(({ verdict }) => verdict === 'dearer' || verdict === 'not on file')
+  )
+    process.exitCode = 1;
   if (lines.some(({ verdict }) => verdict === 'cheaper')) {
     console.log('It has become cheaper: npm run bench:gate -- --write puts that on file');
   }

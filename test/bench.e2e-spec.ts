@@ -90,16 +90,14 @@ describe('the targets', () => {
 });
 
 describe('the gate', () => {
-  const judged = async (legacy: number[]) => {
+  const filed = { 'legacy/processor': 2, 'legacy/wait': 2 };
+  const judged = async (legacy: number[], ratios: object = filed) => {
     const { judgeGate } = await part('gate-verdict');
     const cells = [
       cell('sdk', [1000, 500, 2000], { role: 'sdk' }),
       cell('product', legacy, { role: 'legacy' }),
     ];
-    const onFile = {
-      margins: { processor: 0.25, wait: 0.5 },
-      ratios: { 'legacy/processor': 2, 'legacy/wait': 2 },
-    };
+    const onFile = { margins: { processor: 0.25, wait: 0.5 }, ratios };
     return judgeGate({ cells }, onFile).map(({ by, verdict }: any) => `${by}: ${verdict}`);
   };
 
@@ -108,6 +106,10 @@ describe('the gate', () => {
     expect(await judged([380, 190, 760])).toEqual(['processor: dearer', 'wait: as it was']);
     expect(await judged([250, 120, 490])).toEqual(['processor: dearer', 'wait: dearer']);
     expect(await judged([2000, 990, 4000])).toEqual(['processor: cheaper', 'wait: cheaper']);
+  });
+
+  it('lets nothing pass that it has nothing to hold against', async () => {
+    expect(await judged([500, 250, 1000], {})).toEqual(['processor: not on file', 'wait: not on file']);
   });
 });
 

@@ -22,12 +22,14 @@ export function judgeGate({ cells }, { ratios, margins }) {
     COSTS.map(({ by, of }) => {
       const key = `${id}/${by}`;
       const now = ratio(byRole[one], byRole[other], of).median;
-      const filed = ratios[key] ?? now;
+      const filed = ratios[key];
+      const pair = { id: key, name: `${name} : ${other}`, by, now };
+      if (filed === undefined) return { ...pair, verdict: 'not on file' };
       const limit = filed * (1 + margins[by]);
       let verdict = 'as it was';
       if (now > limit) verdict = 'dearer';
       else if (now < filed / (1 + margins[by])) verdict = 'cheaper';
-      return { id: key, name, by, filed, now, limit, verdict };
+      return { ...pair, filed, limit, verdict };
     }),
   );
 }
