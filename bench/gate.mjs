@@ -18,7 +18,7 @@ import { blockTable, fixed, table } from './lib/text.mjs';
 
 const FILE = new URL('gate.json', import.meta.url);
 /** Rounds go on until then, unless there are enough of them before. */
-const UNTIL_MS = 48_000;
+const UNTIL_MS = 42_000;
 const PACE = {
   rounds: 15,
   milliseconds: 400,
