@@ -8,6 +8,7 @@ import { AuditInterceptor } from './audit/audit.interceptor.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { BearerGuard } from './auth/bearer.guard.js';
+import type { GateStep } from './common/passage.js';
 import { loggerOptions } from './config/logging.js';
 import type { Settings } from './config/settings.js';
 import { DiscoveryDocumentsModule } from './discovery/discovery.module.js';
@@ -18,6 +19,7 @@ import { RateLimitGuard } from './limits/rate-limit.guard.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { ErrorFilter } from './mcp/error.filter.js';
 import { McpModule } from './mcp/mcp.module.js';
+import { GATE_STEPS, OWN_MIDDLEWARES, ShortWay } from './mcp/short-way.js';
 import { OriginGuard } from './mcp/origin.guard.js';
 import { RequestStateGuard } from './mcp/request-state.guard.js';
 import { OperationsModule } from './operations/operations.module.js';
@@ -31,6 +33,17 @@ import { SinksModule } from './sinks/sinks.module.js';
 import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
 import { UpstreamsModule } from './upstreams/upstreams.module.js';
+
+/** What every request of the endpoint passes, in this order, whichever way it takes. */
+const STEPS = [
+  OriginGuard,
+  BearerGuard,
+  RevocationGuard,
+  RateLimitGuard,
+  ToolGuard,
+  RateClassGuard,
+  RequestStateGuard,
+] as const;
 
 @Module({})
 export class AppModule {
@@ -71,15 +84,15 @@ export class AppModule {
         ...more,
       ],
       providers: [
-        { provide: APP_GUARD, useClass: OriginGuard },
-        { provide: APP_GUARD, useClass: BearerGuard },
-        { provide: APP_GUARD, useClass: RevocationGuard },
-        { provide: APP_GUARD, useClass: RateLimitGuard },
-        { provide: APP_GUARD, useClass: ToolGuard },
-        { provide: APP_GUARD, useClass: RateClassGuard },
-        { provide: APP_GUARD, useClass: RequestStateGuard },
-        { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
-        { provide: APP_FILTER, useClass: ErrorFilter },
+        ...STEPS,
+        ...STEPS.map((step) => ({ provide: APP_GUARD, useExisting: step })),
+        AuditInterceptor,
+        { provide: APP_INTERCEPTOR, useExisting: AuditInterceptor },
+        ErrorFilter,
+        { provide: APP_FILTER, useExisting: ErrorFilter },
+        { provide: GATE_STEPS, useFactory: (...steps: GateStep[]) => steps, inject: [...STEPS] },
+        { provide: OWN_MIDDLEWARES, useValue: [LoggerModule, AdminModule, SignalsModule, McpModule] },
+        ShortWay,
       ],
     };
   }

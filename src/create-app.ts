@@ -3,9 +3,9 @@ import 'reflect-metadata';
 import { Logger, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { NextFunction, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
@@ -14,6 +14,7 @@ import { VERSION } from './common/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
 import { Drain } from './lifecycle/drain.js';
 import { SdkBridge } from './mcp/sdk-bridge.js';
+import { ShortWay } from './mcp/short-way.js';
 import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
 import { PolicyService } from './policy/policy.service.js';
@@ -67,9 +68,12 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   );
   nest.useLogger(nest.get(PinoLogger));
   nest.disable('x-powered-by');
-  nest.use((_request: Request, response: Response, next: NextFunction) => {
+  const protect = (response: ServerResponse): void => {
     response.setHeader('x-content-type-options', 'nosniff');
     if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
+  };
+  nest.use((_request: Request, response: Response, next: NextFunction) => {
+    protect(response);
     next();
   });
   nest.set('trust proxy', trustProxy);
@@ -79,8 +83,10 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
+  const server = nest.getHttpServer() as Server;
+  putInFront(server, nest.get(ShortWay), nest.getHttpAdapter().getInstance() as Express, protect);
   const drain = nest.get(Drain);
-  drain.watch(nest.getHttpServer() as Server);
+  drain.watch(server);
   try {
     await nest.init();
     const upstreams = nest.get(UpstreamsService);
@@ -110,6 +116,18 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     drain: () => drain.begin(),
     close: () => closeInOrder(nest, settings.shutdown.graceSeconds * 1000),
   };
+}
+
+/** What the short way can answer never gets to Express; all else does. */
+function putInFront(
+  server: Server,
+  shortWay: ShortWay,
+  express: Express,
+  protect: (response: ServerResponse) => void,
+): void {
+  server.removeListener('request', express as RequestListener);
+  const take = shortWay.inFrontOf(express, protect);
+  server.on('request', (request, response) => void take(request, response));
 }
 
 /** Answers what is being asked, and nothing after it. */

@@ -15,19 +15,27 @@ export class AuditInterceptor implements NestInterceptor {
     const kind = exchange?.operation?.kind;
     if (!exchange || kind === undefined || kind === 'protocol') return next.handle();
     const ended = {
-      error: (thrown: unknown) => this.finish(exchange, reasonOf(thrown)),
-      complete: () => this.finish(exchange, null),
+      error: (thrown: unknown) => this.finish(exchange, thrown),
+      complete: () => this.finish(exchange),
     };
-    const recorded = this.audit.recordAllowed(exchange).finally(() => exchange.clock?.lap('record'));
-    return from(recorded).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
+    return from(this.begin(exchange)).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
   }
 
-  /** The answer does not wait for this: it is written when the tool has really ended. */
-  private finish(exchange: Exchange, reason: Reason | null): void {
+  /** Resolves when the decision is on record. @throws AppError `audit_unavailable` where it cannot be. */
+  async begin(exchange: Exchange): Promise<void> {
+    try {
+      await this.audit.recordAllowed(exchange);
+    } finally {
+      exchange.clock?.lap('record');
+    }
+  }
+
+  /** The answer does not wait for this: it is written when the tool has really ended. @param thrown what refused it after all. */
+  finish(exchange: Exchange, thrown?: unknown): void {
     if (exchange.operation?.kind !== 'call') return;
     // A call that was allowed and never started has failed before its tool.
     const ended = exchange.outcome ?? Promise.resolve({ status: 'failed' as const, durationMs: 0 });
-    this.audit.recordOutcome(exchange, ended, reason);
+    this.audit.recordOutcome(exchange, ended, reasonOf(thrown));
   }
 }
 

@@ -2,9 +2,9 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
-import type { Request, Response } from 'express';
-import { exchangeOf, type GateRequest } from '../common/exchange.js';
+import type { ServerResponse } from 'node:http';
 import { HeldToken } from '../common/held-token.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { isPublicRoute } from '../common/public-route.js';
 import type { Settings, UpstreamSettings } from '../config/settings.js';
 import { ClientCertificateService } from './client-certificate.service.js';
@@ -13,7 +13,7 @@ import { SenderBinding } from './sender-binding.js';
 import { TokenVerifier } from './token-verifier.js';
 
 @Injectable()
-export class BearerGuard implements CanActivate {
+export class BearerGuard implements CanActivate, GateStep {
   private readonly holdsTokens: boolean;
 
   constructor(
@@ -27,31 +27,29 @@ export class BearerGuard implements CanActivate {
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (isPublicRoute(this.reflector, context)) return true;
-    const request = context.switchToHttp().getRequest<Request & GateRequest>();
-    const exchange = exchangeOf(request);
-    const credential = readCredential(
-      request.headersDistinct.authorization ?? [],
-      Object.keys(request.query),
-    );
+    if (!isPublicRoute(this.reflector, context)) await this.pass(passageOf(context));
+    return true;
+  }
+
+  async pass({ exchange, request, response, target, queryKeys, byProxy }: Passage): Promise<void> {
+    const credential = readCredential(request.headersDistinct.authorization ?? [], queryKeys);
     exchange.scheme = credential.scheme;
-    if (credential.scheme === 'DPoP') this.tellNonce(context.switchToHttp().getResponse<Response>());
+    if (credential.scheme === 'DPoP') this.tellNonce(response);
     try {
       exchange.principal = await this.verifier.verify({
         ...credential,
-        request: { method: request.method, path: request.originalUrl.split('?', 1)[0] ?? '' },
+        request: { method: request.method ?? '', path: target.split('?', 1)[0] ?? '' },
         proofs: request.headersDistinct.dpop ?? [],
-        certificate: () => this.certificates.of(request),
+        certificate: () => this.certificates.of(request, byProxy),
       });
       if (this.holdsTokens) exchange.heldToken = new HeldToken(credential.token);
     } finally {
       exchange.clock?.lap('authentication');
     }
-    return true;
   }
 
   /** RFC 9449 section 8.2: every answer may carry the nonce for the next proof. */
-  private tellNonce(response: Response): void {
+  private tellNonce(response: ServerResponse): void {
     const nonce = this.binding.nonce();
     if (nonce !== undefined) response.setHeader('dpop-nonce', nonce);
   }

@@ -1,7 +1,7 @@
 /** The certificate that a client showed, on this connection or to the proxy in front. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Request } from 'express';
+import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { ClientCertificateHeader, Settings } from '../config/settings.js';
 import { certificateFromHeader, thumbprintOf } from './client-certificate.js';
@@ -17,11 +17,12 @@ export class ClientCertificateService {
   /**
    * Its thumbprint (RFC 8705 section 3.1), or undefined where there is none. Where a header is configured only the
    * header counts: the certificate of the connection is then the proxy's own.
+   * @param byProxy whether the other end of this very connection is a proxy that `TRUST_PROXY` names.
    * @throws AppError `request_malformed` where the proxy's header cannot be read.
    */
-  of(request: Request): string | undefined {
+  of(request: IncomingMessage, byProxy: boolean): string | undefined {
     if (this.header) {
-      const values = isFromProxy(request) ? request.headersDistinct[this.header.name] : undefined;
+      const values = byProxy ? request.headersDistinct[this.header.name] : undefined;
       return certificateFromHeader(values ?? [], this.header.format);
     }
     const { socket } = request;
@@ -29,11 +30,4 @@ export class ClientCertificateService {
     const { raw } = socket.getPeerCertificate() as { raw?: Buffer };
     return raw && thumbprintOf(raw);
   }
-}
-
-/** Whether the other end of this very connection is a proxy that `TRUST_PROXY` names. */
-export function isFromProxy(request: Request): boolean {
-  const isTrusted = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
-  const { remoteAddress } = request.socket;
-  return remoteAddress !== undefined && isTrusted(remoteAddress, 0);
 }

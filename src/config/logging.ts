@@ -39,7 +39,7 @@ function stdout(): DestinationStream {
 }
 
 /** Every request is named by us: a name from outside could forge the log. */
-function nameRequest(_request: IncomingMessage, response: ServerResponse): string {
+export function nameRequest(_request: IncomingMessage, response: ServerResponse): string {
   const id = randomUUID();
   response.setHeader('x-request-id', id);
   return id;

@@ -2,21 +2,27 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { targetLabel } from '../common/decision.js';
 import type { GateRequest } from '../common/exchange.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { PolicyService } from '../policy/policy.service.js';
 import { countedAs, type Rate } from '../policy/rates.js';
 import { Counters, type Limit } from './counters.service.js';
 
 @Injectable()
-export class RateClassGuard implements CanActivate {
+export class RateClassGuard implements CanActivate, GateStep {
   constructor(
     private readonly policy: PolicyService,
     private readonly counters: Counters,
   ) {}
 
-  /** @throws AppError `rate_limited` (429) with the seconds to wait. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const { exchange } = context.switchToHttp().getRequest<GateRequest>();
-    if (!exchange?.principal || exchange.operation?.kind !== 'call' || !exchange.decision) return true;
+    if (exchange) await this.pass(passageOf(context));
+    return true;
+  }
+
+  /** @throws AppError `rate_limited` (429) with the seconds to wait. */
+  async pass({ exchange }: Passage): Promise<void> {
+    if (!exchange.principal || exchange.operation?.kind !== 'call' || !exchange.decision) return;
     const label = targetLabel(exchange.operation.target);
     for (const rate of this.policy.target(label)?.rates ?? []) {
       // Where it is refused, the record names the rule that counted.
@@ -25,7 +31,6 @@ export class RateClassGuard implements CanActivate {
       delete exchange.limitedBy;
     }
     exchange.clock?.lap('limits');
-    return true;
   }
 }
 

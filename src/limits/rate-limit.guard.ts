@@ -2,14 +2,14 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
-import { exchangeOf, type GateRequest } from '../common/exchange.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { principalKey } from '../common/principal.js';
 import { isPublicRoute } from '../common/public-route.js';
 import type { Settings } from '../config/settings.js';
 import { Counters } from './counters.service.js';
 
 @Injectable()
-export class RateLimitGuard implements CanActivate {
+export class RateLimitGuard implements CanActivate, GateStep {
   private readonly perMinute: number;
 
   constructor(
@@ -20,10 +20,13 @@ export class RateLimitGuard implements CanActivate {
     this.perMinute = config.get('limits', { infer: true }).perMinute;
   }
 
-  /** @throws AppError `rate_limited` (429) with the seconds to wait. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (isPublicRoute(this.reflector, context)) return true;
-    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!isPublicRoute(this.reflector, context)) await this.pass(passageOf(context));
+    return true;
+  }
+
+  /** @throws AppError `rate_limited` (429) with the seconds to wait. */
+  async pass({ exchange }: Passage): Promise<void> {
     const { principal } = exchange;
     if (!principal) throw new Error('RateLimitGuard ran before a principal was known');
     if (this.perMinute > 0) {
@@ -33,6 +36,5 @@ export class RateLimitGuard implements CanActivate {
       );
     }
     exchange.clock?.lap('limits');
-    return true;
   }
 }

@@ -8,7 +8,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Request, Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import { AuditService } from '../audit/audit.service.js';
 import { PROOF_ALGORITHMS } from '../auth/sender-binding.js';
 import { AppError, unexpectedError } from '../common/app-error.js';
@@ -37,8 +37,12 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
-    const { exchange } = host.switchToHttp().getRequest<Request & GateRequest>();
-    const response = host.switchToHttp().getResponse<Response>();
+    const http = host.switchToHttp();
+    await this.answer(thrown, http.getRequest<GateRequest>().exchange, http.getResponse<ServerResponse>());
+  }
+
+  /** @param exchange of a request of the endpoint. */
+  async answer(thrown: unknown, exchange: Exchange | undefined, response: ServerResponse): Promise<void> {
     const error = toAppError(thrown);
     this.log(error, exchange);
     if (exchange && !exchange.audited && isReason(error.code)) {
@@ -51,7 +55,8 @@ export class ErrorFilter implements ExceptionFilter {
     }
     const { status, headers, body } = renderError(error, exchange, this.challengeFacts(exchange));
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    response.status(status).end(JSON.stringify(body));
+    response.statusCode = status;
+    response.end(JSON.stringify(body));
   }
 
   /** In the terms of the caller's issuer; of the first one, to which a client is sent, where there is no caller yet. */

@@ -11,7 +11,6 @@ export class McpController {
 
   @Post()
   async post(@Req() request: Request & GateRequest, @Res() response: Response): Promise<void> {
-    response.setHeader('cache-control', 'no-store');
     await this.bridge.serve(request, response, exchangeOf(request));
   }
 

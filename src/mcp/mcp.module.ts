@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { RevocationModule } from '../revocation/revocation.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { UpstreamsModule } from '../upstreams/upstreams.module.js';
+import { Front } from './front.js';
 import { FrontMiddleware } from './front.middleware.js';
 import { McpController } from './mcp.controller.js';
 import { SdkBridge } from './sdk-bridge.js';
@@ -11,8 +12,8 @@ import { UnreadableRequests } from './unreadable-requests.js';
 @Module({
   imports: [ToolsModule, AuditModule, RevocationModule, UpstreamsModule],
   controllers: [McpController],
-  providers: [SdkBridge, UnreadableRequests],
-  exports: [SdkBridge],
+  providers: [Front, SdkBridge, UnreadableRequests],
+  exports: [Front, SdkBridge],
 })
 export class McpModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

@@ -1,14 +1,14 @@
 /** Is this request from where requests may come from (DNS rebinding; MCP, streamable HTTP, "Security Warning")? */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Request, Response } from 'express';
-import { isFromProxy } from '../auth/client-certificate.service.js';
+import type { ServerResponse } from 'node:http';
 import { AppError, malformedRequest } from '../common/app-error.js';
 import type { GateRequest } from '../common/exchange.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
 
 @Injectable()
-export class OriginGuard implements CanActivate {
+export class OriginGuard implements CanActivate, GateStep {
   private readonly settings: ServerSettings;
 
   constructor(config: ConfigService<Settings, true>) {
@@ -17,30 +17,35 @@ export class OriginGuard implements CanActivate {
 
   /** Only the endpoint is guarded: discovery is for everyone, and health is asked under any name. */
   canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<Request & GateRequest>();
-    if (!request.exchange) return true;
-    const origin = request.get('origin');
-    if (!request.originalUrl.startsWith('/')) throw malformedRequest('The request target must be a path');
+    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
+    if (exchange) this.pass(passageOf(context));
+    return true;
+  }
+
+  /** @throws AppError where the request is from elsewhere. */
+  pass(passage: Passage): void {
+    const { request, response, target } = passage;
+    const { origin } = request.headers;
+    if (!target.startsWith('/')) throw malformedRequest('The request target must be a path');
     // RFC 9112 section 3.2: two hosts are two answers to one question.
     const [host, ...more] = request.headersDistinct.host ?? [];
     if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
       throw rejected('The Host is not allowed');
     }
     // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
-    if (this.settings.publicUrl.startsWith('https:') && !cameOverHttps(request)) {
+    if (this.settings.publicUrl.startsWith('https:') && !cameOverHttps(passage)) {
       throw rejected('Only HTTPS is served here');
     }
     if (!isAllowedOrigin(origin, this.settings.allowedOrigins)) throw rejected('The Origin is not allowed');
-    if (origin !== undefined) allowCrossOrigin(context.switchToHttp().getResponse<Response>(), origin);
-    return true;
+    if (origin !== undefined) allowCrossOrigin(response, origin);
   }
 }
 
 /** On every part of the way that somebody trusted tells of: a proxy that appends says what it saw after what its client said. */
-function cameOverHttps(request: Request): boolean {
-  const told = isFromProxy(request) ? (request.get('x-forwarded-proto') ?? '') : '';
+function cameOverHttps({ request, byProxy, secure }: Passage): boolean {
+  const told = byProxy ? ((request.headers['x-forwarded-proto'] as string | undefined) ?? '') : '';
   const parts = told === '' ? [] : told.split(',').map((part) => part.trim().toLowerCase());
-  return request.secure && parts.every((part) => part === 'https');
+  return secure && parts.every((part) => part === 'https');
 }
 
 /** An entry without a port allows every port. */
@@ -55,13 +60,13 @@ export function isAllowedOrigin(origin: string | undefined, allowed: readonly st
   return origin === undefined || allowed.includes(origin.toLowerCase());
 }
 
-function allowCrossOrigin(response: Response, origin: string): void {
+function allowCrossOrigin(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin);
   response.setHeader(
     'access-control-expose-headers',
     'WWW-Authenticate, Retry-After, X-Request-Id, DPoP-Nonce',
   );
-  response.append('vary', 'Origin');
+  response.appendHeader('vary', 'Origin');
 }
 
 function rejected(message: string): AppError {

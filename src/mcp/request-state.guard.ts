@@ -2,16 +2,22 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { malformedRequest } from '../common/app-error.js';
 import type { GateRequest } from '../common/exchange.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { SdkBridge } from './sdk-bridge.js';
 
 @Injectable()
-export class RequestStateGuard implements CanActivate {
+export class RequestStateGuard implements CanActivate, GateStep {
   constructor(private readonly bridge: SdkBridge) {}
 
-  /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const { exchange } = context.switchToHttp().getRequest<GateRequest>();
-    if (exchange?.operation?.kind !== 'call' || (await this.bridge.hasValidState(exchange))) return true;
+    if (exchange) await this.pass(passageOf(context));
+    return true;
+  }
+
+  /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
+  async pass({ exchange }: Passage): Promise<void> {
+    if (exchange.operation?.kind !== 'call' || (await this.bridge.hasValidState(exchange))) return;
     throw malformedRequest('Invalid or expired requestState', { rpcCode: -32602 });
   }
 }

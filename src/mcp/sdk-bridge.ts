@@ -1,5 +1,5 @@
 /** The only place that knows the MCP SDK: from an allowed exchange to the SDK's server and back. */
-import { toNodeHandler, type NodeIncomingMessageLike } from '@modelcontextprotocol/node';
+import { toNodeHandler, toWebRequest, type NodeIncomingMessageLike } from '@modelcontextprotocol/node';
 import {
   CLIENT_CAPABILITIES_META_KEY,
   createMcpHandler,
@@ -36,8 +36,9 @@ import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
 import { UpstreamsService } from '../upstreams/upstreams.service.js';
 import { downLevel } from './down-level.js';
 import { InFlightCalls } from './in-flight-calls.js';
+import { REVOKED, Withheld, withheld } from './withheld.js';
 
-const SERVER_INFO = { name: 'identity-aware-mcp-server', version: VERSION };
+export const SERVER_INFO = { name: 'identity-aware-mcp-server', version: VERSION };
 const STATE_TTL_SECONDS = 600;
 const MAX_LISTENING = 1_024;
 const STREAM_RETRY_SECONDS = 30;
@@ -45,14 +46,15 @@ const STREAM_RETRY_SECONDS = 30;
 const MAX_TIMER_MS = 2_147_483_647;
 const INTERNAL_ERROR = -32603;
 const INVALID_PARAMS = -32602;
-const UNAUTHORIZED = 401;
 /** Why calls are cancelled whose callers must not see what comes of them. */
-const REVOKED = Symbol('revoked');
 
 @Injectable()
 export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly logger = new Logger(SdkBridge.name);
-  private readonly inFlight = new InFlightCalls();
+  /** Calls that run, whoever runs them. */
+  readonly inFlight = new InFlightCalls();
+  /** Calls that have run already, and are only to be answered. */
+  private readonly ended = new WeakMap<Exchange, Invoked>();
   private readonly handler = createMcpHandler((context) => this.server(context), {
     onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
   });
@@ -115,13 +117,40 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   async serve(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<void> {
     const message = messageOf(exchange);
     const principal = principalOf(exchange);
-    await this.revocations.require(principal);
-    if (message.method === 'tools/list') this.upstreams.meet({ principal, token: exchange.heldToken });
+    await this.beforeAnswer(exchange);
+    response.setHeader('cache-control', 'no-store');
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
     const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth: authOf(exchange) });
     if (message.method === 'subscriptions/listen') return this.listen(withAuth, response, exchange);
     await this.nodeHandler(withAuth, response, message.body);
+  }
+
+  /**
+   * What is left to see to once a request was decided and recorded, whichever way it is answered.
+   * @throws AppError `token_revoked` where the token went out of force on the way here.
+   */
+  async beforeAnswer(exchange: Exchange): Promise<void> {
+    const principal = principalOf(exchange);
+    await this.revocations.require(principal);
+    // Upstreams that show their tools to their own callers alone hear of who asks what there is.
+    if (messageOf(exchange).method === 'tools/list')
+      this.upstreams.meet({ principal, token: exchange.heldToken });
+  }
+
+  /** Answers a call that has run already; where its stream is open, on that. */
+  async serveEnded(
+    request: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange,
+    invoked: Invoked,
+  ): Promise<void> {
+    this.ended.set(exchange, invoked);
+    if (!response.headersSent) return this.serve(request, response, exchange);
+    const parsedBody = messageOf(exchange).body;
+    const asked = await toWebRequest(request, parsedBody);
+    const answer = await this.handler.fetch(asked, { authInfo: authOf(exchange), parsedBody });
+    response.end(await answer.text());
   }
 
   /** A stream of its own for each listener: what changes for one caller does not change for another. It ends with its token. */
@@ -171,9 +200,11 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     const server = new Server(SERVER_INFO, this.options(messageOf(exchange).era));
     server.setRequestHandler('tools/list', () => ({ tools: this.shown(exchange) }) as never);
     server.setRequestHandler('tools/call', async ({ params }, context) => {
-      const invoked = await this.running(exchange, context, (call) =>
-        this.invoker.callTool(exchange, call, params.arguments),
-      );
+      const invoked =
+        this.ended.get(exchange) ??
+        (await this.running(exchange, context, (call) =>
+          this.invoker.callTool(exchange, call, params.arguments),
+        ));
       return (
         invoked.kind === 'failure'
           ? renderToolFailure(invoked.message, exchange.decisionId)
@@ -268,9 +299,11 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     const signal = AbortSignal.any([context.mcpReq.signal, cancellation.signal]);
     try {
       return await Promise.race([
-        withheld(cancellation.signal, exchange),
+        withheld(cancellation.signal, exchange.decisionId),
         run(toToolCall(exchange, context, signal)),
       ]);
+    } catch (error) {
+      throw error instanceof Withheld ? new ProtocolError(error.code, error.message, error.data) : error;
     } finally {
       done();
     }
@@ -306,17 +339,6 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
       ...(requestState !== undefined && { requestState: await this.stateCodec.mint(requestState, context) }),
     });
   }
-}
-
-/** Rejects when the token goes out of force; else never settles. What runs then ends by itself, and is on record when it has. */
-function withheld(cancelled: AbortSignal, { decisionId }: Exchange): Promise<never> {
-  return new Promise((_, reject) => {
-    cancelled.addEventListener('abort', () => {
-      if (cancelled.reason !== REVOKED) return;
-      const data = { reason: 'token_revoked', decision_id: decisionId };
-      reject(new ProtocolError(UNAUTHORIZED, 'The token was revoked', data));
-    });
-  });
 }
 
 /** The SDK says keep-alive on every stream; whether a connection goes on is for the server to say (RFC 9110 section 7.6.1). */

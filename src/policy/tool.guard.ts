@@ -1,22 +1,27 @@
 /** The second question of every request: may this caller have this? */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { exchangeOf, messageOf, type GateRequest } from '../common/exchange.js';
+import { messageOf } from '../common/exchange.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { isPublicRoute } from '../common/public-route.js';
 import { denialError } from './denial.js';
 import { operationOf } from './operation.js';
 import { PolicyService } from './policy.service.js';
 
 @Injectable()
-export class ToolGuard implements CanActivate {
+export class ToolGuard implements CanActivate, GateStep {
   constructor(
     private readonly reflector: Reflector,
     private readonly policy: PolicyService,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (isPublicRoute(this.reflector, context)) return true;
-    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!isPublicRoute(this.reflector, context)) this.pass(passageOf(context));
+    return true;
+  }
+
+  /** @throws AppError where it is denied. */
+  pass({ exchange }: Passage): void {
     if (!exchange.principal) throw new Error('ToolGuard ran before a principal was known');
     const message = messageOf(exchange);
     const operation = operationOf(message, this.policy.catalogue);
@@ -28,9 +33,9 @@ export class ToolGuard implements CanActivate {
         ? this.policy.decide(principal, operation.target, ip, operation.judged)
         : undefined;
     exchange.clock?.lap('decision');
-    if (operation.kind !== 'call' || !decision) return true;
+    if (operation.kind !== 'call' || !decision) return;
     exchange.decision = decision;
-    if (decision.effect === 'allow') return true;
+    if (decision.effect === 'allow') return;
     throw denialError(decision, operation, message.era, this.policy.settings.denialDetail);
   }
 }

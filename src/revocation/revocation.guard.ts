@@ -1,22 +1,24 @@
 /** Whether the token that was verified is still in force: signatures do not know who has left. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { exchangeOf, type GateRequest } from '../common/exchange.js';
+import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { isPublicRoute } from '../common/public-route.js';
 import { RevocationsService } from './revocations.service.js';
 
 @Injectable()
-export class RevocationGuard implements CanActivate {
+export class RevocationGuard implements CanActivate, GateStep {
   constructor(
     private readonly reflector: Reflector,
     private readonly revocations: RevocationsService,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (isPublicRoute(this.reflector, context)) return true;
-    const { principal } = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!isPublicRoute(this.reflector, context)) await this.pass(passageOf(context));
+    return true;
+  }
+
+  async pass({ exchange: { principal } }: Passage): Promise<void> {
     if (!principal) throw new Error('RevocationGuard ran before a principal was known');
     await this.revocations.require(principal);
-    return true;
   }
 }

@@ -1,0 +1,25 @@
+/** The answer of a call whose caller's token went out of force while it ran: it is kept from the caller. */
+
+/** Why a call that runs is asked to stop, where that is the reason. */
+export const REVOKED = Symbol('revoked');
+
+/** As JSON-RPC says it, on either way. */
+export class Withheld extends Error {
+  readonly code = 401;
+  readonly data: { readonly reason: 'token_revoked'; readonly decision_id: string };
+
+  constructor(decisionId: string) {
+    super('The token was revoked');
+    this.name = 'Withheld';
+    this.data = { reason: 'token_revoked', decision_id: decisionId };
+  }
+}
+
+/** Rejects when the token goes out of force; else never settles. What runs then ends by itself, and is on record when it has. */
+export function withheld(cancelled: AbortSignal, decisionId: string): Promise<never> {
+  return new Promise((_, reject) => {
+    cancelled.addEventListener('abort', () => {
+      if (cancelled.reason === REVOKED) reject(new Withheld(decisionId));
+    });
+  });
+}
