@@ -12,6 +12,7 @@ import { Backlog } from './backlog.js';
 import { changedMembers } from './deciding-configuration.js';
 import { Ledger, type Entry } from './ledger.js';
 import { pseudonymized } from './pseudonyms.js';
+import { RecordParts } from './record-parts.js';
 import {
   changeRecord,
   decisionRecord,
@@ -43,6 +44,9 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private readonly settings: AuditSettings;
   private readonly running = new Set<Promise<unknown>>();
   private readonly backlog = new Backlog();
+  private readonly parts = new RecordParts();
+  /** Of calls that were allowed, until they have ended. */
+  private readonly decisions = new WeakMap<Exchange, AuditRecord>();
   private ledger: Ledger | undefined;
   private publicKey: PublicJwk | undefined;
   private start: { configuration: JsonObject; version: string } | undefined;
@@ -126,7 +130,9 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   /** Resolves when the decision, or the list, of this exchange is durable. @throws AppError `audit_unavailable` */
   async recordAllowed(exchange: Exchange): Promise<void> {
-    const record = exchange.operation?.kind === 'list' ? listRecord(exchange) : decisionRecord(exchange);
+    const isList = exchange.operation?.kind === 'list';
+    const record = isList ? listRecord(exchange, this.parts) : decisionRecord(exchange, this.parts);
+    if (!isList) this.decisions.set(exchange, record);
     const since = new Date();
     const entry = this.append(record);
     const state = (await within(this.settled(entry), PATIENCE_MS)) ?? 'waiting';
@@ -143,7 +149,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   async recordRefusal(exchange: Exchange, reason: Reason): Promise<void> {
     exchange.audited = true;
     exchange.refused = reason;
-    const entry = this.appendOrKeep(refusalRecord(exchange, reason));
+    const entry = this.appendOrKeep(refusalRecord(exchange, reason, this.parts));
     // Who was just refused for a disk that does not answer need not wait for it once more.
     if (reason !== 'audit_unavailable') await within(this.settled(entry), PATIENCE_MS);
   }
@@ -171,8 +177,11 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   /** Records how a call ended once it has. */
   recordOutcome(exchange: Exchange, ended: Promise<Outcome>, reason: Reason | null = null): void {
+    const decision = this.decisions.get(exchange) ?? decisionRecord(exchange, this.parts);
     const recorded = ended
-      .then((outcome) => void this.appendOrKeep(outcomeRecord(exchange, outcome, randomUUID(), reason)))
+      .then(
+        (outcome) => void this.appendOrKeep(outcomeRecord(decision, outcome, randomUUID(), reason), false),
+      )
       .finally(() => this.running.delete(recorded));
     this.running.add(recorded);
   }
@@ -187,6 +196,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       rotateBytes,
       rotateDaily,
       now: () => new Date(),
+      textOf: (part) => this.parts.textOf(part),
       onCheckpoint: (seq, hash) => this.logger.log(`The ledger is signed up to ${seq}:${hash}`),
       onError: (error, what) => this.logger.error({ err: error as Error }, what),
     });
@@ -217,15 +227,16 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     if (unfinished.length > 0) this.logger.warn(`${unfinished.length} call(s) of the last run never ended`);
   }
 
-  private append(record: AuditRecord): Entry | undefined {
+  private append(record: AuditRecord, isUrged = true): Entry | undefined {
     const { pseudonymKey } = this.settings;
-    return this.ledger?.append(pseudonymKey === undefined ? record : pseudonymized(record, pseudonymKey));
+    const own = pseudonymKey === undefined ? record : pseudonymized(record, pseudonymKey);
+    return this.ledger?.append(own, isUrged);
   }
 
   /** What does not get to the disk follows late. */
-  private appendOrKeep(record: AuditRecord): Entry | undefined {
+  private appendOrKeep(record: AuditRecord, isUrged = true): Entry | undefined {
     const since = new Date();
-    const entry = this.append(record);
+    const entry = this.append(record, isUrged);
     this.keepIfLost(record, since, entry);
     return entry;
   }
@@ -257,7 +268,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
             Promise.resolve({ status: 'failed', durationMs: 0 }),
             'audit_unavailable',
           ),
-        () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable'), new Date()),
+        () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable', this.parts), new Date()),
       );
     }
     return new AppError('audit_unavailable', 'The audit ledger cannot be written', {

@@ -2,10 +2,10 @@
  * What makes a ledger tamper-evident: each record is sealed by its hash, which the next record names, and checkpoints
  * are signed. Pure.
  */
-import { createHash, sign, verify, type KeyObject } from 'node:crypto';
+import { hash as digest, sign, verify, type KeyObject } from 'node:crypto';
 import type { JsonObject } from '../common/exchange.js';
 import { parseObject } from '../common/parse-object.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson, canonicalMembers, sortedNames } from './canonical-json.js';
 
 export interface Sealed {
   /** The record in its canonical spelling (RFC 8785), its hash among its members; without a line break. */
@@ -17,17 +17,21 @@ export interface Sealed {
 /** Keeps a signature of a ledger from being one of anything else. */
 const CONTEXT = 'identity-aware-mcp-server audit checkpoint v1\n';
 
-/** @param record without `hash`. */
-export function seal(record: JsonObject): Sealed {
-  const names = Object.keys(record);
-  const before = membersOf(
-    record,
-    names.filter((name) => name < 'hash'),
+/**
+ * @param record without `hash`.
+ * @param textOf the canonical JSON of a member, where it is known.
+ */
+export function seal(record: JsonObject, textOf?: (part: object) => string | undefined): Sealed {
+  const names = sortedNames(record);
+  const at = names.findIndex((name) => name > 'hash');
+  return sealed(
+    canonicalMembers(record, names.slice(0, at), textOf),
+    canonicalMembers(record, names.slice(at), textOf),
   );
-  const after = membersOf(
-    record,
-    names.filter((name) => name > 'hash'),
-  );
+}
+
+/** @param before the members before `hash`, as they stand in the line; `after`: those behind it. */
+export function sealed(before: string, after: string): Sealed {
   const hash = sha256(`{${before},${after}}`);
   return { line: `{${before},"hash":"${hash}",${after}}`, hash };
 }
@@ -67,11 +71,6 @@ function signedBytes(record: JsonObject): Buffer {
   return Buffer.from(CONTEXT + canonicalJson(record), 'utf8');
 }
 
-function membersOf(record: JsonObject, names: readonly string[]): string {
-  const members = canonicalJson(Object.fromEntries(names.map((name) => [name, record[name]])));
-  return members.slice(1, -1);
-}
-
 function sha256(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+  return digest('sha256', text, 'hex');
 }

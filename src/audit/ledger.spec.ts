@@ -447,3 +447,23 @@ describe('where a batch fits only in part', () => {
     requireChain(lines());
   });
 });
+
+it('lets a record that nobody waits for go with the next one, and by itself where none comes', async () => {
+  await withLedger(async (ledger) => {
+    await add(ledger, call('first'));
+    const late = ledger.append(end('first'), false);
+    await add(ledger, call('second'));
+    expect(ids()).toEqual(['first', 'end-first', 'second']);
+    await late.written;
+    await ledger.append(end('second'), false).written;
+    expect(ids()).toEqual(['first', 'end-first', 'second', 'end-second']);
+  });
+});
+
+it('does not close before what nobody waits for', async () => {
+  await withLedger(async (ledger) => {
+    await add(ledger, call('first'));
+    void ledger.append(end('first'), false);
+  });
+  expect(ids()).toEqual(['first', 'end-first']);
+});

@@ -20,6 +20,8 @@ export interface LedgerOptions {
   /** A file is put aside when the day (UTC) of its first record is over. */
   readonly rotateDaily: boolean;
   readonly now: () => Date;
+  /** The canonical JSON of what many records have in common. */
+  readonly textOf?: (part: object) => string | undefined;
   /** Told each place that was signed: kept elsewhere, it shows later whether the end was cut. */
   readonly onCheckpoint: (seq: number, hash: string) => void;
   /** Told what went wrong where nobody waits for it. */
@@ -42,6 +44,8 @@ interface Waiting {
 
 /** Records that may wait for the disk at one time; more are refused at once. */
 const MAX_WAITING = 20_000;
+/** How long a record that nobody waits for may wait for company. */
+const LATE_MS = 10;
 /** Records that share one write. */
 const MAX_BATCH = 1_000;
 /** A forger has this many records, or this much time, before what he changes is under a signature. */
@@ -62,6 +66,7 @@ export class Ledger {
   /** What is being done to the file, one thing after the other. */
   private last: Promise<unknown> = Promise.resolve();
   private flushIsDue = false;
+  private lateFlush: NodeJS.Timeout | undefined;
   private checkpointIsDue = false;
   /** Records behind the last checkpoint. */
   private unsigned = 0;
@@ -114,8 +119,11 @@ export class Ledger {
     }
   }
 
-  /** Records that wait at the same time share one write and one fsync. */
-  append(record: AuditRecord): Entry {
+  /**
+   * Records that wait at the same time share one write and one fsync.
+   * @param isUrged false: nobody waits for it, and it goes with the next one that somebody waits for, or soon by itself.
+   */
+  append(record: AuditRecord, isUrged = true): Entry {
     if (this.closed) return refused('The ledger is closed');
     if (this.queue.length >= MAX_WAITING) return refused('Too many records wait for the disk');
     const { queue } = this;
@@ -129,7 +137,8 @@ export class Ledger {
         return at >= 0;
       };
     });
-    this.flushSoon();
+    if (isUrged) this.flushSoon();
+    else this.lateFlush ??= setTimeout(() => this.flushSoon(), LATE_MS).unref();
     return { written, withdraw };
   }
 
@@ -149,6 +158,7 @@ export class Ledger {
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
+    clearTimeout(this.lateFlush);
     await this.inTurn(() => this.finish()).catch((error: unknown) =>
       this.options.onError(error, 'The end of the ledger could not be signed'),
     );
@@ -181,6 +191,8 @@ export class Ledger {
 
   private async flush(): Promise<void> {
     this.flushIsDue = false;
+    clearTimeout(this.lateFlush);
+    this.lateFlush = undefined;
     const batch = this.queue.splice(0, MAX_BATCH);
     if (this.queue.length > 0) this.flushSoon();
     try {
@@ -209,9 +221,14 @@ export class Ledger {
       ...(kind ? [this.checkpoint(kind, records)] : []),
     ];
     if (all.length === 0) return;
-    const { key, now } = this.options;
+    const { key, now, textOf } = this.options;
     const time = now().toISOString();
-    const { text, end } = place(all, this.end, { instance: this.instance, key, time });
+    const { text, end } = place(all, this.end, {
+      instance: this.instance,
+      key,
+      time,
+      ...(textOf && { textOf }),
+    });
     await file.put(Buffer.from(text, 'utf8'));
     this.healthy = true;
     this.first ??= { seq: this.end.seq + 1, time };

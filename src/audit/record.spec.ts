@@ -181,7 +181,7 @@ it.each<[string, AuditRecord, AuditRecord]>([
   ],
   [
     'an outcome, under an id of its own',
-    outcomeRecord(CALLED, { status: 'tool_error', durationMs: 12 }, 'outcome-1'),
+    outcomeRecord(decisionRecord(CALLED), { status: 'tool_error', durationMs: 12 }, 'outcome-1'),
     {
       ...ALLOWED,
       id: 'outcome-1',

@@ -1,30 +1,21 @@
 /** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
-import {
-  NO_REQUIREMENTS,
-  targetLabel,
-  type Decision,
-  type Requirements,
-  type Target,
-} from '../common/decision.js';
+import { NO_REQUIREMENTS, targetLabel, type Decision, type Target } from '../common/decision.js';
 import type { Exchange, JsonObject, Outcome, OutcomeStatus } from '../common/exchange.js';
-import { personOf, type DelegationLink, type Principal } from '../common/principal.js';
+import { personOf, type DelegationLink } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
 import { wellFormed } from '../common/well-formed.js';
 import { withoutTokens } from '../common/without-tokens.js';
 import { canonicalJson, digestOf } from './canonical-json.js';
+import {
+  recordedRequirements,
+  RecordParts,
+  type RecordedPrincipal,
+  type RecordedRequirements,
+} from './record-parts.js';
 import type { PublicJwk } from './signing-key.js';
 
 export const EVENTS = ['authentication', 'list', 'decision', 'outcome', 'change', 'checkpoint'] as const;
 export type AuditEvent = (typeof EVENTS)[number];
-
-interface RecordedRequirements {
-  readonly scopes: readonly string[];
-  /** Each is one role, or alternatives joined by `|`. */
-  readonly roles: readonly string[];
-  /** Any of these authentication contexts; empty: whichever. */
-  readonly acr: readonly string[];
-  readonly max_age: number | null;
-}
 
 /** A record before the ledger gives it its place: `v`, `seq`, `time`, `instance`, `prev` and `hash` are the ledger's. */
 export interface AuditRecord {
@@ -43,19 +34,7 @@ export interface AuditRecord {
   } | null;
   readonly tool: string | null;
   readonly arguments_sha256: string | null;
-  readonly principal: {
-    readonly iss: string;
-    readonly sub: string;
-    readonly kind: Principal['kind'];
-    readonly client_id: string;
-    readonly tenant: string | null;
-    readonly scopes: readonly string[];
-    readonly roles: readonly string[];
-    /** With `auth_time`: what proves later that a demand for assurance was met. */
-    readonly acr: readonly string[];
-    readonly auth_time: number | null;
-    readonly token_id: string | null;
-  } | null;
+  readonly principal: RecordedPrincipal | null;
   /** The person at the root of the chain; null where there is none. */
   readonly on_behalf_of: string | null;
   readonly delegation: readonly DelegationLink[];
@@ -214,43 +193,46 @@ export interface Checkpoint {
 const MAX_TEXT = 256;
 
 /** An allowed call, before it starts. */
-export function decisionRecord(exchange: Exchange): AuditRecord {
-  return { ...base(exchange), event: 'decision', decision: 'allow' };
+export function decisionRecord(exchange: Exchange, parts = new RecordParts()): AuditRecord {
+  return { ...base(exchange, parts), event: 'decision', decision: 'allow' };
 }
 
 /** A list shown. */
-export function listRecord(exchange: Exchange): AuditRecord {
+export function listRecord(exchange: Exchange, parts = new RecordParts()): AuditRecord {
   const { shown, hidden, wouldHide } = exchange.listing ?? { shown: [], hidden: 0 };
   const list = { shown: shown.length, hidden, ...(wouldHide !== undefined && { would_hide: wouldHide }) };
-  return { ...base(exchange), event: 'list', decision: 'allow', list };
+  return { ...base(exchange, parts), event: 'list', decision: 'allow', list };
 }
 
 /** A refusal, at whichever stage: before a principal was known it is one of authentication. */
-export function refusalRecord(exchange: Exchange, reason: Reason): AuditRecord {
+export function refusalRecord(exchange: Exchange, reason: Reason, parts = new RecordParts()): AuditRecord {
   return {
-    ...base(exchange),
+    ...base(exchange, parts),
     event: exchange.principal ? 'decision' : 'authentication',
     decision: 'deny',
     reason,
   };
 }
 
-/** How an allowed call ended. */
-/** @param reason why an allowed call was not run after all. */
+/**
+ * How an allowed call ended.
+ * @param decision its record: all but how it ended is the same.
+ * @param reason why an allowed call was not run after all.
+ */
 export function outcomeRecord(
-  exchange: Exchange,
+  decision: AuditRecord,
   outcome: Outcome,
   id: string,
   reason: Reason | null = null,
 ): AuditRecord {
   return {
-    ...base(exchange),
+    ...decision,
     id,
     event: 'outcome',
     decision: null,
     reason,
     outcome: { status: outcome.status, duration_ms: outcome.durationMs },
-    decision_id: exchange.decisionId,
+    decision_id: decision.id,
   };
 }
 
@@ -276,7 +258,7 @@ export function checkpointRecord(checkpoint: Checkpoint, id: string): AuditRecor
   return { ...NOBODY, id, event: 'checkpoint', checkpoint };
 }
 
-function base(exchange: Exchange): AuditRecord {
+function base(exchange: Exchange, parts: RecordParts): AuditRecord {
   const { principal, operation, decision, inbound } = exchange;
   const called = operation?.kind === 'call' ? operation : undefined;
   return {
@@ -296,25 +278,13 @@ function base(exchange: Exchange): AuditRecord {
     tool: called ? toolOf(called.target, decision) : null,
     arguments_sha256: called ? digestOf(called.arguments ?? {}) : null,
     ...(called && recordedArguments(called.target, called.arguments)),
-    principal: principal
-      ? {
-          iss: principal.issuer,
-          sub: principal.subject,
-          kind: principal.kind,
-          client_id: principal.clientId,
-          tenant: principal.tenant,
-          scopes: principal.scopes,
-          roles: principal.roles,
-          acr: principal.acr,
-          auth_time: principal.authenticatedAt,
-          token_id: principal.tokenId,
-        }
-      : null,
+    principal: principal ? parts.principal(principal) : null,
     on_behalf_of: principal ? personOf(principal) : null,
     delegation: principal?.delegation ?? [],
     ...(principal && principal.delegationOmitted > 0 && { delegation_omitted: principal.delegationOmitted }),
-    required: recorded(decision?.required ?? NO_REQUIREMENTS),
-    missing: recorded(decision?.effect === 'deny' ? decision.missing : NO_REQUIREMENTS),
+    required: parts.required(decision?.required ?? NO_REQUIREMENTS),
+    missing:
+      decision?.effect === 'deny' ? recordedRequirements(decision.missing) : parts.required(NO_REQUIREMENTS),
     outcome: null,
     decision_id: null,
   };
@@ -334,7 +304,7 @@ function toolOf(target: Target, decision: Decision | undefined): string {
   return exists ? cut(label) : bounded(label);
 }
 
-const NOTHING = recorded(NO_REQUIREMENTS);
+const NOTHING = recordedRequirements(NO_REQUIREMENTS);
 /** A record of the server's own doing. */
 const NOBODY: Omit<AuditRecord, 'id' | 'event'> = {
   decision: null,
@@ -351,15 +321,6 @@ const NOBODY: Omit<AuditRecord, 'id' | 'event'> = {
   outcome: null,
   decision_id: null,
 };
-
-function recorded({ scopes, roles, assurance }: Requirements): RecordedRequirements {
-  return {
-    scopes,
-    roles: roles.map((group) => group.join('|')),
-    acr: assurance?.acr ?? [],
-    max_age: assurance?.maxAgeSeconds ?? null,
-  };
-}
 
 /** Nothing where none is declared, so that a record has no more members than it has to say. */
 function recordedArguments(

@@ -8,5 +8,6 @@ const PARAMETER =
 
 /** Opaque tokens that are not named as such cannot be told from other texts, and stay. */
 export function withoutTokens(text: string): string {
+  if (!text.includes('eyJ') && !text.includes('=')) return text;
   return text.replace(JWT, '[token]').replace(PARAMETER, '$1=[secret]');
 }
