@@ -8,6 +8,7 @@ import type { PolicySettings, Settings } from '../config/settings.js';
 import { ACCESS_CATALOGUE, type AccessCatalogue, type ProtectedTarget } from './access-rule.js';
 import { basicScopes } from './basic-scopes.js';
 import { callerOf, evaluate, type Caller } from './evaluate.js';
+import { KnownLists } from './known-lists.js';
 import { listed } from './listing.js';
 import { loadPolicy, type LoadedPolicy } from './load-policy.js';
 import { readOperatorFiles } from './operator-files.js';
@@ -21,6 +22,7 @@ export class PolicyService {
   private readonly logger = new Logger('Policy');
   private readonly listeners = new Set<(before: LoadedPolicy) => void>();
   private loaded: LoadedPolicy | undefined;
+  private readonly lists = new KnownLists();
   private since = new Date();
   private basic: readonly string[] = [];
   /** Since when the files hold a policy that was refused; undefined while they hold the one in force. */
@@ -81,7 +83,10 @@ export class PolicyService {
 
   /** What this principal sees in a list: what it may call, and where the operator says so what a new token would open. */
   listing(principal: Principal, kind: ListKind, ip: string): Listing {
-    return listed(this.caller(principal, ip, undefined), this.catalogue.list(kind));
+    const all = this.catalogue.list(kind);
+    return this.lists.of(principal, kind, this.current.policy, all, () =>
+      listed(this.caller(principal, ip, undefined), all),
+    );
   }
 
   /** The lists of this principal that are others now than under the policy before. */
