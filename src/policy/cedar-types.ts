@@ -25,25 +25,36 @@ const DECIMAL_DIGITS = 4;
 const MAX_DECIMAL = 9e11;
 /** Values of one call that conditions look at. A request has room for so many that the engine takes a second for them. */
 const MAX_VALUES = 10_000;
+/** Of one tool. */
+const MAX_MEMBERS = 2_000;
 
 /** How many more there may be. */
 interface Budget {
   left: number;
 }
 
-/** What of a JSON Schema Cedar can have; members of other types are left out, and a policy that names one is refused. */
+/**
+ * What of a JSON Schema Cedar can have; members of other types, and those of names that its schema language cannot write,
+ * are left out, and a policy that names one is refused. Schemas of other servers are anybody's: of one without end, the
+ * beginning.
+ */
 export function argumentsType(schema: JsonObject | undefined): RecordType {
-  const type = schema && typeOf(schema, schema, 0);
+  const type = schema && typeOf(schema, { root: schema, left: MAX_MEMBERS }, 0);
   return type?.kind === 'record' ? type : { kind: 'record', members: new Map() };
 }
 
-function typeOf(schema: JsonObject, root: JsonObject, depth: number): ArgumentType | undefined {
-  if (depth > MAX_DEPTH) return undefined;
+interface Reading extends Budget {
+  readonly root: JsonObject;
+}
+
+function typeOf(schema: JsonObject, reading: Reading, depth: number): ArgumentType | undefined {
+  reading.left -= 1;
+  if (depth > MAX_DEPTH || reading.left < 0) return undefined;
   if (typeof schema.$ref === 'string') {
-    const referred = (root.$defs as Record<string, JsonObject> | undefined)?.[
-      schema.$ref.slice('#/$defs/'.length)
-    ];
-    return referred && typeOf(referred, root, depth + 1);
+    const { $defs } = reading.root;
+    const name = schema.$ref.slice('#/$defs/'.length);
+    const referred = isObject($defs) && Object.hasOwn($defs, name) ? $defs[name] : undefined;
+    return isObject(referred) ? typeOf(referred, reading, depth + 1) : undefined;
   }
   const { type } = schema;
   if (typeof type === 'string' && Object.hasOwn(SIMPLE, type)) {
@@ -51,17 +62,22 @@ function typeOf(schema: JsonObject, root: JsonObject, depth: number): ArgumentTy
   }
   if (type === 'array') {
     const { items } = schema;
-    const of = isObject(items) ? typeOf(items, root, depth + 1) : undefined;
+    const of = isObject(items) ? typeOf(items, reading, depth + 1) : undefined;
     return of && { kind: 'Set', of };
   }
   if (type !== 'object' || !isObject(schema.properties)) return undefined;
-  const required = (schema.required ?? []) as string[];
+  const required: unknown[] = Array.isArray(schema.required) ? schema.required : [];
   const members = new Map<string, Member>();
   for (const [name, property] of Object.entries(schema.properties)) {
-    const inner = isObject(property) ? typeOf(property, root, depth + 1) : undefined;
+    const inner = isObject(property) && isWritable(name) ? typeOf(property, reading, depth + 1) : undefined;
     if (inner) members.set(name, { type: inner, required: required.includes(name) });
   }
   return { kind: 'record', members };
+}
+
+/** JSON writes some characters in a way that Cedar does not read. */
+function isWritable(name: string): boolean {
+  return !/\\[^nrt"\\]/.test(JSON.stringify(name).replaceAll('\\\\', ''));
 }
 
 /** As the schema language writes it. */
