@@ -2,6 +2,7 @@
 import type { JsonObject, Message, RequestId } from '../common/exchange.js';
 import { renderToolFailure } from '../tools/render-result.js';
 import type { Invoked } from '../tools/tool-invoker.js';
+import { downLevel } from './down-level.js';
 import type { Withheld } from './withheld.js';
 
 const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo';
@@ -29,15 +30,31 @@ export class PlainAnswers {
   }
 
   /** @returns undefined where the SDK has more to say of it: what is not plain text, and what asks back. */
-  call({ id, era }: Message, invoked: Invoked, decisionId: string): string | undefined {
+  call(message: Message, invoked: Invoked, decisionId: string): string | undefined {
+    const { id, era } = message;
     if (invoked.kind === 'failure') return framed(id, this.failure(era, invoked.message, decisionId));
-    if (invoked.kind !== 'result' || !isPlainResult(invoked.result)) return undefined;
+    if (invoked.kind !== 'result') return undefined;
+    if (invoked.isWhole) return this.whole(message, invoked.result);
+    if (!isPlainResult(invoked.result)) return undefined;
     const { content, structuredContent } = invoked.result;
     const texts = content.map(({ text }) => `{"type":"text","text":${JSON.stringify(text)}}`);
     const structured =
       structuredContent === undefined ? '' : `,"structuredContent":${JSON.stringify(structuredContent)}`;
     const behind = era === 'modern' ? this.behind.call : '';
     return framed(id, `{"content":[${texts.join(',')}]${structured}${behind}}`);
+  }
+
+  /** As another server gave it: the SDK would leave out what the specification does not know. */
+  private whole({ id, era, revision }: Message, result: JsonObject): string | undefined {
+    const { structuredContent } = result;
+    // Older revisions have no word for a list there, or a text.
+    if (structuredContent !== undefined && !isObject(structuredContent)) return undefined;
+    if (era === 'legacy') {
+      return framed(id, JSON.stringify(revision === undefined ? result : downLevel(result, revision)));
+    }
+    const { _meta: theirs, ...rest } = result;
+    const _meta = { ...(theirs as JsonObject | undefined), ...this.meta };
+    return framed(id, JSON.stringify({ ...rest, resultType: 'complete', _meta }));
   }
 
   /** Of a call that was cut short: the answer that it had is nobody's. */

@@ -10,7 +10,8 @@ import {
 
 /** `inputRequired` results go back to the client as a question; `result` is a result of the asked method. */
 export type Rendered =
-  | { readonly kind: 'result'; readonly result: JsonObject }
+  /** `isWhole`: of another server, and looked at already: every member of it is to be kept. */
+  | { readonly kind: 'result'; readonly result: JsonObject; readonly isWhole?: true }
   | { readonly kind: 'inputRequired'; readonly question: InputRequired };
 
 /** An object is shown as structured content, and as its JSON text for clients that know no other. */

@@ -157,7 +157,10 @@ export class ToolInvoker {
 
 /** What another server answered. Whether its tool did what was asked is what it says itself. */
 function relayed(result: JsonObject): Ended {
-  return { status: result.isError === true ? 'tool_error' : 'ok', invoked: { kind: 'result', result } };
+  return {
+    status: result.isError === true ? 'tool_error' : 'ok',
+    invoked: { kind: 'result', result, isWhole: true },
+  };
 }
 
 function argumentsOf(args: unknown): JsonObject {
