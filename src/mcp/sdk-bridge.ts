@@ -268,7 +268,7 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
 
   /** Whether a list can become another while this server runs. */
   private get changes(): boolean {
-    return this.policy.settings.directory !== undefined || this.upstreams.status().length > 0;
+    return this.policy.settings.directory !== undefined || this.upstreams.mountsAny;
   }
 
   private hasPrompts(): boolean {

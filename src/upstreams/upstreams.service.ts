@@ -116,6 +116,11 @@ export class UpstreamsService implements OnApplicationShutdown {
     }
   }
 
+  /** Whether there is any upstream. */
+  get mountsAny(): boolean {
+    return this.upstreams.length > 0;
+  }
+
   /** Whether upstreams are told who asks. */
   get signs(): boolean {
     return this.settings.list.some((one) => one.transport === 'http' && one.identityHeader !== undefined);
