@@ -550,7 +550,10 @@ describe('a ledger that cannot be written', () => {
     const gap = lines.findIndex(({ change }) => change?.what === 'gap');
     expect(
       lines
-        .slice(gap + 1, gap + 6)
+        .slice(gap + 1)
+        // There is no database here: whenever that shows, it is on record, too.
+        .filter(({ change }) => change?.what !== 'counting')
+        .slice(0, 5)
         .map(({ event, decision, reason, outcome }) => [event, decision, reason ?? outcome?.status]),
     ).toEqual([
       ['decision', 'allow', undefined],
