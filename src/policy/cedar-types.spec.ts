@@ -4,14 +4,16 @@ import { startCedar } from './load-cedar.js';
 
 const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more });
 
+const engine = startCedar();
+
 /** Whether the engine takes a schema with arguments of this type. */
 function isTaken(schema: object): boolean {
   const type = typeText(argumentsType(schema as never));
   const text = `entity G; action "x" appliesTo { principal: [G], resource: [G], context: { arguments: ${type} } };`;
-  return startCedar().checkParseSchema(text).type === 'success';
+  return engine.checkParseSchema(text).type === 'success';
 }
 
-it('leaves out names that the schema language cannot write, and keeps the others', () => {
+it('leaves out names that the engine cannot have, and keeps the others', () => {
   const names = [
     'plain',
     'a b',
@@ -28,7 +30,7 @@ it('leaves out names that the schema language cannot write, and keeps the others
   ];
   const schema = object(Object.fromEntries(names.map((name) => [name, { type: 'string' }])));
   expect([...argumentsType(schema).members.keys()]).toEqual(
-    names.filter((name) => !['a\u0001b', '\ud800', 'a\bb'].includes(name)),
+    names.filter((name) => !['a\nb', 'a\u0001b', '\ud800', 'a\bb', '__extn'].includes(name)),
   );
   expect(isTaken(schema)).toBe(true);
 });

@@ -25,8 +25,10 @@ const DECIMAL_DIGITS = 4;
 const MAX_DECIMAL = 9e11;
 /** Values of one call that conditions look at. A request has room for so many that the engine takes a second for them. */
 const MAX_VALUES = 10_000;
-/** Of one tool. */
-const MAX_MEMBERS = 2_000;
+/** Of one tool: references make a small schema as large as somebody wants it. */
+const MAX_MEMBERS = 1_000;
+/** What the schema language cannot write down, and what means something else in the engine's JSON. */
+const UNFIT_NAME = /[\p{Cc}\p{Cs}]|^__(entity|extn|expr)$/u;
 
 /** How many more there may be. */
 interface Budget {
@@ -34,9 +36,8 @@ interface Budget {
 }
 
 /**
- * What of a JSON Schema Cedar can have; members of other types, and those of names that its schema language cannot write,
- * are left out, and a policy that names one is refused. Schemas of other servers are anybody's: of one without end, the
- * beginning.
+ * What of a JSON Schema Cedar can have; members of other types, and those of names that it cannot have, are left out, and
+ * a policy that names one is refused. Schemas of other servers are anybody's: of one without end, the beginning.
  */
 export function argumentsType(schema: JsonObject | undefined): RecordType {
   const type = schema && typeOf(schema, { root: schema, left: MAX_MEMBERS }, 0);
@@ -69,15 +70,11 @@ function typeOf(schema: JsonObject, reading: Reading, depth: number): ArgumentTy
   const required: unknown[] = Array.isArray(schema.required) ? schema.required : [];
   const members = new Map<string, Member>();
   for (const [name, property] of Object.entries(schema.properties)) {
-    const inner = isObject(property) && isWritable(name) ? typeOf(property, reading, depth + 1) : undefined;
+    const inner =
+      isObject(property) && !UNFIT_NAME.test(name) ? typeOf(property, reading, depth + 1) : undefined;
     if (inner) members.set(name, { type: inner, required: required.includes(name) });
   }
   return { kind: 'record', members };
-}
-
-/** JSON writes some characters in a way that Cedar does not read. */
-function isWritable(name: string): boolean {
-  return !/\\[^nrt"\\]/.test(JSON.stringify(name).replaceAll('\\\\', ''));
 }
 
 /** As the schema language writes it. */
