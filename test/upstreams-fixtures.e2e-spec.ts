@@ -94,7 +94,7 @@ describe('lists', () => {
     );
     token = await mounted.gate.token(ALICE);
     const began = Date.now();
-    await mounted.tools(token);
+    await mounted.toolsOnce(token, () => true, 15);
     // Nobody waits for those that are slow or sick: only for their turn of a processor that starts thirty of them.
     expect(Date.now() - began).toBeLessThan(15_000);
     const there = (names: readonly string[]) =>
@@ -444,7 +444,7 @@ describe('answers', () => {
     expect((await call('x_echo', { text: 'quick' })).content[0].text).toBe('quick');
     expect(Date.now() - began).toBeLessThan(1_000);
     expect((await hanging).isError).toBe(true);
-    expect(Date.now() - began).toBeLessThan(5_000);
+    expect(Date.now() - began).toBeLessThan(8_000);
     expect((await mounted.recorded('x_hang')).status).toBe('failed');
   });
 

@@ -74,7 +74,8 @@ export class MountedGate {
 
   /** The tools that this token is shown, by their names. */
   async tools(token: string): Promise<Map<string, Record<string, any>>> {
-    const { body } = await this.gate.modern(token, 'tools/list');
+    const { status, body, text } = await this.gate.modern(token, 'tools/list');
+    if (!body?.result) throw new Error(`The list was answered with ${status}: ${text}`);
     return new Map(
       (body.result.tools as Record<string, any>[]).map((tool) => [tool.name as string, tool] as const),
     );
@@ -88,8 +89,11 @@ export class MountedGate {
   ): Promise<Map<string, Record<string, any>>> {
     const until = Date.now() + seconds * 1_000;
     for (;;) {
-      const tools = await this.tools(token);
-      if (isRight([...tools.keys()]) || Date.now() > until) return tools;
+      // A busy machine may keep the ledger waiting for longer than a caller waits.
+      const tools = await this.tools(token).catch((error: Error) => error);
+      if (tools instanceof Error) {
+        if (Date.now() > until) throw tools;
+      } else if (isRight([...tools.keys()]) || Date.now() > until) return tools;
       await pause(50);
     }
   }
