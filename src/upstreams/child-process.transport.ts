@@ -19,6 +19,7 @@ export interface ChildProcessOptions {
 /** After its input has ended, and after it was asked to go. */
 const PATIENCE_MS = 1_500;
 const MAX_STDERR_LINE = 1_000;
+const COMPLAIN_EVERY_MS = 1_000;
 /** Of a line that is too long, as much of each end is kept. */
 const END = 300;
 /** A line so many times longer than it may be is none that will end. */
@@ -26,6 +27,9 @@ const ENDLESS = 4;
 /** Where the id of an answer is: in front of it, or behind it. Anywhere else it could be anybody's. */
 const ID_IN_FRONT = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15})\s*,/;
 const ID_BEHIND = /,\s*"id"\s*:\s*(\d{1,15})\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/;
+
+/** Of answers to what it asks, so many bytes may wait until it reads them. */
+const MAX_UNREAD = 256 * 1024;
 
 /** What an answer is taken for that was too long to be read (JSON-RPC code, of our own). */
 export const TOO_LARGE = -31_001;
@@ -37,6 +41,7 @@ export class ChildProcessTransport implements Transport {
   private child: ChildProcess | undefined;
   private exited: Promise<void> = Promise.resolve();
   private closing: Promise<void> | undefined;
+  private complainedAt = -Infinity;
   private readonly output: Lines;
   private readonly complaints: Lines;
 
@@ -66,7 +71,12 @@ export class ChildProcessTransport implements Transport {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
     });
-    child.stdout.on('data', (chunk: Buffer) => this.output.add(chunk));
+    child.stdout.on('data', (chunk: Buffer) => {
+      this.output.add(chunk);
+      // One piece at a time: between two of them everybody else has a turn.
+      child.stdout.pause();
+      setImmediate(() => child.stdout.resume());
+    });
     child.stderr.on('data', (chunk: Buffer) => this.complaints.add(chunk));
     for (const stream of [child.stdin, child.stdout, child.stderr]) {
       stream.on('error', (error) => this.onerror?.(error));
@@ -91,6 +101,8 @@ export class ChildProcessTransport implements Transport {
   send(message: JSONRPCMessage): Promise<void> {
     const input = this.child?.stdin;
     if (!input?.writable) return Promise.reject(new Error('The process has ended'));
+    if (!('method' in message) && input.writableLength > MAX_UNREAD)
+      return Promise.reject(new Error('It asks, and does not read the answers'));
     return new Promise((resolve, reject) => {
       input.write(`${JSON.stringify(message)}\n`, (error) => (error ? reject(error) : resolve()));
     });
@@ -151,23 +163,18 @@ export class ChildProcessTransport implements Transport {
 
   /** Some write other things there than messages; those are nobody's business. */
   private receive(line: string): void {
-    if (line.trim() === '') return;
-    let message: unknown;
-    try {
-      message = JSON.parse(line);
-    } catch {
-      this.onerror?.(new Error('A line on stdout is no message'));
+    const text = line.trim();
+    if (text === '') return;
+    const message = text.startsWith('{') ? parsed(text) : undefined;
+    if (message?.jsonrpc === '2.0') {
+      this.onmessage?.(message as unknown as JSONRPCMessage);
       return;
     }
-    if (
-      typeof message !== 'object' ||
-      message === null ||
-      (message as { jsonrpc?: unknown }).jsonrpc !== '2.0'
-    ) {
-      this.onerror?.(new Error('A line on stdout is no message'));
-      return;
-    }
-    this.onmessage?.(message as JSONRPCMessage);
+    // One of them says as much as a thousand.
+    const now = performance.now();
+    if (now - this.complainedAt < COMPLAIN_EVERY_MS) return;
+    this.complainedAt = now;
+    this.onerror?.(new Error('A line on stdout is no message'));
   }
 
   /** It will never say anything again that can be read. */
@@ -181,6 +188,14 @@ export class ChildProcessTransport implements Transport {
     const error = { code: TOO_LARGE, message: 'A message was too large' };
     this.onerror?.(new Error(error.message));
     if (id !== undefined) this.onmessage?.({ jsonrpc: '2.0', id: Number(id), error });
+  }
+}
+
+function parsed(text: string): { jsonrpc?: unknown } | undefined {
+  try {
+    return JSON.parse(text) as { jsonrpc?: unknown };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,10 @@
 /** How one upstream is reached: a process of its own, or HTTP. */
-import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
+import {
+  StreamableHTTPClientTransport,
+  type JSONRPCMessage,
+  type Transport,
+  type TransportSendOptions,
+} from '@modelcontextprotocol/client';
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +30,29 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** What is left of a time limit when the client library has given up. */
 const SLACK_MS = 5_000;
 
+/** An upstream that ends its streams, and asks to be back at once, is not. */
+const RECONNECT_MS = 1_000;
+/** Answers to what it asks, at once: each is a request of its own, for which it can take its time. */
+const MAX_REPLIES = 8;
+
+class HttpTransport extends StreamableHTTPClientTransport {
+  private replies = 0;
+
+  override async send(
+    message: JSONRPCMessage | JSONRPCMessage[],
+    options?: TransportSendOptions,
+  ): Promise<void> {
+    if (Array.isArray(message) || 'method' in message) return super.send(message, options);
+    if (this.replies >= MAX_REPLIES) throw new Error('It asks faster than it takes the answers');
+    this.replies += 1;
+    try {
+      await super.send(message, options);
+    } finally {
+      this.replies -= 1;
+    }
+  }
+}
+
 /** @throws Error where its folder cannot be made. */
 export function openTransport(settings: UpstreamSettings, context: TransportContext): Transport {
   if (settings.transport === 'http') {
@@ -36,7 +64,14 @@ export function openTransport(settings: UpstreamSettings, context: TransportCont
       maxBytes: settings.maxAnswerBytes,
       timeoutMs: Math.max(longest, settings.connectTimeoutMs, settings.listTimeoutMs) + SLACK_MS,
     });
-    return new StreamableHTTPClientTransport(new URL(settings.url), { fetch, onInsufficientScope: 'throw' });
+    return new HttpTransport(new URL(settings.url), {
+      fetch,
+      onInsufficientScope: 'throw',
+      reconnectionScheduler: (reconnect, delayMs) => {
+        const timer = setTimeout(reconnect, Math.max(delayMs, RECONNECT_MS));
+        return () => clearTimeout(timer);
+      },
+    });
   }
   const home = homeOf(settings, context);
   const [program, ...args] = settings.command;

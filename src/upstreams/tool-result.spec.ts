@@ -41,3 +41,8 @@ it.each([
 ])('takes no result for one that is none: %j', (answer) => {
   expect(() => toToolResult(answer as never)).toThrow('is no result of a tool');
 });
+
+it('takes nothing that nests deeper than anybody could write down', () => {
+  const structuredContent = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`) as object;
+  expect(() => toToolResult({ content: [], structuredContent } as never)).toThrow('no result of a tool');
+});

@@ -2,6 +2,9 @@
 import type { JsonObject } from '../common/exchange.js';
 import { UpstreamError } from './upstream-error.js';
 
+/** What comes later is recursive, here and at clients. */
+const MAX_DEPTH = 200;
+
 const isText = (value: unknown) => typeof value === 'string';
 
 /** What each kind of content must have (MCP 2026-07-28, server/tools, "Tool Result"). */
@@ -23,6 +26,7 @@ export function toToolResult(answer: JsonObject): JsonObject {
   const { content, structuredContent, isError } = answer;
   if (!Array.isArray(content) || !content.every(isObject) || structuredContent === null) throw noResult();
   if (isError !== undefined && typeof isError !== 'boolean') throw noResult();
+  if (nestsTooDeep(answer)) throw noResult();
   const isKnown = (part: JsonObject) =>
     Object.hasOwn(KINDS, String(part.type)) && KINDS[String(part.type)]?.(part) === true;
   if (content.every(isKnown)) return answer;
@@ -30,6 +34,17 @@ export function toToolResult(answer: JsonObject): JsonObject {
     ...answer,
     content: content.map((part) => (isKnown(part) ? part : { type: 'text', text: JSON.stringify(part) })),
   };
+}
+
+function nestsTooDeep(root: object): boolean {
+  let level: object[] = [root];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true;
+    level = level
+      .flatMap((node) => Object.values(node) as unknown[])
+      .filter((inner): inner is object => typeof inner === 'object' && inner !== null);
+  }
+  return false;
 }
 
 function noResult(): UpstreamError {

@@ -71,23 +71,21 @@ function isEvents({ headers }: Response): boolean {
 }
 
 /**
- * Of a stream of events each line counts for itself; of anything else the whole.
+ * Of a stream of events each event counts for itself; of anything else the whole.
  * @param ends called once, with what broke it off where it did not end by itself.
  */
 function bounded(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  byLine: boolean,
+  byEvent: boolean,
   limit: number,
   ends: (error?: Error) => void,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
   let size = 0;
+  const events = new EventSize();
   const fits = (chunk: Uint8Array) => {
-    const [first, last] = byLine ? [chunk.indexOf(10), chunk.lastIndexOf(10)] : [-1, -1];
-    if (size + (first < 0 ? chunk.byteLength : first) > limit) return false;
-    // What comes before the last line's end belongs to lines that are over.
-    size = last < 0 ? size + chunk.byteLength : chunk.byteLength - last - 1;
-    return true;
+    size += chunk.byteLength;
+    return (byEvent ? events.add(chunk) : size) <= limit;
   };
   return new ReadableStream({
     async pull(controller) {
@@ -109,4 +107,41 @@ function bounded(
       await reader.cancel(reason);
     },
   });
+}
+
+const [LF, CR, COLON] = [10, 13, 58];
+
+/** How large the event is that is being read: it ends with an empty line, and comments do not belong to it (HTML, "Server-sent events"). */
+class EventSize {
+  private size = 0;
+  /** Without the line that is being read. */
+  private before = 0;
+  private first: number | undefined;
+  private wasCr = false;
+
+  /** @returns the size of the largest one in this chunk, so far. */
+  add(chunk: Uint8Array): number {
+    let largest = 0;
+    for (const byte of chunk) {
+      const isRest = byte === LF && this.wasCr;
+      this.wasCr = byte === CR;
+      if (isRest) continue;
+      if (byte === LF || byte === CR) this.endLine();
+      else {
+        this.first ??= byte;
+        this.size += 1;
+        if (this.size > largest) largest = this.size;
+      }
+    }
+    return largest;
+  }
+
+  private endLine(): void {
+    if (this.first === undefined) this.size = 0;
+    else if (this.first === COLON) this.size = this.before;
+    // An empty field is a line that is kept, too.
+    else this.size += 1;
+    this.before = this.size;
+    this.first = undefined;
+  }
 }
