@@ -21,6 +21,8 @@ interface Opened {
   calls: number;
   usedAt: number;
   idle?: NodeJS.Timeout;
+  /** Nobody else takes part in it; it is closed when the last call in it has ended. */
+  isOver?: boolean;
 }
 
 export interface Use<T> {
@@ -29,6 +31,8 @@ export interface Use<T> {
   /** How long a call waits in line. */
   readonly patienceMs: number;
   work(connection: Connection): Promise<T>;
+  /** Whether the next call is to open another conversation, since this one failed with that. */
+  endsWith?(error: unknown): boolean;
 }
 
 /** Sessions of callers of their own that share a remote server cost little. */
@@ -44,6 +48,8 @@ export class Connections {
   private readonly opened = new Map<string, Promise<Opened>>();
   /** Conversations that are being closed; nothing of them may be left when this server ends. */
   private readonly leaving = new Set<Promise<void>>();
+  /** Conversations that are over but for the calls of others that still run in them. */
+  private readonly retired = new Set<Opened>();
   private readonly pause = new Pause();
   private closed = false;
 
@@ -60,10 +66,14 @@ export class Connections {
       const result = await opened.turns.run(turn, use.patienceMs, tooMany, use.signal);
       if (performance.now() - opened.since >= STEADY_MS) this.pause.succeeded();
       return result;
+    } catch (error) {
+      if (use.endsWith?.(error)) await this.retire(key, opened);
+      throw error;
     } finally {
       opened.calls -= 1;
       opened.usedAt = performance.now();
-      this.rest(key, opened);
+      if (opened.isOver) this.leaveWhenUnused(opened);
+      else this.rest(key, opened);
     }
   }
 
@@ -86,6 +96,7 @@ export class Connections {
   async closeAll(): Promise<void> {
     this.closed = true;
     await Promise.all([...this.opened.keys()].map((key) => this.close(key)));
+    await Promise.all([...this.retired].map(({ connection }) => connection.close()));
     await Promise.all(this.leaving);
   }
 
@@ -125,16 +136,34 @@ export class Connections {
   private async makeRoom(): Promise<void> {
     const { processes, maxProcesses } = this.options.settings;
     const limit = processes === 'shared' ? MAX_SESSIONS : maxProcesses;
-    // The one that is being opened is counted already.
     if (this.opened.size < limit) return;
     const settled = await Promise.all(
       [...this.opened].map(async ([key, opening]) => ({ key, opened: await settledNow(opening) })),
     );
     const idle = settled
       .filter((one): one is { key: string; opened: Opened } => one.opened?.calls === 0)
-      .sort((a, b) => a.opened.usedAt - b.opened.usedAt)[0];
+      .sort((a, b) => a.opened.usedAt - b.opened.usedAt)
+      // Somebody else who came at the same time may have made room out of it.
+      .find(({ key }) => this.opened.has(key));
     if (!idle) throw new UpstreamError('busy', 'too many people use it at once');
     await this.close(idle.key);
+  }
+
+  /** Only this very conversation: another may be there in its place already. */
+  private async retire(key: string, opened: Opened): Promise<void> {
+    const current = this.opened.get(key);
+    if (opened.isOver || !current || (await settledNow(current)) !== opened) return;
+    if (this.opened.get(key) !== current) return;
+    this.opened.delete(key);
+    opened.isOver = true;
+    clearTimeout(opened.idle);
+    this.retired.add(opened);
+  }
+
+  private leaveWhenUnused(opened: Opened): void {
+    if (opened.calls > 0 || !this.retired.delete(opened)) return;
+    const leaving = opened.connection.close().finally(() => this.leaving.delete(leaving));
+    this.leaving.add(leaving);
   }
 
   private ended(key: string, since: number): void {

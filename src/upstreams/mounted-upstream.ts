@@ -147,7 +147,8 @@ export class MountedUpstream {
         headers: await this.identityOf(caller, tool.name, call.decisionId),
       });
     };
-    const use = { caller, signal: call.signal, patienceMs: timeoutMs, work };
+    const endsWith = (error: unknown) => settings.transport === 'http' && maySucceedAnew(error);
+    const use = { caller, signal: call.signal, patienceMs: timeoutMs, work, endsWith };
     try {
       return toToolResult(await this.withAnotherTry(use));
     } catch (error) {
@@ -162,10 +163,8 @@ export class MountedUpstream {
     try {
       return (await this.connections.use(use)) as JsonObject;
     } catch (error) {
-      const code = error instanceof UpstreamError ? error.code : undefined;
-      if (this.settings.transport !== 'http' || !code || !TRY_AGAIN.includes(code)) throw error;
-      if (code === 'unauthorized') this.credentials.forget(use.caller);
-      void this.connections.drop(use.caller);
+      if (this.settings.transport !== 'http' || !maySucceedAnew(error)) throw error;
+      if (error.code === 'unauthorized') this.credentials.forget(use.caller);
       return (await this.connections.use(use)) as JsonObject;
     }
   }
@@ -304,6 +303,10 @@ export class MountedUpstream {
     );
     return withoutTokens(without).slice(0, MAX_SAID);
   }
+}
+
+function maySucceedAnew(error: unknown): error is UpstreamError {
+  return error instanceof UpstreamError && TRY_AGAIN.includes(error.code);
 }
 
 function secretsOf(settings: UpstreamSettings): string[] {
