@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { JsonObject, Message } from '../common/exchange.js';
 import type { Classified, McpHeaders } from './inbound.js';
+import { plainEra } from './plain-era.js';
 
 /** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
 const MODERN_VERSIONS = ['2026-07-28'];
@@ -56,6 +57,11 @@ const REQUEST_TYPES = {
 } as const satisfies Record<string, keyof typeof specTypeSchemas>;
 
 export function classify(headers: McpHeaders, body: JsonObject): Classified {
+  const era = plainEra(headers, body);
+  return era ? { kind: 'served', era, isRequest: true } : classifyBySdk(headers, body);
+}
+
+export function classifyBySdk(headers: McpHeaders, body: JsonObject): Classified {
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     body,
