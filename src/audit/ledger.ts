@@ -180,7 +180,13 @@ export class Ledger {
   private flushSoon(): void {
     if (this.flushIsDue) return;
     this.flushIsDue = true;
-    void this.inTurn(() => this.flush());
+    void this.inTurn(() => this.flushTogether());
+  }
+
+  /** Requests that have arrived by now come along: each would else wait for a write of its own. */
+  private async flushTogether(): Promise<void> {
+    await new Promise(setImmediate);
+    await this.flush();
   }
 
   private inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -39,6 +39,7 @@ export class RevocationIndex {
    * acted before is not: that is for the record.
    */
   find(principal: Principal): Revocation | undefined {
+    if (this.byTarget.size === 0) return undefined;
     const { issuer, subject, clientId, tokenId, sessionId, issuedAt, delegation } = principal;
     const actor = delegation.findLast(({ type }) => type === 'agent');
     const targets: [RevocationKind, string, string | null | undefined][] = [
