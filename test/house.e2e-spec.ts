@@ -124,6 +124,7 @@ describe('the house', () => {
     );
     expect(users.map((file) => relative(SRC, file)).sort()).toEqual([
       'mcp/classify.ts',
+      'mcp/plain-era.ts',
       'mcp/sdk-bridge.ts',
       'upstreams/child-process.transport.ts',
       'upstreams/connection.ts',
