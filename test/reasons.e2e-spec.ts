@@ -124,7 +124,8 @@ const AROUND = {
     const { file } = gate.app.settings.audit;
     linkSync(file, `${file}.second`);
     const answer = await send().finally(() => rmSync(`${file}.second`));
-    await until(() => readLedger(file).some(({ change }) => change?.what === 'gap'));
+    // At once, where it is gone before that is written; else late, behind a gap.
+    await until(() => readLedger(file).some(({ reason }) => reason === 'audit_unavailable'));
     return answer;
   },
   /** The client says that it is no longer interested, as soon as the tool runs. */
