@@ -173,6 +173,14 @@ it.each<[string, string]>([
   [faultsOf({ ...STDIO, tools: [] }), 'tools: must be a list of at least one entry'],
   [faultsOf({ ...STDIO, tools: undefined }), 'tools: must be a list of at least one entry'],
   [faultsOf(STDIO, { ...STDIO, prefix: 'other_' }), 'upstreams[1].name: is the same as that of upstreams[0]'],
+  [
+    faultsOf(STDIO, { ...STDIO, name: 'other', prefix: 'files_more_' }),
+    'upstreams[1].prefix: begins with that of upstreams[0]',
+  ],
+  [
+    faultsOf({ ...STDIO, prefix: 'f' }, { ...STDIO, name: 'other', prefix: 'fi' }),
+    'upstreams[1].prefix: begins',
+  ],
   [faultsOf(STDIO, { ...STDIO, name: 'other', prefix: 'files_' }), 'upstreams[1].prefix: is the same'],
   [withTool({ match: '*' }), 'says nobody who may'],
   [withTool({ match: '*', scopes: [] }), 'tools[0].scopes: must be a list of scopes'],

@@ -570,6 +570,11 @@ function checkTogether(upstreams: readonly UpstreamSettings[], report: Report): 
       const first = upstreams.findIndex((other) => other[member] === one[member]);
       if (first < at) report(`upstreams[${at}].${member}: `, `is the same as that of upstreams[${first}]`);
     }
+    // Otherwise a tool of the one could have the name of a tool of the other.
+    const inside = upstreams.findIndex(
+      ({ prefix }) => prefix !== one.prefix && one.prefix.startsWith(prefix),
+    );
+    if (inside >= 0) report(`upstreams[${at}].prefix: `, `begins with that of upstreams[${inside}]`);
   });
 }
 
