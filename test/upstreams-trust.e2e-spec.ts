@@ -1,11 +1,13 @@
 /** What an upstream says of its tools is pinned: another definition than was accepted is nobody's until it is accepted. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { callsOf, fixtureCommand, recordOf, until, upstreamsFile } from './support/fixture-upstream.js';
 import { Gate, temporaryFolder } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
+import { isAlive } from './support/upstreams.js';
 
 const READER = { sub: 'alice', scope: 'fix.read', roles: [] };
 const TOOLS = [
@@ -72,8 +74,8 @@ function changes(action: string): { tool: string; from: string | null; to: strin
     .flatMap(({ change }) => change.tools);
 }
 
-function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = {
+function commandEnv(): NodeJS.ProcessEnv {
+  return {
     PATH: process.env.PATH,
     AUTH_ISSUER: issuer.url,
     TOOL_ALLOW_LIST: '*',
@@ -81,6 +83,10 @@ function command(...args: string[]): Promise<{ code: number; stdout: string; std
     UPSTREAMS_FILE: join(folder.path, 'upstreams.yaml'),
     UPSTREAM_PINS_FILE: pinsFile(),
   };
+}
+
+function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const env = commandEnv();
   return new Promise((resolve) => {
     execFile(process.execPath, ['dist/curator/main', ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
@@ -241,6 +247,43 @@ it('keeps what was accepted where the file becomes unreadable', async () => {
   writeFileSync(pinsFile(), '{');
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(await shown()).toEqual(['fix_count', 'fix_echo', 'fix_request']);
+});
+
+it('keeps what was accepted where the file is gone for a while, and trusts nothing anew', async () => {
+  await start();
+  await shows('fix_count', 'fix_echo', 'fix_request');
+  redefine({ echo: { description: 'Something else' } });
+  await until(() => changes('withheld').length > 0, 'the change is seen');
+  rmSync(pinsFile());
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect(existsSync(pinsFile())).toBe(false);
+  expect(changes('pinned').filter(({ tool }) => tool === 'echo')).toHaveLength(1);
+  expect(changes('accepted')).toEqual([]);
+});
+
+describe('the command', () => {
+  it('shows nothing of what an upstream says that a terminal would act on', async () => {
+    const program = String.raw`process.stderr.write('\u001b]0;owned\u0007\n'); process.exit(1)`;
+    upstreamsFile(folder.path, [{ name: 'fix', command: ['node', '-e', program], tools: TOOLS }]);
+    const { code, stderr } = await command('diff');
+    expect(code).toBe(1);
+    expect(stderr).toContain('owned');
+    for (const character of ['\u001b', '\u0007']) expect(stderr).not.toContain(character);
+  });
+
+  it('leaves no process behind when it is interrupted', async () => {
+    const entry = {
+      name: 'fix',
+      command: fixtureCommand(fix(), 'hang-initialize,ignore-eof,ignore-sigterm'),
+    };
+    upstreamsFile(folder.path, [{ ...entry, tools: TOOLS }]);
+    const child = spawn(process.execPath, ['dist/curator/main', 'test'], { env: commandEnv() });
+    const started = () => recordOf(fix()).find(({ event }) => event === 'started');
+    await until(() => started() !== undefined, 'the upstream has started');
+    child.kill('SIGINT');
+    expect((await once(child, 'exit'))[0]).toBe(130);
+    await until(() => !isAlive(started()!.pid as number), 'the upstream is gone');
+  });
 });
 
 describe('the policy', () => {

@@ -1,8 +1,10 @@
 /** `npm run upstreams`: what is mounted, whether it answers, what of it has changed, and accepting that. */
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { HeldToken } from '../common/held-token.js';
 import type { Principal } from '../common/principal.js';
+import { visible } from '../common/show.js';
 import { readEnvironment } from '../config/environment.js';
 import { ConfigurationError, loadSettings } from '../config/load-settings.js';
 import type { UpstreamsSettings } from '../config/settings.js';
@@ -27,6 +29,7 @@ type Tools = ReadonlyMap<string, UpstreamTool>;
 type Asked = Exclude<Command, { kind: 'help' | 'wrong' }>;
 
 const NONE: Tools = new Map();
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** An upstream that was asked, and what it complained about meanwhile. */
 interface Looked {
@@ -165,11 +168,18 @@ async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<Look
   for (const one of chosen(settings, command.names)) {
     const problems: string[] = [];
     const upstream = new MountedUpstream(one, contextOf(settings, problems));
+    // Who is interrupted leaves nobody behind: processes of groups of their own are not interrupted with it.
+    const end = (signal: NodeJS.Signals) => {
+      upstream.kill();
+      process.exit(128 + constants.signals[signal]);
+    };
+    for (const signal of SIGNALS) process.once(signal, end);
     const started = performance.now();
     if (upstream.needsCaller && !caller) problems.push('it is asked in the name of a caller: --token -');
     else await upstream.look(caller);
     all.push({ upstream, problems, milliseconds: Math.round(performance.now() - started) });
     await upstream.close();
+    for (const signal of SIGNALS) process.off(signal, end);
   }
   return all;
 }
@@ -177,7 +187,7 @@ async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<Look
 function complain(all: readonly Looked[]): boolean {
   const failed = all.filter(({ upstream }) => !upstream.found);
   for (const { upstream, problems } of failed) {
-    console.error(`${upstream.settings.name}: FAILED: ${problems.join('; ')}`);
+    console.error(`${upstream.settings.name}: FAILED: ${problems.map(visible).join('; ')}`);
   }
   return failed.length > 0;
 }

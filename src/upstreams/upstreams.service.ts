@@ -176,6 +176,9 @@ export class UpstreamsService implements OnApplicationShutdown {
     let pins: Pins;
     try {
       pins = readPins(this.settings.pinsFile);
+      // Without it everything would be trusted anew, as it is now.
+      if (pins.size === 0 && this.pins.size > 0)
+        throw new Error(`${this.settings.pinsFile} is empty, or gone`);
     } catch (error) {
       this.logger.error(`What was accepted before stays: ${(error as Error).message}`);
       return;
@@ -274,7 +277,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     const latest = readPins(this.settings.pinsFile);
     const still = first.filter(({ settings }) => !latest.has(settings.name));
     const found = still.map(({ settings, found: tools }) => [settings.name, tools ?? new Map()] as const);
-    this.pins = new Map([...latest, ...found]);
+    this.pins = new Map([...this.pins, ...latest, ...found]);
     return {
       pins: this.pins,
       changes: still.map(({ settings, found: tools }) =>
