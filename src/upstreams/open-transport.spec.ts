@@ -15,11 +15,20 @@ async function transportTo(answer: (request: IncomingMessage, response: ServerRe
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
   const settings = {
-    ...{ name: 'far', transport: 'http', url, auth: undefined, tools: [], maxAnswerBytes: 10_000 },
-    ...{ callTimeoutMs: 5_000, connectTimeoutMs: 5_000, listTimeoutMs: 5_000 },
+    name: 'far',
+    transport: 'http',
+    url,
+    auth: undefined,
+    tools: [],
+    maxAnswerBytes: 10_000,
+    callTimeoutMs: 5_000,
+    connectTimeoutMs: 5_000,
+    listTimeoutMs: 5_000,
   };
   const transport = openTransport(settings as never, {
-    ...{ key: '', folder: '/', processes: new Set() },
+    key: '',
+    folder: '/',
+    processes: new Set(),
     headers: () => Promise.resolve({}),
     onStderr: () => undefined,
     broken: () => undefined,
