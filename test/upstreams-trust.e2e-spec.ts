@@ -316,6 +316,20 @@ describe('the policy', () => {
     expect(await shown()).toEqual([]);
   });
 
+  it('does not trust at first use what it cannot be held against, and so starts again', async () => {
+    const entry = {
+      tools: [{ match: 'echo', scopes: ['fix.read'], conditions: ['context.arguments.path == "x"'] }],
+    };
+    await start({ entry });
+    await until(() => recordOf(fix()).some(({ method }) => method === 'tools/list'), 'it is asked');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await shown()).toEqual([]);
+    expect(changes('pinned')).toEqual([]);
+    await gate!.close();
+    gate = undefined;
+    await expect(start({ entry })).resolves.toBeUndefined();
+  });
+
   it("asks for more than the file does, where the operator's policy says so", async () => {
     await start();
     await shows('fix_count', 'fix_echo', 'fix_request');

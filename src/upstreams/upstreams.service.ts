@@ -204,14 +204,20 @@ export class UpstreamsService implements OnApplicationShutdown {
     const differing = this.newlyDiffering();
     const wanted = this.definitions();
     const same = isSame(wanted, before.mounted);
-    const changes = [...accepted, ...pinned.changes, ...differing];
-    if (same && changes.length === 0) return;
+    if (same && accepted.length + pinned.changes.length + differing.length === 0) return;
     let candidate: LoadedPolicy | undefined;
     let definitions: readonly MountedToolDefinition[];
+    let changes: readonly UpstreamChange[];
     try {
-      ({ definitions, candidate } = this.whatHolds(wanted, before.mounted));
+      const holds = this.whatHolds(wanted, before.mounted);
+      ({ definitions, candidate } = holds);
+      // What the policy does not hold over is not trusted at first use: the next start would fail over it.
+      const trusted = pinned.changes.filter(({ upstream }) => !holds.refused.has(upstream));
+      const distrusted = pinned.changes.filter((change) => !trusted.includes(change));
+      this.pins = without(this.pins, distrusted);
+      changes = [...accepted, ...trusted, ...differing];
       for (const change of changes) await this.audit.recordChange(change);
-      if (pinned.pins) await this.keep(pinned.pins);
+      if (trusted.length > 0) await this.keep(this.pins);
     } catch (error) {
       candidate?.dispose();
       this.pins = before.pins;
@@ -231,13 +237,19 @@ export class UpstreamsService implements OnApplicationShutdown {
   private whatHolds(
     wanted: readonly MountedToolDefinition[],
     before: readonly MountedToolDefinition[],
-  ): { definitions: readonly MountedToolDefinition[]; candidate: LoadedPolicy } {
+  ): {
+    definitions: readonly MountedToolDefinition[];
+    candidate: LoadedPolicy;
+    /** Names of the upstreams that were left as they were. */
+    refused: ReadonlySet<string>;
+  } {
+    const refused = new Set<string>();
     const of = (all: readonly MountedToolDefinition[], { settings }: MountedUpstream) =>
       all.filter((definition) => this.owners.get(definition) === settings.name);
     let definitions: readonly MountedToolDefinition[] = [];
     let candidate: LoadedPolicy | undefined;
     try {
-      return { definitions: wanted, candidate: this.candidateOver(wanted) };
+      return { definitions: wanted, candidate: this.candidateOver(wanted), refused };
     } catch {
       // Who is at fault is found out below.
     }
@@ -250,11 +262,12 @@ export class UpstreamsService implements OnApplicationShutdown {
       } catch (error) {
         this.logger.error(`The upstream ${upstream.settings.name}: ${(error as Error).message}`);
         definitions = [...definitions, ...of(before, upstream)];
+        refused.add(upstream.settings.name);
       }
     }
     // The last one may have been left out.
     candidate?.dispose();
-    return { definitions, candidate: this.candidateOver(definitions) };
+    return { definitions, candidate: this.candidateOver(definitions), refused };
   }
 
   private candidateOver(definitions: readonly MountedToolDefinition[]): LoadedPolicy {
@@ -268,18 +281,17 @@ export class UpstreamsService implements OnApplicationShutdown {
   }
 
   /** What an upstream has that was never accepted is accepted once, as a whole, where the operator's file says so. */
-  private async trustFirst(): Promise<{ pins: Pins | undefined; changes: UpstreamChange[] }> {
+  private async trustFirst(): Promise<{ changes: UpstreamChange[] }> {
     const first = this.upstreams.filter(
       ({ settings, found }) => settings.trustFirstUse && found && !this.pins.has(settings.name),
     );
-    if (first.length === 0) return { pins: undefined, changes: [] };
+    if (first.length === 0) return { changes: [] };
     // The command may have accepted something in between.
     const latest = readPins(this.settings.pinsFile);
     const still = first.filter(({ settings }) => !latest.has(settings.name));
     const found = still.map(({ settings, found: tools }) => [settings.name, tools ?? new Map()] as const);
     this.pins = new Map([...this.pins, ...latest, ...found]);
     return {
-      pins: this.pins,
       changes: still.map(({ settings, found: tools }) =>
         changeOf(settings.name, 'pinned', differences(new Map(), tools ?? new Map())),
       ),
@@ -369,6 +381,10 @@ export class UpstreamsService implements OnApplicationShutdown {
 
 function isSame(a: readonly MountedToolDefinition[], b: readonly MountedToolDefinition[]): boolean {
   return a.length === b.length && a.every((definition, at) => definition === b[at]);
+}
+
+function without(pins: Pins, changes: readonly UpstreamChange[]): Pins {
+  return new Map([...pins].filter(([name]) => !changes.some(({ upstream }) => upstream === name)));
 }
 
 function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
