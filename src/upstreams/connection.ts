@@ -43,6 +43,8 @@ const MODERN = '2026-07-28';
 /** An upstream with more pages than this, or one that sends us in circles, is cut short. */
 const MAX_PAGES = 100;
 const MAX_TOOLS = 2_000;
+/** Of all pages together, as JSON: each of them alone may be as large as an answer. */
+const MAX_LIST_LENGTH = 16 * 1024 * 1024;
 /** Told to callers at most so often: some upstreams would flood them. */
 const PROGRESS_EVERY_MS = 100;
 
@@ -207,10 +209,13 @@ export class Connection {
     const seen = new Set<unknown>();
     const until = Date.now() + this.options.settings.listTimeoutMs;
     let cursor: unknown;
+    let length = 0;
     for (let page = 0; page < MAX_PAGES && tools.length < MAX_TOOLS; page++) {
       const request = { method: 'tools/list', params: cursor === undefined ? {} : { cursor } };
       const timeout = Math.max(until - Date.now(), 1);
       const result = (await this.client.request(request, ANY_OBJECT as never, { timeout })) as JsonObject;
+      length += JSON.stringify(result).length;
+      if (length > MAX_LIST_LENGTH) throw new UpstreamError('too_large', 'its list was too large');
       if (Array.isArray(result.tools)) tools.push(...(result.tools as unknown[]));
       cursor = result.nextCursor;
       // Some end with a cursor of no characters.
