@@ -65,7 +65,7 @@ async function post(body: string | Uint8Array, headers: Readonly<Record<string, 
 
 /** What one request left behind. */
 async function observe<T>(send: () => Promise<T>): Promise<{ answer: T; lines: LedgerLine[]; ran: number }> {
-  const [before, ranBefore] = [gate.ledger().length, runs()];
+  const [before, ranBefore] = [(await gate.settledLedger()).length, runs()];
   const answer = await send();
   return { answer, lines: gate.ledger().slice(before), ran: runs() - ranBefore };
 }

@@ -77,7 +77,7 @@ const proofFor = (gate: Gate, token: string, nonce?: string) =>
 
 /** Refused as the sender's fault: the answer, its one record, and that nothing ran. */
 async function expectUnbound(gate: Gate, token: string, sent: Sent, challenge: RegExp): Promise<void> {
-  const before = { runs: runs(gate), lines: gate.ledger().length };
+  const before = { runs: runs(gate), lines: (await gate.settledLedger()).length };
   const answer = await send(gate, token, sent);
   expect([answer.status, answer.body.error.data.reason]).toEqual([401, 'token_binding']);
   expect(answer.headers.get('www-authenticate')).toMatch(challenge);

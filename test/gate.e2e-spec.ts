@@ -172,7 +172,7 @@ describe('tools', () => {
   });
 
   it('audit entries written', async () => {
-    const before = gate.ledger().length;
+    const before = (await gate.settledLedger()).length;
     await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
     await gate.modern(await gate.token(PEOPLE.alice), 'tools/list');
     await gate.callTool(await gate.token(PEOPLE.alice), 'update_customer', { customer_id: '123', name: 'N' });

@@ -49,7 +49,7 @@ describe.each(deployments)('under %s', (deployment) => {
           .replaceAll('{metadata}', `${gate.origin}/.well-known/oauth-protected-resource/mcp`)
           .replaceAll('"{auth_time}"', String(authTime)),
       ) as T;
-    const before = gate.ledger().length;
+    const before = (await gate.settledLedger()).length;
     const runs = gate.app.nest.get(Runs).names;
     const ranBefore = runs.length;
     const token = await gate.token({

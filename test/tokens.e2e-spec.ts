@@ -82,7 +82,7 @@ async function recordedBy(
   at: Gate,
   send: () => Promise<Answer>,
 ): Promise<{ answer: Answer; lines: LedgerLine[] }> {
-  const before = at.ledger().length;
+  const before = (await at.settledLedger()).length;
   const answer = await send();
   return { answer, lines: at.ledger().slice(before) };
 }

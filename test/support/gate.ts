@@ -222,6 +222,18 @@ export class Gate {
     throw new Error(`The ledger never held the expected line; it holds ${JSON.stringify(this.ledger())}`);
   }
 
+  /** The ledger once the end of every call in it is on record, which comes after its answer; what comes then is new. */
+  async settledLedger(): Promise<LedgerLine[]> {
+    for (let left = 100; left > 0; left--) {
+      const lines = this.ledger();
+      const ended = new Set(lines.filter(({ event }) => event === 'outcome').map((line) => line.decision_id));
+      const allowed = lines.filter(({ event, decision }) => event === 'decision' && decision === 'allow');
+      if (allowed.every(({ id }) => ended.has(id))) return lines;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('Some call never ended on record');
+  }
+
   close(): Promise<void> {
     return this.cleanUp();
   }
