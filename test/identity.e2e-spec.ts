@@ -40,8 +40,6 @@ beforeAll(async () => {
   theirs.keys.push(await makeKey('key-rsa', 'RS256'));
   gate = await Gate.start({
     issuer: ours,
-    // The embedded database keeps a busy machine from asking for keys for longer than they are good here.
-    database: false,
     imports: [ProbeModule],
     identity: {
       issuers: [
@@ -66,6 +64,8 @@ beforeAll(async () => {
       ],
     },
   });
+  // While the embedded database comes up a busy machine asks for no keys for longer than they are good here.
+  await until(async () => (await gate.get('/health/ready')).status === 200, 60);
 });
 afterAll(async () => {
   await gate.close();

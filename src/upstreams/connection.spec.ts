@@ -11,6 +11,7 @@ class Pages implements Transport {
   constructor(
     private readonly pages: number,
     private readonly length: number,
+    private readonly more: object = {},
   ) {}
 
   start = () => Promise.resolve();
@@ -26,7 +27,12 @@ class Pages implements Transport {
 
   private page(): object {
     const at = ++this.asked;
-    const tool = { name: `tool_${at}`, inputSchema: { type: 'object' }, pad: 'x'.repeat(this.length) };
+    const tool = {
+      name: `tool_${at}`,
+      inputSchema: { type: 'object' },
+      pad: 'x'.repeat(this.length),
+      ...this.more,
+    };
     return { tools: [tool], ...(at < this.pages && { nextCursor: String(at) }) };
   }
 }
@@ -57,4 +63,13 @@ it('reads no more than fits', async () => {
   const transport = new Pages(20, 4 * 1024 * 1024);
   await expect(open(transport)).rejects.toThrow('its list was too large');
   expect(transport.asked).toBe(4);
+});
+
+it('leaves out what nests too deep, in what is shown of it or not, and reads the others', async () => {
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`) as object;
+  const inside = await open(new Pages(2, 10, { inputSchema: { type: 'object', properties: deep } }));
+  expect(inside.lastRead).toMatchObject({ tools: [], faults: [expect.any(String), expect.any(String)] });
+  const beside = await open(new Pages(2, 10, { _meta: { deep } }));
+  expect(beside.lastRead.tools).toHaveLength(2);
+  await Promise.all([inside.close(), beside.close()]);
 });

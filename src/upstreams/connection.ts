@@ -43,7 +43,7 @@ const MODERN = '2026-07-28';
 /** An upstream with more pages than this, or one that sends us in circles, is cut short. */
 const MAX_PAGES = 100;
 const MAX_TOOLS = 2_000;
-/** Of all pages together, as JSON: each of them alone may be as large as an answer. */
+/** Of all pages together: each of them alone may be as large as an answer. */
 const MAX_LIST_LENGTH = 16 * 1024 * 1024;
 /** Told to callers at most so often: some upstreams would flood them. */
 const PROGRESS_EVERY_MS = 100;
@@ -214,7 +214,7 @@ export class Connection {
       const request = { method: 'tools/list', params: cursor === undefined ? {} : { cursor } };
       const timeout = Math.max(until - Date.now(), 1);
       const result = (await this.client.request(request, ANY_OBJECT as never, { timeout })) as JsonObject;
-      length += JSON.stringify(result).length;
+      length += lengthOf(result);
       if (length > MAX_LIST_LENGTH) throw new UpstreamError('too_large', 'its list was too large');
       if (Array.isArray(result.tools)) tools.push(...(result.tools as unknown[]));
       cursor = result.nextCursor;
@@ -312,6 +312,21 @@ async function inTime<T>(promise: Promise<T>, milliseconds: number, what: string
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** About as long as its JSON; not by recursion, since nobody has looked yet how deep it nests. */
+function lengthOf(root: unknown): number {
+  const pending = [root];
+  let length = 0;
+  while (pending.length > 0) {
+    const value = pending.pop();
+    length += typeof value === 'string' ? value.length + 3 : 5;
+    if (typeof value !== 'object' || value === null) continue;
+    const names = Array.isArray(value) ? [] : Object.keys(value);
+    length += names.reduce((sum, name) => sum + name.length + 3, 0);
+    for (const inner of Object.values(value) as unknown[]) pending.push(inner);
+  }
+  return length;
 }
 
 function isObject(value: unknown): value is JsonObject {

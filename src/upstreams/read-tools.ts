@@ -52,9 +52,13 @@ function readTool(raw: unknown): UpstreamTool | string {
     return `${quoted(String(name).slice(0, 40))}: is no name of a tool`;
   const fault = faultOf(raw);
   if (fault !== undefined) return `${name}: ${fault}`;
-  const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
-  const definition = Object.fromEntries(shown.map((member) => [member, raw[member]]));
+  const definition = shownOf(raw);
   return { name, definition, digest: digestOf(definition) };
+}
+
+function shownOf(raw: JsonObject): JsonObject {
+  const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
+  return Object.fromEntries(shown.map((member) => [member, raw[member]]));
 }
 
 function faultOf(raw: JsonObject): string | undefined {
@@ -79,7 +83,7 @@ function faultOf(raw: JsonObject): string | undefined {
     const problem = isObject(schema) ? referenceFault(schema) : undefined;
     if (problem !== undefined) return `its ${member} ${problem}`;
   }
-  if (JSON.stringify(raw).length > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
+  if (JSON.stringify(shownOf(raw)).length > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
   return undefined;
 }
 
