@@ -85,6 +85,7 @@ async function doctor(args: readonly string[], variables: Env = env, stdin = '')
   child.stderr.on('data', (chunk) => (seen.stderr += String(chunk)));
   child.stdin.end(stdin);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (seen.stdout === '' && seen.stderr !== '' && args.includes('--json')) throw new Error(seen.stderr);
   return { code, ...seen, words: seen.stdout.replace(/\s+/g, ' ') };
 }
 

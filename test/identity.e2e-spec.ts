@@ -153,6 +153,8 @@ it('clients are told of both, and sent to the first', async () => {
   const { body } = await gate.get('/.well-known/oauth-protected-resource/mcp');
   expect(body).toMatchObject({ resource: gate.url, authorization_servers: [ours.url, theirs.url] });
   expect(body).not.toHaveProperty('dpop_bound_access_tokens_required');
+  // It is 503 while the issuer cannot be asked, which on a busy machine may be for a moment.
+  await until(async () => (await gate.get('/.well-known/oauth-authorization-server')).status === 200);
   expect((await gate.get('/.well-known/oauth-authorization-server')).body.issuer).toBe(ours.url);
 });
 
