@@ -241,8 +241,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return entry;
   }
 
-  private async settled(entry: Entry | undefined): Promise<Settled> {
-    if (!entry) return 'failed';
+  private settled(entry: Entry | undefined): Promise<Settled> {
+    if (!entry) return Promise.resolve('failed');
     return entry.written.then(
       () => 'written' as const,
       (error: unknown) => {

@@ -231,7 +231,7 @@ export function outcomeRecord(
     event: 'outcome',
     decision: null,
     reason,
-    outcome: { status: outcome.status, duration_ms: outcome.durationMs },
+    outcome: { duration_ms: outcome.durationMs, status: outcome.status },
     decision_id: decision.id,
   };
 }
@@ -268,12 +268,13 @@ function base(exchange: Exchange, parts: RecordParts): AuditRecord {
     reason: null,
     rule: exchange.limitedBy ?? decision?.rule ?? null,
     ...policyOf(exchange),
+    // In canonical order, here and in the outcome: then nothing has to be sorted to write it.
     request: {
-      id: exchange.requestId,
-      trace_id: exchange.trace?.id ?? null,
-      method: inbound.ok ? bounded(inbound.message.method) : null,
-      ip: exchange.ip,
       client: exchange.client === null ? null : bounded(exchange.client),
+      id: exchange.requestId,
+      ip: exchange.ip,
+      method: inbound.ok ? bounded(inbound.message.method) : null,
+      trace_id: exchange.trace?.id ?? null,
     },
     tool: called ? toolOf(called.target, decision) : null,
     arguments_sha256: called ? digestOf(called.arguments ?? {}) : null,

@@ -3,6 +3,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
 import type { ServerResponse } from 'node:http';
+import { headerValues } from '../common/header-values.js';
 import { HeldToken } from '../common/held-token.js';
 import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { isPublicRoute } from '../common/public-route.js';
@@ -32,14 +33,14 @@ export class BearerGuard implements CanActivate, GateStep {
   }
 
   async pass({ exchange, request, response, target, queryKeys, byProxy }: Passage): Promise<void> {
-    const credential = readCredential(request.headersDistinct.authorization ?? [], queryKeys);
+    const credential = readCredential(headerValues(request, 'authorization'), queryKeys);
     exchange.scheme = credential.scheme;
     if (credential.scheme === 'DPoP') this.tellNonce(response);
     try {
       exchange.principal = await this.verifier.verify({
         ...credential,
         request: { method: request.method ?? '', path: target.split('?', 1)[0] ?? '' },
-        proofs: request.headersDistinct.dpop ?? [],
+        proofs: headerValues(request, 'dpop'),
         certificate: () => this.certificates.of(request, byProxy),
       });
       if (this.holdsTokens) exchange.heldToken = new HeldToken(credential.token);

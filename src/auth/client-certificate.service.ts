@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
+import { headerValues } from '../common/header-values.js';
 import type { ClientCertificateHeader, Settings } from '../config/settings.js';
 import { certificateFromHeader, thumbprintOf } from './client-certificate.js';
 
@@ -22,8 +23,10 @@ export class ClientCertificateService {
    */
   of(request: IncomingMessage, byProxy: boolean): string | undefined {
     if (this.header) {
-      const values = byProxy ? request.headersDistinct[this.header.name] : undefined;
-      return certificateFromHeader(values ?? [], this.header.format);
+      return certificateFromHeader(
+        byProxy ? headerValues(request, this.header.name) : [],
+        this.header.format,
+      );
     }
     const { socket } = request;
     if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;

@@ -51,9 +51,23 @@ export class SenderBinding {
    * @throws AppError `token_binding` (401) where the token is bound to a key or a certificate that was not shown, where
    *   a proof is wrong or used before, or where the issuer's tokens must be bound and this one is not.
    */
-  async hold({ claims, issuer }: VerifiedToken, presented: Presented): Promise<void> {
-    const proof =
-      presented.scheme === 'DPoP' ? await this.proven(presented, issuer.clockToleranceSeconds) : undefined;
+  hold(verified: VerifiedToken, presented: Presented): void | Promise<void> {
+    if (presented.scheme === 'DPoP') return this.holdProven(verified, presented);
+    this.check(verified, presented, undefined);
+  }
+
+  private async holdProven(verified: VerifiedToken, presented: Presented): Promise<void> {
+    const proof = await this.proven(presented, verified.issuer.clockToleranceSeconds);
+    this.check(verified, presented, proof);
+    // Last: a proof that was refused for another reason may be sent again.
+    if (!(await this.isFirstUse(proof))) throw refuseProof('The DPoP proof was used before');
+  }
+
+  private check(
+    { claims, issuer }: VerifiedToken,
+    presented: Presented,
+    proof: VerifiedProof | undefined,
+  ): void {
     if (!proof && binds(claims.cnf, 'jkt')) {
       throw refuseToken(
         'token_binding',
@@ -70,10 +84,6 @@ export class SenderBinding {
       throw refuseToken('token_binding', 'The token is bound to no key: present it as a Bearer token');
     }
     checkBound(bound, claims.token_type, issuer);
-    // Last: a proof that was refused for another reason may be sent again.
-    if (proof && !(await this.isFirstUse(proof))) {
-      throw refuseProof('The DPoP proof was used before');
-    }
   }
 
   private async isFirstUse(proof: VerifiedProof): Promise<boolean> {

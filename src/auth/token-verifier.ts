@@ -52,7 +52,8 @@ export class TokenVerifier {
     const verified = this.recall(presented.token) ?? (await this.establish(presented.token));
     // The clock and the sender are asked at each use, whether or not the token was seen before.
     checkTimes(verified.claims, verified.issuer, Date.now() / 1000);
-    await this.binding.hold(verified, presented);
+    const holding = this.binding.hold(verified, presented);
+    if (holding) await holding;
     return verified.principal;
   }
 

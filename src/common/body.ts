@@ -71,12 +71,16 @@ function hostileShape(root: object): string | undefined {
     nodes += level.length;
     if (nodes > MAX_NODES) return `The body has more than ${MAX_NODES} objects and lists`;
     for (const node of level) {
-      if (!Array.isArray(node) && Object.keys(node).length > MAX_KEYS) {
-        return `The body has an object with more than ${MAX_KEYS} keys`;
+      if (Array.isArray(node)) {
+        for (const value of node) if (typeof value === 'object' && value !== null) next.push(value as object);
+        continue;
       }
-      for (const [key, value] of Object.entries(node)) {
-        if (HOSTILE_KEYS.has(key) && !Array.isArray(node)) return 'The body has a key that is not accepted';
-        if (typeof value === 'object' && value !== null) next.push(value as object);
+      const keys = Object.keys(node);
+      if (keys.length > MAX_KEYS) return `The body has an object with more than ${MAX_KEYS} keys`;
+      for (const key of keys) {
+        if (HOSTILE_KEYS.has(key)) return 'The body has a key that is not accepted';
+        const value = (node as JsonObject)[key];
+        if (typeof value === 'object' && value !== null) next.push(value);
       }
     }
     level = next;

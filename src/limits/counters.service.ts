@@ -1,6 +1,6 @@
 /** Counts calls, and refuses those that are too many: together with the other instances where they share a database. */
 import { Injectable } from '@nestjs/common';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../common/app-error.js';
 import { SharedDatabase, type QueryStore } from './shared-database.service.js';
@@ -45,7 +45,7 @@ export class Counters {
    */
   async count(limit: Limit, who: string): Promise<void> {
     const counter = this.counterOf(limit);
-    const key = createHash('sha256').update(who).digest('base64url');
+    const key = hash('sha256', who, 'base64url');
     const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
     // Taken before anybody is asked: of two at once only one tells.
     const untold = isKept ? takeUntold(counter, key) : undefined;

@@ -1,10 +1,11 @@
 /** How often what the operator put into a class of `policy.yaml` may be called. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { targetLabel } from '../common/decision.js';
-import type { GateRequest } from '../common/exchange.js';
+import type { Exchange, GateRequest } from '../common/exchange.js';
 import { passageOf, type GateStep, type Passage } from '../common/passage.js';
+import type { Principal } from '../common/principal.js';
 import { PolicyService } from '../policy/policy.service.js';
-import { countedAs, type Rate } from '../policy/rates.js';
+import { countedAs, type Rate, type RateClass } from '../policy/rates.js';
 import { Counters, type Limit } from './counters.service.js';
 
 @Injectable()
@@ -21,13 +22,23 @@ export class RateClassGuard implements CanActivate, GateStep {
   }
 
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
-  async pass({ exchange }: Passage): Promise<void> {
+  pass({ exchange }: Passage): void | Promise<void> {
     if (!exchange.principal || exchange.operation?.kind !== 'call' || !exchange.decision) return;
     const label = targetLabel(exchange.operation.target);
-    for (const rate of this.policy.target(label)?.rates ?? []) {
+    const rates = this.policy.target(label)?.rates ?? [];
+    if (rates.length > 0) return this.count(exchange, exchange.principal, label, rates);
+  }
+
+  private async count(
+    exchange: Exchange,
+    principal: Principal,
+    label: string,
+    rates: readonly RateClass[],
+  ): Promise<void> {
+    for (const rate of rates) {
       // Where it is refused, the record names the rule that counted.
       exchange.limitedBy = rate.source;
-      await this.counters.count(limitOf(rate), countedAs(rate, exchange.principal, label));
+      await this.counters.count(limitOf(rate), countedAs(rate, principal, label));
       delete exchange.limitedBy;
     }
     exchange.clock?.lap('limits');

@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import type { ServerResponse } from 'node:http';
 import { AppError, malformedRequest } from '../common/app-error.js';
 import type { GateRequest } from '../common/exchange.js';
+import { headerValues } from '../common/header-values.js';
 import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
 
@@ -28,7 +29,7 @@ export class OriginGuard implements CanActivate, GateStep {
     const { origin } = request.headers;
     if (!target.startsWith('/')) throw malformedRequest('The request target must be a path');
     // RFC 9112 section 3.2: two hosts are two answers to one question.
-    const [host, ...more] = request.headersDistinct.host ?? [];
+    const [host, ...more] = headerValues(request, 'host');
     if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
       throw rejected('The Host is not allowed');
     }
@@ -48,11 +49,23 @@ function cameOverHttps({ request, byProxy, secure }: Passage): boolean {
   return secure && parts.every((part) => part === 'https');
 }
 
+/** A name, or an address in brackets, and a port, as nearly everyone sends it. */
+const PLAIN_HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?$/i;
+const HOST_CHARACTERS = /^[A-Za-z0-9.[\]:_-]+$/;
+const MAX_PORT = 65_535;
+
 /** An entry without a port allows every port. */
 export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
-  if (host === undefined || !/^[A-Za-z0-9.[\]:_-]+$/.test(host) || !URL.canParse(`http://${host}`))
-    return false;
-  return allowed.includes(host.toLowerCase()) || allowed.includes(new URL(`http://${host}`).hostname);
+  if (host === undefined) return false;
+  const [, name, port = ''] = PLAIN_HOST.exec(host) ?? [];
+  if (name !== undefined && Number(port) <= MAX_PORT && isOn(allowed, name, host)) return true;
+  // Another spelling, perhaps: of an address there are several.
+  if (!HOST_CHARACTERS.test(host) || !URL.canParse(`http://${host}`)) return false;
+  return isOn(allowed, new URL(`http://${host}`).hostname, host);
+}
+
+function isOn(allowed: readonly string[], name: string, host: string): boolean {
+  return allowed.includes(name.toLowerCase()) || allowed.includes(host.toLowerCase());
 }
 
 /** No Origin is no browser. `null`, and whatever is not on the list to the letter, is refused. */

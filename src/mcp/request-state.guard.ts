@@ -1,7 +1,7 @@
 /** The state that a tool asked a client to keep must come back as it was given, to the same caller, for the same call. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { malformedRequest } from '../common/app-error.js';
-import type { GateRequest } from '../common/exchange.js';
+import { messageOf, type Exchange, type GateRequest } from '../common/exchange.js';
 import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import { SdkBridge } from './sdk-bridge.js';
 
@@ -16,8 +16,13 @@ export class RequestStateGuard implements CanActivate, GateStep {
   }
 
   /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
-  async pass({ exchange }: Passage): Promise<void> {
-    if (exchange.operation?.kind !== 'call' || (await this.bridge.hasValidState(exchange))) return;
+  pass({ exchange }: Passage): void | Promise<void> {
+    if (exchange.operation?.kind !== 'call') return;
+    if (messageOf(exchange).params.requestState !== undefined) return this.requireValid(exchange);
+  }
+
+  private async requireValid(exchange: Exchange): Promise<void> {
+    if (await this.bridge.hasValidState(exchange)) return;
     throw malformedRequest('Invalid or expired requestState', { rpcCode: -32602 });
   }
 }

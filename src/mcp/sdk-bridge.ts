@@ -97,11 +97,9 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
 
   /**
    * Whether the state that this request brings back is the one that was given to this caller for this call.
-   * True where it brings none.
    */
   async hasValidState(exchange: Exchange): Promise<boolean> {
     const { requestState } = messageOf(exchange).params;
-    if (requestState === undefined) return true;
     const context = { http: { authInfo: authOf(exchange) } } as unknown as ServerContext;
     return this.stateCodec.verify(requestState as string, context).then(
       () => true,
@@ -130,12 +128,16 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
    * What is left to see to once a request was decided and recorded, whichever way it is answered.
    * @throws AppError `token_revoked` where the token went out of force on the way here.
    */
-  async beforeAnswer(exchange: Exchange): Promise<void> {
-    const principal = principalOf(exchange);
-    await this.revocations.require(principal);
-    // Upstreams that show their tools to their own callers alone hear of who asks what there is.
-    if (messageOf(exchange).method === 'tools/list')
-      this.upstreams.meet({ principal, token: exchange.heldToken });
+  beforeAnswer(exchange: Exchange): void | Promise<void> {
+    const checking = this.revocations.require(principalOf(exchange));
+    if (checking) return checking.then(() => this.meet(exchange));
+    this.meet(exchange);
+  }
+
+  /** Upstreams that show their tools to their own callers alone hear of who asks what there is. */
+  private meet(exchange: Exchange): void {
+    if (messageOf(exchange).method !== 'tools/list') return;
+    this.upstreams.meet({ principal: principalOf(exchange), token: exchange.heldToken });
   }
 
   /** Answers a call that has run already; where its stream is open, on that. */

@@ -35,6 +35,13 @@ export const OWN_MIDDLEWARES = Symbol('OwnMiddlewares');
 const CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
 type Incoming = IncomingMessage & GateRequest & { id?: unknown };
+
+interface Surroundings {
+  readonly express: Express;
+  /** The request as Express sees it. */
+  readonly seen: Request;
+  readonly protect: (response: ServerResponse) => void;
+}
 export type Take = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
 @Injectable()
@@ -86,20 +93,19 @@ export class ShortWay implements OnApplicationBootstrap {
    * @param protect sets the headers that every answer has.
    */
   inFrontOf(express: Express, protect: (response: ServerResponse) => void): Take {
+    const seenBy = gettersOf(express);
     return (request, response) => {
       if (!this.isOpen || request.method !== 'POST' || request.url !== this.path)
         return express(request as Request, response as never);
-      return this.take(request, response, express, protect);
+      return this.take(request, response, { express, seen: seenBy(request), protect });
     };
   }
 
   private async take(
     request: Incoming,
     response: ServerResponse,
-    express: Express,
-    protect: (response: ServerResponse) => void,
+    { express, seen, protect }: Surroundings,
   ): Promise<void> {
-    const seen = seenBy(express, request);
     const requestId = nameRequest(request, response);
     request.id = requestId;
     const exchange = await this.front.receive(request, response, { requestId, ip: seen.ip ?? 'unknown' });
@@ -145,7 +151,11 @@ export class ShortWay implements OnApplicationBootstrap {
   private async serve(passage: Passage): Promise<void> {
     const { exchange, response } = passage;
     try {
-      for (const step of this.steps) await step.pass(passage);
+      for (const step of this.steps) {
+        // Most know at once: only what has to be waited for is.
+        const passing = step.pass(passage);
+        if (passing) await passing;
+      }
       await this.audit.begin(exchange);
       await this.ended(passage);
     } catch (error) {
@@ -167,7 +177,8 @@ export class ShortWay implements OnApplicationBootstrap {
   private async answer(passage: Passage): Promise<void> {
     const { exchange, response } = passage;
     const message = messageOf(exchange);
-    await this.bridge.beforeAnswer(exchange);
+    const before = this.bridge.beforeAnswer(exchange);
+    if (before) await before;
     if (message.method === 'tools/list') {
       return send(response, this.answers.list(message, this.shown(exchange)));
     }
@@ -256,7 +267,14 @@ function send(response: ServerResponse, text: string): void {
   response.end(text);
 }
 
-/** The request as Express's own getters see it, so that `TRUST_PROXY` means the same on both ways. */
-function seenBy({ request: prototype }: Express, { headers, socket }: IncomingMessage): Request {
-  return Object.create(prototype, { headers: { value: headers }, socket: { value: socket } }) as Request;
+/** A request as Express's own getters see it, so that `TRUST_PROXY` means the same on both ways. */
+function gettersOf({ request: prototype }: Express): (request: IncomingMessage) => Request {
+  class Seen {
+    constructor(
+      readonly headers: IncomingMessage['headers'],
+      readonly socket: IncomingMessage['socket'],
+    ) {}
+  }
+  Object.setPrototypeOf(Seen.prototype, prototype);
+  return ({ headers, socket }) => new Seen(headers, socket) as unknown as Request;
 }

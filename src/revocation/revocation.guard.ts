@@ -17,8 +17,8 @@ export class RevocationGuard implements CanActivate, GateStep {
     return true;
   }
 
-  async pass({ exchange: { principal } }: Passage): Promise<void> {
+  pass({ exchange: { principal } }: Passage): void | Promise<void> {
     if (!principal) throw new Error('RevocationGuard ran before a principal was known');
-    await this.revocations.require(principal);
+    return this.revocations.require(principal);
   }
 }

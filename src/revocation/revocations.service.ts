@@ -98,9 +98,13 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
    * @throws AppError `token_revoked` where this principal's token is out of force.
    * @throws AppError `identity_unavailable` (503) where that cannot be known: the list is older than it may be.
    */
-  async require(principal: Principal): Promise<void> {
+  require(principal: Principal): void | Promise<void> {
     if (this.maxAgeMs === 0) return;
-    if (this.readAt === undefined) await within(this.refresh(), PATIENCE_MS);
+    if (this.readAt !== undefined) return this.requireNow(principal);
+    return within(this.refresh(), PATIENCE_MS).then(() => this.requireNow(principal));
+  }
+
+  private requireNow(principal: Principal): void {
     if (this.readAt === undefined || performance.now() - this.readAt > this.maxAgeMs) {
       throw new AppError('identity_unavailable', 'It cannot be known now which tokens are revoked', {
         status: 503,
