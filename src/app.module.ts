@@ -9,6 +9,7 @@ import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { BearerGuard } from './auth/bearer.guard.js';
 import type { GateStep } from './common/passage.js';
+import { LogContext } from './config/log-context.js';
 import { loggerOptions } from './config/logging.js';
 import type { Settings } from './config/settings.js';
 import { DiscoveryDocumentsModule } from './discovery/discovery.module.js';
@@ -50,6 +51,7 @@ export class AppModule {
   /** @param more modules with further tools, resources and prompts. */
   static with(settings: Settings, more: NonNullable<ModuleMetadata['imports']>): DynamicModule {
     const policy = PolicyModule.over(ToolsModule);
+    const logContext = new LogContext();
     return {
       module: AppModule,
       imports: [
@@ -60,7 +62,7 @@ export class AppModule {
           validatePredefined: false,
           load: [() => settings],
         }),
-        LoggerModule.forRoot(loggerOptions(settings.log)),
+        LoggerModule.forRoot(loggerOptions(settings.log, logContext)),
         LifecycleModule,
         AuthModule,
         policy,
@@ -92,6 +94,7 @@ export class AppModule {
         { provide: APP_FILTER, useExisting: ErrorFilter },
         { provide: GATE_STEPS, useFactory: (...steps: GateStep[]) => steps, inject: [...STEPS] },
         { provide: OWN_MIDDLEWARES, useValue: [LoggerModule, AdminModule, SignalsModule, McpModule] },
+        { provide: LogContext, useValue: logContext },
         ShortWay,
       ],
     };

@@ -66,6 +66,7 @@ export class Ledger {
   /** What is being done to the file, one thing after the other. */
   private last: Promise<unknown> = Promise.resolve();
   private flushIsDue = false;
+  private isWriting = false;
   private lateFlush: NodeJS.Timeout | undefined;
   private checkpointIsDue = false;
   /** Records behind the last checkpoint. */
@@ -180,7 +181,8 @@ export class Ledger {
   private flushSoon(): void {
     if (this.flushIsDue) return;
     this.flushIsDue = true;
-    void this.inTurn(() => this.flushTogether());
+    // What comes while the disk is busy has waited long enough, and has its company, when it is done.
+    void this.inTurn(this.isWriting ? () => this.flush() : () => this.flushTogether());
   }
 
   /** Requests that have arrived by now come along: each would else wait for a write of its own. */
@@ -201,15 +203,21 @@ export class Ledger {
     this.lateFlush = undefined;
     const batch = this.queue.splice(0, MAX_BATCH);
     if (this.queue.length > 0) this.flushSoon();
+    this.isWriting = true;
     try {
       await this.rotateIfDue();
       const isDue = this.checkpointIsDue || this.unsigned + batch.length >= CHECKPOINT_EVERY;
       const records = batch.map(({ record }) => record);
       await this.put(records, isDue ? 'interval' : undefined);
-      batch.forEach(({ done }) => done());
+      const tell = () => batch.forEach(({ done }) => done());
+      // The disk has its next work before what hung on this one goes on.
+      if (this.flushIsDue) setImmediate(tell);
+      else tell();
     } catch (error) {
       this.healthy = false;
       batch.forEach(({ failed }) => failed(error));
+    } finally {
+      this.isWriting = false;
     }
   }
 

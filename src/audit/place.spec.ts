@@ -93,3 +93,11 @@ it('leaves nothing out that it does not know', () => {
   const { text } = place([strange], { seq: 0, hash: null }, CHAIN);
   expect(unseal(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
 });
+
+it('writes what lacks a member as it is, even where it has another instead', () => {
+  const { tool: _tool, ...rest } = decision;
+  const strange = { ...rest, zebra: 1 } as unknown as AuditRecord;
+  const { text } = place([strange], { seq: 0, hash: null }, CHAIN);
+  expect(unseal(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
+  expect(unseal(text.trimEnd())).not.toHaveProperty('tool');
+});

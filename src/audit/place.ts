@@ -32,52 +32,8 @@ export interface Chain {
 /** What the ledger gives a record. */
 type Head = Readonly<Record<'v' | 'seq' | 'time' | 'instance' | 'prev', unknown>>;
 
-/** Every member that a record may have, in canonical order; `hash` stands between the two lists. */
-const BEFORE_HASH = namesOf<Exclude<keyof AuditRecord, BehindHash>>({
-  arguments: 0,
-  arguments_sha256: 0,
-  change: 0,
-  checkpoint: 0,
-  decision: 0,
-  decision_id: 0,
-  delegation: 0,
-  delegation_omitted: 0,
-  event: 0,
-});
-const BEHIND_HASH = namesOf<BehindHash | keyof Head>({
-  id: 0,
-  instance: 0,
-  list: 0,
-  missing: 0,
-  on_behalf_of: 0,
-  outcome: 0,
-  policy: 0,
-  prev: 0,
-  principal: 0,
-  reason: 0,
-  request: 0,
-  required: 0,
-  rule: 0,
-  seq: 0,
-  shadow: 0,
-  time: 0,
-  tool: 0,
-  v: 0,
-});
-type BehindHash =
-  | 'id'
-  | 'list'
-  | 'missing'
-  | 'on_behalf_of'
-  | 'outcome'
-  | 'policy'
-  | 'principal'
-  | 'reason'
-  | 'request'
-  | 'required'
-  | 'rule'
-  | 'shadow'
-  | 'tool';
+/** Members that every record has, beside those of the head. */
+const ALWAYS = 15;
 
 /** A checkpoint is signed over all of itself, and so over the hash of all that is before it. */
 export function place(
@@ -100,28 +56,42 @@ export function place(
   return { text, end: { seq, hash } };
 }
 
-/** As {@link seal} does it, for a record whose members are known: nothing has to be copied or sorted. */
+/** As {@link seal} does it, for a record whose members are known: nothing has to be copied, sorted or looked for. */
 function placed(record: AuditRecord, head: Head, textOf: Chain['textOf']): Sealed {
-  let written = 0;
-  const membersOf = (names: readonly string[]): string => {
-    let text = '';
-    for (const name of names) {
-      const isOfHead = name in head;
-      const value = isOfHead ? head[name as keyof Head] : record[name as keyof AuditRecord];
-      if (value === undefined) continue;
-      if (!isOfHead) written += 1;
-      const known = typeof value === 'object' && value !== null ? textOf?.(value) : undefined;
-      text += `${text === '' ? '' : ','}"${name}":${known ?? canonicalJson(value)}`;
-    }
-    return text;
+  let optional = 0;
+  const text = (value: unknown): string => {
+    // One that is missing: then it is none of those that are written here.
+    if (value === undefined) optional = Number.NaN;
+    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+    return textOf?.(value) ?? canonicalJson(value);
   };
-  const made = sealed(membersOf(BEFORE_HASH), membersOf(BEHIND_HASH));
+  const perhaps = (name: string, value: unknown): string => {
+    if (value === undefined) return '';
+    optional += 1;
+    return `"${name}":${text(value)},`;
+  };
+  const before =
+    perhaps('arguments', record.arguments) +
+    `"arguments_sha256":${text(record.arguments_sha256)},` +
+    perhaps('change', record.change) +
+    perhaps('checkpoint', record.checkpoint) +
+    `"decision":${text(record.decision)},"decision_id":${text(record.decision_id)},` +
+    `"delegation":${text(record.delegation)},` +
+    perhaps('delegation_omitted', record.delegation_omitted) +
+    `"event":${text(record.event)}`;
+  const behind =
+    `"id":${text(record.id)},"instance":${text(head.instance)},` +
+    perhaps('list', record.list) +
+    `"missing":${text(record.missing)},"on_behalf_of":${text(record.on_behalf_of)},` +
+    `"outcome":${text(record.outcome)},` +
+    perhaps('policy', record.policy) +
+    `"prev":${text(head.prev)},"principal":${text(record.principal)},"reason":${text(record.reason)},` +
+    `"request":${text(record.request)},"required":${text(record.required)},"rule":${text(record.rule)},` +
+    `"seq":${text(head.seq)},` +
+    perhaps('shadow', record.shadow) +
+    `"time":${text(head.time)},"tool":${text(record.tool)},"v":${text(head.v)}`;
   const all = Object.values(record).filter((value) => value !== undefined).length;
-  return written === all ? made : seal({ ...head, ...record }, textOf);
-}
-
-function namesOf<Name extends string>(names: Readonly<Record<Name, 0>>): readonly string[] {
-  return Object.keys(names);
+  return all === ALWAYS + optional ? sealed(before, behind) : seal({ ...head, ...record }, textOf);
 }
 
 function signed(record: JsonObject, { privateKey }: SigningKey): JsonObject {

@@ -4,14 +4,16 @@ import type { Params } from 'nestjs-pino';
 import { pino, type DestinationStream } from 'pino';
 import { randomUUID } from 'node:crypto';
 import { withoutTokens } from '../common/without-tokens.js';
+import type { LogContext } from './log-context.js';
 import type { Settings } from './settings.js';
 
 /** Lines that wait for a log that takes none, in bytes; what is beyond is dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-export function loggerOptions({ level, pretty }: Settings['log']): Params {
+export function loggerOptions({ level, pretty }: Settings['log'], context: LogContext): Params {
   const options = {
     level,
+    mixin: () => context.members(),
     ...(pretty && { transport: { target: 'pino-pretty' } }),
     genReqId: nameRequest,
     autoLogging: { ignore: (request: IncomingMessage) => request.url?.startsWith('/health/') ?? false },

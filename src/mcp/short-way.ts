@@ -13,6 +13,7 @@ import { AuditInterceptor } from '../audit/audit.interceptor.js';
 import { messageOf, type Exchange, type GateRequest, type JsonObject } from '../common/exchange.js';
 import { isByProxy, type GateStep, type Passage } from '../common/passage.js';
 import type { Principal } from '../common/principal.js';
+import { LogContext } from '../config/log-context.js';
 import { nameRequest } from '../config/logging.js';
 import type { Settings } from '../config/settings.js';
 import { ToolRegistry } from '../tools/registry.js';
@@ -61,6 +62,7 @@ export class ShortWay implements OnApplicationBootstrap {
     private readonly invoker: ToolInvoker,
     private readonly registry: ToolRegistry,
     private readonly logger: PinoLogger,
+    private readonly logContext: LogContext,
     private readonly application: ApplicationConfig,
     private readonly modules: ModulesContainer,
     @Inject(OWN_MIDDLEWARES) private readonly own: readonly Type[],
@@ -128,7 +130,7 @@ export class ShortWay implements OnApplicationBootstrap {
         return isByProxy(seen);
       },
     };
-    await this.logger.runInContext(() => this.serve(passage), { bindings: { req: request } });
+    await this.serve(passage);
   }
 
   /** As pino-http does it. */
@@ -188,7 +190,7 @@ export class ShortWay implements OnApplicationBootstrap {
     let text: string | undefined;
     let invoked: Invoked | undefined;
     try {
-      invoked = await this.call(exchange, response, stream);
+      invoked = await this.call(passage, stream);
       text = this.answers.call(message, invoked, exchange.decisionId);
     } catch (error) {
       if (!(error instanceof Withheld)) throw error;
@@ -203,8 +205,7 @@ export class ShortWay implements OnApplicationBootstrap {
   }
 
   private async call(
-    exchange: Exchange,
-    response: ServerResponse,
+    { exchange, request, response }: Passage,
     stream: LateStream | undefined,
   ): Promise<Invoked> {
     const { id, params } = messageOf(exchange);
@@ -217,7 +218,7 @@ export class ShortWay implements OnApplicationBootstrap {
       const call = toToolCall(exchange, principal, cancellation.signal, stream);
       return await Promise.race([
         withheld(cancellation.signal, exchange.decisionId),
-        this.invoker.callTool(exchange, call, params.arguments),
+        this.logContext.run(request, () => this.invoker.callTool(exchange, call, params.arguments)),
       ]);
     } finally {
       done();
