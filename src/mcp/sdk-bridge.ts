@@ -36,7 +36,7 @@ import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
 import { UpstreamsService } from '../upstreams/upstreams.service.js';
 import { downLevel } from './down-level.js';
 import { InFlightCalls } from './in-flight-calls.js';
-import { REVOKED, Withheld, withheld } from './withheld.js';
+import { REVOKED, Withheld, unlessWithheld } from './withheld.js';
 
 export const SERVER_INFO = { name: 'identity-aware-mcp-server', version: VERSION };
 const STATE_TTL_SECONDS = 600;
@@ -300,10 +300,9 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     const done = this.inFlight.add(principalOf(exchange), message.id, cancellation);
     const signal = AbortSignal.any([context.mcpReq.signal, cancellation.signal]);
     try {
-      return await Promise.race([
-        withheld(cancellation.signal, exchange.decisionId),
+      return await unlessWithheld(cancellation.signal, exchange.decisionId, () =>
         run(toToolCall(exchange, context, signal)),
-      ]);
+      );
     } catch (error) {
       throw error instanceof Withheld ? new ProtocolError(error.code, error.message, error.data) : error;
     } finally {

@@ -26,7 +26,7 @@ import { ListTexts } from './list-texts.js';
 import { PlainAnswers } from './plain-answer.js';
 import { isPlain } from './plain-message.js';
 import { SdkBridge, SERVER_INFO } from './sdk-bridge.js';
-import { Withheld, withheld } from './withheld.js';
+import { unlessWithheld, Withheld } from './withheld.js';
 
 /** Injection token of what every request of the endpoint passes, in order. */
 export const GATE_STEPS = Symbol('GateSteps');
@@ -216,10 +216,9 @@ export class ShortWay implements OnApplicationBootstrap {
     const done = this.bridge.inFlight.add(principal, id, cancellation);
     try {
       const call = toToolCall(exchange, principal, cancellation.signal, stream);
-      return await Promise.race([
-        withheld(cancellation.signal, exchange.decisionId),
+      return await unlessWithheld(cancellation.signal, exchange.decisionId, () =>
         this.logContext.run(request, () => this.invoker.callTool(exchange, call, params.arguments)),
-      ]);
+      );
     } finally {
       done();
       response.off('close', leave);

@@ -15,11 +15,16 @@ export class Withheld extends Error {
   }
 }
 
-/** Rejects when the token goes out of force; else never settles. What runs then ends by itself, and is on record when it has. */
-export function withheld(cancelled: AbortSignal, decisionId: string): Promise<never> {
-  return new Promise((_, reject) => {
+/** As the call ends; rejects before where the token goes out of force. What runs then ends by itself, and is on record when it has. */
+export function unlessWithheld<T>(
+  cancelled: AbortSignal,
+  decisionId: string,
+  call: () => Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
     cancelled.addEventListener('abort', () => {
       if (cancelled.reason === REVOKED) reject(new Withheld(decisionId));
     });
+    call().then(resolve, reject);
   });
 }
