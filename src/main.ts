@@ -19,7 +19,8 @@ const UNUSABLE: Readonly<Record<string, string>> = {
 async function main(): Promise<void> {
   const app = await createApp(readEnvironment());
   let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  // SIGHUP: the terminal is gone. Programs that were started must not outlive this one.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       // Whoever asks twice does not want to wait.
       if (stopping) process.exit(1);
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
   await app.listen();
 }
 
-async function stop(app: App, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
+async function stop(app: App, signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): Promise<void> {
   const { drainSeconds, graceSeconds } = app.settings.shutdown;
   const logger = new Logger('Shutdown');
   // An interrupt comes from a terminal, where nobody balances load.

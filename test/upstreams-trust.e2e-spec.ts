@@ -187,7 +187,20 @@ it('says what has changed and takes it into force once it is accepted, and tells
     /fix\/echo: changed\n {2}- description: ".*"\n {2}\+ description: "Says it twice"/,
   );
   expect(diff.stdout).toContain('fix/brand_new: new');
-  expect(await command('accept', 'fix', 'echo')).toMatchObject({
+  const digest = /--digest ([0-9a-f]{64})$/m.exec(diff.stdout)?.[1] ?? '';
+  redefine({ echo: { description: 'Says it thrice' }, brand_new: { inputSchema: { type: 'object' } } });
+  // What was read is not what is there: nothing is accepted unread.
+  expect(await command('accept', 'fix', 'echo', '--digest', digest)).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('There is something else now') as string,
+  });
+  redefine({ echo: { description: 'Says it twice' }, brand_new: { inputSchema: { type: 'object' } } });
+  expect(changes('accepted')).toEqual([]);
+  for (const wrong of [['diff'], ['accept', '--all']]) {
+    expect((await command(...wrong, '--digest', wrong[0] === 'diff' ? digest : 'abc')).code).toBe(2);
+  }
+  expect(await command('accept', 'fix', 'echo', '--digest', digest)).toMatchObject({
     code: 0,
     stdout: 'accepted: fix/echo (changed)\n',
   });

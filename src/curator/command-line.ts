@@ -11,6 +11,8 @@ export type Command =
       readonly names: readonly string[];
       /** Of one upstream: these alone. */
       readonly tools: readonly string[];
+      /** As `diff` told it: nothing is accepted where there is another now. Undefined: whatever there is. */
+      readonly digest: string | undefined;
     } & Common);
 
 interface Common {
@@ -26,6 +28,7 @@ export const HELP = `Looks after the MCP servers that UPSTREAMS_FILE mounts.
   npm run upstreams -- diff [NAME…]     what is another now than was accepted
   npm run upstreams -- accept NAME [TOOL…]   accepts what is there now: all of it, or these tools
                           --all         of every upstream
+                          --digest D    only if there is exactly what diff showed under this digest
   --token -                             an access token from stdin, for upstreams that are asked in the
                                         name of a caller (token_exchange, id_jag)
   --json                                the same as JSON (npm run -s keeps npm quiet)
@@ -38,7 +41,11 @@ const OPTIONS = {
   json: { type: 'boolean' },
   all: { type: 'boolean' },
   token: { type: 'string' },
+  digest: { type: 'string' },
 } as const;
+
+/** SHA-256, in hexadecimal. */
+const DIGEST = /^[0-9a-f]{64}$/;
 
 /** @param known names of the upstreams that there are. */
 export function readCommandLine(args: readonly string[], known: readonly string[]): Command {
@@ -56,6 +63,9 @@ function read(args: readonly string[], known: readonly string[]): Command {
   if (values.token !== undefined && values.token !== '-') {
     return wrong('--token is -: a token on a command line is seen by other processes.');
   }
+  const { digest } = values;
+  if (digest !== undefined && !DIGEST.test(digest)) return wrong('--digest is the one that diff told.');
+  if (digest !== undefined && name !== 'accept') return wrong(`--digest is for accept: ${name} tells it.`);
   const common = { json: values.json ?? false, withToken: values.token !== undefined };
   switch (name) {
     case 'list':
@@ -69,12 +79,12 @@ function read(args: readonly string[], known: readonly string[]): Command {
       const [upstream, ...tools] = rest;
       if (values.all) {
         return rest.length === 0
-          ? { kind: 'accept', names: [], tools: [], ...common }
+          ? { kind: 'accept', names: [], tools: [], digest, ...common }
           : wrong('Either --all, or the name of one.');
       }
       if (upstream === undefined) return wrong('Say which upstream, or --all.');
       if (!known.includes(upstream)) return noSuch(upstream, known);
-      return { kind: 'accept', names: [upstream], tools, ...common };
+      return { kind: 'accept', names: [upstream], tools, digest, ...common };
     }
     default:
       return wrong(name === undefined ? 'Say what to do.' : 'There is no such command.');

@@ -17,6 +17,7 @@ import type { UpstreamTool } from '../upstreams/read-tools.js';
 import { HELP, readCommandLine, type Command } from './command-line.js';
 import {
   changed,
+  digestOfChanges,
   mounted,
   renderChanged,
   renderMounted,
@@ -129,7 +130,14 @@ async function accept(
 ): Promise<number> {
   const all = await lookAt(command, settings);
   const failed = complain(all);
-  const accepted = new Map(pins);
+  const seen = digestOfChanges(all.flatMap(({ upstream }) => changesOf(upstream, pins)));
+  if (command.digest !== undefined && command.digest !== seen) {
+    console.error(
+      `There is something else now than ${command.digest} was told for: nothing was accepted. Look again with diff.`,
+    );
+    return 1;
+  }
+  const accepted = new Map<string, Tools>();
   const changes: Changed[] = [];
   for (const { upstream } of all.filter((one) => one.upstream.found)) {
     const { name } = upstream.settings;
@@ -150,7 +158,10 @@ async function accept(
     }
     accepted.set(name, tools);
   }
-  if (accepted.size > pins.size || changes.length > 0) await writePins(settings.pinsFile, accepted);
+  // Others may have been accepted while these were asked.
+  const latest = readPins(settings.pinsFile);
+  const isNew = [...accepted.keys()].some((name) => !latest.has(name));
+  if (isNew || changes.length > 0) await writePins(settings.pinsFile, new Map([...latest, ...accepted]));
   const said = changes.map(({ upstream, tool, from, to }) => {
     const kind = from === null ? 'new' : to === null ? 'gone' : 'changed';
     return `accepted: ${upstream}/${tool} (${kind})`;

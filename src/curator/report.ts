@@ -1,4 +1,5 @@
 /** What `npm run upstreams` says, as data and as text. Pure. */
+import { digestOf } from '../audit/canonical-json.js';
 import { listed, quoted, visible } from '../common/show.js';
 import type { JsonObject } from '../common/exchange.js';
 import type { UpstreamSettings } from '../config/settings.js';
@@ -84,6 +85,11 @@ export function changed(
   });
 }
 
+/** Of all that `diff` shows, and nothing else, so that what was read is what is accepted. */
+export function digestOfChanges(all: readonly Changed[]): string {
+  return digestOf(all.map(({ upstream, tool, from, to }) => [upstream, tool, from, to]));
+}
+
 export function renderMounted(all: readonly Mounted[]): string {
   return all
     .map(({ name, reached, processes, tools, accepted }) => {
@@ -128,12 +134,12 @@ export function renderChanged(
   definitions: (one: Changed) => [Tools, Tools],
 ): string {
   if (all.length === 0) return 'Nothing is another than was accepted.';
-  return all
+  const shown = all
     .map((one) => {
       const kind = one.from === null ? 'new' : one.to === null ? 'gone' : 'changed';
       const head = `${one.upstream}/${one.tool}: ${kind}${one.named ? '' : ' (not named by the file)'}`;
       const [before, now] = definitions(one);
-      const shown = (tools: Tools, member: string) => {
+      const valueOf = (tools: Tools, member: string) => {
         const value = tools.get(one.tool)?.definition[member];
         return value === undefined
           ? 'nothing'
@@ -143,10 +149,11 @@ export function renderChanged(
         kind === 'gone'
           ? []
           : one.members.flatMap((member) => [
-              ...(one.from === null ? [] : [`  - ${member}: ${shown(before, member)}`]),
-              `  + ${member}: ${shown(now, member)}`,
+              ...(one.from === null ? [] : [`  - ${member}: ${valueOf(before, member)}`]),
+              `  + ${member}: ${valueOf(now, member)}`,
             ]);
       return [head, ...lines].join('\n');
     })
     .join('\n');
+  return `${shown}\nTo accept this and nothing else: --digest ${digestOfChanges(all)}`;
 }
