@@ -299,6 +299,18 @@ describe('the command', () => {
   });
 });
 
+it('leaves no process behind that neither greets nor ends with its input', async () => {
+  const pidFile = join(folder.path, 'stubborn.pid');
+  const program = `require('fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); process.stdin.resume(); setInterval(() => {}, 1000)`;
+  await start({ entry: { command: ['node', '-e', program] } });
+  const isWritten = () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '';
+  await until(isWritten, 'it runs');
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  await gate!.close();
+  gate = undefined;
+  await until(() => !isAlive(pid), 'it is gone');
+}, 60_000);
+
 describe('the policy', () => {
   it('holds conditions of the file against the arguments, before the upstream is asked', async () => {
     const tools = [

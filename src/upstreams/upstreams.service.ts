@@ -104,9 +104,11 @@ export class UpstreamsService implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.timers.forEach((timer) => clearInterval(timer));
     this.started = false;
-    await within(Promise.all(this.upstreams.map((upstream) => upstream.close())), CLOSE_PATIENCE_MS);
+    const closing = Promise.all(this.upstreams.map((upstream) => upstream.close()));
+    await within(Promise.all([closing, this.work]), CLOSE_PATIENCE_MS);
+    // Who does not even greet is not waited for, and has not been asked to go.
+    this.atExit();
     process.off('exit', this.atExit);
-    await within(this.work, CLOSE_PATIENCE_MS);
   }
 
   /** Somebody asks for the list: an upstream that opens to nobody without a caller can be asked now. Nothing waits for it. */
