@@ -22,7 +22,7 @@ const UNTIL_MS = 42_000;
 const PACE = {
   rounds: 15,
   milliseconds: 400,
-  warmUp: 6000,
+  warmUp: 24_000,
   patience: 10_000,
   settle: 200,
   mayBegin: () => true,
