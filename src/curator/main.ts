@@ -130,7 +130,10 @@ async function accept(
 ): Promise<number> {
   const all = await lookAt(command, settings);
   const failed = complain(all);
-  const seen = digestOfChanges(all.flatMap(({ upstream }) => changesOf(upstream, pins)));
+  const found = all
+    .filter(({ upstream }) => upstream.found)
+    .map(({ upstream }) => ({ upstream, differing: changesOf(upstream, pins) }));
+  const seen = digestOfChanges(found.flatMap(({ differing }) => differing));
   if (command.digest !== undefined && command.digest !== seen) {
     console.error(
       `There is something else now than ${command.digest} was told for: nothing was accepted. Look again with diff.`,
@@ -139,11 +142,9 @@ async function accept(
   }
   const accepted = new Map<string, Tools>();
   const changes: Changed[] = [];
-  for (const { upstream } of all.filter((one) => one.upstream.found)) {
+  for (const { upstream, differing } of found) {
     const { name } = upstream.settings;
-    const wanted = changesOf(upstream, pins).filter(
-      ({ tool }) => command.tools.length === 0 || command.tools.includes(tool),
-    );
+    const wanted = differing.filter(({ tool }) => command.tools.length === 0 || command.tools.includes(tool));
     const unknown = command.tools.filter((tool) => !upstream.found?.has(tool) && !pins.get(name)?.has(tool));
     if (unknown.length > 0) {
       console.error(`${name} has no tool ${unknown.join(', ')}.`);

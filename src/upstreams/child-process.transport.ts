@@ -2,6 +2,7 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
+import { within } from '../common/within.js';
 
 export interface ChildProcessOptions {
   readonly command: readonly [string, ...string[]];
@@ -131,13 +132,8 @@ export class ChildProcessTransport implements Transport {
   }
 
   /** Waits for the process itself; a group that outlives it is signalled all the same. */
-  private async gone(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS);
-    });
-    await Promise.race([this.exited, late]);
-    clearTimeout(timer);
+  private gone(): Promise<void> {
+    return within(this.exited, PATIENCE_MS);
   }
 
   /** @returns whether there was anybody to signal. */

@@ -50,18 +50,15 @@ function readTool(raw: unknown): UpstreamTool | string {
   const { name } = raw;
   if (typeof name !== 'string' || !NAME.test(name))
     return `${quoted(String(name).slice(0, 40))}: is no name of a tool`;
-  const fault = faultOf(raw);
+  const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
+  const definition = Object.fromEntries(shown.map((member) => [member, raw[member]]));
+  const fault = faultOf(raw, definition);
   if (fault !== undefined) return `${name}: ${fault}`;
-  const definition = shownOf(raw);
   return { name, definition, digest: digestOf(definition) };
 }
 
-function shownOf(raw: JsonObject): JsonObject {
-  const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
-  return Object.fromEntries(shown.map((member) => [member, raw[member]]));
-}
-
-function faultOf(raw: JsonObject): string | undefined {
+/** @param definition what is shown of it. */
+function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
   for (const member of ['title', 'description'] as const) {
     const text = raw[member];
     if (text === undefined || text === null) continue;
@@ -83,7 +80,7 @@ function faultOf(raw: JsonObject): string | undefined {
     const problem = isObject(schema) ? referenceFault(schema) : undefined;
     if (problem !== undefined) return `its ${member} ${problem}`;
   }
-  if (JSON.stringify(shownOf(raw)).length > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
+  if (JSON.stringify(definition).length > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
   return undefined;
 }
 
