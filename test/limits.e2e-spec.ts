@@ -1,6 +1,9 @@
 /** What instances count together: rates, quotas and proofs; over restarts, and while the database is away. */
 import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { SharedCounts } from '../src/limits/shared-counts.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { Gate, MODERN, temporaryFolder, type Answer } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
@@ -56,6 +59,14 @@ const read = (gate: Gate, token: string, uri: string) =>
 const runsOf = (gate: Gate) => gate.app.nest.get(Runs).names.length;
 const counting = async (gate: Gate) => (await gate.get('/health/ready')).body.counting?.counting as string;
 
+/** How many statements wait to count. */
+async function waiting(client: pg.Client): Promise<number> {
+  const { rows } = await client.query(
+    `select 1 from pg_locks where not granted and relation = 'rate_counters'::regclass`,
+  );
+  return rows.length;
+}
+
 /** How many of these calls, in turn at each gate, got through. */
 async function passed(
   gates: readonly Gate[],
@@ -98,6 +109,64 @@ async function passed(
     }
     const line = gates[0].ledger().find(({ reason }) => reason === 'rate_limited');
     expect(line).toMatchObject({ decision: 'deny', rule: 'policy.yaml: few', tool: 'echo' });
+  });
+
+  it('of those that are counted at once at both, each is told a number of its own, and none is left out', async () => {
+    const counts = gates.map(({ app }) => app.nest.get(SharedCounts));
+    const told = new Map<string, number[]>();
+    for (let round = 0; round < 20; round++) {
+      const keys = Array.from({ length: 400 }, (_, at) => `together/60:${at % 300}`);
+      await Promise.all(
+        counts.flatMap((each, at) =>
+          (at === 0 ? keys : [...keys].reverse()).map(async (key) => {
+            const counted = await each.add({ key, calls: 1, seconds: 60 });
+            expect(counted?.msBeforeNext).toBeGreaterThan(0);
+            told.set(key, [...(told.get(key) ?? []), counted?.calls as number]);
+          }),
+        ),
+      );
+    }
+    const numbers = [...told.values()];
+    expect(numbers.flat()).toHaveLength(20 * 400 * 2);
+    for (const each of numbers) {
+      expect(each.sort((a, b) => a - b)).toEqual(Array.from({ length: each.length }, (_, at) => at + 1));
+    }
+  });
+
+  it('what is over starts again, for who counts more than one, too', async () => {
+    const [first, second] = gates.map(({ app }) => app.nest.get(SharedCounts)) as [
+      SharedCounts,
+      SharedCounts,
+    ];
+    const add = async (each: SharedCounts, calls: number) =>
+      (await each.add({ key: 'again/1:x', calls, seconds: 1 }))?.calls;
+    expect(await Promise.all([add(first, 2), add(first, 3), add(first, 1)])).toEqual([2, 5, 6]);
+    expect(await add(second, 4)).toBe(10);
+    await pause(1_050);
+    expect(await add(second, 3)).toBe(3);
+    expect(await add(first, 1)).toBe(4);
+  });
+
+  it('many that wait are one question, and who is over is no question at all', async () => {
+    const client = new pg.Client({ connectionString: database.settings.databaseUrl });
+    await client.connect();
+    const tokens = await Promise.all(Array.from({ length: 30 }, (_, at) => mint({ sub: `waits-${at}` })));
+    const over = await mint({ sub: 'over' });
+    expect(await passed(gates, 42, (gate) => echo(gate, over))).toBe(40);
+    expect((await echo(gates[1], over)).status).toBe(429);
+    let asked: Promise<Answer>[] = [];
+    try {
+      await client.query('begin');
+      await client.query('lock table rate_counters in access exclusive mode');
+      asked = tokens.map((token) => echo(gates[0], token));
+      await until(async () => (await waiting(client)) > 0, 1_000);
+      expect((await echo(gates[0], over)).status).toBe(429);
+      expect(await waiting(client)).toBe(1);
+    } finally {
+      await client.end();
+    }
+    expect(new Set((await Promise.all(asked)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await Promise.all(gates.map(counting))).toEqual(['together', 'together']);
   });
 
   it('a quota counts the person, whatever the client, and a restart gives nothing back', async () => {

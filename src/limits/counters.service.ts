@@ -1,12 +1,16 @@
 /** Counts calls, and refuses those that are too many: together with the other instances where they share a database. */
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
-import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../common/app-error.js';
-import { SharedDatabase, type QueryStore } from './shared-database.service.js';
+import { SharedCounts, type Counted } from './shared-counts.js';
+import { SharedDatabase } from './shared-database.service.js';
 
 /** Longer ones are quotas, which a restart must not give back. */
 const SHORT_SECONDS = 60;
+/** Those who are known to be over; of whoever is forgotten the database is asked again. */
+const MAX_OVER = 10_000;
 
 /** So many in so much time, from the first one on. */
 export interface Limit {
@@ -19,7 +23,8 @@ export interface Limit {
 interface Counter {
   /** What is known here: all there is for a short limit of one instance; elsewhere what holds while the database does not answer. */
   readonly own: RateLimiterMemory;
-  shared?: RateLimiterPostgres;
+  /** Who has had all there is, until it starts again: a flood of refused calls asks no database. */
+  readonly over: LRUCache<string, true>;
   /** What was let pass here while the database did not answer, which it is told when it does. */
   readonly untold: Map<string, Untold>;
 }
@@ -37,7 +42,10 @@ const MAX_UNTOLD = 10_000;
 export class Counters {
   private readonly counters = new Map<string, Counter>();
 
-  constructor(private readonly database: SharedDatabase) {}
+  constructor(
+    private readonly database: SharedDatabase,
+    private readonly shared: SharedCounts,
+  ) {}
 
   /**
    * @param who whatever names those that are counted together.
@@ -46,39 +54,52 @@ export class Counters {
   async count(limit: Limit, who: string): Promise<void> {
     const counter = this.counterOf(limit);
     const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
-    // Of one length, and nobody's name in a table.
-    const key = isKept ? hash('sha256', who, 'base64url') : who;
-    // Taken before anybody is asked: of two at once only one tells.
-    const untold = isKept ? takeUntold(counter, key) : undefined;
-    const asked = isKept
-      ? await this.database.ask((store) =>
-          consume(sharedOf(counter, limit, store), key, 1 + (untold?.calls ?? 0)),
-        )
-      : undefined;
-    const { isOver, msBeforeNext } = asked?.answer ?? (await consume(counter.own, key));
-    if (isKept && !asked) keepUntold(counter, key, untold, isOver ? 0 : 1, Date.now() + msBeforeNext);
-    if (asked) await counter.own.set(key, asked.answer.consumed, Math.max(1, Math.ceil(msBeforeNext / 1000)));
-    if (!isOver) return;
+    const { calls, msBeforeNext } = await (isKept
+      ? this.countKept(counter, limit, who)
+      : addOwn(counter.own, who));
+    if (calls <= limit.calls) return;
     throw new AppError('rate_limited', 'Too many requests', {
       status: 429,
       retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
     });
   }
 
+  private async countKept(counter: Counter, limit: Limit, who: string): Promise<Counted> {
+    const { own, over } = counter;
+    // Of one length, and nobody's name in a table.
+    const key = hash('sha256', who, 'base64url');
+    const msOver = over.getRemainingTTL(key);
+    if (msOver > 0) return { calls: limit.calls + 1, msBeforeNext: msOver };
+    // Taken before anybody is asked: of two at once only one tells.
+    const untold = takeUntold(counter, key);
+    const counted = await this.shared.add({
+      // A limit that is raised or lowered goes on from where it was.
+      key: `${limit.name}/${limit.seconds}:${key}`,
+      calls: 1 + (untold?.calls ?? 0),
+      seconds: limit.seconds,
+    });
+    if (!counted) {
+      const known = await addOwn(own, key);
+      const passed = known.calls <= limit.calls ? 1 : 0;
+      keepUntold(counter, key, untold, passed, Date.now() + known.msBeforeNext);
+      return known;
+    }
+    await own.set(key, counted.calls, Math.max(1, Math.ceil(counted.msBeforeNext / 1000)));
+    if (counted.calls >= limit.calls) over.set(key, true, { ttl: counted.msBeforeNext });
+    return counted;
+  }
+
   private counterOf(limit: Limit): Counter {
     const known = this.counters.get(keyOf(limit));
     if (known) return known;
-    const own = new RateLimiterMemory({ points: limit.calls, duration: limit.seconds });
-    const made: Counter = { own, untold: new Map() };
+    const made: Counter = {
+      own: new RateLimiterMemory({ points: limit.calls, duration: limit.seconds }),
+      over: new LRUCache({ max: MAX_OVER }),
+      untold: new Map(),
+    };
     this.counters.set(keyOf(limit), made);
     return made;
   }
-}
-
-interface Counted {
-  readonly isOver: boolean;
-  readonly consumed: number;
-  readonly msBeforeNext: number;
 }
 
 function takeUntold({ untold }: Counter, key: string): Untold | undefined {
@@ -107,34 +128,12 @@ function keyOf({ name, calls, seconds }: Limit): string {
   return `${name} ${calls}/${seconds}`;
 }
 
-/** In the database a limit that is raised or lowered goes on from where it was. */
-function sharedOf(counter: Counter, { name, calls, seconds }: Limit, store: QueryStore): RateLimiterPostgres {
-  counter.shared ??= new RateLimiterPostgres({
-    storeClient: store,
-    storeType: 'pool',
-    tableName: 'rate_counters',
-    tableCreated: true,
-    clearExpiredByTimeout: false,
-    keyPrefix: `${name}/${seconds}`,
-    points: calls,
-    duration: seconds,
-    // Who is over is known here until it ends: a flood of refused calls asks no database.
-    inMemoryBlockOnConsumed: calls,
-  });
-  return counter.shared;
-}
-
-async function consume(
-  limiter: RateLimiterMemory | RateLimiterPostgres,
-  key: string,
-  points = 1,
-): Promise<Counted> {
+async function addOwn(limiter: RateLimiterMemory, key: string): Promise<Counted> {
   try {
-    const { consumedPoints, msBeforeNext } = await limiter.consume(key, points);
-    return { isOver: false, consumed: consumedPoints, msBeforeNext };
+    const { consumedPoints, msBeforeNext } = await limiter.consume(key);
+    return { calls: consumedPoints, msBeforeNext };
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
-    const consumed = Math.max(refusal.consumedPoints, limiter.points);
-    return { isOver: true, consumed, msBeforeNext: refusal.msBeforeNext };
+    return { calls: refusal.consumedPoints, msBeforeNext: refusal.msBeforeNext };
   }
 }

@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { SharedProofs } from '../auth/shared-proofs.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { Counters } from './counters.service.js';
+import { SharedCounts } from './shared-counts.js';
 import { SharedDatabase } from './shared-database.service.js';
 import { ProofsInDatabase } from './proofs-in-database.js';
 
@@ -10,7 +11,7 @@ import { ProofsInDatabase } from './proofs-in-database.js';
 @Global()
 @Module({
   imports: [StorageModule, AuditModule],
-  providers: [SharedDatabase, Counters, { provide: SharedProofs, useClass: ProofsInDatabase }],
+  providers: [SharedDatabase, SharedCounts, Counters, { provide: SharedProofs, useClass: ProofsInDatabase }],
   exports: [SharedDatabase, Counters, SharedProofs],
 })
 export class LimitsModule {}

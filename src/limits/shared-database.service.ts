@@ -26,9 +26,15 @@ const POOL: PoolOptions = {
 const RETRY_MS = 1_000;
 const TIDY_MS = 60_000;
 
-/** What rate-limiter-flexible asks of a database. */
 export interface QueryStore {
-  query(query: { readonly text: string; readonly values: unknown[] }): Promise<{ rows: unknown[] }>;
+  query(query: Query): Promise<{ rows: Readonly<Record<string, unknown>>[] }>;
+}
+
+interface Query {
+  /** Prepared under this name, once for each connection. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values: unknown[];
 }
 
 export interface CountingStatus {
@@ -44,7 +50,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   private readonly pool: pg.Pool | undefined;
   private readonly store: QueryStore;
   private opened: Promise<unknown> | undefined;
-  private isAlone = false;
+  private alone = false;
   private since = Date.now();
   private retryAt = 0;
   private tidying: NodeJS.Timeout | undefined;
@@ -57,13 +63,19 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
     this.databaseUrl = config.get('storage', { infer: true }).databaseUrl;
     this.pool = this.databaseUrl === undefined ? undefined : openPool(this.databaseUrl, POOL);
     this.store = this.pool ?? {
-      query: async ({ text, values }) => (await database.get()).executeQuery(CompiledQuery.raw(text, values)),
+      query: async ({ text, values }) =>
+        (await database.get()).executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, values)),
     };
   }
 
   /** Whether other instances count in it, too. */
   get isShared(): boolean {
     return this.pool !== undefined;
+  }
+
+  /** Whether it did not answer the last time. */
+  get isAlone(): boolean {
+    return this.alone;
   }
 
   onApplicationBootstrap(): void {
@@ -78,22 +90,22 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   /** Undefined where there is nothing to be together with. */
   status(): CountingStatus | undefined {
     if (!this.isShared) return undefined;
-    return { counting: this.isAlone ? 'alone' : 'together', since: new Date(this.since).toISOString() };
+    return { counting: this.alone ? 'alone' : 'together', since: new Date(this.since).toISOString() };
   }
 
   /**
    * @returns undefined where the database does not answer, at once where that is known.
    */
   async ask<T>(question: (store: QueryStore) => Promise<T>): Promise<{ readonly answer: T } | undefined> {
-    if (this.isAlone && performance.now() < this.retryAt) return undefined;
+    if (this.alone && performance.now() < this.retryAt) return undefined;
     this.retryAt = performance.now() + RETRY_MS;
     try {
       const answer = await this.inTime(question);
-      if (this.isAlone) this.enter('together', null);
+      if (this.alone) this.enter('together', null);
       return { answer };
     } catch (error) {
       this.retryAt = performance.now() + RETRY_MS;
-      if (!this.isAlone) this.enter('alone', publicReason(error, this.databaseUrl));
+      if (!this.alone) this.enter('alone', publicReason(error, this.databaseUrl));
       return undefined;
     }
   }
@@ -114,7 +126,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private enter(counting: 'alone' | 'together', cause: string | null): void {
-    this.isAlone = counting === 'alone';
+    this.alone = counting === 'alone';
     this.since = Date.now();
     if (cause === null) this.logger.log('Requests are counted together with the other instances again');
     else this.logger.error(`Requests are counted by this instance alone: ${cause}`);
@@ -126,7 +138,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private async tidy(): Promise<void> {
-    if (this.isAlone || !this.opened) return;
+    if (this.alone || !this.opened) return;
     const now = new Date();
     const over = [
       { text: 'delete from rate_counters where expire < $1', values: [now.getTime()] },

@@ -63,7 +63,7 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     name: '0004_counters',
     async up(db) {
-      // As rate-limiter-flexible reads and writes it; `expire` in milliseconds since the epoch.
+      // `expire` in milliseconds since the epoch.
       await sql`
         create table rate_counters (
           key varchar(255) primary key,

@@ -1,0 +1,111 @@
+/** Counts in the database: what comes while it is being asked goes with the next question, all of it in one statement. */
+import { Injectable } from '@nestjs/common';
+import { SharedDatabase, type QueryStore } from './shared-database.service.js';
+
+/** What is counted in one statement, so that it stays a short one. */
+const MAX_TOGETHER = 1_000;
+
+/**
+ * Whose time is over starts again. Rows are taken in order: of two instances that count the same at the same time
+ * neither waits for what the other waits for.
+ */
+const ADD = `
+  insert into rate_counters as known (key, points, expire)
+  select key, points, expire from unnest($1::text[], $2::int[], $3::bigint[]) as asked (key, points, expire)
+  order by key
+  on conflict (key) do update set
+    points = case when known.expire <= $4 then excluded.points else known.points + excluded.points end,
+    expire = case when known.expire <= $4 then excluded.expire else known.expire end
+  returning key, points, expire`;
+
+/** So many more calls of somebody, in a time that begins with the first. */
+export interface Addition {
+  /** What is counted together; always with the same `seconds`. */
+  readonly key: string;
+  readonly calls: number;
+  readonly seconds: number;
+}
+
+export interface Counted {
+  /** With these ones, and none that came behind them. */
+  readonly calls: number;
+  /** Until it starts again; at least 1. */
+  readonly msBeforeNext: number;
+}
+
+interface Waiting {
+  readonly addition: Addition;
+  readonly done: (counted: Counted | undefined) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+@Injectable()
+export class SharedCounts {
+  private waiting: Waiting[] = [];
+  private isAsking = false;
+
+  constructor(private readonly database: SharedDatabase) {}
+
+  /** @returns undefined where the database does not answer. */
+  async add(addition: Addition): Promise<Counted | undefined> {
+    // Nobody waits for the one that finds out whether it is back.
+    if (this.database.isAlone) return (await this.ask([addition]))?.[0];
+    const counted = new Promise<Counted | undefined>((done, failed) => {
+      this.waiting.push({ addition, done, failed });
+    });
+    if (!this.isAsking) void this.askForAll();
+    return counted;
+  }
+
+  private async askForAll(): Promise<void> {
+    this.isAsking = true;
+    // Requests that have arrived by now come along.
+    await new Promise(setImmediate);
+    while (this.waiting.length > 0) {
+      const some = this.waiting.splice(0, MAX_TOGETHER);
+      try {
+        const counted = await this.ask(some.map(({ addition }) => addition));
+        some.forEach(({ done }, at) => done(counted?.[at]));
+      } catch (error) {
+        some.forEach(({ failed }) => failed(error));
+      }
+    }
+    this.isAsking = false;
+  }
+
+  private async ask(additions: readonly Addition[]): Promise<Counted[] | undefined> {
+    return (await this.database.ask((store) => addAll(store, additions)))?.answer;
+  }
+}
+
+async function addAll(store: QueryStore, additions: readonly Addition[]): Promise<Counted[]> {
+  const now = Date.now();
+  const sums = new Map<string, { calls: number; expire: number }>();
+  // A statement touches a row once: those of one key share it, each with those before it.
+  const before = additions.map(({ key, calls, seconds }) => {
+    const sum = sums.get(key) ?? { calls: 0, expire: now + seconds * 1000 };
+    sums.set(key, sum);
+    sum.calls += calls;
+    return sum.calls;
+  });
+  const { rows } = await store.query({
+    name: 'add-counts',
+    text: ADD,
+    values: [
+      [...sums.keys()],
+      [...sums.values()].map(({ calls }) => calls),
+      [...sums.values()].map(({ expire }) => expire),
+      now,
+    ],
+  });
+  const answered = Date.now();
+  const found = new Map(rows.map((row) => [row.key, row]));
+  return additions.map(({ key }, at) => {
+    const [row, sum] = [found.get(key), sums.get(key)];
+    if (!row || !sum) throw new Error('The database did not say what it counted');
+    return {
+      calls: Number(row.points) - sum.calls + (before[at] as number),
+      msBeforeNext: Math.max(1, Number(row.expire) - answered),
+    };
+  });
+}
