@@ -5,6 +5,7 @@
 import { Injectable, Module, type CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { IsString } from 'class-validator';
 import { AnyPrincipal } from '../src/policy/decorators.js';
 import { Tool } from '../src/tools/decorators.js';
 import { NoInput } from '../src/tools/no-input.js';
@@ -13,6 +14,44 @@ import type { ToolCall } from '../src/tools/tool-call.js';
 import { Gate, MODERN, type LedgerLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Promise1, Runs } from './support/probe.tools.js';
+
+class StrangeInput {
+  @IsString()
+  kind: string;
+}
+
+/** `told`: what is logged on the way. */
+interface Strange {
+  readonly object?: unknown;
+  readonly content?: unknown;
+  readonly told?: unknown;
+}
+
+function cycle(): object {
+  const round: Record<string, unknown> = {};
+  round.round = round;
+  return round;
+}
+
+const STRANGE: Readonly<Record<string, () => Strange>> = {
+  bigint: () => ({ object: { a: 1n } }),
+  cycle: () => ({ object: cycle() }),
+  'written as nothing': () => ({ object: { toJSON: () => undefined } }),
+  'written as a text': () => ({ object: { toJSON: () => 'text' } }),
+  date: () => ({ object: new Date(0) }),
+  map: () => ({ object: new Map([[1, 2]]) }),
+  text: () => ({ object: 'text' }),
+  members: () => ({ object: { a: undefined, f() {}, n: NaN, d: new Date(0) } }),
+  'a hostile key': () => ({ object: JSON.parse('{"__proto__":{"a":1},"constructor":2}') as unknown }),
+  'a hostile text': () => ({ content: [{ type: 'text', text: '"__proto__"' }] }),
+  'a hole': () => ({ content: [{ type: 'text', text: 'a' }, , { type: 'text', text: 'b' }] }), // oxlint-disable-line no-sparse-arrays
+  'a number for a text': () => ({ content: [{ type: 'text', text: 5 }] }),
+  'no list': () => ({ content: { type: 'text', text: 'x' } }),
+  'no base64': () => ({ content: [{ type: 'image', data: '###', mimeType: 'image/png' }] }),
+  'wrong meta': () => ({ content: [{ type: 'text', text: 'x', _meta: 5 }] }),
+  'tells a bigint': () => ({ told: 1n }),
+  'tells a cycle': () => ({ told: cycle() }),
+};
 
 @Injectable()
 class ChattyTools {
@@ -57,6 +96,19 @@ class ChattyTools {
   @AnyPrincipal()
   wrongContent(): ToolResult {
     return new ToolResult([{ type: 'unheard-of', text: 'one' } as never]);
+  }
+
+  @Tool({ name: 'strange', description: 'Returns, or tells, what is not JSON' })
+  @AnyPrincipal()
+  async strange({ kind }: StrangeInput, call: ToolCall): Promise<ToolResult> {
+    const { object, content, told } = STRANGE[kind]?.() ?? {};
+    const part = { type: 'text' as const, text: kind };
+    if (told !== undefined) {
+      await call.log('info', told);
+      void call.log('info', told);
+      void call.progress(told as number);
+    }
+    return new ToolResult(content === undefined ? [part] : (content as []), object as never);
   }
 
   @Tool({ name: 'nothing', description: 'Returns nothing' })
@@ -146,7 +198,10 @@ const CASES: readonly Case[] = [
   call('a_number'),
   call('annotated', undefined, { short: false }),
   call('picture', undefined, { short: false }),
-  call('wrong_content', undefined, { short: false }),
+  call('wrong_content'),
+  ...Object.keys(STRANGE).map((kind) =>
+    call('strange', { kind }, { ...(kind === 'a hostile key' && { short: false }) }),
+  ),
   call('ask', undefined, { short: false }),
   call('chatter', undefined, { short: false }),
   call('chatter_picture', undefined, { short: false }),
@@ -392,7 +447,7 @@ describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision 
     expect(ours.ran).toEqual(theirs.ran);
     // Or the table would say nothing about the short way.
     expect(theirs.isShort).toBe(false);
-    if (ours.status === 200 && !(one.name.startsWith('chatter') && revision !== MODERN)) {
+    if (ours.status === 200 && !(/^chatter|tells a/.test(one.name) && revision !== MODERN)) {
       expect([one.name, ours.isShort]).toEqual([
         one.name,
         one.short !== false || isPlainAnyway(one, revision),

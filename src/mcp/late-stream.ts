@@ -23,9 +23,15 @@ export class LateStream {
     this.timer = setInterval(() => this.write(': keepalive\n\n'), everyMs).unref();
   }
 
-  /** @param message a notification. */
+  /** @param message a notification. What cannot be written as JSON is not told: that is no failure of what it is about. */
   tell(message: object): void {
-    this.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+    let text: string;
+    try {
+      text = JSON.stringify(message);
+    } catch {
+      return;
+    }
+    this.write(`event: message\ndata: ${text}\n\n`);
   }
 
   /** Ends the stream with this answer. @returns false where there is no stream: the answer is still to be sent. */

@@ -1,11 +1,11 @@
 /** Answers as the SDK would write them, for what needs nothing of it; whatever else there is to say is the SDK's to say. Pure. */
+import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 import type { JsonObject, Message, RequestId } from '../common/exchange.js';
 import { renderToolFailure } from '../tools/render-result.js';
 import type { Invoked } from '../tools/tool-invoker.js';
 import { downLevel } from './down-level.js';
 import type { Withheld } from './withheld.js';
 
-const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo';
 const TEXT_MEMBERS = 2;
 const RESULT_MEMBERS = new Set(['content', 'structuredContent']);
 
@@ -16,7 +16,7 @@ export class PlainAnswers {
 
   /** @param serverInfo what the server says of itself in every modern result. */
   constructor(serverInfo: JsonObject) {
-    this.meta = { [SERVER_INFO_KEY]: serverInfo };
+    this.meta = { [SERVER_INFO_META_KEY]: serverInfo };
     const identity = `"_meta":${JSON.stringify(this.meta)}`;
     this.behind = {
       call: `,"resultType":"complete",${identity}`,
@@ -31,6 +31,12 @@ export class PlainAnswers {
 
   /** @returns undefined where the SDK has more to say of it: what is not plain text, and what asks back. */
   call(message: Message, invoked: Invoked, decisionId: string): string | undefined {
+    const text = this.answer(message, invoked, decisionId);
+    // The SDK takes such a member out: clients stumble over it.
+    return text?.includes('"__proto__"') ? undefined : text;
+  }
+
+  private answer(message: Message, invoked: Invoked, decisionId: string): string | undefined {
     const { id, era } = message;
     if (invoked.kind === 'failure') return framed(id, this.failure(era, invoked.message, decisionId));
     if (invoked.kind !== 'result') return undefined;

@@ -380,13 +380,16 @@ function toToolCall(exchange: Exchange, context: ServerContext, signal: AbortSig
         ...(total !== undefined && { total }),
         ...(message !== undefined && { message }),
       };
-      await mcpReq.notify({ method: 'notifications/progress', params });
+      await mcpReq.notify({ method: 'notifications/progress', params }).catch(untold);
     },
     async log(level, data) {
-      if (!signal.aborted) await mcpReq.log(level, data);
+      if (!signal.aborted) await mcpReq.log(level, data).catch(untold);
     },
   };
 }
+
+/** A tool that does not wait for what it tells must not end the process with it: that cannot be written, or nobody hears it. */
+function untold(): void {}
 
 /** Sealed state is good for the same principal asking for the same thing, and for nobody and nothing else. */
 function stateOwner(exchange: Exchange): string {

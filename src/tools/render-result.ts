@@ -1,4 +1,5 @@
 /** What a tool, resource or prompt returned, in MCP's terms. Pure. */
+import { isSpecType } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../common/exchange.js';
 import {
   InputRequired,
@@ -14,13 +15,13 @@ export type Rendered =
   | { readonly kind: 'result'; readonly result: JsonObject; readonly isWhole?: true }
   | { readonly kind: 'inputRequired'; readonly question: InputRequired };
 
-/** An object is shown as structured content, and as its JSON text for clients that know no other. */
+/**
+ * An object is shown as structured content, and as its JSON text for clients that know no other.
+ * @throws Error where it cannot be written as JSON, or is no result that a client would take.
+ */
 export function renderToolResult(value: unknown): Rendered {
   if (value instanceof InputRequired) return { kind: 'inputRequired', question: value };
-  if (value instanceof ToolResult) {
-    const { content, structuredContent } = value;
-    return { kind: 'result', result: { content, ...(structuredContent && { structuredContent }) } };
-  }
+  if (value instanceof ToolResult) return { kind: 'result', result: plainResult(value) };
   if (value === undefined) return { kind: 'result', result: { content: [] } };
   if (typeof value === 'string') return { kind: 'result', result: { content: [text(value)] } };
   const json = JSON.stringify(value);
@@ -30,6 +31,16 @@ export function renderToolResult(value: unknown): Rendered {
     kind: 'result',
     result: { content: [text(json)], ...(structured && { structuredContent: plain }) },
   };
+}
+
+/** As it is written: what no client would take must not be on record as done. */
+function plainResult({ content, structuredContent }: ToolResult): JsonObject {
+  const written = JSON.stringify({ content, structuredContent: structuredContent ?? undefined });
+  const result = JSON.parse(written) as JsonObject;
+  const { structuredContent: object = {} } = result;
+  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object);
+  if (!isObject || !isSpecType.CallToolResult(result)) throw new Error('The tool returned no result of MCP');
+  return result;
 }
 
 /** @param decisionId names the record of the call, as the `data` of a refusal does. */

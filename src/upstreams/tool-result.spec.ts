@@ -22,6 +22,9 @@ it.each([
   { type: 'text' },
   { type: 'resource', resource: { uri: 'x' } },
   { type: 'toString' },
+  { type: 'image', data: '###', mimeType: 'image/png' },
+  { type: 'text', text: 'x', _meta: 5 },
+  { type: 'text', text: 'x', annotations: { priority: 'high' } },
   {},
 ])('shows content of no known kind as its JSON: %j', (part) => {
   const known = { type: 'text', text: 'x' };
@@ -38,8 +41,20 @@ it.each([
   { content: [[]] },
   { content: [], isError: 'yes' },
   { content: [], structuredContent: null },
+  { content: [], _meta: 'text' },
+  { content: [], _meta: [1] },
+  { content: [], _meta: null },
+  { content: [], resultType: 'input_required', inputRequests: {}, requestState: 's' },
 ])('takes no result for one that is none: %j', (answer) => {
   expect(() => toToolResult(answer as never)).toThrow('is no result of a tool');
+});
+
+it('does not let a server say that it is this one, or that this one is it', () => {
+  const answer = {
+    content: [],
+    _meta: { 'io.modelcontextprotocol/serverInfo': { name: 'x', version: '1' }, a: 1 },
+  };
+  expect(toToolResult(answer)).toEqual({ content: [], _meta: { a: 1 } });
 });
 
 it('takes nothing that nests deeper than anybody could write down', () => {

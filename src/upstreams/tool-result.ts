@@ -1,39 +1,37 @@
 /** What an upstream answered, as a result that every client can read. Pure. */
+import { isSpecType, SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../common/exchange.js';
 import { UpstreamError } from './upstream-error.js';
 
 /** What comes later is recursive, here and at clients. */
 const MAX_DEPTH = 200;
 
-const isText = (value: unknown) => typeof value === 'string';
-
-/** What each kind of content must have (MCP 2026-07-28, server/tools, "Tool Result"). */
-const KINDS: Readonly<Record<string, (part: JsonObject) => boolean>> = {
-  text: ({ text }) => isText(text),
-  image: ({ data, mimeType }) => isText(data) && isText(mimeType),
-  audio: ({ data, mimeType }) => isText(data) && isText(mimeType),
-  resource_link: ({ uri, name }) => isText(uri) && isText(name),
-  resource: ({ resource }) =>
-    isObject(resource) && isText(resource.uri) && (isText(resource.text) || isText(resource.blob)),
-};
-
 /**
- * Everything as it came, but for content of a kind that the revision does not have, or that lacks a part of its kind: that is
- * shown as its JSON, since clients refuse a whole result for it.
- * @throws UpstreamError `refused` where it is no result of a tool.
+ * Everything as it came, but for what the server says of itself, which this one says in its place, and for content of a kind
+ * that the specification does not have, or that lacks a part of its kind: that is shown as its JSON, since clients refuse a
+ * whole result for it.
+ * @throws UpstreamError `refused` where it is no result of a tool, or a question back.
  */
 export function toToolResult(answer: JsonObject): JsonObject {
-  const { content, structuredContent, isError } = answer;
+  const { content, structuredContent, resultType = 'complete' } = answer;
   if (!Array.isArray(content) || !content.every(isObject) || structuredContent === null) throw noResult();
-  if (isError !== undefined && typeof isError !== 'boolean') throw noResult();
-  if (nestsTooDeep(answer)) throw noResult();
-  const isKnown = (part: JsonObject) =>
-    Object.hasOwn(KINDS, String(part.type)) && KINDS[String(part.type)]?.(part) === true;
-  if (content.every(isKnown)) return answer;
-  return {
-    ...answer,
-    content: content.map((part) => (isKnown(part) ? part : { type: 'text', text: JSON.stringify(part) })),
-  };
+  if (resultType !== 'complete' || nestsTooDeep(answer)) throw noResult();
+  const isKnown = (part: JsonObject) => isSpecType.ContentBlock(part);
+  const readable = content.every(isKnown)
+    ? answer
+    : {
+        ...answer,
+        content: content.map((part) => (isKnown(part) ? part : { type: 'text', text: JSON.stringify(part) })),
+      };
+  if (!isSpecType.CallToolResult(readable)) throw noResult();
+  return withoutServerInfo(readable);
+}
+
+function withoutServerInfo(result: JsonObject): JsonObject {
+  const { _meta } = result;
+  if (!isObject(_meta) || !Object.hasOwn(_meta, SERVER_INFO_META_KEY)) return result;
+  const { [SERVER_INFO_META_KEY]: _said, ...rest } = _meta;
+  return { ...result, _meta: rest };
 }
 
 function nestsTooDeep(root: object): boolean {
