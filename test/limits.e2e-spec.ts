@@ -4,14 +4,17 @@ import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { SharedCounts } from '../src/limits/shared-counts.js';
+import { PolicyService } from '../src/policy/policy.service.js';
+import { ToolRegistry } from '../src/tools/registry.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
-import { Gate, MODERN, temporaryFolder, type Answer } from './support/gate.js';
+import { Gate, MODERN, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { Relay } from './support/relay.js';
 import { until } from './support/remote.js';
 
 const postgres = databaseBackends().find(({ name }) => name === 'postgres');
+const LEGACY = '2025-11-25';
 const POLICY = {
   'policy.yaml': `
 rates:
@@ -20,7 +23,7 @@ rates:
   team: {per_hour: 4, by: client, each_tool: true}
   all: {per_hour: 5, by: everyone}
 rules:
-  - {id: few, match: echo, rate: few}
+  - {id: few, match: "echo*", rate: few}
   - {id: quota, match: picture, rate: [day]}
   - {id: team, match: ["resource:handbook", "prompt:greet"], rate: team}
   - {id: all, match: "resource:page", rate: all}
@@ -58,6 +61,10 @@ const read = (gate: Gate, token: string, uri: string) =>
   gate.modern(token, 'resources/read', { uri }, { 'mcp-name': uri });
 const runsOf = (gate: Gate) => gate.app.nest.get(Runs).names.length;
 const counting = async (gate: Gate) => (await gate.get('/health/ready')).body.counting?.counting as string;
+
+function toolCall(name: string, more: object): object {
+  return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, ...more } };
+}
 
 /** How many statements wait to count. */
 async function waiting(client: pg.Client): Promise<number> {
@@ -168,6 +175,64 @@ async function passed(
     expect(new Set((await Promise.all(asked)).map(({ status }) => status))).toEqual(new Set([200]));
     expect(await Promise.all(gates.map(counting))).toEqual(['together', 'together']);
   });
+
+  it.each([
+    ['the short way', {}],
+    ['the ordinary way', { _meta: { progressToken: 1 } }],
+  ])(
+    'what is replaced between its decision and its answer is not there any more, on %s',
+    async (way, more) => {
+      const [{ app }] = gates;
+      const [registry, policy] = [app.nest.get(ToolRegistry), app.nest.get(PolicyService)];
+      let runs = 0;
+      const mount = () => {
+        const rule = { scopes: [], roles: [], assurance: null, allowWorkload: false, source: 'test' };
+        const definition = {
+          kind: 'tool',
+          name: 'echo_mounted',
+          rule,
+          recordedArguments: [],
+          inputSchema: { type: 'object', properties: {} },
+          conditions: [],
+          readOnly: false,
+          relay: async () => ({ content: [{ type: 'text', text: String((runs += 1)) }] }),
+          entry: { name: 'echo_mounted', inputSchema: { type: 'object' } },
+        };
+        registry.mount([definition as never]);
+        policy.adopt(policy.candidate());
+      };
+      mount();
+      const token = await mint({ sub: `mounted-${way}` });
+      const call = () =>
+        gates[0].post(token, toolCall('echo_mounted', more), { 'mcp-protocol-version': LEGACY });
+      expect((await call()).status).toBe(200);
+      const client = new pg.Client({ connectionString: database.settings.databaseUrl });
+      await client.connect();
+      let asked: Promise<Answer>;
+      try {
+        await client.query('begin');
+        await client.query('lock table rate_counters in access exclusive mode');
+        asked = call();
+        // Decided, and not counted yet.
+        await until(async () => (await waiting(client)) > 0, 1_000);
+        mount();
+      } finally {
+        await client.end();
+      }
+      const { status, body } = await asked;
+      expect([status, body.error]).toMatchObject([404, { code: -32602, data: { reason: 'tool_unknown' } }]);
+      expect(runs).toBe(1);
+      const isTheirs = ({ on_behalf_of }: LedgerLine) => on_behalf_of === `mounted-${way}`;
+      await gates[0].waitForLedger((line) => line.outcome?.status === 'failed' && isTheirs(line));
+      const failed = gates[0].ledger().filter(isTheirs).slice(-2);
+      expect(failed).toMatchObject([
+        { event: 'decision', decision: 'allow', tool: 'echo_mounted' },
+        { event: 'outcome', outcome: { status: 'failed' }, reason: 'tool_not_allowed' },
+      ]);
+      registry.mount([]);
+      policy.adopt(policy.candidate());
+    },
+  );
 
   it('a quota counts the person, whatever the client, and a restart gives nothing back', async () => {
     const [one, other, bob] = await Promise.all([

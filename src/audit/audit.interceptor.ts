@@ -41,5 +41,6 @@ export class AuditInterceptor implements NestInterceptor {
 
 /** What refused a call that was allowed already. */
 function reasonOf(thrown: unknown): Reason | null {
-  return thrown instanceof AppError && isReason(thrown.code) ? thrown.code : null;
+  if (!(thrown instanceof AppError) || !isReason(thrown.code)) return null;
+  return thrown.recordedReason ?? thrown.code;
 }

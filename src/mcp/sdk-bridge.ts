@@ -26,6 +26,7 @@ import { messageOf, type Exchange, type JsonObject, type Message } from '../comm
 import type { Principal } from '../common/principal.js';
 import { VERSION } from '../common/version.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
+import { notThereError } from '../policy/denial.js';
 import { PolicyService } from '../policy/policy.service.js';
 import { RevocationsService } from '../revocation/revocations.service.js';
 import { renderToolFailure } from '../tools/render-result.js';
@@ -126,11 +127,22 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
 
   /**
    * What is left to see to once a request was decided and recorded, whichever way it is answered.
-   * @throws AppError `token_revoked` where the token went out of force on the way here.
+   * @throws AppError `token_revoked` where the token went out of force on the way here, `tool_unknown` where what was
+   *   allowed was replaced or withheld.
    */
   beforeAnswer(exchange: Exchange): void | Promise<void> {
     const checking = this.revocations.require(principalOf(exchange));
-    if (checking) return checking.then(() => this.meet(exchange));
+    if (checking) return checking.then(() => this.lastLook(exchange));
+    this.lastLook(exchange);
+  }
+
+  private lastLook(exchange: Exchange): void {
+    const { operation } = exchange;
+    if (operation?.kind === 'call') {
+      const { kind, name } = operation.target;
+      if (this.registry.find(kind, name) !== operation.target)
+        throw notThereError('tool_not_allowed', operation, messageOf(exchange).era);
+    }
     this.meet(exchange);
   }
 

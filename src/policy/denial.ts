@@ -2,6 +2,7 @@
 import { AppError } from '../common/app-error.js';
 import type { Assurance, Deny } from '../common/decision.js';
 import type { Message, Operation } from '../common/exchange.js';
+import type { Reason } from '../common/reasons.js';
 import { withoutTokens } from '../common/without-tokens.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
@@ -13,19 +14,13 @@ type CallOperation = Extract<Operation, { kind: 'call' }>;
 /** @param detail `conceal`: what roles deny looks exactly like what is not there. */
 export function denialError(
   denial: Deny,
-  { target, arguments: asked }: CallOperation,
+  operation: CallOperation,
   era: Message['era'],
   detail: 'explain' | 'conceal',
 ): AppError {
   const concealed = detail === 'conceal' && denial.reason === 'role_missing';
   if (denial.reason === 'tool_unknown' || denial.reason === 'tool_not_allowed' || concealed) {
-    return new AppError('tool_unknown', NOT_FOUND[target.kind], {
-      status: 404,
-      rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
-      // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
-      data: target.kind === 'resource' ? uriOf(asked) : {},
-      recordedReason: denial.reason,
-    });
+    return notThereError(denial.reason, operation, era);
   }
   switch (denial.reason) {
     case 'scope_missing':
@@ -58,6 +53,21 @@ export function denialError(
     default:
       return new AppError(denial.reason, 'Access denied', { status: 403 });
   }
+}
+
+/** As if there were no such thing. @param recordedReason what the record says of it. */
+export function notThereError(
+  recordedReason: Reason,
+  { target, arguments: asked }: CallOperation,
+  era: Message['era'],
+): AppError {
+  return new AppError('tool_unknown', NOT_FOUND[target.kind], {
+    status: 404,
+    rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
+    // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
+    data: target.kind === 'resource' ? uriOf(asked) : {},
+    recordedReason,
+  });
 }
 
 /** RFC 9470 section 3: all that a new token must meet, not only what this one lacks, or the next would lack the rest. */
