@@ -13,6 +13,7 @@ import { decidingConfiguration } from './audit/deciding-configuration.js';
 import { VERSION } from './common/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
 import { Drain } from './lifecycle/drain.js';
+import { tellQueuedAnswers } from './lifecycle/queued-answers.js';
 import { SdkBridge } from './mcp/sdk-bridge.js';
 import { ShortWay } from './mcp/short-way.js';
 import type { Settings } from './config/settings.js';
@@ -23,6 +24,8 @@ import { UpstreamsService } from './upstreams/upstreams.service.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** So much later than said is it found out at most. */
+const TIMEOUT_CHECK_MS = 5_000;
 /** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
 const KEEP_ALIVE_MS = 75_000;
 
@@ -81,9 +84,11 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   Object.assign(nest.getHttpServer(), {
     headersTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
   const server = nest.getHttpServer() as Server;
+  tellQueuedAnswers(server);
   putInFront(server, nest.get(ShortWay), nest.getHttpAdapter().getInstance() as Express, protect);
   const drain = nest.get(Drain);
   drain.watch(server);

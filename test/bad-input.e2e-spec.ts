@@ -16,9 +16,11 @@ import {
   PARAMETERS,
   type MessageCase,
 } from './cases/bad-bodies.js';
+import { Drain } from '../src/lifecycle/drain.js';
 import { exchangeBytes, parseAnswer, rawRequest, sendRaw, type RawAnswer } from './cases/raw-http.js';
 import { answerOf, Gate, type Answer, type LedgerLine } from './support/gate.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
+import { until } from './support/remote.js';
 
 let gate: Gate;
 let token: string;
@@ -732,5 +734,122 @@ describe('properties', () => {
       }),
       { numRuns: 25 },
     );
+  });
+});
+
+describe('a request that never ends', () => {
+  let hurried: Gate;
+  beforeAll(async () => {
+    hurried = await Gate.start({
+      imports: [ProbeModule],
+      database: false,
+      beforeListening: ({ nest }) =>
+        Object.assign(nest.getHttpServer() as object, {
+          headersTimeout: 300,
+          requestTimeout: 300,
+          connectionsCheckingInterval: 50,
+        }),
+    });
+  });
+  afterAll(() => hurried.close());
+
+  const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+  const head = (line: string, theirs: string) =>
+    [
+      line,
+      `host: ${new URL(hurried.url).host}`,
+      'content-type: application/json',
+      'accept: application/json, text/event-stream',
+      `authorization: Bearer ${theirs}`,
+      `content-length: ${body.length + 100}`,
+    ].join('\r\n');
+
+  it.each([
+    ['in its head', false, '', [408, -32600, 'request_malformed']],
+    ['in its body', true, `\r\n\r\n${body}`, [408, -32600, 'request_malformed']],
+    ['before its body', true, '\r\n\r\n', [408, -32600, 'request_malformed']],
+    ['in its body, and has no token', false, `\r\n\r\n${body}`, [401, 401, 'token_malformed']],
+  ])('%s is answered, cut off, and on record once', async (_where, isKnown, rest, expected) => {
+    const theirs = isKnown ? await hurried.token({ sub: 'slow' }) : 'nonsense';
+    const [before, started] = [hurried.ledger().length, performance.now()];
+    const bytes = Buffer.from(head('POST /mcp HTTP/1.1', theirs) + rest);
+    const { status, headers, body: told } = parseAnswer(await exchangeBytes(hurried.origin, bytes, 3_000));
+    expect(performance.now() - started).toBeLessThan(2_500);
+    expect([status, told.error.code, told.error.data.reason]).toEqual(expected);
+    await hurried.waitForLedger(({ id }) => id === told.error.data.decision_id);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(hurried.ledger().slice(before)).toMatchObject([
+      { id: told.error.data.decision_id, decision: 'deny', reason: expected[2] },
+    ]);
+    expect(hurried.ledger().at(-1)?.request.id).toBe(headers['x-request-id']);
+  });
+
+  it('and was answered already is cut off, and on record no more', async () => {
+    const before = hurried.ledger().length;
+    const text = `${head('GET /.well-known/oauth-protected-resource/mcp HTTP/1.1', 'x')}\r\n\r\n{`;
+    const started = performance.now();
+    expect(parseAnswer(await exchangeBytes(hurried.origin, Buffer.from(text), 3_000)).status).toBe(200);
+    expect(performance.now() - started).toBeLessThan(2_500);
+    expect(hurried.ledger()).toHaveLength(before);
+  });
+});
+
+it('a body whose chunks are none is refused, and on record once', async () => {
+  const before = gate.ledger().length;
+  const head = rawRequest({
+    headers: [
+      ['host', new URL(gate.url).host],
+      ['content-type', 'application/json'],
+      ['accept', 'application/json, text/event-stream'],
+      ['authorization', `Bearer ${token}`],
+      ['transfer-encoding', 'chunked'],
+    ],
+    body: '5\r\n{"jso\r\nno chunk\r\n',
+  });
+  const { status, headers, body } = parseAnswer(await exchangeBytes(gate.origin, head, 2_000));
+  expect([status, headers.connection, body.error]).toMatchObject([
+    400,
+    'close',
+    { code: -32600, data: { reason: 'request_malformed' } },
+  ]);
+  await gate.waitForLedger(({ id }) => id === body.error.data.decision_id);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(gate.ledger().slice(before)).toMatchObject([{ id: body.error.data.decision_id }]);
+});
+
+describe('who asks more than one thing at once, and goes away', () => {
+  it.each([
+    ['the short way', {}],
+    ['the ordinary way', { _meta: { progressToken: 1 } }],
+  ])('leaves nothing behind on %s', async (way, more) => {
+    const { aborted } = gate.app.nest.get(Runs);
+    const [before, sub] = [aborted.length, `leaves ${way}`];
+    const theirs = await gate.token({ sub, scope: 'probe' });
+    const message = (id: number) =>
+      JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', ...more } });
+    const bytes = (id: number) =>
+      rawRequest({
+        headers: [
+          ['host', new URL(gate.url).host],
+          ['content-type', 'application/json'],
+          ['accept', 'application/json, text/event-stream'],
+          ['authorization', `Bearer ${theirs}`],
+          ['content-length', String(message(id).length)],
+        ],
+        body: message(id),
+      });
+    const { hostname, port } = new URL(gate.url);
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    socket.write(Buffer.concat(Array.from({ length: 15 }, (_, id) => bytes(id))));
+    const linesOf = (event: string) =>
+      gate.ledger().filter((line) => line.on_behalf_of === sub && line.event === event);
+    await until(async () => linesOf('decision').length === 15);
+    await until(async () => gate.app.nest.get(Drain).inFlight === 15);
+    socket.destroy();
+    await until(async () => linesOf('outcome').length === 15);
+    expect(new Set(linesOf('outcome').map(({ outcome }) => outcome?.status))).toEqual(new Set(['cancelled']));
+    expect(aborted.length).toBe(before + 15);
+    expect(gate.app.nest.get(Drain).inFlight).toBe(0);
   });
 });

@@ -30,6 +30,7 @@ import {
   type LedgerLine,
 } from './support/gate.js';
 import { makeKey, TestIssuer } from './support/issuer.js';
+import { until } from './support/remote.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
 let issuer: TestIssuer;
@@ -564,6 +565,34 @@ describe('what is written down, at LOG_LEVEL=trace', () => {
     server.kill();
     folder.remove();
     rmSync(built, { recursive: true, force: true });
+  });
+
+  it('says of each refusal whose request it was, whichever way that took', async () => {
+    const ask = (method: string) =>
+      fetch(`${origin}/mcp`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          authorization: 'Bearer nonsense',
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method }),
+      });
+    const before = output.length;
+    const both = [await ask('tools/list'), await ask('prompts/list')];
+    await until(async () => output.slice(before).split('"Refused"').length === 3);
+    const lines = output
+      .slice(before)
+      .split('\n')
+      .filter((line) => line.includes('"Refused"'));
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject(
+      both.map(({ headers }) => ({
+        requestId: headers.get('x-request-id'),
+        req: { id: headers.get('x-request-id'), method: 'POST', path: '/mcp', ip: '127.0.0.1' },
+      })),
+    );
+    // Of two members of one name a reader sees the last.
+    for (const line of lines) expect(line.split('"req":')).toHaveLength(2);
   });
 
   it('no token, no part of one, and no argument', async () => {

@@ -30,6 +30,8 @@ const MAX_CONCURRENT = 50;
 /** Tokens that are asked about, or wait for it. */
 const MAX_PENDING = 1_024;
 const MAX_REMEMBERED = 10_000;
+/** Of all answers that are remembered together, in characters. */
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 const MAX_TOKEN_BYTES = 8 * 1024;
 
 /** Answers that mean the asking client, not the token (RFC 7662 section 2.3, RFC 6749 section 5.2). */
@@ -43,7 +45,7 @@ const FOREIGN_USE = /^(refresh|id)(_token)?$/i;
 export class Introspection {
   private readonly authenticate: () => Promise<Credentials>;
   /** By the digest of the token: who reads this memory cannot use what it finds. */
-  private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED });
+  private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED, maxSize: MAX_CHARACTERS });
   private readonly pending = new Map<string, Promise<Claims>>();
   private last: 'ok' | 'failing' | undefined;
   private readonly turns: Turns;
@@ -91,7 +93,7 @@ export class Introspection {
     const believed = this.options.settings.cacheSeconds * 1000 - (performance.now() - asked);
     const ttl = Math.floor(Math.min(believed, claims.exp * 1000 - Date.now()));
     // To the cache, 0 would mean for ever.
-    if (ttl > 0) this.active.set(key, claims, { ttl });
+    if (ttl > 0) this.active.set(key, claims, { ttl, size: JSON.stringify(claims).length });
     return claims;
   }
 

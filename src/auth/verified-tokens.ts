@@ -19,17 +19,19 @@ export interface VerifiedToken {
 }
 
 const MAX_TOKENS = 10_000;
+/** Of them together, in characters: what is kept of one takes some four times as many bytes. */
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 @Injectable()
 export class VerifiedTokens {
-  private readonly tokens = new LRUCache<string, VerifiedToken>({ max: MAX_TOKENS });
+  private readonly tokens = new LRUCache<string, VerifiedToken>({ max: MAX_TOKENS, maxSize: MAX_CHARACTERS });
 
   get(token: string): VerifiedToken | undefined {
     return this.tokens.get(keyOf(token));
   }
 
   set(token: string, verified: VerifiedToken): void {
-    this.tokens.set(keyOf(token), verified);
+    this.tokens.set(keyOf(token), verified, { size: token.length });
   }
 
   delete(token: string): void {

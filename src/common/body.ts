@@ -13,6 +13,9 @@ const MAX_NODES = 10_000;
 /** Made once: it keeps nothing from one body to the next. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
+/** What Node says of a request that takes too long; who is reading its body is told (`UnreadableRequests`). */
+const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
+
 const HOSTILE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 export type Body =
@@ -42,6 +45,9 @@ export async function readBytes(request: IncomingMessage, type: string, limit: n
         status: 413,
         headers: { connection: 'close' },
       });
+    }
+    if ((error as { code?: string }).code === TOO_SLOW) {
+      return fault('The body did not come in time', { status: 408, headers: { connection: 'close' } });
     }
     return fault('The body could not be read', { cause: error, headers: { connection: 'close' } });
   }

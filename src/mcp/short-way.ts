@@ -161,7 +161,8 @@ export class ShortWay implements OnApplicationBootstrap {
       await this.audit.begin(exchange);
       await this.ended(passage);
     } catch (error) {
-      await this.errors.answer(error, exchange, response);
+      // As on the other way, where every line of a request says which it is.
+      await this.logContext.run(passage.request, () => this.errors.answer(error, exchange, response));
     }
   }
 

@@ -2,7 +2,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, type Server } from 'node:http';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AuditService } from '../audit/audit.service.js';
 import { malformedRequest } from '../common/app-error.js';
@@ -19,6 +19,9 @@ const STATUS: Readonly<Record<string, number>> = {
 
 @Injectable()
 export class UnreadableRequests implements OnApplicationBootstrap {
+  /** What came last on a connection. */
+  private readonly latest = new WeakMap<Socket, ServerResponse>();
+
   constructor(
     private readonly http: HttpAdapterHost,
     private readonly audit: AuditService,
@@ -27,15 +30,17 @@ export class UnreadableRequests implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const server = this.http.httpAdapter.getHttpServer() as Server;
+    server.on('request', ({ socket }, response) => this.latest.set(socket, response));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      void this.refuse(error.code ?? '', socket as Socket).finally(() => socket.destroy());
+      const response = this.latest.get(socket as Socket);
+      if (isFault(error.code ?? '') && response?.req.complete === false) endBody(error, response);
+      else void this.refuse(error.code ?? '', socket as Socket).finally(() => socket.destroy());
     });
   }
 
   private async refuse(code: string, socket: Socket): Promise<void> {
-    const isRequest = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    // Who hangs up, or never says anything, has asked for nothing.
-    if (!isRequest || code === 'HPE_INVALID_EOF_STATE' || socket.bytesRead === 0 || !socket.writable) return;
+    // Who never says anything has asked for nothing.
+    if (!isFault(code) || socket.bytesRead === 0 || !socket.writable) return;
     const status = STATUS[code] ?? 400;
     const fault = malformedRequest('The request cannot be read', { status });
     const exchange: Exchange = {
@@ -64,4 +69,18 @@ export class UnreadableRequests implements OnApplicationBootstrap {
       socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, resolve);
     });
   }
+}
+
+/** Of a request, and not of who hangs up. */
+function isFault(code: string): boolean {
+  return (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+}
+
+/** It has become a request: whoever reads its body answers that there is no more of it, and puts that on record. */
+function endBody(error: Error, response: ServerResponse): void {
+  const { req } = response;
+  if (req.listenerCount('error') === 0) return void req.socket.destroy();
+  // Node looks at the time of a request once.
+  response.shouldKeepAlive = false;
+  req.emit('error', error);
 }

@@ -19,6 +19,8 @@ export interface UpstreamCredentials {
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:';
 const MAX_TOKENS = 10_000;
+/** Of all of them together. */
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** Of a token whose end nobody says. */
 const UNSAID_SECONDS = 60;
 /** A token is not used to its last breath: it has to get there, and be looked at. */
@@ -73,7 +75,7 @@ function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCreden
 
 /** Tokens that are asked for once, and used until shortly before they end. */
 class Tokens implements UpstreamCredentials {
-  private readonly known = new LRUCache<string, string>({ max: MAX_TOKENS });
+  private readonly known = new LRUCache<string, string>({ max: MAX_TOKENS, maxSize: MAX_CHARACTERS });
   /** By caller: nobody waits for, or gets, the answer to another's question. */
   private readonly pending = new Map<string, Promise<string>>();
 
@@ -113,7 +115,7 @@ class Tokens implements UpstreamCredentials {
     const seconds = Math.min(lifetimeSeconds - Math.min(EARLIER_SECONDS, lifetimeSeconds / 2), left);
     const ttl = Math.floor(seconds * 1000);
     // To the cache, 0 would mean for ever.
-    if (ttl > 0) this.known.set(key, token, { ttl });
+    if (ttl > 0) this.known.set(key, token, { ttl, size: token.length });
     return token;
   }
 

@@ -20,6 +20,8 @@ export interface GateOptions {
   readonly database?: false;
   /** An issuer that the test has started; by default one is started and stopped with the gate. */
   readonly issuer?: TestIssuer;
+  /** What no variable says: how impatient the server is. */
+  readonly beforeListening?: (app: App) => void;
 }
 
 /** A line of the ledger. */
@@ -119,6 +121,7 @@ export class Gate {
         throw error;
       },
     );
+    options.beforeListening?.(app);
     await app.listen();
     // The embedded database blocks the process for seconds while it comes up: no test is to be about that.
     if (options.database !== false) {
