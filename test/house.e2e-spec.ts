@@ -123,6 +123,7 @@ describe('the house', () => {
       importsOf(file).some((path) => path.startsWith('@modelcontextprotocol/')),
     );
     expect(users.map((file) => relative(SRC, file)).sort()).toEqual([
+      'common/specified.ts',
       'mcp/classify.ts',
       'mcp/plain-era.ts',
       'mcp/sdk-bridge.ts',

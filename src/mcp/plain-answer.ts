@@ -1,6 +1,6 @@
 /** Answers as the SDK would write them, for what needs nothing of it; whatever else there is to say is the SDK's to say. Pure. */
-import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 import type { JsonObject, Message, RequestId } from '../common/exchange.js';
+import { SERVER_INFO } from '../common/specified.js';
 import { renderToolFailure } from '../tools/render-result.js';
 import type { Invoked } from '../tools/tool-invoker.js';
 import { downLevel } from './down-level.js';
@@ -16,7 +16,7 @@ export class PlainAnswers {
 
   /** @param serverInfo what the server says of itself in every modern result. */
   constructor(serverInfo: JsonObject) {
-    this.meta = { [SERVER_INFO_META_KEY]: serverInfo };
+    this.meta = { [SERVER_INFO]: serverInfo };
     const identity = `"_meta":${JSON.stringify(this.meta)}`;
     this.behind = {
       call: `,"resultType":"complete",${identity}`,

@@ -1,6 +1,6 @@
 /** What a tool, resource or prompt returned, in MCP's terms. Pure. */
-import { isSpecType } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../common/exchange.js';
+import { isToolResult } from '../common/specified.js';
 import {
   InputRequired,
   ToolResult,
@@ -39,7 +39,7 @@ function plainResult({ content, structuredContent }: ToolResult): JsonObject {
   const result = JSON.parse(written) as JsonObject;
   const { structuredContent: object = {} } = result;
   const isObject = typeof object === 'object' && object !== null && !Array.isArray(object);
-  if (!isObject || !isSpecType.CallToolResult(result)) throw new Error('The tool returned no result of MCP');
+  if (!isObject || !isToolResult(result)) throw new Error('The tool returned no result of MCP');
   return result;
 }
 

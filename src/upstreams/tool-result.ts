@@ -1,6 +1,6 @@
 /** What an upstream answered, as a result that every client can read. Pure. */
-import { isSpecType, SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../common/exchange.js';
+import { isContent, isToolResult, SERVER_INFO } from '../common/specified.js';
 import { UpstreamError } from './upstream-error.js';
 
 /** What comes later is recursive, here and at clients. */
@@ -16,21 +16,22 @@ export function toToolResult(answer: JsonObject): JsonObject {
   const { content, structuredContent, resultType = 'complete' } = answer;
   if (!Array.isArray(content) || !content.every(isObject) || structuredContent === null) throw noResult();
   if (resultType !== 'complete' || nestsTooDeep(answer)) throw noResult();
-  const isKnown = (part: JsonObject) => isSpecType.ContentBlock(part);
-  const readable = content.every(isKnown)
+  const readable = content.every(isContent)
     ? answer
     : {
         ...answer,
-        content: content.map((part) => (isKnown(part) ? part : { type: 'text', text: JSON.stringify(part) })),
+        content: content.map((part) =>
+          isContent(part) ? part : { type: 'text', text: JSON.stringify(part) },
+        ),
       };
-  if (!isSpecType.CallToolResult(readable)) throw noResult();
+  if (!isToolResult(readable)) throw noResult();
   return withoutServerInfo(readable);
 }
 
 function withoutServerInfo(result: JsonObject): JsonObject {
   const { _meta } = result;
-  if (!isObject(_meta) || !Object.hasOwn(_meta, SERVER_INFO_META_KEY)) return result;
-  const { [SERVER_INFO_META_KEY]: _said, ...rest } = _meta;
+  if (!isObject(_meta) || !Object.hasOwn(_meta, SERVER_INFO)) return result;
+  const { [SERVER_INFO]: _said, ...rest } = _meta;
   return { ...result, _meta: rest };
 }
 
