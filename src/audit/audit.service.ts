@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AppError } from '../common/app-error.js';
+import { Bag } from '../common/bag.js';
 import type { Exchange, JsonObject, Outcome } from '../common/exchange.js';
 import type { Reason } from '../common/reasons.js';
 import { within } from '../common/within.js';
@@ -42,7 +43,7 @@ type Settled = 'written' | 'failed';
 export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(AuditService.name);
   private readonly settings: AuditSettings;
-  private readonly running = new Set<Promise<unknown>>();
+  private readonly running = new Bag<Promise<unknown>>();
   private readonly backlog = new Backlog();
   private readonly parts = new RecordParts();
   /** Of calls that were allowed, until they have ended. */
@@ -92,7 +93,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   /** Waits a while for calls that still run, so that their ends are on record; signs the end of the ledger. */
   async onApplicationShutdown(): Promise<void> {
     this.timers.forEach((timer) => clearInterval(timer));
-    await within(Promise.all(this.running), SHUTDOWN_WAIT_MS);
+    await within(Promise.all(this.running.items()), SHUTDOWN_WAIT_MS);
     if (!this.backlog.isEmpty) await within(this.retry(), PATIENCE_MS);
     if (!this.backlog.isEmpty)
       this.logger.error(`${this.backlog.size} record(s) could not be written, and are lost`);
@@ -178,12 +179,11 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   /** Records how a call ended once it has. */
   recordOutcome(exchange: Exchange, ended: Promise<Outcome>, reason: Reason | null = null): void {
     const decision = this.decisions.get(exchange) ?? decisionRecord(exchange, this.parts);
-    const recorded = ended
-      .then(
-        (outcome) => void this.appendOrKeep(outcomeRecord(decision, outcome, randomUUID(), reason), false),
-      )
-      .finally(() => this.running.delete(recorded));
-    this.running.add(recorded);
+    const recorded = ended.then(
+      (outcome) => void this.appendOrKeep(outcomeRecord(decision, outcome, randomUUID(), reason), false),
+    );
+    const done = this.running.add(recorded);
+    void recorded.finally(done);
   }
 
   private async open(): Promise<void> {

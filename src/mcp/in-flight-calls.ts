@@ -2,39 +2,37 @@
  * Calls that are running here, so that a cancellation which comes as a message of its own can find its call. That is how
  * clients up to revision 2025-11-25 cancel; without sessions, and so with a call that runs at this very instance.
  */
+import { Bag } from '../common/bag.js';
 import type { RequestId } from '../common/exchange.js';
 import { principalKey, type Principal } from '../common/principal.js';
 
+interface Call {
+  readonly principal: Principal;
+  readonly id: RequestId | null;
+  readonly cancellation: AbortController;
+}
+
 export class InFlightCalls {
-  private readonly calls = new Map<string, Set<AbortController>>();
-  private readonly callers = new Map<AbortController, Principal>();
+  private readonly calls = new Bag<Call>();
 
   /** @returns what to call when the call is over. */
   add(principal: Principal, id: RequestId | null, cancellation: AbortController): () => void {
-    const key = keyOf(principal, id);
-    const sameId = this.calls.get(key) ?? new Set();
-    this.calls.set(key, sameId.add(cancellation));
-    this.callers.set(cancellation, principal);
-    return () => {
-      sameId.delete(cancellation);
-      this.callers.delete(cancellation);
-      if (sameId.size === 0) this.calls.delete(key);
-    };
+    return this.calls.add({ principal, id, cancellation });
   }
 
   /** Cancels every call of those whom this is true of. */
   cancelAll(isOf: (principal: Principal) => boolean, reason?: unknown): void {
-    for (const [cancellation, principal] of this.callers) if (isOf(principal)) cancellation.abort(reason);
+    for (const { principal, cancellation } of this.calls.items())
+      if (isOf(principal)) cancellation.abort(reason);
   }
 
   /** Cancels the one call that this can mean. Two processes of one client may use one id: then none is cancelled. */
   cancel(principal: Principal, id: unknown): void {
     if (typeof id !== 'string' && typeof id !== 'number') return;
-    const candidates = [...(this.calls.get(keyOf(principal, id)) ?? [])];
-    if (candidates.length === 1) candidates[0]?.abort();
+    const key = principalKey(principal);
+    const candidates = this.calls
+      .items()
+      .filter((call) => call.id === id && principalKey(call.principal) === key);
+    if (candidates.length === 1) candidates[0]?.cancellation.abort();
   }
-}
-
-function keyOf(principal: Principal, id: RequestId | null): string {
-  return JSON.stringify([principalKey(principal), id]);
 }
