@@ -26,31 +26,47 @@ export interface GateStep {
 }
 
 /**
+ * One that finds out what hardly anybody asks when it is asked. The getters are of a class: an object with getters of its
+ * own would cost a hidden class for each request, and keep what they see.
+ */
+export class LazyPassage implements Passage {
+  constructor(
+    readonly exchange: Exchange,
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly target: string,
+    readonly queryKeys: readonly string[],
+    /** The request as Express sees it. */
+    private readonly seen: Request,
+  ) {}
+
+  get secure(): boolean {
+    return this.seen.secure;
+  }
+
+  get byProxy(): boolean {
+    const { app, socket } = this.seen;
+    // What the setting `trust proxy` says of the other end of this connection.
+    const isTrusted = app.get('trust proxy fn') as (address: string, hop: number) => boolean;
+    return socket.remoteAddress !== undefined && isTrusted(socket.remoteAddress, 0);
+  }
+}
+
+/**
  * The passage of a request that came through Nest.
  * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
  */
 export function passageOf(context: ExecutionContext): Passage {
   const http = context.switchToHttp();
   const request = http.getRequest<Request & GateRequest>();
-  return {
-    exchange: exchangeOf(request),
+  const queryKeys = Object.keys(request.query);
+  const { originalUrl } = request;
+  return new LazyPassage(
+    exchangeOf(request),
     request,
-    response: http.getResponse<Response>(),
-    target: request.originalUrl,
-    get queryKeys() {
-      return Object.keys(request.query);
-    },
-    get secure() {
-      return request.secure;
-    },
-    get byProxy() {
-      return isByProxy(request);
-    },
-  };
-}
-
-/** What the setting `trust proxy` of Express says of the other end of this connection. */
-export function isByProxy({ app, socket }: Pick<Request, 'app' | 'socket'>): boolean {
-  const isTrusted = app.get('trust proxy fn') as (address: string, hop: number) => boolean;
-  return socket.remoteAddress !== undefined && isTrusted(socket.remoteAddress, 0);
+    http.getResponse<Response>(),
+    originalUrl,
+    queryKeys,
+    request,
+  );
 }

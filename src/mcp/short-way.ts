@@ -11,7 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditInterceptor } from '../audit/audit.interceptor.js';
 import { messageOf, type Exchange, type GateRequest, type JsonObject } from '../common/exchange.js';
-import { isByProxy, type GateStep, type Passage } from '../common/passage.js';
+import { LazyPassage, type GateStep, type Passage } from '../common/passage.js';
 import type { Principal } from '../common/principal.js';
 import { LogContext } from '../config/log-context.js';
 import { nameRequest } from '../config/logging.js';
@@ -117,20 +117,7 @@ export class ShortWay implements OnApplicationBootstrap {
     }
     protect(response);
     this.logEnd(request, response);
-    const passage: Passage = {
-      exchange,
-      request,
-      response,
-      target: this.path,
-      queryKeys: [],
-      get secure() {
-        return seen.secure;
-      },
-      get byProxy() {
-        return isByProxy(seen);
-      },
-    };
-    await this.serve(passage);
+    await this.serve(new LazyPassage(exchange, request, response, this.path, [], seen));
   }
 
   /** As pino-http does it. */
