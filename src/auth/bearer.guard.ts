@@ -33,17 +33,18 @@ export class BearerGuard implements CanActivate, GateStep {
   }
 
   async pass({ exchange, request, response, target, queryKeys, byProxy }: Passage): Promise<void> {
-    const credential = readCredential(headerValues(request, 'authorization'), queryKeys);
-    exchange.scheme = credential.scheme;
-    if (credential.scheme === 'DPoP') this.tellNonce(response);
+    const { scheme, token } = readCredential(headerValues(request, 'authorization'), queryKeys);
+    exchange.scheme = scheme;
+    if (scheme === 'DPoP') this.tellNonce(response);
     try {
       exchange.principal = await this.verifier.verify({
-        ...credential,
+        scheme,
+        token,
         request: { method: request.method ?? '', path: target.split('?', 1)[0] ?? '' },
         proofs: headerValues(request, 'dpop'),
         certificate: () => this.certificates.of(request, byProxy),
       });
-      if (this.holdsTokens) exchange.heldToken = new HeldToken(credential.token);
+      if (this.holdsTokens) exchange.heldToken = new HeldToken(token);
     } finally {
       exchange.clock?.lap('authentication');
     }
