@@ -1,7 +1,7 @@
 /** Asking an issuer about a token that says nothing by itself (RFC 7662). */
-import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
 import { AppError } from '../common/app-error.js';
+import { tokenCache } from '../common/token-cache.js';
 import { Turns } from '../common/turns.js';
 import type { IntrospectionSettings } from '../config/settings.js';
 import { boundedFetch } from './bounded-fetch.js';
@@ -29,9 +29,6 @@ const TIMEOUT_MS = 5_000;
 const MAX_CONCURRENT = 50;
 /** Tokens that are asked about, or wait for it. */
 const MAX_PENDING = 1_024;
-const MAX_REMEMBERED = 10_000;
-/** Of all answers that are remembered together, in characters. */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
 const MAX_TOKEN_BYTES = 8 * 1024;
 
 /** Answers that mean the asking client, not the token (RFC 7662 section 2.3, RFC 6749 section 5.2). */
@@ -45,7 +42,7 @@ const FOREIGN_USE = /^(refresh|id)(_token)?$/i;
 export class Introspection {
   private readonly authenticate: () => Promise<Credentials>;
   /** By the digest of the token: who reads this memory cannot use what it finds. */
-  private readonly active = new LRUCache<string, Claims>({ max: MAX_REMEMBERED, maxSize: MAX_CHARACTERS });
+  private readonly active = tokenCache<Claims>();
   private readonly pending = new Map<string, Promise<Claims>>();
   private last: 'ok' | 'failing' | undefined;
   private readonly turns: Turns;

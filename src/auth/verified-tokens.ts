@@ -1,8 +1,8 @@
 /** Tokens that were verified not long ago, so that the signature of each is checked once. */
 import { Injectable } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
 import type { Principal } from '../common/principal.js';
+import { tokenCache } from '../common/token-cache.js';
 import type { IssuerSettings } from '../config/settings.js';
 import type { Claims } from './presets.js';
 
@@ -18,13 +18,9 @@ export interface VerifiedToken {
   readonly keyId: string | undefined;
 }
 
-const MAX_TOKENS = 10_000;
-/** Of them together, in characters: what is kept of one takes some four times as many bytes. */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
-
 @Injectable()
 export class VerifiedTokens {
-  private readonly tokens = new LRUCache<string, VerifiedToken>({ max: MAX_TOKENS, maxSize: MAX_CHARACTERS });
+  private readonly tokens = tokenCache<VerifiedToken>();
 
   get(token: string): VerifiedToken | undefined {
     return this.tokens.get(keyOf(token));

@@ -17,7 +17,7 @@ it('holds what was put in and not taken out, however often it is taken out', () 
           take?.();
           if (taken !== undefined) model.delete(taken);
         }
-        expect(bag.size).toBe(model.size);
+        expect(bag.items()).toHaveLength(model.size);
       }
       expect(bag.items().sort((a, b) => a - b)).toEqual([...model].sort((a, b) => a - b));
     }),

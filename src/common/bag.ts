@@ -5,10 +5,6 @@
 export class Bag<T> {
   private readonly entries: { readonly item: T; at: number }[] = [];
 
-  get size(): number {
-    return this.entries.length;
-  }
-
   /** @returns takes it out. */
   add(item: T): () => void {
     const { entries } = this;

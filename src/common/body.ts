@@ -14,7 +14,7 @@ const MAX_NODES = 10_000;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What Node says of a request that takes too long; who is reading its body is told (`UnreadableRequests`). */
-const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
+export const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
 
 const HOSTILE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 

@@ -35,10 +35,13 @@ export class LazyPassage implements Passage {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
     readonly target: string,
-    readonly queryKeys: readonly string[],
     /** The request as Express sees it. */
     private readonly seen: Request,
   ) {}
+
+  get queryKeys(): readonly string[] {
+    return this.target.includes('?') ? Object.keys(this.seen.query) : [];
+  }
 
   get secure(): boolean {
     return this.seen.secure;
@@ -59,14 +62,6 @@ export class LazyPassage implements Passage {
 export function passageOf(context: ExecutionContext): Passage {
   const http = context.switchToHttp();
   const request = http.getRequest<Request & GateRequest>();
-  const queryKeys = Object.keys(request.query);
-  const { originalUrl } = request;
-  return new LazyPassage(
-    exchangeOf(request),
-    request,
-    http.getResponse<Response>(),
-    originalUrl,
-    queryKeys,
-    request,
-  );
+  const response = http.getResponse<Response>();
+  return new LazyPassage(exchangeOf(request), request, response, request.originalUrl, request);
 }

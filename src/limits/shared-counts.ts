@@ -41,7 +41,7 @@ interface Waiting {
 
 @Injectable()
 export class SharedCounts {
-  private waiting: Waiting[] = [];
+  private readonly waiting: Waiting[] = [];
   private isAsking = false;
 
   constructor(private readonly database: SharedDatabase) {}

@@ -138,11 +138,8 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
 
   private lastLook(exchange: Exchange): void {
     const { operation } = exchange;
-    if (operation?.kind === 'call') {
-      const { kind, name } = operation.target;
-      if (this.registry.find(kind, name) !== operation.target)
-        throw notThereError('tool_not_allowed', operation, messageOf(exchange).era);
-    }
+    if (operation?.kind === 'call' && !this.registry.holds(operation.target))
+      throw notThereError('tool_not_allowed', operation, messageOf(exchange).era);
     this.meet(exchange);
   }
 

@@ -117,7 +117,7 @@ export class ShortWay implements OnApplicationBootstrap {
     }
     protect(response);
     this.logEnd(request, response);
-    await this.serve(new LazyPassage(exchange, request, response, this.path, [], seen));
+    await this.serve(new LazyPassage(exchange, request, response, this.path, seen));
   }
 
   /** As pino-http does it. */

@@ -6,6 +6,7 @@ import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AuditService } from '../audit/audit.service.js';
 import { malformedRequest } from '../common/app-error.js';
+import { TOO_SLOW } from '../common/body.js';
 import type { Exchange } from '../common/exchange.js';
 import { RequestObserver } from '../common/request-observer.js';
 import { errorBody } from './render-error.js';
@@ -14,7 +15,7 @@ import { errorBody } from './render-error.js';
 const STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  [TOO_SLOW]: 408,
 };
 
 @Injectable()
@@ -32,15 +33,17 @@ export class UnreadableRequests implements OnApplicationBootstrap {
     const server = this.http.httpAdapter.getHttpServer() as Server;
     server.on('request', ({ socket }, response) => this.latest.set(socket, response));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const { code = '' } = error;
       const response = this.latest.get(socket as Socket);
-      if (isFault(error.code ?? '') && response?.req.complete === false) endBody(error, response);
-      else void this.refuse(error.code ?? '', socket as Socket).finally(() => socket.destroy());
+      if (!isFault(code)) socket.destroy();
+      else if (response?.req.complete === false) endBody(error, response);
+      else void this.refuse(code, socket as Socket).finally(() => socket.destroy());
     });
   }
 
   private async refuse(code: string, socket: Socket): Promise<void> {
     // Who never says anything has asked for nothing.
-    if (!isFault(code) || socket.bytesRead === 0 || !socket.writable) return;
+    if (socket.bytesRead === 0 || !socket.writable) return;
     const status = STATUS[code] ?? 400;
     const fault = malformedRequest('The request cannot be read', { status });
     const exchange: Exchange = {
@@ -73,7 +76,7 @@ export class UnreadableRequests implements OnApplicationBootstrap {
 
 /** Of a request, and not of who hangs up. */
 function isFault(code: string): boolean {
-  return (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  return (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === TOO_SLOW;
 }
 
 /** It has become a request: whoever reads its body answers that there is no more of it, and puts that on record. */

@@ -2,7 +2,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { targetLabel, type TargetKind } from '../common/decision.js';
+import { targetLabel, type Target, type TargetKind } from '../common/decision.js';
 import type { ListKind } from '../common/exchange.js';
 import type { Settings } from '../config/settings.js';
 import type { AccessCatalogue, AccessRule, ProtectedTarget } from '../policy/access-rule.js';
@@ -73,6 +73,11 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   find(kind: TargetKind, name: string): Definition | undefined {
     if (kind === 'tool') return this.tools.get(name) ?? this.mountedTools.get(name);
     return kind === 'prompt' ? this.prompts.get(name) : this.resources.get(name);
+  }
+
+  /** Whether it is there, and no other in its place: tools of other servers are replaced, and withheld. */
+  holds(target: Target): target is Definition {
+    return this.find(target.kind, target.name) === target;
   }
 
   /**

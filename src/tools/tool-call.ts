@@ -13,9 +13,9 @@ export interface ToolCall {
   readonly decisionId: string;
   /** `traceparent` of the request (W3C Trace Context), for the tool's own requests and logs; null where it has none. */
   readonly traceparent: string | null;
-  /** Tells the client how far the work is, where it asked to be told; otherwise does nothing. */
+  /** Tells the client how far the work is, where it asked to be told; otherwise does nothing. Never rejects. */
   progress(progress: number, total?: number, message?: string): Promise<void>;
-  /** Sends a log message to the client, where it asked for that level; otherwise does nothing. */
+  /** Sends a log message to the client, where it asked for that level; otherwise does nothing. Never rejects: what cannot be told is not. */
   log(level: LogLevel, data: unknown): Promise<void>;
   /** What the client says that it can do. Its own claim. */
   readonly clientCapabilities: JsonObject;

@@ -103,11 +103,11 @@ export class ToolInvoker {
     }
     if (!audited) throw new Error('A call reached the invoker before its decision was recorded');
     if (exchange.outcome) throw new Error('A call reached the invoker twice');
-    const definition = this.registry.find(operation.target.kind, operation.target.name);
+    const { target } = operation;
     // What was decided may have been replaced, or withheld, while its decision was put on record.
-    if (!definition || definition !== operation.target)
-      throw new Error(`${targetLabel(operation.target)} was allowed and is not there any more`);
-    return definition;
+    if (!this.registry.holds(target))
+      throw new Error(`${targetLabel(target)} was allowed and is not there any more`);
+    return target;
   }
 
   private track(exchange: Exchange, call: ToolCall, run: () => Promise<Ended>): Promise<Invoked> {

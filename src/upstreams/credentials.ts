@@ -1,5 +1,5 @@
 /** What an upstream is shown to let the gate in: a secret, or a token, of the gate's own or made for the caller; never the caller's. */
-import { LRUCache } from 'lru-cache';
+import { tokenCache } from '../common/token-cache.js';
 import type { UpstreamAuthSettings } from '../config/settings.js';
 import { rightsKey, type Caller } from './caller.js';
 import { TokenEndpoint, type IssuedToken } from './token-request.js';
@@ -18,9 +18,6 @@ export interface UpstreamCredentials {
 
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:';
-const MAX_TOKENS = 10_000;
-/** Of all of them together. */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** Of a token whose end nobody says. */
 const UNSAID_SECONDS = 60;
 /** A token is not used to its last breath: it has to get there, and be looked at. */
@@ -75,7 +72,7 @@ function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCreden
 
 /** Tokens that are asked for once, and used until shortly before they end. */
 class Tokens implements UpstreamCredentials {
-  private readonly known = new LRUCache<string, string>({ max: MAX_TOKENS, maxSize: MAX_CHARACTERS });
+  private readonly known = tokenCache<string>();
   /** By caller: nobody waits for, or gets, the answer to another's question. */
   private readonly pending = new Map<string, Promise<string>>();
 

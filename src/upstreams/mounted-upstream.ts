@@ -143,7 +143,7 @@ export class MountedUpstream {
       return connection.call(tool.name, args, {
         signal: call.signal,
         timeoutMs,
-        progress: (...told) => void call.progress(...told).catch(() => undefined),
+        progress: (...told) => void call.progress(...told),
         headers: await this.identityOf(caller, tool.name, call.decisionId),
       });
     };
