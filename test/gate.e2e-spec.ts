@@ -220,8 +220,9 @@ describe('tools', () => {
 });
 
 describe('the rest of the endpoint', () => {
-  it.each(['GET', 'DELETE', 'PUT', 'PATCH'])('%s is 405', async (method) => {
-    const answer = await gate.get('/mcp', { method });
+  it.each(['GET', 'DELETE', 'PUT', 'PATCH'])('%s of a valid caller is 405', async (method) => {
+    const headers = { authorization: `Bearer ${await gate.token()}` };
+    const answer = await gate.get('/mcp', { method, headers });
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toBe('POST');
   });

@@ -24,6 +24,7 @@ import { renderError, type ChallengeFacts } from './render-error.js';
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
   private readonly resourceMetadata: string;
+  private readonly mcpPath: string;
   private readonly issuers: readonly IssuerSettings[];
 
   constructor(
@@ -33,6 +34,7 @@ export class ErrorFilter implements ExceptionFilter {
   ) {
     const { publicUrl, mcpPath } = config.get('server', { infer: true });
     this.issuers = config.get('auth', { infer: true }).issuers;
+    this.mcpPath = mcpPath;
     this.resourceMetadata = `${publicUrl}/.well-known/oauth-protected-resource${mcpPath}`;
   }
 
@@ -43,7 +45,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   /** @param exchange of a request of the endpoint. */
   async answer(thrown: unknown, exchange: Exchange | undefined, response: ServerResponse): Promise<void> {
-    const error = toAppError(thrown);
+    const error = toAppError(thrown, this.mcpPath);
     this.log(error, exchange);
     if (exchange && !exchange.audited && isReason(error.code)) {
       await this.audit.recordRefusal(exchange, error.recordedReason ?? error.code);
@@ -92,12 +94,12 @@ function acceptedSchemes(issuers: readonly IssuerSettings[]): AuthScheme[] {
 }
 
 /** Nest's own refusals (no such route, a URL that cannot be decoded) are kept to their status; the rest is unforeseen. */
-function toAppError(thrown: unknown): AppError {
+function toAppError(thrown: unknown, mcpPath: string): AppError {
   if (thrown instanceof AppError) return thrown;
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
   if (status >= 400 && status < 500) {
     return status === 404
-      ? new AppError('not_found', 'There is nothing here', { status })
+      ? new AppError('not_found', `Not found: the MCP endpoint is ${mcpPath}`, { status })
       : new AppError('request_malformed', 'The request cannot be read', { status });
   }
   return unexpectedError(thrown);

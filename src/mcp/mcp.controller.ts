@@ -29,8 +29,8 @@ export class McpController {
       .end();
   }
 
+  /** GET, DELETE and the rest: refused as a POST would be, and with 405 where the caller is otherwise valid. */
   @All()
-  @PublicRoute()
   others(@Req() request: Request & GateRequest): void {
     messageOf(exchangeOf(request));
   }

@@ -142,6 +142,23 @@ it('no error can call itself by another reason or decision', () => {
   });
 });
 
+it.each([
+  [1, '1 second'],
+  [30, '30 seconds'],
+])('a wait of %i is in the message and in data.retry_after', (seconds, words) => {
+  const error = new AppError('rate_limited', 'Too many requests', {
+    status: 429,
+    retryAfterSeconds: seconds,
+    data: { retry_after: 'forged' },
+  });
+  expect(renderError(error, exchange(1), FACTS).body).toMatchObject({
+    error: { message: `Too many requests: retry in ${words}`, data: { retry_after: seconds } },
+  });
+  expect(renderError(error, undefined, FACTS).body).toEqual({
+    error: { code: 'rate_limited', message: `Too many requests: retry in ${words}`, retry_after: seconds },
+  });
+});
+
 it.each<[string, AppError, Exchange | undefined]>([
   ['another route', new AppError('identity_unavailable', 'Later', { status: 503 }), undefined],
   ['a method that is not served', new AppError('method_not_allowed', 'Later', { status: 405 }), exchange(1)],

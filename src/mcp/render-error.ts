@@ -69,15 +69,23 @@ function challengesOf(
 /** JSON-RPC for the endpoint, plain JSON elsewhere. */
 export function errorBody(error: AppError, exchange: Exchange | undefined): unknown {
   if (error.body) return error.body;
-  // What refuses nobody is no decision, and has no record to point to.
-  if (!exchange || !isReason(error.code)) return { error: { code: error.code, message: error.message } };
+  const message = messageOf(error);
+  const retry = error.retryAfterSeconds === undefined ? {} : { retry_after: error.retryAfterSeconds };
+  // A code outside the reasons is no decision, and has no record to point to.
+  if (!exchange || !isReason(error.code)) return { error: { code: error.code, message, ...retry } };
   return {
     jsonrpc: '2.0',
     id: exchange.inbound.id,
     error: {
       code: error.rpcCode,
-      message: error.message,
-      data: { ...error.data, reason: error.code, decision_id: exchange.decisionId },
+      message,
+      data: { ...error.data, ...retry, reason: error.code, decision_id: exchange.decisionId },
     },
   };
+}
+
+/** Names the seconds of `Retry-After`: a model reads the message and never the header. */
+function messageOf({ message, retryAfterSeconds: seconds }: AppError): string {
+  if (seconds === undefined) return message;
+  return `${message}: retry in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`;
 }
