@@ -197,8 +197,18 @@ describe('the credential of a request', () => {
       missing,
     ],
     ['an empty header', () => [['Authorization', '']], '', missing],
-    ['Bearer alone', () => [['Authorization', 'Bearer']], '', invalid],
-    ['Bearer and a space', () => [['Authorization', 'Bearer ']], '', invalid],
+    ['Bearer alone', () => [['Authorization', 'Bearer']], '', missing],
+    ['Bearer and spaces', () => [['Authorization', 'Bearer   ']], '', missing],
+    ['DPoP alone', () => [['Authorization', 'DPoP']], '', missing],
+    [
+      'two headers of Bearer alone',
+      () => [
+        ['Authorization', 'Bearer'],
+        ['Authorization', 'Bearer'],
+      ],
+      '',
+      invalid,
+    ],
     ['two tokens', (token) => [['Authorization', `Bearer ${token} ${token}`]], '', invalid],
     [
       'two tokens with a comma',

@@ -17,14 +17,20 @@ it.each([
   [['BEARER   abc  '], 'Bearer abc'],
   [['DPoP abc'], 'DPoP abc'],
   [['dpop abc'], 'DPoP abc'],
-  [['DPoP'], '400 request_malformed'],
+  [['DPoP'], '401 token_missing'],
+  [['dpop  '], '401 token_missing'],
   [['DPoP a b'], '400 request_malformed'],
   [['DPoP a', 'Bearer a'], '400 request_malformed'],
   [[], '401 token_missing'],
   [[''], '401 token_missing'],
   [['Basic YTpi'], '401 token_missing'],
   [['Bearerabc'], '401 token_missing'],
-  [['Bearer'], '400 request_malformed'],
+  [['Bearer'], '401 token_missing'],
+  [['bearer '], '401 token_missing'],
+  [['Bearer \t '], '401 token_missing'],
+  [['Bearer', 'Bearer'], '400 request_malformed'],
+  [['Bearer', 'Bearer a'], '400 request_malformed'],
+  [['Bearer ""'], '400 request_malformed'],
   [['Bearer a b'], '400 request_malformed'],
   [['Bearer a, Bearer b'], '400 request_malformed'],
   [['Bearer a=b'], '400 request_malformed'],
@@ -37,6 +43,7 @@ it.each([
 it('a token in the query is refused, whatever the header says', () => {
   expect(outcome(['Bearer a'], ['access_token'])).toBe('400 request_malformed');
   expect(outcome([], ['access_token'])).toBe('400 request_malformed');
+  expect(outcome(['Bearer'], ['access_token'])).toBe('400 request_malformed');
 });
 
 it('gives a token only for the scheme and one b64token', () => {

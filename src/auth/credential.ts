@@ -19,8 +19,8 @@ const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 /**
  * @param authorization every value of the `Authorization` header, as received.
  * @param queryKeys names of the query parameters.
- * @throws AppError `token_missing` (401) where there is no access token at all; `request_malformed` (400) where
- *   there are two, where one is in the query (forbidden by MCP), or where the header is not a scheme and one token;
+ * @throws AppError `token_missing` (401) where there is no access token at all, or a scheme with no token behind it;
+ *   `request_malformed` (400) where there are two, where one is in the query (forbidden by MCP), or where the header is not a scheme and one token;
  *   `token_malformed` (401) where it is longer than 15,000 characters.
  */
 export function readCredential(authorization: readonly string[], queryKeys: readonly string[]): Credential {
@@ -30,9 +30,9 @@ export function readCredential(authorization: readonly string[], queryKeys: read
   if (authorization.length > 1) throw invalidRequest('More than one Authorization header');
   const [name = '', ...rest] = (authorization[0]?.trim() ?? '').split(' ');
   const scheme = SCHEMES.find((one) => one.toLowerCase() === name.toLowerCase());
-  if (!scheme)
-    throw new AppError('token_missing', 'An access token is required', { status: 401, challenge: {} });
   const token = rest.join(' ').trim();
+  if (!scheme || token === '')
+    throw new AppError('token_missing', 'An access token is required', { status: 401, challenge: {} });
   if (!TOKEN68.test(token))
     throw invalidRequest(`The Authorization header must be "${scheme}" and one token`);
   if (token.length > MAX_TOKEN_LENGTH) throw refuseToken('token_malformed', 'The token is too long');
