@@ -12,6 +12,7 @@ import {
 } from './client-authentication.js';
 import type { Claims } from './presets.js';
 import { identityUnavailable, refuseToken } from './refuse-token.js';
+import { withoutNulls } from './without-nulls.js';
 
 export interface IntrospectionOptions {
   /** Exact `iss`. */
@@ -183,11 +184,6 @@ function activeClaims(answer: Claims, issuer: string): Claims & { readonly exp: 
   // RFC 7662 makes it optional: a token of a client that acts for itself (RFC 9068 section 2.2) is about that client.
   const { sub = claims.client_id } = claims;
   return { ...claims, ...(sub !== undefined && { sub }), iss, exp };
-}
-
-/** Some servers write every member that they know of: null says no more than nothing. */
-function withoutNulls(answer: Claims): Claims {
-  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== null));
 }
 
 function isAccessTokenType(type: unknown): boolean {

@@ -1,4 +1,4 @@
-import { namesAnotherIssuer } from './read-jwt.js';
+import { namesAnotherIssuer, readJwt } from './read-jwt.js';
 
 const ISSUER = 'https://opaque.example.com';
 const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -6,6 +6,15 @@ const tokenOf = (iss: string) =>
   `${encoded({ alg: 'RS256', kid: 'k' })}.${encoded({ iss, sub: 'alice', exp: 1 })}.c2lnbmF0dXJl`;
 const JWT = tokenOf('https://login.example.com');
 const [HEADER = '', PAYLOAD = ''] = JWT.split('.');
+
+it('leaves out claims that are null, and keeps an audience that is null', () => {
+  const claims = { iss: 'i', sub: null, aud: null, exp: null, nbf: null, act: { sub: 'a', act: null } };
+  const token = `${encoded({ alg: 'RS256', kid: null })}.${encoded(claims)}.c2lnbmF0dXJl`;
+  expect(readJwt(token)).toEqual({
+    header: { alg: 'RS256', kid: null },
+    claims: { iss: 'i', aud: null, act: { sub: 'a' } },
+  });
+});
 
 it.each([
   ['padded', `${JWT}=`],

@@ -1,10 +1,11 @@
 /** A text read as a signed JWT, before anything of it is believed. Pure. */
 import { decodeJwt, decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import type { Claims } from './presets.js';
+import { withoutNulls } from './without-nulls.js';
 
 export interface UnverifiedJwt {
   readonly header: ProtectedHeaderParameters;
-  /** What the token says of itself; good for finding out whose it says to be, and for nothing else. */
+  /** Unverified claims, without members that are null; until the signature is checked they only tell the issuer. */
   readonly claims: Claims;
 }
 
@@ -12,10 +13,16 @@ export interface UnverifiedJwt {
 export function readJwt(token: string): UnverifiedJwt | undefined {
   if (!isCanonical(token)) return undefined;
   try {
-    return { header: decodeProtectedHeader(token), claims: decodeJwt(token) };
+    return { header: decodeProtectedHeader(token), claims: presentClaims(decodeJwt(token)) };
   } catch {
     return undefined;
   }
+}
+
+/** A null `aud` stays: some presets accept the client in the place of an absent one, and null is not absent enough for that. */
+function presentClaims(claims: Claims): Claims {
+  const present = withoutNulls(claims);
+  return claims.aud === null ? { ...present, aud: null } : present;
 }
 
 /**
