@@ -209,6 +209,34 @@ describe('token exchange', () => {
     expect(ended.find(({ outcome }) => outcome?.status === 'failed')?.on_behalf_of).toBe('bob');
   });
 
+  it.each([['N_A'], ['DPoP'], ['mac'], ['Bearer token'], [''], [undefined], [null], [['Bearer']]])(
+    'does not send a token of type %j as Bearer, and fails the call',
+    async (type) => {
+      await start(entry());
+      await mounted(ALICE);
+      server.tokenType = type;
+      try {
+        const failed = await call(BOB);
+        expect(failed).toMatchObject({ isError: true });
+        expect(failed.content[0].text).toMatch(/^The upstream wiki failed: no token for it could be had\. /);
+        expect(wiki.callHeaders).toEqual([]);
+      } finally {
+        server.tokenType = 'Bearer';
+      }
+    },
+  );
+
+  it('sends a token whose type is bearer in any case', async () => {
+    server.tokenType = 'bEARER';
+    try {
+      await start(entry());
+      await mounted(ALICE);
+      expect((await call(ALICE)).isError).toBeUndefined();
+    } finally {
+      server.tokenType = 'Bearer';
+    }
+  });
+
   it('asks anew, once, where the upstream does not take a token any more', async () => {
     await start(entry());
     await mounted(ALICE);

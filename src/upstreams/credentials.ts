@@ -60,7 +60,7 @@ function exchanged(endpoint: TokenEndpoint, withActor: boolean): UpstreamCredent
 /** draft-ietf-oauth-identity-assertion-authz-grant: the caller's provider vouches, the upstream's server lets in. */
 function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCredentials {
   return new Tokens(true, async (subject) => {
-    const { token: assertion } = await provider.request({
+    const { token: assertion } = await provider.requestGrant({
       grant_type: `${GRANT_TYPE}token-exchange`,
       requested_token_type: `${TOKEN_TYPE}id-jag`,
       subject_token: subject,

@@ -24,10 +24,27 @@ export class TokenEndpoint {
   }
 
   /**
+   * An access token that can be sent as Bearer (RFC 6750).
    * @param parameters of the grant; audience, resource and scope are those of the settings.
-   * @throws UpstreamError `credentials` where there is no token to be had.
+   * @throws UpstreamError `credentials` where there is no token to be had, or one of another `token_type`.
    */
-  async request(parameters: Readonly<Record<string, string>>): Promise<IssuedToken> {
+  request(parameters: Readonly<Record<string, string>>): Promise<IssuedToken> {
+    return this.ask(parameters, checkBearer);
+  }
+
+  /**
+   * A grant for another authorization server. It is no access token, so its `token_type` does not count (RFC 8693
+   * section 2.2.1: `N_A`).
+   * @throws UpstreamError `credentials` where there is no grant to be had.
+   */
+  requestGrant(parameters: Readonly<Record<string, string>>): Promise<IssuedToken> {
+    return this.ask(parameters, () => undefined);
+  }
+
+  private async ask(
+    parameters: Readonly<Record<string, string>>,
+    checkType: (type: unknown) => void,
+  ): Promise<IssuedToken> {
     const { tokenEndpoint, audience, resource, scope } = this.settings;
     try {
       const { headers, parameters: own } = await this.authenticate();
@@ -46,7 +63,9 @@ export class TokenEndpoint {
       const answer = await answerOf(response);
       if (response.status !== 200)
         throw new Error(`The token endpoint answered ${response.status}${codeOf(answer)}`);
-      return issued(answer);
+      const token = issued(answer);
+      checkType(answer.token_type);
+      return token;
     } catch (error) {
       // The answer, and what fetch says of it, may quote what was sent.
       const { message, name } = error as Error;
@@ -68,6 +87,14 @@ async function answerOf(response: Response): Promise<Record<string, unknown>> {
 /** RFC 6749 section 5.2. */
 function codeOf({ error }: Record<string, unknown>): string {
   return typeof error === 'string' && /^[a-z_]{1,64}$/.test(error) ? ` ${error}` : '';
+}
+
+/** RFC 6749 section 7.1: a token of a type that the client does not understand must not be used. */
+function checkBearer(type: unknown): void {
+  if (typeof type === 'string' && type.toLowerCase() === 'bearer') return;
+  const named =
+    typeof type === 'string' && /^[\w.:/-]{1,100}$/.test(type) ? `of type ${type}` : 'without a usable type';
+  throw new Error(`The token endpoint issued a token ${named}: only Bearer tokens can be sent`);
 }
 
 function issued({ access_token: token, expires_in: lifetime }: Record<string, unknown>): IssuedToken {

@@ -17,6 +17,8 @@ export class AuthorizationServer {
   refusal: { status: number; body: string } | undefined;
   /** Whose tokens it takes as a subject, or as a grant. */
   trusted: () => JSONWebKeySet = () => ({ keys: [] });
+  /** `token_type` of the access tokens that it issues; undefined leaves it out. */
+  tokenType: unknown = 'Bearer';
   private issued = 0;
 
   private constructor(
@@ -138,7 +140,7 @@ export class AuthorizationServer {
       .sign(this.key.privateKey);
     return {
       access_token: token,
-      token_type: 'Bearer',
+      ...(this.tokenType !== undefined && { token_type: this.tokenType }),
       ...(this.lifetimeSeconds !== undefined && { expires_in: this.lifetimeSeconds }),
     };
   }
