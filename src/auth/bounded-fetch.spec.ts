@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -47,6 +47,19 @@ describe('takes', () => {
     expect(await fetchJson(url, never())).toEqual({ a: 1 });
   });
 });
+
+it.each(['application/json', 'application/jwk-set+json', 'text/plain'])(
+  'asks in a way that a server of %s alone does not answer with 406',
+  async (type) => {
+    let accept = '';
+    server.once('request', (request: IncomingMessage) => (accept = request.headers.accept ?? ''));
+    answer = (response) => response.setHeader('content-type', type).end('{"a":1}');
+    await fetchJson(url, never());
+    const accepted = accept.split(',').map((range) => range.split(';')[0]?.trim());
+    expect(accepted.includes(type) || accepted.includes('*/*')).toBe(true);
+    expect(accepted).toEqual(['application/json', 'application/jwk-set+json', '*/*']);
+  },
+);
 
 describe('refuses', () => {
   const bomb = Buffer.alloc(100 * 1024 * 1024);

@@ -2,6 +2,8 @@
 
 /** A key set or a metadata document of a real provider is some 20 KB. */
 const MAX_BYTES = 512 * 1024;
+/** JSON of any kind: some servers answer 406 to anything but their own type, such as that of a key set (RFC 7517). */
+export const JSON_TYPES = 'application/json, application/jwk-set+json, */*;q=0.5';
 /** For requests that come without a signal of their own. */
 const TIMEOUT_MS = 5_000;
 
@@ -30,7 +32,7 @@ export async function boundedFetch(url: string | URL, options: RequestInit = {})
  * @throws Error as `boundedFetch`, on any status but 200, and on anything that is not JSON.
  */
 export async function fetchJson(url: string | URL, signal: AbortSignal): Promise<unknown> {
-  const response = await boundedFetch(url, { headers: { accept: 'application/json' }, signal });
+  const response = await boundedFetch(url, { headers: { accept: JSON_TYPES }, signal });
   if (response.status !== 200) throw new Error(`${addressOf(url)} answered ${response.status}`);
   try {
     return await response.json();

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { TestIssuer } from '../../test/support/issuer.js';
 import { CollectedLog, until } from '../../test/support/remote.js';
 import { IssuerMetadata, metadataUrls, type IssuerMetadataOptions } from './issuer-metadata.js';
@@ -65,6 +66,30 @@ describe('the metadata', () => {
     server.overrides.set(OAUTH, { issuer: 'https://other.example' });
     server.overrides.set(address, { issuer, found: true });
     expect(await open({ issuer }).get()).toEqual({ issuer, found: true });
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['hangs', () => undefined],
+    ['sends headers and no body', (response) => response.writeHead(200).write('{')],
+    [
+      'answers 404 after two seconds',
+      (response) => void setTimeout(() => response.writeHead(404).end(), 2_000),
+    ],
+  ])('is taken from the next address in time where the first one %s', async (_name, script) => {
+    const issuer = `${server.url}/realms/r`;
+    server.scripts.set(`${OAUTH}/realms/r`, (_request, response) => script(response));
+    server.overrides.set(`/realms/r${OPENID}`, { issuer, found: true });
+    const begin = performance.now();
+    expect(await open({ issuer }).get()).toEqual({ issuer, found: true });
+    expect(performance.now() - begin).toBeLessThan(1_900);
+  });
+
+  it('is never that of another issuer, however late the right one answers', async () => {
+    server.scripts.set(OAUTH, (_request, response) => {
+      setTimeout(() => response.end(JSON.stringify({ issuer: server.url, right: true })), 1_200);
+    });
+    server.overrides.set(OPENID, { issuer: 'https://other.example' });
+    expect(await open().get()).toEqual({ issuer: server.url, right: true });
   });
 
   it('is taken from the configured address and from nowhere else', async () => {

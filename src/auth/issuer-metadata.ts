@@ -1,9 +1,12 @@
 /** The metadata document of one issuer (RFC 8414, OpenID Connect Discovery 1.0), kept fresh. */
 import type { JsonObject } from '../common/exchange.js';
+import { preferFirst } from '../common/prefer-first.js';
 import { addressOf, fetchJson } from './bounded-fetch.js';
 import { RemoteDocument, type DocumentLog, type DocumentStatus } from './remote-document.js';
 
 const REFRESH_MS = 10 * 60_000;
+/** So long an address has its turn alone; after it the next one is asked beside it. */
+const PATIENCE_MS = 500;
 
 export interface IssuerMetadataOptions {
   /** The document must name it exactly. */
@@ -80,24 +83,29 @@ export function metadataUrls(issuer: string): string[] {
   ];
 }
 
-/** The first that answers well; one of another issuer is no answer (RFC 8414 section 3.3). */
+/** By order of preference; an address that hangs or is slow does not cost the next one its turn. */
 async function fetchMetadata(
   issuer: string,
   urls: readonly string[],
   signal: AbortSignal,
 ): Promise<JsonObject> {
-  const failures: unknown[] = [];
-  for (const url of urls) {
-    try {
-      const document = await fetchJson(url, signal);
-      if (!isObject(document)) throw new Error(`${addressOf(url)} answered with no JSON object`);
-      if (document.issuer !== issuer) throw new Error(otherIssuer(url, document.issuer));
-      return document;
-    } catch (error) {
-      failures.push(error);
-    }
+  const done = new AbortController();
+  const ends = AbortSignal.any([signal, done.signal]);
+  const [first, ...others] = urls.map((url) => () => fetchDocument(issuer, url, ends));
+  if (!first) throw new Error(`No address of the metadata of ${issuer} is known`);
+  try {
+    return await preferFirst([first, ...others], PATIENCE_MS);
+  } finally {
+    done.abort();
   }
-  throw new AggregateError(failures, `No metadata of ${issuer}`);
+}
+
+/** A document of another issuer is no answer (RFC 8414 section 3.3). */
+async function fetchDocument(issuer: string, url: string, signal: AbortSignal): Promise<JsonObject> {
+  const document = await fetchJson(url, signal);
+  if (!isObject(document)) throw new Error(`${addressOf(url)} answered with no JSON object`);
+  if (document.issuer !== issuer) throw new Error(otherIssuer(url, document.issuer));
+  return document;
 }
 
 /** Says which one: a slash too many is the usual mistake. */

@@ -105,6 +105,11 @@ it('computes what clients see from the public URL', () => {
   expect(server.allowedHosts).toEqual(['gate.example.com']);
 });
 
+it('takes an address of keys with a query', () => {
+  const uri = 'https://tenant.b2clogin.com/tenant/discovery/v2.0/keys?p=b2c_1_signin';
+  expect(loadSettings({ ...REQUIRED, AUTH_JWKS_URI: uri }).auth.issuers[0]?.jwksUri).toBe(uri);
+});
+
 it('keeps the ledger beside the data', () => {
   expect(loadSettings({ ...REQUIRED, DATA_DIR: '/srv/gate' }).audit.file).toBe(
     join('/srv/gate', 'audit.jsonl'),
@@ -118,6 +123,8 @@ it.each([
   ['AUTH_ISSUER', 'login.example.com'],
   ['AUTH_ISSUER', 'https://127.0.0.1.evil.example\\@x'],
   ['AUTH_JWKS_URI', 'http://keys.example.com/jwks'],
+  ['AUTH_JWKS_URI', 'https://keys.example.com/jwks#x'],
+  ['AUTH_JWKS_URI', 'https://user:pw@keys.example.com/jwks'],
   ['PUBLIC_URL', 'http://gate.example.com'],
   ['PUBLIC_URL', 'http://127.0.0.1.evil.example'],
   ['PUBLIC_URL', 'https://gate.example.com/path'],

@@ -49,7 +49,7 @@ export class Variables {
   AUTH_AUDIENCE?: string;
 
   @IsOptional()
-  @IsSecureUrl()
+  @IsSecureUrl({ query: true })
   AUTH_JWKS_URI?: string;
 
   @IsOptional()

@@ -1,5 +1,5 @@
 /** Asks an issuer what the server asks it, and keeps more of the answers than the server needs. */
-import { boundedFetch, addressOf, fetchJson } from '../auth/bounded-fetch.js';
+import { addressOf, boundedFetch, fetchJson, JSON_TYPES } from '../auth/bounded-fetch.js';
 import { ClientAuthenticationError } from '../auth/client-authentication.js';
 import type { IntrospectionService } from '../auth/introspection.service.js';
 import { metadataUrls } from '../auth/issuer-metadata.js';
@@ -60,16 +60,13 @@ export async function askIssuer(
   };
 }
 
-/** In the order of the server, up to the first right answer. */
+/** In the order of the server, up to the first right answer; asked side by side, so that one that hangs costs no other its time. */
 async function askMetadata({ issuer, metadataUrl }: IssuerSettings): Promise<MetadataAnswer[]> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const answers: MetadataAnswer[] = [];
-  for (const url of metadataUrl === undefined ? metadataUrls(issuer) : [metadataUrl]) {
-    const answer = await askForDocument(url, signal);
-    answers.push(answer);
-    if (answer.issuer === issuer) break;
-  }
-  return answers;
+  const urls = metadataUrl === undefined ? metadataUrls(issuer) : [metadataUrl];
+  const answers = await Promise.all(urls.map((url) => askForDocument(url, signal)));
+  const right = answers.findIndex((answer) => answer.issuer === issuer);
+  return right < 0 ? answers : answers.slice(0, right + 1);
 }
 
 async function askForDocument(url: string, signal: AbortSignal): Promise<MetadataAnswer> {
@@ -77,7 +74,7 @@ async function askForDocument(url: string, signal: AbortSignal): Promise<Metadat
   const nothing = { address, issuer: undefined, document: undefined, clockAhead: undefined };
   try {
     const sent = Date.now();
-    const response = await boundedFetch(url, { headers: { accept: 'application/json' }, signal });
+    const response = await boundedFetch(url, { headers: { accept: JSON_TYPES }, signal });
     const clockAhead = clockOf(response.headers, (sent + Date.now()) / 2);
     if (response.status !== 200) return { ...nothing, clockAhead, failure: `answered ${response.status}` };
     const document: unknown = await response.json().catch(() => undefined);
