@@ -1,6 +1,7 @@
 /** What an access token must be, beyond genuine (RFC 9068 section 4, RFC 8725): each check a function of its own. Pure. */
 import type { ProtectedHeaderParameters } from 'jose';
 import type { IssuerSettings } from '../config/settings.js';
+import { acceptsAlgorithm } from './algorithms.js';
 import { PRESET_FACTS, type Claims } from './presets.js';
 import { refuseToken } from './refuse-token.js';
 
@@ -9,7 +10,7 @@ const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm'
 
 /** @throws AppError `token_algorithm`; `token_malformed` where the header asks for an extension (RFC 7515 section 4.1.11). */
 export function checkAlgorithm(header: ProtectedHeaderParameters, issuer: IssuerSettings): void {
-  if (!issuer.algorithms.includes(header.alg as string)) {
+  if (!acceptsAlgorithm(issuer.algorithms, header.alg)) {
     throw refuseToken('token_algorithm', 'The token is signed with an algorithm that is not accepted');
   }
   if (header.crit !== undefined) {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose';
 import { AppError } from '../common/app-error.js';
+import { acceptsAlgorithm } from './algorithms.js';
 import { parseJsonObject, type JsonObject } from './proof-json.js';
 import { readProofKey } from './proof-key.js';
 import { sameTarget } from './proof-target.js';
@@ -75,7 +76,7 @@ function readHeader({ typ, alg, crit, jwk }: JsonObject, algorithms: readonly st
   if (typeof typ !== 'string' || !/^(?:application\/)?dpop\+jwt$/i.test(typ)) {
     throw refuseProof('The DPoP proof is not of type dpop+jwt');
   }
-  if (typeof alg !== 'string' || !algorithms.includes(alg)) {
+  if (typeof alg !== 'string' || !acceptsAlgorithm(algorithms, alg)) {
     throw refuseProof('The DPoP proof is signed with an algorithm that is not accepted');
   }
   if (crit !== undefined) throw refuseProof('The DPoP proof asks for an extension that is not known here');

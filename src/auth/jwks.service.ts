@@ -82,6 +82,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
     return new KeySet({
       issuer: issuer.issuer,
       algorithms: issuer.algorithms,
+      acceptsKeyWithoutKid: issuer.acceptsKeyWithoutKid,
       uri: async () => issuer.jwksUri ?? (await this.metadata.get(issuer)).jwks_uri,
       refreshMs: issuer.keyRefreshSeconds * 1000,
       maxAgeMs: issuer.keyMaxAgeSeconds * 1000,

@@ -1,4 +1,4 @@
-import { decodeProtectedHeader, errors, exportJWK, jwtVerify, type JWK } from 'jose';
+import { decodeProtectedHeader, errors, exportJWK, jwtVerify, type CryptoKey, type JWK } from 'jose';
 import { generateKeyPairSync } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { makeKey, TestIssuer, type SigningKey } from '../../test/support/issuer.js';
@@ -329,6 +329,87 @@ describe('no kid', () => {
     expect(await verifies(await signedBy(await makeKey('stranger')))).toBe(false);
     expect(await keys.candidates({ alg: 'RS256' })).toEqual([]);
     expect(issuer.jwksFetches).toBe(1);
+  });
+});
+
+describe('a single key without a kid', () => {
+  const single = () => {
+    const { kid: _kid, ...jwk } = issuer.key.jwk;
+    return jwk;
+  };
+
+  it('verifies no token that names a key, unless the setting says so', async () => {
+    publish(single());
+    open();
+    expect(await verifies(await issuer.mint('audience'))).toBe(false);
+    expect(await verifies(await issuer.mint('audience', {}, { header: { kid: undefined } }))).toBe(true);
+    keys.stop();
+    open({ acceptsKeyWithoutKid: true });
+    expect(await verifies(await issuer.mint('audience'))).toBe(true);
+    expect(await verifies(await issuer.mint('audience', {}, { header: { kid: undefined } }))).toBe(true);
+  });
+
+  it.each<[string, () => Promise<unknown[]>]>([
+    ['another key without a kid', async () => [single(), { ...(await makeKey('x')).jwk, kid: undefined }]],
+    ['another key with a kid', async () => [single(), (await makeKey('x')).jwk]],
+    [
+      'a key for something else with a kid',
+      async () => [single(), { ...(await makeKey('x')).jwk, use: 'enc' }],
+    ],
+    ['nothing, and has another kid', () => Promise.resolve([{ ...single(), kid: 'x' }])],
+    ['nothing, and an empty kid', () => Promise.resolve([{ ...single(), kid: '' }])],
+  ])('verifies no token that names a key where the set holds beside it %s', async (_name, entries) => {
+    publish(...(await entries()));
+    open({ acceptsKeyWithoutKid: true });
+    expect(await verifies(await issuer.mint('audience'))).toBe(false);
+  });
+
+  it('verifies no token that another key signed, nor one of another algorithm or with an odd kid', async () => {
+    publish(single());
+    open({ acceptsKeyWithoutKid: true });
+    expect(await verifies(await issuer.mint('audience', {}, { key: await makeKey('key-1') }))).toBe(false);
+    expect(await keys.candidates({ alg: 'RS256', kid: 'key-1' })).toEqual([]);
+    expect(await keys.candidates({ alg: 'ES256', kid: 7 })).toEqual([]);
+    expect(await keys.candidates({ alg: 'ES256', kid: null })).toEqual([]);
+  });
+});
+
+describe('EdDSA and Ed25519', () => {
+  const NAMES = ['EdDSA', 'Ed25519', undefined];
+
+  it.each(['EdDSA', 'Ed25519'])(
+    'name the same keys and signatures where %s is accepted',
+    async (accepted) => {
+      for (const named of NAMES) {
+        const key = await makeKey('ed', 'EdDSA');
+        publish({ ...key.jwk, alg: named });
+        open({ algorithms: [accepted] });
+        for (const alg of ['EdDSA', 'Ed25519']) {
+          const token = await issuer.mint('audience', {}, { key: { ...key, alg } });
+          const [candidate] = await keys.candidates({ alg, kid: 'ed' });
+          const verified = jwtVerify(token, (header) => candidate?.key(header) as Promise<CryptoKey>);
+          expect((await verified).protectedHeader.alg).toBe(alg);
+        }
+        keys.stop();
+      }
+      open();
+    },
+  );
+
+  it('are not accepted where neither is named', async () => {
+    publish((await makeKey('ed', 'EdDSA')).jwk);
+    open({ algorithms: ['ES256'] });
+    await expect(keys.candidates({ alg: 'EdDSA', kid: 'ed' })).resolves.toEqual([]);
+    await expect(keys.candidates({ alg: 'Ed25519', kid: 'ed' })).resolves.toEqual([]);
+  });
+
+  it.each(['EdDSA', 'Ed25519', undefined])('are not those of a key on Ed448 with alg %s', async (alg) => {
+    const { publicKey } = generateKeyPairSync('ed448');
+    publish({ ...publicKey.export({ format: 'jwk' }), kid: 'ed', ...(alg && { alg }) }, issuer.key.jwk);
+    open({ algorithms: ['EdDSA', 'Ed25519', 'ES256'] });
+    expect(await keys.candidates({ alg: 'EdDSA', kid: 'ed' })).toEqual([]);
+    expect(await keys.candidates({ alg: 'Ed25519', kid: 'ed' })).toEqual([]);
+    expect(await keys.candidates({ alg: 'Ed448', kid: 'ed' })).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { isSecureUrl } from '../config/rules.js';
+import { acceptsAlgorithm } from './algorithms.js';
 import { addressOf, fetchJson } from './bounded-fetch.js';
 import {
   readPublishedKeys,
@@ -27,6 +28,11 @@ export interface KeySetOptions {
   readonly issuer: string;
   /** Accepted JWS algorithms: asymmetric ones. */
   readonly algorithms: readonly string[];
+  /**
+   * True: a set with a single usable key, one without a `kid`, verifies tokens that name a key. Default false: such a
+   * token asks for a key that the set does not have.
+   */
+  readonly acceptsKeyWithoutKid?: boolean | undefined;
   /** Where the keys are; asked at each fetch, for `jwks_uri` may move. Anything but https (http on loopback) fails it. */
   uri(): Promise<unknown>;
   /** The longest time for which a key that the issuer took back still works, while the issuer answers. */
@@ -90,13 +96,14 @@ export class KeySet {
    */
   async candidates(header: { alg: string; kid?: unknown }): Promise<readonly VerificationKey[]> {
     const { alg, kid } = header;
-    if (!this.options.algorithms.includes(alg)) return [];
+    if (!acceptsAlgorithm(this.options.algorithms, alg)) return [];
     if (kid !== undefined && typeof kid !== 'string') return [];
     const asked = this.document.attempts;
     const published = await this.document.get();
-    const { keys } =
-      kid === undefined || published.kids.has(kid) ? published : await this.lookFor(kid, asked);
-    return keys.filter((key) => key.algorithms.has(alg) && (kid === undefined || key.kid === kid));
+    const nameless = this.options.acceptsKeyWithoutKid === true && isSingleWithoutKid(published);
+    const anyFits = kid === undefined || nameless;
+    const { keys } = anyFits || published.kids.has(kid) ? published : await this.lookFor(kid, asked);
+    return keys.filter((key) => acceptsAlgorithm(key.algorithms, alg) && (anyFits || key.kid === kid));
   }
 
   /**
@@ -206,4 +213,8 @@ export class KeySet {
     if (dropped.some(({ faulty }) => faulty)) this.options.log.warn(message);
     else this.options.log.log(message);
   }
+}
+
+function isSingleWithoutKid({ keys, kids }: PublishedKeys): boolean {
+  return keys.length === 1 && keys[0]?.kid === undefined && kids.size === 0;
 }

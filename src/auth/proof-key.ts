@@ -1,5 +1,6 @@
 /** The key that a DPoP proof brings along (RFC 9449 section 4.2): public, asymmetric, strong, and fit for its algorithm. */
 import type { JWK } from 'jose';
+import { acceptsAlgorithm } from './algorithms.js';
 import { isJsonObject, type JsonObject } from './proof-json.js';
 import { refuseProof } from './refuse-proof.js';
 
@@ -59,7 +60,7 @@ export function readProofKey(jwk: unknown, alg: string): JWK {
 function isMeantFor(alg: string, jwk: JsonObject): boolean {
   const { alg: own = alg, use = 'sig', key_ops: operations = ['verify'] } = jwk;
   const verifiesOnly = Array.isArray(operations) && operations.length === 1 && operations[0] === 'verify';
-  return own === alg && use === 'sig' && verifiesOnly;
+  return acceptsAlgorithm([alg], own) && use === 'sig' && verifiesOnly;
 }
 
 /** base64url in its one spelling; whatever else fits no algorithm, being empty. */

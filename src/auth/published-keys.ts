@@ -8,6 +8,7 @@ import {
   type JWK,
   type JWSHeaderParameters,
 } from 'jose';
+import { namesOfAlgorithm } from './algorithms.js';
 import { rootMessage } from './remote-document.js';
 
 const MAX_KEYS = 100;
@@ -93,7 +94,7 @@ async function readKey(
 
 /** What jose's own rules (on kty, crv, alg, use, key_ops) let it verify, tried rather than repeated here. */
 async function importKey(jwk: JWK, id: string, accepted: readonly string[]): Promise<PublishedKey> {
-  const select = createLocalJWKSet({ keys: [jwk] });
+  const select = createLocalJWKSet({ keys: [withoutName(jwk)] });
   const kid = kidOf(jwk);
   const algorithms = new Set<string>();
   for (const alg of accepted) {
@@ -106,7 +107,13 @@ async function importKey(jwk: JWK, id: string, accepted: readonly string[]): Pro
     }
   }
   if (algorithms.size === 0) throw new ForeignKey('is for nothing that is accepted here');
-  return { id, kid, algorithms, key: (header) => select(header) };
+  return { id, kid, algorithms, key: (header) => select(kid === undefined ? { alg: header.alg } : header) };
+}
+
+/** The curve says all that either name of its algorithm says (RFC 9864), and jose takes the two for different ones. */
+function withoutName({ alg, ...jwk }: JWK): JWK {
+  const isOneOfTwo = jwk.crv === 'Ed25519' && namesOfAlgorithm('EdDSA').some((name) => name === alg);
+  return isOneOfTwo ? jwk : { ...jwk, ...(alg !== undefined && { alg }) };
 }
 
 function checkStrength(key: CryptoKey): void {

@@ -2,7 +2,7 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { isClaimPath } from '../common/claim-path.js';
 import { ClientEntry } from './client-entry.js';
-import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsTextMap, IsTexts } from './rules.js';
+import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsSwitch, IsTextMap, IsTexts } from './rules.js';
 import { PRESETS, type ClientCertificateHeader, type Preset, type SenderConstraint } from './settings.js';
 
 type Texts = string | readonly string[];
@@ -68,6 +68,10 @@ export class IssuerEntry {
     { listOnly: true },
   )
   algorithms?: readonly string[];
+
+  @IsOptional()
+  @IsSwitch()
+  accept_key_without_kid?: boolean;
 
   @IsOptional()
   @IsTexts((text) => /^[A-Za-z0-9+./-]+$/.test(text), 'JWT types', { listOnly: true })

@@ -70,6 +70,7 @@ issuers:
     metadata_url: https://login.microsoftonline.com/tenant/.well-known/openid-configuration?appid=1
     jwks_uri: https://login.microsoftonline.com/keys?appid=1
     algorithms: [RS256]
+    accept_key_without_kid: true
     token_types: [application/AT+JWT]
     clock_tolerance_seconds: 0
     max_token_lifetime_seconds: 6000
@@ -102,6 +103,7 @@ issuers:
         metadataUrl: 'https://login.microsoftonline.com/tenant/.well-known/openid-configuration?appid=1',
         jwksUri: 'https://login.microsoftonline.com/keys?appid=1',
         algorithms: ['RS256'],
+        acceptsKeyWithoutKid: true,
         tokenTypes: ['at+jwt'],
         clockToleranceSeconds: 0,
         maxTokenLifetimeSeconds: 6000,
@@ -179,6 +181,7 @@ it.each<[unknown, string]>([
   [of({ algorithms: ['HS256'] }), 'issuers[0].algorithms: must be a list'],
   [of({ algorithms: ['none'] }), 'issuers[0].algorithms: must be a list'],
   [of({ algorithms: 'RS256' }), 'issuers[0].algorithms: must be a list'],
+  [of({ accept_key_without_kid: 'true' }), 'issuers[0].accept_key_without_kid: must be true or false'],
   [of({ token_types: [] }), 'issuers[0].token_types: must be a list'],
   [of({ clock_tolerance_seconds: 61 }), 'issuers[0].clock_tolerance_seconds: must be a whole number'],
   [of({ clock_tolerance_seconds: '5' }), 'issuers[0].clock_tolerance_seconds: must be a whole number'],

@@ -24,6 +24,7 @@ export const ISSUER_DEFAULTS = {
   metadataUrl: undefined,
   jwksUri: undefined,
   algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+  acceptsKeyWithoutKid: undefined,
   tokenTypes: undefined,
   clockToleranceSeconds: 5,
   maxTokenLifetimeSeconds: 3600,
@@ -104,6 +105,7 @@ function toIssuer(
     metadataUrl: entry.metadata_url,
     jwksUri: entry.jwks_uri,
     algorithms: entry.algorithms ?? ISSUER_DEFAULTS.algorithms,
+    acceptsKeyWithoutKid: entry.accept_key_without_kid,
     tokenTypes: entry.token_types?.map(plainType),
     clockToleranceSeconds: entry.clock_tolerance_seconds ?? ISSUER_DEFAULTS.clockToleranceSeconds,
     maxTokenLifetimeSeconds: entry.max_token_lifetime_seconds ?? ISSUER_DEFAULTS.maxTokenLifetimeSeconds,
@@ -128,6 +130,7 @@ function toIssuer(
   const keySettings = [
     'jwks_uri',
     'algorithms',
+    'accept_key_without_kid',
     'token_types',
     'key_refresh_seconds',
     'key_max_age_seconds',

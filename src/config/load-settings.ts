@@ -428,6 +428,10 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
         `AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted from ${issuer.issuer}`,
       ],
       [
+        issuer.acceptsKeyWithoutKid ?? false,
+        `accept_key_without_kid of ${issuer.issuer}: its single key verifies tokens that name any key`,
+      ],
+      [
         issuer.keyMaxAgeSeconds > LONG_KEY_AGE_SECONDS,
         `key_max_age_seconds of ${issuer.issuer} is ${issuer.keyMaxAgeSeconds}: while it is down, keys are believed for that long`,
       ],

@@ -125,6 +125,11 @@ export function IsSecureUrl({ originOnly = false, query = false } = {}) {
   );
 }
 
+/** True or false, not a text that looks like one. */
+export function IsSwitch() {
+  return test('switch', (value) => typeof value === 'boolean', 'must be true or false');
+}
+
 /** A number, not a text that looks like one. */
 export function IsNumber(min: number, max: number) {
   return test(

@@ -88,6 +88,8 @@ export interface IssuerSettings {
   /** From the issuer's metadata where unset. */
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly string[];
+  /** True: the single key of a set, one without `kid`, verifies tokens that have a `kid`. Unset: false. */
+  readonly acceptsKeyWithoutKid: boolean | undefined;
   /** Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. Unset: the preset's. */
   readonly tokenTypes: readonly string[] | undefined;
   readonly clockToleranceSeconds: number;

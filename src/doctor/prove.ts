@@ -1,4 +1,5 @@
 /** Asks who can know it whether a token is genuine: the keys of its issuer, or the issuer. */
+import { acceptsAlgorithm } from '../auth/algorithms.js';
 import { readCredential } from '../auth/credential.js';
 import type { UnverifiedJwt } from '../auth/read-jwt.js';
 import { signerOf } from '../auth/signature.js';
@@ -22,7 +23,7 @@ export async function prove(
   return orError(async () => {
     if (issuer.introspection) return { claims: await introspection.claims(token) };
     const alg: unknown = jwt?.header.alg;
-    if (!jwt || typeof alg !== 'string' || !issuer.algorithms.includes(alg)) return undefined;
+    if (!jwt || typeof alg !== 'string' || !acceptsAlgorithm(issuer.algorithms, alg)) return undefined;
     const header = { ...jwt.header, alg };
     await signerOf(token, header, await jwks.candidates(issuer, header));
     return { claims: jwt.claims };

@@ -1,5 +1,6 @@
 /** What a security event token must be, beyond genuine (RFC 8417, RFC 8725, SSF 1.0 section 4), and what it holds. Pure. */
 import type { ProtectedHeaderParameters } from 'jose';
+import { acceptsAlgorithm } from '../auth/algorithms.js';
 import type { JsonObject } from '../common/exchange.js';
 import { isWellFormed } from '../common/well-formed.js';
 import type { TransmitterSettings } from '../config/settings.js';
@@ -28,7 +29,7 @@ export function checkHeader({ typ, alg, crit }: ProtectedHeaderParameters, one: 
   if (typeof typ !== 'string' || typ.toLowerCase().replace(/^application\//, '') !== 'secevent+jwt') {
     throw refuseSet('invalid_request', 'The typ of the token is not secevent+jwt', 'token_type');
   }
-  if (typeof alg !== 'string' || !one.algorithms.includes(alg)) {
+  if (typeof alg !== 'string' || !acceptsAlgorithm(one.algorithms, alg)) {
     throw refuseSet(
       'invalid_key',
       'The token is signed with an algorithm that is not accepted',
