@@ -333,26 +333,31 @@ describe('the policy', () => {
     );
   });
 
-  it('does not mount what a condition cannot be held against', async () => {
-    const tools = [{ match: 'echo', scopes: ['fix.read'], conditions: 'context.arguments.nothing == "x"' }];
+  it('withholds a tool whose condition does not fit its arguments, and shows the others', async () => {
+    const tools = [
+      { match: 'echo', scopes: ['fix.read'], conditions: 'context.arguments.nothing == "x"' },
+      { match: 'count', scopes: ['fix.read'] },
+    ];
     await start({ entry: { tools } });
-    await until(() => recordOf(fix()).some(({ method }) => method === 'tools/list'), 'it was asked');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(await shown()).toEqual([]);
-  });
-
-  it('does not trust at first use what it cannot be held against, and so starts again', async () => {
-    const entry = {
-      tools: [{ match: 'echo', scopes: ['fix.read'], conditions: ['context.arguments.path == "x"'] }],
-    };
-    await start({ entry });
-    await until(() => recordOf(fix()).some(({ method }) => method === 'tools/list'), 'it is asked');
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect(await shown()).toEqual([]);
-    expect(changes('pinned')).toEqual([]);
+    await shows('fix_count');
+    const denied = await call('fix_echo', { text: 'x' });
+    expect(denied.body.error.data.reason).toBe('tool_unknown');
+    expect(gate!.ledger().find(({ tool }) => tool === 'fix_echo')).toMatchObject({
+      decision: 'deny',
+      reason: 'tool_not_allowed',
+      rule: 'upstreams.yaml: fix/echo: a condition does not fit',
+    });
+    expect(callsOf(fix())).toEqual([]);
+    expect((await gate!.get('/health/ready')).body.upstreams).toMatchObject([{ tools: 1, withheld: 1 }]);
+    const tested = await command('test', 'fix');
+    expect(tested.code).toBe(1);
+    expect(tested.stdout).toMatch(
+      /fix_echo is withheld: condition 1 of .*nothing.*it can read text\?: String/,
+    );
     await gate!.close();
-    gate = undefined;
-    await expect(start({ entry })).resolves.toBeUndefined();
+    await start({ entry: { tools } });
+    expect(await shown()).toEqual(['fix_count']);
+    expect((await call('fix_echo', { text: 'x' })).body.error.data.reason).toBe('tool_unknown');
   });
 
   it("asks for more than the file does, where the operator's policy says so", async () => {

@@ -34,7 +34,8 @@ export const HELP = `Looks after the MCP servers that UPSTREAMS_FILE mounts.
   --json                                the same as JSON (npm run -s keeps npm quiet)
 
 A running server takes what is accepted into force within seconds, and puts it on record.
-Exit code: 0 fine, 1 an upstream failed, or (diff) there is something to accept, 2 wrong usage.`;
+Exit code: 0 fine, 1 an upstream failed, (test) a tool cannot be mounted as the file says, or (diff) there
+is something to accept, 2 wrong usage.`;
 
 const OPTIONS = {
   help: { type: 'boolean', short: 'h' },

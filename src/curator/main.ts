@@ -8,6 +8,7 @@ import { visible } from '../common/show.js';
 import { readEnvironment } from '../config/environment.js';
 import { ConfigurationError, loadSettings } from '../config/load-settings.js';
 import type { UpstreamsSettings } from '../config/settings.js';
+import { unfitConditions } from '../policy/unfit-conditions.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { entriesFor } from '../tools/mounted-names.js';
 import type { Caller } from '../upstreams/caller.js';
@@ -97,6 +98,7 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
     const isNamed = (tool: string) => entriesFor(upstream.settings, tool).length > 0;
     return {
       name: upstream.settings.name,
+      withheld: withheldOf(upstream),
       answered: upstream.found !== undefined,
       about: upstream.about,
       milliseconds,
@@ -107,7 +109,19 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
     };
   });
   console.log(command.json ? JSON.stringify(tested, null, 2) : renderTested(tested));
-  return tested.every(({ answered }) => answered) ? 0 : 1;
+  return tested.every(({ answered, withheld }) => answered && withheld.length === 0) ? 0 : 1;
+}
+
+/** Tools that cannot be mounted as the file says, each with the reason. */
+function withheldOf(upstream: MountedUpstream): string[] {
+  return [...(upstream.found ?? NONE).values()].flatMap((tool) => {
+    try {
+      const definition = upstream.mount(tool, undefined);
+      return definition ? [...unfitConditions([definition]).values()] : [];
+    } catch (error) {
+      return [`${tool.name}: ${(error as Error).message}`];
+    }
+  });
 }
 
 async function diff(command: Asked, settings: UpstreamsSettings, pins: Pins): Promise<number> {

@@ -36,6 +36,8 @@ export interface Tested {
   readonly named: readonly string[];
   /** Has them, and the file does not name them: they are not there. */
   readonly notNamed: readonly string[];
+  /** Tools that the upstream has, and that cannot be mounted as the file says: one sentence each. */
+  readonly withheld: readonly string[];
   readonly faults: readonly string[];
   readonly problems: readonly string[];
 }
@@ -121,6 +123,7 @@ export function renderTested(all: readonly Tested[]): string {
         ...(one.answered ? [] : one.problems.map(visible)),
         ...(one.answered ? [`named by the file: ${one.named.length} (${listed(one.named)})`] : []),
         ...(one.notNamed.length > 0 ? [`not named, and so not there: ${listed(one.notNamed)}`] : []),
+        ...one.withheld.map((fault) => `withheld: ${visible(fault)}`),
         ...one.faults.map((fault) => `left out: ${visible(fault)}`),
       ];
       return [head, ...lines.map((line) => `  ${line}`)].join('\n');

@@ -6,7 +6,14 @@ import type { Principal } from '../common/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { CedarEngine, CedarRule } from './cedar-file.js';
 import { ACTION_GROUPS } from './cedar-schema.js';
-import { argumentsType, toArguments, UnfitValue, type RecordType } from './cedar-types.js';
+import {
+  argumentsType,
+  readsOf,
+  toArguments,
+  UnfitValue,
+  type Reads,
+  type RecordType,
+} from './cedar-types.js';
 import type { CallerConditions, Circumstances, Conditions, Failed } from './policy.js';
 
 const GATE = { type: 'Gate', id: 'gate' };
@@ -21,7 +28,7 @@ interface RuleSet {
   readonly id: string;
   /** In the order of files and lines. */
   readonly rules: readonly CedarRule[];
-  readonly reads: ReadonlySet<string>;
+  readonly reads: Reads;
   readonly looksAtAction: boolean;
 }
 
@@ -107,7 +114,7 @@ export class CedarConditions implements Conditions {
     const set: RuleSet = {
       id: String(this.sets.size),
       rules,
-      reads: new Set(rules.flatMap(({ reads }) => [...reads])),
+      reads: readsOf(rules.flatMap(({ paths }) => paths)),
       looksAtAction: rules.some(({ looksAtAction }) => looksAtAction),
     };
     give(set, cedar);
@@ -208,7 +215,7 @@ class CallerFacts {
   }
 
   /** @throws UnfitValue */
-  context(type: RecordType, reads: ReadonlySet<string>): Cedar.Context {
+  context(type: RecordType, reads: Reads): Cedar.Context {
     const given = this.circumstances.arguments;
     return given ? { ...this.surroundings, arguments: toArguments(type, given, reads) } : this.surroundings;
   }

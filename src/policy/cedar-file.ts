@@ -3,6 +3,7 @@ import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { targetLabel } from '../common/decision.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { ACTION_GROUPS } from './cedar-schema.js';
+import type { ArgumentPath } from './cedar-types.js';
 
 /** The engine's functions; started only where there are `*.cedar` files. */
 export type CedarEngine = typeof Cedar;
@@ -24,6 +25,8 @@ export interface CedarRule {
   readonly needsArguments: boolean;
   /** The arguments that it reads. */
   readonly reads: ReadonlySet<string>;
+  /** The same, with the members that it reads of them. */
+  readonly paths: readonly ArgumentPath[];
   /** Its condition looks at the action: what it says of one target it may not say of another. */
   readonly looksAtAction: boolean;
   /** The roles that it names. */
@@ -197,7 +200,7 @@ function toRule(
     fault(TOO_DEEP);
     return undefined;
   }
-  const { needsArguments, reads } = use;
+  const { needsArguments, reads, paths } = use;
   if (use.wholeContext)
     fault('it uses context as a whole: name its members, so that it is known what it needs');
   if (use.wholeArguments) fault('it uses context.arguments as a whole: name the arguments that it needs');
@@ -223,6 +226,7 @@ function toRule(
     labels: new Set(named.map(targetLabel)),
     needsArguments,
     reads,
+    paths,
     looksAtAction: use.action,
     roles: new Set([...rolesIn(principal), ...use.roles]),
   };
@@ -240,6 +244,7 @@ function isInScope(action: Cedar.ActionConstraint, target: ProtectedTarget): boo
 interface Uses {
   needsArguments: boolean;
   reads: Set<string>;
+  paths: ArgumentPath[];
   action: boolean;
   roles: Set<string>;
   wholeContext: boolean;
@@ -252,6 +257,7 @@ function usesOf(conditions: readonly Cedar.Clause[]): Uses {
   const uses: Uses = {
     needsArguments: false,
     reads: new Set(),
+    paths: [],
     action: false,
     roles: new Set(),
     wholeContext: false,
@@ -269,7 +275,7 @@ function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
     return;
   }
   const path = contextPath(expression);
-  if (path) return note(path, uses);
+  if (path) return note(path, 'has' in expression, uses);
   if ('Value' in expression) {
     for (const role of rolesIn(expression.Value)) uses.roles.add(role);
     return;
@@ -305,12 +311,16 @@ function rolesHeld(expression: Cedar.Expr): string[] {
   });
 }
 
-function note([member, argument]: readonly string[], uses: Uses): void {
+function note([member, ...names]: readonly string[], isPresence: boolean, uses: Uses): void {
+  const [argument] = names;
   if (member === undefined) uses.wholeContext = true;
   if (member !== 'arguments') return;
   uses.needsArguments = true;
   if (argument === undefined) uses.wholeArguments = true;
-  else uses.reads.add(argument);
+  else {
+    uses.reads.add(argument);
+    uses.paths.push({ names, isPresence });
+  }
 }
 
 /** `context.a.b`, `context.a has b`: the names behind `context`; undefined where the node is no such path. */

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { argumentsType, typeText } from './cedar-types.js';
+import {
+  argumentsType,
+  readsOf,
+  toArguments,
+  typeText,
+  UnfitValue,
+  type ArgumentPath,
+} from './cedar-types.js';
 import { startCedar } from './load-cedar.js';
 
 const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more });
@@ -62,3 +69,189 @@ it.each([
 ])('takes nothing for what it is not: %j', (schema) => {
   expect(() => argumentsType(schema as never)).not.toThrow();
 });
+
+const STRING = { type: 'string' };
+const MODE = { enum: ['read', 'write'] };
+
+describe('the type of an argument that other languages declare', () => {
+  const typeOfArgument = (schema: unknown, more: object = {}) =>
+    typeText(argumentsType(object({ x: schema }, { required: ['x'], ...more }) as never));
+
+  it.each<[string, unknown, string]>([
+    ['a required string', STRING, '{"x": String}'],
+    ['a nullable string of Pydantic', { anyOf: [STRING, { type: 'null' }], default: null }, '{"x"?: String}'],
+    ['a nullable string of schemars', { type: ['string', 'null'] }, '{"x"?: String}'],
+    ['a nullable string of OpenAPI 3.0', { ...STRING, nullable: true }, '{"x"?: String}'],
+    ['a list of one type', { type: ['string'] }, '{"x": String}'],
+    ['an optional integer', { anyOf: [{ type: 'integer' }, { type: 'null' }] }, '{"x"?: Long}'],
+    ['a nullable integer of .NET', { type: ['integer', 'null'], format: 'int32' }, '{"x"?: Long}'],
+    ['oneOf with null', { oneOf: [{ type: 'null' }, { type: 'boolean' }] }, '{"x"?: Bool}'],
+    ['an enum without type', MODE, '{"x": String}'],
+    ['an enum with null', { enum: ['a', null] }, '{"x"?: String}'],
+    ['an enum of integers', { enum: [1, 2] }, '{"x": Long}'],
+    ['an enum of numbers', { enum: [1, 2.5] }, '{"x": decimal}'],
+    ['a const', { const: 'a' }, '{"x": String}'],
+    ['a const that is false', { const: false }, '{"x": Bool}'],
+    [
+      'variants of an enum of schemars',
+      { oneOf: [{ const: 'a' }, { ...STRING, enum: ['b'] }] },
+      '{"x": String}',
+    ],
+    ['integer or number', { type: ['integer', 'number'] }, '{"x": decimal}'],
+    ['a list', { type: 'array', items: STRING }, '{"x": Set<String>}'],
+    ['a nullable list of Go', { type: ['null', 'array'], items: STRING }, '{"x"?: Set<String>}'],
+    [
+      'a list of nullable strings',
+      { type: 'array', items: { type: ['string', 'null'] } },
+      '{"x": Set<String>}',
+    ],
+    ['a list without type', { items: MODE }, '{"x": Set<String>}'],
+    ['an object without type', { properties: { a: STRING } }, '{"x": {"a"?: String}}'],
+    ['$defs', { $ref: '#/$defs/Mode' }, '{"x": String}'],
+    ['definitions', { $ref: '#/definitions/Mode' }, '{"x": String}'],
+    ['an escaped pointer', { $ref: '#/$defs/a~1b%20c' }, '{"x": Bool}'],
+    ['a reference with a default', { $ref: '#/$defs/Mode', default: 'read' }, '{"x": String}'],
+    ['allOf with a reference', { allOf: [{ $ref: '#/$defs/Mode' }], default: 'read' }, '{"x": String}'],
+    ['a nullable reference', { anyOf: [{ $ref: '#/definitions/Mode' }, { type: 'null' }] }, '{"x"?: String}'],
+    [
+      'a list of references',
+      { type: 'array', items: { allOf: [{ $ref: '#/$defs/Mode' }] } },
+      '{"x": Set<String>}',
+    ],
+    [
+      'allOf that adds members',
+      { allOf: [object({ a: STRING }, { required: ['a'] }), object({ b: MODE })] },
+      '{"x": {"a": String, "b"?: String}}',
+    ],
+    ['allOf that narrows', { ...STRING, allOf: [{ minLength: 1 }, { pattern: '^a' }] }, '{"x": String}'],
+    [
+      'oneOf of objects',
+      {
+        oneOf: [
+          object({ kind: { const: 'a' }, path: STRING }, { required: ['kind'] }),
+          object({ kind: { const: 'b' }, id: { type: 'integer' } }, { required: ['kind'] }),
+        ],
+      },
+      '{"x": {"kind": String, "path"?: String, "id"?: Long}}',
+    ],
+    ['a reference to itself', { $ref: '#/$defs/Tree' }, '{"x": {"name"?: String'],
+  ])("is Cedar's for %s", (_what, schema, expected) => {
+    const Tree = object({ name: STRING, child: { $ref: '#/$defs/Tree' } });
+    const more = { $defs: { Mode: MODE, Tree, 'a/b c': { type: 'boolean' } }, definitions: { Mode: MODE } };
+    expect(typeOfArgument(schema, more).slice(0, expected.length)).toBe(expected);
+    expect(isTaken(object({ x: schema }, more))).toBe(true);
+  });
+
+  it.each<[string, unknown]>([
+    ['true', true],
+    ['false', false],
+    ['no type', {}],
+    ['null alone', { type: 'null' }],
+    ['two types', { type: ['string', 'integer'] }],
+    ['two types or null', { anyOf: [STRING, { type: 'integer' }, { type: 'null' }] }],
+    ['a type or anything', { anyOf: [STRING, {}] }],
+    ['a string or a list', { anyOf: [STRING, { type: 'array', items: STRING }] }],
+    ['a contradiction', { ...STRING, allOf: [{ type: 'integer' }] }],
+    ['an enum of two types', { enum: ['a', 1] }],
+    ['a const that is a list', { const: ['a'] }],
+    ['a list of anything', { type: 'array' }],
+    ['a list of two types', { type: 'array', items: { type: ['string', 'boolean'] } }],
+    ['an object of anything', { type: 'object' }],
+    ['an unknown type', { type: 'file' }],
+    ['a reference to nothing', { $ref: '#/$defs/none' }],
+    ['a reference to somewhere else', { $ref: 'https://example.com/schema' }],
+    ['references in a circle', { $ref: '#/$defs/a' }],
+  ])('is left out for %s', (_what, schema) => {
+    const $defs = { a: { $ref: '#/$defs/b' }, b: { anyOf: [{ $ref: '#/$defs/a' }, { $ref: '#/$defs/a' }] } };
+    expect(typeOfArgument(schema, { $defs })).toBe('{}');
+  });
+});
+
+describe('the value of an argument', () => {
+  const WHOLE: ArgumentPath = { names: ['x'], isPresence: false };
+  const given = (schema: object, x: unknown, paths: readonly ArgumentPath[] = [WHOLE]) =>
+    toArguments(argumentsType(object({ x: schema }) as never), { x } as never, readsOf(paths));
+
+  it.each<[string, object, unknown]>([
+    ['a string for a nullable integer', { type: ['integer', 'null'] }, '5'],
+    ['null in a list', { type: 'array', items: { type: ['string', 'null'] } }, ['a', null]],
+    ['a fraction for an integer', { type: 'integer' }, 1.5],
+    ['a number that is not exact', { type: 'number' }, 0.00001],
+    ['an undeclared member of an object that is read as a whole', object({ a: STRING }), { a: 'x', b: 'y' }],
+    ['a __proto__ of it', object({ a: STRING }), JSON.parse('{"a":"x","__proto__":{"a":"y"}}')],
+  ])('does not fit where it is %s', (_what, schema, x) => {
+    expect(() => given(schema, x)).toThrow(UnfitValue);
+  });
+
+  it('reads single members of an object with other members', () => {
+    const schema = object({ a: STRING, b: { type: ['string', 'integer'] } });
+    const path = { names: ['x', 'a'], isPresence: false };
+    const presence = { names: ['x'], isPresence: true };
+    const sent = { a: 'v', b: 7, c: [null] };
+    expect(given(schema, sent, [path, presence])).toEqual({ x: { a: 'v' } });
+    expect(given(schema, sent, [presence])).toEqual({ x: {} });
+    expect(given(schema, null, [path, presence])).toEqual({});
+    expect(() => given(schema, sent, [path, WHOLE])).toThrow(UnfitValue);
+  });
+
+  it('is the sent value exactly, or does not fit, whatever the schema and the value', () => {
+    const scalar = fc.constantFrom<object>(STRING, { type: 'integer' }, { type: 'boolean' }, MODE, {
+      type: 'number',
+    });
+    const { schema } = fc.letrec<{ schema: object }>((tie) => ({
+      schema: fc.oneof(
+        { maxDepth: 3 },
+        scalar,
+        scalar.map((one) => ({ anyOf: [one, { type: 'null' }] })),
+        tie('schema').map((one) => ({ oneOf: [{ type: 'null' }, one] })),
+        tie('schema').map((items) => ({ type: ['array', 'null'], items })),
+        tie('schema').map((one) => ({ allOf: [one, {}] })),
+        fc.tuple(tie('schema'), tie('schema')).map(([a, b]) => object({ a, b })),
+        fc.tuple(tie('schema'), tie('schema')).map((anyOf) => ({ anyOf })),
+      ),
+    }));
+    const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        fc.constantFrom(null, 'read', 'x', 1, -0, 2.5, true, false, 1e-7, 2 ** 53, '\ud800'),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value')),
+      ),
+    }));
+    let fitting = 0;
+    fc.assert(
+      fc.property(schema, value, (one, sent) => {
+        const type = argumentsType(object({ x: one }) as never);
+        let seen: unknown;
+        try {
+          seen = toArguments(type, { x: sent } as never, readsOf([WHOLE]));
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnfitValue);
+          return;
+        }
+        if (!type.members.has('x')) return expect(seen).toEqual({});
+        expect(plain(seen)).toEqual(withoutNulls({ x: sent }));
+        if (sent !== null) fitting += 1;
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(fitting).toBeGreaterThan(50);
+  });
+});
+
+/** What Cedar is given, as JSON. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value;
+  const { __extn: decimal, ...members } = value as { __extn?: { arg: string } };
+  if (decimal) return Number(decimal.arg) === 0 ? 0 : Number(decimal.arg);
+  return Object.fromEntries(Object.entries(members).map(([name, one]) => [name, plain(one)]));
+}
+
+/** Members that are null count as not sent; a list keeps its nulls. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value;
+  const kept = Object.entries(value).filter(([, one]) => one !== null);
+  return Object.fromEntries(kept.map(([name, one]) => [name, withoutNulls(one)]));
+}

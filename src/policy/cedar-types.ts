@@ -2,9 +2,10 @@
 import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { JsonObject } from '../common/exchange.js';
 import { isWellFormed } from '../common/well-formed.js';
+import { shapeOf, type Shape, type Simple } from './argument-shape.js';
 
 export type ArgumentType =
-  | { readonly kind: 'String' | 'Long' | 'Bool' | 'decimal' }
+  | { readonly kind: Simple }
   | { readonly kind: 'Set'; readonly of: ArgumentType }
   | { readonly kind: 'record'; readonly members: ReadonlyMap<string, Member> };
 
@@ -18,8 +19,6 @@ export type RecordType = Extract<ArgumentType, { kind: 'record' }>;
 /** A value that is not of its type: a condition on it cannot be evaluated. */
 export class UnfitValue extends Error {}
 
-const SIMPLE = { string: 'String', integer: 'Long', number: 'decimal', boolean: 'Bool' } as const;
-const MAX_DEPTH = 8;
 const DECIMAL_DIGITS = 4;
 /** Cedar's decimal is a 64-bit number of ten-thousandths; beyond this JSON's numbers are not exact in it. */
 const MAX_DECIMAL = 9e11;
@@ -27,54 +26,63 @@ const MAX_DECIMAL = 9e11;
 const MAX_VALUES = 10_000;
 /** Of one tool: references make a small schema as large as somebody wants it. */
 const MAX_MEMBERS = 1_000;
-/** What the schema language cannot write down, and what means something else in the engine's JSON. */
-const UNFIT_NAME = /[\p{Cc}\p{Cs}]|^__(entity|extn|expr)$/u;
+/** Names that the schema language cannot write down, and names with another meaning in the engine's JSON or in JavaScript. */
+const UNFIT_NAME = /[\p{Cc}\p{Cs}]|^__(entity|extn|expr|proto__)$/u;
 
 /** How many more there may be. */
 interface Budget {
   left: number;
 }
 
+/** How a rule reads an argument: `context.arguments.filter.path`, or `context.arguments has filter` for its presence alone. */
+export interface ArgumentPath {
+  readonly names: readonly string[];
+  readonly isPresence: boolean;
+}
+
+/** Arguments that rules read: by name the members that they read of it, or `whole`. */
+export type Reads = ReadonlyMap<string, Reads | 'whole'>;
+
+export function readsOf(paths: readonly ArgumentPath[]): Reads {
+  const byName = new Map<string, ArgumentPath[]>();
+  for (const { names, isPresence } of paths) {
+    const [name, ...rest] = names;
+    if (name !== undefined) byName.set(name, [...(byName.get(name) ?? []), { names: rest, isPresence }]);
+  }
+  const isWhole = ({ names, isPresence }: ArgumentPath) => names.length === 0 && !isPresence;
+  return new Map([...byName].map(([name, inner]) => [name, inner.some(isWhole) ? 'whole' : readsOf(inner)]));
+}
+
 /**
- * What of a JSON Schema Cedar can have; members of other types, and those of names that it cannot have, are left out, and
- * a policy that names one is refused. Schemas of other servers are anybody's: of one without end, the beginning.
+ * The Cedar types of a tool's arguments. Members whose type or name Cedar does not have are left out, and a policy that
+ * names one is refused. A member that may be null is optional: null counts as not sent.
  */
 export function argumentsType(schema: JsonObject | undefined): RecordType {
-  const type = schema && typeOf(schema, { root: schema, left: MAX_MEMBERS }, 0);
+  const type = schema && typeOf(shapeOf(schema), { left: MAX_MEMBERS });
   return type?.kind === 'record' ? type : { kind: 'record', members: new Map() };
 }
 
-interface Reading extends Budget {
-  readonly root: JsonObject;
-}
-
-function typeOf(schema: JsonObject, reading: Reading, depth: number): ArgumentType | undefined {
-  reading.left -= 1;
-  if (depth > MAX_DEPTH || reading.left < 0) return undefined;
-  if (typeof schema.$ref === 'string') {
-    const { $defs } = reading.root;
-    const name = schema.$ref.slice('#/$defs/'.length);
-    const referred = isObject($defs) && Object.hasOwn($defs, name) ? $defs[name] : undefined;
-    return isObject(referred) ? typeOf(referred, reading, depth + 1) : undefined;
-  }
-  const { type } = schema;
-  if (typeof type === 'string' && Object.hasOwn(SIMPLE, type)) {
-    return { kind: SIMPLE[type as keyof typeof SIMPLE] };
-  }
-  if (type === 'array') {
-    const { items } = schema;
-    const of = isObject(items) ? typeOf(items, reading, depth + 1) : undefined;
+function typeOf(shape: Shape, budget: Budget): ArgumentType | undefined {
+  budget.left -= 1;
+  if (shape.kind !== 'known' || !shape.type || budget.left < 0) return undefined;
+  const { type } = shape;
+  if (type.kind === 'Set') {
+    const of = typeOf(type.of, budget);
     return of && { kind: 'Set', of };
   }
-  if (type !== 'object' || !isObject(schema.properties)) return undefined;
-  const required: unknown[] = Array.isArray(schema.required) ? schema.required : [];
+  if (type.kind !== 'record') return type;
   const members = new Map<string, Member>();
-  for (const [name, property] of Object.entries(schema.properties)) {
-    const inner =
-      isObject(property) && !UNFIT_NAME.test(name) ? typeOf(property, reading, depth + 1) : undefined;
-    if (inner) members.set(name, { type: inner, required: required.includes(name) });
+  for (const [name, { shape: inner, required }] of type.members) {
+    const own = UNFIT_NAME.test(name) ? undefined : typeOf(inner, budget);
+    // An object without members that Cedar has is no value that a condition could look into.
+    if (!own || (own.kind === 'record' && own.members.size === 0)) continue;
+    members.set(name, { type: own, required: required && !isNullable(inner) });
   }
   return { kind: 'record', members };
+}
+
+function isNullable(shape: Shape): boolean {
+  return shape.kind === 'known' && shape.nullable;
 }
 
 /** As the schema language writes it. */
@@ -101,18 +109,22 @@ export function typeText(type: ArgumentType): string {
 export function toArguments(
   type: RecordType,
   sent: JsonObject,
-  names: ReadonlySet<string>,
+  reads: Reads,
   budget: Budget = { left: MAX_VALUES },
 ): Record<string, CedarValueJson> {
   const values: Record<string, CedarValueJson> = {};
-  for (const name of names) {
+  for (const [name, inner] of reads) {
     const member = type.members.get(name);
     const value = Object.hasOwn(sent, name) ? sent[name] : undefined;
-    if (member && value !== undefined && value !== null) values[name] = toValue(member.type, value, budget);
+    if (!member || value === undefined || value === null) continue;
+    if (inner !== 'whole' && member.type.kind === 'record' && isObject(value)) {
+      values[name] = toArguments(member.type, value, inner, budget);
+    } else values[name] = toValue(member.type, value, budget);
   }
   return values;
 }
 
+/** The whole value: the engine sees what the tool receives, with lists as sets. */
 function toValue(type: ArgumentType, value: unknown, budget: Budget): CedarValueJson {
   budget.left -= 1;
   if (budget.left < 0) throw new UnfitValue('too many values');
@@ -137,7 +149,11 @@ function toValue(type: ArgumentType, value: unknown, budget: Budget): CedarValue
       if (Array.isArray(value)) return value.map((item) => toValue(type.of, item, budget));
       break;
     case 'record':
-      if (isObject(value)) return toArguments(type, value, new Set(type.members.keys()), budget);
+      // Two records that differ in a member without a type would be equal to a condition.
+      if (isObject(value) && Object.keys(value).every((name) => type.members.has(name))) {
+        const all = [...type.members.keys()].map((name) => [name, 'whole'] as const);
+        return toArguments(type, value, new Map(all), budget);
+      }
   }
   throw new UnfitValue(`not a ${type.kind}`);
 }

@@ -11,14 +11,17 @@ const MAX_ID = 60;
 
 /** One rule a line, for each condition of each target; undefined where none has any. */
 export function declaredConditions(targets: readonly ProtectedTarget[]): OperatorFile | undefined {
-  const lines = targets.flatMap((target, at) =>
-    (target.conditions ?? []).map((condition, number) =>
-      rule(target, condition, `${idOf(target, at)}.${number + 1}`),
-    ),
-  );
+  const lines = targets.flatMap(rulesOf);
   if (lines.length === 0) return undefined;
   const text = lines.join('\n');
   return { name: DECLARED_CONDITIONS, text, sha256: createHash('sha256').update(text).digest('hex') };
+}
+
+/** The conditions of one target, each as a rule. */
+export function rulesOf(target: ProtectedTarget): string[] {
+  return (target.conditions ?? []).map((condition, number) =>
+    rule(target, condition, `${idOf(target)}.${number + 1}`),
+  );
 }
 
 function rule(target: ProtectedTarget, condition: string, id: string): string {
@@ -26,7 +29,10 @@ function rule(target: ProtectedTarget, condition: string, id: string): string {
   return `@id(${JSON.stringify(id)}) forbid(principal, ${action}, resource) unless { ${condition.replace(/\s+/g, ' ')} };`;
 }
 
-function idOf(target: ProtectedTarget, at: number): string {
+/** A long name is cut; a digest tells it from others that begin alike. */
+function idOf(target: ProtectedTarget): string {
   const label = targetLabel(target).replace(':', '.');
-  return label.length <= MAX_ID ? label : `${label.slice(0, MAX_ID - 6)}~${at}`.replace('~', '.');
+  if (label.length <= MAX_ID) return label;
+  const digest = createHash('sha256').update(label).digest('hex').slice(0, 8);
+  return `${label.slice(0, MAX_ID - digest.length - 1)}.${digest}`;
 }

@@ -357,6 +357,73 @@ describe('policy.yaml', () => {
   });
 });
 
+describe('a condition of a declaration that does not fit the arguments', () => {
+  const LOOK = target('look', {
+    inputSchema: object({ path: { anyOf: [{ type: 'string' }, { type: 'null' }] } }),
+  });
+  const FITTING = 'context.arguments has path && context.arguments.path like "/srv/*"';
+  const withConditions = (...conditions: string[]) => [
+    ...TARGETS,
+    { ...LOOK, name: 'fits', conditions: [FITTING] },
+    { ...LOOK, conditions },
+  ];
+  const decisionOf = (
+    one: LoadedPolicy,
+    targets: readonly ProtectedTarget[],
+    name: string,
+    args?: JsonObject,
+  ) => {
+    const circumstances = { now: MONDAY, ip: '', ...(args && { arguments: args }) };
+    const own = targets.find((target) => target.name === name) as ProtectedTarget;
+    const decision = evaluate(callerOf(ALICE, one.policy, circumstances), own);
+    return decision.effect === 'allow' ? 'allow' : decision.reason;
+  };
+
+  it.each<[string, string, string]>([
+    ['names no argument', 'context.arguments.nothing == "x"', 'nothing'],
+    ['reads an optional argument unasked', 'context.arguments.path == "x"', 'optional attribute'],
+    ['compares a text with a number', 'context.arguments has path && context.arguments.path == 1', 'type'],
+    ['is no expression', 'context.arguments has', 'unexpected token'],
+    [
+      'is several rules',
+      'context.arguments has path }; forbid(principal, action, resource) when { principal.sub == "x"',
+      'not one Cedar expression',
+    ],
+    ['has a quote that another could close', 'context.arguments has path && "', ''],
+    ['is commented out', 'true // context.arguments has path', ''],
+    ['nests too deep', `${'!('.repeat(80)}true${')'.repeat(80)}`, 'nests'],
+    ['brings the engine down', `${'if principal.sub == "x" then true else '.repeat(500)}false`, 'nests'],
+  ])('withholds that target alone where it %s', (_what, condition, why) => {
+    const targets = withConditions(FITTING, condition);
+    const one = load(
+      { 'a.cedar': '@id("it") forbid(principal, action == Action::"read", resource);' },
+      targets,
+    );
+    expect([...one.unfit.keys()]).toEqual(['look']);
+    expect(one.unfit.get('look')).toMatch(
+      /^look is withheld: condition 2 of Tools\.look does not fit .*path\?: String$/s,
+    );
+    expect(one.unfit.get('look')).toContain(why);
+    expect(one.notices).toEqual([one.unfit.get('look')]);
+    expect(decisionOf(one, targets, 'look')).toBe('tool_not_allowed');
+    expect(decisionOf(one, targets, 'look', { path: '/srv/x' })).toBe('tool_not_allowed');
+    expect(decisionOf(one, targets, 'fits', { path: '/srv/x' })).toBe('allow');
+    expect(decisionOf(one, targets, 'fits', { path: '/etc' })).toBe('condition_failed');
+    expect(decisionOf(one, targets, 'fits', { path: null })).toBe('condition_failed');
+    expect(decisionOf(one, targets, 'pay', { amount: 1 })).toBe('allow');
+    expect(decisionOf(one, targets, 'read')).toBe('condition_failed');
+    const { shown } = listed(callerOf(ALICE, one.policy, { now: MONDAY, ip: '' }), targets);
+    expect(shown.map(({ name }) => name)).not.toContain('look');
+  });
+
+  it("hides no fault of the operator's own rules", () => {
+    const targets = withConditions('context.arguments.nothing == "x"');
+    const wrong =
+      '@id("it") forbid(principal, action == Action::"pay", resource) when { context.arguments.other == 1 };';
+    expect(() => load({ 'a.cedar': wrong }, targets)).toThrow(/a\.cedar:1: .*other/);
+  });
+});
+
 describe('conditions', () => {
   const rule = (when: string, scope = 'principal, action, resource') =>
     `@id("it") forbid(${scope}) when { ${when} };`;
@@ -860,6 +927,7 @@ describe('conditions', () => {
       labels: new Set([label]),
       needsArguments: false,
       reads: new Set<string>(),
+      paths: [],
       looksAtAction: false,
       roles: new Set<string>(),
     });

@@ -1,15 +1,17 @@
 /** From the operator's files, and what is registered, to the policy that decides; or every fault of it. Pure but for the engine. */
+import { targetLabel } from '../common/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { CedarConditions } from './cedar-conditions.js';
 import { startCedar } from './load-cedar.js';
 import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar-file.js';
 import { schemaText } from './cedar-schema.js';
-import { declaredConditions } from './declared-conditions.js';
+import { DECLARED_CONDITIONS, declaredConditions, rulesOf } from './declared-conditions.js';
 import { compilePolicy, type OperatorParts } from './compile-policy.js';
 import { digestOfFiles, PolicyError, type OperatorFile } from './operator-files.js';
 import { NO_OPERATOR_POLICY, POLICY_FILE, readPolicyFile, type OperatorPolicy } from './policy-file.js';
 import type { Policy } from './policy.js';
+import { unfitConditions, type UnfitConditions } from './unfit-conditions.js';
 
 export interface LoadedPolicy {
   readonly policy: Policy;
@@ -20,6 +22,8 @@ export interface LoadedPolicy {
   /** Every rule of the operator's, by the name that decisions give. */
   readonly cedarRules: readonly CedarRule[];
   readonly operator: OperatorPolicy;
+  /** Targets that are withheld, since a condition of their declaration does not fit their arguments. */
+  readonly unfit: UnfitConditions;
   /** Lets go of what the engine keeps. */
   dispose(): void;
 }
@@ -40,14 +44,13 @@ export function loadPolicy(
   const operator = text === undefined ? NO_OPERATOR_POLICY : readPolicyFile(text, faults);
   const declared = declaredConditions(targets);
   const allFiles = files || declared ? [...(files ?? []), ...(declared ? [declared] : [])] : undefined;
-  const cedarFiles = (allFiles ?? []).filter(({ name }) => name !== POLICY_FILE);
+  const cedarFiles = (files ?? []).filter(({ name }) => name !== POLICY_FILE);
   for (const name of operator?.shadowFiles ?? []) {
     if (!cedarFiles.some((file) => file.name === name)) {
       faults.push(`${POLICY_FILE}: shadow: there is no ${name}`);
     }
   }
-  const cedar = cedarFiles.length > 0 ? startCedar() : undefined;
-  const cedarRules = cedar ? readRules(cedar, cedarFiles, operator?.shadowFiles ?? [], targets, faults) : [];
+  const { cedar, cedarRules, unfit } = readRules(cedarFiles, operator?.shadowFiles ?? [], targets, faults);
   if (!operator || faults.length > 0) throw new PolicyError(faults);
   const conditions = cedar && new CedarConditions(cedar, startCedar, cedarRules, targets, operator.timeZone);
   const parts: OperatorParts | undefined = allFiles && {
@@ -56,7 +59,7 @@ export function loadPolicy(
     conditions,
     conditionsOnTrial: cedarRules.some(({ onTrial }) => onTrial),
   };
-  const policy = compilePolicy(base, targets, parts, faults);
+  const policy = compilePolicy(base, withheldWhere(unfit, targets), parts, faults);
   if (faults.length > 0) {
     conditions?.dispose();
     throw new PolicyError(faults);
@@ -65,22 +68,60 @@ export function loadPolicy(
     policy,
     author: operator.author,
     files: allFiles ?? [],
-    notices: noticesOf(operator, cedarRules),
+    notices: [...noticesOf(operator, cedarRules), ...unfit.values()],
+    unfit,
     cedarRules,
     operator,
     dispose: () => conditions?.dispose(),
   };
 }
 
+interface Rules {
+  /** Undefined where there is no rule. */
+  readonly cedar: CedarEngine | undefined;
+  readonly cedarRules: CedarRule[];
+  readonly unfit: UnfitConditions;
+}
+
+/** The operator's rules, and the conditions of declarations that fit the arguments of their targets. */
 function readRules(
-  cedar: CedarEngine,
   files: readonly OperatorFile[],
   shadow: readonly string[],
   targets: readonly ProtectedTarget[],
   faults: string[],
-): CedarRule[] {
-  const marked = files.map(({ name, text }) => ({ name, text, onTrial: shadow.includes(name) }));
-  return readCedarFiles(cedar, marked, targets, schemaText(targets), faults);
+): Rules {
+  const own = files.map(({ name, text }) => ({ name, text, onTrial: shadow.includes(name) }));
+  const schema = schemaText(targets);
+  const attempt = (unfit: UnfitConditions): Rules & { faults: string[] } => {
+    const found: string[] = [];
+    const fitting = targets.filter((target) => !unfit.has(targetLabel(target)));
+    const declared = declaredConditions(fitting);
+    const all = declared ? [...own, { ...declared, onTrial: false }] : own;
+    const cedar = all.length > 0 ? startCedar() : undefined;
+    const cedarRules = cedar ? readCedarFiles(cedar, all, targets, schema, found) : [];
+    const count = cedarRules.filter(({ source }) => source.startsWith(`${DECLARED_CONDITIONS}: `)).length;
+    if (count !== fitting.flatMap(rulesOf).length) found.push(`${DECLARED_CONDITIONS}: one is not one rule`);
+    return { cedar, cedarRules, unfit, faults: found };
+  };
+  const first = attempt(new Map());
+  // All at once is the fast way; only where that fails is each looked at alone.
+  const isAtFault = first.faults.some((fault) => fault.includes(DECLARED_CONDITIONS));
+  const unfit = isAtFault ? unfitConditions(targets) : first.unfit;
+  const last = unfit.size > 0 ? attempt(unfit) : first;
+  faults.push(...last.faults);
+  return last;
+}
+
+function withheldWhere(
+  unfit: UnfitConditions,
+  targets: readonly ProtectedTarget[],
+): readonly ProtectedTarget[] {
+  if (unfit.size === 0) return targets;
+  return targets.map((target) =>
+    unfit.has(targetLabel(target))
+      ? { ...target, withheld: `${target.rule.source}: a condition does not fit` }
+      : target,
+  );
 }
 
 function noticesOf(operator: OperatorPolicy, rules: readonly CedarRule[]): string[] {

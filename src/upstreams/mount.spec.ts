@@ -120,6 +120,21 @@ it.each([
   );
 });
 
+it.each<[object, string[]]>([
+  [{ allOf: [{ properties: { b: {} } }] }, []],
+  [{ $ref: '#/$defs/more', $defs: { more: { properties: { b: {} } } } }, []],
+  [{ $ref: '#/definitions/more', definitions: { more: { additionalProperties: true } } }, []],
+  [{ oneOf: [{ properties: { b: {} } }, { additionalProperties: true }] }, []],
+  [{ oneOf: [{ additionalProperties: true }] }, ['b']],
+  [{ else: { properties: { b: {} } } }, []],
+  [{ if: { properties: { if: { properties: { b: {} } } } } }, ['b']],
+  [{ dependentSchemas: { a: { properties: { b: {} } } } }, []],
+  [{ allOf: [{ $ref: '#' }] }, ['b']],
+])('knows arguments that combined schemas declare: %j', (more, expected) => {
+  const definition = mount(upstream({}), { inputSchema: { type: 'object', properties: { a: {} }, ...more } });
+  expect(undeclaredArguments(definition!, { a: 1, b: 2 })).toEqual(expected);
+});
+
 it.each<[string, boolean]>([
   ['files_read_file', true],
   ['files_read', true],

@@ -5,6 +5,7 @@ import type { AccessRule } from '../policy/access-rule.js';
 import { strictestAssurance } from '../policy/policy.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { entriesFor, nameHere } from '../tools/mounted-names.js';
+import { declaredArguments } from './declared-arguments.js';
 import type { UpstreamTool } from './read-tools.js';
 
 export type Relay = MountedToolDefinition['relay'];
@@ -30,8 +31,8 @@ export function mountTool(
   if (!NAME.test(name)) throw new Error(`${name} is longer than a name of a tool can be`);
   const { inputSchema, ...definition } = tool.definition as JsonObject & { inputSchema: JsonObject };
   const recordedArguments = unique(entries, (entry) => entry.recordedArguments);
-  const known = Object.keys((inputSchema.properties ?? {}) as object);
-  const unknown = recordedArguments.find((argument) => !known.includes(argument));
+  const { names } = declaredArguments(inputSchema);
+  const unknown = recordedArguments.find((argument) => !names.has(argument));
   if (unknown !== undefined) throw new Error(`audit_arguments names ${unknown}, which is no argument of it`);
   const title = last(entries, 'title') ?? definition.title;
   const description = last(entries, 'description') ?? definition.description;
@@ -73,13 +74,8 @@ function ruleOf(entries: readonly UpstreamToolSettings[]): AccessRule {
 
 /** Arguments that the tool does not declare, and so no condition has looked at; empty where it says that it takes any. */
 export function undeclaredArguments({ inputSchema }: MountedToolDefinition, args: JsonObject): string[] {
-  const { properties, patternProperties, additionalProperties } = inputSchema as JsonObject;
-  const takesAny =
-    patternProperties !== undefined ||
-    additionalProperties === true ||
-    typeof additionalProperties === 'object';
-  if (takesAny) return [];
-  return Object.keys(args).filter((name) => !Object.hasOwn((properties ?? {}) as object, name));
+  const { names, takesOthers } = declaredArguments(inputSchema as JsonObject);
+  return takesOthers ? [] : Object.keys(args).filter((name) => !names.has(name));
 }
 
 /** Hints for clients, in the form that they have; what else an upstream puts there is not shown. */

@@ -1,6 +1,7 @@
 /** What an upstream lists as its tools: in, those that can be shown without harm, and what is wrong with the others. Pure. */
 import { digestOf } from '../audit/canonical-json.js';
 import type { JsonObject } from '../common/exchange.js';
+import { referredTo } from '../common/json-pointer.js';
 import { quoted } from '../common/show.js';
 
 /** A tool as an upstream describes it: what is shown of it, pinned and compared. */
@@ -118,28 +119,14 @@ function referenceFault(root: JsonObject): string | undefined {
   }
   for (const reference of references) {
     if (!reference.startsWith('#')) return 'refers to something outside of it';
-    if (!anchors.has(reference) && !leadsSomewhere(root, reference))
+    if (!anchors.has(reference) && !isSchema(referredTo(root, reference)))
       return 'refers to a part that it does not have';
   }
   return undefined;
 }
 
-/** JSON Pointer (RFC 6901) in a fragment. */
-function leadsSomewhere(root: JsonObject, reference: string): boolean {
-  let path: string;
-  try {
-    path = decodeURIComponent(reference.slice(1));
-  } catch {
-    return false;
-  }
-  if (path !== '' && !path.startsWith('/')) return false;
-  let at: unknown = root;
-  for (const step of path.split('/').slice(1)) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return false;
-    at = (at as JsonObject)[name];
-  }
-  return typeof at === 'object' || typeof at === 'boolean';
+function isSchema(value: unknown): boolean {
+  return (typeof value === 'object' && value !== null) || typeof value === 'boolean';
 }
 
 function isObject(value: unknown): value is JsonObject {

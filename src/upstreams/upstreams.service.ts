@@ -29,7 +29,7 @@ export interface UpstreamStatus {
   readonly name: string;
   readonly state: UpstreamState;
   readonly tools: number;
-  /** Of those that the operator's file names: others than accepted, new, or gone. */
+  /** Of those that the operator's file names: others than accepted, new, or gone; or with a condition that does not fit. */
   readonly withheld: number;
 }
 
@@ -135,13 +135,17 @@ export class UpstreamsService implements OnApplicationShutdown {
   }
 
   status(): UpstreamStatus[] {
+    const { unfit } = this.policy.current;
     return this.upstreams.map((upstream) => {
-      const tools = this.registry.mounted.filter((one) => this.owners.get(one) === upstream.settings.name);
+      const tools = this.registry.mounted
+        .filter((one) => this.owners.get(one) === upstream.settings.name)
+        .filter(({ withheld }) => withheld === undefined);
+      const fitting = tools.filter(({ name }) => !unfit.has(name));
       return {
         name: upstream.settings.name,
         state: upstream.state,
-        tools: tools.filter(({ withheld }) => withheld === undefined).length,
-        withheld: this.differencesOf(upstream).length,
+        tools: fitting.length,
+        withheld: this.differencesOf(upstream).length + tools.length - fitting.length,
       };
     });
   }

@@ -1,0 +1,58 @@
+/** Conditions of declarations that do not fit the arguments of their target: in, targets; out, a fault for each. Pure but for the engine. */
+import { targetLabel } from '../common/decision.js';
+import { visible } from '../common/show.js';
+import type { ProtectedTarget } from './access-rule.js';
+import { readCedarFiles, type CedarEngine } from './cedar-file.js';
+import { schemaText } from './cedar-schema.js';
+import { argumentsType, typeText } from './cedar-types.js';
+import { DECLARED_CONDITIONS, rulesOf } from './declared-conditions.js';
+import { startCedar } from './load-cedar.js';
+
+/** By label of the target: its first condition that does not fit, and why, in words for the operator. */
+export type UnfitConditions = ReadonlyMap<string, string>;
+
+const MAX_LISTED = 20;
+
+/** Looks at each condition alone, so that one of them is no fault of another target. */
+export function unfitConditions(targets: readonly ProtectedTarget[]): UnfitConditions {
+  const found = new Map<string, string>();
+  let cedar: CedarEngine | undefined;
+  for (const target of targets) {
+    for (const [number, text] of rulesOf(target).entries()) {
+      cedar ??= startCedar();
+      const fault = faultOf(cedar, target, text);
+      if (fault === undefined) continue;
+      // An engine that ran out of stack is down for good.
+      cedar = undefined;
+      found.set(targetLabel(target), inWords(target, number + 1, fault));
+      break;
+    }
+  }
+  return found;
+}
+
+function faultOf(cedar: CedarEngine, target: ProtectedTarget, text: string): string | undefined {
+  const faults: string[] = [];
+  const file = { name: DECLARED_CONDITIONS, text, onTrial: false };
+  const rules = readCedarFiles(cedar, [file], [target], schemaText([target]), faults);
+  return faults[0] ?? (rules.length === 1 ? undefined : 'it is not one Cedar expression');
+}
+
+function inWords(target: ProtectedTarget, number: number, fault: string): string {
+  const why = fault.replace(/^conditions(:1)?: /, '').replace(/\.$/, '');
+  return (
+    `${target.name} is withheld: condition ${number} of ${target.rule.source} does not fit its arguments: ${why}. ` +
+    `Correct the condition: it can read ${readable(target)}`
+  );
+}
+
+/** Arguments with their Cedar types; the others have no type that Cedar has. */
+function readable({ inputSchema }: ProtectedTarget): string {
+  const { members } = argumentsType(inputSchema);
+  const shown = [...members].slice(0, MAX_LISTED).map(([name, { type, required }]) => {
+    const text = typeText(type);
+    return `${name}${required ? '' : '?'}: ${text.length > 100 ? `${text.slice(0, 100)}…` : text}`;
+  });
+  if (members.size > MAX_LISTED) shown.push(`and ${members.size - MAX_LISTED} more`);
+  return shown.length > 0 ? visible(shown.join(', ')) : 'none of its arguments';
+}

@@ -1,0 +1,48 @@
+/** The arguments that a tool's input schema declares, also where it combines schemas. Pure. */
+import type { JsonObject } from '../common/exchange.js';
+import { referredTo } from '../common/json-pointer.js';
+
+export interface DeclaredArguments {
+  readonly names: ReadonlySet<string>;
+  /** The schema says that it takes others. */
+  readonly takesOthers: boolean;
+}
+
+/** Subschemas at the root of one schema; references make a small schema endless. */
+const MAX_SUBSCHEMAS = 1_000;
+/** Keywords with a list of schemas, with one schema, and with schemas by name. Only `allOf` applies to every call. */
+const LISTS = ['anyOf', 'oneOf', 'allOf'] as const;
+const SINGLE = ['if', 'then', 'else'] as const;
+const BY_NAME = ['dependentSchemas'] as const;
+
+export function declaredArguments(root: JsonObject): DeclaredArguments {
+  const names = new Set<string>();
+  let takesOthers = false;
+  const pending: { schema: unknown; always: boolean }[] = [{ schema: root, always: true }];
+  for (let read = 0; pending.length > 0 && read < MAX_SUBSCHEMAS; read++) {
+    const { schema, always } = pending.pop() as { schema: unknown; always: boolean };
+    if (!isObject(schema)) continue;
+    const { properties, patternProperties, additionalProperties, $ref } = schema;
+    for (const name of Object.keys(isObject(properties) ? properties : {})) names.add(name);
+    if (
+      always &&
+      (patternProperties !== undefined || additionalProperties === true || isObject(additionalProperties))
+    )
+      takesOthers = true;
+    if (typeof $ref === 'string') pending.push({ schema: referredTo(root, $ref), always });
+    for (const keyword of LISTS) {
+      const inner: unknown[] = Array.isArray(schema[keyword]) ? schema[keyword] : [];
+      pending.push(...inner.map((one) => ({ schema: one, always: always && keyword === 'allOf' })));
+    }
+    for (const keyword of SINGLE) pending.push({ schema: schema[keyword], always: false });
+    for (const keyword of BY_NAME) {
+      const inner = isObject(schema[keyword]) ? Object.values(schema[keyword]) : [];
+      pending.push(...inner.map((one) => ({ schema: one, always: false })));
+    }
+  }
+  return { names, takesOthers };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
