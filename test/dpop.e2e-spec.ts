@@ -158,10 +158,33 @@ it.each<[string, (token: string) => Promise<Sent>, RegExp]>([
   await expectUnbound(lenient, token, await sent(token), challenge);
 });
 
-it('a token that is bound to nothing is refused in the DPoP scheme', async () => {
+it.each<[string, (token: string) => Promise<Sent>]>([
+  ['a good proof', async (token) => ({ proof: await proofFor(lenient, token) })],
+  ['no proof', async () => ({})],
+  ['a malformed proof', async () => ({ proof: 'abc' })],
+])('an unbound token with %s in the DPoP scheme is challenged in the Bearer scheme', async (_name, sent) => {
   const token = await lenient.token({ scope: 'probe' });
-  await expectUnbound(lenient, token, { proof: await proofFor(lenient, token) }, INVALID_TOKEN);
+  const challenge =
+    /^Bearer error="invalid_token", error_description="The token is bound to no key: present it as a Bearer token", (?!.*algs=)/;
+  await expectUnbound(lenient, token, await sent(token), challenge);
   expect((await send(lenient, token, { scheme: 'Bearer' })).status).toBe(200);
+});
+
+it('an unbound token in the DPoP scheme is challenged for a bound one where DPoP is required', async () => {
+  const token = await strict.token({ scope: 'probe' });
+  const challenge = /^DPoP error="invalid_token", error_description="Tokens must be bound to a key/;
+  await expectUnbound(strict, token, { proof: await proofFor(strict, token) }, challenge);
+  await expectUnbound(strict, token, {}, challenge);
+});
+
+it('a token with an unknown binding in the DPoP scheme is not sent to the Bearer scheme', async () => {
+  const token = await lenient.token({ scope: 'probe', cnf: { kid: 'x' } });
+  await expectUnbound(
+    lenient,
+    token,
+    {},
+    /^DPoP error="invalid_token", error_description="The token is bound in a way/,
+  );
 });
 
 it('a refusal further on is challenged in the scheme of the request', async () => {

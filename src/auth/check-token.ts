@@ -72,12 +72,13 @@ export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number):
 
 /**
  * @param now counts where the token does not say when it was issued, which an introspected one need not.
- * @throws AppError `token_lifetime`; `token_claims` where a time is no number, or the lifetime none.
+ * @throws AppError `token_lifetime` where the token is too long, or has no `iat` (RFC 9068 section 2.2) and so no known
+ *   lifetime; `token_claims` where a time is no number, or the lifetime none.
  */
 export function checkLifetime(claims: Claims, issuer: IssuerSettings, now: number): void {
   const { exp, iat } = timesOf(claims);
   if (iat === undefined && !issuer.introspection) {
-    throw refuseToken('token_claims', 'The token does not say when it was issued');
+    throw refuseToken('token_lifetime', 'The token does not say when it was issued (iat)');
   }
   const lifetime = exp - (iat ?? now);
   if (iat !== undefined && lifetime <= 0) {

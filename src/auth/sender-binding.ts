@@ -49,11 +49,23 @@ export class SenderBinding {
 
   /**
    * @throws AppError `token_binding` (401) where the token is bound to a key or a certificate that was not shown, where
-   *   a proof is wrong or used before, or where the issuer's tokens must be bound and this one is not.
+   *   a proof is wrong or used before, where the issuer's tokens must be bound and this one is not, or where a token
+   *   without a key is sent in the DPoP scheme. The challenge names the scheme that cures it, where one does.
    */
   hold(verified: VerifiedToken, presented: Presented): void | Promise<void> {
-    if (presented.scheme === 'DPoP') return this.holdProven(verified, presented);
+    if (presented.scheme === 'DPoP' && binds(verified.claims.cnf, 'jkt')) {
+      return this.holdProven(verified, presented);
+    }
     this.check(verified, presented, undefined);
+    // No proof makes this token good in the DPoP scheme (RFC 9449 section 7.1); the Bearer scheme does.
+    if (presented.scheme === 'DPoP') {
+      throw refuseToken(
+        'token_binding',
+        'The token is bound to no key: present it as a Bearer token',
+        undefined,
+        'Bearer',
+      );
+    }
   }
 
   private async holdProven(verified: VerifiedToken, presented: Presented): Promise<void> {
@@ -80,9 +92,6 @@ export class SenderBinding {
       proofThumbprint: proof?.thumbprint,
       certificateThumbprint: binds(claims.cnf, 'x5t#S256') ? presented.certificate() : undefined,
     });
-    if (proof && !bound.dpop) {
-      throw refuseToken('token_binding', 'The token is bound to no key: present it as a Bearer token');
-    }
     checkBound(bound, claims.token_type, issuer);
   }
 

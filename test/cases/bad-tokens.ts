@@ -390,7 +390,7 @@ export const TIMES: readonly TokenCase[] = [
   claims('nbf outside the tolerance', () => ({ nbf: soon(7) }), 'token_not_yet_valid'),
   claims('nbf a text', { nbf: '0' }, 'token_claims'),
   claims('nbf null', { nbf: null }, 'accepted'),
-  claims('iat missing', { iat: undefined }, 'token_claims'),
+  claims('iat missing', { iat: undefined }, 'token_lifetime'),
   claims('iat null', { iat: null }, 'token_claims'),
   claims('iat a text', { iat: '0' }, 'token_claims'),
   claims('iat inside the tolerance', () => ({ iat: soon(5) }), 'accepted'),

@@ -63,6 +63,12 @@ const FORM: readonly TrapCase[] = [
   ...['$TOKEN', '${ACCESS_TOKEN}', '<token>', 'undefined', 'null', '[objectObject]'].map((token) =>
     form('placeholder', token, ['a variable was empty']),
   ),
+  ...[
+    'https://sso.example.com/realms/demo/.well-known/openid-configuration',
+    'http://127.0.0.1:3001/.well-known/oauth-authorization-server',
+    'sso.example.com/.well-known/oauth-authorization-server/realms/demo',
+  ].map((token) => form('metadata-address', token, ['address of a metadata document', '"issuer"'])),
+  form('address', 'http://localhost:8765/callback?code=abc', ['not a token', 'exchanges its code']),
   form('google-access-token', 'ya29.a0AfH6SMBx', ['opaque', 'made for this server']),
   form('refresh-token', '1//0gRefreshTokenOfGoogle', ['refresh token', 'access_token']),
   form('refresh-token', '0.AXoAv4j5cvGGr0GRqy180BHbR_refresh', ['token endpoint']),
@@ -114,6 +120,16 @@ const ISSUERS: readonly TrapCase[] = [
   issuer('entra-v2-token', { ...entra, issuer: ENTRA_V1 }, ENTRA_V2, [`AUTH_ISSUER=${ENTRA_V2}`]),
   issuer('entra-tenant', entra, ENTRA_V2.replace(TENANT, UUID), [UUID, TENANT, 'another Entra tenant']),
   issuer('entra-tenant', entra, ENTRA_V1.replace(TENANT, UUID), [UUID]),
+  issuer('well-known-address', { issuer: `${ISSUER}/.well-known/openid-configuration` }, ISSUER, [
+    'address of a metadata document',
+    `AUTH_ISSUER=${ISSUER}`,
+  ]),
+  issuer(
+    'well-known-address',
+    { issuer: 'https://sso.example.com/.well-known/oauth-authorization-server/realms/demo' },
+    'https://sso.example.com/realms/demo',
+    ['AUTH_ISSUER=https://sso.example.com/realms/demo'],
+  ),
   issuer('trailing-slash', {}, `${ISSUER}/`, [`AUTH_ISSUER=${ISSUER}/`]),
   issuer('trailing-slash', auth0, auth0.issuer.slice(0, -1), ['slash']),
   issuer('scheme', {}, ISSUER.replace('https', 'http'), ['proxy']),
@@ -295,6 +311,22 @@ const AUDIENCE: readonly TrapCase[] = [
     { ...entra, audience: [`api://${TENANT}/${API}`] },
     [API],
   ),
+  ...(
+    [
+      ['http://localhost:3000/mcp', 'http://127.0.0.1:3000/mcp'],
+      ['http://127.0.0.1:3000/mcp', 'http://localhost:3000/mcp'],
+      ['http://[::1]:3000/mcp/', 'http://127.0.0.1:3000/mcp'],
+      ['http://127.0.0.1:3000/MCP', 'http://localhost:3000/mcp'],
+    ] as const
+  ).map(([aud, ours]) =>
+    audience('audience-loopback', { aud }, { audience: [ours] }, ['the same machine', 'PUBLIC_URL']),
+  ),
+  audience(
+    'other-audience',
+    { aud: 'http://127.0.0.1:3001/mcp' },
+    { audience: ['http://localhost:3000/mcp'] },
+    ['RFC 8707'],
+  ),
   audience('audience-nearly', { aud: `${RESOURCE}/` }, {}, ['nearly the same', `AUTH_AUDIENCE=${RESOURCE}/`]),
   audience('audience-nearly', { aud: RESOURCE.replace('https', 'http') }, {}, ['compared as texts']),
   audience('keycloak-audience-mapper', { aud: 'account' }, keycloak, ['Audience', RESOURCE, 'Add mapper']),
@@ -335,7 +367,15 @@ const TIMES: readonly TrapCase[] = [
     'NTP',
   ]),
   times('expired', 'token_expired', { iat: NOW - 90_000, exp: NOW - 86_400 }, ['1 d ago', 'good for 1 h']),
-  lifetime('milliseconds', 'token_lifetime', { exp: (NOW + 300) * 1000 }, {}, ['milliseconds']),
+  times('milliseconds', 'token_not_yet_valid', { iat: NOW * 1000 }, ['iat is', 'milliseconds']),
+  times('milliseconds', 'token_not_yet_valid', { nbf: NOW * 1000 }, ['nbf is', 'seconds (RFC 7519)']),
+  times(
+    'milliseconds',
+    'token_not_yet_valid',
+    { nbf: NOW * 1000, iat: NOW * 1000, exp: (NOW + 300) * 1000 },
+    ['exp and nbf and iat are'],
+  ),
+  lifetime('milliseconds', 'token_lifetime', { exp: (NOW + 300) * 1000 }, {}, ['exp is', 'milliseconds']),
   lifetime('lifetime-too-long', 'token_lifetime', { exp: NOW + 86_390 }, auth0, [
     '86400 seconds',
     '3600',
@@ -347,7 +387,7 @@ const TIMES: readonly TrapCase[] = [
     '6000',
   ]),
   lifetime('lifetime-too-long', 'token_lifetime', { exp: NOW + 5_000 }, {}, ['a shorter time']),
-  lifetime('no-iat', 'token_claims', { iat: undefined }, {}, ['iat']),
+  lifetime('no-iat', 'token_lifetime', { iat: undefined }, {}, ['iat']),
   lifetime('no-lifetime', 'token_claims', { iat: NOW + 4, exp: NOW + 3 }, {}, ['makes no sense in time']),
 ];
 
@@ -390,6 +430,15 @@ const CLAIMS: readonly TrapCase[] = [
     claims: { client_id: undefined },
     words: ['client', 'AUTH_PRESET'],
   },
+  claim('role-as-text', { roles: 'admin' }, {}, ['roles is a text', 'claims']),
+  claim('role-as-text', { roles: 'admin,developer' }, {}, ['several roles in one']),
+  claim('role-as-text', { roles: '["admin"]' }, {}, ['several roles in one']),
+  claim('role-as-text', { groups: 'admin', cid: 'c', scp: ['a'] }, okta, ['groups is a text']),
+  claim('role-as-text', { realm_access: { roles: 'admin' }, azp: 'c' }, keycloak, [
+    'The claim with the roles is a text',
+  ]),
+  claim('role-odd', { roles: ['admin', 7] }, {}, ['does not hold texts alone']),
+  claim('role-odd', { roles: { admin: true } }, { claims: { roles: ['roles'] } }, ['an object']),
   {
     trap: 'subject-missing',
     check: 'claims',
@@ -442,6 +491,11 @@ const NOTES: readonly TrapCase[] = [
     'scope_prefix: https://gate.example.com/',
   ]),
   note('nothing-granted', {}, {}, ['neither a scope nor a role']),
+  note('milliseconds', { scope: 'a', exp: (NOW + 300) * 1000 }, { maxTokenLifetimeSeconds: 0 }, [
+    'exp is',
+    'never expires',
+  ]),
+  note('milliseconds', { scope: 'a', auth_time: NOW * 1000 }, {}, ['auth_time is', 'cannot be known']),
   note('large-token', { scope: 'a', groups: 'g'.repeat(12_000) }, {}, ['431', '16 KiB']),
 ];
 
@@ -514,6 +568,10 @@ function nature(trap: string, claims: Claims, settings: Settings, words: Words):
 
 function binding(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
   return { trap, check: 'binding', reason: 'token_binding', settings, claims, words };
+}
+
+function claim(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
+  return { trap, check: 'claims', reason: 'token_claims', settings, header: JWT, claims, words };
 }
 
 function note(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {

@@ -1,6 +1,8 @@
 /** For whom a token is, where that is not this server. */
 import { PRESET_FACTS } from '../../auth/presets.js';
+import { isLoopbackHost } from '../../config/rules.js';
 import type { Words } from '../report.js';
+import type { NameSetting } from '../setting.js';
 import { listed, quoted } from '../../common/show.js';
 import { textsOf, type Situation, type Trap } from '../situation.js';
 import { GRAPH_TOKEN, NOT_AN_ACCESS_TOKEN } from './not-an-access-token.js';
@@ -18,6 +20,15 @@ export const AUDIENCE: readonly Trap[] = [
           here: setting('audience', [...issuer.audience, said].join(',')),
         }
       );
+    },
+  },
+  {
+    name: 'audience-loopback',
+    look: ({ claims, issuer, resource, setting }) => {
+      const said = textsOf(claims.aud).find((one) =>
+        issuer.audience.some((ours) => differByLoopbackName(ours, one)),
+      );
+      return said !== undefined && loopbackWords(said, issuer.audience, resource, setting);
     },
   },
   {
@@ -110,6 +121,33 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 function isTwin(one: string, other: string): boolean {
   const [short, long] = one.length < other.length ? [one, other] : [other, one];
   return GUID.test(short) && new RegExp(`^api://(.*/)?${short}$`, 'i').test(long);
+}
+
+/** Whether two audiences are one server of this machine under two names: `localhost`, `127.0.0.1`, `[::1]`. */
+export function differByLoopbackName(one: string, other: string): boolean {
+  return one !== other && URL.canParse(one) && URL.canParse(other) && loopback(one) === loopback(other);
+}
+
+/** The same text for every name of this machine; for other hosts a symbol, which equals nothing. */
+function loopback(audience: string): string | symbol {
+  const url = new URL(audience);
+  if (!isLoopbackHost(url.hostname)) return Symbol('elsewhere');
+  url.hostname = 'localhost';
+  return plain(url.href);
+}
+
+/** @param said the audience of the token; `accepted` are those of this server. */
+function loopbackWords(
+  said: string,
+  accepted: readonly string[],
+  resource: string,
+  setting: NameSetting,
+): Words {
+  return {
+    says: `The token is for ${quoted(said)}, and ${listed(accepted)} is accepted. localhost and 127.0.0.1 are the same machine, but audiences are compared as texts.`,
+    there: `Have clients use the address ${quoted(resource)}, and ask for a token for it.`,
+    here: `Or set PUBLIC_URL to the origin that clients use, ${quoted(new URL(said).origin)}${accepted.includes(resource) ? '' : `, and ${setting('audience', said)}`}.`,
+  };
 }
 
 /** Without what people get wrong: capitals, the slash at the end, the scheme. */

@@ -1,5 +1,8 @@
 /** What a token is by its claims, and what a principal needs of them. */
-import { PRESET_FACTS } from '../../auth/presets.js';
+import { PRESET_FACTS, type Claims } from '../../auth/presets.js';
+import { readClaim } from '../../common/claim-path.js';
+import { quoted, visible } from '../../common/show.js';
+import type { IssuerSettings } from '../../config/settings.js';
 import { guessProvider, PROVIDER_NAMES } from '../providers.js';
 import type { Trap } from '../situation.js';
 import { ID_TOKEN, NOT_AN_ACCESS_TOKEN } from './not-an-access-token.js';
@@ -39,6 +42,33 @@ export const CLAIMS: readonly Trap[] = [
       },
   },
   {
+    name: 'role-as-text',
+    look: ({ claims, issuer, setting }) => {
+      const place = oddRole(claims, issuer);
+      if (!place || typeof place.value !== 'string') return undefined;
+      const several = /[\s,;[\]{}]/.test(place.value.trim());
+      return {
+        says: `${visible(place.name)} is a text, and roles are a list of texts here.${several ? ' The text looks like several roles in one.' : ''}`,
+        there: `Have the provider write a list: ["…"]. Keycloak: "Multivalued" of the mapper; elsewhere a claim with multiple values.`,
+        ...(!several && {
+          here: `Or name the place of the roles yourself: ${setting('claims')}. A text in a place named there is one role.`,
+        }),
+      };
+    },
+  },
+  {
+    name: 'role-odd',
+    look: ({ claims, issuer }) => {
+      const place = oddRole(claims, issuer);
+      return (
+        place && {
+          says: `${visible(place.name)} is ${Array.isArray(place.value) ? 'a list that does not hold texts alone' : quoted(place.value)}, and roles are a list of texts.`,
+          there: 'Have the provider write the names of the roles: ["developer"].',
+        }
+      );
+    },
+  },
+  {
     name: 'claim-missing',
     look: ({ issuer, setting }) => ({
       says: 'A claim is missing, or is not of the kind that its specification says. What is odd is refused, not guessed at.',
@@ -48,3 +78,19 @@ export const CLAIMS: readonly Trap[] = [
     }),
   },
 ];
+
+/** The first claim with roles, where the server looks for them, that it cannot read as roles. */
+function oddRole(claims: Claims, issuer: IssuerSettings): { name: string; value: unknown } | undefined {
+  const { roles, roleIds, moreRoles, singleRole } = PRESET_FACTS[issuer.preset];
+  const own = issuer.claims.roles;
+  const isOneText = (value: unknown) => (singleRole || own !== undefined) && typeof value === 'string';
+  const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === 'string');
+  const named = (own ?? [...roles, ...(issuer.roleMap ? roleIds : [])]).map((name) => ({
+    name,
+    value: readClaim(claims, name),
+  }));
+  const more = own ? [] : moreRoles(claims, issuer.audience);
+  return [...named, ...more.map((value) => ({ name: 'The claim with the roles', value }))].find(
+    ({ value }) => value !== undefined && !isTexts(value) && !isOneText(value),
+  );
+}

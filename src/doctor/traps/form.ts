@@ -14,6 +14,18 @@ const KNOWN_FORMS: readonly (readonly [name: string, form: RegExp, says: string,
     'Look at the script or the client that sends it.',
   ],
   [
+    'metadata-address',
+    /^\S*\/\.well-known\//i,
+    'This is the address of a metadata document, not a token. An issuer is configured by the text that this document has as "issuer".',
+    'Send an access token of that issuer; to check the issuer itself, run the doctor without a token.',
+  ],
+  [
+    'address',
+    /^[a-z][a-z\d+.-]*:\/\//i,
+    'This is an address, not a token.',
+    'If it is the address to which a login returned: the client exchanges its code for a token, and sends that.',
+  ],
+  [
     'google-access-token',
     /^ya29\./,
     'An access token of Google is opaque and for the APIs of Google alone: no other server can check it.',

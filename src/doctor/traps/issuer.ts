@@ -28,7 +28,19 @@ interface Difference {
 /** Of Entra: stands for "any tenant" in addresses, and in no token. */
 const ANY_TENANT = /^(common|organizations|consumers)$/;
 
+/** Where metadata is, before the path of the issuer (RFC 8414) or behind it (OpenID Connect Discovery). */
+const WELL_KNOWN = /\/\.well-known\/(?:oauth-authorization-server|openid-configuration|[^/]+$)/;
+
 const DIFFERENCES: readonly Difference[] = [
+  {
+    name: 'well-known-address',
+    look: ({ configured, a, b, said, setting }) =>
+      isMetadataAddress(configured) &&
+      a.host === b.host && {
+        says: `The configured issuer is the address of a metadata document. The issuer is ${quoted(said)}, which this document names as "issuer".`,
+        here: setting('issuer', said),
+      },
+  },
   {
     name: 'entra-any-tenant',
     look: ({ configured, setting }) => {
@@ -242,6 +254,18 @@ function mayBeOne(a: URL, b: URL): boolean {
   const domain = ({ hostname }: URL) => hostname.split('.').slice(-2).join('.');
   const hosted = [a, b].filter(({ origin }) => guessProvider(origin) !== undefined).length;
   return areLocal || a.pathname !== '/' || domain(a) === domain(b) || hosted === 1;
+}
+
+/** Whether this is the address of a metadata document: no issuer is called like that (RFC 8414 section 2). */
+export function isMetadataAddress(url: string): boolean {
+  return WELL_KNOWN.test(url);
+}
+
+/** The issuer whose metadata would be at this address. */
+export function issuerOfMetadata(url: string): string {
+  const { origin, pathname } = new URL(url);
+  const path = pathname.replace(WELL_KNOWN, '').replace(/\/$/, '');
+  return origin + path;
 }
 
 function withoutSlash(text: string): string {

@@ -3,6 +3,7 @@ import type { Principal } from '../../common/principal.js';
 import { listed } from '../../common/show.js';
 import type { Situation } from '../situation.js';
 import type { Words } from '../report.js';
+import { isInMilliseconds } from './times.js';
 
 export interface Accepted extends Situation {
   readonly principal: Principal;
@@ -77,6 +78,19 @@ export const NOTES: readonly Note[] = [
         there: `The client must ask for scopes${claims.roles === undefined ? ', or the person must be given roles' : ''}.`,
         here: `Or the provider keeps them elsewhere than the preset ${issuer.preset} looks: claims, in IDENTITY_FILE.`,
       },
+  },
+  {
+    name: 'milliseconds',
+    look: ({ claims }) => {
+      const names = ['exp', 'auth_time'].filter((name) => isInMilliseconds(claims[name]));
+      return (
+        names.length > 0 && {
+          says: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds: times in tokens are in seconds (RFC 7519). ${names.includes('exp') ? 'This token practically never expires.' : 'The age of the login cannot be known.'}`,
+          there:
+            'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
+        }
+      );
+    },
   },
   {
     name: 'large-token',

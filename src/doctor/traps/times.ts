@@ -8,6 +8,20 @@ const CLOCKS_DIFFER_SECONDS = 600;
 /** In seconds, this is the year 5138. */
 const MILLISECONDS_FROM = 1e11;
 
+const MILLISECONDS: Trap = {
+  name: 'milliseconds',
+  look: ({ claims }) => {
+    const names = (['exp', 'nbf', 'iat'] as const).filter((name) => isInMilliseconds(claims[name]));
+    return (
+      names.length > 0 && {
+        says: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds. Times in tokens are in seconds (RFC 7519).`,
+        there:
+          'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
+      }
+    );
+  },
+};
+
 export const TIMES: readonly Trap[] = [
   {
     name: 'time-not-a-number',
@@ -18,6 +32,7 @@ export const TIMES: readonly Trap[] = [
           'Something that rewrites claims at the provider makes texts of them, or leaves them out: a mapper, a hook, an action.',
       },
   },
+  MILLISECONDS,
   {
     name: 'clock-behind',
     look: ({ claims, now, issuer, setting }) => {
@@ -77,13 +92,14 @@ const LIFETIMES: Partial<Record<Provider, string>> = {
 };
 
 export const LIFETIME: readonly Trap[] = [
+  MILLISECONDS,
   {
-    name: 'milliseconds',
-    look: ({ claims }) =>
-      numberOf(claims.exp) > MILLISECONDS_FROM && {
-        says: 'exp is so large that it must be in milliseconds. Times in tokens are in seconds (RFC 7519).',
-        there:
-          'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
+    name: 'no-iat',
+    look: ({ claims, issuer }) =>
+      claims.iat === undefined &&
+      !issuer.introspection && {
+        says: 'The token does not say when it was issued (iat), so nobody can say how long it is good for (RFC 9068 section 2.2).',
+        there: 'Have the provider write iat into access tokens.',
       },
   },
   {
@@ -100,14 +116,6 @@ export const LIFETIME: readonly Trap[] = [
     },
   },
   {
-    name: 'no-iat',
-    look: ({ claims }) =>
-      claims.iat === undefined && {
-        says: 'The token does not say when it was issued (iat), so nobody can say how long it is good for (RFC 9068 section 2.2).',
-        there: 'Have the provider write iat into access tokens.',
-      },
-  },
-  {
     name: 'no-lifetime',
     look: ({ claims }) => ({
       says: `The token makes no sense in time: exp is ${kindOf(claims.exp)}, iat ${kindOf(claims.iat)}, and the first must be after the second.`,
@@ -115,6 +123,11 @@ export const LIFETIME: readonly Trap[] = [
     }),
   },
 ];
+
+/** Whether a time of a token is in milliseconds, or a finer unit, in place of seconds. */
+export function isInMilliseconds(value: unknown): boolean {
+  return numberOf(value) > MILLISECONDS_FROM;
+}
 
 /** A number, or nothing that any comparison holds for. */
 function numberOf(value: unknown): number {
