@@ -11,6 +11,7 @@ const SRC = join(ROOT, 'src');
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   common: [],
   config: ['common'],
+  cli: ['common'],
   auth: ['config', 'common'],
   policy: ['config', 'common'],
   // The operator's policy puts tools into classes of rates.
@@ -25,13 +26,13 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   discovery: ['policy', 'auth', 'config', 'common'],
   examples: ['tools', 'policy', 'storage', 'config', 'common'],
   revocation: ['storage', 'audit', 'config', 'common'],
-  revoker: ['admin', 'revocation', 'storage', 'config', 'common'],
+  revoker: ['cli', 'admin', 'revocation', 'storage', 'config', 'common'],
   admin: ['revocation', 'config', 'common'],
   // Tokens of transmitters are verified with what verifies those of issuers, and end as revocations.
   signals: ['revocation', 'limits', 'auth', 'audit', 'config', 'common'],
   // Tools of other servers: decided about like our own, and called with credentials of the gate's.
   upstreams: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
-  curator: ['upstreams', 'tools', 'policy', 'audit', 'config', 'common'],
+  curator: ['cli', 'upstreams', 'tools', 'policy', 'audit', 'config', 'common'],
   mcp: ['upstreams', 'revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
   sinks: ['audit', 'config', 'common'],
   // A change of the policy is on record before it decides.
@@ -63,11 +64,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'common',
   ],
-  doctor: ['auth', 'config', 'common'],
-  posture: ['config'],
-  auditor: ['audit', 'config', 'common'],
+  doctor: ['cli', 'auth', 'config', 'common'],
+  posture: ['cli', 'config'],
+  auditor: ['cli', 'audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.
-  advisor: ['app.module.ts', 'upstreams', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
+  advisor: ['cli', 'app.module.ts', 'upstreams', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
 };
 
 function sources(folder: string): string[] {

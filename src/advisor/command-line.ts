@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { readTime } from '../auditor/read-time.js';
+import { argumentError, type CommandUsage } from '../cli/usage.js';
 import { quoted } from '../common/show.js';
 
 /** Who a matrix is about. */
@@ -90,6 +91,7 @@ const OPTIONS = {
   until: { type: 'string' },
   format: { type: 'string' },
 } as const;
+export const USAGE: CommandUsage = { script: 'policy', options: OPTIONS };
 type Option = keyof typeof OPTIONS;
 type Values = { [K in Exclude<Option, 'help' | 'json' | 'roles' | 'ledger'>]?: string } & {
   help?: boolean;
@@ -115,7 +117,7 @@ export function readCommandLine(args: readonly string[], now: Date): Command {
   try {
     return read(args, now);
   } catch (error) {
-    return wrong((error as Error).message);
+    return wrong(argumentError(error, OPTIONS));
   }
 }
 

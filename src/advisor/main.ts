@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { find } from '../auditor/find.js';
 import { chainsIn } from '../auditor/sources.js';
-import { readEnvironment } from '../config/environment.js';
+import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
+import { npmVariables, readEnvironment } from '../config/environment.js';
 import { auditFileOf, loadSettings } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
@@ -11,7 +12,7 @@ import { schemaText } from '../policy/cedar-schema.js';
 import { callerOf } from '../policy/evaluate.js';
 import { loadPolicy, type LoadedPolicy } from '../policy/load-policy.js';
 import { PolicyError, readOperatorFiles } from '../policy/operator-files.js';
-import { HELP, readCommandLine, type Command, type Whom } from './command-line.js';
+import { HELP, readCommandLine, USAGE, type Command, type Whom } from './command-line.js';
 import { explain } from './explain.js';
 import { changesBetween, matrixOf, type Matrix } from './matrix.js';
 import { principalOfRecord, principalsByRole, principalsIn, type NamedPrincipal } from './principals.js';
@@ -30,7 +31,6 @@ import { replay, type Difference } from './replay.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
-const WRONG_USAGE = 2;
 const MAX_PEOPLE = 200;
 const MAX_EXAMPLES = 3;
 
@@ -40,13 +40,15 @@ const DECIDING = ['TOOL_ALLOW_LIST', 'AUTH_REQUIRE_HUMAN', 'POLICY_DIR'] as cons
 type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
 
 async function main(): Promise<number> {
-  const command = readCommandLine(process.argv.slice(2), new Date());
+  const args = process.argv.slice(2);
+  const lost = lostOptions(USAGE, args, npmVariables());
+  const command: Command = lost ? { kind: 'wrong', message: lost } : readCommandLine(args, new Date());
   if (command.kind === 'help') {
     await write(HELP);
     return GOOD;
   }
   if (command.kind === 'wrong') {
-    console.error(`${command.message}\n\n${HELP}`);
+    console.error(usageError(USAGE, command.message));
     return WRONG_USAGE;
   }
   const settings = decidingSettings();

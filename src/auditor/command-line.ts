@@ -1,6 +1,7 @@
 /** What `npm run audit` is asked to do. Pure. */
 import { parseArgs } from 'node:util';
 import { EVENTS, STATUSES } from '../audit/record.js';
+import { argumentError, type CommandUsage } from '../cli/usage.js';
 import { REASONS } from '../common/reasons.js';
 import { readTime } from './read-time.js';
 import type { Selection } from './selection.js';
@@ -82,6 +83,7 @@ const OPTIONS = {
   issuer: { type: 'string' },
   format: { type: 'string' },
 } as const;
+export const USAGE: CommandUsage = { script: 'audit', options: OPTIONS };
 type Option = keyof typeof OPTIONS;
 type Values = Partial<Record<Exclude<Option, 'key' | 'help' | 'json'>, string>> & {
   key?: string[];
@@ -123,7 +125,7 @@ export function readCommandLine(args: readonly string[], now: Date): Command {
   try {
     return read(args, now);
   } catch (error) {
-    return { kind: 'wrong', message: (error as Error).message };
+    return wrong(argumentError(error, OPTIONS));
   }
 }
 

@@ -2,9 +2,10 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pseudonym } from '../audit/pseudonyms.js';
-import { readEnvironment } from '../config/environment.js';
+import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
+import { npmVariables, readEnvironment } from '../config/environment.js';
 import { auditFileOf, auditKeyFileOf } from '../config/load-settings.js';
-import { HELP, readCommandLine, type Command, type PseudonymOf } from './command-line.js';
+import { HELP, readCommandLine, USAGE, type Command, type PseudonymOf } from './command-line.js';
 import { find } from './find.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
 import { reportPage } from './report-page.js';
@@ -17,18 +18,19 @@ import { verifyChain, type Trust } from './verify.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
-const WRONG_USAGE = 2;
 
 type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
 
 async function main(): Promise<number> {
-  const command = readCommandLine(process.argv.slice(2), new Date());
+  const args = process.argv.slice(2);
+  const lost = lostOptions(USAGE, args, npmVariables());
+  const command: Command = lost ? { kind: 'wrong', message: lost } : readCommandLine(args, new Date());
   switch (command.kind) {
     case 'help':
       await write(`${HELP}\n`);
       return GOOD;
     case 'wrong':
-      console.error(`${command.message}\n\n${HELP}`);
+      console.error(usageError(USAGE, command.message));
       return WRONG_USAGE;
     case 'verify':
       return verify(command);

@@ -26,6 +26,11 @@ export function visible(text: string): string {
   return text.replace(/["\\]|\p{C}|\p{Z}/gu, (character) => (character === ' ' ? ' ' : escaped(character)));
 }
 
+/** The same text on one line; what moves the cursor or cannot be seen is made visible. */
+export function onOneLine(text: string): string {
+  return text.replace(/\p{C}|[\u2028\u2029]/gu, escaped);
+}
+
 /** `90 s`, `1 h 30 min`: two units, which is as much as anybody reads. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return 'no end of time';

@@ -1,5 +1,6 @@
 /** What `npm run upstreams` is asked to do. Pure. */
 import { parseArgs } from 'node:util';
+import { argumentError, type CommandUsage } from '../cli/usage.js';
 
 export type Command =
   | { readonly kind: 'help' }
@@ -45,6 +46,8 @@ const OPTIONS = {
   digest: { type: 'string' },
 } as const;
 
+export const USAGE: CommandUsage = { script: 'upstreams', options: OPTIONS };
+
 /** SHA-256, in hexadecimal. */
 const DIGEST = /^[0-9a-f]{64}$/;
 
@@ -53,7 +56,7 @@ export function readCommandLine(args: readonly string[], known: readonly string[
   try {
     return read(args, known);
   } catch (error) {
-    return wrong((error as Error).message);
+    return wrong(argumentError(error, OPTIONS));
   }
 }
 

@@ -2,10 +2,11 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { HeldToken } from '../common/held-token.js';
 import type { Principal } from '../common/principal.js';
 import { visible } from '../common/show.js';
-import { readEnvironment } from '../config/environment.js';
+import { npmVariables, readEnvironment } from '../config/environment.js';
 import { ConfigurationError, loadSettings } from '../config/load-settings.js';
 import type { UpstreamsSettings } from '../config/settings.js';
 import { unfitConditions } from '../policy/unfit-conditions.js';
@@ -15,7 +16,7 @@ import type { Caller } from '../upstreams/caller.js';
 import { MountedUpstream } from '../upstreams/mounted-upstream.js';
 import { differences, readPins, writePins, type Pins } from '../upstreams/pins.js';
 import type { UpstreamTool } from '../upstreams/read-tools.js';
-import { HELP, readCommandLine, type Command } from './command-line.js';
+import { HELP, readCommandLine, USAGE, type Command } from './command-line.js';
 import {
   changed,
   digestOfChanges,
@@ -41,9 +42,15 @@ interface Looked {
 }
 
 async function main(): Promise<number> {
-  if (process.argv.slice(2).some((arg) => arg === '-h' || arg === '--help')) {
+  const args = process.argv.slice(2);
+  if (args.some((arg) => arg === '-h' || arg === '--help')) {
     console.log(HELP);
     return 0;
+  }
+  const lost = lostOptions(USAGE, args, npmVariables());
+  if (lost !== undefined) {
+    console.error(usageError(USAGE, lost));
+    return WRONG_USAGE;
   }
   const settings = loadSettings(readEnvironment(), (path) => readFileSync(path, 'utf8')).upstreams;
   if (settings.list.length === 0) {
@@ -51,7 +58,7 @@ async function main(): Promise<number> {
     return 1;
   }
   const command = readCommandLine(
-    process.argv.slice(2),
+    args,
     settings.list.map(({ name }) => name),
   );
   if (command.kind === 'help') {
@@ -59,8 +66,8 @@ async function main(): Promise<number> {
     return 0;
   }
   if (command.kind === 'wrong') {
-    console.error(`${command.message}\n\n${HELP}`);
-    return 2;
+    console.error(usageError(USAGE, command.message));
+    return WRONG_USAGE;
   }
   const pins = readPins(settings.pinsFile);
   switch (command.kind) {

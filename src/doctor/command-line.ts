@@ -1,4 +1,5 @@
 /** What the doctor is asked to do. Pure. */
+import type { CommandUsage } from '../cli/usage.js';
 
 export type Command =
   | { readonly kind: 'help' }
@@ -22,6 +23,11 @@ database, nor the ledger. It needs \`npm run build\` once.
 
 "there:" is what to change at the provider or in the client, "here:" in the configuration of this server.
 It never prints the token. Exit code: 0 good, 1 not good, 2 wrong usage.`;
+
+export const USAGE: CommandUsage = {
+  script: 'doctor',
+  options: { help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' }, config: { type: 'boolean' } },
+};
 
 /** Messages never repeat an argument: it may be a token. */
 export function readCommandLine(args: readonly string[]): Command {

@@ -1,21 +1,24 @@
 /** `npm run doctor`: arguments and stdin in, a report and an exit code out. */
 import 'reflect-metadata';
-import { readEnvironment } from '../config/environment.js';
-import { HELP, readCommandLine } from './command-line.js';
+import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
+import { npmVariables, readEnvironment } from '../config/environment.js';
+import { HELP, readCommandLine, USAGE } from './command-line.js';
 import { examine } from './examine.js';
 import { readPasted, type Pasted } from './pasted.js';
 import { renderJson, renderText } from './render.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
-const WRONG_USAGE = 2;
 
 /** Where nobody sees how wide the screen is, and the widest that is read with ease. */
 const WIDTH = 100;
 const WIDEST = 120;
 
 async function main(): Promise<number> {
-  const command = readCommandLine(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const lost = lostOptions(USAGE, args, npmVariables());
+  if (lost !== undefined) return wrongUsage(lost);
+  const command = readCommandLine(args);
   if (command.kind === 'help') {
     await write(`${HELP}\n`);
     return GOOD;
@@ -34,7 +37,7 @@ async function main(): Promise<number> {
 }
 
 function wrongUsage(message: string): number {
-  console.error(`${message}\n\n${HELP}`);
+  console.error(usageError(USAGE, message));
   return WRONG_USAGE;
 }
 

@@ -1,7 +1,8 @@
 /** `npm run posture`: the configuration in, the protections that it has and lacks out. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { readEnvironment } from '../config/environment.js';
+import { argumentError, lostOptions, usageError, WRONG_USAGE, type CommandUsage } from '../cli/usage.js';
+import { npmVariables, readEnvironment } from '../config/environment.js';
 import { ConfigurationError, loadSettings } from '../config/load-settings.js';
 import { controlsOf, levelOf, LEVELS, missingFor, type Level } from './controls.js';
 import { renderPosture } from './render.js';
@@ -22,12 +23,16 @@ const OPTIONS = {
   require: { type: 'string' },
 } as const;
 
+const USAGE: CommandUsage = { script: 'posture', options: OPTIONS };
+
 function main(): number {
+  const lost = lostOptions(USAGE, process.argv.slice(2), npmVariables());
+  if (lost !== undefined) return wrong(lost);
   let values: { readonly help?: boolean; readonly json?: boolean; readonly require?: string };
   try {
     ({ values } = parseArgs({ options: OPTIONS, strict: true }));
   } catch (error) {
-    return wrong((error as Error).message);
+    return wrong(argumentError(error, OPTIONS));
   }
   if (values.help) {
     console.log(HELP);
@@ -47,8 +52,8 @@ function show(asJson: boolean, required: Level | undefined): number {
 }
 
 function wrong(message: string): number {
-  console.error(`${message}\n\n${HELP}`);
-  return 2;
+  console.error(usageError(USAGE, message));
+  return WRONG_USAGE;
 }
 
 try {

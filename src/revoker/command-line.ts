@@ -1,5 +1,6 @@
 /** What `npm run revoke` is asked to do. Pure. */
 import { parseArgs } from 'node:util';
+import { argumentError, type CommandUsage } from '../cli/usage.js';
 import { REVOCATION_KINDS } from '../revocation/revocation.js';
 
 interface Common {
@@ -50,6 +51,8 @@ const OPTIONS = {
   by: { type: 'string' },
 } as const;
 
+export const USAGE: CommandUsage = { script: 'revoke', options: OPTIONS };
+
 const OF_REVOKING = ['issuer', 'issued-before', 'reason', 'by'];
 
 /** @param onlyIssuer the one that there is; undefined where there are several. */
@@ -57,7 +60,7 @@ export function readCommandLine(args: readonly string[], onlyIssuer: () => strin
   try {
     return read(args, onlyIssuer);
   } catch (error) {
-    return wrong((error as Error).message);
+    return wrong(argumentError(error, OPTIONS));
   }
 }
 

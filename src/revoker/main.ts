@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { readRevocation } from '../admin/read-revocation.js';
+import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { visible } from '../common/show.js';
-import { readEnvironment } from '../config/environment.js';
+import { npmVariables, readEnvironment } from '../config/environment.js';
 import { loadSettings } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { expiryOf } from '../revocation/expiry.js';
@@ -15,24 +16,25 @@ import {
 } from '../revocation/revocation-store.js';
 import { openConnection, type Connection } from '../storage/connection.js';
 import { publicReason } from '../storage/public-reason.js';
-import { HELP, readCommandLine, type Command } from './command-line.js';
+import { HELP, readCommandLine, USAGE, type Command } from './command-line.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
-const WRONG_USAGE = 2;
 const TIMEOUT_MS = 10_000;
 
 /** What is wrong, in words for who types. */
 class Refusal extends Error {}
 
 async function main(): Promise<number> {
-  const command = readCommandLine(process.argv.slice(2), onlyIssuer);
+  const args = process.argv.slice(2);
+  const lost = lostOptions(USAGE, args, npmVariables());
+  const command: Command = lost ? { kind: 'wrong', message: lost } : readCommandLine(args, onlyIssuer);
   if (command.kind === 'help') {
     console.log(HELP);
     return GOOD;
   }
   if (command.kind === 'wrong') {
-    console.error(`${command.message}\n\n${HELP}`);
+    console.error(usageError(USAGE, command.message));
     return WRONG_USAGE;
   }
   return command.server === undefined ? inDatabase(command) : atServer(command, command.server);
