@@ -3,7 +3,7 @@ import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../src/create-app.js';
 import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
@@ -152,8 +152,8 @@ describe('npm run start:prod', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
-  function start(env: Record<string, string>) {
-    const child = spawn(process.execPath, [join(__dirname, '../dist/main.js')], {
+  function start(env: Record<string, string>, program = 'main.js', words: readonly string[] = []) {
+    const child = spawn(process.execPath, [join(__dirname, '../dist', program), ...words], {
       cwd: folder.path,
       env: { PATH: process.env.PATH, ...env },
     });
@@ -189,6 +189,11 @@ describe('npm run start:prod', () => {
   });
 
   it('starts, says what is relaxed, answers, and stops on SIGTERM', async () => {
+    const file = join(folder.path, '.env');
+    writeFileSync(
+      file,
+      '\u{feff}FOO=1\r\n\tTOOL_ALLOW_LIST="a" # all\r\nexport AUTH_REQUIRE_HUMAN=false\r\n',
+    );
     const port = await freePort();
     const env = {
       ...gateEnv('http://127.0.0.1:9', port, folder.path),
@@ -200,12 +205,59 @@ describe('npm run start:prod', () => {
       (await fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined))?.status;
     while ((await live()) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
     expect(seen.stdout).toContain('TOOL_ALLOW_LIST=*: every registered tool');
+    rmSync(file);
+    expect(seen.stdout).toContain('AUTH_REQUIRE_HUMAN=false: ');
+    expect(seen.stdout).toContain('.env line 1: FOO is not a variable of this server');
+    expect(seen.stdout).toContain('.env line 2: TOOL_ALLOW_LIST has no effect');
     expect(seen.stdout).toContain('AUTH_AUDIANCE is not a variable of this server');
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`);
     expect(ready.status).toBe(503);
     child.kill('SIGTERM');
     expect(await exit).toBe(0);
   });
+
+  it.each([
+    ['a line without =', 'policy\n', '.env: line 1 has no "="'],
+    ['an unclosed quote', 'A="x\nPOLICY_DIR=nowhere\nB="y"\n', '.env: line 1 has a quote'],
+    ['another spelling', 'policy_dir=nowhere\n', '.env: line 1 sets policy_dir: write POLICY_DIR'],
+    ['an escape', '\nA="s3cret\\n"', '.env: line 2 has a backslash'],
+    [
+      'a tab on a line of its own',
+      '# gate\n\t\nPOLICY_DIR=nowhere\n',
+      'POLICY_DIR: the folder cannot be read',
+    ],
+  ])('does not start without the settings of a .env file with %s', async (_case, text, says) => {
+    writeFileSync(join(folder.path, '.env'), text);
+    try {
+      const { seen, exit } = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
+      expect(await exit).toBe(1);
+      expect(seen.stderr).toContain(says);
+      expect(seen.stderr).not.toMatch(/    at |s3cret/);
+    } finally {
+      rmSync(join(folder.path, '.env'));
+    }
+  });
+
+  it.each(['auditor', 'posture', 'doctor', 'revoker', 'curator', 'advisor'])(
+    'rejects the same .env file in %s',
+    async (command) => {
+      writeFileSync(join(folder.path, '.env'), 'A=1\nTOOL_ALLOW_LIST="s3cret\n');
+      const words: Record<string, string[]> = {
+        auditor: ['verify'],
+        revoker: ['list'],
+        curator: ['test'],
+        advisor: ['check'],
+      };
+      try {
+        const { seen, exit } = start({}, `${command}/main.js`, words[command]);
+        expect(await exit).not.toBe(0);
+        expect(seen.stderr).toContain('.env: line 2 has a quote that does not end on the same line');
+        expect(seen.stderr + seen.stdout).not.toMatch(/    at |s3cret/);
+      } finally {
+        rmSync(join(folder.path, '.env'));
+      }
+    },
+  );
 
   it.each([
     ['HOST', { HOST: '192.0.2.77', PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '1' }],

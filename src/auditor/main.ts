@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { pseudonym } from '../audit/pseudonyms.js';
 import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { npmVariables, readEnvironment } from '../config/environment.js';
-import { auditFileOf, auditKeyFileOf } from '../config/load-settings.js';
+import { auditFileOf, auditKeyFileOf, ConfigurationError } from '../config/load-settings.js';
 import { HELP, readCommandLine, USAGE, type Command, type PseudonymOf } from './command-line.js';
 import { find } from './find.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
@@ -167,7 +167,8 @@ main().then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    console.error(error instanceof SourceError ? error.message : error);
+    const isForeseen = error instanceof SourceError || error instanceof ConfigurationError;
+    console.error(isForeseen ? error.message : error);
     process.exit(error instanceof SourceError ? WRONG_USAGE : NOT_GOOD);
   },
 );

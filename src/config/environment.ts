@@ -1,17 +1,70 @@
 /** The only reader of `process.env`. */
-import { existsSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseEnv } from 'node:util';
-import type { Environment } from './load-settings.js';
+import { readEnvFile, type EnvFileEntry } from './env-file.js';
+import { ConfigurationError } from './load-settings.js';
+import { FILE_NOTICES, VARIABLE_NAMES, type Environment } from './variables.js';
+
+/** Variables of Node.js and of the system that are read before this server reads `.env`. */
+const READ_EARLIER = /^(NODE_(?!ENV$)|UV_|TZ$|SSL_CERT_|OPENSSL_|LD_|PATH$)/;
 
 /** What `npm run` says of itself to the process that it starts (`npm_*`); empty where npm did not start it. */
 export function npmVariables(): Environment {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('npm_')));
 }
 
-/** The variables of the process, over those of a `.env` file in the working folder where there is one. */
+/**
+ * The variables of the process. Those of a `.env` file in the working folder fill in for variables that are not set.
+ * @throws ConfigurationError with the number of each line of the file that would not take effect.
+ */
 export function readEnvironment(): Environment {
-  const file = resolve('.env');
-  const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  return { ...fromFile, ...process.env };
+  const entries = entriesOf('.env');
+  return {
+    ...Object.fromEntries(entries.map(({ name, value }) => [name, value])),
+    ...process.env,
+    [FILE_NOTICES]: noticesOn(entries, process.env),
+  };
+}
+
+function entriesOf(file: string): readonly EnvFileEntry[] {
+  const bytes = bytesOf(file);
+  if (!bytes) return [];
+  const read = readEnvFile(bytes);
+  const faults = read.ok ? read.entries.flatMap(misspelled) : read.faults;
+  if (faults.length > 0) throw new ConfigurationError(faults.map((fault) => `${file}: ${fault}`));
+  return read.ok ? read.entries : [];
+}
+
+/** @returns undefined where there is no such file. A link that leads nowhere is a fault. */
+function bytesOf(file: string): Buffer | undefined {
+  const path = resolve(file);
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    if (code === 'ENOENT' && !lstatSync(path, { throwIfNoEntry: false })) return undefined;
+    throw new ConfigurationError([`${file}: the file cannot be read (${code})`]);
+  }
+}
+
+/** A name that differs from a variable in upper and lower case alone would have no effect. */
+function misspelled({ name, line }: EnvFileEntry): string[] {
+  const meant = VARIABLE_NAMES.find((one) => one === name.toUpperCase() && one !== name);
+  return meant === undefined ? [] : [`line ${line} sets ${name}: write ${meant}`];
+}
+
+function noticesOn(entries: readonly EnvFileEntry[], own: Environment): ReadonlyMap<string, string> {
+  const known: readonly string[] = [...VARIABLE_NAMES, 'NODE_ENV'];
+  const notices = new Map<string, string>();
+  for (const { name, value, line } of entries) {
+    const at = `.env line ${line}: ${name}`;
+    if (READ_EARLIER.test(name)) {
+      notices.set(name, `${at} has no effect there: set it in the environment of the process`);
+    } else if (!known.includes(name)) {
+      notices.set(name, `${at} is not a variable of this server and has no effect`);
+    } else if (own[name] !== undefined && own[name] !== value) {
+      notices.set(name, `${at} has no effect: the environment of the process sets another value`);
+    }
+  }
+  return notices;
 }

@@ -421,3 +421,75 @@ it('whatever it is given: faults that name a variable, or settings that are safe
     { numRuns: 2000 },
   );
 });
+
+describe('values that something else made', () => {
+  it.each([
+    ['"https://login.example.com"', 'AUTH_ISSUER: is in quotes'],
+    ["'https://login.example.com'", 'AUTH_ISSUER: is in quotes'],
+    ['`https://login.example.com`', 'AUTH_ISSUER: is in quotes'],
+    ['https://login.example.com\r', 'AUTH_ISSUER: ends with a carriage return'],
+    ['https://login.example.com # provider', 'AUTH_ISSUER: holds a # comment'],
+    ['https://login.example.com\nPOLICY_DIR=policy', 'AUTH_ISSUER: holds a control character'],
+  ])('names the marks in %j and nothing else', (value, fault) => {
+    expect(faults({ AUTH_ISSUER: value })).toEqual([expect.stringContaining(fault)]);
+  });
+
+  it.each(VARIABLE_NAMES)('rejects quotes and a carriage return in %s', (name) => {
+    for (const value of ['"secret-1"', 'secret-1\r'] as const) {
+      const found = faults({ [name]: value });
+      expect(found).toContainEqual(
+        expect.stringMatching(new RegExp(`^${name}: (is in quotes|ends with a carriage return)`)),
+      );
+      expect(found.join()).not.toContain('secret-1');
+    }
+  });
+
+  it.each(['tcp://10.0.0.1:9464', 'udp://10.0.0.1:53', 'tcp://[fd00::1]:9464', 'tcp://metrics.prod:1'])(
+    'names METRICS_PORT=%s as injected by Kubernetes',
+    (value) => {
+      expect(faults({ METRICS_PORT: value })).toEqual([
+        expect.stringMatching(/^METRICS_PORT: is injected by Kubernetes .*enableServiceLinks: false/),
+      ]);
+    },
+  );
+
+  it.each(['export POLICY_DIR', 'POLICY_DIR ', '\t\nPOLICY_DIR', '\u{feff}POLICY_DIR', 'POLICY_DIR\r'])(
+    'rejects a variable with the name %j',
+    (name) => {
+      expect(faults({ [name]: 'policy' })).toEqual([expect.stringContaining('POLICY_DIR: a variable has')]);
+    },
+  );
+
+  it('names in one line what Kubernetes injects, and a typing error beside it', () => {
+    const service = (name: string) => ({
+      [`${name}_SERVICE_HOST`]: '10.0.0.1',
+      [`${name}_SERVICE_PORT`]: '80',
+      [`${name}_SERVICE_PORT_HTTP`]: '80',
+      [`${name}_PORT_80_TCP`]: 'tcp://10.0.0.1:80',
+      [`${name}_PORT_80_TCP_PROTO`]: 'tcp',
+      [`${name}_PORT_80_TCP_PORT`]: '80',
+      [`${name}_PORT_80_TCP_ADDR`]: '10.0.0.1',
+    });
+    const { notices } = loadSettings({
+      ...REQUIRED,
+      ...service('AUTH'),
+      AUTH_PORT: 'tcp://10.0.0.1:80',
+      ...service('TOOL_BOX'),
+      ...service('REDIS'),
+      AUTH_AUDIANCE: 'x',
+    });
+    expect(notices).toEqual([
+      'AUTH_AUDIANCE is not a variable of this server and has no effect',
+      expect.stringMatching(/^The variables of Kubernetes for the services AUTH, TOOL_BOX have no effect:/),
+    ]);
+  });
+
+  it.each(['policy_dir', 'Policy_Dir', 'POLICY-DIR', 'policy.dir', 'POLICY_DRI'])(
+    'names the unknown variable %s',
+    (name) => {
+      expect(loadSettings({ ...REQUIRED, [name]: 'policy' }).notices).toEqual([
+        `${name} is not a variable of this server and has no effect`,
+      ]);
+    },
+  );
+});

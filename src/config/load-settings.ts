@@ -17,10 +17,11 @@ import type {
   TransmitterSettings,
   UpstreamSettings,
 } from './settings.js';
+import { nameFaults, unknownNames, valueFault } from './foreign-variables.js';
 import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList } from './rules.js';
-import { Variables, VARIABLE_NAMES } from './variables.js';
+import { type Environment, Variables, VARIABLE_NAMES } from './variables.js';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment };
 
 /** Says which variables are wrong and why, never what they hold. */
 export class ConfigurationError extends Error {
@@ -50,25 +51,6 @@ const MIB = 1024 * 1024;
 /** Keys that are believed for longer than this without a word from the issuer are worth a line at every start. */
 const LONG_KEY_AGE_SECONDS = 86_400;
 
-/** Prefixes that are ours: a name that starts with one and is not ours is probably a typing error. */
-const OUR_PREFIXES = [
-  'AUTH_',
-  'AUDIT_',
-  'RATE_LIMIT_',
-  'TOOL_',
-  'ALLOWED_',
-  'DENIAL_',
-  'IDENTITY_',
-  'POLICY_',
-  'REVOCATION_',
-  'SHUTDOWN_',
-  'METRICS_',
-  'SIGNALS_',
-  'UPSTREAM',
-  'TLS_',
-  'LOG_',
-];
-
 /**
  * @param env the variables; nothing else is read but the files that they name.
  * @throws ConfigurationError with every fault, each naming its variable.
@@ -77,7 +59,13 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const given = Object.fromEntries(
     VARIABLE_NAMES.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]),
   );
-  const faults = [...emptyFaults(given), ...formFaults(given)];
+  const foreign = foreignFaults(given);
+  const faults = [
+    ...nameFaults(env),
+    ...emptyFaults(given),
+    ...foreign.values(),
+    ...formFaults(given, new Set(foreign.keys())),
+  ];
   const variables = plainToInstance(Variables, given);
   const sound = faults.length === 0;
   if (sound) faults.push(...crossFaults(variables));
@@ -114,7 +102,8 @@ function emptyFaults(given: Record<string, unknown>): string[] {
     .map(([name]) => `${name}: is set but empty: give it a value, or leave it out`);
 }
 
-function formFaults(given: Record<string, unknown>): string[] {
+/** @param named variables whose faults are named already. */
+function formFaults(given: Record<string, unknown>, named: ReadonlySet<string>): string[] {
   const filled = Object.entries(given).filter(
     ([, value]) => typeof value !== 'string' || value.trim() !== '',
   );
@@ -122,11 +111,20 @@ function formFaults(given: Record<string, unknown>): string[] {
     Object.keys(given).filter((name) => !filled.some(([filledName]) => filledName === name)),
   );
   return validateSync(plainToInstance(Variables, Object.fromEntries(filled)))
-    .filter((error) => !empty.has(error.property))
+    .filter(({ property }) => !empty.has(property) && !named.has(property))
     .map((error) => {
       const missing = error.value === undefined;
       return `${error.property}: ${missing ? 'is required and not set' : Object.values(error.constraints ?? {}).join('; ')}`;
     });
+}
+
+/** Values that no variable can have, since something else left its marks in them. */
+function foreignFaults(given: Record<string, unknown>): Map<string, string> {
+  const faults = Object.entries(given).flatMap(([name, value]) => {
+    const fault = typeof value === 'string' ? valueFault(name, value) : undefined;
+    return fault === undefined ? [] : [[name, `${name}: ${fault}`] as const];
+  });
+  return new Map(faults);
 }
 
 function crossFaults(variables: Variables): string[] {
@@ -438,13 +436,6 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
     ]),
   ];
   return notices.filter(([inForce]) => inForce).map(([, notice]) => notice);
-}
-
-function unknownNames(env: Environment): string[] {
-  return Object.keys(env)
-    .filter((name) => OUR_PREFIXES.some((prefix) => name.startsWith(prefix)))
-    .filter((name) => !(VARIABLE_NAMES as readonly string[]).includes(name))
-    .map((name) => `${name} is not a variable of this server and has no effect`);
 }
 
 function trustProxy(text: string): false | number | readonly string[] {

@@ -13,6 +13,13 @@ import {
 } from './rules.js';
 import { PRESETS } from './settings.js';
 
+/** What a `.env` file sets without effect: a notice for each name. */
+export const FILE_NOTICES = Symbol('notices on .env');
+
+export type Environment = Readonly<Record<string, string | undefined>> & {
+  readonly [FILE_NOTICES]?: ReadonlyMap<string, string>;
+};
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 const HOST = /^[A-Za-z0-9.:[\]_-]+$/;

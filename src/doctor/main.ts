@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { npmVariables, readEnvironment } from '../config/environment.js';
+import { ConfigurationError } from '../config/load-settings.js';
 import { HELP, readCommandLine, USAGE } from './command-line.js';
 import { examine } from './examine.js';
 import { readPasted, type Pasted } from './pasted.js';
@@ -64,7 +65,8 @@ main().then(
   (code) => process.exit(code),
   (error: unknown) => {
     // Of an error nobody foresaw not its fields: those may hold claims.
-    console.error(error instanceof Error ? error.stack : 'The doctor failed');
+    const known = error instanceof ConfigurationError ? error.message : undefined;
+    console.error(known ?? (error instanceof Error ? error.stack : 'The doctor failed'));
     process.exit(NOT_GOOD);
   },
 );
