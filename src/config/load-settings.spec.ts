@@ -493,3 +493,27 @@ describe('values that something else made', () => {
     },
   );
 });
+
+describe('TLS to PostgreSQL', () => {
+  const DATABASE_URL = 'postgres://gate@db.example.com/gate?sslmode=require';
+
+  it('names a relaxation at start', () => {
+    expect(loadSettings({ ...REQUIRED, DATABASE_URL }).notices).toEqual([
+      expect.stringMatching(/^DATABASE_URL: sslmode=require: encrypted, with any certificate/),
+    ]);
+  });
+
+  it('names a fault by its variable', () => {
+    expect(faults({ DATABASE_URL: 'postgres://gate@db.example.com/gate?sslmode=no' })).toEqual([
+      expect.stringMatching(/^DATABASE_URL: sslmode must be one of /),
+    ]);
+  });
+
+  it('rejects PGSSLMODE beside a URL that does not state the mode', () => {
+    const more = { PGSSLMODE: 'no-verify' };
+    expect(faults({ ...more, DATABASE_URL: 'postgres://gate@db.example.com/gate' })).toEqual([
+      'DATABASE_URL: PGSSLMODE is not read: write sslmode in the URL',
+    ]);
+    expect(faults({ ...more, DATABASE_URL })).toEqual([]);
+  });
+});

@@ -2,6 +2,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
+import { databaseRelaxation, databaseUrlFaults, saysSslMode } from './database-url.js';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { readSignalsFile } from './signals-file.js';
 import { readSinksFile } from './sinks-file.js';
@@ -13,6 +14,7 @@ import type {
   IssuerSettings,
   Preset,
   Settings,
+  SinkSettings,
   TracingSettings,
   TransmitterSettings,
   UpstreamSettings,
@@ -88,6 +90,12 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const tracing = readTracing(variables, read, faults);
   const databaseUrl = secretUrl('DATABASE_URL', variables, read, faults);
   const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
+  for (const { name, url } of databasesOf(databaseUrl, sinks)) {
+    faults.push(...databaseUrlFaults(url, read).map((fault) => `${name}: ${fault}`));
+    if (env.PGSSLMODE !== undefined && !saysSslMode(url)) {
+      faults.push(`${name}: PGSSLMODE is not read: write sslmode in the URL`);
+    }
+  }
   if (faults.length > 0) throw new ConfigurationError(faults);
   return toSettings(
     variables,
@@ -226,6 +234,21 @@ function secretUrl(
   const { form, message } = SECRET_URLS[name];
   if (!form.test(url)) faults.push(`${inFile}: what the file holds ${message}`);
   return url;
+}
+
+/** Each PostgreSQL with the place that names it. */
+function databasesOf(
+  own: string | undefined,
+  sinks: readonly SinkSettings[],
+): { readonly name: string; readonly url: string }[] {
+  return [
+    ...(own === undefined ? [] : [{ name: 'DATABASE_URL', url: own }]),
+    ...sinks.flatMap((sink) =>
+      sink.type === 'postgres'
+        ? [{ name: `AUDIT_SINKS_FILE: database_url_file of ${sink.name}`, url: sink.databaseUrl }]
+        : [],
+    ),
+  ];
 }
 
 /** What the file holds that a variable names; a fault says why it cannot be had, and nothing of it. */
@@ -408,6 +431,12 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       settings.audit.onFailure === 'allow',
       'AUDIT_ON_FAILURE=allow: calls go on when they cannot be recorded',
     ],
+    ...databasesOf(settings.storage.databaseUrl, settings.audit.sinks).map(
+      ({ name, url }): [boolean, string] => {
+        const relaxation = databaseRelaxation(url);
+        return [relaxation !== undefined, `${name}: ${relaxation}`];
+      },
+    ),
     ...settings.upstreams.list.map(({ name, relaysErrors }): [boolean, string] => [
       relaysErrors,
       `relay_errors of ${name}: what it says of its failures reaches callers word for word`,

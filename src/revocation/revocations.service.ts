@@ -7,6 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { AppError } from '../common/app-error.js';
 import type { Principal } from '../common/principal.js';
 import { within } from '../common/within.js';
+import { libpqUrl } from '../config/database-url.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import { connectionOf, type Connection } from '../storage/connection.js';
 import { Database } from '../storage/database.js';
@@ -272,9 +273,9 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   }
 
   /** A notification is faster than the poll; a lost connection is found by the next tick. */
-  private async listen(connectionString: string): Promise<void> {
+  private async listen(databaseUrl: string): Promise<void> {
     const client = new pg.Client({
-      connectionString,
+      connectionString: libpqUrl(databaseUrl),
       application_name: 'identity-aware-mcp-server revocations',
       connectionTimeoutMillis: PATIENCE_MS,
       keepAlive: true,

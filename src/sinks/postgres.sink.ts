@@ -1,5 +1,6 @@
 /** Rows of a table that only grows: what is there cannot be changed or deleted, not even by who inserts. */
 import pg from 'pg';
+import { libpqUrl } from '../config/database-url.js';
 import type { Delivered, Sink } from './sink.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -37,7 +38,7 @@ export class PostgresSink implements Sink {
 
   constructor(databaseUrl: string) {
     this.pool = new pg.Pool({
-      connectionString: databaseUrl,
+      connectionString: libpqUrl(databaseUrl),
       application_name: 'identity-aware-mcp-server audit',
       max: 1,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

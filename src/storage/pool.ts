@@ -1,5 +1,6 @@
 /** Connections to PostgreSQL, so many at most, which heal by themselves. */
 import pg from 'pg';
+import { libpqUrl } from '../config/database-url.js';
 
 export interface PoolOptions {
   /** What they are for, as PostgreSQL shows it beside the name of the server; undefined: for tools. */
@@ -33,11 +34,11 @@ class Session extends pg.Client {
 
 /** Nothing is connected before somebody asks. */
 export function openPool(
-  connectionString: string,
+  databaseUrl: string,
   { name, size, connectMs, statementMs, answerMs, prepare, onIdleError = ignore }: PoolOptions,
 ): pg.Pool {
   const pool = new pg.Pool({
-    connectionString,
+    connectionString: libpqUrl(databaseUrl),
     application_name: `identity-aware-mcp-server${name === undefined ? '' : ` ${name}`}`,
     max: size,
     connectionTimeoutMillis: connectMs,

@@ -1,0 +1,136 @@
+/**
+ * TLS to PostgreSQL as libpq documents it ("SSL Support", `sslmode`). The driver knows these meanings by a parameter of
+ * its own; without it `require` and `verify-ca` mean `verify-full`.
+ */
+import { X509Certificate } from 'node:crypto';
+import { resolve } from 'node:path';
+import { isLoopbackHost } from './rules.js';
+import type { ReadFile } from './yaml-file.js';
+
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
+const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
+/** The driver would ignore these, and each makes a connection safer. */
+const UNSUPPORTED = [
+  'requiressl',
+  'sslcrl',
+  'sslcrldir',
+  'sslpassword',
+  'ssl_min_protocol_version',
+  'ssl_max_protocol_version',
+];
+const OWN = ['sslmode', 'ssl', 'uselibpqcompat', ...FILES, ...UNSUPPORTED];
+/** libpq would go on without encryption, which the driver cannot. */
+const OPPORTUNISTIC = ['allow', 'prefer'];
+/** libpq: the authorities of the system, only together with `verify-full`. */
+const SYSTEM_AUTHORITIES = 'system';
+
+/**
+ * The address as the driver takes it, with the meanings of libpq. `allow` and `prefer` become `require`: a connection
+ * is encrypted or fails. An address without TLS parameters is returned unchanged.
+ * @param url one without a fault of {@link databaseUrlFaults}.
+ */
+export function libpqUrl(url: string): string {
+  const [address, query] = split(url);
+  const given = query.flatMap(nameOf);
+  if (!given.some((name) => OWN.includes(name))) return url;
+  const { sslmode: mode = 'verify-full', ...files } = parametersOf(url);
+  const kept = query.filter((part) => !nameOf(part).some((name) => OWN.includes(name)));
+  const own = new URLSearchParams({
+    sslmode: OPPORTUNISTIC.includes(mode) ? 'require' : mode,
+    uselibpqcompat: 'true',
+  });
+  for (const name of FILES) {
+    const path = files[name];
+    if (path !== undefined && mode !== 'disable' && path !== SYSTEM_AUTHORITIES) own.set(name, path);
+  }
+  return `${address}?${[...kept, own.toString()].join('&')}`;
+}
+
+/** Faults of the TLS parameters, without the address and without what files hold. */
+export function databaseUrlFaults(url: string, read: ReadFile): string[] {
+  if (url.includes('#')) return ['holds a #, and nothing behind it would count: write it as %23'];
+  const names = split(url)[1].flatMap(nameOf);
+  const given = parametersOf(url);
+  const { sslmode: mode, ssl, sslrootcert: authorities } = given;
+  const faults = OWN.filter((name) => names.filter((one) => one === name).length > 1).map(
+    (name) => `sets ${name} twice`,
+  );
+  const unsupported = UNSUPPORTED.filter((name) => names.includes(name));
+  faults.push(...unsupported.map((name) => `sets ${name}, which is not supported: leave it out`));
+  if (mode !== undefined && !SSL_MODES.includes(mode)) {
+    faults.push(`sslmode must be one of ${SSL_MODES.join(', ')}`);
+  }
+  if (ssl !== undefined && (mode !== undefined || !['true', '1'].includes(ssl))) {
+    faults.push('ssl is no parameter of libpq: write sslmode in its place');
+  }
+  if (given.uselibpqcompat !== undefined && given.uselibpqcompat !== 'true') {
+    faults.push('uselibpqcompat has no effect but true: sslmode has the meaning that libpq gives it');
+  }
+  if ((given.sslcert === undefined) !== (given.sslkey === undefined)) {
+    faults.push('sslcert needs sslkey, and the other way round');
+  }
+  if (authorities === SYSTEM_AUTHORITIES && mode !== 'verify-full') {
+    faults.push('sslrootcert=system needs sslmode=verify-full');
+  }
+  if (mode === 'verify-ca' && authorities === undefined) {
+    faults.push('sslmode=verify-ca needs sslrootcert, the file of the authority');
+  }
+  return [...faults, ...fileFaults(given, read)];
+}
+
+function fileFaults(given: Partial<Record<string, string>>, read: ReadFile): string[] {
+  return FILES.flatMap((name) => {
+    const path = given[name];
+    if (path === undefined || path === SYSTEM_AUTHORITIES) return [];
+    try {
+      const text = read(resolve(path));
+      // An empty file of authorities would mean those of the system.
+      if (name !== 'sslkey') new X509Certificate(text);
+      return [];
+    } catch (error) {
+      const { code = 'unknown error', syscall } = error as NodeJS.ErrnoException;
+      const isRead = syscall !== undefined || code === 'ENOENT';
+      return [
+        isRead ? `${name}: the file cannot be read (${code})` : `${name}: the file holds no certificate`,
+      ];
+    }
+  });
+}
+
+/** What is weaker than `verify-full` and named at each start; undefined where the connection is verified or local. */
+export function databaseRelaxation(url: string): string | undefined {
+  const { sslmode: mode, ssl, sslrootcert: authorities, host } = parametersOf(url);
+  const named = host ?? (URL.canParse(url) ? new URL(url).hostname : '');
+  const isLocal = isLoopbackHost(named) || /^(\/|%2f|$)/i.test(named);
+  const verified = mode ?? ssl ?? authorities;
+  if (mode === 'disable' || verified === undefined) {
+    return isLocal ? undefined : 'the connection to PostgreSQL is not encrypted: set sslmode=verify-full';
+  }
+  if (mode === 'verify-ca' || (mode === 'require' && authorities !== undefined)) {
+    return `sslmode=${mode}: the name in the certificate of PostgreSQL is not checked`;
+  }
+  if (mode === 'require') {
+    return 'sslmode=require: encrypted, with any certificate: set sslmode=verify-full to notice a machine in between';
+  }
+  if (mode === undefined || !OPPORTUNISTIC.includes(mode)) return undefined;
+  return `sslmode=${mode} is taken as require: encrypted or not connected, ${authorities === undefined ? 'with any certificate' : 'and the name in the certificate is not checked'}`;
+}
+
+/** Whether the address says itself how it is to be connected to; the driver would read `PGSSLMODE` otherwise. */
+export function saysSslMode(url: string): boolean {
+  const { sslmode, ssl, sslrootcert } = parametersOf(url);
+  return (sslmode ?? ssl ?? sslrootcert) !== undefined;
+}
+
+function split(url: string): [address: string, query: readonly string[]] {
+  const at = url.indexOf('?');
+  return at < 0 ? [url, []] : [url.slice(0, at), url.slice(at + 1).split('&')];
+}
+
+function nameOf(part: string): string[] {
+  return [...new URLSearchParams(part).keys()];
+}
+
+function parametersOf(url: string): Partial<Record<string, string>> {
+  return Object.fromEntries(new URLSearchParams(split(url)[1].join('&')));
+}
