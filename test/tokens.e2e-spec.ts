@@ -418,7 +418,7 @@ describe('mutations of a valid token', () => {
         const answer = await gate.callTool(mutated, 'echo', { text: 'hello' });
         expect([400, 401]).toContain(answer.status);
         expect(answer.body.error.data.reason).toMatch(
-          /^(token_(malformed|algorithm|signature|type|issuer)|request_malformed)$/,
+          /^(token_(missing|malformed|algorithm|signature|type|issuer)|request_malformed)$/,
         );
       }),
       { numRuns: 500 },

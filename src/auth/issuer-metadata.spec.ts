@@ -84,6 +84,27 @@ describe('the metadata', () => {
     expect(performance.now() - begin).toBeLessThan(1_900);
   });
 
+  it('of an AD FS names the issuer of access tokens in a member of its own, at an address that is configured', async () => {
+    const issuer = 'http://adfs.example.com/adfs/services/trust';
+    const document = { issuer: `${server.url}/adfs`, access_token_issuer: issuer };
+    server.overrides.set(OPENID, document);
+    expect(await open({ issuer, metadataUrl: `${server.url}${OPENID}` }).get()).toEqual(document);
+    metadata.stop();
+    server.overrides.set(OPENID, { ...document, access_token_issuer: `${issuer}/` });
+    await expect(open({ issuer, metadataUrl: `${server.url}${OPENID}` }).get()).rejects.toMatchObject(
+      UNAVAILABLE,
+    );
+    metadata.stop();
+    server.overrides.set(OAUTH, { issuer: 'https://other.example', access_token_issuer: server.url });
+    await expect(open().get()).rejects.toMatchObject(UNAVAILABLE);
+  });
+
+  it('of an http identifier is never fetched from there', async () => {
+    expect(metadataUrls('http://adfs.example.com/adfs/services/trust')).toEqual([]);
+    await expect(open({ issuer: 'http://adfs.example.com/adfs' }).get()).rejects.toMatchObject(UNAVAILABLE);
+    expect(log.lines).toEqual([expect.stringContaining('No address of the metadata')]);
+  });
+
   it('is never that of another issuer, however late the right one answers', async () => {
     server.scripts.set(OAUTH, (_request, response) => {
       setTimeout(() => response.end(JSON.stringify({ issuer: server.url, right: true })), 1_200);

@@ -1,6 +1,7 @@
 /** The metadata document of one issuer (RFC 8414, OpenID Connect Discovery 1.0), kept fresh. */
 import type { JsonObject } from '../common/exchange.js';
 import { preferFirst } from '../common/prefer-first.js';
+import { isSecureUrl } from '../config/rules.js';
 import { addressOf, fetchJson } from './bounded-fetch.js';
 import { RemoteDocument, type DocumentLog, type DocumentStatus } from './remote-document.js';
 
@@ -28,11 +29,13 @@ export class IssuerMetadata {
   private readonly document: RemoteDocument<JsonObject>;
 
   constructor(options: IssuerMetadataOptions) {
-    const urls = options.metadataUrl === undefined ? metadataUrls(options.issuer) : [options.metadataUrl];
+    const { issuer, metadataUrl } = options;
+    const urls = metadataUrl === undefined ? metadataUrls(issuer) : [metadataUrl];
+    const isRight = (document: JsonObject) => isMetadataOf(document, options);
     this.document = new RemoteDocument({
       name: `Metadata of ${options.issuer}`,
       load: async (signal) => {
-        const document = await fetchMetadata(options.issuer, urls, signal);
+        const document = await fetchMetadata(issuer, urls, isRight, signal);
         if (!options.refusesDemoIssuer || document.demo_issuer !== true) return document;
         throw new Error(
           `${options.issuer} is a demo issuer, which believes anybody: not where NODE_ENV is production`,
@@ -70,8 +73,23 @@ export class IssuerMetadata {
   }
 }
 
-/** RFC 8414 section 3.1 (path insertion), then OpenID Connect Discovery 1.0 section 4 in both its spellings. */
+/**
+ * Whether a document is of this issuer (RFC 8414 section 3.3). AD FS names the `iss` of its access tokens in a member of
+ * its own, `access_token_issuer`; that counts at an address that the operator has named.
+ */
+export function isMetadataOf(
+  document: JsonObject,
+  { issuer, metadataUrl }: Pick<IssuerMetadataOptions, 'issuer' | 'metadataUrl'>,
+): boolean {
+  return document.issuer === issuer || (metadataUrl !== undefined && document.access_token_issuer === issuer);
+}
+
+/**
+ * RFC 8414 section 3.1 (path insertion), then OpenID Connect Discovery 1.0 section 4 in both its spellings. None for an
+ * http identifier beyond loopback: anybody on the way could answer in its place.
+ */
 export function metadataUrls(issuer: string): string[] {
+  if (!isSecureUrl(issuer)) return [];
   const url = new URL(issuer);
   const path = url.pathname.replace(/\/$/, '');
   return [
@@ -87,11 +105,12 @@ export function metadataUrls(issuer: string): string[] {
 async function fetchMetadata(
   issuer: string,
   urls: readonly string[],
+  isRight: (document: JsonObject) => boolean,
   signal: AbortSignal,
 ): Promise<JsonObject> {
   const done = new AbortController();
   const ends = AbortSignal.any([signal, done.signal]);
-  const [first, ...others] = urls.map((url) => () => fetchDocument(issuer, url, ends));
+  const [first, ...others] = urls.map((url) => () => fetchDocument(url, isRight, ends));
   if (!first) throw new Error(`No address of the metadata of ${issuer} is known`);
   try {
     return await preferFirst([first, ...others], PATIENCE_MS);
@@ -101,10 +120,14 @@ async function fetchMetadata(
 }
 
 /** A document of another issuer is no answer (RFC 8414 section 3.3). */
-async function fetchDocument(issuer: string, url: string, signal: AbortSignal): Promise<JsonObject> {
+async function fetchDocument(
+  url: string,
+  isRight: (document: JsonObject) => boolean,
+  signal: AbortSignal,
+): Promise<JsonObject> {
   const document = await fetchJson(url, signal);
   if (!isObject(document)) throw new Error(`${addressOf(url)} answered with no JSON object`);
-  if (document.issuer !== issuer) throw new Error(otherIssuer(url, document.issuer));
+  if (!isRight(document)) throw new Error(otherIssuer(url, document.issuer));
   return document;
 }
 

@@ -2,7 +2,16 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { isClaimPath } from '../common/claim-path.js';
 import { ClientEntry } from './client-entry.js';
-import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsSwitch, IsTextMap, IsTexts } from './rules.js';
+import {
+  ASYMMETRIC,
+  IsIssuer,
+  IsNumber,
+  IsPath,
+  IsSecureUrl,
+  IsSwitch,
+  IsTextMap,
+  IsTexts,
+} from './rules.js';
 import { PRESETS, type ClientCertificateHeader, type Preset, type SenderConstraint } from './settings.js';
 
 type Texts = string | readonly string[];
@@ -42,7 +51,11 @@ export class IntrospectionEntry extends ClientEntry {
 }
 
 export class IssuerEntry {
-  @IsSecureUrl()
+  @IsIssuer(({ metadata_url, jwks_uri, introspection }: IssuerEntry) => [
+    metadata_url,
+    jwks_uri,
+    introspection?.endpoint,
+  ])
   issuer: string;
 
   @IsOptional()

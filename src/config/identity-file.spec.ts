@@ -169,6 +169,20 @@ it.each<[unknown, string]>([
   [{ issuers: ['https://login.example.com'] }, 'issuers[0]: must be a mapping'],
   [{ issuers: [{}] }, 'issuers[0].issuer: is required and not set'],
   [{ issuers: [ISSUER, { issuer: 'http://login.example.com' }] }, 'issuers[1].issuer: must be an https URL'],
+  [
+    { issuers: [{ issuer: 'http://a.example/adfs?x=1', jwks_uri: 'https://a.example/k' }] },
+    'issuer: must be',
+  ],
+  [{ issuers: [{ issuer: 'http://u:p@a.example', jwks_uri: 'https://a.example/k' }] }, 'issuer: must be'],
+  [{ issuers: [{ issuer: 'ftp://a.example', jwks_uri: 'https://a.example/k' }] }, 'issuer: must be'],
+  [
+    { issuers: [{ issuer: 'http://a.example', jwks_uri: 'http://a.example/k' }] },
+    'issuer: must be an https URL',
+  ],
+  [
+    { issuers: [{ issuer: 'http://a.example', metadata_url: 'http://a.example/k' }] },
+    'issuer: must be an https URL',
+  ],
   [{ issuers: [ISSUER, ISSUER] }, 'issuers[1].issuer: is the same as that of issuers[0]'],
   [{ issuers: [ISSUER], issuer: 'x' }, 'issuer: is not a setting of this server'],
   [of({ audiance: 'x' }), 'issuers[0].audiance: is not a setting of this server'],
@@ -242,6 +256,12 @@ it.each<[unknown, string]>([
   expect(faults.join('\n')).toContain(expected);
   for (const fault of faults) expect(fault).toMatch(/^IDENTITY_FILE: /);
   expect(faults.join()).not.toMatch(/s3cret|hunter2|PRIVATE KEY-----/);
+});
+
+it.each(['metadata_url', 'jwks_uri'])('takes an http identifier of AD FS with an https %s', (address) => {
+  const issuer = 'http://adfs.example.com/adfs/services/trust';
+  const file = { issuers: [{ issuer, [address]: 'https://adfs.example.com/adfs/x' }] };
+  expect(faultsOf(file)).toEqual([]);
 });
 
 it.each([

@@ -105,6 +105,28 @@ it('computes what clients see from the public URL', () => {
   expect(server.allowedHosts).toEqual(['gate.example.com']);
 });
 
+it.each([
+  ['https://gate.example.com', 'https://gate.example.com'],
+  ['https://gate.example.com/', 'https://gate.example.com'],
+  ['https://gate.example.com/tools', 'https://gate.example.com/tools'],
+  ['https://GATE.example.com:443/tools/a.b/', 'https://gate.example.com/tools/a.b'],
+])('PUBLIC_URL=%s is the base %s of its addresses', (url, base) => {
+  const { server, auth } = loadSettings({ ...REQUIRED, PUBLIC_URL: url, TRUST_PROXY: '1' });
+  expect(server.publicUrl).toBe(base);
+  expect([server.mcpPath, server.resource]).toEqual(['/mcp', `${base}/mcp`]);
+  expect(auth.issuers[0]?.audience).toEqual([`${base}/mcp`]);
+  expect(server.allowedOrigins).toEqual(['https://gate.example.com']);
+  expect(server.allowedHosts).toEqual(['gate.example.com']);
+});
+
+it('takes an http identifier as the issuer where its keys have an https address, and says so', () => {
+  const AUTH_ISSUER = 'http://adfs.example.com/adfs/services/trust';
+  const AUTH_JWKS_URI = 'https://adfs.example.com/adfs/discovery/keys';
+  const { auth, notices } = loadSettings({ ...REQUIRED, AUTH_ISSUER, AUTH_JWKS_URI });
+  expect(auth.issuers[0]).toMatchObject({ issuer: AUTH_ISSUER, jwksUri: AUTH_JWKS_URI });
+  expect(notices.join()).toContain(`the issuer ${AUTH_ISSUER} is an identifier that is never fetched`);
+});
+
 it('takes an address of keys with a query', () => {
   const uri = 'https://tenant.b2clogin.com/tenant/discovery/v2.0/keys?p=b2c_1_signin';
   expect(loadSettings({ ...REQUIRED, AUTH_JWKS_URI: uri }).auth.issuers[0]?.jwksUri).toBe(uri);
@@ -127,7 +149,18 @@ it.each([
   ['AUTH_JWKS_URI', 'https://user:pw@keys.example.com/jwks'],
   ['PUBLIC_URL', 'http://gate.example.com'],
   ['PUBLIC_URL', 'http://127.0.0.1.evil.example'],
-  ['PUBLIC_URL', 'https://gate.example.com/path'],
+  ['PUBLIC_URL', 'https://gate.example.com/a/../b'],
+  ['PUBLIC_URL', 'https://gate.example.com/..'],
+  ['PUBLIC_URL', 'https://gate.example.com/./a'],
+  ['PUBLIC_URL', 'https://gate.example.com//a'],
+  ['PUBLIC_URL', 'https://gate.example.com/a//'],
+  ['PUBLIC_URL', 'https://gate.example.com/a%2fb'],
+  ['PUBLIC_URL', 'https://gate.example.com/a b'],
+  ['PUBLIC_URL', 'https://gate.example.com\\a'],
+  ['PUBLIC_URL', 'https://gate.example.com/a?b'],
+  ['PUBLIC_URL', 'https://gate.example.com/a#b'],
+  ['PUBLIC_URL', 'https://gate.example.com/"a"'],
+  ['PUBLIC_URL', 'http://gate.example.com/a'],
   ['HOST', '0.0.0.0 '],
   ['PORT', '0'],
   ['PORT', '65536'],

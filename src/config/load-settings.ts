@@ -326,7 +326,8 @@ function addressesOf(variables: Variables) {
   const host = variables.HOST ?? '127.0.0.1';
   const port = Number(variables.PORT ?? 3000);
   const scheme = variables.TLS_CERT_FILE ? 'https' : 'http';
-  const publicUrl = new URL(variables.PUBLIC_URL ?? `${scheme}://${urlHost(host)}:${port}`).origin;
+  const { origin, pathname } = new URL(variables.PUBLIC_URL ?? `${scheme}://${urlHost(host)}:${port}`);
+  const publicUrl = origin + pathname.replace(/\/$/, '');
   const mcpPath = variables.MCP_PATH ?? '/mcp';
   return { host, port, publicUrl, mcpPath, resource: publicUrl + mcpPath };
 }
@@ -453,6 +454,10 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       [
         issuer.tokenTypes?.includes('none') ?? false,
         `AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted from ${issuer.issuer}`,
+      ],
+      [
+        !isSecureUrl(issuer.issuer),
+        `the issuer ${issuer.issuer} is an identifier that is never fetched: its keys and metadata come from the configured https addresses`,
       ],
       [
         issuer.acceptsKeyWithoutKid ?? false,

@@ -1,5 +1,5 @@
 /** Forms that the values of variables, and of the operator's files, must have. Texts unless a rule says otherwise. */
-import { ValidateBy } from 'class-validator';
+import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isIP } from 'node:net';
 
 /** Signature algorithms that the gate can accept (RFC 8725 section 3.1: no symmetric ones, no `none`). */
@@ -41,7 +41,11 @@ function rule(name: string, validate: (text: string) => boolean, message: string
   return test(name, (value) => typeof value === 'string' && validate(value), message);
 }
 
-function test(name: string, validate: (value: unknown) => boolean, message: string) {
+function test(
+  name: string,
+  validate: (value: unknown, args?: ValidationArguments) => boolean,
+  message: string,
+) {
   return ValidateBy({ name, validator: { validate, defaultMessage: () => message } });
 }
 
@@ -110,19 +114,58 @@ export function isSecureUrl(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname));
 }
 
-/** A secure URL without credentials or fragment; without a query and with a path unless the options say otherwise. */
-export function IsSecureUrl({ originOnly = false, query = false } = {}) {
+/** A secure URL without credentials or fragment; without a query unless the options say otherwise. */
+export function IsSecureUrl({ query = false } = {}) {
   const forbidden = query ? /[#@\s]/ : /[?#@\s]/;
-  const without = `without credentials${query ? ' or' : ', query or'} fragment${originOnly ? ', and without a path' : ''}`;
+  const without = `without credentials${query ? ' or' : ', query or'} fragment`;
   return rule(
     'secureUrl',
+    (text) => text.length <= MAX_URL && isSecureUrl(text) && !forbidden.test(text),
+    `must be an https URL (or http on loopback) ${without}`,
+  );
+}
+
+/**
+ * An issuer identifier: a secure URL without credentials, query or fragment. An http URL is one as well, such as
+ * `http://HOST/adfs/services/trust` of AD FS, where its metadata or keys have a secure address of their own.
+ * @param addressesOf the addresses that the object with the issuer names.
+ */
+export function IsIssuer<T extends object>(addressesOf: (object: T) => readonly unknown[]) {
+  const isAddress = (value: unknown) => typeof value === 'string' && isSecureUrl(value);
+  return test(
+    'issuer',
+    (value, args) =>
+      typeof value === 'string' &&
+      value.length <= MAX_URL &&
+      !/[?#@\s\\]/.test(value) &&
+      (isSecureUrl(value) || (isHttpUrl(value) && addressesOf(args?.object as T).some(isAddress))),
+    'must be an https URL (or http on loopback) without credentials, query or fragment; an http identifier, as AD FS has it, needs an https address of its metadata or keys beside it',
+  );
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^http:\/\//i.test(text) && URL.canParse(text);
+}
+
+/** Segments of plain characters, none of them `.` or `..`; the slash at the end may be there or not. */
+const PUBLIC_PATH = /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*\/?$/;
+
+/** A secure URL without credentials, query or fragment; with a path where a proxy takes one off. */
+export function IsPublicUrl() {
+  return rule(
+    'publicUrl',
     (text) =>
       text.length <= MAX_URL &&
       isSecureUrl(text) &&
-      !forbidden.test(text) &&
-      (!originOnly || new URL(text).pathname === '/'),
-    `must be an https URL (or http on loopback) ${without}`,
+      !/[?#@\s\\]/.test(text) &&
+      PUBLIC_PATH.test(pathOf(text)),
+    'must be an https URL (or http on loopback) without credentials, query or fragment; a path may hold letters, digits and ._~- between slashes',
   );
+}
+
+/** As written: the URL class would resolve dot segments. */
+function pathOf(url: string): string {
+  return url.replace(/^[a-z]+:\/*[^/]*/i, '');
 }
 
 /** True or false, not a text that looks like one. */

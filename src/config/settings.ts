@@ -17,7 +17,10 @@ export type Preset = (typeof PRESETS)[number];
 export interface ServerSettings {
   readonly host: string;
   readonly port: number;
-  /** Origin as clients see it, without a trailing slash. */
+  /**
+   * Base of all addresses as clients see them, without a trailing slash: an origin, with a path where a proxy in front
+   * takes that path off.
+   */
   readonly publicUrl: string;
   readonly mcpPath: string;
   /** The resource identifier (RFC 8707, RFC 9728): `PUBLIC_URL` + `MCP_PATH`. */
@@ -79,7 +82,7 @@ export interface IntrospectionSettings extends ClientSettings {
 
 /** One issuer, and all that is bound to it: nothing of one issuer is ever applied to a token of another. */
 export interface IssuerSettings {
-  /** Exact `iss`. */
+  /** Exact `iss`. Never fetched where it is an http identifier beyond loopback. */
   readonly issuer: string;
   readonly preset: Preset;
   readonly audience: readonly string[];

@@ -2,9 +2,11 @@
 import { IsIn, IsOptional, Matches, ValidateIf } from 'class-validator';
 import {
   ASYMMETRIC,
+  IsIssuer,
   IsList,
   IsListOf,
   IsPath,
+  IsPublicUrl,
   IsSecureUrl,
   IsTrustedProxies,
   IsTruth,
@@ -35,7 +37,7 @@ export class Variables {
   PORT?: string;
 
   @IsOptional()
-  @IsSecureUrl({ originOnly: true })
+  @IsPublicUrl()
   PUBLIC_URL?: string;
 
   @IsOptional()
@@ -48,7 +50,7 @@ export class Variables {
   @ValidateIf(
     (variables: Variables) => variables.IDENTITY_FILE === undefined || variables.AUTH_ISSUER !== undefined,
   )
-  @IsSecureUrl()
+  @IsIssuer(({ AUTH_JWKS_URI }: Variables) => [AUTH_JWKS_URI])
   AUTH_ISSUER?: string;
 
   @IsOptional()

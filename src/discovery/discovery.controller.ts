@@ -7,6 +7,7 @@ import { PublicRoute } from '../common/public-route.js';
 import { PROOF_ALGORITHMS } from '../auth/sender-binding.js';
 import type { AuthSettings, IssuerSettings, ServerSettings, Settings } from '../config/settings.js';
 import { PolicyService } from '../policy/policy.service.js';
+import { authorizationServers } from './authorization-servers.js';
 
 const RESOURCE = '.well-known/oauth-protected-resource';
 const SERVER = '.well-known/oauth-authorization-server';
@@ -27,7 +28,10 @@ export class DiscoveryController {
     this.auth = config.get('auth', { infer: true });
   }
 
-  /** RFC 9728 section 2. The same document at both of its addresses: there is one resource here. */
+  /**
+   * RFC 9728 section 2. The same document at all of its addresses, since this is one resource: at the root, and with the
+   * path of the endpoint inserted (section 3.1), as it is here and as clients see it.
+   */
   @Get([RESOURCE, `${RESOURCE}/*path`])
   @Header('access-control-allow-origin', '*')
   @Header('cache-control', MINUTES_5)
@@ -35,10 +39,11 @@ export class DiscoveryController {
     this.requireOurPath(path);
     const { issuers, clientCertificateHeader } = this.auth;
     const scopes = this.policy.basicScopes().map((scope) => this.first.scopePrefix + scope);
+    const servers = authorizationServers(issuers);
     const seesCertificates = clientCertificateHeader ?? this.server.tls?.clientCaFile;
     return {
       resource: this.server.resource,
-      authorization_servers: issuers.map(({ issuer }) => issuer),
+      ...(servers.length > 0 && { authorization_servers: servers }),
       ...(scopes.length > 0 && { scopes_supported: scopes }),
       bearer_methods_supported: ['header'],
       dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
@@ -71,6 +76,8 @@ export class DiscoveryController {
   }
 
   private requireOurPath(path: string[] | undefined): void {
-    if (path && `/${path.join('/')}` !== this.server.mcpPath) throw new NotFoundException();
+    const { resource, mcpPath } = this.server;
+    if (path && ![mcpPath, new URL(resource).pathname].includes(`/${path.join('/')}`))
+      throw new NotFoundException();
   }
 }

@@ -2,7 +2,7 @@
 import { addressOf, boundedFetch, fetchJson, JSON_TYPES } from '../auth/bounded-fetch.js';
 import { ClientAuthenticationError } from '../auth/client-authentication.js';
 import type { IntrospectionService } from '../auth/introspection.service.js';
-import { metadataUrls } from '../auth/issuer-metadata.js';
+import { isMetadataOf, metadataUrls } from '../auth/issuer-metadata.js';
 import { readPublishedKeys, type PublishedKey, type PublishedKeys } from '../auth/published-keys.js';
 import { rootMessage } from '../auth/remote-document.js';
 import { AppError } from '../common/app-error.js';
@@ -50,7 +50,7 @@ export async function askIssuer(
   introspection: Pick<IntrospectionService, 'claims'>,
 ): Promise<IssuerAnswers> {
   const metadata = await askMetadata(issuer);
-  const document = metadata.find((answer) => answer.issuer === issuer.issuer)?.document;
+  const document = metadata.find((answer) => isRight(answer, issuer))?.document;
   const hasKeys = !issuer.introspection && (issuer.jwksUri !== undefined || document !== undefined);
   return {
     metadata,
@@ -61,12 +61,17 @@ export async function askIssuer(
 }
 
 /** In the order of the server, up to the first right answer; asked side by side, so that one that hangs costs no other its time. */
-async function askMetadata({ issuer, metadataUrl }: IssuerSettings): Promise<MetadataAnswer[]> {
+async function askMetadata(issuer: IssuerSettings): Promise<MetadataAnswer[]> {
+  const { metadataUrl } = issuer;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const urls = metadataUrl === undefined ? metadataUrls(issuer) : [metadataUrl];
+  const urls = metadataUrl === undefined ? metadataUrls(issuer.issuer) : [metadataUrl];
   const answers = await Promise.all(urls.map((url) => askForDocument(url, signal)));
-  const right = answers.findIndex((answer) => answer.issuer === issuer);
+  const right = answers.findIndex((answer) => isRight(answer, issuer));
   return right < 0 ? answers : answers.slice(0, right + 1);
+}
+
+function isRight({ document }: MetadataAnswer, issuer: IssuerSettings): boolean {
+  return document !== undefined && isMetadataOf(document, issuer);
 }
 
 async function askForDocument(url: string, signal: AbortSignal): Promise<MetadataAnswer> {

@@ -39,6 +39,18 @@ function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   const name = 'metadata';
   const right = answers.metadata.at(-1) as MetadataAnswer;
   if (answers.document) return { name, state: 'fine', says: `${right.address}, of exactly this issuer` };
+  if (answers.metadata.length === 0) {
+    return {
+      name,
+      state: 'look at this',
+      says: 'none: the issuer is an http identifier, which is never fetched, and clients are not told where to log in',
+      advice: {
+        trap: 'identifier-without-metadata',
+        says: 'The metadata of AD FS is at https://HOST/adfs/.well-known/openid-configuration, and clients are sent to the issuer of that address.',
+        here: `${setting('metadata_url')}.`,
+      },
+    };
+  }
   const other = answers.metadata.find(({ document }) => document);
   const said = other?.issuer;
   const difference =
