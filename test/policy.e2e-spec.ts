@@ -127,6 +127,39 @@ it('what is on trial has no effect, and is on record', async () => {
   });
 });
 
+it('records the grants, denials and listings of a shadow file, and applies none of them', async () => {
+  await change({
+    'policy.yaml': `mode: shadow
+list: obtainable
+scope_implies: {super: [probe]}
+rates: {slow: {per_minute: 2}}
+rules: [{id: slow-echo, match: echo, rate: slow}]`,
+  });
+  const erin = await gate.token({ sub: 'erin', scope: 'super' });
+  const ran = runs().length;
+  const { status, body } = await gate.callTool(erin, 'echo', { text: 'x' });
+  expect([status, body.error.data.reason, runs().length]).toEqual([403, 'scope_missing', ran]);
+  expect(gate.ledger().at(-1)).toMatchObject({
+    decision: 'deny',
+    reason: 'scope_missing',
+    shadow: { reason: null, rule: 'policy.yaml: scope_implies' },
+  });
+  const dave = await gate.token({ sub: 'dave', scope: 'probe' });
+  for (let call = 0; call < 3; call++) {
+    expect((await gate.callTool(dave, 'echo', { text: 'x' })).status).toBe(200);
+  }
+  const decisions = gate
+    .ledger()
+    .filter(({ event, on_behalf_of: who }) => event === 'decision' && who === 'dave');
+  expect(decisions.map(({ decision, shadow }) => [decision, shadow])).toEqual([
+    ['allow', undefined],
+    ['allow', undefined],
+    ['allow', { reason: 'rate_limited', rule: 'policy.yaml: slow-echo' }],
+  ]);
+  await change({ 'policy.yaml': 'mode: shadow\nlist: callable\nscope_implies: {super: [probe]}' });
+  expect(await names(erin)).toEqual(await names(await gate.token({ sub: 'erin', scope: 'more' })));
+});
+
 it('a changed policy decides at once and everywhere, and is on record with its author before it does', async () => {
   await change({ 'policy.yaml': 'author: Dora\nrules: [{id: more, match: echo, scopes: probe.more}]' });
   const refused = await gate.callTool(alice, 'echo', { text: 'x' });

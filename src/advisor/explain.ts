@@ -47,7 +47,7 @@ export function explain(loaded: LoadedPolicy, caller: Caller, label: string): Ex
       open: [],
     };
   }
-  const question = questionOf(caller, own, false);
+  const question = questionOf(caller, own);
   const steps: Step[] = [];
   let refused = false;
   for (const check of CHECKS) {

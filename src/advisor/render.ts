@@ -55,12 +55,13 @@ export function renderExplanation({ target, decision, steps, rates, open }: Expl
     const by = rule === undefined || says.startsWith(rule) ? '' : ` (${rule})`;
     return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : visible(`${says}${by}`)}`;
   });
-  const trial =
-    decision.effect === 'allow' && decision.shadow
-      ? [visible(`  on trial: ${decision.shadow.rule} would refuse it with ${decision.shadow.reason}`)]
-      : [];
+  const { shadow } = decision;
+  const would = shadow?.reason === null ? 'would allow it' : `would refuse it with ${shadow?.reason}`;
+  const trial = shadow ? [visible(`  on trial: ${shadow.rule} ${would}`)] : [];
   const counted = rates.map((rate) =>
-    visible(`  counts in ${rate.name}: ${rateText(rate)} (${rate.source})`),
+    visible(
+      `  counts in ${rate.name}${rate.onTrial ? ' (on trial)' : ''}: ${rateText(rate)} (${rate.source})`,
+    ),
   );
   const allowed = open.length === 0 ? 'allowed' : `depends on its arguments, by ${open.join(', ')}`;
   const verdict = decision.effect === 'allow' ? allowed : `refused: ${decision.reason}, by ${decision.rule}`;

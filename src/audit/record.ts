@@ -1,6 +1,6 @@
 /** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
-import { NO_REQUIREMENTS, targetLabel, type Decision, type Target } from '../common/decision.js';
-import type { Exchange, JsonObject, Outcome, OutcomeStatus } from '../common/exchange.js';
+import { NO_REQUIREMENTS, targetLabel, type Decision, type Shadow, type Target } from '../common/decision.js';
+import type { Exchange, JsonObject, Listing, Outcome, OutcomeStatus } from '../common/exchange.js';
 import { personOf, type DelegationLink } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
 import { wellFormed } from '../common/well-formed.js';
@@ -48,10 +48,15 @@ export interface AuditRecord {
   readonly delegation_omitted?: number;
   /** Digest of the operator's policy that decided; not there where there is none. */
   readonly policy?: string;
-  /** What rules on trial would have denied. */
-  readonly shadow?: { readonly reason: Reason; readonly rule: string };
-  /** In a list. `would_hide`: what rules on trial would have hidden of what was shown. */
-  readonly list?: { readonly shown: number; readonly hidden: number; readonly would_hide?: number };
+  /** The decision that rules on trial would have made, where it is another one; a null reason: allowed. */
+  readonly shadow?: Shadow;
+  /** In a list: how many; `would_hide` and `would_show`: with the rules on trial as if they counted. */
+  readonly list?: {
+    readonly shown: number;
+    readonly hidden: number;
+    readonly would_hide?: number;
+    readonly would_show?: number;
+  };
   /** In a change. */
   readonly change?: Change;
   /** In a checkpoint. */
@@ -199,8 +204,13 @@ export function decisionRecord(exchange: Exchange, parts = new RecordParts()): A
 
 /** A list shown. */
 export function listRecord(exchange: Exchange, parts = new RecordParts()): AuditRecord {
-  const { shown, hidden, wouldHide } = exchange.listing ?? { shown: [], hidden: 0 };
-  const list = { shown: shown.length, hidden, ...(wouldHide !== undefined && { would_hide: wouldHide }) };
+  const { shown, hidden, wouldHide, wouldShow }: Listing = exchange.listing ?? { shown: [], hidden: 0 };
+  const list = {
+    shown: shown.length,
+    hidden,
+    ...(wouldHide !== undefined && { would_hide: wouldHide }),
+    ...(wouldShow !== undefined && { would_show: wouldShow }),
+  };
   return { ...base(exchange, parts), event: 'list', decision: 'allow', list };
 }
 
@@ -294,7 +304,7 @@ function base(exchange: Exchange, parts: RecordParts): AuditRecord {
 /** Under which policy of the operator's it was decided, and what its rules on trial would have said. */
 function policyOf({ decision, listing }: Exchange): Pick<AuditRecord, 'policy' | 'shadow'> {
   const policy = decision?.policy ?? listing?.policy;
-  const shadow = decision?.effect === 'allow' ? decision.shadow : undefined;
+  const shadow = decision?.shadow;
   return { ...(policy !== undefined && { policy }), ...(shadow && { shadow }) };
 }
 

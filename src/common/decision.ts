@@ -35,17 +35,24 @@ export interface Requirements {
   readonly assurance: Assurance | null;
 }
 
+/** The decision that rules on trial would have made. */
+export interface Shadow {
+  /** Null: it would have been allowed. */
+  readonly reason: Reason | null;
+  readonly rule: string;
+}
+
 interface Decided {
   /** Digest of the operator's policy that decided; not there where there is none. */
   readonly policy?: string;
+  /** Not there where rules on trial would have decided the same. */
+  readonly shadow?: Shadow;
 }
 
 export interface Allow extends Decided {
   readonly effect: 'allow';
   readonly rule: string;
   readonly required: Requirements;
-  /** What rules on trial would have said; not there where they agree. */
-  readonly shadow?: { readonly reason: Reason; readonly rule: string };
 }
 
 export interface Deny extends Decided {

@@ -61,6 +61,8 @@ export interface Listing {
   readonly hidden: number;
   /** How many of those shown rules on trial would hide; not there where no rule is on trial. */
   readonly wouldHide?: number;
+  /** How many of those hidden rules on trial would show; not there where they would show none of them. */
+  readonly wouldShow?: number;
   /** Digest of the operator's policy that decided; not there where there is none. */
   readonly policy?: string;
 }

@@ -52,16 +52,27 @@ export class Counters {
    * @throws AppError `rate_limited` (429) with the seconds to wait.
    */
   async count(limit: Limit, who: string): Promise<void> {
-    const counter = this.counterOf(limit);
-    const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
-    const { calls, msBeforeNext } = await (isKept
-      ? this.countKept(counter, limit, who)
-      : addOwn(counter.own, who));
+    const { calls, msBeforeNext } = await this.add(limit, who);
     if (calls <= limit.calls) return;
     throw new AppError('rate_limited', 'Too many requests', {
       status: 429,
       retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
     });
+  }
+
+  /**
+   * Counts like {@link count}, and refuses nothing.
+   * @returns whether {@link count} would have refused.
+   */
+  async countOnTrial(limit: Limit, who: string): Promise<boolean> {
+    const { calls } = await this.add(limit, who);
+    return calls > limit.calls;
+  }
+
+  private async add(limit: Limit, who: string): Promise<Counted> {
+    const counter = this.counterOf(limit);
+    const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
+    return isKept ? this.countKept(counter, limit, who) : addOwn(counter.own, who);
   }
 
   private async countKept(counter: Counter, limit: Limit, who: string): Promise<Counted> {

@@ -1,15 +1,17 @@
 /** How often what the operator put into a class of `policy.yaml` may be called. */
-import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { targetLabel } from '../common/decision.js';
 import type { Exchange, GateRequest } from '../common/exchange.js';
 import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import type { Principal } from '../common/principal.js';
 import { PolicyService } from '../policy/policy.service.js';
-import { countedAs, type Rate, type RateClass } from '../policy/rates.js';
+import { countedAs, type RateClass } from '../policy/rates.js';
 import { Counters, type Limit } from './counters.service.js';
 
 @Injectable()
 export class RateClassGuard implements CanActivate, GateStep {
+  private readonly logger = new Logger('Limits');
+
   constructor(
     private readonly policy: PolicyService,
     private readonly counters: Counters,
@@ -35,16 +37,41 @@ export class RateClassGuard implements CanActivate, GateStep {
     label: string,
     rates: readonly RateClass[],
   ): Promise<void> {
-    for (const rate of rates) {
+    for (const rate of rates.filter(({ onTrial }) => !onTrial)) {
       // Where it is refused, the record names the rule that counted.
       exchange.limitedBy = rate.source;
       await this.counters.count(limitOf(rate), countedAs(rate, principal, label));
       delete exchange.limitedBy;
     }
+    const over = await this.overOnTrial(exchange, principal, label, rates);
+    if (over && exchange.decision) {
+      exchange.decision = { ...exchange.decision, shadow: { reason: 'rate_limited', rule: over.source } };
+    }
     exchange.clock?.lap('limits');
+  }
+
+  /** The first class on trial that would have refused the call. Like enforced classes, it counts only allowed calls. */
+  private async overOnTrial(
+    { decision }: Exchange,
+    principal: Principal,
+    label: string,
+    rates: readonly RateClass[],
+  ): Promise<RateClass | undefined> {
+    if (decision?.effect !== 'allow' || decision.shadow) return undefined;
+    for (const rate of rates.filter(({ onTrial }) => onTrial)) {
+      try {
+        if (await this.counters.countOnTrial(limitOf(rate), countedAs(rate, principal, label))) return rate;
+      } catch (error) {
+        // A rule on trial has no effect, even where its counter fails.
+        this.logger.error({ err: error }, `A call could not be counted on trial: ${rate.source}`);
+      }
+    }
+    return undefined;
   }
 }
 
-function limitOf({ name, by, eachTool, calls, seconds }: Rate): Limit {
-  return { name: `class ${name} ${by}${eachTool ? ' each' : ''}`, calls, seconds };
+/** What is counted on trial starts from zero when it is enforced. */
+function limitOf({ name, by, eachTool, calls, seconds, onTrial }: RateClass): Limit {
+  const kind = onTrial ? 'trial' : 'class';
+  return { name: `${kind} ${name} ${by}${eachTool ? ' each' : ''}`, calls, seconds };
 }

@@ -32,6 +32,12 @@ interface RuleSet {
   readonly looksAtAction: boolean;
 }
 
+/** IANA names: of the policy in effect, and with its members on trial as if they counted. */
+export interface TimeZones {
+  readonly enforced: string;
+  readonly tried: string;
+}
+
 /** By whether rules on trial count, and whether there are arguments; undefined where there is no rule. */
 interface TargetRules {
   readonly type: RecordType;
@@ -41,7 +47,7 @@ interface TargetRules {
 export class CedarConditions implements Conditions {
   private readonly targets = new Map<string, TargetRules>();
   private readonly sets = new Map<string, RuleSet>();
-  private readonly clock: Intl.DateTimeFormat;
+  private readonly clocks: Readonly<Record<keyof TimeZones, Intl.DateTimeFormat>>;
   /** Undefined: let go of. */
   private cedar: CedarEngine | undefined;
 
@@ -55,10 +61,10 @@ export class CedarConditions implements Conditions {
     private readonly start: () => CedarEngine,
     rules: readonly CedarRule[],
     targets: readonly ProtectedTarget[],
-    timeZone: string,
+    timeZones: TimeZones,
   ) {
     this.cedar = cedar;
-    this.clock = clockIn(timeZone);
+    this.clocks = { enforced: clockIn(timeZones.enforced), tried: clockIn(timeZones.tried) };
     for (const target of targets) {
       const label = targetLabel(target);
       const own = rules.filter(({ labels }) => labels.has(label));
@@ -80,12 +86,18 @@ export class CedarConditions implements Conditions {
     }
   }
 
-  forCaller(principal: Principal, scopes: readonly string[], circumstances: Circumstances): CallerConditions {
+  forCaller(
+    principal: Principal,
+    scopes: readonly string[],
+    circumstances: Circumstances,
+    tried: boolean,
+  ): CallerConditions {
     let facts: CallerFacts | undefined;
-    const caller = () => (facts ??= new CallerFacts(principal, scopes, circumstances, this.clock));
+    const clock = this.clocks[tried ? 'tried' : 'enforced'];
+    const caller = () => (facts ??= new CallerFacts(principal, scopes, circumstances, clock));
     const known = new Map<string, Failed | undefined>();
     return {
-      failing: (target, tried) => {
+      failing: (target) => {
         const own = this.targets.get(targetLabel(target));
         if (!own) return undefined;
         const given = circumstances.arguments;

@@ -3,12 +3,19 @@ import { targetLabel, type Requirements } from '../common/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { matchesLabel } from './label-pattern.js';
-import type { Rate } from './rates.js';
-import { closureOf, NO_OPERATOR_POLICY, POLICY_FILE, type OperatorPolicy } from './policy-file.js';
+import type { Rate, RateClass } from './rates.js';
+import {
+  closureOf,
+  NO_OPERATOR_POLICY,
+  POLICY_FILE,
+  type OperatorPolicy,
+  type OperatorRule,
+} from './policy-file.js';
 import {
   strictestAssurance,
   type Conditions,
   type Demand,
+  type GeneralRules,
   type Policy,
   type TargetPolicy,
   type View,
@@ -43,32 +50,43 @@ export function compilePolicy(
   for (const pattern of (file.allowList ?? []).filter(fitsNothing)) {
     faults.push(`${POLICY_FILE}: allow_list: ${pattern} is the name of nothing that this server has`);
   }
-  const compiled = targets.map((target) => compileTarget(target, base, file, faults));
+  const enforced = enforcedPart(file);
+  const compiled = targets.map((target) => compileTarget(target, base, { file, enforced }, faults));
+  const hasTrials =
+    file.onTrial || operator?.conditionsOnTrial === true || file.rules.some(({ onTrial }) => onTrial);
   return {
     digest: operator?.digest,
     requireHuman: base.requireHuman,
     targets: new Map(compiled.map((one) => [targetLabel(one.target), one])),
-    impliedScopes: new Map(
-      [...file.scopeImplies.keys()].map((scope) => [scope, closureOf(scope, file.scopeImplies)]),
-    ),
-    listsObtainable: file.listsObtainable,
+    ...generalRules(enforced),
     conditions: operator?.conditions,
-    hasTrials: operator?.conditionsOnTrial === true || compiled.some(({ view, tried }) => view !== tried),
+    tried: hasTrials ? generalRules(file) : undefined,
   };
+}
+
+/** The file without everything on trial; of a file with `mode: shadow` no member remains. */
+export function enforcedPart(file: OperatorPolicy): OperatorPolicy {
+  if (file.onTrial) return NO_OPERATOR_POLICY;
+  return { ...file, rules: file.rules.filter(({ onTrial }) => !onTrial) };
+}
+
+function generalRules({ scopeImplies, listsObtainable }: OperatorPolicy): GeneralRules {
+  const closures = [...scopeImplies.keys()].map((scope) => [scope, closureOf(scope, scopeImplies)] as const);
+  return { impliedScopes: new Map(closures), listsObtainable };
 }
 
 function compileTarget(
   target: ProtectedTarget,
   base: Base,
-  file: OperatorPolicy,
+  { file, enforced }: { readonly file: OperatorPolicy; readonly enforced: OperatorPolicy },
   faults: string[],
 ): TargetPolicy {
   const label = targetLabel(target);
-  const own = file.rules.filter(({ match }) => match.some((pattern) => matchesLabel(pattern, label)));
+  const matches = (patterns: readonly string[]) => patterns.some((pattern) => matchesLabel(pattern, label));
   const isListed = base.allowList === '*' || base.allowList.has(label);
-  const isOnFile = !file.allowList || file.allowList.some((pattern) => matchesLabel(pattern, label));
-  const viewOf = (withTrials: boolean): View => {
-    const demands = [demandOfCode(target), ...own.filter(({ onTrial }) => withTrials || !onTrial)];
+  const closes = ({ allowList }: OperatorPolicy) => allowList !== undefined && !matches(allowList);
+  const viewOf = (part: OperatorPolicy): View => {
+    const demands = [demandOfCode(target), ...part.rules.filter(({ match }) => matches(match))];
     const assurance = strictestAssurance(demands.map((one) => one.assurance));
     if (assurance === 'contradiction') {
       faults.push(`${POLICY_FILE}: no authentication would meet all that is asked for ${label}: see acr`);
@@ -78,20 +96,30 @@ function compileTarget(
       roles: demands.flatMap(({ roles }) => roles),
       assurance: assurance === 'contradiction' ? null : assurance,
     };
-    const closedByFile = !isOnFile && (withTrials || !file.allowListOnTrial);
     const closedBy = !isListed
       ? 'TOOL_ALLOW_LIST'
-      : (target.withheld ?? (closedByFile ? `${POLICY_FILE}: allow_list` : undefined));
+      : (target.withheld ?? (closes(part) ? `${POLICY_FILE}: allow_list` : undefined));
     return { closedBy, demands, required };
   };
-  const view = viewOf(false);
-  const isTried = own.some(({ onTrial }) => onTrial) || (!isOnFile && file.allowListOnTrial);
-  // A class that two rules name counts once.
-  const rates = own
-    .flatMap(({ rates: names, source }) => names.map((name) => ({ name, source })))
-    .filter(({ name }, at, all) => all.findIndex((one) => one.name === name) === at)
-    .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source }));
-  return { target, view, tried: isTried ? viewOf(true) : view, rates };
+  const view = viewOf(enforced);
+  const own = file.rules.filter(({ match }) => matches(match));
+  const isTried = own.some(({ onTrial }) => onTrial) || closes(file) !== closes(enforced);
+  const counting = enforced.rules.filter(({ match }) => matches(match));
+  const rates = [...classesOf(counting, file, false), ...classesOf(own, file, true)];
+  return { target, view, tried: isTried ? viewOf(file) : view, rates };
+}
+
+/** @param onTrial of the classes that some rule on trial names: their counters count all calls that would count. */
+function classesOf(own: readonly OperatorRule[], file: OperatorPolicy, onTrial: boolean): RateClass[] {
+  const tried = new Set(file.rules.filter((rule) => rule.onTrial).flatMap(({ rates }) => rates));
+  return (
+    own
+      .flatMap(({ rates: names, source }) => names.map((name) => ({ name, source })))
+      .filter(({ name }) => !onTrial || tried.has(name))
+      // A class that two rules name counts once.
+      .filter(({ name }, at, all) => all.findIndex((one) => one.name === name) === at)
+      .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source, onTrial }))
+  );
 }
 
 function demandOfCode({ rule }: ProtectedTarget): Demand {

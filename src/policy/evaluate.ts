@@ -6,41 +6,52 @@ import {
   type Decision,
   type Deny,
   type Requirements,
+  type Shadow,
   type Target,
 } from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
 import type { Reason } from '../common/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
-import type { CallerConditions, Circumstances, Policy, TargetPolicy, View } from './policy.js';
+import { POLICY_FILE } from './policy-file.js';
+import type { CallerConditions, Circumstances, GeneralRules, Policy, TargetPolicy, View } from './policy.js';
 
 /** An issuer's clock may run ahead of ours by this much; what claims a later authentication claims too much. */
 const MAX_SECONDS_AHEAD = 60;
 
-/** Who asks, under which policy and when: what is the same for every target of one request. */
-export interface Caller {
-  readonly principal: Principal;
-  readonly policy: Policy;
-  readonly circumstances: Circumstances;
+/** What the policy makes of a caller's token. */
+interface Standing {
   /** Those of the token, and what they imply. */
   readonly scopes: ReadonlySet<string>;
   readonly conditions: CallerConditions | undefined;
 }
 
-export function callerOf(principal: Principal, policy: Policy, circumstances: Circumstances): Caller {
-  const scopes = new Set(principal.scopes);
-  for (const scope of principal.scopes) {
-    for (const implied of policy.impliedScopes.get(scope) ?? []) scopes.add(implied);
-  }
-  const conditions = policy.conditions?.forCaller(principal, [...scopes], circumstances);
-  return { principal, policy, circumstances, scopes, conditions };
+/** Who asks, under which policy and when: what is the same for every target of one request. */
+export interface Caller extends Standing {
+  readonly principal: Principal;
+  readonly policy: Policy;
+  readonly circumstances: Circumstances;
+  /** With everything on trial as if it counted; undefined where nothing is on trial. */
+  readonly tried: Standing | undefined;
 }
 
-/** One question: this caller, this target, with or without the rules on trial. */
-interface Question {
+export function callerOf(principal: Principal, policy: Policy, circumstances: Circumstances): Caller {
+  const standing = ({ impliedScopes }: GeneralRules, tried: boolean): Standing => {
+    const scopes = new Set(principal.scopes);
+    for (const scope of principal.scopes) {
+      for (const implied of impliedScopes.get(scope) ?? []) scopes.add(implied);
+    }
+    const conditions = policy.conditions?.forCaller(principal, [...scopes], circumstances, tried);
+    return { scopes, conditions };
+  };
+  const tried = policy.tried && standing(policy.tried, true);
+  return { principal, policy, circumstances, ...standing(policy, false), tried };
+}
+
+/** One question: this caller, this target, with or without everything on trial. */
+interface Question extends Standing {
   readonly caller: Caller;
   readonly target: ProtectedTarget;
   readonly view: View;
-  readonly tried: boolean;
 }
 
 /** Why a check refuses. */
@@ -78,25 +89,40 @@ export function evaluate(caller: Caller, target: Target | ProtectedTarget): Deci
   const { policy } = caller;
   const own = 'rule' in target ? policy.targets.get(targetLabel(target)) : undefined;
   if (!own) return withPolicy(deny({ reason: 'tool_unknown', rule: 'registry' }, NO_REQUIREMENTS), policy);
-  const decision = judge(caller, own, false);
-  if (decision.effect === 'deny' || !policy.hasTrials) return withPolicy(decision, policy);
-  const tried = judge(caller, own, true);
-  if (tried.effect === 'allow') return withPolicy(decision, policy);
-  return withPolicy({ ...decision, shadow: { reason: tried.reason, rule: tried.rule } }, policy);
+  const decision = judge(questionOf(caller, own));
+  const shadow = caller.tried && shadowOf(decision, caller, caller.tried, own);
+  return withPolicy(shadow ? { ...decision, shadow } : decision, policy);
 }
 
-/** What one check says of a question; undefined where it has nothing against it. */
-export function questionOf(caller: Caller, own: TargetPolicy, tried: boolean): Question {
-  return { caller, target: own.target, view: tried ? own.tried : own.view, tried };
+/** The question as the policy in effect puts it. */
+export function questionOf(caller: Caller, { target, view }: TargetPolicy): Question {
+  return { caller, target, view, scopes: caller.scopes, conditions: caller.conditions };
 }
 
-function judge(caller: Caller, own: TargetPolicy, tried: boolean): Decision {
-  const question = questionOf(caller, own, tried);
+/** The decision with everything on trial as if it counted; undefined where it is the same. */
+function shadowOf(
+  decision: Decision,
+  caller: Caller,
+  tried: Standing,
+  { target, tried: view }: TargetPolicy,
+): Shadow | undefined {
+  const would = judge({ caller, target, view, ...tried });
+  if (would.effect === 'deny') {
+    const agrees = decision.effect === 'deny' && decision.reason === would.reason;
+    return agrees ? undefined : { reason: would.reason, rule: would.rule };
+  }
+  if (decision.effect === 'allow') return undefined;
+  // Only these members can open what the policy in effect denies.
+  const member = tried.scopes.size > caller.scopes.size ? 'scope_implies' : 'time_zone';
+  return { reason: null, rule: `${POLICY_FILE}: ${member}` };
+}
+
+function judge(question: Question): Decision {
   for (const check of CHECKS) {
     const finding = check.judge(question);
     if (finding) return deny(finding, question.view.required);
   }
-  return { effect: 'allow', rule: own.target.rule.source, required: question.view.required };
+  return { effect: 'allow', rule: question.target.rule.source, required: question.view.required };
 }
 
 function listed({ view }: Question): Finding | undefined {
@@ -129,8 +155,8 @@ function person({ caller, target, view }: Question): Finding | undefined {
   return excluding && { reason: 'human_required', rule: excluding.source };
 }
 
-function conditions({ caller, target, tried }: Question): Finding | undefined {
-  const failed = caller.conditions?.failing(target, tried);
+function conditions({ conditions: own, target }: Question): Finding | undefined {
+  const failed = own?.failing(target);
   return failed && { reason: 'condition_failed', rule: failed.rule, message: failed.message };
 }
 
@@ -156,8 +182,8 @@ function scopes(question: Question): Finding | undefined {
   };
 }
 
-function missingScopes({ caller, view }: Question): string[] {
-  return view.required.scopes.filter((scope) => !caller.scopes.has(scope));
+function missingScopes({ scopes: held, view }: Question): string[] {
+  return view.required.scopes.filter((scope) => !held.has(scope));
 }
 
 function missingAssurance({ caller, view }: Question): Assurance | null {

@@ -1,23 +1,42 @@
 /** A list is made of decisions: the same ones that calls get, as far as they can be made without arguments. Pure. */
 import type { Decision } from '../common/decision.js';
 import type { Listing } from '../common/exchange.js';
+import type { Reason } from '../common/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { evaluate, type Caller } from './evaluate.js';
+import type { GeneralRules } from './policy.js';
 
 /** Denials that a new token of the same person could cure. */
-const OBTAINABLE = ['scope_missing', 'assurance_insufficient'];
+const OBTAINABLE: readonly Reason[] = ['scope_missing', 'assurance_insufficient'];
 
 export function listed(caller: Caller, all: readonly ProtectedTarget[]): Listing {
-  const { listsObtainable, hasTrials } = caller.policy;
-  const decided = all.map((target) => ({ target, decision: evaluate(caller, target) }));
-  const isShown = (decision: Decision) =>
-    decision.effect === 'allow' || (listsObtainable && OBTAINABLE.includes(decision.reason));
-  const shown = decided.filter(({ decision }) => isShown(decision));
-  const wouldHide = shown.filter(({ decision }) => decision.effect === 'allow' && decision.shadow);
+  const { policy } = caller;
+  const decided = all.map((target) => {
+    const decision = evaluate(caller, target);
+    const isShown = isVisible(reasonOf(decision), policy);
+    const wouldBeShown = policy.tried ? isVisible(triedReasonOf(decision), policy.tried) : isShown;
+    return { target, isShown, wouldBeShown };
+  });
+  const shown = decided.filter(({ isShown }) => isShown);
+  const wouldHide = shown.filter(({ wouldBeShown }) => !wouldBeShown).length;
+  const wouldShow = decided.filter(({ isShown, wouldBeShown }) => wouldBeShown && !isShown).length;
   return {
     shown: shown.map(({ target }) => target),
     hidden: all.length - shown.length,
-    ...(hasTrials && { wouldHide: wouldHide.length }),
-    ...(caller.policy.digest !== undefined && { policy: caller.policy.digest }),
+    ...(policy.tried && { wouldHide, ...(wouldShow > 0 && { wouldShow }) }),
+    ...(policy.digest !== undefined && { policy: policy.digest }),
   };
+}
+
+/** @param reason null: allowed. */
+function isVisible(reason: Reason | null, { listsObtainable }: GeneralRules): boolean {
+  return reason === null || (listsObtainable && OBTAINABLE.includes(reason));
+}
+
+function reasonOf(decision: Decision): Reason | null {
+  return decision.effect === 'allow' ? null : decision.reason;
+}
+
+function triedReasonOf(decision: Decision): Reason | null {
+  return decision.shadow ? decision.shadow.reason : reasonOf(decision);
 }

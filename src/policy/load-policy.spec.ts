@@ -220,11 +220,11 @@ describe('policy.yaml', () => {
       'allow',
     ],
     [
-      'unless a rule says that it counts',
-      'mode: shadow\nrules: [{match: pay, scopes: x, mode: enforce}]',
-      PAY,
-      {},
-      'scope_missing by policy.yaml: rules[0]',
+      'implies no scope on trial',
+      'mode: shadow\nscope_implies: {super: [read]}',
+      READ,
+      { as: { scopes: ['super'] } },
+      'scope_missing by Tools.read',
     ],
   ])('%s', (_name, text, asked, question, expected) => {
     expect(short(decide(yaml(text), asked, question))).toBe(expected);
@@ -239,6 +239,89 @@ describe('policy.yaml', () => {
       shadow: { reason: 'scope_missing', rule: 'policy.yaml: rules[0]' },
     });
     expect(decide(policy, READ)).not.toHaveProperty('shadow');
+  });
+
+  it.each<[string, string, ProtectedTarget, Partial<Principal>, Decision['shadow']]>([
+    [
+      'a grant by scope_implies',
+      'mode: shadow\nscope_implies: {super: [read]}',
+      READ,
+      { scopes: ['super'] },
+      { reason: null, rule: 'policy.yaml: scope_implies' },
+    ],
+    [
+      'a denial for another reason',
+      'mode: shadow\nallow_list: [pay]',
+      READ,
+      { scopes: [] },
+      { reason: 'tool_not_allowed', rule: 'policy.yaml: allow_list' },
+    ],
+    [
+      'a grant that a role of the same file takes back',
+      'mode: shadow\nscope_implies: {super: [read]}\nrules: [{match: read, roles: dpo}]',
+      READ,
+      { scopes: ['super'] },
+      { reason: 'role_missing', rule: 'policy.yaml: rules[0]' },
+    ],
+    [
+      'no denial with the same reason',
+      'mode: shadow\nrules: [{match: read, scopes: more}]',
+      READ,
+      { scopes: [] },
+      undefined,
+    ],
+  ])('records %s that a shadow file would cause', (_name, text, asked, as, shadow) => {
+    expect(decide(yaml(text), asked, { as }).shadow).toEqual(shadow);
+  });
+
+  it('counts enforced and shadow rates apart, each class once for a target', () => {
+    const rates = (text: string) =>
+      [...yaml(text).policy.targets.values()].map(({ target: { name }, rates: own }) => [
+        name,
+        own.map((one) => `${one.onTrial ? 'trial' : 'class'} ${one.name} by ${one.source}`),
+      ]);
+    const classes = 'rates: {a: {per_minute: 1}, b: {per_day: 2}}';
+    const rules = 'rules: [{id: x, match: [pay, read], rate: a}, {id: y, match: [read, write], rate: [a, b]';
+    expect(rates(`mode: shadow\n${classes}\n${rules}}]`)).toEqual([
+      ['pay', ['trial a by policy.yaml: x']],
+      ['read', ['trial a by policy.yaml: x', 'trial b by policy.yaml: y']],
+      ['write', ['trial a by policy.yaml: y', 'trial b by policy.yaml: y']],
+      ['batch', []],
+      ['greet', []],
+    ]);
+    expect(rates(`${classes}\n${rules}, mode: shadow}]`)).toEqual([
+      ['pay', ['class a by policy.yaml: x', 'trial a by policy.yaml: x']],
+      ['read', ['class a by policy.yaml: x', 'trial a by policy.yaml: x', 'trial b by policy.yaml: y']],
+      ['write', ['trial a by policy.yaml: y', 'trial b by policy.yaml: y']],
+      ['batch', []],
+      ['greet', []],
+    ]);
+  });
+
+  it('counts in lists the targets that a shadow file would hide and show', () => {
+    const listing = (text: string, as: Partial<Principal>) =>
+      listed(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS);
+    const closed = 'list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]';
+    expect(listing(closed, {})).toMatchObject({ hidden: 0, wouldHide: 1 });
+    // The list shows the targets that another token opens: the rule would change the call alone.
+    expect(listing(closed.replace('callable', 'obtainable'), {})).toMatchObject({ wouldHide: 0 });
+    const poor = { scopes: ['super'], roles: [] };
+    expect(listing('mode: shadow\nlist: callable\nscope_implies: {super: [read]}', poor)).toMatchObject({
+      wouldHide: 0,
+    });
+    const { shown } = listing('mode: shadow\nallow_list: [pay]', poor);
+    expect(shown).toEqual(listing('author: Dora', poor).shown);
+  });
+
+  it('evaluates enforced conditions in UTC in spite of the time zone of a shadow file', () => {
+    const hours = '@id("hours") forbid(principal, action, resource) when { context.time.hour == 9 };';
+    const policy = load({ 'a.cedar': hours, 'policy.yaml': 'mode: shadow\ntime_zone: Europe/Berlin' });
+    expect(decide(policy, READ)).toMatchObject({
+      effect: 'deny',
+      rule: 'a.cedar: hours',
+      shadow: { reason: null, rule: 'policy.yaml: time_zone' },
+    });
+    expect(policy.notices).toEqual(['on trial, recorded and without effect: policy.yaml: time_zone']);
   });
 
   it('puts what all ask for into one challenge', () => {
@@ -315,6 +398,18 @@ describe('policy.yaml', () => {
     ],
     ['time_zone: Mars/Olympus', ['policy.yaml:1: time_zone: is not a time zone that this system knows']],
     ['mode: off', ['policy.yaml:1: mode: must be enforce or shadow']],
+    [
+      'mode: shadow\nrules:\n  - {match: pay, scopes: x}\n  - {match: pay, scopes: x, mode: enforce}',
+      [
+        'policy.yaml:4: rules[1].mode: contradicts mode: shadow of the file: remove that line, and set mode: shadow on each rule to try',
+      ],
+    ],
+    [
+      'mode: shadow\nshadow: [a.cedar]',
+      [
+        'policy.yaml:2: shadow: contradicts mode: shadow of the file, which has no effect on .cedar files: annotate their rules with @mode("shadow")',
+      ],
+    ],
     [
       'rules: [{match: pay, assurance: {acr: [a]}}, {match: pay, assurance: {acr: [b]}}]',
       ['policy.yaml: no authentication would meet all that is asked for pay: see acr'],
@@ -933,9 +1028,12 @@ describe('conditions', () => {
     });
     const deep = made('deep', 'pay', `${'principal.sub == "x" || '.repeat(500)}false`);
     const plain = made('plain', 'read', 'principal.sub == "bob"');
-    const conditions = new CedarConditions(startCedar(), startCedar, [deep, plain], TARGETS, 'UTC');
+    const conditions = new CedarConditions(startCedar(), startCedar, [deep, plain], TARGETS, {
+      enforced: 'UTC',
+      tried: 'UTC',
+    });
     const failing = (subject: string, one: ProtectedTarget) =>
-      conditions.forCaller({ ...ALICE, subject }, [], { now: MONDAY, ip: '' }).failing(one, false)?.rule;
+      conditions.forCaller({ ...ALICE, subject }, [], { now: MONDAY, ip: '' }, false).failing(one)?.rule;
     for (let time = 0; time < 2; time++) {
       expect(['alice', 'bob'].map((sub) => [failing(sub, PAY), failing(sub, READ)])).toEqual([
         ['deep', undefined],
@@ -1041,6 +1139,65 @@ describe('whatever the operator writes', () => {
       { numRuns: 300 },
     );
     expect(tightened).toBeGreaterThan(20);
+  });
+
+  it('a file with mode: shadow changes no decision and no list', () => {
+    const seen = new Set<string>();
+    const shadowFile = fc.record(
+      {
+        rules: fc.array(
+          fc.record(
+            {
+              match: fc.constantFrom('*', 'pay', 'read', 'w*', 'prompt:*'),
+              roles: some,
+              scopes: some,
+              workloads: fc.constantFrom('none', 'robot'),
+              assurance: fc.record({ max_age: fc.integer({ min: 1, max: 120 }) }),
+              rate: fc.constantFrom('few', 'many'),
+              mode: fc.constant('shadow'),
+            },
+            { requiredKeys: ['match', 'roles'] },
+          ),
+          { maxLength: 3 },
+        ),
+        list: fc.constantFrom('callable', 'obtainable'),
+        allow_list: fc.constantFrom(['*'], ['pay', 'r*'], ['prompt:*', 'write']),
+        scope_implies: fc.constantFrom({ x: ['read'] }, { read: ['x'], x: ['write', 'admin'] }),
+        time_zone: fc.constantFrom('Europe/Berlin', 'UTC', 'Asia/Tokyo'),
+        author: fc.constant('Dora'),
+      },
+      { requiredKeys: [] },
+    );
+    const rates = { few: { per_minute: 1 }, many: { per_day: 9 } };
+    fc.assert(
+      fc.property(shadowFile, cedar, callers, asked, calls, (yaml, text, as, one, args) => {
+        const enforced: Record<string, string> = text === '' ? {} : { 'a.cedar': text };
+        const without = load(enforced);
+        const policy = load({
+          ...enforced,
+          'policy.yaml': JSON.stringify({ ...yaml, rates, mode: 'shadow' }),
+        });
+        const [was, is] = [without, policy].map((each) => {
+          const { policy: _digest, shadow, ...decision } = decide(each, one, { as, args });
+          const caller = callerOf({ ...ALICE, ...as }, each.policy, { now: MONDAY, ip: '127.0.0.1' });
+          const { shown, hidden } = listed(caller, TARGETS);
+          const own = each.policy.targets.get(one.kind === 'tool' ? one.name : `${one.kind}:${one.name}`);
+          return { decision, shadow, shown, hidden, counted: own?.rates.filter(({ onTrial }) => !onTrial) };
+        });
+        expect({ ...is, shadow: null }).toEqual({ ...was, shadow: null });
+        const would = is?.shadow && (is.shadow.reason === null ? 'allow' : 'deny');
+        seen.add(`${is?.decision.effect} ${would ?? 'the same'}`);
+        loaded.splice(0).forEach((each) => each.dispose());
+      }),
+      { numRuns: 250 },
+    );
+    expect([...seen].sort()).toEqual([
+      'allow deny',
+      'allow the same',
+      'deny allow',
+      'deny deny',
+      'deny the same',
+    ]);
   });
 
   it('list and call agree: what is hidden is denied with any arguments, what is shown only for its arguments', () => {

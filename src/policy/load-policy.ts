@@ -1,4 +1,4 @@
-/** From the operator's files, and what is registered, to the policy that decides; or every fault of it. Pure but for the engine. */
+/** From the operator's files and the registered targets to the policy that decides, or to every fault of it. */
 import { targetLabel } from '../common/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
@@ -7,7 +7,7 @@ import { startCedar } from './load-cedar.js';
 import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar-file.js';
 import { schemaText } from './cedar-schema.js';
 import { DECLARED_CONDITIONS, declaredConditions, rulesOf } from './declared-conditions.js';
-import { compilePolicy, type OperatorParts } from './compile-policy.js';
+import { compilePolicy, enforcedPart, type OperatorParts } from './compile-policy.js';
 import { digestOfFiles, PolicyError, type OperatorFile } from './operator-files.js';
 import { NO_OPERATOR_POLICY, POLICY_FILE, readPolicyFile, type OperatorPolicy } from './policy-file.js';
 import type { Policy } from './policy.js';
@@ -52,7 +52,8 @@ export function loadPolicy(
   }
   const { cedar, cedarRules, unfit } = readRules(cedarFiles, operator?.shadowFiles ?? [], targets, faults);
   if (!operator || faults.length > 0) throw new PolicyError(faults);
-  const conditions = cedar && new CedarConditions(cedar, startCedar, cedarRules, targets, operator.timeZone);
+  const timeZones = { enforced: enforcedPart(operator).timeZone, tried: operator.timeZone };
+  const conditions = cedar && new CedarConditions(cedar, startCedar, cedarRules, targets, timeZones);
   const parts: OperatorParts | undefined = allFiles && {
     digest: digestOfFiles(allFiles),
     policy: operator,
@@ -125,15 +126,26 @@ function withheldWhere(
 }
 
 function noticesOf(operator: OperatorPolicy, rules: readonly CedarRule[]): string[] {
-  const implied = [...operator.scopeImplies].map(
+  const implied = [...enforcedPart(operator).scopeImplies].map(
     ([scope, others]) => `scope_implies: ${scope} counts as ${others.join(' and ')} too`,
   );
   const trials = [
-    ...(operator.allowListOnTrial && operator.allowList ? [`${POLICY_FILE}: allow_list`] : []),
+    ...(operator.onTrial ? generalMembers(operator).map((name) => `${POLICY_FILE}: ${name}`) : []),
     ...[...operator.rules, ...rules].filter(({ onTrial }) => onTrial).map(({ source }) => source),
   ];
   return [
     ...implied,
     ...(trials.length > 0 ? [`on trial, recorded and without effect: ${trials.join(', ')}`] : []),
+  ];
+}
+
+/** Names of the members beside `rules` that say something else than an empty file. */
+function generalMembers(operator: OperatorPolicy): string[] {
+  const { allowList, listsObtainable, timeZone, scopeImplies } = NO_OPERATOR_POLICY;
+  return [
+    ...(operator.allowList === allowList ? [] : ['allow_list']),
+    ...(operator.listsObtainable === listsObtainable ? [] : ['list']),
+    ...(operator.timeZone === timeZone ? [] : ['time_zone']),
+    ...(operator.scopeImplies.size === scopeImplies.size ? [] : ['scope_implies']),
   ];
 }

@@ -32,10 +32,10 @@ export interface OperatorRule {
 
 export interface OperatorPolicy {
   readonly author: string | null;
+  /** `mode: shadow`: no member of the file changes a decision or a list; effects are recorded only. */
+  readonly onTrial: boolean;
   /** Undefined: it does not narrow the list. */
   readonly allowList: readonly string[] | undefined;
-  /** The list is on trial: what it would close is recorded, and open. */
-  readonly allowListOnTrial: boolean;
   readonly listsObtainable: boolean;
   /** IANA name. */
   readonly timeZone: string;
@@ -49,8 +49,8 @@ export interface OperatorPolicy {
 
 export const NO_OPERATOR_POLICY: OperatorPolicy = {
   author: null,
+  onTrial: false,
   allowList: undefined,
-  allowListOnTrial: false,
   listsObtainable: false,
   timeZone: 'UTC',
   scopeImplies: new Map(),
@@ -171,6 +171,7 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
   const rates = ratesOf(file.rates, report);
   const rules = Array.isArray(file.rules) ? file.rules : [];
   rules.forEach((one, at) => checkRule(one, `rules[${at}]`, rates, report));
+  if (file.mode === 'shadow') checkShadowFile(file, rules, report);
   if (file.time_zone !== undefined && !isTimeZone(file.time_zone)) {
     report('time_zone: ', 'is not a time zone that this system knows');
   }
@@ -185,9 +186,10 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
   if (faults.length > before) return undefined;
   return {
     author: file.author ?? null,
+    onTrial: file.mode === 'shadow',
     allowList: file.allow_list,
-    allowListOnTrial: file.mode === 'shadow',
-    listsObtainable: file.list === 'obtainable',
+    listsObtainable:
+      file.list === undefined ? NO_OPERATOR_POLICY.listsObtainable : file.list === 'obtainable',
     timeZone: file.time_zone ?? 'UTC',
     scopeImplies,
     // Where one was wrong, so was the file.
@@ -207,8 +209,23 @@ function checkRule(value: unknown, place: string, rates: Rates, report: Report):
   for (const name of namesOf(rule.rate)) {
     if (!rates.has(name)) report(`${place}.rate: `, `there is no class ${quoted(name)} under rates`);
   }
-  if (rule.rate !== undefined && rule.mode === 'shadow') {
-    report(`${place}.rate: `, 'cannot be on trial: a rate that is not counted says nothing');
+}
+
+/** Rejects members that could only take effect in spite of `mode: shadow`: ignoring them would hide the contradiction. */
+function checkShadowFile(file: FileEntry, rules: readonly unknown[], report: Report): void {
+  rules.forEach((rule, at) => {
+    if ((rule as RuleEntry | null)?.mode === 'enforce') {
+      report(
+        `rules[${at}].mode: `,
+        'contradicts mode: shadow of the file: remove that line, and set mode: shadow on each rule to try',
+      );
+    }
+  });
+  if (file.shadow !== undefined) {
+    report(
+      'shadow: ',
+      'contradicts mode: shadow of the file, which has no effect on .cedar files: annotate their rules with @mode("shadow")',
+    );
   }
 }
 

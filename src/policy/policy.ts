@@ -28,6 +28,7 @@ export interface TargetPolicy {
   readonly view: View;
   /** With the rules on trial (`mode: shadow`) as if they counted. The same object where there is none. */
   readonly tried: View;
+  /** Enforced and on trial; a class that counts for both is in it twice. */
   readonly rates: readonly RateClass[];
 }
 
@@ -49,32 +50,41 @@ export interface Failed {
 
 /** The operator's conditions (`*.cedar`). */
 export interface Conditions {
-  /** For the questions of one caller: what is the same for all of them is worked out once. */
-  forCaller(principal: Principal, scopes: readonly string[], circumstances: Circumstances): CallerConditions;
+  /**
+   * For the questions of one caller: what is the same for all of them is worked out once.
+   * @param tried with the rules and the time zone on trial as if they counted.
+   */
+  forCaller(
+    principal: Principal,
+    scopes: readonly string[],
+    circumstances: Circumstances,
+    tried: boolean,
+  ): CallerConditions;
 }
 
 export interface CallerConditions {
-  /**
-   * The rule that forbids this target; where none can tell, what could not be evaluated.
-   * @param tried with the rules on trial as if they counted.
-   */
-  failing(target: ProtectedTarget, tried: boolean): Failed | undefined;
+  /** The rule that forbids this target; where none can tell, what could not be evaluated. */
+  failing(target: ProtectedTarget): Failed | undefined;
 }
 
-export interface Policy {
+/** Members of `policy.yaml` that hold for all targets. */
+export interface GeneralRules {
+  /** What else a scope stands for, all the way down. */
+  readonly impliedScopes: ReadonlyMap<string, readonly string[]>;
+  /** A list shows also what a new token would open. */
+  readonly listsObtainable: boolean;
+}
+
+export interface Policy extends GeneralRules {
   /** Of the operator's files; undefined where there are none. */
   readonly digest: string | undefined;
   /** Refuse a principal with no person at its root, unless the target says otherwise. */
   readonly requireHuman: boolean;
   /** By the name that allow-lists use. */
   readonly targets: ReadonlyMap<string, TargetPolicy>;
-  /** What else a scope stands for, all the way down. */
-  readonly impliedScopes: ReadonlyMap<string, readonly string[]>;
-  /** A list shows also what a new token would open. */
-  readonly listsObtainable: boolean;
   readonly conditions: Conditions | undefined;
-  /** Whether some rule is on trial. */
-  readonly hasTrials: boolean;
+  /** With everything on trial as if it counted; undefined where nothing is on trial. */
+  readonly tried: GeneralRules | undefined;
 }
 
 /**

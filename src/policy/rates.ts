@@ -29,6 +29,8 @@ export interface Rate {
 export interface RateClass extends Rate {
   /** The rule that put it there. */
   readonly source: string;
+  /** Counted and recorded, and refuses no call. */
+  readonly onTrial: boolean;
 }
 
 class RateEntry {
