@@ -1,5 +1,6 @@
 /** From the operator's files and the registered targets to the policy that decides, or to every fault of it. */
 import { targetLabel } from '../common/decision.js';
+import { visible } from '../common/show.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { CedarConditions } from './cedar-conditions.js';
@@ -8,7 +9,13 @@ import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar-file.j
 import { schemaText } from './cedar-schema.js';
 import { DECLARED_CONDITIONS, declaredConditions, rulesOf } from './declared-conditions.js';
 import { compilePolicy, enforcedPart, type OperatorParts } from './compile-policy.js';
-import { digestOfFiles, PolicyError, type OperatorFile } from './operator-files.js';
+import {
+  digestOfFiles,
+  ignoredFiles,
+  PolicyError,
+  readOperatorFiles,
+  type OperatorFile,
+} from './operator-files.js';
 import { NO_OPERATOR_POLICY, POLICY_FILE, readPolicyFile, type OperatorPolicy } from './policy-file.js';
 import type { Policy } from './policy.js';
 import { unfitConditions, type UnfitConditions } from './unfit-conditions.js';
@@ -27,6 +34,9 @@ export interface LoadedPolicy {
   /** Lets go of what the engine keeps. */
   dispose(): void;
 }
+
+/** Names of ignored files that a notice holds. */
+const MAX_IGNORED = 10;
 
 type Base = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
 
@@ -75,6 +85,25 @@ export function loadPolicy(
     operator,
     dispose: () => conditions?.dispose(),
   };
+}
+
+/**
+ * The policy of a folder, as {@link loadPolicy}; files that were ignored are among its notices.
+ * @param folder undefined where the operator has none.
+ * @throws PolicyError
+ */
+export function loadPolicyFolder(
+  base: Base,
+  targets: readonly ProtectedTarget[],
+  folder: string | undefined,
+): LoadedPolicy {
+  if (folder === undefined) return loadPolicy(base, targets, undefined);
+  const ignored = ignoredFiles(folder).map(visible);
+  const loaded = loadPolicy(base, targets, readOperatorFiles(folder));
+  if (ignored.length === 0) return loaded;
+  const more = ignored.length > MAX_IGNORED ? ` and ${ignored.length - MAX_IGNORED} more` : '';
+  const names = `${ignored.slice(0, MAX_IGNORED).join(', ')}${more}`;
+  return { ...loaded, notices: [...loaded.notices, `temporary or hidden files are ignored: ${names}`] };
 }
 
 interface Rules {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { folderState, PolicyError, readOperatorFiles } from './operator-files.js';
+import { folderState, ignoredFiles, PolicyError, readOperatorFiles } from './operator-files.js';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'policy-'))));
@@ -27,6 +27,57 @@ it('reads policy.yaml and .cedar files in order, and passes by notes, schemas an
   expect(readOperatorFiles(folder).map(({ name, text }) => [name, text])).toEqual(
     ['a.cedar', 'b.cedar', 'policy.yaml'].map((name) => [name, name]),
   );
+});
+
+const TEMPORARY = [
+  'policy.yaml~|policy.yaml.~12~|a.cedar.bak|a.cedar.orig|a.cedar.save|README.md~',
+  '4913|5036|#policy.yaml#|.#policy.yaml|._a.cedar|.DS_Store|a.cedar.tmp|x.tmp',
+  '.policy.yaml.swp|.policy.yaml.swo|.policy.yaml.swx|.a.cedar.swp|sedQ2bX7d',
+  'policy.yaml___jb_tmp___|policy.yaml___jb_old___|.goutputstream-X5Q1S1|new.cedar.tmp',
+].flatMap((names) => names.split('|'));
+
+it.each(TEMPORARY)('passes by %s, a temporary file, names it, and sees no change in it', (name) => {
+  for (const one of ['policy.yaml', 'a.cedar']) writeFileSync(at(one), one);
+  const before = folderState(folder);
+  writeFileSync(at(name), 'text');
+  expect(readOperatorFiles(folder).map((file) => file.name)).toEqual(['a.cedar', 'policy.yaml']);
+  expect(ignoredFiles(folder)).toEqual([name]);
+  expect(folderState(folder)).toBe(before);
+});
+
+it.each(
+  [
+    'policy.yml|Policy.yaml|policy.yaml.txt|rules.cedar.txt|rules.cedar.md|policy.yml.TXT',
+    'rules.cedar.disabled|rules.cedar.old|RULES.CEDAR|rules.cedar |4914|491|1',
+    'rules.cedar.cedarschema|policy|policy.yaml2|rules.json|tmp|sed|policy.yaml.swz',
+  ].flatMap((names) => names.split('|')),
+)('refuses %j by its name', (name) => {
+  writeFileSync(at('policy.yaml'), '');
+  writeFileSync(at(name), '');
+  expect(faults()).toEqual([`${name}: is neither policy.yaml nor a .cedar file: move it away`]);
+});
+
+it.each([
+  ['policy.yaml~', 'policy.yaml'],
+  ['policy.yaml.~1~', 'policy.yaml'],
+  ['b.cedar.bak', 'b.cedar'],
+  ['b.cedar.orig', 'b.cedar'],
+  ['b.cedar___jb_old___', 'b.cedar'],
+])('refuses a folder that holds %s without %s', (backup, original) => {
+  writeFileSync(at('a.cedar'), '');
+  const before = folderState(folder);
+  writeFileSync(at(backup), '');
+  expect(faults()).toEqual([
+    `${backup}: is a backup of ${original}, which is missing: restore that, or move the backup away`,
+  ]);
+  expect(folderState(folder)).not.toBe(before);
+});
+
+it('names a hidden draft of a policy file, and no other hidden file', () => {
+  for (const name of ['a.cedar', '.draft.cedar', '.policy.yaml', '.gitignore', '..data', '..2026_1.yaml']) {
+    writeFileSync(at(name), '');
+  }
+  expect(ignoredFiles(folder)).toEqual(['.draft.cedar', '.policy.yaml']);
 });
 
 it.each<[string, () => void, string]>([

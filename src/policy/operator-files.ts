@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { visible } from '../common/show.js';
+import { isPolicyName, sortNames, type SortedNames } from './file-names.js';
 import { POLICY_FILE } from './policy-file.js';
 
 export interface OperatorFile {
@@ -34,16 +35,24 @@ const MAX_FILE_BYTES = 1024 * 1024;
 /** Of `policy.yaml`: while it is read, no call is answered, and YAML takes its time. */
 const MAX_YAML_BYTES = 256 * 1024;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/u;
-/** Beside the policy people keep notes and the schema for their editor. */
-const NOT_A_POLICY = /^\.|\.(md|txt|cedarschema)$/i;
 
-/** @throws PolicyError where the folder or a file cannot be read, or holds what is neither policy nor notes. */
+/**
+ * The policy files, in the order of their names.
+ * @throws PolicyError where the folder or a file cannot be read, where a file is neither policy, notes nor a known
+ * temporary file, and where only the backup of a policy file is left.
+ */
 export function readOperatorFiles(folder: string): OperatorFile[] {
-  const names = policyNames(folder);
+  const { policy: names, orphans } = namesIn(folder);
   if (names.length > MAX_FILES) throw new PolicyError([`POLICY_DIR: holds more than ${MAX_FILES} files`]);
-  const faults: string[] = [];
+  // The rules of the original would be gone without a word.
+  const faults = orphans
+    .slice(0, MAX_FILES)
+    .map(
+      ({ backup, original }) =>
+        `${visible(backup)}: is a backup of ${visible(original)}, which is missing: restore that, or move the backup away`,
+    );
   const files = names.flatMap((name) => {
-    if (name !== POLICY_FILE && !name.endsWith('.cedar')) {
+    if (!isPolicyName(name)) {
       faults.push(`${visible(name)}: is neither ${POLICY_FILE} nor a .cedar file: move it away`);
       return [];
     }
@@ -65,27 +74,33 @@ export function digestOfFiles(files: readonly OperatorFile[]): string {
   return createHash('sha256').update(JSON.stringify(listed)).digest('hex');
 }
 
-/** Differs once something in the folder may have changed; does not read the files. Never throws. */
+/** Names of the temporary files and hidden drafts that {@link readOperatorFiles} passes by. @throws PolicyError */
+export function ignoredFiles(folder: string): readonly string[] {
+  return namesIn(folder).ignored;
+}
+
+/**
+ * Differs once a policy file may have changed; does not read the files. Temporary files of editors make no difference.
+ * Never throws.
+ */
 export function folderState(folder: string): string {
   try {
     // Followed through symbolic links, as a mounted ConfigMap is made of them.
-    return policyNames(folder)
-      .map((name) => {
-        // What was copied with its times, or was made readable, shows in the time of the last change alone.
-        const { mtimeMs, ctimeMs, size, ino } = statSync(join(folder, name));
-        return `${name} ${mtimeMs} ${ctimeMs} ${size} ${ino}`;
-      })
-      .join('\n');
+    const { policy, orphans } = namesIn(folder);
+    const files = policy.map((name) => {
+      // What was copied with its times, or was made readable, shows in the time of the last change alone.
+      const { mtimeMs, ctimeMs, size, ino } = statSync(join(folder, name));
+      return `${name} ${mtimeMs} ${ctimeMs} ${size} ${ino}`;
+    });
+    return [...files, ...orphans.map(({ backup }) => backup)].join('\n');
   } catch (error) {
     return `unreadable: ${codeOf(error)}`;
   }
 }
 
-function policyNames(folder: string): string[] {
+function namesIn(folder: string): SortedNames {
   try {
-    return readdirSync(folder)
-      .filter((name) => !NOT_A_POLICY.test(name))
-      .sort();
+    return sortNames(readdirSync(folder));
   } catch (error) {
     throw new PolicyError([`POLICY_DIR: the folder cannot be read (${codeOf(error)})`]);
   }

@@ -10,8 +10,7 @@ import { basicScopes } from './basic-scopes.js';
 import { callerOf, evaluate, type Caller } from './evaluate.js';
 import { KnownLists } from './known-lists.js';
 import { listed } from './listing.js';
-import { loadPolicy, type LoadedPolicy } from './load-policy.js';
-import { readOperatorFiles } from './operator-files.js';
+import { loadPolicyFolder, type LoadedPolicy } from './load-policy.js';
 import type { Policy, TargetPolicy } from './policy.js';
 
 const LIST_KINDS: readonly ListKind[] = ['tools', 'prompts', 'resources', 'resourceTemplates'];
@@ -42,9 +41,7 @@ export class PolicyService {
 
   /** What the files would make the policy, without effect. @throws PolicyError */
   candidate(): LoadedPolicy {
-    const { directory } = this.settings;
-    const files = directory === undefined ? undefined : readOperatorFiles(directory);
-    return loadPolicy(this.settings, this.catalogue.all(), files);
+    return loadPolicyFolder(this.settings, this.catalogue.all(), this.settings.directory);
   }
 
   /** From here on every decision is made by this one. */
