@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startMailbox, type Mailbox } from '../demo/mailbox.js';
@@ -130,6 +130,59 @@ describe('what a gate left', () => {
     expect(count('--since', '1h')).toBe(10);
     expect(count('--until', '2026-01-01')).toBe(0);
   });
+
+  it('query: shows the newest of many, and says that there are more', () => {
+    const all = audit(['query', '--json'], env).stdout.trim().split('\n');
+    const { status, stdout, stderr } = audit(['query', '--json', '--limit', '2'], env);
+    expect([status, stderr]).toEqual([0, 'Only the newest 2 are shown; --limit 0 shows all.\n']);
+    expect(stdout.trim().split('\n')).toEqual(all.slice(-2));
+    expect(audit(['query', '--json', '--limit', '0'], env).stdout.trim().split('\n')).toEqual(all);
+  });
+
+  it.each<[string[], string]>([
+    [
+      ['--person', 'alcie'],
+      'No record matches. The person "alcie" was never on record. Similar names on record: "alice".\n',
+    ],
+    [['--person', 'nobody-at-all'], 'No record matches. The person "nobody-at-all" was never on record.\n'],
+    [
+      ['--tool', 'ecko'],
+      'No record matches. The tool "ecko" was never on record. Similar names on record: "echo".\n',
+    ],
+    [['--person', 'alice', '--until', '2026-01-01'], 'No record matches.\n'],
+  ])('query %j finds nothing: exit 1, and why', (args, says) => {
+    expect(audit(['query', ...args], env)).toEqual({ status: 1, stdout: '', stderr: says });
+    expect(audit(['report', ...args], env)).toMatchObject({ status: 0, stderr: says });
+  });
+
+  it('query --since 7 is wrong usage that names the forms', () => {
+    const { status, stdout, stderr } = audit(['query', '--since', '7'], env);
+    expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 3]);
+    expect(stderr).toMatch(/^--since: "7" is no time\. Forms: 7d .*\nHelp: npm run audit -- --help\n$/);
+  });
+
+  it('query --follow shows the newest, and then each record that is added', async () => {
+    const copy = join(folder.path, 'followed.jsonl');
+    const text = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
+    const all = text.trim().split('\n');
+    writeFileSync(copy, `${all.slice(0, 6).join('\n')}\n`);
+    const child = spawn(process.execPath, [
+      join(ROOT, 'dist/auditor/main.js'),
+      'query',
+      '--follow',
+      '--limit',
+      '2',
+      '--json',
+      copy,
+    ]);
+    let seen = '';
+    child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString('utf8')));
+    await until(async () => seen.split('\n').length === 3, 20_000);
+    appendFileSync(copy, `${all[6]}\n`);
+    await until(async () => seen.split('\n').length === 4, 20_000);
+    expect(seen.trim().split('\n')).toEqual(all.slice(4, 7));
+    child.kill();
+  }, 60_000);
 
   it('chain: on whose behalf, from the end as from the decision', () => {
     const [decision, outcome] = [lines[2] as LedgerLine, lines[3] as LedgerLine];

@@ -1,4 +1,5 @@
 /** What somebody wants revoked: members in, a revocation out, or what is wrong with them. Pure. */
+import { readDateTime } from '../common/date-time.js';
 import type { JsonObject } from '../common/exchange.js';
 import { isWellFormed } from '../common/well-formed.js';
 import type { IssuerSettings } from '../config/settings.js';
@@ -35,7 +36,7 @@ export function readRevocation(members: JsonObject, now: number, issuers: readon
   const issuedBefore =
     given === undefined ? Math.floor(now / 1000) + known.clockToleranceSeconds : secondsOf(given);
   if (issuedBefore === undefined)
-    return fault('issued_before must be a time (RFC 3339), or seconds since the epoch');
+    return fault('issued_before must be a time with a zone (RFC 3339), or seconds since the epoch');
   return {
     ok: true,
     revocation: { kind: kind as RevocationKind, issuer: known.issuer, value, issuedBefore, reason },
@@ -44,9 +45,8 @@ export function readRevocation(members: JsonObject, now: number, issuers: readon
 
 function secondsOf(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}T/.test(value)) return undefined;
-  const time = Date.parse(value);
-  return Number.isNaN(time) ? undefined : Math.floor(time / 1000);
+  const time = typeof value === 'string' ? readDateTime(value) : undefined;
+  return time === undefined ? undefined : Math.floor(time / 1000);
 }
 
 function isText(value: unknown): value is string {

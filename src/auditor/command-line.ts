@@ -27,7 +27,10 @@ export type Command =
       readonly paths: readonly string[];
       readonly selection: Selection;
       readonly pseudonym: PseudonymOf | undefined;
+      /** The newest so many; infinite: all. */
       readonly limit: number;
+      /** Waits for further records, until it is interrupted. */
+      readonly follow: boolean;
       readonly json: boolean;
     }
   | { readonly kind: 'chain'; readonly paths: readonly string[]; readonly id: string; readonly json: boolean }
@@ -48,9 +51,10 @@ export const HELP = `Asks the ledger. Without files: the one of this server, wit
   npm run audit -- query [FILES]          records, one a line
       --person --agent --client --tool    who and what
       --decision allow|deny --reason --event --status --trace --id
-      --since --until                     7d, 12h, 30m, 2026-11-22, or 2026-11-22T10:00:00Z; the end is
+      --since --until                     7d, 12h, 30m, 2w, 2026-11-22, or 2026-11-22T10:00:00Z; the end is
                                           not included
-      --limit N                           at most so many; 1000, 0 is all
+      --limit N                           the newest N, at most 100000; 1000 (10 with --follow), 0 is all
+      --follow                            and then those that the server adds, over rotation; of one file
       --pseudonym-key FILE --issuer ISS   --person is a name of this issuer, on record by its hash
   npm run audit -- chain ID [FILES]       on whose behalf: the delegation of one decision as a tree
   npm run audit -- report [FILES]         who used what, what was refused and why, grants never used
@@ -59,7 +63,7 @@ export const HELP = `Asks the ledger. Without files: the one of this server, wit
   --json                                  the same as JSON (npm run -s keeps npm quiet)
 
 FILES are files, or folders of .jsonl files. Exit code: 0 fine, 1 tampered with, or nothing found by
-chain, 2 wrong usage.`;
+query or chain, 2 wrong usage.`;
 
 const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
@@ -79,13 +83,15 @@ const OPTIONS = {
   since: { type: 'string' },
   until: { type: 'string' },
   limit: { type: 'string' },
+  follow: { type: 'boolean' },
   'pseudonym-key': { type: 'string' },
   issuer: { type: 'string' },
   format: { type: 'string' },
 } as const;
 export const USAGE: CommandUsage = { script: 'audit', options: OPTIONS };
 type Option = keyof typeof OPTIONS;
-type Values = Partial<Record<Exclude<Option, 'key' | 'help' | 'json'>, string>> & {
+type Values = Partial<Record<Exclude<Option, 'key' | 'help' | 'json' | 'follow'>, string>> & {
+  follow?: boolean;
   key?: string[];
   help?: boolean;
   json?: boolean;
@@ -107,7 +113,7 @@ const SELECTING: readonly Option[] = [
 ];
 const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
   verify: ['key', 'expect', 'json'],
-  query: [...SELECTING, 'limit', 'pseudonym-key', 'issuer', 'json'],
+  query: [...SELECTING, 'limit', 'follow', 'pseudonym-key', 'issuer', 'json'],
   chain: ['json'],
   report: [...SELECTING, 'format', 'pseudonym-key', 'issuer', 'json'],
 };
@@ -119,6 +125,10 @@ const KNOWN: Partial<Record<Option, readonly string[]>> = {
   status: STATUSES,
 };
 const DEFAULT_LIMIT = 1_000;
+/** As `tail -f`. */
+const DEFAULT_LIMIT_FOLLOWING = 10;
+/** The newest records are kept in memory until the first of them is known. */
+const MAX_LIMIT = 100_000;
 
 /** @param now for times like `7d`. */
 export function readCommandLine(args: readonly string[], now: Date): Command {
@@ -153,12 +163,15 @@ function read(args: readonly string[], now: Date): Command {
         : { kind: 'chain', id, paths: files, json };
     }
     case 'query':
+      if (values.follow && values.until !== undefined) return wrong('--until has no effect with --follow.');
+      if (values.follow && paths.length > 1) return wrong('--follow is of one file.');
       return {
         kind: 'query',
         paths,
         selection: readSelection(values, now),
         pseudonym: readPseudonym(values),
-        limit: readLimit(values.limit),
+        limit: readLimit(values.limit, values.follow ? DEFAULT_LIMIT_FOLLOWING : DEFAULT_LIMIT),
+        follow: values.follow ?? false,
         json,
       };
     default:
@@ -182,6 +195,10 @@ function readSelection(values: Values, now: Date): Selection {
     if (value === '') throw new Error(`--${option} is empty.`);
     selection[option] = option === 'since' || option === 'until' ? readTime(value, now, option) : value;
   }
+  const { since, until } = selection;
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new Error('--since must be before --until.');
+  }
   return selection as Selection;
 }
 
@@ -193,9 +210,11 @@ function readPseudonym({ person, issuer, 'pseudonym-key': keyFile }: Values): Ps
   return { keyFile, issuer };
 }
 
-function readLimit(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT;
-  if (!/^\d{1,9}$/.test(text)) throw new Error('--limit is a number, 0 for all.');
+function readLimit(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^\d{1,9}$/.test(text) || Number(text) > MAX_LIMIT) {
+    throw new Error(`--limit is a number up to ${MAX_LIMIT}, or 0 for all.`);
+  }
   return text === '0' ? Number.POSITIVE_INFINITY : Number(text);
 }
 

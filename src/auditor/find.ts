@@ -24,7 +24,7 @@ export async function* find(
       if (from === undefined) continue;
       for await (const lines of readLines(handle, { from, ...(holding && { holding }) })) {
         for (const line of lines) {
-          const record = line.whole ? parsed(line.text) : undefined;
+          const record = line.whole ? recordIn(line.text) : undefined;
           if (!record) continue;
           if (selection.until !== undefined && record.time >= selection.until) return;
           if (selects(selection, record)) yield { record, text: line.text };
@@ -59,11 +59,12 @@ async function lineBehind(
   const start = piece.indexOf(0x0a) + 1;
   const end = piece.indexOf(0x0a, start);
   if (start === 0 || end < 0) return undefined;
-  const record = parsed(piece.toString('utf8', start, end));
+  const record = recordIn(piece.toString('utf8', start, end));
   return record && { start: offset + start, time: record.time };
 }
 
-function parsed(text: string): PlacedRecord | undefined {
+/** The record that a line holds; undefined where it holds none. */
+export function recordIn(text: string): PlacedRecord | undefined {
   const record = parseObject(text);
   return typeof record?.time === 'string' ? (record as unknown as PlacedRecord) : undefined;
 }

@@ -6,18 +6,24 @@ import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { npmVariables, readEnvironment } from '../config/environment.js';
 import { auditFileOf, auditKeyFileOf, ConfigurationError } from '../config/load-settings.js';
 import { HELP, readCommandLine, USAGE, type Command, type PseudonymOf } from './command-line.js';
+import { listed, quoted } from '../common/show.js';
 import { find } from './find.js';
+import { follow } from './follow.js';
+import { inOrder, Last, newest, type Found } from './newest.js';
+import { lookUp } from './on-record.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
 import { reportPage } from './report-page.js';
 import type { PlacedRecord } from '../audit/record.js';
-import type { Selection } from './selection.js';
-import { chainsIn, SourceError } from './sources.js';
+import { selects, type Selection } from './selection.js';
+import { chainsIn, SourceError, type ChainFiles } from './sources.js';
 import { Summarizer } from './summary.js';
 import { drawTree } from './tree.js';
 import { verifyChain, type Trust } from './verify.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
+/** Of the files before the followed one, at most so many records are shown. */
+const MAX_BEFORE = 100_000;
 
 type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
 
@@ -64,20 +70,71 @@ async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise
   return isGood ? GOOD : NOT_GOOD;
 }
 
-async function query({ paths, selection: asked, pseudonym, limit, json }: Asked<'query'>): Promise<number> {
-  const selection = await byPseudonym(asked, pseudonym);
-  let left = limit;
-  for (const { files } of await chainsOf(paths)) {
-    for await (const { record, text } of find(files, selection)) {
-      if (left === 0) {
-        console.error(`Only the first ${limit} are shown; --limit 0 shows all.`);
-        return GOOD;
-      }
-      left -= 1;
-      await write(`${json ? text : renderRecord(record)}\n`);
-    }
+async function query(command: Asked<'query'>): Promise<number> {
+  const selection = await byPseudonym(command.selection, command.pseudonym);
+  if (command.follow) return followOne(command, selection);
+  const { limit, json } = command;
+  const chains = await chainsOf(command.paths);
+  let count = 0;
+  const show = async ({ record, text }: Found) => {
+    count += 1;
+    await write(`${json ? text : renderRecord(record)}\n`);
+  };
+  if (limit === Number.POSITIVE_INFINITY) {
+    for await (const found of inOrder(chains, selection)) await show(found);
+  } else {
+    const { records, hasMore } = await newest(chains, selection, limit);
+    for (const found of records) await show(found);
+    if (hasMore) console.error(`Only the newest ${limit} are shown; --limit 0 shows all.`);
+  }
+  if (count > 0) return GOOD;
+  console.error(['No record matches.', ...(await unknownNames(chains, command))].join(' '));
+  return NOT_GOOD;
+}
+
+/** Ends when it is interrupted, or when the reader of its output goes. */
+async function followOne({ paths, limit, json }: Asked<'query'>, selection: Selection): Promise<number> {
+  const [path] = paths;
+  const file = path ?? auditFileOf(readEnvironment());
+  const [older] = await chainsOf(path === undefined ? [] : [path]);
+  const archives = older?.files.filter((one) => one !== file) ?? [];
+  if (path !== undefined && !older?.files.includes(path)) throw new SourceError('--follow is of one file.');
+  const line = ({ record, text }: Found) => `${json ? text : renderRecord(record)}\n`;
+  const first = new Last<Found>(limit);
+  let hasBegun = false;
+  const onEnd = async () => {
+    const missing = limit - first.items.length;
+    const before =
+      missing > 0 && older && archives.length > 0
+        ? await newest([{ ...older, files: archives }], selection, Math.min(missing, MAX_BEFORE))
+        : { records: [] };
+    for (const found of [...before.records, ...first.items]) await write(line(found));
+    hasBegun = true;
+  };
+  for await (const found of follow(file, { warn: (text) => console.error(text), onEnd })) {
+    if (!selects(selection, found.record)) continue;
+    if (hasBegun) await write(line(found));
+    else first.add(found);
   }
   return GOOD;
+}
+
+/** A sentence for each name of the question that was never on record: a typing error finds nothing, too. */
+async function unknownNames(
+  chains: readonly ChainFiles[],
+  { selection: asked, pseudonym: of }: Asked<'query' | 'report'>,
+): Promise<string[]> {
+  const sentences: string[] = [];
+  const selection = await byPseudonym(asked, of);
+  for (const kind of ['person', 'agent', 'client', 'tool'] as const) {
+    const [name, shown] = [selection[kind], asked[kind]];
+    if (name === undefined || shown === undefined) continue;
+    const { issuers, near } = await lookUp(chains, kind, name, { suggests: name === shown });
+    if (issuers.size > 0) continue;
+    const others = near.length > 0 ? ` Similar names on record: ${listed(near)}.` : '';
+    sentences.push(`The ${kind} ${quoted(shown)} was never on record.${others}`);
+  }
+  return sentences;
 }
 
 async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
@@ -96,13 +153,18 @@ async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
   return GOOD;
 }
 
-async function report({ paths, selection: asked, pseudonym, format }: Asked<'report'>): Promise<number> {
-  const selection = await byPseudonym(asked, pseudonym);
+async function report(command: Asked<'report'>): Promise<number> {
+  const { format } = command;
+  const selection = await byPseudonym(command.selection, command.pseudonym);
   const summarizer = new Summarizer();
-  for (const { files } of await chainsOf(paths)) {
+  const chains = await chainsOf(command.paths);
+  for (const { files } of chains) {
     for await (const { record } of find(files, selection)) summarizer.add(record);
   }
   const summary = summarizer.summary();
+  if (summary.records === 0) {
+    console.error(['No record matches.', ...(await unknownNames(chains, command))].join(' '));
+  }
   if (format === 'json') await write(`${JSON.stringify(summary, null, 2)}\n`);
   else if (format === 'html')
     await write(reportPage(summary, `Audit report since ${selection.since ?? 'the beginning'}`));

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { readTime } from './read-time.js';
+
+const NOW = new Date('2026-11-22T10:00:00.000Z');
+const read = (text: string) => readTime(text, NOW, 'since');
+
+it.each([
+  ['7d', '2026-11-15T10:00:00.000Z'],
+  ['12h', '2026-11-21T22:00:00.000Z'],
+  ['30m', '2026-11-22T09:30:00.000Z'],
+  ['2w', '2026-11-08T10:00:00.000Z'],
+  ['0d', '2026-11-22T10:00:00.000Z'],
+  ['2026-11-22', '2026-11-22T00:00:00.000Z'],
+  ['2024-02-29', '2024-02-29T00:00:00.000Z'],
+  ['2026-11-22T10:00:00Z', '2026-11-22T10:00:00.000Z'],
+  ['2026-11-22t10:00:00.5z', '2026-11-22T10:00:00.500Z'],
+  ['2026-11-22T10:00+02:00', '2026-11-22T08:00:00.000Z'],
+])('reads %s as %s', (text, time) => {
+  expect(read(text)).toBe(time);
+});
+
+it.each([
+  '7',
+  '0',
+  '2026',
+  '7 d',
+  '7D',
+  '7y',
+  '-7d',
+  '1.5d',
+  '7days',
+  'd',
+  '',
+  ' ',
+  'yesterday',
+  'now',
+  '1795341000',
+  '1795341000000',
+  '2026-11',
+  '2026-02-31',
+  '2026-02-29',
+  '2026-13-01',
+  '11/22/2026',
+  '22.11.2026',
+  '1 2',
+  '2026-11-22T10:00:00',
+  '2026-11-22 10:00:00Z',
+  '2026-02-31T00:00:00Z',
+  '2026-11-22T25:00:00Z',
+  '2026-11-22T',
+])('refuses %j and names the forms', (text) => {
+  expect(() => read(text)).toThrow(
+    /^--since: ".*" is no time\. Forms: 7d .*2026-11-22T10:00:00Z with a zone\.$/,
+  );
+});
+
+it('takes a time that records have, and never says anything but a time or the forms', () => {
+  const date = fc.date({ min: new Date('1970-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
+  fc.assert(fc.property(date, (one) => expect(read(one.toISOString())).toBe(one.toISOString())));
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      try {
+        expect(read(text)).toMatch(/^\d{4}-/);
+      } catch (error) {
+        expect((error as Error).message).toMatch(/^--since: /);
+      }
+    }),
+  );
+});
