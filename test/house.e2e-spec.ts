@@ -26,7 +26,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   discovery: ['policy', 'auth', 'config', 'common'],
   examples: ['tools', 'policy', 'storage', 'config', 'common'],
   revocation: ['storage', 'audit', 'config', 'common'],
-  revoker: ['cli', 'admin', 'revocation', 'storage', 'config', 'common'],
+  revoker: ['cli', 'admin', 'auditor', 'audit', 'revocation', 'storage', 'config', 'common'],
   admin: ['revocation', 'config', 'common'],
   // Tokens of transmitters are verified with what verifies those of issuers, and end as revocations.
   signals: ['revocation', 'limits', 'auth', 'audit', 'config', 'common'],

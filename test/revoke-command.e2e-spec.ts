@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { databaseBackends, type TestDatabase } from './support/database.js';
-import { freePort, Gate } from './support/gate.js';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { freePort, Gate, temporaryFolder } from './support/gate.js';
 import { ProbeModule } from './support/probe.tools.js';
 import { until } from './support/remote.js';
 
@@ -14,11 +16,20 @@ interface Ended {
   readonly err: string;
 }
 
+const nowhere = temporaryFolder();
+afterAll(() => nowhere.remove());
+
 /** Not waited for in place: the server that it asks runs in this process. */
 function revoke(args: readonly string[], env: Record<string, string> = {}, stdin = ''): Promise<Ended> {
   const child = spawn(process.execPath, ['dist/revoker/main', ...args], {
     cwd: join(__dirname, '..'),
-    env: { PATH: process.env.PATH, AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*', ...env },
+    env: {
+      PATH: process.env.PATH,
+      AUTH_ISSUER: 'https://issuer.example',
+      TOOL_ALLOW_LIST: '*',
+      DATA_DIR: nowhere.path,
+      ...env,
+    },
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));
@@ -41,7 +52,11 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, stdin
   });
 
   it('revokes in the database, lists, and takes back', async () => {
-    const env = { AUTH_ISSUER: gate.issuer.url, DATABASE_URL: database.settings.databaseUrl as string };
+    const env = {
+      AUTH_ISSUER: gate.issuer.url,
+      DATABASE_URL: database.settings.databaseUrl as string,
+      AUDIT_FILE: gate.app.settings.audit.file,
+    };
     const token = await gate.token({ scope: 'probe', sub: 'alice' });
     const status = async () => (await gate.callTool(token, 'echo', { text: 'x' })).status;
     expect(await status()).toBe(200);
@@ -63,6 +78,32 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, stdin
     expect((await revoke(['list'], env)).out).toBe('Nothing is revoked.\n');
   });
 
+  it('revokes a name that was never on record, says so, and suggests near names', async () => {
+    const env = {
+      AUTH_ISSUER: gate.issuer.url,
+      DATABASE_URL: database.settings.databaseUrl as string,
+      AUDIT_FILE: gate.app.settings.audit.file,
+    };
+    await gate.callTool(await gate.token({ scope: 'probe', sub: 'bertram' }), 'echo', { text: 'x' });
+    await gate.settledLedger();
+    const typo = await revoke(['subject', 'bertarm', '--json'], env);
+    expect(typo.code).toBe(0);
+    expect(JSON.parse(typo.out)).toMatchObject([{ kind: 'subject', value: 'bertarm' }]);
+    expect(typo.err).toBe(
+      `Not on record: no subject "bertarm" of ${gate.issuer.url} was ever seen in ${env.AUDIT_FILE}. It is revoked all the same. Similar names on record: "bertram".\n`,
+    );
+    const client = await revoke(['client', 'nobody-at-all'], env);
+    expect([client.code, client.err]).toEqual([
+      0,
+      expect.stringMatching(/^Not on record: no client.*same\.\n$/),
+    ]);
+    const remote = await revoke(['subject', 'nobody'], { ...env, AUDIT_FILE: '/nowhere/audit.jsonl' });
+    expect([remote.code, remote.err]).toEqual([0, expect.stringContaining('Not checked whether')]);
+    for (const { id } of JSON.parse((await revoke(['list', '--json'], env)).out) as { id: string }[]) {
+      expect((await revoke(['withdraw', id], env)).code).toBe(0);
+    }
+  });
+
   it('asks a server, with the token of an administrator', async () => {
     const root = await gate.token({ sub: 'root', scope: 'gate.admin', roles: ['gate-admin'] });
     const at = ['--server', gate.origin];
@@ -73,6 +114,19 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, stdin
     expect(one).toMatchObject({ kind: 'session', by: 'root' });
     expect((await revoke(['list', ...at], env, root)).out).toContain(one?.id);
     expect((await revoke(['withdraw', one?.id ?? '', ...at], env, root)).code).toBe(0);
+    const unknown = await revoke(
+      ['token', 'never-seen', ...at],
+      { ...env, AUDIT_FILE: gate.app.settings.audit.file },
+      root,
+    );
+    expect([unknown.code, unknown.err]).toEqual([
+      0,
+      expect.stringMatching(/^Not on record: no token "never-seen"/),
+    ]);
+    expect(await revoke(['withdraw', 'nobody', ...at], env, root)).toMatchObject({
+      code: 1,
+      err: 'There is no revocation nobody.\n',
+    });
     const alice = await gate.token({ scope: 'gate.admin' });
     expect(await revoke(['list', ...at], env, alice)).toMatchObject({
       code: 1,
@@ -89,14 +143,14 @@ it.each<[string[], string]>([
   [['list', '--reason', 'x'], '--reason has no effect for list.'],
 ])('%j is wrong usage', async (args, says) => {
   const { code, err } = await revoke(args);
-  expect([code, err.split('\n')[0]]).toEqual([2, says]);
+  expect([code, err]).toEqual([2, `${says}\nHelp: npm run revoke -- --help\n`]);
 });
 
 it.each<[string, string, string]>([
   ['no token', '', 'On stdin there is no token: it must be one line, as the issuer gave it.\n'],
   ['a token that was broken', 'eyJhbGciOi\nS3CRET', 'On stdin there is no token: it must be one line'],
   ['a token with other letters', 'eyJS3CRET€', 'On stdin there is no token: it must be one line'],
-  ['a server that is not there', 'eyJS3CRET', 'The server cannot be asked (ECONNREFUSED).\n'],
+  ['a server that is not there', 'eyJS3CRET', 'http://127.0.0.1:'],
 ])('%s is told in a sentence that holds no token', async (_what, stdin, says) => {
   const server = `http://127.0.0.1:${await freePort()}`;
   const { code, out, err } = await revoke(['list', '--server', server], {}, stdin);
@@ -116,4 +170,46 @@ it.each<[string[], Record<string, string>, string]>([
   const { code, err } = await revoke(args, env);
   expect([code, err.startsWith(says)]).toEqual([1, true]);
   expect(err).not.toContain('hunter2');
+});
+
+it.each<[string, string, string]>([
+  ['no scheme', 'localhost:3200', '--server: "localhost:3200" has no scheme. Write http://localhost:3200.\n'],
+  ['no host', 'http://', '--server: "http://" is no URL. Write https://gate.example.com.\n'],
+  ['nothing', '', '--server: "" is no URL. Write https://gate.example.com.\n'],
+  ['another scheme', 'file:///etc/passwd', '--server: "file:" is neither http: nor https:.\n'],
+  ['a path', 'http://localhost:3200/mcp', '--server is the origin alone: http://localhost:3200.\n'],
+  ['a host that does not exist', 'https://gate.invalid', 'https://gate.invalid cannot be asked ('],
+  ['a port that nothing uses', 'http://127.0.0.1:1', 'http://127.0.0.1:1 cannot be asked ('],
+])('a server with %s is one sentence and no stack', async (_what, server, says) => {
+  const { code, out, err } = await revoke(['list', '--server', server], {}, 'eyJS3CRET');
+  expect([code, out, err.startsWith(says)]).toEqual([1, '', true]);
+  expect(err.trim().split('\n')).toHaveLength(1);
+  expect(err).not.toMatch(/eyJ|S3CRET|at .*\.js/);
+});
+
+it.each<[string, number, string, string]>([
+  ['a page', 200, '<html>', 'is not this server: it tells of no revocation.\n'],
+  ['null', 200, 'null', 'is not this server'],
+  ['another object', 200, '{"revocations":[{"id":7}]}', 'is not this server'],
+  [
+    'a time that is none',
+    200,
+    '{"revocations":[{"id":"a","kind":"b","issuer":"c","value":"d","issued_before":1e300}]}',
+    'is not this server',
+  ],
+  ['an error that is null', 500, '{"error":null}', 'The server answered 500: no reason\n'],
+  ['an error that is no text', 400, '{"error":{"message":{}}}', 'The server answered 400: no reason\n'],
+  ['404', 404, '{"error":{"code":"not_found","message":"no such route"}}', 'REVOCATION_MAX_AGE_SECONDS=0'],
+  ['a redirect', 302, '', 'it answers with a redirect'],
+])('an answer that is %s is one sentence and no stack', async (_what, status, body, says) => {
+  const other = createServer((_request, response) => {
+    response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end(body);
+  });
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as AddressInfo;
+  const { code, out, err } = await revoke(['list', '--server', `http://127.0.0.1:${port}`], {}, 'eyJS3CRET');
+  other.close();
+  expect([code, out]).toEqual([1, '']);
+  expect(err).toContain(says);
+  expect(err.trim().split('\n')).toHaveLength(1);
 });

@@ -37,6 +37,7 @@ export const HELP = `Takes tokens out of force before they expire, at every inst
                                         from stdin; for the embedded database there is no other way
   --json                                the same as JSON (npm run -s keeps npm quiet)
 
+A name that the audit log at hand has never held is revoked all the same, with a note on stderr.
 Without --server it reads the variables that the server reads, and writes to DATABASE_URL. A token that is
 issued later is good again: lock the person out at the identity provider, too.
 Exit code: 0 done, 1 not done, 2 wrong usage.`;
@@ -60,6 +61,8 @@ export function readCommandLine(args: readonly string[], onlyIssuer: () => strin
   try {
     return read(args, onlyIssuer);
   } catch (error) {
+    // Faults of the variables are not faults of the command line.
+    if ((error as Error).name === 'ConfigurationError') throw error;
     return wrong(argumentError(error, OPTIONS));
   }
 }

@@ -16,11 +16,17 @@ import {
 } from '../revocation/revocation-store.js';
 import { openConnection, type Connection } from '../storage/connection.js';
 import { publicReason } from '../storage/public-reason.js';
+import { isLoopbackHost } from '../config/rules.js';
 import { HELP, readCommandLine, USAGE, type Command } from './command-line.js';
+import { revocationsAt } from './server-url.js';
+import { NOT_CHECKED, unknownNote } from './unknown-note.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
 const TIMEOUT_MS = 10_000;
+
+/** Seconds that a Date of JavaScript can hold. */
+const MAX_SECONDS = 8.64e12;
 
 /** What is wrong, in words for who types. */
 class Refusal extends Error {}
@@ -63,7 +69,8 @@ async function inDatabase(command: Work): Promise<number> {
   }
 }
 
-async function work(command: Work, { db }: Connection, { auth }: Settings): Promise<number> {
+async function work(command: Work, { db }: Connection, settings: Settings): Promise<number> {
+  const { auth } = settings;
   switch (command.kind) {
     case 'list':
       show((await loadRevocations(db)).map(shown), command.json);
@@ -78,24 +85,18 @@ async function work(command: Work, { db }: Connection, { auth }: Settings): Prom
       const by = command.by ?? `${userInfo().username}@${hostname()}`;
       const expiresAt = expiryOf(revocation.kind, revocation.issuedBefore, issuer);
       show([shown(await addRevocation(db, { ...revocation, by, expiresAt }))], command.json);
+      await sayIfUnknown(command.members, settings);
       return GOOD;
     }
   }
 }
 
 async function atServer(command: Work, server: string): Promise<number> {
-  if (!URL.canParse(server)) throw new Refusal('--server is no URL.');
+  const base = addressOf(server);
   if (command.kind === 'revoke' && command.by !== undefined) {
     throw new Refusal('--by has no effect with --server: the token says who you are.');
   }
-  const base = new URL('/admin/revocations', server);
-  const isOwn = ['127.0.0.1', 'localhost', '[::1]'].includes(base.hostname);
-  if (base.protocol !== 'https:' && !isOwn) throw new Refusal('--server must be https: a token goes there.');
-  const token = readFileSync(0, 'utf8').trim();
-  // What fetch says of a header that it cannot send quotes it.
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new Refusal('On stdin there is no token: it must be one line, as the issuer gave it.');
-  }
+  const token = readToken();
   const ask = (path: string, method: string, body?: object) =>
     fetch(base.href + path, {
       method,
@@ -107,7 +108,7 @@ async function atServer(command: Work, server: string): Promise<number> {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body && { body: JSON.stringify(body) }),
     }).catch((error: Error) => {
-      throw new Refusal(`The server cannot be asked (${causeOf(error)}).`);
+      throw new Refusal(connectionFailure(error, base));
     });
   const response =
     command.kind === 'list'
@@ -115,26 +116,94 @@ async function atServer(command: Work, server: string): Promise<number> {
       : command.kind === 'withdraw'
         ? await ask(`/${encodeURIComponent(command.id)}`, 'DELETE')
         : await ask('', 'POST', command.members);
-  if (command.kind === 'withdraw' && (response.status === 204 || response.status === 404)) {
-    return done(response.status === 204, command.id);
+  if (command.kind === 'withdraw' && response.status === 204) return done(true, command.id);
+  const answer = await objectIn(response);
+  const { code, message } = (isObject(answer.error) ? answer.error : {}) as Record<string, unknown>;
+  if (command.kind === 'withdraw' && response.status === 404 && isRevocationUnknown(message)) {
+    return done(false, command.id);
   }
-  const answer = (await response.json().catch(() => ({}))) as {
-    error?: { message?: string };
-    revocations?: object[];
-  };
   if (!response.ok) {
-    throw new Refusal(
-      `The server answered ${response.status}: ${visible(answer.error?.message ?? 'no reason')}`,
-    );
+    const why = typeof message === 'string' ? visible(message) : 'no reason';
+    const hint =
+      response.status === 404 && code !== undefined
+        ? '. The address is another one, or REVOCATION_MAX_AGE_SECONDS=0 switches revocation off there'
+        : '';
+    throw new Refusal(`The server answered ${response.status}: ${why}${hint}`);
   }
-  show(answer.revocations ?? [answer], command.json);
+  const revocations = command.kind === 'list' ? answer.revocations : [answer];
+  if (!Array.isArray(revocations) || !revocations.every(isRevocation)) {
+    throw new Refusal(`What answers at ${base.origin} is not this server: it tells of no revocation.`);
+  }
+  show(revocations, command.json);
+  if (command.kind === 'revoke') {
+    await sayIfUnknown(command.members, isLoopbackHost(base.hostname) ? settingsOrNone() : undefined);
+  }
   return GOOD;
 }
 
-/** What fetch failed of, which it calls by itself `fetch failed`. */
-function causeOf({ name, message, cause }: Error): string {
+function addressOf(server: string): URL {
+  try {
+    return revocationsAt(server);
+  } catch (error) {
+    throw new Refusal((error as Error).message);
+  }
+}
+
+function readToken(): string {
+  if (process.stdin.isTTY) console.error('Paste the token of an administrator, and press Ctrl-D.');
+  let token: string;
+  try {
+    token = readFileSync(0, 'utf8').trim();
+  } catch (error) {
+    throw new Refusal(
+      `Stdin cannot be read (${(error as NodeJS.ErrnoException).code}): the token comes there.`,
+    );
+  }
+  // The message of fetch about a header that it cannot send quotes it.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Refusal('On stdin there is no token: it must be one line, as the issuer gave it.');
+  }
+  return token;
+}
+
+/** The JSON object of an answer; empty where it holds none. */
+async function objectIn(response: Response): Promise<Record<string, unknown>> {
+  const json: unknown = await response.json().catch(() => undefined);
+  return isObject(json) ? json : {};
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRevocation(value: unknown): value is object {
+  if (!isObject(value)) return false;
+  const { id, kind, issuer, value: of, issued_before: before } = value;
+  const isTime = typeof before === 'number' && Math.abs(before) <= MAX_SECONDS;
+  return [id, kind, issuer, of].every((one) => typeof one === 'string') && isTime;
+}
+
+function isRevocationUnknown(message: unknown): boolean {
+  return message === 'There is no such revocation';
+}
+
+/** Words for the codes of failed connections, of Node and of undici. */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'nothing listens there'],
+  [/ENOTFOUND|EAI_AGAIN/, 'there is no such host'],
+  [/EPROTO|ERR_SSL|WRONG_VERSION/, 'it does not speak TLS: is it http?'],
+  [/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/, 'its certificate is not trusted here (NODE_EXTRA_CA_CERTS)'],
+  [/ECONNRESET|UND_ERR_SOCKET|HPE_/, 'it closed the connection: is it https?'],
+  [/redirect/, 'it answers with a redirect, and a token follows none'],
+  [/bad port/, 'this port is not used for HTTP'],
+];
+
+/** Says which server, what failed, and mostly why. */
+function connectionFailure({ name, message, cause }: Error, { origin }: URL): string {
   const { code, message: reason } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
-  return code ?? reason ?? (name === 'TimeoutError' ? 'no answer in time' : message);
+  const what = name === 'TimeoutError' ? 'no answer in time' : (code ?? reason ?? message);
+  const why = FAILURES.find(([form]) => form.test(`${what} ${reason ?? ''}`))?.[1];
+  return `${origin} cannot be asked (${visible(what)})${why === undefined ? '' : `: ${why}`}.`;
 }
 
 /** Members as the administration shows them. */
@@ -179,10 +248,32 @@ function done(isThere: boolean, id: string): number {
   return isThere ? GOOD : NOT_GOOD;
 }
 
+/**
+ * A revocation ahead of time is good, and one with a typing error looks the same: says whether the name was ever seen.
+ * @param settings those of the server, with its audit log at hand; undefined where it is elsewhere.
+ */
+async function sayIfUnknown(
+  members: Readonly<Record<string, unknown>>,
+  settings: Settings | undefined,
+): Promise<void> {
+  const note = await unknownNote(members, settings).catch(() => NOT_CHECKED);
+  if (note !== undefined) console.error(note);
+}
+
+/** The database, or the server, says who is on record only in its own audit log, which is a file there. */
+function settingsOrNone(): Settings | undefined {
+  try {
+    return ownSettings();
+  } catch {
+    return undefined;
+  }
+}
+
 function ownSettings(): Settings {
   return loadSettings(readEnvironment(), (path) => readFileSync(path, 'utf8'));
 }
 
+/** @throws ConfigurationError with every fault of the variables. */
 function onlyIssuer(): string | undefined {
   const { issuers } = ownSettings().auth;
   return issuers.length === 1 ? issuers[0]?.issuer : undefined;

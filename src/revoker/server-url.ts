@@ -1,0 +1,43 @@
+/** The address of a running server, as people type it. Pure. */
+import { quoted } from '../common/show.js';
+import { isLoopbackHost } from '../config/rules.js';
+
+/**
+ * @param text an origin: scheme, host and port. Nothing is guessed: an administrator's token goes there.
+ * @returns the address of its revocations.
+ * @throws Error with a sentence that says what to write.
+ */
+export function revocationsAt(text: string): URL {
+  const typed = text.trim();
+  const hasScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(typed);
+  if (!hasScheme) {
+    const guess = `http://${typed.replace(/^\/+/, '')}`;
+    if (typed === '' || !URL.canParse(guess)) throw notAnOrigin(typed);
+    const { hostname, host } = new URL(guess);
+    const scheme = isLoopbackHost(hostname) ? 'http' : 'https';
+    throw new Error(`--server: ${quoted(withoutPassword(typed))} has no scheme. Write ${scheme}://${host}.`);
+  }
+  if (!URL.canParse(typed)) throw notAnOrigin(typed);
+  const url = new URL(typed);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new Error(`--server: ${quoted(url.protocol)} is neither http: nor https:.`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new Error('--server: a name or password has no place in it; the token on stdin says who you are.');
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new Error(`--server is the origin alone: ${url.origin}.`);
+  }
+  if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname)) {
+    throw new Error('--server must be https: a token goes there.');
+  }
+  return new URL('/admin/revocations', url);
+}
+
+function notAnOrigin(text: string): Error {
+  return new Error(`--server: ${quoted(withoutPassword(text))} is no URL. Write https://gate.example.com.`);
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/[^/]*@/, '');
+}
