@@ -136,16 +136,46 @@ describe('lists', () => {
       'array_schema',
       'true_schema',
       'not_an_object',
-      'no_type',
       'missing_ref',
-      'missing_ref_in_output',
       'external_ref',
       'file_ref',
-      'bad_output',
       'deep',
     ]) {
       expect(own('schemas')).not.toContain(bad);
     }
+  });
+
+  it('shows tools with odd schemas repaired, or without their output schema', () => {
+    const shown = (name: string) => tools.get(`schemas_${name}`);
+    for (const name of [
+      'no_type',
+      'null_required',
+      'nullable_type',
+      'odd_dialect',
+      'bad_keyword',
+      'bad_pattern',
+    ])
+      expect(shown(name)?.inputSchema).toMatchObject({ type: 'object', properties: expect.anything() });
+    expect(shown('boolean_property')?.inputSchema.properties).toEqual({
+      any: {},
+      none: { not: {} },
+      missing: {},
+    });
+    for (const name of [
+      'missing_ref_in_output',
+      'bad_output',
+      'list_output',
+      'alternative_output',
+      'nullable_output',
+      'untyped_output',
+      'endless_output',
+    ]) {
+      expect(shown(name)).toBeDefined();
+      expect(shown(name)).not.toHaveProperty('outputSchema');
+    }
+    expect(shown('odd_output')?.outputSchema.properties).toEqual({ a: {} });
+    for (const name of ['shared_output', 'shared_output_too'])
+      expect(shown(name)?.outputSchema).not.toHaveProperty('$id');
   });
 
   it.each([
@@ -154,7 +184,9 @@ describe('lists', () => {
   ] as const)('a client of %s reads the whole list', async (_line, connect) => {
     const agent = await connect(mounted.gate.url, token);
     const names = (await agent.list()).map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(['schemas_good_first', 'defs_defs_0', 'many_tool_70']));
+    expect(names).toEqual(
+      expect.arrayContaining(['schemas_good_first', 'schemas_odd_output', 'defs_defs_0', 'many_tool_70']),
+    );
     await agent.close();
   });
 
@@ -182,7 +214,10 @@ describe('lists', () => {
     await direct.stop();
     folder.remove();
     for (const { name: tool, inputSchema } of sent) {
-      expect(tools.get(`${name}_${tool}`)?.inputSchema).toEqual(inputSchema);
+      const { $schema: dialect = '', ...plain } = inputSchema as { $schema?: string };
+      // Clients refuse a dialect that they do not have.
+      const expected = dialect.includes('no-such-dialect') ? plain : inputSchema;
+      expect(tools.get(`${name}_${tool}`)?.inputSchema).toEqual(expected);
     }
   });
 

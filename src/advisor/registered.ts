@@ -24,6 +24,6 @@ export async function registeredTargets(settings: Settings): Promise<readonly Pr
     config as unknown as ConfigService<Settings, true>,
   );
   registry.onModuleInit();
-  registry.mount(acceptedTools(settings.upstreams));
+  registry.mount(acceptedTools(settings.upstreams, (fault) => console.error(fault)));
   return [...registry.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -105,7 +105,7 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
     const isNamed = (tool: string) => entriesFor(upstream.settings, tool).length > 0;
     return {
       name: upstream.settings.name,
-      withheld: withheldOf(upstream),
+      ...mountingOf(upstream),
       answered: upstream.found !== undefined,
       about: upstream.about,
       milliseconds,
@@ -119,16 +119,21 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
   return tested.every(({ answered, withheld }) => answered && withheld.length === 0) ? 0 : 1;
 }
 
-/** Tools that cannot be mounted as the file says, each with the reason. */
-function withheldOf(upstream: MountedUpstream): string[] {
-  return [...(upstream.found ?? NONE).values()].flatMap((tool) => {
+/** Tools that cannot be mounted as the file says, and remarks about the others. */
+function mountingOf(upstream: MountedUpstream): Pick<Tested, 'withheld' | 'remarks'> {
+  const withheld: string[] = [];
+  const remarks: string[] = [];
+  for (const tool of (upstream.found ?? NONE).values()) {
     try {
       const definition = upstream.mount(tool, undefined);
-      return definition ? [...unfitConditions([definition]).values()] : [];
+      if (!definition) continue;
+      withheld.push(...unfitConditions([definition]).values());
+      remarks.push(...definition.remarks.map((remark) => `${tool.name}: ${remark}`));
     } catch (error) {
-      return [`${tool.name}: ${(error as Error).message}`];
+      withheld.push(`${tool.name} is left out: ${(error as Error).message}`);
     }
-  });
+  }
+  return { withheld, remarks };
 }
 
 async function diff(command: Asked, settings: UpstreamsSettings, pins: Pins): Promise<number> {

@@ -38,6 +38,8 @@ export interface Tested {
   readonly notNamed: readonly string[];
   /** Tools that the upstream has, and that cannot be mounted as the file says: one sentence each. */
   readonly withheld: readonly string[];
+  /** How shown tools differ from those that the upstream sent, and what clients may refuse. */
+  readonly remarks: readonly string[];
   readonly faults: readonly string[];
   readonly problems: readonly string[];
 }
@@ -124,6 +126,7 @@ export function renderTested(all: readonly Tested[]): string {
         ...(one.answered ? [`named by the file: ${one.named.length} (${listed(one.named)})`] : []),
         ...(one.notNamed.length > 0 ? [`not named, and so not there: ${listed(one.notNamed)}`] : []),
         ...one.withheld.map((fault) => `withheld: ${visible(fault)}`),
+        ...one.remarks.map(visible),
         ...one.faults.map((fault) => `left out: ${visible(fault)}`),
       ];
       return [head, ...lines.map((line) => `  ${line}`)].join('\n');

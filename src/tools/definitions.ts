@@ -24,6 +24,8 @@ export interface ToolDefinition extends Definition<'tool'> {
 export interface MountedToolDefinition extends ProtectedTarget {
   readonly kind: 'tool';
   readonly entry: JsonObject;
+  /** For the operator: how its entry differs from the definition that the other server sent, and what clients may refuse. */
+  readonly remarks: readonly string[];
   /**
    * @returns a tool result in MCP's terms, as the other server gave it.
    * @throws ToolError for what the caller did wrong; ToolUnavailable where it cannot be had.

@@ -101,6 +101,28 @@ it('shows it under the names and words of the operator, and with hints of their 
   expect(mount(upstream({}), { annotations: { readOnlyHint: true } })?.readOnly).toBe(false);
 });
 
+it('names a tool whose name is longer than clients take', () => {
+  const remarksOf = (length: number) =>
+    mount({ ...upstream({}), prefix: 'p'.repeat(length - 'read_file'.length) })?.remarks;
+  expect(remarksOf(64)).toEqual([]);
+  expect(remarksOf(65)).toEqual([expect.stringContaining('has 65 characters')]);
+});
+
+it('shows repaired schemas, says so, and decides by those that were sent', () => {
+  const inputSchema = { type: 'object', properties: { a: true, b: { type: 'string' } }, required: null };
+  const definition = mount(upstream({}), { inputSchema, outputSchema: [{ type: 'object' }] });
+  expect(definition?.entry).toMatchObject({
+    inputSchema: { type: 'object', properties: { a: {}, b: { type: 'string' } } },
+  });
+  expect(definition?.entry).not.toHaveProperty('outputSchema');
+  expect(definition?.inputSchema).toEqual(inputSchema);
+  expect(definition?.remarks).toEqual([
+    'inputSchema: /properties/a is true: shown as an object',
+    'inputSchema: /required is null: left out',
+    'outputSchema is no object: it is shown without it',
+  ]);
+});
+
 it('is wrong where its name is too long, or an argument on record is none', () => {
   expect(() => mount(upstream({ match: ['read_file'], name: 'x'.repeat(125) }))).toThrow('longer than');
   expect(() => mount(upstream({ recordedArguments: ['password'] }))).toThrow('which is no argument of it');

@@ -6,12 +6,15 @@ import { strictestAssurance } from '../policy/policy.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { entriesFor, nameHere } from '../tools/mounted-names.js';
 import { declaredArguments } from './declared-arguments.js';
+import { readableInput, readableOutput } from './readable-schema.js';
 import type { UpstreamTool } from './read-tools.js';
 
 export type Relay = MountedToolDefinition['relay'];
 
 /** MCP 2026-07-28, server/tools, "Tool Names". */
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+/** Of the names of functions in the interfaces of models, and so in many clients. */
+const MAX_PLAIN_NAME = 64;
 const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const;
 
 /**
@@ -36,6 +39,18 @@ export function mountTool(
   if (unknown !== undefined) throw new Error(`audit_arguments names ${unknown}, which is no argument of it`);
   const title = last(entries, 'title') ?? definition.title;
   const description = last(entries, 'description') ?? definition.description;
+  const input = readableInput(inputSchema);
+  const output = definition.outputSchema === undefined ? undefined : readableOutput(definition.outputSchema);
+  const remarks = [
+    ...(name.length > MAX_PLAIN_NAME
+      ? [
+          `its name ${name} has ${name.length} characters, and several clients and models take ${MAX_PLAIN_NAME} at most: set a shorter prefix or name`,
+        ]
+      : []),
+    ...input.repairs.map((repair) => `inputSchema: ${repair}`),
+    ...(typeof output === 'object' ? output.repairs.map((repair) => `outputSchema: ${repair}`) : []),
+    ...(typeof output === 'string' ? [`outputSchema ${output}: it is shown without it`] : []),
+  ];
   return {
     kind: 'tool',
     name,
@@ -46,13 +61,13 @@ export function mountTool(
     readOnly: entries.some((entry) => entry.readOnly),
     ...(withheld !== undefined && { withheld }),
     relay,
+    remarks,
     entry: {
       name,
       ...(title !== undefined && { title }),
       ...(description !== undefined && { description }),
-      // How its values travel to the upstream is between the gate and the upstream.
-      inputSchema: withoutHeaders(inputSchema),
-      ...(definition.outputSchema !== undefined && { outputSchema: definition.outputSchema }),
+      inputSchema: input.schema,
+      ...(typeof output === 'object' && { outputSchema: output.schema }),
       ...annotationsOf(definition.annotations),
     },
   };
@@ -88,15 +103,6 @@ function annotationsOf(given: unknown): { annotations?: JsonObject } {
     ...Object.fromEntries(hints.map((hint) => [hint, (given as JsonObject)[hint]])),
   };
   return Object.keys(annotations).length > 0 ? { annotations } : {};
-}
-
-function withoutHeaders(schema: JsonObject): JsonObject {
-  if (!JSON.stringify(schema).includes('"x-mcp-header"')) return schema;
-  return JSON.parse(
-    JSON.stringify(schema, (key, value: unknown) =>
-      key === 'x-mcp-header' && typeof value === 'string' ? undefined : value,
-    ),
-  ) as JsonObject;
 }
 
 function last(entries: readonly UpstreamToolSettings[], member: 'title' | 'description'): string | undefined {

@@ -46,10 +46,10 @@ it.each<[string, unknown]>([
   ['inputSchema nests deeper', { name: 'x', inputSchema: nested(40) }],
   ['description is no text', { ...GOOD, name: 'x', description: 7 }],
   ['description is longer', { ...GOOD, name: 'x', description: 'x'.repeat(20_000) }],
-  ['outputSchema refers to a part', { ...GOOD, name: 'x', outputSchema: { $ref: '#/$defs/Nothing' } }],
+  ['inputSchema refers to a part', { name: 'x', inputSchema: { ...SCHEMA, $ref: '#/$defs/Nothing' } }],
   [
     'refers to something outside',
-    { ...GOOD, name: 'x', outputSchema: { $ref: 'https://evil.example/x.json' } },
+    { name: 'x', inputSchema: { ...SCHEMA, $ref: 'https://evil.example/x.json' } },
   ],
   [
     'refers to something outside',
@@ -83,6 +83,16 @@ it.each([
   { type: 'object', properties: { a: { $ref: '#/$defs/a~1b' } }, $defs: { 'a/b': {} } },
 ])('keeps references that lead somewhere: %j', (inputSchema) => {
   expect(readTools([{ name: 'x', inputSchema }]).tools).toHaveLength(1);
+});
+
+it.each([
+  { inputSchema: { properties: {} } },
+  { inputSchema: { type: ['object', 'null'] } },
+  { inputSchema: SCHEMA, outputSchema: [] },
+  { inputSchema: SCHEMA, outputSchema: { $ref: '#/$defs/Nothing' } },
+  { inputSchema: SCHEMA, annotations: 'none' },
+])('keeps one whose oddity can be repaired, as it came: %j', (more) => {
+  expect(readTools([{ name: 'x', ...more }]).tools).toMatchObject([{ definition: { name: 'x', ...more } }]);
 });
 
 it('keeps neither of two of one name', () => {

@@ -68,19 +68,16 @@ function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
   }
   for (const member of ['inputSchema', 'outputSchema', 'annotations'] as const) {
     const value = raw[member];
-    if (value === undefined || value === null) continue;
-    if (!isObject(value)) return `its ${member} is no object`;
-    const problem = shapeFault(value);
+    const problem = typeof value === 'object' && value !== null ? shapeFault(value) : undefined;
     if (problem !== undefined) return `its ${member} ${problem}`;
   }
-  const { inputSchema, outputSchema, execution } = raw;
-  if (!isObject(inputSchema) || inputSchema.type !== 'object')
-    return 'its inputSchema is not one of an object';
+  const { inputSchema, execution } = raw;
+  if (inputSchema !== undefined && inputSchema !== null && !isObject(inputSchema))
+    return 'its inputSchema is no object';
+  if (!isObject(inputSchema) || !isOfObject(inputSchema)) return 'its inputSchema is not one of an object';
   if (isObject(execution) && execution.taskSupport === 'required') return 'it can be called as a task only';
-  for (const [member, schema] of Object.entries({ inputSchema, outputSchema })) {
-    const problem = isObject(schema) ? referenceFault(schema) : undefined;
-    if (problem !== undefined) return `its ${member} ${problem}`;
-  }
+  const problem = referenceFault(inputSchema);
+  if (problem !== undefined) return `its inputSchema ${problem}`;
   if (JSON.stringify(definition).length > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
   return undefined;
 }
@@ -125,8 +122,14 @@ function referenceFault(root: JsonObject): string | undefined {
   return undefined;
 }
 
+/** Arguments are an object always: a schema that also allows null, or that leaves out its type, allows objects. */
+function isOfObject({ type, properties }: JsonObject): boolean {
+  if (type === undefined || type === null) return isObject(properties);
+  return type === 'object' || (Array.isArray(type) && type.includes('object'));
+}
+
 function isSchema(value: unknown): boolean {
-  return (typeof value === 'object' && value !== null) || typeof value === 'boolean';
+  return typeof value === 'object' || typeof value === 'boolean';
 }
 
 function isObject(value: unknown): value is JsonObject {

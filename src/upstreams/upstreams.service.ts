@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Change } from '../audit/record.js';
 import { AuditService } from '../audit/audit.service.js';
+import { visible } from '../common/show.js';
 import { within } from '../common/within.js';
 import type { Settings, UpstreamsSettings } from '../config/settings.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
@@ -377,8 +378,11 @@ export class UpstreamsService implements OnApplicationShutdown {
     try {
       definition = upstream.mount(tool, withheld);
       if (definition) this.owners.set(definition, name);
+      for (const remark of definition?.remarks ?? []) {
+        this.logger.warn(`The upstream ${name}: ${tool.name}: ${visible(remark)}`);
+      }
     } catch (error) {
-      this.logger.warn(`The upstream ${name}: ${tool.name}: ${(error as Error).message}`);
+      this.logger.warn(`The upstream ${name}: ${tool.name} is left out: ${(error as Error).message}`);
     }
     this.made.set(key, { of, definition });
     return definition;

@@ -1,0 +1,398 @@
+/**
+ * A JSON Schema of an upstream, in a form that stock clients parse and compile. Every repair keeps the meaning or allows
+ * more, never less: the upstream checks its arguments itself. Pure.
+ */
+import type { JsonObject } from '../common/exchange.js';
+import { referredTo } from '../common/json-pointer.js';
+
+export interface ReadableSchema {
+  readonly schema: JsonObject;
+  /** One sentence for each repair, with its place. */
+  readonly repairs: readonly string[];
+}
+
+const MAX_REPAIRS = 20;
+/** Levels of all parts that are referred to: beyond twice as many the compilers of the stock clients run out of stack. */
+const MAX_REFERRED_DEPTH = 500;
+/** A subschema that cannot be repaired at its place: the keyword around it is left out. */
+const UNFIT = Symbol('unfit');
+type Repaired = JsonObject | boolean | typeof UNFIT;
+
+const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
+/** Keywords with one schema. Allowing more inside of the second kind would allow less outside. */
+const SCHEMAS = [
+  'additionalProperties',
+  'propertyNames',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+  'contentSchema',
+  'then',
+  'else',
+  'additionalItems',
+];
+const SCHEMAS_EXACT = ['not', 'if', 'contains'];
+const LISTS = ['allOf', 'anyOf', 'prefixItems'];
+/** The second allows less without the first. */
+const DEPENDENT = [
+  ['if', 'then'],
+  ['if', 'else'],
+  ['properties', 'additionalProperties'],
+  ['patternProperties', 'additionalProperties'],
+  ['prefixItems', 'items'],
+] as const;
+const BY_NAME = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'];
+const NUMBERS = [
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'minProperties',
+  'maxProperties',
+  'minContains',
+  'maxContains',
+];
+const TEXTS = [
+  'format',
+  '$ref',
+  '$dynamicRef',
+  '$recursiveRef',
+  'title',
+  'description',
+  '$comment',
+  'contentEncoding',
+  'contentMediaType',
+];
+/** Values of their own: null is one of them. */
+const VALUES = ['const', 'default', 'enum', 'examples', 'example'];
+/**
+ * Never shown. `x-mcp-header` is between the gateway and the upstream; a client keeps the compiled schema of an `$id`
+ * for other tools too; the others make the compiler of the stock clients fail, or skip its checks.
+ */
+const LEFT_OUT = [
+  'x-mcp-header',
+  'id',
+  '$async',
+  'formatMinimum',
+  'formatMaximum',
+  'formatExclusiveMinimum',
+  'formatExclusiveMaximum',
+];
+/** Dialects in which a list under `items` is a tuple. */
+const TUPLES = /^https?:\/\/json-schema\.org\/(draft-0[67]|draft\/2019-09)\/schema#?$/;
+/** Dialects of the stock clients (SDK 2.x refuses others). */
+const DIALECTS = /^https?:\/\/json-schema\.org\/(draft-0[67]|draft\/2019-09|draft\/2020-12)\/schema#?$/;
+/** References that the compilers of the stock clients follow alike. */
+const PLAIN_REFERENCE = /^#(\/[A-Za-z0-9_.$-]+)*$/;
+const OWN_IDENTITY = ['$id', '$anchor', '$dynamicAnchor', '$recursiveAnchor', '$dynamicRef', '$recursiveRef'];
+
+/**
+ * The arguments of a tool are an object, whatever else its schema allows.
+ * @throws Error where a reference leads nowhere after the repairs.
+ */
+export function readableInput(schema: JsonObject): ReadableSchema {
+  const repair = repaired(schema);
+  if (!repair)
+    return { schema: { type: 'object' }, repairs: ['/ cannot be read by clients: shown as any object'] };
+  const root = { ...repair.root, type: 'object' };
+  const isLost = (reference: string) => reference.startsWith('#/') && !isSchema(referredTo(root, reference));
+  if (repair.references.some(isLost)) throw new Error('its inputSchema cannot be repaired');
+  return { schema: root, repairs: repair.told };
+}
+
+/** @returns the schema, or in words why a tool is shown without it. */
+export function readableOutput(schema: unknown): ReadableSchema | string {
+  if (!isObject(schema)) return 'is no object';
+  const types = Array.isArray(schema.type) ? (schema.type as unknown[]) : [schema.type];
+  if (types.length !== 1 || types[0] !== 'object') return 'does not have the type "object"';
+  const repair = repaired(schema);
+  if (!repair) return 'cannot be read by clients';
+  const root = { ...repair.root, type: 'object' };
+  return repair.compileFault(root) ?? { schema: root, repairs: repair.told };
+}
+
+/** With `oneOf` as it is; where that allows no repair with `oneOf` as `anyOf`, which allows more. */
+function repaired(schema: JsonObject): Repair | undefined {
+  return [false, true].map((relaxed) => new Repair(schema, relaxed)).find(({ isDone }) => isDone);
+}
+
+class Repair {
+  readonly told: string[] = [];
+  readonly references: string[] = [];
+  readonly root: JsonObject;
+  readonly isDone: boolean;
+  private readonly hasTuples: boolean;
+  /** Everything that was read as a schema: a reference may lead there. */
+  private readonly schemas = new Set<unknown>();
+  private readonly keywords = new Set<string>();
+
+  constructor(
+    given: JsonObject,
+    private readonly relaxed: boolean,
+  ) {
+    this.hasTuples = typeof given.$schema === 'string' && TUPLES.test(given.$schema);
+    const text = JSON.stringify(given);
+    const isExact = text.includes('"unevaluated') || this.refersWhereExact(given);
+    const root = this.schema(given, '', !isExact);
+    this.isDone = typeof root === 'object';
+    this.root = typeof root === 'object' ? root : {};
+  }
+
+  /** Why the compiler of a stock client would fail at the whole; the client gives up its list then. */
+  compileFault(repaired: JsonObject): string | undefined {
+    const identity = OWN_IDENTITY.find((keyword) => this.keywords.has(keyword));
+    if (identity !== undefined) return `has ${identity}, which clients resolve differently`;
+    const targets = new Map<unknown, string>();
+    for (const reference of this.references) {
+      const target = referredTo(repaired, reference);
+      if (!PLAIN_REFERENCE.test(reference) || (target !== repaired && !this.schemas.has(target)))
+        return 'refers to a part that is no schema of it';
+      targets.set(target, reference);
+    }
+    const depths = depthsOf(repaired);
+    const sum = [...targets.keys()].reduce((all: number, target) => all + (depths.get(target) ?? 0), 0);
+    if (sum > MAX_REFERRED_DEPTH) return 'refers to too many parts of it';
+    return hasEndlessReference(repaired, [...targets.keys()]) ? 'refers to itself without end' : undefined;
+  }
+
+  /** @param widens whether a subschema that allows more makes the whole allow more. */
+  private schema(node: unknown, place: string, widens: boolean): Repaired {
+    if (typeof node === 'boolean') return node;
+    if (!isObject(node)) return this.instead(place, 'is no schema', widens, {});
+    const repaired: JsonObject = {};
+    for (const [keyword, value] of Object.entries(node)) {
+      const kept = this.keyword(keyword, value, `${place}/${keyword}`, widens);
+      if (kept === UNFIT) return UNFIT;
+      if (kept === undefined) continue;
+      if (keyword !== 'oneOf' || !this.relaxed) repaired[keyword] = kept;
+      else {
+        this.tell(`${place}/oneOf`, 'is shown as anyOf');
+        if (node.anyOf === undefined) repaired.anyOf = kept;
+      }
+    }
+    // Without what they complete these would allow less.
+    for (const [keyword, dependent] of DEPENDENT) {
+      if (node[keyword] !== undefined && !(keyword in repaired)) delete repaired[dependent];
+    }
+    const whole = this.nullable(repaired);
+    this.schemas.add(whole);
+    return whole;
+  }
+
+  /** @returns undefined where the keyword is left out. */
+  private keyword(keyword: string, value: unknown, place: string, widens: boolean): unknown {
+    if (LEFT_OUT.includes(keyword)) {
+      if (keyword !== 'x-mcp-header') this.tell(place, 'is left out');
+      return undefined;
+    }
+    if (VALUES.includes(keyword)) {
+      if (keyword !== 'enum' || (Array.isArray(value) && value.length > 0)) return value;
+      return this.without(place, 'is no list of values', widens);
+    }
+    // An unset member in the style of JSON-RPC 1.
+    if (value === null) {
+      this.tell(place, 'is null: left out');
+      return undefined;
+    }
+    if (keyword === '$id' && place === '/$id') return undefined;
+    if (keyword === '$schema') {
+      if (place === '/$schema' && typeof value === 'string' && DIALECTS.test(value)) return value;
+      this.tell(place, 'is no dialect that clients read: left out');
+      return undefined;
+    }
+    this.keywords.add(keyword);
+    if (keyword === '$ref' && typeof value === 'string') this.references.push(value);
+    if (SCHEMAS.includes(keyword)) return this.inner(value, place, widens, widens);
+    if (SCHEMAS_EXACT.includes(keyword)) return this.inner(value, place, widens, false);
+    if (LISTS.includes(keyword)) return this.list(value, place, widens, widens);
+    if (keyword === 'oneOf') return this.list(value, place, widens, widens && this.relaxed);
+    if (BY_NAME.includes(keyword)) return this.byName(keyword, value, place, widens);
+    if (keyword === 'items') {
+      if (!Array.isArray(value)) return this.inner(value, place, widens, widens);
+      return this.hasTuples
+        ? this.list(value, place, widens, widens)
+        : this.without(place, 'is a list, which its dialect does not have', widens);
+    }
+    if (keyword === 'dependencies') return this.dependencies(value, place, widens);
+    const why = valueFault(keyword, value);
+    return why === undefined ? value : this.without(place, why, widens);
+  }
+
+  private inner(value: unknown, place: string, widens: boolean, widensInside: boolean): unknown {
+    const repaired = this.schema(value, place, widensInside);
+    return repaired === UNFIT ? this.without(place, 'cannot be read by clients', widens) : repaired;
+  }
+
+  private list(value: unknown, place: string, widens: boolean, widensInside: boolean): unknown {
+    if (!Array.isArray(value) || value.length === 0)
+      return this.without(place, 'is no list of schemas', widens);
+    const repaired = value.map((one, at) => this.schema(one, `${place}/${at}`, widensInside));
+    return repaired.includes(UNFIT) ? this.without(place, 'cannot be read by clients', widens) : repaired;
+  }
+
+  private byName(keyword: string, value: unknown, place: string, widens: boolean): unknown {
+    if (!isObject(value)) return this.without(place, 'is no mapping of schemas', widens);
+    const named: JsonObject = {};
+    for (const [name, one] of Object.entries(value)) {
+      // Other members would be additional ones then, which may be refused.
+      if (keyword === 'patternProperties' && !isPattern(name)) {
+        return this.without(place, 'has a pattern that is not valid in JavaScript', widens);
+      }
+      const inside = `${place}/${name}`;
+      const repaired = this.schema(one, inside, widens);
+      if (repaired === UNFIT) return UNFIT;
+      // Clients of the line 1.x take objects alone for properties.
+      if (typeof repaired === 'object') named[name] = repaired;
+      else {
+        named[name] = repaired ? {} : { not: {} };
+        this.schemas.add(named[name]);
+        if (keyword === 'properties') this.tell(inside, `is ${repaired}: shown as an object`);
+      }
+    }
+    return named;
+  }
+
+  private dependencies(value: unknown, place: string, widens: boolean): unknown {
+    if (!isObject(value)) return this.without(place, 'is no mapping', widens);
+    const named: JsonObject = {};
+    for (const [name, one] of Object.entries(value)) {
+      const repaired = isTexts(one) ? one : this.schema(one, `${place}/${name}`, widens);
+      if (repaired === UNFIT) return UNFIT;
+      named[name] = repaired;
+    }
+    return named;
+  }
+
+  /** Whether a subschema is referred to from where allowing more inside allows less outside. */
+  private refersWhereExact(node: unknown): boolean {
+    if (typeof node !== 'object' || node === null) return false;
+    const exact = this.relaxed ? SCHEMAS_EXACT : [...SCHEMAS_EXACT, 'oneOf'];
+    return Object.entries(node).some(([keyword, value]) =>
+      exact.includes(keyword) && typeof value === 'object' && JSON.stringify(value).includes('"$ref"')
+        ? true
+        : this.refersWhereExact(value),
+    );
+  }
+
+  /** `nullable` of OpenAPI 3.0 beside a type that it belongs to; beside a reference as an alternative. */
+  private nullable(schema: JsonObject): JsonObject {
+    const { nullable, ...rest } = schema;
+    if (nullable === undefined) return schema;
+    const { type } = rest;
+    if (typeof type === 'string') return nullable === true ? { ...rest, type: [type, 'null'] } : rest;
+    if (Array.isArray(type))
+      return nullable === true ? { ...rest, type: [...new Set([...(type as unknown[]), 'null'])] } : rest;
+    if (nullable !== true) return rest;
+    this.schemas.add(rest);
+    return { anyOf: [rest, { type: 'null' }] };
+  }
+
+  /** @returns undefined: left out, which allows more. */
+  private without(place: string, why: string, widens: boolean): undefined | typeof UNFIT {
+    if (!widens) return UNFIT;
+    this.tell(place, `${why}: left out`);
+    return undefined;
+  }
+
+  private instead(place: string, why: string, widens: boolean, other: JsonObject): Repaired {
+    if (!widens) return UNFIT;
+    this.tell(place, `${why}: shown as any value`);
+    this.schemas.add(other);
+    return other;
+  }
+
+  private tell(place: string, what: string): void {
+    if (this.told.length < MAX_REPAIRS) this.told.push(`${place.slice(0, 100) || '/'} ${what}`);
+  }
+}
+
+/** Of every object and list in it: how deep it nests. What is measured here nests no deeper than a tool may. */
+function depthsOf(root: JsonObject): ReadonlyMap<unknown, number> {
+  const depths = new Map<unknown, number>();
+  const measure = (node: unknown): number => {
+    if (typeof node !== 'object' || node === null) return 0;
+    const inner = Object.values(node) as unknown[];
+    const depth = 1 + inner.reduce((most: number, one) => Math.max(most, measure(one)), 0);
+    depths.set(node, depth);
+    return depth;
+  };
+  measure(root);
+  return depths;
+}
+
+/** Whether a reference leads back to itself at one place of a value: a compiler, or a validator, would not come to an end. */
+function hasEndlessReference(root: JsonObject, targets: readonly unknown[]): boolean {
+  const open = new Set<unknown>();
+  const done = new Set<unknown>();
+  const leadsBack = (node: unknown): boolean => {
+    if (!isObject(node) || done.has(node)) return false;
+    if (open.has(node)) return true;
+    open.add(node);
+    const combined = [node.allOf, node.anyOf, node.oneOf].flatMap((list): unknown[] =>
+      Array.isArray(list) ? list : [],
+    );
+    const dependent = [node.dependentSchemas, node.dependencies].flatMap((named) =>
+      isObject(named) ? Object.values(named) : [],
+    );
+    const referred = typeof node.$ref === 'string' ? [referredTo(root, node.$ref)] : [];
+    const isEndless = [...referred, ...combined, ...dependent, node.not, node.if, node.then, node.else].some(
+      leadsBack,
+    );
+    open.delete(node);
+    done.add(node);
+    return isEndless;
+  };
+  return targets.some(leadsBack);
+}
+
+/** Of a keyword without schemas. */
+function valueFault(keyword: string, value: unknown): string | undefined {
+  if (NUMBERS.includes(keyword)) return typeof value === 'number' ? undefined : 'is no number';
+  if (TEXTS.includes(keyword)) return typeof value === 'string' ? undefined : 'is no text';
+  switch (keyword) {
+    case 'type': {
+      const types: unknown[] = Array.isArray(value) ? value : [value];
+      return types.length > 0 && types.every((one) => TYPES.includes(one as string))
+        ? undefined
+        : 'is no type of JSON Schema';
+    }
+    case 'pattern':
+      return typeof value === 'string' && isPattern(value) ? undefined : 'is not valid in JavaScript';
+    case 'required':
+      return isTexts(value) ? undefined : 'is no list of names';
+    case 'dependentRequired':
+      return isObject(value) && Object.values(value).every(isTexts)
+        ? undefined
+        : 'is no mapping to lists of names';
+    case 'uniqueItems':
+    case 'nullable':
+      return typeof value === 'boolean' ? undefined : 'is neither true nor false';
+    default:
+      return undefined;
+  }
+}
+
+/** ECMA-262 with the flag `u`, as the compilers of the stock clients read patterns. */
+function isPattern(text: string): boolean {
+  try {
+    return Boolean(new RegExp(text, 'u'));
+  } catch {
+    return false;
+  }
+}
+
+function isSchema(value: unknown): boolean {
+  return isObject(value) || typeof value === 'boolean';
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
