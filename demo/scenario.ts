@@ -7,6 +7,7 @@ export interface Role {
   /** From the one that the person speaks to, to the one that calls the tools. */
   readonly agents: readonly [string, ...string[]];
   readonly sdk: Sdk;
+  /** Tools in the list: those that may be called, and those that further scopes would open. */
   readonly lists: readonly string[];
   /** Reason of each refusal that must come; every other attempt must be allowed. */
   readonly refusals: Readonly<Record<string, string>>;
@@ -45,7 +46,7 @@ export const ROLES: readonly Role[] = [
     title: 'developer',
     agents: ['support-agent'],
     sdk: 'v2',
-    lists: ['read_customer', 'send_email'],
+    lists: ['read_customer', 'send_email', 'update_customer'],
     refusals: {
       update_customer: 'scope_missing',
       delete_customer: 'role_missing',
@@ -65,7 +66,7 @@ export const ROLES: readonly Role[] = [
     title: 'contractor',
     agents: ['research-agent'],
     sdk: 'v1',
-    lists: [],
+    lists: ['read_customer', 'send_email', 'update_customer'],
     refusals: {
       read_customer: 'scope_missing',
       update_customer: 'scope_missing',
@@ -121,7 +122,7 @@ export async function runRole(
       tool: undefined,
       shown: 'tools/list',
       answer: listed,
-      told: toldList(listed),
+      told: toldList(role, listed),
       difference: listDifference(role, listed),
     },
   ];
@@ -148,9 +149,14 @@ function listDifference(role: Role, answer: Answer): string | undefined {
   return same ? undefined : `200 with ${role.lists.join(', ') || 'no tools'}`;
 }
 
-function toldList(answer: Answer): string {
+/** Tools that the person may call, apart from those that are only listed: calls to them are blocked. */
+function toldList({ refusals }: Role, answer: Answer): string {
   if (answer.reason !== undefined) return toldRefusal(answer);
-  return namesOf(answer).join(', ') || 'no tools';
+  const names = namesOf(answer);
+  const [callable, blocked] = [false, true].map((isRefused) =>
+    names.filter((name) => name in refusals === isRefused).join(', '),
+  );
+  return `may call ${callable || 'no tool'}${blocked ? `; lacks a scope for ${blocked}` : ''}`;
 }
 
 function toldCall(answer: Answer, tell: Attempt['tell']): string {

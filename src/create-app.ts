@@ -99,7 +99,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     const [policy, rules] = [nest.get(PolicyService), nest.get(ToolRegistry).rules()];
     policy.load();
     const { digest } = policy.current.policy;
-    const deciding = decidingConfiguration(settings, { ...rules }, digest ?? null);
+    const deciding = decidingConfiguration(settings, { ...rules }, digest ?? null, policy.challengeScopes());
     await nest.get(AuditService).recordStart(deciding, VERSION);
     upstreams.start();
   } catch (error) {

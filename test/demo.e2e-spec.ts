@@ -15,6 +15,13 @@ it('shows who may do what, and whose chain of delegation stands behind it', asyn
   const rows = shown.split('\n').filter((line) => /[✓✗]/.test(line));
   expect(rows).toHaveLength(18);
   expect(rows.filter((row) => row.includes('denied')).length).toBe(3 + 1 + 5);
+  // Carol sees the names of tools that scopes would open, and every call of hers is denied.
+  const carol = rows.slice(rows.findIndex((row) => row.includes('carol (contractor)')));
+  expect(carol[0]).toContain(
+    'may call no tool; lacks a scope for read_customer, send_email, update_customer',
+  );
+  expect(carol.slice(1)).toHaveLength(5);
+  for (const row of carol.slice(1)) expect(row).toContain('denied');
   expect(shown).toMatch(
     /bob \(human\)\n\s+└─ planner-agent-\w+ \(agent\)\n\s+└─ operations-agent-\w+ \(agent\) called/,
   );

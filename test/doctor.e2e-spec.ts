@@ -660,6 +660,24 @@ describe('the configuration', () => {
     }
   });
 
+  it.each<[string | undefined, string, string]>([
+    [undefined, 'fine', 'CHALLENGE_SCOPES=allowed: a first login asks for every scope'],
+    ['minimal', 'fine', 'CHALLENGE_SCOPES=minimal: a first login asks for the scopes of the read-only'],
+    ['db.read, db.write', 'fine', 'a first login asks for "db.read"'],
+  ])('says what a first login asks for (CHALLENGE_SCOPES: %s)', async (setting, state, says) => {
+    const report = await examine({ ...env, CHALLENGE_SCOPES: setting }, undefined);
+    expect(line(report, 'challenge')).toMatchObject({ state, says: expect.stringContaining(says) });
+  });
+
+  it('tells a list in CHALLENGE_SCOPES from the scopes that the running server asks for', async () => {
+    const report = await examine({ ...env, CHALLENGE_SCOPES: 'other.scope' }, undefined);
+    expect(linesOf(report)).toContainEqual({
+      name: 'challenge',
+      state: 'look at this',
+      says: expect.stringContaining('asks for other scopes than CHALLENGE_SCOPES names') as string,
+    });
+  });
+
   it('a certificate that nobody knows is told from an issuer that is down', async () => {
     const { cert, private: key } = await generate([{ name: 'commonName', value: '127.0.0.1' }]);
     const { createServer: createTls } = await import('node:https');

@@ -20,7 +20,7 @@ describe('discovery', () => {
     expect(atRoot.body).toEqual({
       resource: gate.url,
       authorization_servers: [gate.issuer.url],
-      scopes_supported: ['database.read'],
+      scopes_supported: ['database.read', 'database.write', 'email.send'],
       bearer_methods_supported: ['header'],
       dpop_signing_alg_values_supported: ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
       resource_name: 'identity-aware-mcp-server',
@@ -69,7 +69,7 @@ describe('tokens', () => {
     const answer = await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe(
-      `Bearer scope="database.read", resource_metadata="${metadataUrl}"`,
+      `Bearer scope="database.read database.write email.send", resource_metadata="${metadataUrl}"`,
     );
     expect(answer.body).toEqual({
       jsonrpc: '2.0',
@@ -87,7 +87,7 @@ describe('tokens', () => {
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe(
       'Bearer error="invalid_token", error_description="The token is not a signed JWT", ' +
-        `scope="database.read", resource_metadata="${metadataUrl}"`,
+        `scope="database.read database.write email.send", resource_metadata="${metadataUrl}"`,
     );
     expect(answer.body.error.data.reason).toBe('token_malformed');
   });
@@ -159,10 +159,10 @@ describe('tools', () => {
   });
 
   it.each([
-    ['alice', ['read_customer', 'send_email']],
+    ['alice', ['read_customer', 'send_email', 'update_customer']],
     ['bob', ['delete_customer', 'read_customer', 'send_email', 'update_customer']],
-    ['carol', []],
-  ] as const)('%s sees what %j', async (person, tools) => {
+    ['carol', ['read_customer', 'send_email', 'update_customer']],
+  ] as const)('%s sees what a role does not deny: %j', async (person, tools) => {
     const token = await gate.token(PEOPLE[person]);
     for (const answer of [await gate.modern(token, 'tools/list'), await gate.legacy(token, 'tools/list')]) {
       expect(answer.body.result.tools.map(({ name }: { name: string }) => name)).toEqual(tools);
@@ -214,7 +214,7 @@ describe('tools', () => {
       'tool',
       'v',
     ]);
-    expect(lines[1]?.list).toEqual({ shown: 2, hidden: 2 });
+    expect(lines[1]?.list).toEqual({ shown: 3, hidden: 1 });
     expect(lines[4]).toMatchObject({ decision_id: lines[3]?.id, outcome: { status: 'ok' } });
   });
 });

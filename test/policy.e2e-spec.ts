@@ -112,7 +112,9 @@ it('a class of rates is counted for each caller, and the record names the rule t
 });
 
 it('what is on trial has no effect, and is on record', async () => {
-  await change({ 'policy.yaml': 'mode: shadow\nrules: [{id: more, match: [echo, steps], scopes: more}]' });
+  await change({
+    'policy.yaml': 'list: callable\nrules: [{id: more, match: [echo, steps], scopes: more, mode: shadow}]',
+  });
   expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
   const decision = gate.ledger().findLast(({ event }) => event === 'decision');
   expect(decision).toMatchObject({
@@ -161,11 +163,13 @@ rules: [{id: slow-echo, match: echo, rate: slow}]`,
 });
 
 it('a changed policy decides at once and everywhere, and is on record with its author before it does', async () => {
-  await change({ 'policy.yaml': 'author: Dora\nrules: [{id: more, match: echo, scopes: probe.more}]' });
+  await change({
+    'policy.yaml': 'author: Dora\nlist: callable\nrules: [{id: more, match: echo, scopes: probe.more}]',
+  });
   const refused = await gate.callTool(alice, 'echo', { text: 'x' });
   expect(refused.headers.get('www-authenticate')).toContain('scope="probe probe.more"');
   expect(await names(alice)).not.toContain('echo');
-  const line = whole().findLast(({ event }) => event === 'change');
+  const line = whole().findLast(({ change: one }) => one?.what === 'policy');
   expect(line?.change).toEqual({
     what: 'policy',
     from: expect.stringMatching(/^[\da-f]{64}$/) as string,
@@ -174,6 +178,42 @@ it('a changed policy decides at once and everywhere, and is on record with its a
     files: [{ name: 'policy.yaml', sha256: expect.any(String) as string }],
   });
   expect(gate.ledger().at(-1)?.policy).toBe(await digest());
+});
+
+it('the first challenge follows the policy, and the change is on record', async () => {
+  const challenged = async () => {
+    const [refused, document] = await Promise.all([
+      gate.callTool(undefined, 'echo', { text: 'x' }),
+      gate.get('/.well-known/oauth-protected-resource/mcp'),
+    ]);
+    const [, scopes = ''] = /scope="([^"]*)"/.exec(refused.headers.get('www-authenticate') ?? '') ?? [];
+    expect(document.body.scopes_supported).toEqual(scopes.split(' '));
+    return scopes.split(' ');
+  };
+  await change({ 'policy.yaml': 'allow_list: [echo]' });
+  expect(await challenged()).toEqual(['probe']);
+  await change({ 'policy.yaml': 'allow_list: [echo]\nrules: [{match: echo, scopes: probe.extra}]' });
+  expect(await challenged()).toEqual(['probe', 'probe.extra']);
+  expect(whole().findLast(({ change: one }) => one?.what === 'challenge_scopes')?.change).toEqual({
+    what: 'challenge_scopes',
+    from: ['probe'],
+    to: ['probe', 'probe.extra'],
+  });
+  // A rule on trial asks for nothing yet.
+  await change({
+    'policy.yaml': 'allow_list: [echo]\nrules: [{match: echo, scopes: probe.extra, mode: shadow}]',
+  });
+  expect(await challenged()).toEqual(['probe']);
+  await change({ 'policy.yaml': 'author: Dora\nrules: [{id: more, match: echo, scopes: probe.more}]' });
+});
+
+it('lists what another scope would open, and denies the call', async () => {
+  const ran = runs().length;
+  expect(await names(alice)).toContain('echo');
+  const refused = await gate.callTool(alice, 'echo', { text: 'x' });
+  expect([refused.status, refused.body.error.data.reason]).toEqual([403, 'scope_missing']);
+  expect(gate.ledger().at(-1)).toMatchObject({ decision: 'deny', reason: 'scope_missing', tool: 'echo' });
+  expect(runs()).toHaveLength(ran);
 });
 
 it('a wrong policy changes nothing, and readiness says that it waits', async () => {
@@ -217,6 +257,7 @@ it('a ConfigMap that is mounted as the folder is taken into force when it is swa
 });
 
 it('tells those whose list has changed, and nobody else', async () => {
+  await change({ 'policy.yaml': 'list: callable' });
   const listeners = await Promise.all(
     ['probe', 'other'].map(async (scope) => {
       const told: string[] = [];
@@ -236,7 +277,7 @@ it('tells those whose list has changed, and nobody else', async () => {
       return { client, told };
     }),
   );
-  await change({ 'policy.yaml': 'rules: [{match: echo, scopes: probe.more}]' });
+  await change({ 'policy.yaml': 'list: callable\nrules: [{match: echo, scopes: probe.more}]' });
   await until(() => listeners[0]?.told.length === 1);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(listeners.map(({ told }) => told)).toEqual([['tools'], []]);

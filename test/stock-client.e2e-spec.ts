@@ -1,22 +1,36 @@
 /**
  * A stock client finds its way in: it knows the server's URL and nothing else, is refused, follows the discovery to a real
- * OAuth server, logs in, calls a tool, meets a missing scope, steps up, and succeeds.
+ * OAuth server, logs in for every scope of this deployment, and calls what its person may. Where the first challenge is
+ * `minimal`, it meets a missing scope, steps up, and succeeds.
  */
 import { startDemoIssuer, type DemoIssuer } from '../demo/issuer.js';
 import { freePort, Gate } from './support/gate.js';
 import { connectV1, connectV2, StockLoginV1, StockLoginV2 } from './support/stock-clients.js';
 
-let gate: Gate;
-let issuer: DemoIssuer;
+interface Place {
+  readonly gate: Gate;
+  readonly issuer: DemoIssuer;
+}
+
+let minimal: Place;
+let allowed: Place;
+
+async function open(challengeScopes: string): Promise<Place> {
+  const port = await freePort();
+  const issuer = await startDemoIssuer({ resource: `http://127.0.0.1:${port}/mcp`, defaultPerson: 'bob' });
+  const env = { PORT: String(port), AUTH_ISSUER: issuer.url, CHALLENGE_SCOPES: challengeScopes };
+  return { gate: await Gate.start({ env }), issuer };
+}
 
 beforeAll(async () => {
-  const port = await freePort();
-  issuer = await startDemoIssuer({ resource: `http://127.0.0.1:${port}/mcp`, defaultPerson: 'bob' });
-  gate = await Gate.start({ env: { PORT: String(port), AUTH_ISSUER: issuer.url } });
-});
+  minimal = await open('minimal');
+  allowed = await open('allowed');
+}, 180_000);
 afterAll(async () => {
-  await gate.close();
-  await issuer.close();
+  for (const { gate, issuer } of [minimal, allowed]) {
+    await gate.close();
+    await issuer.close();
+  }
 });
 
 describe.each([
@@ -26,7 +40,42 @@ describe.each([
   // The two lines have types of their own for what is one protocol.
   const connect = connectAny as (url: string, login: object) => ReturnType<typeof connectV2>;
 
-  it('logs in for what it needs, and steps up for more', async () => {
+  it('logs in for every scope at once, and calls each tool of its person without a second login', async () => {
+    const { gate } = allowed;
+    const login = new Login();
+    const { client } = await connect(gate.url, login);
+    expect(login.scopesAsked.map((scopes) => scopes.toSorted())).toEqual([
+      ['database.read', 'database.write', 'email.send'],
+    ]);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual([
+      'delete_customer',
+      'read_customer',
+      'send_email',
+      'update_customer',
+    ]);
+    const change = { customer_id: '124', tier: 'premium' };
+    const changed = await client.callTool({ name: 'update_customer', arguments: change });
+    expect(changed.structuredContent).toMatchObject(change);
+    expect(login.authorizations).toHaveLength(1);
+    await client.close();
+  });
+
+  it('gets of all that it asks for what the provider lets its person have', async () => {
+    const { gate } = allowed;
+    const login = new Login({ person: 'alice' });
+    const { client } = await connect(gate.url, login);
+    const read = await client.callTool({ name: 'read_customer', arguments: { customer_id: '123' } });
+    expect(read.structuredContent).toMatchObject({ customer_id: '123' });
+    const principal = gate.ledger().findLast(({ event }) => event === 'decision')?.principal;
+    expect(principal).toMatchObject({ sub: 'alice', scopes: ['database.read', 'email.send'] });
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(['read_customer', 'send_email', 'update_customer']);
+    await client.close();
+  });
+
+  it('logs in for what it needs, and steps up for more, where the first challenge is minimal', async () => {
+    const { gate } = minimal;
     const login = new Login();
     const before = gate.ledger().length;
     const { client, stepUp } = await connect(gate.url, login);
@@ -57,6 +106,7 @@ describe.each([
   });
 
   it('is told no where no scope would help, and does not go round in circles', async () => {
+    const { gate } = allowed;
     const login = new Login({ person: 'alice' });
     const { client } = await connect(gate.url, login);
     await expect(

@@ -244,6 +244,26 @@ it('has from the start what was accepted, whether or not the upstream is there',
   expect(ready.body.upstreams).toMatchObject([{ name: 'fix', state: 'down', tools: 4, withheld: 0 }]);
 });
 
+it('asks in the first challenge for the scopes of mounted tools, from the moment on at which they are accepted', async () => {
+  const asked = async () =>
+    (await gate!.get('/.well-known/oauth-protected-resource')).body.scopes_supported as string[];
+  await start({ entry: { trust_first_use: false } });
+  expect(await asked()).not.toContain('fix.read');
+  expect((await command('accept', '--all')).code).toBe(0);
+  await shows('fix_count', 'fix_echo', 'fix_request');
+  expect(await asked()).toContain('fix.read');
+  const refused = await gate!.callTool(undefined, 'fix_echo', { text: 'x' });
+  expect(refused.headers.get('www-authenticate')).toContain('fix.read');
+  const changes = gate!.wholeLedger().filter(({ change }) => change?.what === 'challenge_scopes');
+  expect(changes.map(({ change }) => change.to.includes('fix.read'))).toEqual([true]);
+  await gate!.close();
+  // Accepted before: it is asked for from the start.
+  await start();
+  expect(await asked()).toContain('fix.read');
+  const begun = gate!.wholeLedger().findLast(({ change }) => change?.what === 'start');
+  expect(begun?.change.configuration.challenge_scopes).toEqual({ setting: 'allowed', scopes: await asked() });
+});
+
 it('does not start with accepted definitions that somebody has edited', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
@@ -366,7 +386,7 @@ describe('the policy', () => {
     await gate!.close();
     await start({
       policy: {
-        'policy.yaml': 'rules: [{id: extra, match: "fix_*", scopes: fix.extra}]',
+        'policy.yaml': 'list: callable\nrules: [{id: extra, match: "fix_*", scopes: fix.extra}]',
         'a.cedar':
           '@id("short") forbid(principal, action == Action::"fix_echo", resource) when { context.arguments has text && context.arguments.text like "*long*" };',
       },

@@ -9,6 +9,7 @@ function configured(env: Record<string, string> = {}, rules: Record<string, obje
     loadSettings({ ...REQUIRED, ...env }, () => SECRET),
     rules,
     null,
+    ['read'],
   );
 }
 
@@ -37,6 +38,7 @@ it.each<[string, Record<string, string>, string]>([
   ['the audience', { AUTH_AUDIENCE: 'other' }, 'identity_sha256'],
   ['the lifetime of tokens', { AUTH_MAX_TOKEN_LIFETIME_SECONDS: '60' }, 'identity_sha256'],
   ['workloads', { AUTH_REQUIRE_HUMAN: 'false' }, 'require_human'],
+  ['the challenge', { CHALLENGE_SCOPES: 'minimal' }, 'challenge_scopes'],
   ['concealment', { DENIAL_DETAIL: 'conceal' }, 'denial_detail'],
   ['the rate', { RATE_LIMIT_PER_MINUTE: '1' }, 'rate_limit_per_minute'],
   ['the proxy', { TRUST_PROXY: '1' }, 'trust_proxy'],
@@ -52,7 +54,9 @@ it('tells a change of who may revoke, and nothing of the secret', () => {
   const listening = (events: string) => {
     const file = `transmitters: [{ issuer: https://login.example.com, audience: x, authorization_file: s, subject_issuer: https://login.example.com, events: [${events}] }]`;
     const read = (path: string) => (path === '/signals' ? file : `Bearer ${SECRET}`);
-    return decidingConfiguration(loadSettings({ ...REQUIRED, SIGNALS_FILE: '/signals' }, read), {}, null);
+    return decidingConfiguration(loadSettings({ ...REQUIRED, SIGNALS_FILE: '/signals' }, read), {}, null, [
+      'read',
+    ]);
   };
   expect(changedMembers(configured(), listening('account-purged'))).toEqual(['signals_sha256']);
   expect(changedMembers(listening('account-purged'), listening('account-disabled'))).toEqual([

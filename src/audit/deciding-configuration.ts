@@ -8,6 +8,7 @@ import type {
   UpstreamSettings,
 } from '../config/settings.js';
 import { canonicalJson, digestOf } from './canonical-json.js';
+import type { Change, RecordedNames } from './record.js';
 
 /** Longer lists of names are on record by their digest alone. */
 const MAX_NAMES = 100;
@@ -15,11 +16,13 @@ const MAX_NAMES = 100;
 /**
  * @param rules what each tool, resource and prompt declares, by its name on allow-lists.
  * @param policyDigest of the operator's policy; null where there is none.
+ * @param challenged the scopes that the first challenge asks for under it.
  */
 export function decidingConfiguration(
   settings: Settings,
   rules: JsonObject,
   policyDigest: string | null,
+  challenged: readonly string[],
 ): JsonObject {
   const { server, auth, policy, audit, limits, signals } = settings;
   const allowList = policy.allowList === '*' ? ['*'] : [...policy.allowList].sort();
@@ -32,8 +35,11 @@ export function decidingConfiguration(
     tls: server.tls ? (server.tls.clientCaFile === undefined ? 'server' : 'mutual') : null,
     require_human: policy.requireHuman,
     denial_detail: policy.denialDetail,
-    allow_list:
-      allowList.length > MAX_NAMES ? { names: allowList.length, sha256: digestOf(allowList) } : allowList,
+    allow_list: recordedNames(allowList),
+    challenge_scopes: {
+      setting: typeof policy.challengeScopes === 'string' ? policy.challengeScopes : 'list',
+      scopes: recordedNames(challenged),
+    },
     rules_sha256: digestOf(asJson(rules)),
     policy_sha256: policyDigest,
     revocation_max_age_seconds: settings.revocation.maxAgeSeconds,
@@ -47,6 +53,21 @@ export function decidingConfiguration(
     audit_on_failure: audit.onFailure,
     audit_pseudonyms: audit.pseudonymKey !== undefined,
   };
+}
+
+/** The names, or of more than {@link MAX_NAMES} their number and digest. */
+export function recordedNames(names: readonly string[]): RecordedNames {
+  return names.length > MAX_NAMES ? { names: names.length, sha256: digestOf(names) } : names;
+}
+
+export function challengeScopesChange({
+  from,
+  to,
+}: {
+  from: readonly string[];
+  to: readonly string[];
+}): Change {
+  return { what: 'challenge_scopes', from: recordedNames(from), to: recordedNames(to) };
 }
 
 /** Names of the members that differ, in order; null where there is nothing to compare with. */

@@ -87,6 +87,9 @@ export const STATUSES = [
 ] as const satisfies readonly (OutcomeStatus | 'interrupted')[];
 export type RecordedStatus = (typeof STATUSES)[number];
 
+/** Names, or the number and the digest of a long list of them. */
+export type RecordedNames = readonly string[] | { readonly names: number; readonly sha256: string };
+
 /** What alters decisions, or the ledger itself. */
 export type Change =
   | {
@@ -119,6 +122,8 @@ export type Change =
       readonly author: string | null;
       readonly files: readonly { readonly name: string; readonly sha256: string }[];
     }
+  /** The first challenge and `scopes_supported` ask for other scopes from here on. */
+  | { readonly what: 'challenge_scopes'; readonly from: RecordedNames; readonly to: RecordedNames }
   /** Tokens are out of force from here on, or in force again. */
   | {
       readonly what: 'revocation';

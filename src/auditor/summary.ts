@@ -204,6 +204,11 @@ function changeWords(change: Change): string {
     }
     case 'policy':
       return `policy ${change.to.slice(0, 12)} in force${change.author === null ? '' : ` by ${change.author}`}, before ${change.from?.slice(0, 12) ?? 'none'}`;
+    case 'challenge_scopes': {
+      const words = (of: typeof change.from) =>
+        'names' in of ? `${of.names} scopes` : of.join(' ') || 'no scope';
+      return `the first challenge asks for ${words(change.to)}, before for ${words(change.from)}`;
+    }
     case 'revocation': {
       const { kind, value } = change.revocation;
       return `${change.action}: ${kind} ${value} by ${change.by}${change.reason === null ? '' : ` (${change.reason})`}`;

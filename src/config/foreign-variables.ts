@@ -9,6 +9,7 @@ const OUR_PREFIXES = [
   'TOOL_',
   'ALLOWED_',
   'DENIAL_',
+  'CHALLENGE_',
   'IDENTITY_',
   'POLICY_',
   'REVOCATION_',

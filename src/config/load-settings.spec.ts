@@ -61,7 +61,12 @@ it('has the defaults of the contract', () => {
       clientCertificateHeader: undefined,
       refusesDemoIssuer: false,
     },
-    policy: { allowList: new Set(['a']), requireHuman: true, denialDetail: 'explain' },
+    policy: {
+      allowList: new Set(['a']),
+      requireHuman: true,
+      denialDetail: 'explain',
+      challengeScopes: 'allowed',
+    },
     audit: {
       file: resolve('data/audit.jsonl'),
       onFailure: 'deny',
@@ -132,6 +137,17 @@ it('takes an address of keys with a query', () => {
   expect(loadSettings({ ...REQUIRED, AUTH_JWKS_URI: uri }).auth.issuers[0]?.jwksUri).toBe(uri);
 });
 
+it.each<[string, string | readonly string[]]>([
+  ['allowed', 'allowed'],
+  [' minimal ', 'minimal'],
+  ['db.read', ['db.read']],
+  ['db.read,db.write', ['db.read', 'db.write']],
+  ['db.read db.write, db.read', ['db.read', 'db.write']],
+  ['api://x/db.read  db.write', ['api://x/db.read', 'db.write']],
+])('reads CHALLENGE_SCOPES=%j', (text, expected) => {
+  expect(loadSettings({ ...REQUIRED, CHALLENGE_SCOPES: text }).policy.challengeScopes).toEqual(expected);
+});
+
 it('keeps the ledger beside the data', () => {
   expect(loadSettings({ ...REQUIRED, DATA_DIR: '/srv/gate' }).audit.file).toBe(
     join('/srv/gate', 'audit.jsonl'),
@@ -183,6 +199,15 @@ it.each([
   ['TOOL_ALLOW_LIST', ','],
   ['TOOL_ALLOW_LIST', 'read customer'],
   ['DENIAL_DETAIL', 'none'],
+  ['CHALLENGE_SCOPES', ','],
+  ['CHALLENGE_SCOPES', ' , ,'],
+  ['CHALLENGE_SCOPES', 'Allowed'],
+  ['CHALLENGE_SCOPES', 'allowed, db.read'],
+  ['CHALLENGE_SCOPES', 'db.read minimal'],
+  ['CHALLENGE_SCOPES', 'db.read "quoted"'],
+  ['CHALLENGE_SCOPES', 'back\\slash'],
+  ['CHALLENGE_SCOPES', 'umlaut-ä'],
+  ['CHALLENGE_SCOPES', 'bell\x07'],
   ['AUDIT_ON_FAILURE', 'ignore'],
   ['DATABASE_URL', 'mysql://x'],
   ['RATE_LIMIT_PER_MINUTE', '-5'],

@@ -11,6 +11,7 @@ import type { ReadFile } from './yaml-file.js';
 import type {
   AuditSettings,
   AuthSettings,
+  ChallengeScopes,
   IssuerSettings,
   Preset,
   Settings,
@@ -20,7 +21,7 @@ import type {
   UpstreamSettings,
 } from './settings.js';
 import { nameFaults, unknownNames, valueFault } from './foreign-variables.js';
-import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList } from './rules.js';
+import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList, splitScopes } from './rules.js';
 import { type Environment, Variables, VARIABLE_NAMES } from './variables.js';
 
 export type { Environment };
@@ -376,6 +377,7 @@ function toSettings(
       allowList: allowList.includes('*') ? '*' : new Set(allowList),
       requireHuman: (variables.AUTH_REQUIRE_HUMAN ?? 'true') === 'true',
       denialDetail: (variables.DENIAL_DETAIL ?? 'explain') as 'explain' | 'conceal',
+      challengeScopes: challengeScopes(variables.CHALLENGE_SCOPES ?? 'allowed'),
       directory: variables.POLICY_DIR && resolve(variables.POLICY_DIR),
     },
     audit: {
@@ -470,6 +472,11 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
     ]),
   ];
   return notices.filter(([inForce]) => inForce).map(([, notice]) => notice);
+}
+
+function challengeScopes(text: string): ChallengeScopes {
+  const word = text.trim();
+  return word === 'allowed' || word === 'minimal' ? word : splitScopes(text);
 }
 
 function trustProxy(text: string): false | number | readonly string[] {

@@ -37,6 +37,30 @@ export function splitList(text: string): string[] {
   return [...new Set(text.split(',').map((item) => item.trim()))].filter((item) => item !== '');
 }
 
+/** Scopes, separated by commas, spaces or both (RFC 6749 section 3.3: a scope holds no space; here no comma either). */
+export function splitScopes(text: string): string[] {
+  return [...new Set(text.split(/[\s,]+/))].filter((scope) => scope !== '');
+}
+
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+const SCOPE_WORDS = ['allowed', 'minimal'];
+
+/** One of the two words alone, or scopes among which neither word is: `Allowed` is a typing error and no scope. */
+export function IsChallengeScopes() {
+  return rule(
+    'challengeScopes',
+    (text) => {
+      if (SCOPE_WORDS.includes(text.trim())) return true;
+      const scopes = splitScopes(text);
+      return (
+        scopes.length > 0 &&
+        scopes.every((scope) => SCOPE.test(scope) && !SCOPE_WORDS.includes(scope.toLowerCase()))
+      );
+    },
+    'must be allowed, minimal, or a list of scopes, separated by commas or spaces',
+  );
+}
+
 function rule(name: string, validate: (text: string) => boolean, message: string) {
   return test(name, (value) => typeof value === 'string' && validate(value), message);
 }

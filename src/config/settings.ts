@@ -132,10 +132,15 @@ export interface AuthSettings {
   readonly clientCertificateHeader: ClientCertificateHeader | undefined;
 }
 
+/** `allowed`: every scope that an allowed target needs; `minimal`: those of read-only targets; or these scopes, at least one. */
+export type ChallengeScopes = 'allowed' | 'minimal' | readonly string[];
+
 export interface PolicySettings {
   readonly allowList: '*' | ReadonlySet<string>;
   readonly requireHuman: boolean;
   readonly denialDetail: 'explain' | 'conceal';
+  /** What the first challenge and `scopes_supported` ask for. */
+  readonly challengeScopes: ChallengeScopes;
   /** The folder of the operator's policy; undefined where there is none. */
   readonly directory: string | undefined;
 }

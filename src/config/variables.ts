@@ -2,6 +2,7 @@
 import { IsIn, IsOptional, Matches, ValidateIf } from 'class-validator';
 import {
   ASYMMETRIC,
+  IsChallengeScopes,
   IsIssuer,
   IsList,
   IsListOf,
@@ -99,6 +100,10 @@ export class Variables {
   @IsOptional()
   @IsIn(['explain', 'conceal'], { message: 'must be explain or conceal' })
   DENIAL_DETAIL?: string;
+
+  @IsOptional()
+  @IsChallengeScopes()
+  CHALLENGE_SCOPES?: string;
 
   @IsOptional()
   @IsPath()
@@ -262,6 +267,7 @@ export const VARIABLE_NAMES = [
   'TOOL_ALLOW_LIST',
   'POLICY_DIR',
   'DENIAL_DETAIL',
+  'CHALLENGE_SCOPES',
   'AUDIT_FILE',
   'AUDIT_ON_FAILURE',
   'AUDIT_KEY_FILE',

@@ -38,7 +38,7 @@ export class DiscoveryController {
   protectedResource(@Param('path') path?: string[]): JsonObject {
     this.requireOurPath(path);
     const { issuers, clientCertificateHeader } = this.auth;
-    const scopes = this.policy.basicScopes().map((scope) => this.first.scopePrefix + scope);
+    const scopes = this.policy.challengeScopes().map((scope) => this.first.scopePrefix + scope);
     const servers = authorizationServers(issuers);
     const seesCertificates = clientCertificateHeader ?? this.server.tls?.clientCaFile;
     return {

@@ -1,7 +1,7 @@
 /** What the configuration says of this server itself, and whether one answers under it. Pure. */
 import type { JsonObject } from '../common/exchange.js';
 import { isLoopbackHost } from '../config/rules.js';
-import type { Settings } from '../config/settings.js';
+import type { ChallengeScopes, Settings } from '../config/settings.js';
 import type { Line } from './report.js';
 import { listed, quoted } from '../common/show.js';
 import { textsOf } from './situation.js';
@@ -22,13 +22,13 @@ export interface ServerCase {
 
 export function serverLines(subject: ServerCase): Line[] {
   const { settings, unreadable, ready, explained, running, issuer } = subject;
-  const { server } = settings;
   return [
     resourceLine(settings),
+    challengeLine(settings),
     ...unreadable.map((says): Line => ({ name: 'TLS', state: 'broken', says })),
     ...settings.notices.map((says): Line => ({ name: 'notice', state: 'look at this', says })),
     ...readyLine(ready, explained),
-    ...runningLines(server.resource, running, issuer),
+    ...runningLines(settings, running, issuer),
   ];
 }
 
@@ -41,6 +41,20 @@ function resourceLine({ server }: Settings): Line {
     state: 'fine',
     says: `clients ask for tokens for ${quoted(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
   };
+}
+
+/** `CHALLENGE_SCOPES`. The scopes themselves depend on the policy and are those of the server that runs. */
+function challengeLine({ policy }: Settings): Line {
+  const words = {
+    allowed: 'every scope that an allowed tool, prompt or resource needs',
+    minimal: 'the scopes of the read-only tools, prompts and resources alone',
+  };
+  const { challengeScopes: setting } = policy;
+  const says =
+    typeof setting === 'string'
+      ? `CHALLENGE_SCOPES=${setting}: a first login asks for ${words[setting]}`
+      : `CHALLENGE_SCOPES: a first login asks for ${listed(setting, 20)}`;
+  return { name: 'challenge', state: 'fine', says };
 }
 
 /** The word of the server's own parts, where the lines about the issuers do not say it already. */
@@ -57,7 +71,7 @@ function readyLine(ready: boolean, explained: boolean): Line[] {
 }
 
 function runningLines(
-  resource: string,
+  { server: { resource }, policy, auth }: Settings,
   running: JsonObject | undefined,
   issuer: JsonObject | undefined,
 ): Line[] {
@@ -75,8 +89,20 @@ function runningLines(
       state: 'fine',
       says: 'a server answers at this address, and says that it is this one',
     },
+    ...otherScopesLine(policy.challengeScopes, auth.issuers[0]?.scopePrefix ?? '', running),
     ...scopesLine(textsOf(running.scopes_supported), issuer),
   ];
+}
+
+/** A list in `CHALLENGE_SCOPES` that the server which runs does not ask for. */
+function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supported }: JsonObject): Line[] {
+  if (typeof setting === 'string') return [];
+  const asked = textsOf(scopes_supported).toSorted().join(' ');
+  const wanted = setting.map((scope) => prefix + scope).toSorted();
+  if (asked === wanted.join(' ')) return [];
+  const says =
+    'the server asks for other scopes than CHALLENGE_SCOPES names: restart it with these variables';
+  return [{ name: 'challenge', state: 'look at this', says }];
 }
 
 /** The scopes that the server tells clients to ask for first, against those that the issuer says it knows. */
@@ -99,6 +125,7 @@ function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): L
         trap: 'scope-unknown',
         says: 'A login that asks for a scope that the issuer does not know fails there (invalid_scope), or brings a token without it. Some issuers (Entra ID) list no scope of an API, and know it all the same.',
         there: 'Define the scopes of the tools for the API that stands for this server.',
+        here: 'Or name the scopes that the issuer knows in CHALLENGE_SCOPES.',
       },
     },
   ];

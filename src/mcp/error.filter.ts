@@ -24,7 +24,8 @@ import { renderError, type ChallengeFacts } from './render-error.js';
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
   private readonly resourceMetadata: string;
-  private readonly mcpPath: string;
+  /** As clients see it. */
+  private readonly endpointPath: string;
   private readonly issuers: readonly IssuerSettings[];
 
   constructor(
@@ -32,9 +33,9 @@ export class ErrorFilter implements ExceptionFilter {
     private readonly policy: PolicyService,
     private readonly audit: AuditService,
   ) {
-    const { publicUrl, mcpPath } = config.get('server', { infer: true });
+    const { publicUrl, mcpPath, resource } = config.get('server', { infer: true });
     this.issuers = config.get('auth', { infer: true }).issuers;
-    this.mcpPath = mcpPath;
+    this.endpointPath = new URL(resource).pathname;
     this.resourceMetadata = `${publicUrl}/.well-known/oauth-protected-resource${mcpPath}`;
   }
 
@@ -45,7 +46,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   /** @param exchange of a request of the endpoint. */
   async answer(thrown: unknown, exchange: Exchange | undefined, response: ServerResponse): Promise<void> {
-    const error = toAppError(thrown, this.mcpPath);
+    const error = toAppError(thrown, this.endpointPath);
     this.log(error, exchange);
     if (exchange && !exchange.audited && isReason(error.code)) {
       await this.audit.recordRefusal(exchange, error.recordedReason ?? error.code);
@@ -67,7 +68,7 @@ export class ErrorFilter implements ExceptionFilter {
     const own = issuers.find(({ issuer }) => issuer === exchange?.principal?.issuer) ?? issuers[0];
     return {
       resourceMetadata: this.resourceMetadata,
-      basicScopes: this.policy.basicScopes(),
+      challengeScopes: this.policy.challengeScopes(),
       scopePrefix: own?.scopePrefix ?? '',
       schemes: acceptedSchemes(issuers),
       algorithms: PROOF_ALGORITHMS,
@@ -94,12 +95,12 @@ function acceptedSchemes(issuers: readonly IssuerSettings[]): AuthScheme[] {
 }
 
 /** Nest's own refusals (no such route, a URL that cannot be decoded) are kept to their status; the rest is unforeseen. */
-function toAppError(thrown: unknown, mcpPath: string): AppError {
+function toAppError(thrown: unknown, endpointPath: string): AppError {
   if (thrown instanceof AppError) return thrown;
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
   if (status >= 400 && status < 500) {
     return status === 404
-      ? new AppError('not_found', `Not found: the MCP endpoint is ${mcpPath}`, { status })
+      ? new AppError('not_found', `Not found: the MCP endpoint is ${endpointPath}`, { status })
       : new AppError('request_malformed', 'The request cannot be read', { status });
   }
   return unexpectedError(thrown);

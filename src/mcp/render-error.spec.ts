@@ -5,7 +5,7 @@ import { renderError, type ChallengeFacts } from './render-error.js';
 const METADATA = 'https://gate/.well-known/oauth-protected-resource/mcp';
 const FACTS: ChallengeFacts = {
   resourceMetadata: METADATA,
-  basicScopes: ['read', 'list'],
+  challengeScopes: ['read', 'list'],
   scopePrefix: '',
   schemes: ['Bearer'],
   algorithms: ['ES256'],

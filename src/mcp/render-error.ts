@@ -15,7 +15,7 @@ export interface ChallengeFacts {
   /** URL of the RFC 9728 document. */
   readonly resourceMetadata: string;
   /** What to ask for first; a challenge with scopes of its own keeps them. */
-  readonly basicScopes: readonly string[];
+  readonly challengeScopes: readonly string[];
   /** What the caller's issuer puts before a scope. */
   readonly scopePrefix: string;
   /** The schemes that a token can be presented in; one challenge each, where the request used none. */
@@ -55,7 +55,7 @@ function challengesOf(
   exchange: Exchange | undefined,
   facts: ChallengeFacts,
 ): string {
-  const scopes = challenge.scope ?? (status === 401 ? facts.basicScopes : undefined);
+  const scopes = challenge.scope ?? (status === 401 ? facts.challengeScopes : undefined);
   const full: Challenge = {
     ...challenge,
     scope: scopes?.map((scope) => facts.scopePrefix + scope),

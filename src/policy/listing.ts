@@ -6,7 +6,7 @@ import type { ProtectedTarget } from './access-rule.js';
 import { evaluate, type Caller } from './evaluate.js';
 import type { GeneralRules } from './policy.js';
 
-/** Denials that a new token of the same person could cure. */
+/** Denials that a new token of the same person could cure. Checks before these passed: roles, allow-list, conditions. */
 const OBTAINABLE: readonly Reason[] = ['scope_missing', 'assurance_insufficient'];
 
 export function listed(caller: Caller, all: readonly ProtectedTarget[]): Listing {

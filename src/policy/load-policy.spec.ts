@@ -333,7 +333,7 @@ describe('policy.yaml', () => {
     });
   });
 
-  it('shows what a new token would open where it is told to, and nothing else', () => {
+  it('lists what a new token would open unless it says list: callable', () => {
     const shown = (text: string, as: Partial<Principal>) =>
       listed(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS).shown.map(
         ({ name }) => name,
@@ -341,6 +341,26 @@ describe('policy.yaml', () => {
     const poor = { scopes: [], roles: [] };
     expect(shown('list: callable', poor)).toEqual(['pay', 'batch', 'greet']);
     expect(shown('list: obtainable', poor)).toEqual(['pay', 'read', 'batch', 'greet']);
+    expect(shown('author: dora', poor)).toEqual(['pay', 'read', 'batch', 'greet']);
+    const without = loadPolicy(OPEN, TARGETS, undefined).policy;
+    expect(
+      listed(callerOf({ ...ALICE, ...poor }, without, { now: MONDAY, ip: '' }), TARGETS).shown.map(
+        ({ name }) => name,
+      ),
+    ).toEqual(['pay', 'read', 'batch', 'greet']);
+  });
+
+  it('counts in would_hide the listed targets that rules on trial would hide, obtainable or not', () => {
+    const wouldHide = (text: string) =>
+      listed(
+        callerOf({ ...ALICE, scopes: [], roles: [] }, yaml(text).policy, { now: MONDAY, ip: '' }),
+        TARGETS,
+      ).wouldHide;
+    // A scope on trial hides nothing while lists are obtainable.
+    expect(wouldHide('rules: [{match: pay, scopes: x, mode: shadow}]')).toBe(0);
+    expect(wouldHide('list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]')).toBe(1);
+    // `read` is listed though it lacks a scope; the role on trial would hide it.
+    expect(wouldHide('rules: [{match: read, roles: x, mode: shadow}]')).toBe(1);
   });
 
   it.each<[string, string[]]>([
@@ -1200,11 +1220,12 @@ describe('whatever the operator writes', () => {
     ]);
   });
 
-  it('list and call agree: what is hidden is denied with any arguments, what is shown only for its arguments', () => {
+  it('list and call agree: hidden targets are denied, listed ones only for arguments, scopes or assurance', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(file, cedar, callers, calls, (yaml, text, as, args) => {
-        const { policy } = load(folder({ ...yaml, list: 'callable' }, text));
+        const { policy } = load(folder(yaml, text));
+        const curable = yaml.list === 'callable' ? [] : ['scope_missing', 'assurance_insufficient'];
         const caller = (given?: JsonObject) =>
           callerOf({ ...ALICE, ...as }, policy, { now: MONDAY, ip: '127.0.0.1', arguments: given });
         const shown = new Set(listed(caller(), TARGETS).shown.map(({ name }) => name));
@@ -1212,7 +1233,9 @@ describe('whatever the operator writes', () => {
           const call = evaluate(caller(args), one);
           seen.add(`${shown.has(one.name) ? 'shown' : 'hidden'} ${call.effect}`);
           if (!shown.has(one.name)) expect(call.effect).toBe('deny');
-          else if (call.effect === 'deny') expect(call.reason).toBe('condition_failed');
+          else if (call.effect === 'deny') expect(['condition_failed', ...curable]).toContain(call.reason);
+          const bare = evaluate(caller(), one);
+          if (bare.effect === 'deny') expect(curable.includes(bare.reason)).toBe(shown.has(one.name));
         }
         loaded.splice(0).forEach((each) => each.dispose());
       }),

@@ -36,6 +36,7 @@ export interface OperatorPolicy {
   readonly onTrial: boolean;
   /** Undefined: it does not narrow the list. */
   readonly allowList: readonly string[] | undefined;
+  /** True unless the file says `list: callable`. */
   readonly listsObtainable: boolean;
   /** IANA name. */
   readonly timeZone: string;
@@ -51,7 +52,7 @@ export const NO_OPERATOR_POLICY: OperatorPolicy = {
   author: null,
   onTrial: false,
   allowList: undefined,
-  listsObtainable: false,
+  listsObtainable: true,
   timeZone: 'UTC',
   scopeImplies: new Map(),
   rates: new Map(),

@@ -43,7 +43,13 @@ const targets: fc.Arbitrary<ProtectedTarget> = fc
   .map((rule) => ({ kind: 'tool', name: 'tool', rule: { ...rule, source: 'Tools.tool' } }));
 
 function service(settings: Partial<PolicySettings> = {}, targets: ProtectedTarget[] = []): PolicyService {
-  const own = { allowList: '*', requireHuman: true, denialDetail: 'explain', ...settings };
+  const own = {
+    allowList: '*',
+    requireHuman: true,
+    denialDetail: 'explain',
+    challengeScopes: 'allowed',
+    ...settings,
+  };
   const config = { get: () => own } as unknown as ConfigService<Settings, true>;
   const catalogue = { list: () => targets, all: () => targets } as unknown as AccessCatalogue;
   const policy = new PolicyService(config, catalogue);
@@ -58,17 +64,19 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-it('shows in a list exactly what it would allow to call', () => {
+it('lists the targets that it allows, those that lack only scopes or assurance, and no others', () => {
   const seen = new Set<unknown>();
   fc.assert(
     fc.property(principals, targets, fc.boolean(), (principal, target, requireHuman) => {
       const policy = service({ requireHuman }, [target]);
       const decision = policy.decide(principal, target, IP, {});
       seen.add(decision.effect === 'allow' ? 'allow' : decision.reason);
-      const allowed = decision.effect === 'allow';
+      const obtainable =
+        decision.effect === 'deny' && ['scope_missing', 'assurance_insufficient'].includes(decision.reason);
+      const isShown = decision.effect === 'allow' || obtainable;
       expect(policy.listing(principal, 'tools', IP)).toEqual({
-        shown: allowed ? [target] : [],
-        hidden: allowed ? 0 : 1,
+        shown: isShown ? [target] : [],
+        hidden: isShown ? 0 : 1,
       });
     }),
     { numRuns: 2000 },
@@ -78,7 +86,7 @@ it('shows in a list exactly what it would allow to call', () => {
   );
 });
 
-it('counts an age in whole seconds, as tokens do, and loses what has grown too old', () => {
+it('counts an age in whole seconds, as tokens do, and still lists the target once the login is too old', () => {
   const assurance = { acr: [], maxAgeSeconds: 300 };
   const target: ProtectedTarget = {
     kind: 'tool',
@@ -91,5 +99,5 @@ it('counts an age in whole seconds, as tokens do, and loses what has grown too o
   jest.setSystemTime(NOW * 1000 + 300_999);
   expect([policy.decide(principal, target, IP, {}).effect, shown()]).toEqual(['allow', 1]);
   jest.setSystemTime(NOW * 1000 + 301_000);
-  expect([policy.decide(principal, target, IP, {}).effect, shown()]).toEqual(['deny', 0]);
+  expect([policy.decide(principal, target, IP, {}).effect, shown()]).toEqual(['deny', 1]);
 });

@@ -6,7 +6,7 @@ import type { JsonObject, ListKind, Listing } from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import { ACCESS_CATALOGUE, type AccessCatalogue, type ProtectedTarget } from './access-rule.js';
-import { basicScopes } from './basic-scopes.js';
+import { challengeNotices, challengeScopes } from './challenge-scopes.js';
 import { callerOf, evaluate, type Caller } from './evaluate.js';
 import { KnownLists } from './known-lists.js';
 import { listed } from './listing.js';
@@ -23,7 +23,8 @@ export class PolicyService {
   private loaded: LoadedPolicy | undefined;
   private readonly lists = new KnownLists();
   private since = new Date();
-  private basic: readonly string[] = [];
+  private challenged: readonly string[] = [];
+  private toldOfChallenge = '';
   /** Since when the files hold a policy that was refused; undefined while they hold the one in force. */
   refused: Date | undefined;
 
@@ -49,8 +50,9 @@ export class PolicyService {
     const before = this.loaded;
     this.loaded = loaded;
     this.since = new Date();
-    this.basic = basicScopes(loaded.policy);
+    this.challenged = this.challengeScopesUnder(loaded);
     for (const notice of loaded.notices) this.logger.warn(notice);
+    this.tellOfChallenge(loaded);
     if (!before) return;
     for (const listener of this.listeners) listener(before);
     before.dispose();
@@ -78,7 +80,7 @@ export class PolicyService {
     return evaluate(this.caller(principal, ip, given), target);
   }
 
-  /** What this principal sees in a list: what it may call, and where the operator says so what a new token would open. */
+  /** The targets of a list that this principal may call, and, unless the policy says `list: callable`, those for which it lacks only scopes or assurance. */
   listing(principal: Principal, kind: ListKind, ip: string): Listing {
     const all = this.catalogue.list(kind);
     return this.lists.of(principal, kind, this.current.policy, all, () =>
@@ -106,9 +108,15 @@ export class PolicyService {
     return this.current.policy.targets.get(label);
   }
 
-  /** What a client should ask for first. */
-  basicScopes(): readonly string[] {
-    return this.basic;
+  /** What the first challenge and `scopes_supported` ask for, in the names of the code. */
+  challengeScopes(): readonly string[] {
+    return this.challenged;
+  }
+
+  /** What they would ask for under another policy; undefined where that is the same. */
+  challengeChange(candidate: LoadedPolicy): { from: readonly string[]; to: readonly string[] } | undefined {
+    const [from, to] = [this.challenged, this.challengeScopesUnder(candidate)];
+    return from.join(' ') === to.join(' ') ? undefined : { from, to };
   }
 
   /** For probes; undefined where the operator has none. */
@@ -130,6 +138,18 @@ export class PolicyService {
     );
     const others = closed?.length ? `; not on it: ${closed.join(', ')}` : '';
     return `on the allow-list: ${open?.join(', ')}${others}`;
+  }
+
+  private challengeScopesUnder({ policy }: LoadedPolicy): readonly string[] {
+    return challengeScopes(policy, this.settings.challengeScopes);
+  }
+
+  /** A reload that changes nothing about it repeats no notice. */
+  private tellOfChallenge({ policy }: LoadedPolicy): void {
+    const notices = challengeNotices(policy, this.settings.challengeScopes);
+    const told = notices.join('\n');
+    if (told !== this.toldOfChallenge) for (const notice of notices) this.logger.warn(notice);
+    this.toldOfChallenge = told;
   }
 
   private caller(principal: Principal, ip: string, given: JsonObject | undefined): Caller {

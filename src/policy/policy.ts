@@ -71,7 +71,7 @@ export interface CallerConditions {
 export interface GeneralRules {
   /** What else a scope stands for, all the way down. */
   readonly impliedScopes: ReadonlyMap<string, readonly string[]>;
-  /** A list shows also what a new token would open. */
+  /** A list also shows targets for which the caller lacks only scopes or assurance. */
   readonly listsObtainable: boolean;
 }
 

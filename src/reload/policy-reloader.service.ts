@@ -1,6 +1,7 @@
 /** Takes a changed policy into force: validated whole, on record first, swapped at once; a wrong one changes nothing. */
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
+import { challengeScopesChange } from '../audit/deciding-configuration.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
 import { folderState, PolicyError } from '../policy/operator-files.js';
 import { PolicyService } from '../policy/policy.service.js';
@@ -70,6 +71,8 @@ export class PolicyReloader implements OnApplicationBootstrap, OnApplicationShut
     const files = candidate.files.map(({ name, sha256 }) => ({ name, sha256 }));
     try {
       await this.audit.recordChange({ what: 'policy', from, to, author, files });
+      const challenge = this.policy.challengeChange(candidate);
+      if (challenge) await this.audit.recordChange(challengeScopesChange(challenge));
     } catch (error) {
       candidate.dispose();
       this.logger.error({ err: error as Error }, 'A changed policy waits: it could not be recorded');

@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import type { Change } from '../audit/record.js';
 import { AuditService } from '../audit/audit.service.js';
 import { visible } from '../common/show.js';
+import { challengeScopesChange } from '../audit/deciding-configuration.js';
 import { within } from '../common/within.js';
 import type { Settings, UpstreamsSettings } from '../config/settings.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
@@ -224,6 +225,8 @@ export class UpstreamsService implements OnApplicationShutdown {
       this.pins = without(this.pins, distrusted);
       changes = [...accepted, ...trusted, ...differing];
       for (const change of changes) await this.audit.recordChange(change);
+      const challenge = this.policy.challengeChange(candidate);
+      if (challenge) await this.audit.recordChange(challengeScopesChange(challenge));
       if (trusted.length > 0) await this.keep(this.pins);
     } catch (error) {
       candidate?.dispose();
