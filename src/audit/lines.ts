@@ -15,6 +15,8 @@ export interface LineSelection {
   readonly from?: number;
   /** Only lines that hold these bytes are read as text: what is not looked for costs next to nothing. */
   readonly holding?: Buffer;
+  /** The byte at which the lines end; the end of the file. */
+  readonly to?: number;
 }
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -26,7 +28,7 @@ const LINE_BREAK = 0x0a;
 /** Those of one piece of the file together. Ends before the file where there is something in it that cannot be a line of a ledger. */
 export async function* readLines(
   handle: FileHandle,
-  { from = 0, holding }: LineSelection = {},
+  { from = 0, holding, to = Infinity }: LineSelection = {},
 ): AsyncGenerator<readonly Line[]> {
   const linesOf = holding ? (piece: Buffer) => linesHolding(piece, holding) : allLines;
   let rest = Buffer.alloc(0);
@@ -34,7 +36,8 @@ export async function* readLines(
   for (;;) {
     const piece = Buffer.allocUnsafe(rest.length + CHUNK_BYTES);
     rest.copy(piece);
-    const { bytesRead } = await handle.read(piece, rest.length, CHUNK_BYTES, offset + rest.length);
+    const at = offset + rest.length;
+    const { bytesRead } = await handle.read(piece, rest.length, Math.min(CHUNK_BYTES, to - at), at);
     if (bytesRead === 0) break;
     const filled = piece.subarray(0, rest.length + bytesRead);
     const end = filled.lastIndexOf(LINE_BREAK) + 1;
@@ -50,6 +53,18 @@ export async function* readLines(
   if (rest.length > 0 && (!holding || rest.includes(holding))) {
     yield [{ text: rest.toString('utf8'), offset, whole: false }];
   }
+}
+
+/** Where the zeros begin that a file ends in; its size where it ends in something else. @param size of the file, in bytes. */
+export async function endOfText(handle: FileHandle, size: number): Promise<number> {
+  const piece = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let end = size; end > 0;) {
+    const from = Math.max(0, end - CHUNK_BYTES);
+    const { bytesRead } = await handle.read(piece, 0, end - from, from);
+    for (let at = bytesRead - 1; at >= 0; at--) if (piece[at] !== 0) return from + at + 1;
+    end = from;
+  }
+  return 0;
 }
 
 /** @param piece whole lines, each with its break. */

@@ -4,7 +4,7 @@ import type { JsonObject } from '../common/exchange.js';
 import { parseObject } from '../common/parse-object.js';
 import { unseal } from './chain.js';
 import { archivesOf, openIfThere } from './ledger-files.js';
-import { readLines } from './lines.js';
+import { endOfText, readLines } from './lines.js';
 import type { Checkpoint } from './record.js';
 
 export interface ChainEnd {
@@ -100,15 +100,21 @@ async function reading<T>(
   }
 }
 
+/** Whether a text without a line break can be the beginning of a record that was not written to its end. */
+export function isTornRecord(text: string): boolean {
+  return text.startsWith(RECORD_START) || RECORD_START.startsWith(text);
+}
+
 /** The last whole record and where it ends; the number and the time of the first one. */
 export async function lastRecord(handle: FileHandle, path: string) {
-  const { size } = await handle.stat();
+  const { size: length } = await handle.stat();
+  // XFS and ext4 may leave zeros for bytes that a power cut kept from the disk: none of them was acknowledged.
+  const size = await endOfText(handle, length);
   const from = Math.max(0, size - TAIL_BYTES);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
   const tail = buffer.subarray(0, bytesRead);
   const end = tail.lastIndexOf(LINE_BREAK);
-  const torn = tail.toString('utf8', end + 1, end + 1 + RECORD_START.length);
-  if (!RECORD_START.startsWith(torn)) throw noLedger(path);
+  if (!isTornRecord(tail.toString('utf8', end + 1, end + 1 + RECORD_START.length))) throw noLedger(path);
   if (end < 0) return { size: 0, last: undefined, first: undefined };
   const start = end === 0 ? 0 : tail.lastIndexOf(LINE_BREAK, end - 1) + 1;
   const last = unseal(tail.toString('utf8', start, end));

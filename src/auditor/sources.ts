@@ -1,8 +1,9 @@
 /** Which files are asked about, put in order: those of one chain together, the oldest first. */
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { archivesOf } from '../audit/ledger-files.js';
-import { readLines } from '../audit/lines.js';
+import { archivesOf, openIfThere } from '../audit/ledger-files.js';
+import { endOfText, readLines } from '../audit/lines.js';
+import { isTornRecord } from '../audit/recover.js';
 import { parseObject } from '../common/parse-object.js';
 
 export interface ChainFiles {
@@ -31,14 +32,24 @@ export async function chainsIn(paths: readonly string[], ownLedger: string): Pro
 }
 
 async function ownFiles(ledger: string): Promise<string[]> {
-  const isThere = await stat(ledger).then(
-    ({ size }) => size > 0,
-    () => false,
-  );
-  const files = [...(await archivesOf(ledger)), ...(isThere ? [ledger] : [])];
+  const files = [...(await archivesOf(ledger)), ...((await holdsText(ledger)) ? [ledger] : [])];
   if (files.length === 0)
     throw new SourceError(`There is no ledger at ${ledger}. Name its files, or set AUDIT_FILE.`);
   return files;
+}
+
+/** False for a file that a crash left without a whole record: the server goes on behind the file before it. */
+async function holdsText(path: string): Promise<boolean> {
+  const handle = await openIfThere(path);
+  if (!handle) return false;
+  try {
+    const to = await endOfText(handle, (await handle.stat()).size);
+    for await (const [line] of readLines(handle, { to }))
+      return !line || line.whole || !isTornRecord(line.text);
+    return false;
+  } finally {
+    await handle.close();
+  }
 }
 
 async function filesAt(path: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -124,6 +125,42 @@ it('half a line at the end is no tampering; at the end of a file before it is', 
   expect(alone.notes.join()).toContain('in the middle of a record');
   writeFileSync(b, `${second.lines.join('\n')}\n`);
   expect((await verifyChain([a, b], TRUSTED)).fault).toMatchObject({ kind: 'truncated', file: 'a.jsonl' });
+});
+
+it('takes zeros behind the last record as it takes half a record, and nothing else there', async () => {
+  const whole = `${second.lines.join('\n')}\n`;
+  const half = second.lines[1] as string;
+  const path = join(folder, 'zeros.jsonl');
+  const faultOf = async (tail: string) => {
+    writeFileSync(path, `${whole}${tail}`);
+    return verifyChain([path], TRUSTED);
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: half.length - 1 }),
+      fc.oneof(fc.nat({ max: 8192 }), fc.constant(10_000_000)),
+      async (bytes, zeros) => {
+        const { fault, notes } = await faultOf(half.slice(0, bytes) + '\0'.repeat(zeros));
+        expect(fault).toBeNull();
+        expect(notes.some((note) => note.includes(`ends in ${zeros} zero byte(s)`))).toBe(zeros > 0);
+        expect(notes.some((note) => note.includes('ends in the middle of a record'))).toBe(bytes > 0);
+      },
+    ),
+    { numRuns: 25 },
+  );
+  for (const tail of ['\0x', 'root:x:0:0', 'root:x:0:0\0\0', '\0\n', '{"a":1}\n\0'])
+    expect((await faultOf(tail)).fault).toMatchObject({ kind: 'no_record' });
+});
+
+it('names the file that ends in zeros before the last one', async () => {
+  const paths = ['zeros-1.jsonl', 'zeros-2.jsonl'].map((name) => join(folder, name));
+  writeFileSync(paths[0] as string, `${first.lines.join('\n')}\n\0\0\0`);
+  writeFileSync(paths[1] as string, `${second.lines.join('\n')}\n`);
+  expect((await verifyChain(paths, TRUSTED)).fault).toMatchObject({
+    kind: 'truncated',
+    file: 'zeros-1.jsonl',
+    says: 'zeros-1.jsonl ends in 3 zero byte(s).',
+  });
 });
 
 it.each<[string, readonly string[], readonly string[], object]>([

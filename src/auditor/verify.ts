@@ -3,8 +3,9 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isSignedBy, unseal } from '../audit/chain.js';
-import { readLines, type Line } from '../audit/lines.js';
+import { endOfText, readLines, type Line } from '../audit/lines.js';
 import type { Change, Checkpoint } from '../audit/record.js';
+import { isTornRecord } from '../audit/recover.js';
 import { publicJwk } from '../audit/signing-key.js';
 import type { JsonObject } from '../common/exchange.js';
 import { parseObject } from '../common/parse-object.js';
@@ -120,7 +121,9 @@ class Reading {
     const name = basename(path);
     const handle = await open(path, 'r');
     try {
-      const items = numbered(readLines(handle), name);
+      const { size } = await handle.stat();
+      const end = await endOfText(handle, size);
+      const items = numbered(readLines(handle, end < size ? { to: end } : {}), name);
       const ahead: Item[] = [];
       let isFirst = true;
       for (;;) {
@@ -132,9 +135,20 @@ class Reading {
         isFirst = false;
       }
       if (isFirst) this.notes.push(`${name} holds no record.`);
+      if (end < size) this.zeros(name, size - end);
     } finally {
       await handle.close();
     }
+  }
+
+  /** The server cuts them off at its next start, like half a record. */
+  private zeros(file: string, bytes: number): void {
+    const { last } = this;
+    if (last && file !== basename(this.files.at(-1) ?? ''))
+      throw this.broken('truncated', last.item, null, `${file} ends in ${bytes} zero byte(s).`);
+    this.notes.push(
+      `${file} ends in ${bytes} zero byte(s): the machine lost power while the server wrote, or somebody overwrote the end.`,
+    );
   }
 
   /** What only the end shows. */
@@ -210,6 +224,8 @@ class Reading {
     items: AsyncGenerator<Item>,
   ): Promise<JsonObject | undefined> {
     if (!item.whole) {
+      if (!isTornRecord(item.text))
+        throw this.broken('no_record', item, null, 'The file ends in something that is no record.');
       if (item.file !== basename(this.files.at(-1) ?? '')) {
         throw this.broken('truncated', item, null, 'The file ends in the middle of a record.');
       }
