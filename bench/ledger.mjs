@@ -82,7 +82,7 @@ function decision(at) {
 async function appendRate(folder, concurrency) {
   const ledger = await Ledger.open({
     file: join(folder, 'audit.jsonl'),
-    key,
+    key: () => key,
     instance: 'bench',
     rotateBytes: 0,
     rotateDaily: false,

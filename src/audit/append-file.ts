@@ -2,6 +2,7 @@
 import { constants, fstatSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '../common/durable-file.js';
 
 /**
  * On Linux a write comes back when it is on the disk: one job for the disk, not two. Elsewhere that flag promises less
@@ -84,8 +85,9 @@ export class AppendFile {
   /** Cuts off what stands behind this byte. */
   async cut(size: number): Promise<void> {
     this.sound = false;
-    await this.handle.truncate(size);
+    // Known before it is done: if the cut fails, the next put repeats it.
     this.end = size;
+    await this.handle.truncate(size);
     this.sound = true;
   }
 
@@ -103,15 +105,5 @@ export class AppendFile {
     if (there?.ino !== ino || there.dev !== dev) {
       throw new Error('The ledger was moved away while the server was running');
     }
-  }
-}
-
-/** So that the name of a new file, too, is still there after a power cut. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -53,6 +53,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private start: { configuration: JsonObject; version: string } | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private retrying = false;
+  /** Records that are out of the backlog, and on their way to the disk. */
+  private following = 0;
   private readonly readers: (() => number)[] = [];
 
   constructor(config: ConfigService<Settings, true>) {
@@ -111,7 +113,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   /** Records that could not be written yet. */
   get waiting(): number {
-    return this.backlog.size;
+    return this.backlog.size + this.following;
   }
 
   /** The identity of the chain; empty while there is no ledger. */
@@ -139,6 +141,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const state = (await within(this.settled(entry), PATIENCE_MS)) ?? 'waiting';
     if (state !== 'written') {
       this.logger.error({ decisionId: exchange.decisionId }, 'A decision could not be recorded in time');
+      if (state === 'failed') this.backlog.beginGap(since);
       if (this.settings.onFailure === 'deny') throw this.unavailable(exchange, entry, state);
       if (state === 'failed' || entry?.withdraw()) this.backlog.keep(record, since);
       else this.keepIfLost(record, since, entry);
@@ -188,10 +191,15 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   private async open(): Promise<void> {
     const { file, keyFile, makesKey, rotateBytes, rotateDaily } = this.settings;
-    const key = await loadSigningKey(keyFile, makesKey);
     this.ledger = await Ledger.open({
       file,
-      key,
+      key: (before) =>
+        loadSigningKey({
+          path: keyFile,
+          mayMake: makesKey,
+          hasSigned: before.end !== undefined,
+          onReplaced: (message) => this.logger.warn(message),
+        }),
       instance: `${hostname()}-${randomUUID().slice(0, 8)}`,
       rotateBytes,
       rotateDaily,
@@ -200,7 +208,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       onCheckpoint: (seq, hash) => this.logger.log(`The ledger is signed up to ${seq}:${hash}`),
       onError: (error, what) => this.logger.error({ err: error as Error }, what),
     });
-    this.publicKey = key.jwk;
+    this.publicKey = this.ledger.key.jwk;
   }
 
   private async begin(): Promise<void> {
@@ -261,6 +269,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     if (entry && state === 'waiting' && !entry.withdraw()) {
       // It may still get there: then it says "allowed" of a call that never ran, and must have an end that says so.
       exchange.audited = true;
+      const since = new Date();
       entry.written.then(
         () =>
           this.recordOutcome(
@@ -268,7 +277,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
             Promise.resolve({ status: 'failed', durationMs: 0 }),
             'audit_unavailable',
           ),
-        () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable', this.parts), new Date()),
+        () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable', this.parts), since),
       );
     }
     return new AppError('audit_unavailable', 'The audit ledger cannot be written', {
@@ -296,12 +305,17 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   private async writeBacklog(): Promise<void> {
     const { gap, late, since } = this.backlog.take(new Date(), randomUUID());
-    const entries = [gap, ...late].map((record) => ({ record, entry: this.append(record) }));
-    for (const { record, entry } of entries) {
-      if ((await this.settled(entry)) === 'written') continue;
-      if (record === gap) this.backlog.putBack(gap, since);
-      else this.backlog.keep(record, since);
+    this.following = late.length;
+    const gapEntry = this.append(gap);
+    const entries = late.map((kept) => ({
+      kept,
+      entry: this.append({ ...kept.record, time: kept.since.toISOString() }),
+    }));
+    if ((await this.settled(gapEntry)) === 'failed') this.backlog.putBack(gap, since);
+    for (const { kept, entry } of entries) {
+      if ((await this.settled(entry)) === 'failed') this.backlog.keep(kept.record, kept.since);
     }
+    this.following = 0;
     if (this.backlog.isEmpty)
       this.logger.warn(`The ledger can be written again; ${late.length} record(s) followed late`);
   }

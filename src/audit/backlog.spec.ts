@@ -24,7 +24,10 @@ it('gives back in order what it kept, behind the record of the gap, and counts w
   backlog.keep(record('e'), at(9));
   expect([backlog.isEmpty, backlog.size]).toEqual([false, 2]);
   const { gap, late, since } = backlog.take(at(20), 'gap');
-  expect(late.map(({ id }) => id)).toEqual(['a', 'b']);
+  expect(late.map(({ record: { id }, since: when }) => [id, when])).toEqual([
+    ['a', at(5)],
+    ['b', at(3)],
+  ]);
   expect(since).toEqual(at(3));
   expect(gap).toMatchObject({
     id: 'gap',
@@ -40,15 +43,25 @@ it('gives back in order what it kept, behind the record of the gap, and counts w
   expect([backlog.isEmpty, backlog.size]).toEqual([true, 0]);
 });
 
+it('tells a gap that begins before the first record that was kept', () => {
+  const backlog = new Backlog();
+  backlog.beginGap(at(1));
+  expect(backlog.isEmpty).toBe(false);
+  backlog.keep(record('a'), at(6));
+  const { gap, late } = backlog.take(at(9), 'gap');
+  expect(gap.change).toMatchObject({ since: at(1).toISOString(), late: 1 });
+  expect(late.map(({ since }) => since)).toEqual([at(6)]);
+});
+
 it('forgets nothing of a gap that could not be told', () => {
   const backlog = new Backlog(1);
   backlog.keep(record('a'), at(1));
   backlog.keep(record('b'), at(2));
   const { gap, late, since } = backlog.take(at(3), 'first');
   backlog.putBack(gap, since);
-  late.forEach((one) => backlog.keep(one, since));
+  late.forEach((one) => backlog.keep(one.record, one.since));
   backlog.keep(record('c'), at(4));
   const again = backlog.take(at(5), 'second');
-  expect(again.late.map(({ id }) => id)).toEqual(['a']);
+  expect(again.late.map(({ record: { id } }) => id)).toEqual(['a']);
   expect(again.gap.change).toMatchObject({ since: at(1).toISOString(), lost: { decision: 2 } });
 });

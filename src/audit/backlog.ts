@@ -4,9 +4,15 @@ import { changeRecord, type AuditEvent, type AuditRecord } from './record.js';
 /** Some 20 MB of records. */
 const MAX_KEPT = 10_000;
 
+export interface Kept {
+  readonly record: AuditRecord;
+  /** When it should have been written: the time at which it happened. */
+  readonly since: Date;
+}
+
 export class Backlog {
   private since: Date | undefined;
-  private kept: AuditRecord[] = [];
+  private kept: Kept[] = [];
   private readonly lost = new Map<AuditEvent, number>();
 
   constructor(private readonly maxKept = MAX_KEPT) {}
@@ -19,10 +25,15 @@ export class Backlog {
     return this.kept.length;
   }
 
+  /** A gap begins, even if no record of that time is kept: a decision that was not recorded was turned into a refusal. */
+  beginGap(since: Date): void {
+    if (this.since === undefined || since < this.since) this.since = since;
+  }
+
   /** @param since when it should have been written. */
   keep(record: AuditRecord, since: Date): void {
-    if (this.since === undefined || since < this.since) this.since = since;
-    if (this.kept.length < this.maxKept) this.kept.push(record);
+    this.beginGap(since);
+    if (this.kept.length < this.maxKept) this.kept.push({ record, since });
     else this.lost.set(record.event, (this.lost.get(record.event) ?? 0) + 1);
   }
 
@@ -30,7 +41,7 @@ export class Backlog {
   take(
     until: Date,
     id: string,
-  ): { readonly gap: AuditRecord; readonly late: readonly AuditRecord[]; readonly since: Date } {
+  ): { readonly gap: AuditRecord; readonly late: readonly Kept[]; readonly since: Date } {
     const { since } = this;
     if (!since) throw new Error('There is no gap');
     const late = this.kept;
@@ -53,7 +64,7 @@ export class Backlog {
   /** Takes back what was lost before, as a gap record that was not written tells. */
   putBack(gap: AuditRecord, since: Date): void {
     if (gap.change?.what !== 'gap') throw new Error('Not the record of a gap');
-    if (this.since === undefined || since < this.since) this.since = since;
+    this.beginGap(since);
     for (const [event, count] of Object.entries(gap.change.lost) as [AuditEvent, number][]) {
       this.lost.set(event, (this.lost.get(event) ?? 0) + count);
     }

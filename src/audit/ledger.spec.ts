@@ -1,4 +1,4 @@
-import { transformFileSync } from '@swc/core';
+import fc from 'fast-check';
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import {
@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { compileForChild } from '../../test/support/child-script.js';
 import { unseal } from './chain.js';
 import { Ledger, type LedgerOptions } from './ledger.js';
 import { changeRecord, type AuditRecord } from './record.js';
@@ -64,7 +65,7 @@ const ids = () => lines().flatMap(({ event, id }) => (event === 'checkpoint' ? [
 function open(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
   return Ledger.open({
     file,
-    key,
+    key: () => key,
     instance: 'gate-1',
     rotateBytes: 0,
     rotateDaily: true,
@@ -177,8 +178,86 @@ it.each(['{"arguments_sha256":null,"deci', '{"arguments', '{"a', '{'])(
   },
 );
 
+it('cuts off zeros behind the last record, and behind half a record', async () => {
+  let expected: string[] = [];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: 600 }),
+      fc.oneof(fc.nat({ max: 8192 }), fc.constant(2_500_000)),
+      fc.boolean(),
+      async (bytes, zeros, isFirst) => {
+        if (isFirst) {
+          rmSync(dirname(file), { recursive: true, force: true });
+          expected = [];
+        }
+        await withLedger((ledger) => add(ledger, record('whole')));
+        const whole = readFileSync(file);
+        const line = whole.subarray(whole.subarray(0, -1).lastIndexOf('\n') + 1);
+        appendFileSync(
+          file,
+          Buffer.concat([line.subarray(0, Math.min(bytes, line.length - 1)), Buffer.alloc(zeros)]),
+        );
+        await withLedger((ledger) => add(ledger, record('next')));
+        expected.push('whole', 'next');
+        expect(ids()).toEqual(expected);
+        expect(readFileSync(file).subarray(0, whole.length).equals(whole)).toBe(true);
+        requireChain(lines());
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+it('begins anew in a file that holds half a first record, zeros, or both', async () => {
+  for (const left of ['{"arg', '\0'.repeat(5000), '{"arguments":1\0\0\0']) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, left);
+    await withLedger((ledger) => add(ledger, record('first')));
+    expect(ids()).toEqual(['first']);
+    rmSync(file);
+  }
+});
+
+it('gives the disk no record that it did not acknowledge in time, once it answers again', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+  try {
+    const ledger = await open();
+    await add(ledger, record('before'));
+    const entries = ['a', 'b'].map((id) => ledger.append(record(id)));
+    const settled = Promise.allSettled(entries.map(({ written }) => written));
+    await new Promise(setImmediate);
+    // As long as a disk that hangs: the write is under way, and its end is not seen in this time.
+    jest.advanceTimersByTime(6_000);
+    expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(entries.map((entry) => entry.withdraw())).toEqual([false, false]);
+    for (let left = 1000; left > 0 && !(await ledger.writable()); left--) await new Promise(setImmediate);
+    await add(ledger, record('after'));
+    expect(ids()).toEqual(['before', 'after']);
+    requireChain(lines());
+    await ledger.close();
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+it('asks for its key while it is locked, and says whether anything was signed before', async () => {
+  const asked: boolean[] = [];
+  const more: Partial<LedgerOptions> = {
+    key: async ({ end: last }) => {
+      asked.push(last !== undefined);
+      await expect(open()).rejects.toThrow('audit.jsonl.lock is held by process');
+      return key;
+    },
+  };
+  await withLedger((ledger) => add(ledger, record('one')), more);
+  await withLedger((ledger) => add(ledger, record('two')), more);
+  expect(asked).toEqual([false, true]);
+});
+
 it.each([
   'no ledger at all',
+  'root:x:0:0\0\0\0\0',
+  '{"arguments":1}\n\0\0x',
   'no ledger\n',
   '{"arguments":1,"seq":1}\nroot:x:0:0',
   '{"a":1}\n',
@@ -384,35 +463,18 @@ describe('files put aside', () => {
 });
 
 describe('where a batch fits only in part', () => {
-  function compile(source: string, into: string, done = new Set<string>()): void {
-    if (done.has(source)) return;
-    done.add(source);
-    const { code } = transformFileSync(join(__dirname, '..', `${source}.ts`), {
-      swcrc: false,
-      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-      module: { type: 'commonjs' },
-    });
-    mkdirSync(dirname(join(into, source)), { recursive: true });
-    writeFileSync(join(into, `${source}.js`), code);
-    for (const [, path] of code.matchAll(/require\("(\.[^"]+)\.js"\)/g)) {
-      compile(join(dirname(source), path as string), into, done);
-    }
-  }
-
   /** A process that may not let a file grow beyond 16 KiB appends these records, and says what became of each. */
   function appendWithin16KiB(...batches: string[][]): string[][] {
-    const compiled = join(folder, 'compiled');
-    compile('audit/ledger', compiled);
-    compile('audit/signing-key', compiled);
-    writeFileSync(
-      join(compiled, 'main.js'),
+    const program = compileForChild(
+      ['audit/ledger', 'audit/signing-key'],
+      join(folder, 'compiled'),
       `const { readFileSync } = require('node:fs');
       const { Ledger } = require('./audit/ledger.js');
       const { signingKeyOf } = require('./audit/signing-key.js');
       (async () => {
         const [file, pem, blank, batches] = JSON.parse(readFileSync(0, 'utf8'));
         const ledger = await Ledger.open({
-          file, key: signingKeyOf(pem, 'key'), instance: 'gate-1', rotateBytes: 0, rotateDaily: false,
+          file, key: () => signingKeyOf(pem, 'key'), instance: 'gate-1', rotateBytes: 0, rotateDaily: false,
           now: () => new Date(), onCheckpoint: () => undefined, onError: () => undefined,
         });
         const answers = [];
@@ -427,7 +489,7 @@ describe('where a batch fits only in part', () => {
     );
     const { stdout, stderr } = spawnSync(
       'bash',
-      ['-c', 'trap "" XFSZ; ulimit -f 16; exec "$0" "$@"', process.execPath, join(compiled, 'main.js')],
+      ['-c', 'trap "" XFSZ; ulimit -f 16; exec "$0" "$@"', process.execPath, program],
       { encoding: 'utf8', input: JSON.stringify([file, PEM, blank, batches]) },
     );
     expect(stderr).toBe('');

@@ -1,7 +1,8 @@
 /** The ledger of one instance: takes records in order, and answers when they are in the chain and on the disk. */
-import { mkdir, realpath, rename } from 'node:fs/promises';
+import { realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { JsonObject } from '../common/exchange.js';
+import { makeFolder, syncFolder } from '../common/durable-file.js';
 import { acquireFileLock } from '../common/file-lock.js';
 import { AppendFile } from './append-file.js';
 import { archiveName } from './ledger-files.js';
@@ -12,7 +13,8 @@ import type { SigningKey } from './signing-key.js';
 
 export interface LedgerOptions {
   readonly file: string;
-  readonly key: SigningKey;
+  /** Asked for while the ledger is locked: told what the run before left, and so whether its key has signed anything. */
+  readonly key: (before: Recovered) => SigningKey | Promise<SigningKey>;
   /** The identity of the chain, where it is a new one. */
   readonly instance: string;
   /** A file is put aside when it has this many bytes; 0: never for its size. */
@@ -51,6 +53,10 @@ const MAX_BATCH = 1_000;
 /** A forger has this many records, or this much time, before what he changes is under a signature. */
 const CHECKPOINT_EVERY = 1_000;
 const CHECKPOINT_AFTER_MS = 60_000;
+/** A disk that gives no answer for this time is not writable. */
+const STALL_MS = 5_000;
+/** Counted in steps, so that a process that stood still itself does not blame the disk. */
+const STALL_STEP_MS = 500;
 /** Where a file could not be put aside, the next try is this much later; until then it goes on growing. */
 const ROTATE_AGAIN_MS = 60_000;
 /** Begins like a record, so that a crash in between is mended; more than what a full disk may have left by chance. */
@@ -75,10 +81,18 @@ export class Ledger {
   private closed = false;
   /** Whether the last thing done to the file succeeded; undefined until something was. */
   private healthy: boolean | undefined;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timers: readonly NodeJS.Timeout[];
+  /** Records that are being written. */
+  private batch: readonly Waiting[] = [];
+  /** What is done to the file now has taken so many steps; undefined while nothing is. */
+  private steps: number | undefined;
+  /** The disk gives no answer. What it does after all to the file is undone: its writers were told that it failed. */
+  private stalled = false;
 
   private constructor(
     private readonly options: LedgerOptions,
+    /** Signs the checkpoints of this run. */
+    readonly key: SigningKey,
     /** The identity of the chain: it stays the same over restarts. */
     readonly instance: string,
     /** What the run before left. */
@@ -91,7 +105,10 @@ export class Ledger {
     this.first = before.first;
     this.running = new Set(before.unfinished.map(({ id }) => id as string));
     this.configuration = before.configuration;
-    this.timer = setInterval(() => this.signLately(), CHECKPOINT_AFTER_MS).unref();
+    this.timers = [
+      setInterval(() => this.signLately(), CHECKPOINT_AFTER_MS).unref(),
+      setInterval(() => this.watch(), STALL_STEP_MS).unref(),
+    ];
   }
 
   /**
@@ -100,7 +117,7 @@ export class Ledger {
    * @throws Error where the file cannot be written, is another process's, or ends in something that is no record.
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    await mkdir(dirname(options.file), { recursive: true });
+    await makeFolder(dirname(options.file));
     // One lock for one file, however many names lead to it.
     const path = await realpath(options.file).catch(async () =>
       join(await realpath(dirname(options.file)), basename(options.file)),
@@ -109,10 +126,11 @@ export class Ledger {
     let file: AppendFile | undefined;
     try {
       const before = await recover(path);
+      const key = await options.key(before);
       file = await AppendFile.open(path);
       if (before.size < file.size) await file.cut(before.size);
       const instance = before.end?.instance ?? options.instance;
-      return new Ledger({ ...options, file: path }, instance, before, lock, file);
+      return new Ledger({ ...options, file: path }, key, instance, before, lock, file);
     } catch (error) {
       await file?.close();
       await lock.release();
@@ -126,6 +144,7 @@ export class Ledger {
    */
   append(record: AuditRecord, isUrged = true): Entry {
     if (this.closed) return refused('The ledger is closed');
+    if (this.stalled) return refused('The disk of the ledger gives no answer');
     if (this.queue.length >= MAX_WAITING) return refused('Too many records wait for the disk');
     const { queue } = this;
     let withdraw = () => false;
@@ -150,7 +169,7 @@ export class Ledger {
 
   /** Whether a record could be written now: what the last write says, or, where that failed or none was, a try that leaves no trace. */
   async writable(): Promise<boolean> {
-    if (this.closed) return false;
+    if (this.closed || this.stalled) return false;
     if (this.healthy !== true) await this.inTurn(() => this.tryOut());
     return this.healthy === true;
   }
@@ -158,7 +177,7 @@ export class Ledger {
   /** Waits for what was appended, signs the end, then closes. */
   async close(): Promise<void> {
     this.closed = true;
-    clearInterval(this.timer);
+    this.timers.forEach((timer) => clearInterval(timer));
     clearTimeout(this.lateFlush);
     await this.inTurn(() => this.finish()).catch((error: unknown) =>
       this.options.onError(error, 'The end of the ledger could not be signed'),
@@ -192,9 +211,28 @@ export class Ledger {
   }
 
   private inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(task);
+    const turn = this.last.then(async () => {
+      this.steps = 0;
+      try {
+        return await task();
+      } finally {
+        this.steps = undefined;
+        this.stalled = false;
+      }
+    });
     this.last = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** As on a disk that is full: who waits is told that it failed, and so is who comes until the disk answers. */
+  private watch(): void {
+    if (this.steps === undefined || this.stalled) return;
+    this.steps += 1;
+    if (this.steps * STALL_STEP_MS < STALL_MS) return;
+    this.stalled = true;
+    this.healthy = false;
+    const error = new Error(`The disk of the ledger has given no answer for ${STALL_MS / 1000} s`);
+    for (const { failed } of [...this.batch, ...this.queue.splice(0)]) failed(error);
   }
 
   private async flush(): Promise<void> {
@@ -202,6 +240,7 @@ export class Ledger {
     clearTimeout(this.lateFlush);
     this.lateFlush = undefined;
     const batch = this.queue.splice(0, MAX_BATCH);
+    this.batch = batch;
     if (this.queue.length > 0) this.flushSoon();
     this.isWriting = true;
     try {
@@ -209,6 +248,7 @@ export class Ledger {
       const isDue = this.checkpointIsDue || this.unsigned + batch.length >= CHECKPOINT_EVERY;
       const records = batch.map(({ record }) => record);
       await this.put(records, isDue ? 'interval' : undefined);
+      this.steps = undefined;
       const tell = () => batch.forEach(({ done }) => done());
       // The disk has its next work before what hung on this one goes on.
       if (this.flushIsDue) setImmediate(tell);
@@ -218,12 +258,13 @@ export class Ledger {
       batch.forEach(({ failed }) => failed(error));
     } finally {
       this.isWriting = false;
+      this.batch = [];
     }
   }
 
   private async tryOut(): Promise<void> {
     const file = await this.current().catch(() => undefined);
-    this.healthy = (await file?.tryOut(TRIAL)) === true;
+    this.healthy = (await file?.tryOut(TRIAL)) === true && !this.stalled;
   }
 
   /** Writes records, and a checkpoint behind them; the chain goes on only when they are on the disk. */
@@ -235,7 +276,8 @@ export class Ledger {
       ...(kind ? [this.checkpoint(kind, records)] : []),
     ];
     if (all.length === 0) return;
-    const { key, now, textOf } = this.options;
+    const { key } = this;
+    const { now, textOf } = this.options;
     const time = now().toISOString();
     const { text, end } = place(all, this.end, {
       instance: this.instance,
@@ -243,7 +285,7 @@ export class Ledger {
       time,
       ...(textOf && { textOf }),
     });
-    await file.put(Buffer.from(text, 'utf8'));
+    await this.write(file, Buffer.from(text, 'utf8'));
     this.healthy = true;
     this.first ??= { seq: this.end.seq + 1, time };
     this.end = end;
@@ -255,9 +297,18 @@ export class Ledger {
     this.options.onCheckpoint(end.seq, end.hash ?? '');
   }
 
+  /** @throws Error where the disk gave no answer in time; then what it wrote nevertheless is cut off again. */
+  private async write(file: AppendFile, bytes: Buffer): Promise<void> {
+    const { size } = file;
+    if (!this.stalled) await file.put(bytes);
+    if (!this.stalled) return;
+    if (file.size > size) await file.cut(size);
+    throw new Error('The disk of the ledger gave no answer in time');
+  }
+
   /** @param behind the records that stand between the last write and it. */
   private checkpoint(kind: Checkpoint['kind'], behind: readonly AuditRecord[]): Checkpoint {
-    const { id, jwk } = this.options.key;
+    const { id, jwk } = this.key;
     if (kind === 'interval') return { kind, key_id: id };
     // At the edges of a file: a restart needs no other file, and a reader learns whose signatures to expect.
     const running = new Set(this.running);
@@ -282,6 +333,7 @@ export class Ledger {
     await this.put([], 'rotate');
     try {
       await rename(file.path, archiveName(file.path, first.time, first.seq));
+      await syncFolder(dirname(file.path));
     } catch (error) {
       this.rotateAfter = now().getTime() + ROTATE_AGAIN_MS;
       onError(error, 'The ledger could not be put aside, and goes on growing');

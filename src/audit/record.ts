@@ -21,6 +21,8 @@ export type AuditEvent = (typeof EVENTS)[number];
 export interface AuditRecord {
   readonly id: string;
   readonly event: AuditEvent;
+  /** Only of a record that is written late: when it happened, RFC 3339. Of all others the ledger says when they are written. */
+  readonly time?: string;
   readonly decision: 'allow' | 'deny' | null;
   readonly reason: Reason | null;
   readonly rule: string | null;

@@ -1,7 +1,7 @@
 /** Which files of a ledger were kept long enough. */
 import { open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncFolder } from './append-file.js';
+import { syncFolder } from '../common/durable-file.js';
 import { archivesOf } from './ledger-files.js';
 import { lastRecord } from './recover.js';
 

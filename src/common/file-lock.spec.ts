@@ -1,9 +1,9 @@
-import { transformFileSync } from '@swc/core';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compileForChild, killedInLoops } from '../../test/support/child-script.js';
 import { acquireFileLock } from './file-lock.js';
 
 jest.setTimeout(30_000);
@@ -14,16 +14,19 @@ const onLinux = process.platform === 'linux' ? it : it.skip;
 describe('acquireFileLock', () => {
   let dir: string;
   let path: string;
+  let compiled: string;
   const children: ChildProcess[] = [];
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'file-lock-'));
     path = join(dir, 'a.lock');
+    compiled = mkdtempSync(join(tmpdir(), 'file-lock-program-'));
   });
 
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
     rmSync(dir, { recursive: true });
+    rmSync(compiled, { recursive: true });
   });
 
   const files = () => readdirSync(dir).sort();
@@ -107,8 +110,10 @@ describe('acquireFileLock', () => {
   });
 
   it.each([
-    ['empty', ''],
     ['no JSON', 'not json'],
+    ['the beginning of other JSON', '{"p": 1'],
+    ['text behind zeros', '\0\0{"pid":1'],
+    ['a lock with text behind it', '{"pid":1}\nmore'],
     ['null', 'null'],
     ['a list', '[]'],
     ['without fields', '{}'],
@@ -122,6 +127,61 @@ describe('acquireFileLock', () => {
     await expect(acquireFileLock(path)).rejects.toThrow(`${path} is no lock file`);
     expect(readFileSync(path, 'utf8')).toBe(text);
     expect(files()).toEqual(['a.lock']);
+  });
+
+  const WHOLE = JSON.stringify({
+    pid: 4_000_000,
+    host: hostname(),
+    since: '2026-01-01T00:00:00.000Z',
+    start: 'x',
+    nonce: NONCE,
+  });
+
+  it.each([
+    ['empty', ''],
+    ['zeroed', '\0'.repeat(150)],
+    ...[1, 4, 7, 9, 40, 100, WHOLE.length - 1].flatMap((bytes) => [
+      [`cut off after ${bytes} bytes`, WHOLE.slice(0, bytes)],
+      [`cut off after ${bytes} bytes, and zeros behind them`, WHOLE.slice(0, bytes).padEnd(4096, '\0')],
+    ]),
+  ])('takes over a lock file that is %s', async (_, text) => {
+    writeFileSync(path, text as string);
+    const lock = await acquireFileLock(path);
+    expect(holder().pid).toBe(process.pid);
+    expect(files()).toEqual(['a.lock']);
+    await expect(acquireFileLock(path)).rejects.toThrow(`process ${process.pid}`);
+    await lock.release();
+    expect(files()).toEqual([]);
+  });
+
+  it('follows a claimant that died while it replaced a broken file, even if its own file is broken', async () => {
+    for (const left of [JSON.stringify({ ...JSON.parse(WHOLE), pid: deadPid() }), '', WHOLE.slice(0, 30)]) {
+      writeFileSync(path, '');
+      writeFileSync(`${path}.broken`, left);
+      const lock = await acquireFileLock(path);
+      expect(files()).toEqual(['a.lock']);
+      await lock.release();
+    }
+  });
+
+  onLinux('respects a live owner whose lock file was emptied or cut off', async () => {
+    const lock = await acquireFileLock(path);
+    for (const text of ['', WHOLE.slice(0, 20)]) {
+      writeFileSync(path, text);
+      await expect(acquireFileLock(path)).rejects.toThrow(`held by process ${process.pid}`);
+      expect(readFileSync(path, 'utf8')).toBe(text);
+    }
+    await lock.release();
+    await (await acquireFileLock(path)).release();
+  });
+
+  it('removes the drafts of processes that are gone, and no others', async () => {
+    const draft = (nonce: string) => `${path}.${NONCE.replace('a', nonce)}.draft`;
+    leave({}, draft('b'));
+    leave({ pid: process.ppid, start: null }, draft('c'));
+    writeFileSync(draft('d'), '');
+    await acquireFileLock(path);
+    expect(files()).toEqual(['a.lock', ...['c', 'd'].map((one) => draft(one).slice(dir.length + 1))]);
   });
 
   it('follows a claimant that died while taking over', async () => {
@@ -141,9 +201,10 @@ describe('acquireFileLock', () => {
     expect(holder().nonce).toBe(NONCE);
   });
 
-  it('lets exactly one of many takers win, whether the file is absent or stale', async () => {
-    for (let round = 0; round < 60; round++) {
-      if (round % 2) leave({ nonce: NONCE.replace('a', 'd') });
+  it('lets exactly one of many takers win, whether the file is absent, stale or broken', async () => {
+    for (let round = 0; round < 36; round++) {
+      if (round % 3 === 1) leave({ nonce: NONCE.replace('a', 'd') });
+      if (round % 3 === 2) writeFileSync(path, WHOLE.slice(0, round));
       const results = await Promise.allSettled(Array.from({ length: 12 }, () => acquireFileLock(path)));
       const won = results.filter((result) => result.status === 'fulfilled');
       expect(won).toHaveLength(1);
@@ -156,19 +217,16 @@ describe('acquireFileLock', () => {
     let program: string;
 
     beforeEach(() => {
-      program = join(dir, 'program.cjs');
-      const { code } = transformFileSync(join(__dirname, 'file-lock.ts'), {
-        swcrc: false,
-        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-        module: { type: 'commonjs' },
-      });
-      const main = `
-        process.stdin.once('data', () => exports.acquireFileLock(process.argv[2]).then(
+      program = compileForChild(
+        ['common/file-lock'],
+        join(compiled, 'lock'),
+        `const { acquireFileLock } = require('./common/file-lock.js');
+        process.stdin.once('data', () => acquireFileLock(process.argv[2]).then(
           () => process.stdout.write('won'),
           () => process.stdout.write('lost'),
         ));
-        process.stdout.write('ready');`;
-      writeFileSync(program, `${code}\n${main}`);
+        process.stdout.write('ready');`,
+      );
     });
 
     /** A process that answers `go` with `won` or `lost`, and then stays. */
@@ -199,10 +257,33 @@ describe('acquireFileLock', () => {
       expect(holder().pid).toBe(process.pid);
     });
 
-    it('lets exactly one of several starters take over from the dead', async () => {
+    it('is free after any number of kills while it was taken and released', async () => {
+      const taker = compileForChild(
+        ['common/file-lock'],
+        join(compiled, 'taker'),
+        `const { acquireFileLock } = require('./common/file-lock.js');
+        const { writeFileSync } = require('node:fs');
+        (async () => {
+          process.stdout.write('ready');
+          for (let at = 0; ; at++) {
+            await (await acquireFileLock(process.argv[2])).release();
+            if (at % 2) writeFileSync(process.argv[2], '');
+          }
+        })();`,
+      );
+      await killedInLoops(taker, [path], 8, async () => (await acquireFileLock(path)).release());
+      // A draft without text names no process: it goes after an hour.
+      for (const name of files()) {
+        expect(name).toMatch(/\.draft$/);
+        expect(readFileSync(join(dir, name), 'utf8')).toBe('');
+      }
+    });
+
+    it('lets exactly one of several starters take over from the dead, or from a broken file', async () => {
       for (let round = 0; round < 4; round++) {
         const starters = await Promise.all(Array.from({ length: 6 }, starter));
-        leave({ nonce: NONCE.replace('a', String(round)) });
+        if (round % 2) writeFileSync(path, '');
+        else leave({ nonce: NONCE.replace('a', String(round)) });
         const answers = await Promise.all(starters.map((one) => one.go()));
         expect(answers.filter((answer) => answer === 'won')).toHaveLength(1);
         await Promise.all(starters.map((one) => one.kill()));

@@ -1,8 +1,11 @@
 /** A lock file: at most one live process of this host holds it, and a dead one never blocks the next. */
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
+import { link, open, readdir, readFile, readlink, realpath, rename, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { hasCode, unlinkIfThere } from './durable-file.js';
 
 export interface FileLock {
   /** Removes the file where it is still ours. A second call does nothing. */
@@ -21,12 +24,19 @@ interface Holder {
   readonly nonce: string;
 }
 
-type Reading = Holder | 'absent' | 'unreadable';
+/** `broken`: a crash left it empty, cut off or zeroed. `unreadable`: something else than a lock. */
+type Reading = Holder | 'absent' | 'broken' | 'unreadable';
+
+/** How the text of every lock begins. */
+const LOCK_START = '{"pid":';
+/** A draft without text has no writer any more at this age. */
+const ABANDONED_MS = 3_600_000;
 
 /**
- * Takes the lock, or says who has it. A lock left by a process of this host that is gone is taken over; of any
- * number of starters exactly one succeeds. Containers that share the directory need host names of their own: process
- * ids alone do not tell them apart.
+ * Takes the lock, or says who has it. A lock left by a process of this host that is gone is taken over, and so is one
+ * that is empty, cut off or zeroed, unless a process of this host has it open for writing (Linux); of any number of
+ * starters exactly one succeeds. Containers that share the directory need host names of their own: process ids alone
+ * do not tell them apart.
  * @param path the lock file; its directory must exist and support hard links.
  * @throws Error when the lock is held, also by this very process, or when the file cannot be read as a lock: the
  * message names the file, the holder and the remedy.
@@ -46,7 +56,40 @@ export async function acquireFileLock(path: string): Promise<FileLock> {
         'Stop that process; if that host is gone for good, delete the file',
     );
   }
-  return { release: () => removeOwn(path, nonce) };
+  await removeDeadDrafts(path);
+  let opened = openedByOwner(path);
+  return {
+    release: async () => {
+      if (opened !== undefined) closeSync(opened);
+      opened = undefined;
+      await removeOwn(path, nonce);
+    },
+  };
+}
+
+/** Shows in /proc that the lock has an owner, even if its text is lost. A number: handles are closed when collected. */
+function openedByOwner(path: string): number | undefined {
+  try {
+    return openSync(path, 'r+');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes what claimants of this host left that were killed. */
+async function removeDeadDrafts(path: string): Promise<void> {
+  for (const name of await namesIn(dirname(path))) {
+    if (!name.startsWith(`${basename(path)}.`) || !name.endsWith('.draft')) continue;
+    const draft = join(dirname(path), name);
+    const holder = await read(draft).catch(() => 'unreadable' as const);
+    if (typeof holder === 'object' && !(await isAlive(holder))) await unlinkIfThere(draft);
+    if (holder === 'broken' && (await isAbandoned(draft))) await unlinkIfThere(draft);
+  }
+}
+
+async function isAbandoned(draft: string): Promise<boolean> {
+  const found = await stat(draft).catch(() => undefined);
+  return found !== undefined && found.mtimeMs < Date.now() - ABANDONED_MS;
 }
 
 /**
@@ -54,7 +97,8 @@ export async function acquireFileLock(path: string): Promise<FileLock> {
  *
  * The dead stay dead, so a stale file can only change by being replaced, and replacing the file of one nonce needs
  * the lock named by that nonce. Whoever holds that and still sees the stale nonce may rename over it: nobody else
- * can, and its owner is gone. A claimant that dies in between leaves a stale lock like any other.
+ * can, and its owner is gone. A claimant that dies in between leaves a stale lock like any other. A broken file has no
+ * nonce; the lock for its replacement is named by the file.
  */
 async function claim(
   path: string,
@@ -65,16 +109,18 @@ async function claim(
     if (await linked(draft, target)) return undefined;
     const holder = await read(target);
     if (holder === 'absent') continue;
-    if (holder === 'unreadable' || (await isAlive(holder))) return holder;
+    if (holder === 'unreadable') return holder;
+    if (holder !== 'broken' && (await isAlive(holder))) return holder;
 
-    const succession = `${path}.${holder.nonce}`;
+    const succession = holder === 'broken' ? `${target}.broken` : `${path}.${holder.nonce}`;
     const blocker = await claim(path, succession, draft);
     if (blocker) return blocker;
     try {
-      const now = await read(target);
-      if (typeof now === 'object' && now.nonce === holder.nonce) {
-        await rename(succession, target);
-        return undefined;
+      if (isSame(await read(target), holder)) {
+        const owner = holder === 'broken' ? await ownerOfBroken(target) : undefined;
+        if (!owner) await rename(succession, target);
+        else await unlinkIfThere(succession);
+        return owner;
       }
     } catch (error) {
       await unlinkIfThere(succession);
@@ -82,6 +128,11 @@ async function claim(
     }
     await unlinkIfThere(succession);
   }
+}
+
+function isSame(now: Reading, before: Holder | 'broken'): boolean {
+  if (typeof now !== 'object' || before === 'broken') return now === before;
+  return now.nonce === before.nonce;
 }
 
 async function withDraft<T>(draft: string, holder: Holder, use: () => Promise<T>): Promise<T> {
@@ -116,14 +167,6 @@ async function removeOwn(path: string, nonce: string): Promise<void> {
   if (typeof holder === 'object' && holder.nonce === nonce) await unlinkIfThere(path);
 }
 
-async function unlinkIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
-}
-
 async function read(path: string): Promise<Reading> {
   try {
     return parse(await readFile(path, 'utf8'));
@@ -133,13 +176,43 @@ async function read(path: string): Promise<Reading> {
   }
 }
 
-function parse(text: string): Holder | 'unreadable' {
+function parse(text: string): Holder | 'broken' | 'unreadable' {
   try {
     const holder = JSON.parse(text) as Partial<Holder> | null;
     return isHolder(holder) ? holder : 'unreadable';
   } catch {
-    return 'unreadable';
+    return isBroken(text) ? 'broken' : 'unreadable';
   }
+}
+
+/** Whether this is the beginning of a lock, or none of it, with any number of zeros behind it. */
+function isBroken(text: string): boolean {
+  const left = text.replace(/\0+$/, '');
+  return LOCK_START.startsWith(left) || (left.startsWith(LOCK_START) && !/[}\0]/.test(left));
+}
+
+/**
+ * The process of this host that has the lock open for writing, as only its owner does; undefined where there is none,
+ * and on systems without /proc.
+ */
+async function ownerOfBroken(path: string): Promise<Holder | undefined> {
+  const file = join(await realpath(dirname(path)), basename(path));
+  for (const pid of await namesIn('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const fd of await namesIn(`/proc/${pid}/fd`)) {
+      const opened = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => undefined);
+      if (opened !== file) continue;
+      const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '');
+      // The last octal digit is the access mode; others open it to read.
+      if (!/^flags:\s+0\d*[12]$/m.test(info)) continue;
+      return { pid: Number(pid), host: hostname(), since: 'an unknown time', start: null, nonce: '' };
+    }
+  }
+  return undefined;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }
 
 /** The nonce becomes part of a file name, and the pid goes to kill(2), where 0 and below mean whole groups. */
@@ -199,8 +272,4 @@ async function startOf(pid: number): Promise<string | null> {
   } catch {
     return pid === process.pid ? `${performance.timeOrigin}` : null;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === code;
 }

@@ -1,6 +1,7 @@
 /** Lines in a file of another form; opened anew for each delivery, so that it can be moved away at any time. */
-import { mkdir, open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder, syncFolder } from '../common/durable-file.js';
 import type { SinkFormat } from '../config/settings.js';
 import { render, type Delivered, type Sink } from './sink.js';
 
@@ -9,10 +10,14 @@ export class FileSink implements Sink {
 
   async deliver(records: readonly Delivered[]): Promise<void> {
     const { path, format } = this.settings;
-    await mkdir(dirname(path), { recursive: true });
-    const handle = await open(path, 'a', 0o600);
+    await makeFolder(dirname(path));
+    const handle = await open(path, 'a+', 0o600);
     try {
-      await handle.writeFile(records.map((one) => `${render(one, format)}\n`).join(''));
+      const { size } = await handle.stat();
+      if (size === 0) await syncFolder(dirname(path));
+      const lines = records.map((one) => `${render(one, format)}\n`).join('');
+      // A crash or a full disk may have left half a line; its record is among these.
+      await handle.writeFile((await endsInLine(handle, size)) ? lines : `\n${lines}`);
       await handle.datasync();
     } finally {
       await handle.close();
@@ -22,4 +27,10 @@ export class FileSink implements Sink {
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+async function endsInLine(handle: FileHandle, size: number): Promise<boolean> {
+  if (size === 0) return true;
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer.toString() === '\n';
 }

@@ -25,7 +25,7 @@ beforeEach(async () => {
   // Every write puts the file aside: each record has a file of its own, but for its checkpoints.
   ledger = await Ledger.open({
     file,
-    key,
+    key: () => key,
     instance: 'gate-1',
     rotateBytes: 1,
     rotateDaily: false,

@@ -1,6 +1,7 @@
 /** How far the ledger was delivered to one sink: kept over restarts, and never ahead of what arrived. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder, replaceFile } from '../common/durable-file.js';
 import { parseObject } from '../common/parse-object.js';
 
 export interface Position {
@@ -16,7 +17,7 @@ export class PositionFile {
   private constructor(private readonly path: string) {}
 
   static async in(folder: string, name: string): Promise<PositionFile> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
     return new PositionFile(join(folder, `${name}.json`));
   }
 
@@ -35,15 +36,7 @@ export class PositionFile {
 
   /** Whole or not at all: what a crash leaves is the one before, and some records arrive twice. */
   async write(position: Position): Promise<void> {
-    const draft = `${this.path}.draft`;
-    const handle = await open(draft, 'w', 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(position));
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, this.path);
+    await replaceFile(this.path, JSON.stringify(position));
   }
 }
 

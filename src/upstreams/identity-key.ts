@@ -1,7 +1,7 @@
 /** The key that signs identity headers: read, or made when it is first needed; what of it is public. */
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readOrMakeKey } from '../audit/signing-key.js';
+import { readOrMakeKey, type KeyFile } from '../common/key-file.js';
 
 export interface IdentityKey {
   readonly privateKey: KeyObject;
@@ -18,23 +18,34 @@ const CURVES: Readonly<Record<string, string>> = {
 const MIN_RSA_BITS = 2048;
 
 /**
- * @param mayMake false: a key that the operator names must exist.
+ * Reads the key, or makes an EC key (P-256) where the file does not exist and may be made. A file that the server makes
+ * and a crash left unfinished is replaced, even if the key was published: what it signed is valid for a minute, and
+ * upstreams fetch the new key by its id.
  * @throws Error where it cannot be read, or cannot sign; the message never holds the key.
  */
-export async function loadIdentityKey(file: string, mayMake: boolean): Promise<IdentityKey> {
-  const pem = await readOrMakeKey(file, mayMake, 'identity key', () =>
-    generateKeyPairSync('ec', { namedCurve: 'prime256v1' }),
-  );
+export async function loadIdentityKey({
+  path,
+  mayMake,
+  onReplaced,
+}: Pick<KeyFile, 'path' | 'mayMake' | 'onReplaced'>): Promise<IdentityKey> {
+  const pem = await readOrMakeKey({
+    path,
+    mayMake,
+    onReplaced,
+    hasSigned: false,
+    what: 'identity key',
+    generate: () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }),
+  });
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey(pem);
   } catch {
-    throw new Error(`The identity key ${file} is not a private key in PEM`);
+    throw new Error(`The identity key ${path} is not a private key in PEM. Restore the file from a backup`);
   }
   const algorithm = algorithmOf(privateKey);
   if (algorithm === undefined) {
     throw new Error(
-      `The identity key ${file} is neither EC, Ed25519, nor RSA of at least ${MIN_RSA_BITS} bits`,
+      `The identity key ${path} is neither EC, Ed25519, nor RSA of at least ${MIN_RSA_BITS} bits`,
     );
   }
   const jwk = await exportJWK(createPublicKey(privateKey));

@@ -1,8 +1,7 @@
 /** The definitions that the operator has accepted, as they stand in a file: what is shown, and what a call may reach. */
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { digestOf } from '../audit/canonical-json.js';
+import { replaceFile } from '../common/durable-file.js';
 import type { JsonObject } from '../common/exchange.js';
 import { readTools, type UpstreamTool } from './read-tools.js';
 
@@ -74,16 +73,7 @@ export function pinsText(pins: Pins): string {
 
 /** Puts a new file in the place of the old one: a reader sees the one or the other. */
 export async function writePins(file: string, pins: Pins): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const beside = `${file}.${process.pid}.new`;
-  const handle = await open(beside, 'w', 0o600);
-  try {
-    await handle.writeFile(pinsText(pins));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(beside, file);
+  await replaceFile(file, pinsText(pins));
 }
 
 /** Differs once the file may have changed. Never throws. */

@@ -132,7 +132,11 @@ export class UpstreamsService implements OnApplicationShutdown {
 
   /** @throws Error where it cannot be read or made. */
   identityKey(): Promise<IdentityKey> {
-    this.key ??= loadIdentityKey(this.settings.keyFile, this.settings.makesKey);
+    this.key ??= loadIdentityKey({
+      path: this.settings.keyFile,
+      mayMake: this.settings.makesKey,
+      onReplaced: (message) => this.logger.warn(message),
+    });
     return this.key;
   }
 
