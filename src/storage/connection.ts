@@ -1,11 +1,12 @@
 /** Opens the one or the other database; what is opened here is closed by its own `close`. */
-import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
-import { mkdir } from 'node:fs/promises';
+import { Kysely, PostgresDialect } from 'kysely';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
+import { makeFolder } from '../common/durable-file.js';
 import { type FileLock, acquireFileLock } from '../common/file-lock.js';
 import type { StorageSettings } from '../config/settings.js';
+import { damageOf, startEmbedded } from './embedded.js';
 import { migrate } from './migrations.js';
 import { openPool } from './pool.js';
 import type { Tables } from './tables.js';
@@ -31,7 +32,7 @@ export async function openConnection(
   onIdleError: (error: Error) => void,
 ): Promise<Connection> {
   const { databaseUrl } = settings;
-  if (databaseUrl === undefined) return migrated(await openEmbedded(settings.dataDir));
+  if (databaseUrl === undefined) return embedded(settings.dataDir);
   const common = { connectMs: CONNECT_TIMEOUT_MS, statementMs: STATEMENT_TIMEOUT_MS, onIdleError };
   const first = connectionOf(openPool(databaseUrl, { ...common, size: 1, answerMs: MIGRATION_TIMEOUT_MS }));
   await (await migrated(first)).close();
@@ -57,9 +58,17 @@ async function migrated(connection: Connection): Promise<Connection> {
   }
 }
 
+async function embedded(dataDir: string): Promise<Connection> {
+  try {
+    return await migrated(await openEmbedded(dataDir));
+  } catch (error) {
+    throw damageOf(error, join(dataDir, 'database')) ?? error;
+  }
+}
+
 /** PGlite knows no lock: two processes on one directory lose each other's rows without a word. Hence ours. */
 async function openEmbedded(dataDir: string): Promise<Connection> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(dataDir);
   const lock = await acquireFileLock(join(dataDir, 'database.lock'));
   try {
     const db = await startEmbedded(join(dataDir, 'database'));
@@ -68,16 +77,6 @@ async function openEmbedded(dataDir: string): Promise<Connection> {
     await lock.release();
     throw error;
   }
-}
-
-async function startEmbedded(directory: string): Promise<Kysely<Tables>> {
-  // Seconds and hundreds of megabytes: only for those who use it.
-  const { PGlite, types } = await import('@electric-sql/pglite');
-  const pglite = await PGlite.create(directory, {
-    // As pg has it: a bigint, and so a count, is a string.
-    parsers: { [types.INT8]: (value: string) => value },
-  });
-  return new Kysely<Tables>({ dialect: new PGliteDialect({ pglite }) });
 }
 
 async function closeEmbedded(db: Kysely<Tables>, lock: FileLock): Promise<void> {

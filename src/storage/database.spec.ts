@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { sql } from 'kysely';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestDatabase, databaseBackends, embeddedBackend } from '../../test/support/database.js';
 import { Relay } from '../../test/support/relay.js';
@@ -140,6 +140,45 @@ describe('Database (embedded), one process at a time', () => {
     expect(existsSync(join(place.settings.dataDir, 'database.lock'))).toBe(false);
     await expect(second.get()).resolves.toBeDefined();
     await stop(second);
+  });
+
+  const folderOf = () => join(place.settings.dataDir, 'database');
+
+  it('is made anew where an initialization was cut off, and leaves nothing of it', async () => {
+    const unfinished = `${folderOf()}.unfinished`;
+    mkdirSync(join(unfinished, 'global'), { recursive: true });
+    writeFileSync(join(unfinished, 'PG_VERSION'), '');
+    mkdirSync(folderOf());
+    const database = databaseOf(place.settings);
+    await expect(database.get()).resolves.toBeDefined();
+    expect(existsSync(unfinished)).toBe(false);
+    await stop(database);
+  });
+
+  it('names the folder that is damaged, and the cure, and leaves it alone', async () => {
+    const sound = databaseOf(place.settings);
+    await sound.get();
+    await stop(sound);
+    const saved = join(place.settings.dataDir, 'saved');
+    renameSync(folderOf(), saved);
+    const damages: ((path: string) => void)[] = [
+      (path) => rmSync(join(path, 'global/pg_control')),
+      (path) => rmSync(join(path, 'PG_VERSION')),
+      (path) => writeFileSync(join(path, 'PG_VERSION'), ''),
+      (path) => rmSync(join(path, 'pg_wal'), { recursive: true }),
+    ];
+    for (const damage of damages) {
+      cpSync(saved, folderOf(), { recursive: true });
+      damage(folderOf());
+      const before = readdirSync(folderOf());
+      const database = databaseOf(place.settings);
+      const refusal = await database.get().catch(({ message }: Error) => message);
+      for (const part of [`${folderOf()} is damaged`, 'from a backup', 'move it away'])
+        expect(refusal).toContain(part);
+      expect(readdirSync(folderOf())).toEqual(expect.arrayContaining(before));
+      await stop(database);
+      rmSync(folderOf(), { recursive: true });
+    }
   });
 
   it('gives the lock back when it cannot be opened', async () => {
