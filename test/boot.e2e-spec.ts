@@ -3,7 +3,7 @@ import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../src/create-app.js';
 import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
@@ -270,6 +270,62 @@ describe('npm run start:prod', () => {
     expect(seen.stderr).toContain(`${name}: `);
     expect(seen.stderr).not.toContain('    at ');
   });
+
+  it('stops on a SIGTERM that npm alone gets', async () => {
+    const port = await freePort();
+    const npm = spawn('npm', ['run', '--silent', 'start:prod'], {
+      cwd: join(__dirname, '..'),
+      stdio: 'ignore',
+      env: {
+        PATH: process.env.PATH,
+        HOME: folder.path,
+        ...gateEnv('http://127.0.0.1:9', port, folder.path),
+        DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+      },
+    });
+    const live = () =>
+      fetch(`http://127.0.0.1:${port}/health/live`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await until(live, 60_000);
+    const ended = once(npm, 'exit');
+    npm.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(await live()).toBe(false);
+  }, 90_000);
+
+  it('starts again after any number of kills while it made its files for the first time', async () => {
+    const data = join(folder.path, 'killed');
+    const unfinished = join(data, 'database.unfinished');
+    const env = async () => gateEnv('http://127.0.0.1:9', await freePort(), data);
+    for (const moment of [0, 100, 400, 1500]) {
+      const { child, exit } = start(await env());
+      await until(
+        () => Promise.resolve(existsSync(unfinished) || existsSync(join(data, 'database'))),
+        60_000,
+      );
+      await new Promise((resolve) => setTimeout(resolve, moment));
+      child.kill('SIGKILL');
+      await exit;
+      rmSync(join(data, 'database'), { recursive: true, force: true });
+    }
+    // As the server of an earlier version left them.
+    rmSync(join(data, 'audit.jsonl'), { force: true });
+    writeFileSync(join(data, 'audit-key.pem'), '');
+    writeFileSync(join(data, 'audit.jsonl.lock'), '{"pid":1');
+    const last = await env();
+    const { child, exit } = start(last);
+    const databaseIsReady = async () => {
+      const answer = await fetch(`http://127.0.0.1:${last.PORT}/health/ready`).catch(() => undefined);
+      const report = (await answer?.json()) as { checks: { database: boolean; ledger: boolean } } | undefined;
+      return report?.checks.database === true && report.checks.ledger;
+    };
+    await until(databaseIsReady, 120_000);
+    expect(existsSync(unfinished)).toBe(false);
+    child.kill('SIGTERM');
+    expect(await exit).toBe(0);
+  }, 240_000);
 
   it('does not share its ledger with a second server', async () => {
     const port = await freePort();

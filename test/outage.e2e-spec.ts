@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { unseal } from '../src/audit/chain.js';
-import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { freePort, Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { hangingDisk } from './support/hanging-disk.js';
 import { makeKey, TestIssuer, type SigningKey } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
@@ -565,6 +566,85 @@ describe('a ledger that cannot be written', () => {
     await gate.close();
   });
 });
+
+it('treats a disk of the audit log that hangs as it treats a full one', async () => {
+  const folder = temporaryFolder();
+  const disk = await hangingDisk(folder.path);
+  const file = join(disk.path, 'audit.jsonl');
+  const metricsPort = String(await freePort());
+  const gate = await Gate.start({
+    imports: [ProbeModule],
+    database: false,
+    env: { AUDIT_FILE: file, METRICS_PORT: metricsPort },
+  });
+  const waiting = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    return Number(/^gate_ledger_waiting_records (\d+)$/m.exec(text)?.[1]);
+  };
+  const ready = async () => (await gate.get('/health/ready')).body.checks.ledger as boolean;
+  try {
+    const token = await gate.token({ scope: 'probe' });
+    expect((await echo(gate, token)).status).toBe(200);
+    expect([await ready(), await waiting()]).toEqual([true, 0]);
+
+    disk.hang();
+    const since = Date.now();
+    const answers = await Promise.all([
+      echo(gate, token),
+      echo(gate, token),
+      gate.modern(token, 'tools/list'),
+    ]);
+    for (const answer of answers) expectUnavailable(answer, 'audit_unavailable');
+    expect(Date.now() - since).toBeLessThan(8_000);
+    await until(async () => !(await ready()));
+    expect((await gate.get('/health/live')).status).toBe(200);
+    await until(async () => (await waiting()) >= 3);
+    // From here on nobody waits: the disk is known to hang.
+    const begin = Date.now();
+    expectUnavailable(await echo(gate, token), 'audit_unavailable');
+    expect((await echo(gate, 'bad')).status).toBe(401);
+    expect(Date.now() - begin).toBeLessThan(3_000);
+    expect(runsOf(gate)).toEqual(['echo']);
+    const refused = Date.now();
+    await wait(2_000);
+    expect([await ready(), (await waiting()) >= 5]).toEqual([false, true]);
+
+    const released = Date.now();
+    disk.release();
+    await until(async () => gate.wholeLedger().some(({ change }) => change?.what === 'gap'));
+    await until(async () => (await waiting()) === 0);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(unseal) as LedgerLine[];
+    lines.forEach((line, at) =>
+      expect(line).toMatchObject({ seq: at + 1, prev: lines[at - 1]?.hash ?? null }),
+    );
+    const at = lines.findIndex(({ change }) => change?.what === 'gap');
+    const gap = (lines[at] as LedgerLine).change as Record<string, any>;
+    expect(gap).toMatchObject({ lost: {} });
+    expect(Date.parse(gap.since as string)).toBeGreaterThanOrEqual(since);
+    expect(Date.parse(gap.since as string)).toBeLessThan(since + 3_000);
+    expect(Date.parse(gap.until as string)).toBeGreaterThanOrEqual(released);
+    // Whenever it shows that there is no database here, it is on record, too.
+    const late = lines
+      .slice(at + 1, at + 1 + (gap.late as number))
+      .filter(({ event }) => event === 'decision' || event === 'authentication');
+    expect(late.map(({ decision, reason }) => `${decision} ${reason}`).sort()).toEqual([
+      ...Array.from({ length: 4 }, () => 'deny audit_unavailable'),
+      'deny token_malformed',
+    ]);
+    for (const { time } of late) {
+      expect(Date.parse(time as string)).toBeGreaterThanOrEqual(since);
+      expect(Date.parse(time as string)).toBeLessThanOrEqual(refused);
+    }
+    expect(lines.filter(({ decision }) => decision === 'allow')).toHaveLength(1);
+    expect((await echo(gate, token)).status).toBe(200);
+    expect(await ready()).toBe(true);
+  } finally {
+    disk.release();
+    await gate.close();
+    disk.remove();
+    folder.remove();
+  }
+}, 90_000);
 
 describe('RATE_LIMIT_PER_MINUTE=3', () => {
   let gate: Gate;
