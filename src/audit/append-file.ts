@@ -85,7 +85,7 @@ export class AppendFile {
   /** Cuts off what stands behind this byte. */
   async cut(size: number): Promise<void> {
     this.sound = false;
-    // Known before it is done: if the cut fails, the next put repeats it.
+    // Set first: if the cut fails, the next put repeats it at this size.
     this.end = size;
     await this.handle.truncate(size);
     this.sound = true;

@@ -13,7 +13,7 @@ import type { SigningKey } from './signing-key.js';
 
 export interface LedgerOptions {
   readonly file: string;
-  /** Asked for while the ledger is locked: told what the run before left, and so whether its key has signed anything. */
+  /** Called while the ledger is locked, with the state that the run before left: it shows whether the key has signed. */
   readonly key: (before: Recovered) => SigningKey | Promise<SigningKey>;
   /** The identity of the chain, where it is a new one. */
   readonly instance: string;
@@ -55,7 +55,7 @@ const CHECKPOINT_EVERY = 1_000;
 const CHECKPOINT_AFTER_MS = 60_000;
 /** A disk that gives no answer for this time is not writable. */
 const STALL_MS = 5_000;
-/** Counted in steps, so that a process that stood still itself does not blame the disk. */
+/** Unit of the count: a blocked event loop adds one step, however long it was blocked. */
 const STALL_STEP_MS = 500;
 /** Where a file could not be put aside, the next try is this much later; until then it goes on growing. */
 const ROTATE_AGAIN_MS = 60_000;
@@ -84,9 +84,9 @@ export class Ledger {
   private readonly timers: readonly NodeJS.Timeout[];
   /** Records that are being written. */
   private batch: readonly Waiting[] = [];
-  /** What is done to the file now has taken so many steps; undefined while nothing is. */
+  /** Duration of the current file operation in units of STALL_STEP_MS; undefined between operations. */
   private steps: number | undefined;
-  /** The disk gives no answer. What it does after all to the file is undone: its writers were told that it failed. */
+  /** The current operation exceeds STALL_MS. Its records were rejected, so a late success is undone. */
   private stalled = false;
 
   private constructor(
@@ -224,7 +224,7 @@ export class Ledger {
     return turn;
   }
 
-  /** As on a disk that is full: who waits is told that it failed, and so is who comes until the disk answers. */
+  /** Rejects the waiting records when an operation exceeds STALL_MS; `append` rejects further ones until it ends. */
   private watch(): void {
     if (this.steps === undefined || this.stalled) return;
     this.steps += 1;
@@ -297,7 +297,7 @@ export class Ledger {
     this.options.onCheckpoint(end.seq, end.hash ?? '');
   }
 
-  /** @throws Error where the disk gave no answer in time; then what it wrote nevertheless is cut off again. */
+  /** @throws Error after STALL_MS; bytes that the disk wrote later are cut off again. */
   private async write(file: AppendFile, bytes: Buffer): Promise<void> {
     const { size } = file;
     if (!this.stalled) await file.put(bytes);

@@ -21,7 +21,7 @@ export type AuditEvent = (typeof EVENTS)[number];
 export interface AuditRecord {
   readonly id: string;
   readonly event: AuditEvent;
-  /** Only of a record that is written late: when it happened, RFC 3339. Of all others the ledger says when they are written. */
+  /** RFC 3339; only in a record that is written late: the time of the event. The ledger sets the time of all others. */
   readonly time?: string;
   readonly decision: 'allow' | 'deny' | null;
   readonly reason: Reason | null;
