@@ -163,6 +163,17 @@ describe('what looks wrong and is right', () => {
       200,
     ],
     ['no version header', ECHO_TEXT, {}, 200],
+    ['a version repeated in one line', ECHO_TEXT, { 'mcp-protocol-version': '2025-11-25, 2025-11-25' }, 200],
+    ['Accept: */*', ECHO_TEXT, { ...LEGACY, accept: '*/*' }, 200],
+    ['Accept: application/json alone', ECHO_TEXT, { ...LEGACY, accept: 'application/json' }, 200],
+    [
+      'Accept in capitals, with parameters',
+      ECHO_TEXT,
+      { ...LEGACY, accept: 'Application/JSON;charset=UTF-8 , TEXT/*;q=0.1' },
+      200,
+    ],
+    ['metadata that is null', ECHO_TEXT.replace('"arguments"', '"_meta":null,"arguments"'), LEGACY, 200],
+    ['state that is null', ECHO_TEXT.replace('"arguments"', '"requestState":null,"arguments"'), LEGACY, 200],
     [
       'Mcp-Name in its base64 form',
       JSON.stringify({

@@ -162,6 +162,8 @@ interface Case {
   readonly id?: unknown;
   /** False: it goes the ordinary way, and is here to show that it still does. */
   readonly short?: false;
+  /** The form in which the answer must come where it is a result. */
+  readonly form?: 'json' | 'events';
   readonly path?: string;
 }
 
@@ -229,9 +231,48 @@ const CASES: readonly Case[] = [
   call('open', undefined, {
     headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
   }),
-  call('open', undefined, { headers: { accept: 'application/json' } }),
-  call('open', undefined, { headers: { accept: 'text/event-stream' } }),
-  call('open', undefined, { headers: { accept: '*/*' } }),
+  ...[
+    'application/json',
+    '*/*',
+    '*',
+    'APPLICATION/JSON; charset=utf-8',
+    'text/event-stream;q=0, application/json',
+    'text/html, image/gif, *; q=.2, */*; q=.2',
+    'text/html',
+    'application/json;q=0',
+    '',
+  ].flatMap((accept) =>
+    ['open', 'chatter'].map((name) => call(name, undefined, { form: 'json', headers: { accept } })),
+  ),
+  call('open', undefined, { headers: { accept: 'application/*, text/*' } }),
+  call('open', undefined, { form: 'json', headers: { accept: [] } }),
+  call('chatter', undefined, { form: 'json', headers: { accept: [] } }),
+  call('annotated', undefined, { form: 'json', headers: { accept: 'application/json' }, short: false }),
+  call('chatter_picture', undefined, { form: 'json', headers: { accept: 'application/json' }, short: false }),
+  call('capabilities', undefined, { headers: { accept: 'application/json' } }),
+  call('steps', undefined, {
+    params: { name: 'steps', ...meta({ progressToken: 7 }) },
+    form: 'json',
+    headers: { accept: 'application/json' },
+    short: false,
+  }),
+  ...['open', 'chatter', 'echo', 'annotated'].map((name) =>
+    call(name, undefined, { form: 'events', headers: { accept: 'text/event-stream' }, short: false }),
+  ),
+  {
+    name: 'a list for a stream',
+    method: 'tools/list',
+    headers: { accept: 'text/*' },
+    form: 'events',
+    short: false,
+  },
+  {
+    name: 'another list in one document',
+    method: 'prompts/list',
+    headers: { accept: '*/*' },
+    form: 'json',
+    short: false,
+  },
   call('open', undefined, { headers: { accept: 'text/event-stream, application/json;q=0.1' } }),
   call('open', undefined, { headers: { 'content-type': 'text/plain' }, short: false }),
   call('open', undefined, { headers: { 'content-type': 'application/json; charset=utf-8' } }),
@@ -260,6 +301,40 @@ const CASES: readonly Case[] = [
     body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"open","arguments":{"__proto__":1}}}',
     short: false,
   }),
+  call('open', undefined, { headers: { 'mcp-name': ['open', 'open'] } }),
+  call('open', undefined, { headers: { 'mcp-name': ['open', 'echo'] } }),
+  call('open', undefined, { headers: { 'mcp-method': ['tools/call', 'tools/call'] } }),
+  call('open', undefined, { headers: { 'mcp-method': ['tools/list', 'tools/call'] } }),
+  call('open', undefined, { headers: { 'mcp-protocol-version': ['2025-11-25', '2025-11-25'] } }),
+  call('open', undefined, { headers: { 'mcp-protocol-version': ['2025-11-25', '2025-06-18'] } }),
+  call('open', undefined, { headers: { 'mcp-protocol-version': ['2026-07-28', '2026-07-28'] } }),
+  call('open', undefined, { headers: { 'mcp-protocol-version': '2025-11-25, 2025-11-25' } }),
+  call('open', undefined, { headers: { 'mcp-protocol-version': '1999-01-01' } }),
+  call('echo', { text: null }),
+  call('echo', { text: 'x', times: null }),
+  call('open', { unexpected: null }),
+  call('open', null),
+  call('echo', null),
+  call('open', undefined, { params: { name: 'open', requestState: null, inputResponses: null, task: null } }),
+  call('open', undefined, { params: { name: 'open', ...meta({ progressToken: null, traceparent: null }) } }),
+  call('open', undefined, { params: { name: null, arguments: {} } }),
+  call('open', undefined, {
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}',
+    short: false,
+  }),
+  call('open', undefined, {
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"open","_meta":null,"arguments":null}}',
+  }),
+  call('admin_only', undefined, {
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"open","name":"admin_only"},"params":null}',
+    short: false,
+  }),
+  { name: 'a list with a cursor that is null', method: 'tools/list', params: { cursor: null } },
+  {
+    name: 'a list with parameters that are null',
+    method: 'tools/list',
+    body: '{"jsonrpc":"2.0","id":"a","method":"tools/list","params":null}',
+  },
   { name: 'a list', method: 'tools/list' },
   { name: 'a list of all', method: 'tools/list', claims: { scope: 'probe probe.admin', roles: ['admin'] } },
   { name: 'a list of little', method: 'tools/list', claims: { scope: '' } },
@@ -437,6 +512,7 @@ describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision 
         answer: normalized(answer, gate, revision),
         records: recorded(left, gate),
         ran: gate.app.nest.get(Runs).names.slice(runs),
+        type: answer.headers['content-type'],
         isShort: answer.status === 200 && answer.headers['content-length'] !== undefined,
         status: answer.status,
       });
@@ -445,9 +521,14 @@ describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision 
     expect(ours.answer).toEqual(theirs.answer);
     expect(ours.records).toEqual(theirs.records);
     expect(ours.ran).toEqual(theirs.ran);
+    if (one.form !== undefined && ours.status === 200) {
+      const type = one.form === 'json' ? 'application/json' : 'text/event-stream';
+      expect([ours.type, theirs.type]).toEqual([type, type]);
+    }
     // Or the table would say nothing about the short way.
     expect(theirs.isShort).toBe(false);
-    if (ours.status === 200 && !(/^chatter|tells a/.test(one.name) && revision !== MODERN)) {
+    const maySpeak = /^chatter|tells a/.test(one.name) && revision !== MODERN && one.form !== 'json';
+    if (ours.status === 200 && !maySpeak) {
       expect([one.name, ours.isShort]).toEqual([
         one.name,
         one.short !== false || isPlainAnyway(one, revision),
@@ -457,8 +538,8 @@ describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision 
 });
 
 /** Of what only some revisions know, the others make an ordinary call. */
-function isPlainAnyway({ params }: Case, revision: string): boolean {
-  return revision === MODERN && params?.name === 'chatter' && params._meta === undefined;
+function isPlainAnyway({ params, form }: Case, revision: string): boolean {
+  return form !== 'events' && revision === MODERN && params?.name === 'chatter' && params._meta === undefined;
 }
 
 it('counts both ways alike, and refuses what is too much', async () => {

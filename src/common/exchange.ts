@@ -10,6 +10,9 @@ import type { StageClock } from './stage-clock.js';
 export type JsonObject = Record<string, unknown>;
 export type RequestId = string | number;
 
+/** `json`: one JSON document only. `events`: an event stream only. `either`: the server chooses. */
+export type AnswerForm = 'json' | 'events' | 'either';
+
 /** What a well-formed JSON-RPC message asks for, read once and believed by every later step. */
 export interface Message {
   /** Null for a notification. */
@@ -20,7 +23,9 @@ export interface Message {
   readonly era: 'modern' | 'legacy';
   /** The revision that the client says it speaks; 2025-03-26 where it says nothing (MCP 2025-11-25, streamable HTTP). Unset for what is no MCP. */
   readonly revision?: string;
-  /** The whole message as it was parsed. */
+  /** The form of answer that the client accepts. Unset for what is no MCP. */
+  readonly form?: AnswerForm;
+  /** The whole message: what was sent, without optional members that are null. */
   readonly body: JsonObject;
 }
 

@@ -1,6 +1,7 @@
 /** What the SDK's own rules make of a message: which era serves it, or the protocol error that answers it. Pure. */
 import {
   classifyInboundRequest,
+  PROTOCOL_VERSION_META_KEY,
   specTypeSchemas,
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
@@ -11,11 +12,9 @@ import { plainEra } from './plain-era.js';
 
 /** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
 const MODERN_VERSIONS = ['2026-07-28'];
-const ACCEPTED_BY_LEGACY = ['application/json', 'text/event-stream'];
 const INVALID_REQUEST = -32600;
 const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
-const NOT_ACCEPTABLE = -32000;
 
 const SHARED_METHODS = [
   'tools/list',
@@ -56,12 +55,17 @@ const REQUEST_TYPES = {
   'subscriptions/listen': 'SubscriptionsListenRequest',
 } as const satisfies Record<string, keyof typeof specTypeSchemas>;
 
+type Served = Extract<Classified, { kind: 'served' }>;
+
 export function classify(headers: McpHeaders, body: JsonObject): Classified {
   const era = plainEra(headers, body);
-  return era ? { kind: 'served', era, isRequest: true } : classifyBySdk(headers, body);
+  return era
+    ? { kind: 'served', era, isRequest: true, revision: headers.protocolVersion }
+    : classifyBySdk(headers, body);
 }
 
-export function classifyBySdk(headers: McpHeaders, body: JsonObject): Classified {
+export function classifyBySdk(sent: McpHeaders, body: JsonObject): Classified {
+  const headers = withoutUnknownRevision(sent, body);
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -74,14 +78,39 @@ export function classifyBySdk(headers: McpHeaders, body: JsonObject): Classified
       return rejected(outcome.httpStatus, outcome.code, outcome.message, outcome.data);
     case 'modern': {
       const isRequest = outcome.messageKind === 'request';
-      return unsupportedRevision(outcome.classification.revision) ?? served('modern', isRequest, body);
+      const { revision } = outcome.classification;
+      return unsupportedRevision(revision) ?? served({ era: 'modern', isRequest, revision }, body);
     }
     case 'legacy':
       if (outcome.reason === 'response') {
         return rejected(400, INVALID_REQUEST, 'Responses are not accepted: nothing was asked');
       }
-      return legacyProblem(headers) ?? served('legacy', outcome.reason !== 'notification', body);
+      return (
+        legacyProblem(headers) ??
+        served(
+          {
+            era: 'legacy',
+            isRequest: outcome.reason !== 'notification',
+            revision: headers.protocolVersion,
+          },
+          body,
+        )
+      );
   }
+}
+
+/**
+ * `initialize` negotiates the revision in its body, and no header precedes the negotiation (MCP 2025-11-25, lifecycle):
+ * an unknown revision in the header says nothing. A message with an envelope of 2026-07-28 is held to its header.
+ */
+function withoutUnknownRevision(headers: McpHeaders, { method, params }: JsonObject): McpHeaders {
+  const { protocolVersion } = headers;
+  if (method !== 'initialize' || protocolVersion === undefined) return headers;
+  const { _meta } = (params ?? {}) as { _meta?: unknown };
+  const hasEnvelope = typeof _meta === 'object' && _meta !== null && PROTOCOL_VERSION_META_KEY in _meta;
+  const isKnown = [...SUPPORTED_PROTOCOL_VERSIONS, ...MODERN_VERSIONS].includes(protocolVersion);
+  const isOne = !protocolVersion.includes(',');
+  return isKnown || hasEnvelope || !isOne ? headers : { ...headers, protocolVersion: undefined };
 }
 
 function unsupportedRevision(revision: string | undefined): Classified | undefined {
@@ -93,18 +122,16 @@ function unsupportedRevision(revision: string | undefined): Classified | undefin
   return rejected(400, error.code, error.message, error.data);
 }
 
-function legacyProblem({ protocolVersion, accept }: McpHeaders): Classified | undefined {
+function legacyProblem({ protocolVersion }: McpHeaders): Classified | undefined {
   if (protocolVersion !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
     return rejected(400, INVALID_REQUEST, 'The MCP-Protocol-Version is not supported');
-  }
-  if (!ACCEPTED_BY_LEGACY.every((type) => accept?.includes(type))) {
-    return rejected(406, NOT_ACCEPTABLE, `Accept must list ${ACCEPTED_BY_LEGACY.join(' and ')}`);
   }
   return undefined;
 }
 
 /** Parameters are checked here, before anyone decides: what the SDK would refuse later would be an allowed call that never ran. */
-function served(era: Message['era'], isRequest: boolean, body: JsonObject): Classified {
+function served(message: Omit<Served, 'kind'>, body: JsonObject): Classified {
+  const { era, isRequest } = message;
   const method = body.method as string;
   if (isRequest && !METHODS[era].has(method)) return rejected(404, METHOD_NOT_FOUND, 'Method not found');
   if (isRequest && Object.hasOwn(REQUEST_TYPES, method)) {
@@ -114,7 +141,7 @@ function served(era: Message['era'], isRequest: boolean, body: JsonObject): Clas
       return rejected(400, INVALID_PARAMS, `The parameters of ${method} are not of their type`);
     }
   }
-  return { kind: 'served', era, isRequest };
+  return { kind: 'served', ...message };
 }
 
 function hasTextState({ params }: JsonObject): boolean {

@@ -5,11 +5,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../common/app-error.js';
 import { readBody } from '../common/body.js';
 import type { Exchange, Inbound, JsonObject } from '../common/exchange.js';
+import { CONTRADICTION, singleValue, withoutRepeats } from '../common/header-values.js';
 import { RequestObserver } from '../common/request-observer.js';
 import { StageClock } from '../common/stage-clock.js';
 import { traceOf } from '../common/trace.js';
 import { classify } from './classify.js';
-import { toInbound } from './inbound.js';
+import { toInbound, type McpHeaders } from './inbound.js';
 
 const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
 const MAX_CLIENT_TEXT = 200;
@@ -33,16 +34,17 @@ export class Front {
     return exchange;
   }
 
-  private exchangeOf({ headers }: IncomingMessage, inbound: Inbound, { requestId, ip }: Named): Exchange {
+  private exchangeOf(request: IncomingMessage, inbound: Inbound, { requestId, ip }: Named): Exchange {
+    const traceparent = singleValue(request, 'traceparent');
     const params = inbound.ok ? inbound.message.params : {};
     const meta = params._meta as JsonObject | undefined;
     return {
       requestId,
       decisionId: randomUUID(),
-      trace: this.observer.begin(traceOf(meta, textOf(headers.traceparent))),
+      trace: this.observer.begin(traceOf(meta, traceparent === CONTRADICTION ? undefined : traceparent)),
       clock: new StageClock(),
       ip,
-      client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, headers['user-agent']),
+      client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, request.headers['user-agent']),
       inbound,
       audited: false,
     };
@@ -50,19 +52,27 @@ export class Front {
 }
 
 async function read(request: IncomingMessage): Promise<Inbound> {
-  const { headers } = request;
-  const given = {
-    protocolVersion: textOf(headers['mcp-protocol-version']),
-    method: textOf(headers['mcp-method']),
-    name: textOf(headers['mcp-name']),
-    accept: headers.accept,
-  };
-  return toInbound(given, await readBody(request), classify);
+  return toInbound(mcpHeadersOf(request), await readBody(request), classify);
 }
 
-/** Node joins repeated headers into one text, but for those that may never be joined. */
-function textOf(header: string | string[] | undefined): string | undefined {
-  return header as string | undefined;
+function mcpHeadersOf(request: IncomingMessage): McpHeaders {
+  const protocolVersion = singleValue(request, 'mcp-protocol-version');
+  const method = singleValue(request, 'mcp-method');
+  const name = singleValue(request, 'mcp-name');
+  const { accept } = request.headers;
+  if (protocolVersion === CONTRADICTION) return contradictory('MCP-Protocol-Version', accept);
+  if (method === CONTRADICTION) return contradictory('Mcp-Method', accept);
+  if (name === CONTRADICTION) return contradictory('Mcp-Name', accept);
+  return {
+    protocolVersion: protocolVersion && withoutRepeats(protocolVersion),
+    method: method && withoutRepeats(method),
+    name,
+    accept,
+  };
+}
+
+function contradictory(header: string, accept: string | undefined): McpHeaders {
+  return { protocolVersion: undefined, method: undefined, name: undefined, accept, contradictory: header };
 }
 
 /** There are no sessions to listen to or to end (MCP, streamable HTTP): everything is a POST. */

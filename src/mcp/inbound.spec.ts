@@ -1,7 +1,7 @@
 import { malformedRequest } from '../common/app-error.js';
 import type { JsonObject } from '../common/exchange.js';
 import { classify } from './classify.js';
-import { idOf, toInbound, type Classified, type McpHeaders } from './inbound.js';
+import { headersFor, idOf, toInbound, type Classified, type McpHeaders } from './inbound.js';
 
 const REVISION = '2026-07-28';
 const META = {
@@ -20,6 +20,12 @@ function outcome(headers: Partial<McpHeaders>, body: JsonObject): string {
   if (inbound.ok) return `${inbound.message.era} ${inbound.message.method}`;
   return `${inbound.fault.status} ${inbound.fault.rpcCode}`;
 }
+
+const HANDSHAKE = {
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } },
+};
 
 const call = (name: unknown = 'echo') => ({ id: 1, method: 'tools/call', params: { name, _meta: META } });
 const MODERN = { protocolVersion: REVISION, method: 'tools/call', name: 'echo' };
@@ -82,15 +88,27 @@ it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
     { ...call(), params: { name: 'echo', requestState: 5, _meta: META } },
     '400 -32602',
   ],
+  ['the old handshake', {}, HANDSHAKE, 'legacy initialize'],
+  ...['1999-01-01', '2027-01-01', 'DRAFT-2026-v1', ''].map(
+    (protocolVersion): [string, Partial<McpHeaders>, JsonObject, string] => [
+      `the old handshake under the unknown version "${protocolVersion}"`,
+      { protocolVersion },
+      HANDSHAKE,
+      'legacy initialize',
+    ],
+  ),
+  ['the old handshake under the new version', { protocolVersion: REVISION }, HANDSHAKE, '400 -32020'],
   [
-    'the old handshake',
-    {},
-    {
-      id: 1,
-      method: 'initialize',
-      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } },
-    },
-    'legacy initialize',
+    'the old handshake under two versions',
+    { protocolVersion: '2025-11-25, 2025-06-18' },
+    HANDSHAKE,
+    '400 -32600',
+  ],
+  [
+    'the old handshake under a version that its envelope contradicts',
+    { protocolVersion: '2027-01-01' },
+    { ...HANDSHAKE, params: { ...HANDSHAKE.params, _meta: META } },
+    '400 -32020',
   ],
   [
     'an old call without a version header',
@@ -108,9 +126,64 @@ it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
     'an old client that takes no stream',
     { accept: 'application/json' },
     { id: 1, method: 'ping' },
+    'legacy ping',
+  ],
+  ['an old client that says nothing', { accept: undefined }, { id: 1, method: 'ping' }, 'legacy ping'],
+  ['an old client that takes neither form', { accept: 'text/html' }, { id: 1, method: 'ping' }, '406 -32000'],
+  [
+    'an old client that excludes both forms',
+    { accept: 'application/json;q=0, text/event-stream;q=0.0' },
+    { id: 1, method: 'ping' },
     '406 -32000',
   ],
-  ['an old client that says nothing', { accept: undefined }, { id: 1, method: 'ping' }, '406 -32000'],
+  ['a client that takes neither form', { ...MODERN, accept: 'text/html' }, call(), '406 -32000'],
+  [
+    'a notification, which has no answer',
+    { accept: 'text/html' },
+    { method: 'notifications/initialized' },
+    'legacy notifications/initialized',
+  ],
+  [
+    'a stream for a client that takes none',
+    { ...MODERN, method: 'subscriptions/listen', accept: 'application/json' },
+    { id: 1, method: 'subscriptions/listen', params: { notifications: {}, _meta: META } },
+    '406 -32000',
+  ],
+  [
+    'a stream for a client that takes everything',
+    { ...MODERN, method: 'subscriptions/listen', accept: '*/*' },
+    {
+      id: 1,
+      method: 'subscriptions/listen',
+      params: { notifications: { toolsListChanged: null }, _meta: META },
+    },
+    'modern subscriptions/listen',
+  ],
+  ['parameters that are null', {}, { id: 1, method: 'tools/list', params: null }, 'legacy tools/list'],
+  [
+    'a cursor that is null',
+    {},
+    { id: 1, method: 'tools/list', params: { cursor: null } },
+    'legacy tools/list',
+  ],
+  [
+    'metadata that is null',
+    {},
+    { id: 1, method: 'tools/call', params: { name: 'echo', _meta: null, arguments: null } },
+    'legacy tools/call',
+  ],
+  [
+    'metadata that is null, where it is required',
+    MODERN,
+    { ...call(), params: { name: 'echo', _meta: null } },
+    '400 -32602',
+  ],
+  ['a name that is null', {}, { id: 1, method: 'tools/call', params: { name: null } }, '400 -32602'],
+  ['a call whose parameters are null', {}, { id: 1, method: 'tools/call', params: null }, '400 -32602'],
+  ['a header with different values', { ...MODERN, contradictory: 'Mcp-Name' }, call(), '400 -32020'],
+  ['a name repeated in one line', { ...MODERN, name: 'echo, echo' }, call(), 'modern tools/call'],
+  ['two names in one line', { ...MODERN, name: 'echo, open' }, call(), '400 -32020'],
+  ['a name with a comma', { ...MODERN, name: 'a, a' }, call('a, a'), 'modern tools/call'],
   ['a method that is not there', {}, { id: 1, method: 'tools/delete' }, '404 -32601'],
   ['an old notification', {}, { method: 'notifications/initialized' }, 'legacy notifications/initialized'],
   ['a call without an id', {}, { method: 'tools/call', params: { name: 'echo' } }, '400 -32600'],
@@ -120,6 +193,52 @@ it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
   ['another JSON-RPC', {}, { jsonrpc: '1.0', id: 1, method: 'ping' }, '400 -32600'],
 ])('%s', (_name, headers, body, expected) => {
   expect(outcome(headers, body)).toBe(expected);
+});
+
+describe('the message of every later step', () => {
+  const messageOf = (headers: Partial<McpHeaders>, body: JsonObject) => {
+    const inbound = toInbound(
+      { ...NONE, ...headers },
+      { ok: true, value: { jsonrpc: '2.0', ...body } },
+      classify,
+    );
+    if (!inbound.ok) throw inbound.fault;
+    return inbound.message;
+  };
+
+  it('has no optional member that is null, and the arguments as they were sent', () => {
+    const args = { a: null, b: { c: null } };
+    const params = { name: 'echo', arguments: args, requestState: null, _meta: null };
+    const message = messageOf({}, { id: 1, method: 'tools/call', params });
+    expect(message.params).toEqual({ name: 'echo', arguments: args });
+    expect(message.body.params).toBe(message.params);
+    expect(message.params.arguments).toBe(args);
+  });
+
+  it.each([
+    ['2025-11-25', '2025-11-25'],
+    [undefined, '2025-03-26'],
+    ['1999-01-01', '2025-03-26'],
+  ])('has for a handshake under version %s the revision %s', (protocolVersion, revision) => {
+    expect(messageOf({ protocolVersion }, HANDSHAKE).revision).toBe(revision);
+  });
+
+  it('makes the headers of the SDK from the message alone', () => {
+    const modern = messageOf({ ...MODERN, name: '=?base64?Wm/Dqw==?=', accept: '*/*' }, call('Zoë'));
+    expect(headersFor(modern)).toEqual({
+      'content-type': 'application/json',
+      accept: BOTH,
+      'mcp-protocol-version': REVISION,
+      'mcp-method': 'tools/call',
+      'mcp-name': '=?base64?Wm/Dqw==?=',
+    });
+    const legacy = messageOf({ name: 'other', method: 'other' }, { id: 1, method: 'ping' });
+    expect(headersFor(legacy)).toEqual({
+      'content-type': 'application/json',
+      accept: BOTH,
+      'mcp-protocol-version': '2025-03-26',
+    });
+  });
 });
 
 describe('where nobody else looks at the headers', () => {

@@ -11,7 +11,7 @@ export class McpController {
 
   @Post()
   async post(@Req() request: Request & GateRequest, @Res() response: Response): Promise<void> {
-    await this.bridge.serve(request, response, exchangeOf(request));
+    await this.bridge.serve(response, exchangeOf(request));
   }
 
   /** Lets a browser of an allowed origin ask; the guard has refused all others. */

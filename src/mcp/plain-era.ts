@@ -67,13 +67,7 @@ export function plainEra(headers: McpHeaders, body: JsonObject): Message['era'] 
     return isWhole && headers.method === method ? 'modern' : undefined;
   }
   const isKnown = headers.protocolVersion === undefined || LEGACY.has(headers.protocolVersion);
-  const { accept } = headers;
-  return isKnown &&
-    accept?.includes('application/json') &&
-    accept.includes('text/event-stream') &&
-    (_meta === undefined || hasShape(_meta, LEGACY_META))
-    ? 'legacy'
-    : undefined;
+  return isKnown && (_meta === undefined || hasShape(_meta, LEGACY_META)) ? 'legacy' : undefined;
 }
 
 function isPlainCall(method: unknown, params: unknown): boolean {

@@ -7,8 +7,8 @@ const LIST_MEMBERS = new Set(['_meta']);
 const WISHES = ['progressToken', 'io.modelcontextprotocol/logLevel'];
 
 /** @param message that was found to be well-formed. */
-export function isPlain({ id, method, params }: Message): boolean {
-  if (id === null) return false;
+export function isPlain({ id, method, params, form }: Message): boolean {
+  if (id === null || form === 'events') return false;
   switch (method) {
     case 'tools/call':
       return hasOnly(params, CALL_MEMBERS);

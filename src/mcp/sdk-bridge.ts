@@ -1,5 +1,10 @@
 /** The only place that knows the MCP SDK: from an allowed exchange to the SDK's server and back. */
-import { toNodeHandler, toWebRequest, type NodeIncomingMessageLike } from '@modelcontextprotocol/node';
+import {
+  toNodeHandler,
+  toWebRequest,
+  type NodeIncomingMessageLike,
+  type NodeMcpRequestHandler,
+} from '@modelcontextprotocol/node';
 import {
   CLIENT_CAPABILITIES_META_KEY,
   createMcpHandler,
@@ -20,9 +25,15 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { AppError } from '../common/app-error.js';
-import { messageOf, type Exchange, type JsonObject, type Message } from '../common/exchange.js';
+import {
+  messageOf,
+  type AnswerForm,
+  type Exchange,
+  type JsonObject,
+  type Message,
+} from '../common/exchange.js';
 import type { Principal } from '../common/principal.js';
 import { VERSION } from '../common/version.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
@@ -35,7 +46,9 @@ import { ToolRegistry } from '../tools/registry.js';
 import type { ToolCall } from '../tools/tool-call.js';
 import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
 import { UpstreamsService } from '../upstreams/upstreams.service.js';
+import { inForm } from './answer-form.js';
 import { downLevel } from './down-level.js';
+import { headersFor } from './inbound.js';
 import { InFlightCalls } from './in-flight-calls.js';
 import { REVOKED, Withheld, unlessWithheld } from './withheld.js';
 
@@ -59,7 +72,11 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   private readonly handler = createMcpHandler((context) => this.server(context), {
     onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
   });
-  private readonly nodeHandler = toNodeHandler(hopByHop(this.handler));
+  private readonly nodeHandlers: Readonly<Record<AnswerForm, NodeMcpRequestHandler>> = {
+    either: toNodeHandler(toClient(this.handler, 'either')),
+    json: toNodeHandler(toClient(this.handler, 'json')),
+    events: toNodeHandler(toClient(this.handler, 'events')),
+  };
   /** Who waits for changes. */
   private readonly listening = new Map<Exchange, McpHttpHandler>();
   /** Signs what a tool asks the client to keep for it; the key lives as long as this instance. */
@@ -113,16 +130,15 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
    * @throws AppError `token_revoked` where the token went out of force on the way here, which counting and recording
    *   may take seconds of.
    */
-  async serve(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<void> {
+  async serve(response: ServerResponse, exchange: Exchange): Promise<void> {
     const message = messageOf(exchange);
     const principal = principalOf(exchange);
     await this.beforeAnswer(exchange);
     response.setHeader('cache-control', 'no-store');
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
-    const withAuth: NodeIncomingMessageLike = Object.assign(request, { auth: authOf(exchange) });
-    if (message.method === 'subscriptions/listen') return this.listen(withAuth, response, exchange);
-    await this.nodeHandler(withAuth, response, message.body);
+    if (message.method === 'subscriptions/listen') return this.listen(response, exchange);
+    await this.nodeHandlers[message.form ?? 'either'](toSdkRequest(exchange), response, message.body);
   }
 
   /**
@@ -150,26 +166,17 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
   }
 
   /** Answers a call that has run already; where its stream is open, on that. */
-  async serveEnded(
-    request: IncomingMessage,
-    response: ServerResponse,
-    exchange: Exchange,
-    invoked: Invoked,
-  ): Promise<void> {
+  async serveEnded(response: ServerResponse, exchange: Exchange, invoked: Invoked): Promise<void> {
     this.ended.set(exchange, invoked);
-    if (!response.headersSent) return this.serve(request, response, exchange);
+    if (!response.headersSent) return this.serve(response, exchange);
     const parsedBody = messageOf(exchange).body;
-    const asked = await toWebRequest(request, parsedBody);
+    const asked = await toWebRequest(toSdkRequest(exchange), parsedBody);
     const answer = await this.handler.fetch(asked, { authInfo: authOf(exchange), parsedBody });
     response.end(await answer.text());
   }
 
   /** A stream of its own for each listener: what changes for one caller does not change for another. It ends with its token. */
-  private async listen(
-    request: NodeIncomingMessageLike,
-    response: ServerResponse,
-    exchange: Exchange,
-  ): Promise<void> {
+  private async listen(response: ServerResponse, exchange: Exchange): Promise<void> {
     if (this.listening.size >= MAX_LISTENING) {
       throw new AppError('rate_limited', 'Too many open streams', {
         status: 429,
@@ -181,7 +188,8 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
     const end = setTimeout(() => void handler.close(), Math.min(Math.max(left, 0), MAX_TIMER_MS)).unref();
     this.listening.set(exchange, handler);
     try {
-      await toNodeHandler(hopByHop(handler))(request, response, messageOf(exchange).body);
+      const answer = toNodeHandler(toClient(handler, 'either'));
+      await answer(toSdkRequest(exchange), response, messageOf(exchange).body);
     } finally {
       clearTimeout(end);
       this.listening.delete(exchange);
@@ -352,13 +360,25 @@ export class SdkBridge implements OnModuleInit, BeforeApplicationShutdown, OnApp
 }
 
 /** The SDK says keep-alive on every stream; whether a connection goes on is for the server to say (RFC 9110 section 7.6.1). */
-function hopByHop(handler: McpHttpHandler): Pick<McpHttpHandler, 'fetch'> {
+function toClient(handler: McpHttpHandler, form: AnswerForm): Pick<McpHttpHandler, 'fetch'> {
   return {
     fetch: async (request, options) => {
       const response = await handler.fetch(request, options);
       response.headers.delete('connection');
-      return response;
+      return inForm(response, form);
     },
+  };
+}
+
+/** The request as the SDK reads it: the message that was decided, and headers made from it. No other header gets there. */
+function toSdkRequest(exchange: Exchange): NodeIncomingMessageLike {
+  return {
+    method: 'POST',
+    url: '/',
+    headers: headersFor(messageOf(exchange)),
+    auth: authOf(exchange),
+    // The message is handed over as it was parsed: there are no bytes to read.
+    async *[Symbol.asyncIterator]() {},
   };
 }
 

@@ -174,7 +174,8 @@ export class ShortWay implements OnApplicationBootstrap {
     }
     // Who has gone before it began wants nothing any more; older revisions do not take that for a cancellation.
     if (response.destroyed && message.era === 'modern') return;
-    const stream = message.era === 'legacy' ? new LateStream(response) : undefined;
+    const mayStream = message.era === 'legacy' && message.form !== 'json';
+    const stream = mayStream ? new LateStream(response) : undefined;
     let text: string | undefined;
     let invoked: Invoked | undefined;
     try {
@@ -187,8 +188,7 @@ export class ShortWay implements OnApplicationBootstrap {
       stream?.pause();
     }
     if (response.destroyed) return;
-    if (text === undefined)
-      return this.bridge.serveEnded(passage.request, response, exchange, invoked as Invoked);
+    if (text === undefined) return this.bridge.serveEnded(response, exchange, invoked as Invoked);
     if (!stream?.end(text)) send(response, text);
   }
 
@@ -226,13 +226,15 @@ function toToolCall(
   signal: AbortSignal,
   stream: LateStream | undefined,
 ): ToolCall {
-  const meta = (inbound.ok ? inbound.message.params._meta : undefined) as JsonObject | undefined;
+  const message = inbound.ok ? inbound.message : undefined;
+  const meta = message?.params._meta as JsonObject | undefined;
+  const isModern = message?.era === 'modern';
   return {
     principal,
     signal,
     decisionId,
     traceparent: trace?.traceparent ?? null,
-    clientCapabilities: (stream ? {} : (meta?.[CLIENT_CAPABILITIES] ?? {})) as JsonObject,
+    clientCapabilities: (isModern ? (meta?.[CLIENT_CAPABILITIES] ?? {}) : {}) as JsonObject,
     inputResponses: {},
     requestState: undefined,
     // Who asks to be told how far it is takes the other way.

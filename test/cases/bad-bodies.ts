@@ -133,6 +133,15 @@ export const HOSTILE_KEYS: readonly MessageCase[] = [
   ),
 );
 
+/** Values of `Accept` that allow neither form of an answer (RFC 9110 section 12.5.1). */
+const NOT_ACCEPTABLE = [
+  'text/html',
+  'application/jsonx',
+  'application/json;q=0',
+  'application/json;q=0, text/event-stream;q=0.000, */*',
+  '*/*;q=0',
+];
+
 export const ENVELOPES: readonly MessageCase[] = [
   ...['{}', '[]', 'null', 'true', '1e999'].map((id) =>
     row(`id ${id}`, ECHO_TEXT.replace('"id":1', `"id":${id}`)),
@@ -158,7 +167,8 @@ export const ENVELOPES: readonly MessageCase[] = [
     'server/discover',
     'subscriptions/listen',
   ].map((method) => row(`method ${JSON.stringify(method.slice(0, 30))}`, message({ method }), NO_METHOD)),
-  ...[[], ['echo'], 'echo', 5, null, true].map((params) =>
+  row('params null', message({ params: null }), BAD_PARAMS),
+  ...[[], ['echo'], 'echo', 5, true].map((params) =>
     row(`params ${JSON.stringify(params)}`, message({ params }), { id: 1 }),
   ),
   row('a response', { jsonrpc: '2.0', id: 1, result: {} }),
@@ -170,19 +180,10 @@ export const ENVELOPES: readonly MessageCase[] = [
     params: [],
   }),
   row('a call without an id is no notification', message({ id: undefined })),
-  row(
-    'Accept: application/json alone',
-    ECHO_TEXT,
-    { status: 406, code: -32000, id: 1 },
-    { ...LEGACY, accept: 'application/json' },
+  ...NOT_ACCEPTABLE.map((accept) =>
+    row(`Accept: ${accept}`, ECHO_TEXT, { status: 406, code: -32000, id: 1 }, { ...LEGACY, accept }),
   ),
-  row(
-    'Accept: text/html',
-    ECHO_TEXT,
-    { status: 406, code: -32000, id: 1 },
-    { ...LEGACY, accept: 'text/html' },
-  ),
-  ...['', '1999-01-01', '2025-11-25, 2025-11-25'].map((version) =>
+  ...['', '1999-01-01', '2025-11-25, 2025-06-18'].map((version) =>
     row(`version ${JSON.stringify(version)}`, ECHO_TEXT, { id: 1 }, { 'mcp-protocol-version': version }),
   ),
   ...['x', '2026-07-28', '2027-01-01', 'DRAFT-2026-v1'].map((version) =>
@@ -227,7 +228,7 @@ export const NAMES: readonly MessageCase[] = [
   ].map((name) =>
     row(`name ${JSON.stringify(name.slice(0, 30))}`, message({ params: { ...ECHO, name } }), NO_TOOL),
   ),
-  ...['{"text":"hello"}', ['hello'], null, 5, true].map((args) =>
+  ...['{"text":"hello"}', ['hello'], 5, true].map((args) =>
     row(
       `arguments ${JSON.stringify(args)}`,
       message({ params: { name: 'echo', arguments: args } }),
@@ -244,6 +245,9 @@ const without = (headers: Headers, name: string): Headers =>
 const echoHeaders = (change: Headers = {}) => modernHeaders('tools/call', 'echo', change);
 
 export const CONTRADICTIONS: readonly MessageCase[] = [
+  ...NOT_ACCEPTABLE.map((accept) =>
+    modern(`Accept: ${accept}`, call, { status: 406, code: -32000, id: 1 }, echoHeaders({ accept })),
+  ),
   ...['mcp-protocol-version', 'mcp-method', 'mcp-name'].map((name) =>
     modern(`${name} missing`, call, MISMATCH, without(echoHeaders(), name)),
   ),
@@ -252,15 +256,15 @@ export const CONTRADICTIONS: readonly MessageCase[] = [
       ['mcp-protocol-version', '2025-11-25'],
       ['mcp-protocol-version', '2027-01-01'],
       ['mcp-protocol-version', ''],
-      ['mcp-protocol-version', `${MODERN}, ${MODERN}`],
+      ['mcp-protocol-version', `${MODERN}, 2025-11-25`],
       ['mcp-method', 'tools/list'],
       ['mcp-method', 'TOOLS/CALL'],
-      ['mcp-method', 'tools/call, tools/call'],
+      ['mcp-method', 'tools/call, tools/list'],
       ['mcp-method', ''],
       ['mcp-name', 'open'],
       ['mcp-name', 'ECHO'],
       ['mcp-name', ''],
-      ['mcp-name', 'echo, echo'],
+      ['mcp-name', 'echo, open'],
       ['mcp-name', '%65cho'],
       ['mcp-name', '=?base64?b3Blbg==?='],
       ['mcp-name', '=?base64?ZWNobw?='],
@@ -291,7 +295,8 @@ export const CONTRADICTIONS: readonly MessageCase[] = [
   ),
   modern('_meta missing', ECHO, BAD_PARAMS, echoHeaders()),
   modern('_meta empty', { ...ECHO, _meta: {} }, BAD_PARAMS, echoHeaders()),
-  ...[null, 'x', []].map((_meta) =>
+  modern('_meta null', { ...ECHO, _meta: null }, BAD_PARAMS, echoHeaders()),
+  ...['x', []].map((_meta) =>
     modern(`_meta ${JSON.stringify(_meta)}`, { ...ECHO, _meta }, { id: 1 }, echoHeaders()),
   ),
   modern(
