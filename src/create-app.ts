@@ -10,6 +10,8 @@ import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
 import { decidingConfiguration } from './audit/deciding-configuration.js';
+import { PROXIES } from './common/passage.js';
+import type { Proxies } from './common/sender.js';
 import { VERSION } from './common/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
 import { Drain } from './lifecycle/drain.js';
@@ -58,7 +60,7 @@ export interface App {
  */
 export async function createApp(env: Environment, options: CreateAppOptions = {}): Promise<App> {
   const settings = loadSettings(env, readText);
-  const { host, port, tls, trustProxy, publicUrl } = settings.server;
+  const { host, port, tls, trustProxy, proxyHeaders, publicUrl } = settings.server;
   const isHttps = publicUrl.startsWith('https:');
   const nest = await NestFactory.create<NestExpressApplication>(
     AppModule.with(settings, options.imports ?? []),
@@ -71,6 +73,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   );
   nest.useLogger(nest.get(PinoLogger));
   nest.disable('x-powered-by');
+  const express = nest.getHttpAdapter().getInstance() as Express;
   const protect = (response: ServerResponse): void => {
     response.setHeader('x-content-type-options', 'nosniff');
     if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
@@ -80,6 +83,8 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     next();
   });
   nest.set('trust proxy', trustProxy);
+  const trusts = express.get('trust proxy fn') as Proxies['trusts'];
+  nest.set(PROXIES, { trusts, headers: proxyHeaders } satisfies Proxies);
   nest.set('query parser', 'simple');
   Object.assign(nest.getHttpServer(), {
     headersTimeout: REQUEST_TIMEOUT_MS,
@@ -89,7 +94,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   });
   const server = nest.getHttpServer() as Server;
   tellQueuedAnswers(server);
-  putInFront(server, nest.get(ShortWay), nest.getHttpAdapter().getInstance() as Express, protect);
+  putInFront(server, nest.get(ShortWay), express, protect);
   const drain = nest.get(Drain);
   drain.watch(server);
   try {

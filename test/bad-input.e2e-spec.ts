@@ -270,7 +270,7 @@ describe('Host', () => {
     ['two names', () => [['Host', '127.0.0.1 evil.com']]],
     ['a port that is none', () => [['Host', '127.0.0.1:99999']]],
     ['a port of letters', () => [['Host', '127.0.0.1:abc']]],
-    ['trailing dot', () => [['Host', 'localhost.']]],
+    ['two trailing dots', () => [['Host', 'localhost..']]],
     ['0.0.0.0', () => [['Host', '0.0.0.0']]],
     ['mapped IPv6', () => [['Host', '[::ffff:127.0.0.1]']]],
     ['IPv6 without brackets', () => [['Host', '::1']]],
@@ -302,6 +302,7 @@ describe('Host', () => {
     ['IPv6', () => `[::1]:${port()}`],
     ['localhost on another port, as behind a tunnel', () => 'localhost:1'],
     ['capitals', () => `LOCALHOST:${port()}`],
+    ['a trailing dot', () => `localhost.:${port()}`],
   ])('%s is ours: 200', (_name, name) => expectServed(() => echoOver([['Host', name()]])));
 });
 

@@ -277,6 +277,26 @@ const CASES: readonly Case[] = [
   call('open', undefined, { headers: { 'content-type': 'text/plain' }, short: false }),
   call('open', undefined, { headers: { 'content-type': 'application/json; charset=utf-8' } }),
   call('open', undefined, { headers: { 'content-encoding': 'gzip' }, short: false }),
+  ...[
+    '192.0.2.1:51008',
+    '[FD00::7]:51008, [::ffff:10.0.0.9]:80',
+    '10.9.9.9, 192.0.2.1',
+    'nowhere',
+    '192.0.2.1, x, 10.0.0.9',
+    '',
+  ].flatMap((value) => [
+    call('open', undefined, { headers: { 'x-forwarded-for': value } }),
+    call('admin_only', undefined, { headers: { forwarded: `for="${value}"` } }),
+  ]),
+  call('open', undefined, { headers: { 'x-forwarded-for': '192.0.2.1', forwarded: 'for=10.9.9.9' } }),
+  call('open', undefined, { headers: { host: 'localhost.:1' } }),
+  call('open', undefined, { path: 'http://localhost/mcp' }),
+  call('open', undefined, { path: 'HTTP://[::1]:80/mcp' }),
+  call('open', undefined, { path: 'http://localhost/mcp?access_token=abc', short: false }),
+  call('open', undefined, { path: 'http://evil.example.com/mcp' }),
+  call('open', undefined, { path: 'http://localhost/mcp', headers: { host: 'evil.example.com' } }),
+  call('open', undefined, { path: 'https://localhost/mcp' }),
+  call('open', undefined, { path: 'http://user@localhost/mcp', short: false }),
   call('open', undefined, { path: '/mcp?access_token=abc', short: false }),
   call('open', undefined, { path: '/mcp/', short: false }),
   call('open', undefined, { path: '/MCP', short: false }),
@@ -370,7 +390,7 @@ const AUDIENCE = 'https://gate.example.com/mcp';
 
 beforeAll(async () => {
   issuer = await TestIssuer.start();
-  const env = { AUTH_AUDIENCE: AUDIENCE, RATE_LIMIT_PER_MINUTE: '40' };
+  const env = { AUTH_AUDIENCE: AUDIENCE, RATE_LIMIT_PER_MINUTE: '40', TRUST_PROXY: '127.0.0.1,10.0.0.0/8' };
   const start = (more: object[]) =>
     Gate.start({ issuer, database: false, env, imports: [ProbeModule, ChattyModule, ...(more as never[])] });
   short = await start([]);

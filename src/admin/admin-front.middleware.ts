@@ -4,6 +4,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import type { Exchange, GateRequest, Inbound } from '../common/exchange.js';
 import { readBody } from '../common/body.js';
+import { senderSeen } from '../common/passage.js';
 import { RequestObserver } from '../common/request-observer.js';
 import { StageClock } from '../common/stage-clock.js';
 import { traceOf } from '../common/trace.js';
@@ -22,7 +23,7 @@ export class AdminFrontMiddleware implements NestMiddleware {
       decisionId: randomUUID(),
       trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
       clock: new StageClock(),
-      ip: request.ip ?? 'unknown',
+      ip: senderSeen(request).ip,
       client: request.get('user-agent') ?? null,
       inbound: await this.inbound(request),
       audited: false,

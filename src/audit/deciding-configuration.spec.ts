@@ -42,6 +42,7 @@ it.each<[string, Record<string, string>, string]>([
   ['concealment', { DENIAL_DETAIL: 'conceal' }, 'denial_detail'],
   ['the rate', { RATE_LIMIT_PER_MINUTE: '1' }, 'rate_limit_per_minute'],
   ['the proxy', { TRUST_PROXY: '1' }, 'trust_proxy'],
+  ['the headers of proxies', { TRUST_PROXY_HEADERS: 'forwarded' }, 'trust_proxy_headers'],
   ['origins', { ALLOWED_ORIGINS: 'https://app.example.com' }, 'allowed_origins'],
   ['hosts', { ALLOWED_HOSTS: 'gate' }, 'allowed_hosts'],
   ['what happens without a ledger', { AUDIT_ON_FAILURE: 'allow' }, 'audit_on_failure'],

@@ -50,6 +50,7 @@ export function decidingConfiguration(
     allowed_origins: server.allowedOrigins,
     allowed_hosts: server.allowedHosts,
     trust_proxy: server.trustProxy,
+    trust_proxy_headers: server.proxyHeaders,
     audit_on_failure: audit.onFailure,
     audit_pseudonyms: audit.pseudonymKey !== undefined,
   };

@@ -109,9 +109,18 @@ export function messageOf(exchange: Exchange): Message {
   return exchange.inbound.message;
 }
 
+/** What an absolute request target says beside its path (RFC 9112 section 3.2.2). */
+export interface TargetOrigin {
+  readonly scheme: 'http' | 'https';
+  /** Host and port as they were sent, for the same check as the `Host` header. */
+  readonly authority: string;
+}
+
 /** An HTTP request of the MCP endpoint; other routes carry no exchange. */
 export interface GateRequest {
   exchange?: Exchange;
+  /** Set where the target was absolute; `url` has its path alone. */
+  targetOrigin?: TargetOrigin;
 }
 
 /**

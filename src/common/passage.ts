@@ -2,18 +2,21 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { exchangeOf, type Exchange, type GateRequest } from './exchange.js';
+import { exchangeOf, type Exchange, type GateRequest, type TargetOrigin } from './exchange.js';
+import { senderOf, type Proxies, type Sender } from './sender.js';
 
 export interface Passage {
   readonly exchange: Exchange;
   readonly request: IncomingMessage;
   /** Its headers may be added to; only the answer itself is written by others. */
   readonly response: ServerResponse;
-  /** The request target, as it was sent. */
+  /** The request target; of an absolute one its path and query. */
   readonly target: string;
+  /** What an absolute target says beside that. */
+  readonly targetOrigin: TargetOrigin | undefined;
   /** Names of the query parameters. */
   readonly queryKeys: readonly string[];
-  /** Whether it came over https, as this server or a proxy that is trusted says. */
+  /** Whether it came over https on every hop, as this server and the proxies that are trusted say. */
   readonly secure: boolean;
   /** Whether the other end of this very connection is a proxy that `TRUST_PROXY` names. */
   readonly byProxy: boolean;
@@ -30,9 +33,11 @@ export interface GateStep {
  * own would cost a hidden class for each request, and keep what they see.
  */
 export class LazyPassage implements Passage {
+  private found: Sender | undefined = undefined;
+
   constructor(
     readonly exchange: Exchange,
-    readonly request: IncomingMessage,
+    readonly request: IncomingMessage & GateRequest,
     readonly response: ServerResponse,
     readonly target: string,
     /** The request as Express sees it. */
@@ -43,16 +48,30 @@ export class LazyPassage implements Passage {
     return this.target.includes('?') ? Object.keys(this.seen.query) : [];
   }
 
+  get targetOrigin(): TargetOrigin | undefined {
+    return this.request.targetOrigin;
+  }
+
   get secure(): boolean {
-    return this.seen.secure;
+    return this.sender.secure;
   }
 
   get byProxy(): boolean {
-    const { app, socket } = this.seen;
-    // What the setting `trust proxy` says of the other end of this connection.
-    const isTrusted = app.get('trust proxy fn') as (address: string, hop: number) => boolean;
-    return socket.remoteAddress !== undefined && isTrusted(socket.remoteAddress, 0);
+    return this.sender.byProxy;
   }
+
+  private get sender(): Sender {
+    this.found ??= senderSeen(this.seen);
+    return this.found;
+  }
+}
+
+/** The Express setting that holds {@link Proxies}. */
+export const PROXIES = 'proxies';
+
+/** @param seen a request of an application with the setting {@link PROXIES}. */
+export function senderSeen(seen: Request): Sender {
+  return senderOf(seen, seen.app.get(PROXIES) as Proxies);
 }
 
 /**

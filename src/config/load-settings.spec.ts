@@ -33,6 +33,7 @@ it('has the defaults of the contract', () => {
       allowedOrigins: ['http://127.0.0.1:3000', 'http://localhost:3000', 'http://[::1]:3000'],
       allowedHosts: ['127.0.0.1', 'localhost', '[::1]'],
       trustProxy: false,
+      proxyHeaders: 'auto',
       tls: undefined,
     },
     auth: {
@@ -215,6 +216,8 @@ it.each([
   ['ALLOWED_ORIGINS', 'https://gate.example.com/path'],
   ['ALLOWED_HOSTS', 'https://gate.example.com'],
   ['TRUST_PROXY', 'true'],
+  ['TRUST_PROXY_HEADERS', 'Forwarded'],
+  ['TRUST_PROXY_HEADERS', 'x-forwarded,forwarded'],
   ['TRUST_PROXY', '1,2'],
   ['TRUST_PROXY', 'false,10.0.0.0/8'],
   ['TRUST_PROXY', 'fade'],

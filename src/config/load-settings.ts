@@ -2,6 +2,8 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
+import { withoutRootDot } from '../common/root-dot.js';
+import type { ProxyHeaders } from '../common/sender.js';
 import { databaseRelaxation, databaseUrlFaults, saysSslMode } from './database-url.js';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { readSignalsFile } from './signals-file.js';
@@ -361,9 +363,10 @@ function toSettings(
         ? splitList(variables.ALLOWED_ORIGINS).map((origin) => origin.toLowerCase())
         : withLoopbackNames(publicUrl),
       allowedHosts: variables.ALLOWED_HOSTS
-        ? splitList(variables.ALLOWED_HOSTS).map((name) => name.toLowerCase())
-        : withLoopbackNames(publicUrl).map((origin) => new URL(origin).hostname),
+        ? splitList(variables.ALLOWED_HOSTS).map((name) => withoutRootDot(name.toLowerCase()))
+        : withLoopbackNames(publicUrl).map((origin) => withoutRootDot(new URL(origin).hostname)),
       trustProxy: trustProxy(variables.TRUST_PROXY ?? 'false'),
+      proxyHeaders: (variables.TRUST_PROXY_HEADERS ?? 'auto') as ProxyHeaders,
       tls: tls
         ? {
             certFile: resolve(variables.TLS_CERT_FILE ?? ''),

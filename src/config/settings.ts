@@ -1,4 +1,5 @@
 /** The configuration as the rest of the code sees it: typed, checked, one section per concern. */
+import type { ProxyHeaders } from '../common/sender.js';
 
 /** Where a provider's tokens keep scopes, roles, tenant and kind. */
 export const PRESETS = [
@@ -29,6 +30,8 @@ export interface ServerSettings {
   readonly allowedHosts: readonly string[];
   /** As Express takes it: false, a number of hops, or a list of CIDRs. */
   readonly trustProxy: false | number | readonly string[];
+  /** The headers of trusted proxies that count. */
+  readonly proxyHeaders: ProxyHeaders;
   /** Unset: plain HTTP, for loopback or behind a proxy that terminates TLS. */
   readonly tls: TlsSettings | undefined;
 }

@@ -14,6 +14,7 @@ import {
   IsWholeNumber,
   SECRET_URLS,
 } from './rules.js';
+import { PROXY_HEADERS } from '../common/sender.js';
 import { PRESETS } from './settings.js';
 
 /** What a `.env` file sets without effect: a notice for each name. */
@@ -220,6 +221,10 @@ export class Variables {
   TRUST_PROXY?: string;
 
   @IsOptional()
+  @IsIn(PROXY_HEADERS, { message: `must be one of ${PROXY_HEADERS.join(', ')}` })
+  TRUST_PROXY_HEADERS?: string;
+
+  @IsOptional()
   @IsPath()
   TLS_CERT_FILE?: string;
 
@@ -296,6 +301,7 @@ export const VARIABLE_NAMES = [
   'ALLOWED_ORIGINS',
   'ALLOWED_HOSTS',
   'TRUST_PROXY',
+  'TRUST_PROXY_HEADERS',
   'TLS_CERT_FILE',
   'TLS_KEY_FILE',
   'TLS_CLIENT_CA_FILE',

@@ -2,6 +2,7 @@
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import type { GateRequest } from '../common/exchange.js';
+import { senderSeen } from '../common/passage.js';
 import { Front } from './front.js';
 
 @Injectable()
@@ -12,7 +13,7 @@ export class FrontMiddleware implements NestMiddleware {
     // Nest applies a middleware once for each route that matches, and a body can be read only once.
     request.exchange ??= await this.front.receive(request, response, {
       requestId: request.id as string,
-      ip: request.ip ?? 'unknown',
+      ip: senderSeen(request).ip,
     });
     next();
   }

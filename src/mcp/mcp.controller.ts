@@ -2,6 +2,7 @@ import { All, Controller, Options, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { exchangeOf, messageOf, type GateRequest } from '../common/exchange.js';
 import { PublicRoute } from '../common/public-route.js';
+import { allowedHeaders } from './cross-origin.js';
 import { SdkBridge } from './sdk-bridge.js';
 
 /** The endpoint. Its path is `MCP_PATH`; what reaches `post` has passed every guard. */
@@ -17,13 +18,13 @@ export class McpController {
   /** Lets a browser of an allowed origin ask; the guard has refused all others. */
   @Options()
   @PublicRoute()
-  preflight(@Res() response: Response): void {
+  preflight(@Req() request: Request, @Res() response: Response): void {
     response
       .status(204)
       .setHeader('access-control-allow-methods', 'POST')
       .setHeader(
         'access-control-allow-headers',
-        'Authorization, DPoP, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Traceparent, Tracestate',
+        allowedHeaders(request.headers['access-control-request-headers']).join(', '),
       )
       .setHeader('access-control-max-age', '600')
       .end();

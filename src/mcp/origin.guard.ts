@@ -3,8 +3,9 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { ConfigService } from '@nestjs/config';
 import type { ServerResponse } from 'node:http';
 import { AppError, malformedRequest } from '../common/app-error.js';
-import type { GateRequest } from '../common/exchange.js';
-import { headerValues } from '../common/header-values.js';
+import type { GateRequest, TargetOrigin } from '../common/exchange.js';
+import { CONTRADICTION, headerValues, singleValue } from '../common/header-values.js';
+import { withoutRootDot } from '../common/root-dot.js';
 import { passageOf, type GateStep, type Passage } from '../common/passage.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
 
@@ -25,28 +26,34 @@ export class OriginGuard implements CanActivate, GateStep {
 
   /** @throws AppError where the request is from elsewhere. */
   pass(passage: Passage): void {
-    const { request, response, target } = passage;
-    const { origin } = request.headers;
+    const { request, response, target, targetOrigin } = passage;
+    const origin = singleValue(request, 'origin');
     if (!target.startsWith('/')) throw malformedRequest('The request target must be a path');
     // RFC 9112 section 3.2: two hosts are two answers to one question.
     const [host, ...more] = headerValues(request, 'host');
     if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
       throw rejected('The Host is not allowed');
     }
-    // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
-    if (this.settings.publicUrl.startsWith('https:') && !cameOverHttps(passage)) {
-      throw rejected('Only HTTPS is served here');
+    // RFC 9112 section 3.2.2 puts the target in place of Host. A proxy may have gone by either: both must be allowed.
+    if (targetOrigin && !isAllowedHost(targetOrigin.authority, this.settings.allowedHosts)) {
+      throw rejected('The host of the request target is not allowed');
     }
-    if (!isAllowedOrigin(origin, this.settings.allowedOrigins)) throw rejected('The Origin is not allowed');
+    // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
+    const isHttps = this.settings.publicUrl.startsWith('https:');
+    if (isHttps && !passage.secure) throw rejected('Only HTTPS is served here');
+    if (targetOrigin && !isScheme(targetOrigin, isHttps, passage)) {
+      throw rejected('The scheme of the request target is not the one of the connection');
+    }
+    if (origin === CONTRADICTION || !isAllowedOrigin(origin, this.settings.allowedOrigins)) {
+      throw rejected('The Origin is not allowed');
+    }
     if (origin !== undefined) allowCrossOrigin(response, origin);
   }
 }
 
-/** On every part of the way that somebody trusted tells of: a proxy that appends says what it saw after what its client said. */
-function cameOverHttps({ request, byProxy, secure }: Passage): boolean {
-  const told = byProxy ? ((request.headers['x-forwarded-proto'] as string | undefined) ?? '') : '';
-  const parts = told === '' ? [] : told.split(',').map((part) => part.trim().toLowerCase());
-  return secure && parts.every((part) => part === 'https');
+/** RFC 9110 section 7.4: https is served where the connection is secured, and http where this server is an http one. */
+function isScheme({ scheme }: TargetOrigin, isHttps: boolean, passage: Passage): boolean {
+  return scheme === 'https' ? passage.secure : !isHttps;
 }
 
 /** A name, or an address in brackets, and a port, as nearly everyone sends it. */
@@ -54,7 +61,7 @@ const PLAIN_HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?$/i;
 const HOST_CHARACTERS = /^[A-Za-z0-9.[\]:_-]+$/;
 const MAX_PORT = 65_535;
 
-/** An entry without a port allows every port. */
+/** An entry without a port allows every port. A trailing dot of the host does not count. @param allowed in lower case, without trailing dots. */
 export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
   if (host === undefined) return false;
   const [, name, port = ''] = PLAIN_HOST.exec(host) ?? [];
@@ -65,7 +72,10 @@ export function isAllowedHost(host: string | undefined, allowed: readonly string
 }
 
 function isOn(allowed: readonly string[], name: string, host: string): boolean {
-  return allowed.includes(name.toLowerCase()) || allowed.includes(host.toLowerCase());
+  return (
+    allowed.includes(withoutRootDot(name.toLowerCase())) ||
+    allowed.includes(withoutRootDot(host.toLowerCase()))
+  );
 }
 
 /** No Origin is no browser. `null`, and whatever is not on the list to the letter, is refused. */

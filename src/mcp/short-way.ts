@@ -11,7 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditInterceptor } from '../audit/audit.interceptor.js';
 import { messageOf, type Exchange, type GateRequest, type JsonObject } from '../common/exchange.js';
-import { LazyPassage, type GateStep, type Passage } from '../common/passage.js';
+import { LazyPassage, senderSeen, type GateStep, type Passage } from '../common/passage.js';
 import type { Principal } from '../common/principal.js';
 import { LogContext } from '../config/log-context.js';
 import { nameRequest } from '../config/logging.js';
@@ -25,6 +25,7 @@ import { LateStream } from './late-stream.js';
 import { ListTexts } from './list-texts.js';
 import { PlainAnswers } from './plain-answer.js';
 import { isPlain } from './plain-message.js';
+import { toOriginForm } from './request-target.js';
 import { SdkBridge, SERVER_INFO } from './sdk-bridge.js';
 import { unlessWithheld, Withheld } from './withheld.js';
 
@@ -97,6 +98,7 @@ export class ShortWay implements OnApplicationBootstrap {
   inFrontOf(express: Express, protect: (response: ServerResponse) => void): Take {
     const seenBy = gettersOf(express);
     return (request, response) => {
+      toOriginForm(request);
       if (!this.isOpen || request.method !== 'POST' || request.url !== this.path)
         return express(request as Request, response as never);
       return this.take(request, response, { express, seen: seenBy(request), protect });
@@ -110,7 +112,7 @@ export class ShortWay implements OnApplicationBootstrap {
   ): Promise<void> {
     const requestId = nameRequest(request, response);
     request.id = requestId;
-    const exchange = await this.front.receive(request, response, { requestId, ip: seen.ip ?? 'unknown' });
+    const exchange = await this.front.receive(request, response, { requestId, ip: senderSeen(seen).ip });
     request.exchange = exchange;
     if (!exchange.inbound.ok || !isPlain(exchange.inbound.message)) {
       return express(request as Request, response as never);

@@ -5,9 +5,11 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AuditService } from '../audit/audit.service.js';
+import { plainAddress } from '../common/addresses.js';
 import { malformedRequest } from '../common/app-error.js';
 import { TOO_SLOW } from '../common/body.js';
 import type { Exchange } from '../common/exchange.js';
+import { UNKNOWN_ADDRESS } from '../common/sender.js';
 import { RequestObserver } from '../common/request-observer.js';
 import { errorBody } from './render-error.js';
 
@@ -50,7 +52,7 @@ export class UnreadableRequests implements OnApplicationBootstrap {
       requestId: randomUUID(),
       decisionId: randomUUID(),
       trace: undefined,
-      ip: socket.remoteAddress ?? 'unknown',
+      ip: plainAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS,
       client: null,
       inbound: { ok: false, id: null, fault },
       audited: false,

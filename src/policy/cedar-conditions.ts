@@ -1,6 +1,6 @@
 /** Evaluates the operator's Cedar rules. The rules of each target are picked out at load, so that a decision evaluates no others. */
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
-import { isIP } from 'node:net';
+import { plainAddress } from '../common/addresses.js';
 import { targetLabel } from '../common/decision.js';
 import type { Principal } from '../common/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
@@ -280,14 +280,4 @@ function timeOf(now: number, clock: Intl.DateTimeFormat): Cedar.CedarValueJson {
 /** @throws RangeError where that is no time that can be written down. */
 function datetime(milliseconds: number): Cedar.CedarValueJson {
   return { __extn: { fn: 'datetime', arg: new Date(milliseconds).toISOString() } };
-}
-
-/** An address has one spelling here: IPv4 in IPv6's clothes is IPv4, and the zone of a link is left out. */
-function plainAddress(address: string): string | undefined {
-  const plain = address.replace(/%.*$/, '');
-  if (isIP(plain) !== 6) return isIP(plain) === 4 ? plain : undefined;
-  const spelled = new URL(`http://[${plain}]`).hostname.slice(1, -1);
-  const [, high, low] = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(spelled) ?? [];
-  if (high === undefined || low === undefined) return spelled;
-  return [high, low].flatMap((half) => [parseInt(half, 16) >> 8, parseInt(half, 16) & 0xff]).join('.');
 }

@@ -4,6 +4,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { readBytes } from '../common/body.js';
 import type { Exchange, GateRequest, Inbound } from '../common/exchange.js';
+import { senderSeen } from '../common/passage.js';
 import { RequestObserver } from '../common/request-observer.js';
 import { StageClock } from '../common/stage-clock.js';
 import { traceOf } from '../common/trace.js';
@@ -23,7 +24,7 @@ export class SignalsFrontMiddleware implements NestMiddleware {
       decisionId: randomUUID(),
       trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
       clock: new StageClock(),
-      ip: request.ip ?? 'unknown',
+      ip: senderSeen(request).ip,
       client: request.get('user-agent') ?? null,
       inbound: await this.inbound(request),
       audited: false,
