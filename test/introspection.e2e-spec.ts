@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, temporaryFolder, type Answer } from './support/gate.js';
 import { IntrospectionEndpoint } from './support/introspection-endpoint.js';
-import { TestIssuer, type Claims } from './support/issuer.js';
+import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
 const AUDIENCE = 'https://gate.example.com/mcp';
@@ -110,6 +110,118 @@ it.each([401, 403, 500, 503])('an endpoint that answers %i is an outage, and no 
   expect(answer.headers.get('retry-after')).toBeTruthy();
   expect(answer.headers.get('www-authenticate')).toBeNull();
   expect(gate.ledger().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
+});
+
+describe('an answer without aud', () => {
+  let keys: TestIssuer;
+  let lemon: IntrospectionEndpoint;
+  let strict: Gate;
+  let trusting: Gate;
+
+  beforeAll(async () => {
+    keys = await TestIssuer.start();
+    lemon = await IntrospectionEndpoint.start({ issuer: keys.url });
+    const entry = (more: object) => ({
+      issuer: keys.url,
+      audience: AUDIENCE,
+      introspection: {
+        endpoint: lemon.url,
+        client_id: 'gate',
+        client_secret_file: join(folder.path, 'secret'),
+        cache_seconds: 0,
+        ...more,
+      },
+    });
+    const start = (more: object) =>
+      Gate.start({
+        issuer: keys,
+        imports: [ProbeModule],
+        database: false,
+        identity: { issuers: [entry(more)] },
+      });
+    [strict, trusting] = [await start({}), await start({ accept_missing_audience: true })];
+  });
+  afterAll(async () => {
+    await strict.close();
+    await trusting.close();
+    await Promise.all([keys.stop(), lemon.stop()]);
+  });
+
+  /** A JWT of the issuer that its endpoint calls active, with these claims in the answer. */
+  async function jwt(claims: Claims = {}, answer: Claims = {}, options = {}): Promise<string> {
+    const token = await keys.mint(AUDIENCE, { scope: 'probe', ...claims }, options);
+    lemon.activate(token, answer);
+    return token;
+  }
+  const echo = async (at: Gate, token: string) => {
+    const before = at.app.nest.get(Runs).names.length;
+    const result = reasonOf(await at.callTool(token, 'echo', { text: 'hello' }));
+    const isAllowed = result[1] === 'allowed';
+    expect(at.app.nest.get(Runs).names).toHaveLength(before + (isAllowed ? 1 : 0));
+    if (!isAllowed) expect(at.ledger().at(-1)).toMatchObject({ decision: 'deny', reason: result[1] });
+    return result;
+  };
+
+  it('is completed from a JWT whose signature fits', async () => {
+    expect(await echo(strict, await jwt({ roles: ['admin'] }))).toEqual([200, 'allowed']);
+    expect(strict.ledger().findLast(({ event }) => event === 'decision')).toMatchObject({
+      principal: { sub: 'alice', scopes: ['probe'], roles: ['admin'] },
+    });
+    expect(await echo(strict, await jwt({}, { sub: undefined, client_id: undefined }))).toEqual([
+      200,
+      'allowed',
+    ]);
+  });
+
+  it.each<[string, () => Promise<string>, string]>([
+    ['for another server', () => jwt({ aud: 'https://other.example.com' }), 'token_audience'],
+    ['for nobody', () => jwt({ aud: undefined }), 'token_audience'],
+    [
+      'signed by a stranger',
+      async () => jwt({}, {}, { key: { ...(await makeKey('key-1')), kid: 'key-1' } }),
+      'token_signature',
+    ],
+    ['of another type', () => jwt({}, {}, { header: { typ: 'JWT' } }), 'token_type'],
+    ['that is an ID token', () => jwt({ nonce: 'n' }), 'token_type'],
+    ['that says another subject', () => jwt({ sub: 'bob' }), 'token_claims'],
+    ['that ends before the answer says', () => jwt({ iat: now() - 100, exp: now() - 50 }), 'token_expired'],
+    [
+      'that is bound, and the answer does not say so',
+      () => jwt({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
+      'token_binding',
+    ],
+  ])('refuses a JWT %s', async (_name, make, reason) => {
+    expect(await echo(strict, await make())).toEqual([401, reason]);
+  });
+
+  it('refuses a JWT that is not active, whatever it says itself', async () => {
+    expect(await echo(strict, await keys.mint(AUDIENCE, { scope: 'probe' }))).toEqual([401, 'token_revoked']);
+    expect(await echo(trusting, await keys.mint(AUDIENCE, { scope: 'probe' }))).toEqual([
+      401,
+      'token_revoked',
+    ]);
+  });
+
+  it('refuses an opaque token, unless the setting accepts the word of the endpoint', async () => {
+    expect(await echo(strict, lemon.issue({ scope: 'probe' }))).toEqual([401, 'token_audience']);
+    expect(await echo(trusting, lemon.issue({ scope: 'probe' }))).toEqual([200, 'allowed']);
+  });
+
+  it('with the setting still refuses what is for another server', async () => {
+    const other = 'https://other.example.com';
+    expect(await echo(trusting, lemon.issue({ scope: 'probe', aud: other }))).toEqual([
+      401,
+      'token_audience',
+    ]);
+    expect(await echo(trusting, lemon.issue({ scope: 'probe', aud: [] }))).toEqual([401, 'token_audience']);
+    expect(await echo(trusting, await jwt({ aud: other }))).toEqual([401, 'token_audience']);
+    expect(await echo(trusting, await jwt({ aud: undefined }))).toEqual([200, 'allowed']);
+  });
+
+  it('does not make readiness wait for the keys', async () => {
+    expect((await strict.get('/health/ready')).body).toMatchObject({});
+    expect(JSON.stringify((await strict.get('/health/ready')).body)).not.toContain('"keys":0');
+  });
 });
 
 it('a JWT of the other issuer is never shown to it, and one in its own name is never believed unasked', async () => {

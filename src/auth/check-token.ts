@@ -36,9 +36,13 @@ export function acceptedTypes(issuer: IssuerSettings): readonly string[] {
   return issuer.tokenTypes ?? PRESET_FACTS[issuer.preset].tokenTypes;
 }
 
-/** @throws AppError `token_audience` */
+/**
+ * A token without an audience is for nobody, unless the issuer is introspected and its word alone is to count.
+ * @throws AppError `token_audience`
+ */
 export function checkAudience(claims: Claims, issuer: IssuerSettings): void {
   const audience = PRESET_FACTS[issuer.preset].audienceOf(claims);
+  if (audience === undefined && issuer.introspection?.acceptsMissingAudience === true) return;
   const named = Array.isArray(audience) ? (audience as unknown[]) : [audience];
   if (!named.some((one) => typeof one === 'string' && issuer.audience.includes(one))) {
     throw refuseToken('token_audience', 'The token is not meant for this server');

@@ -303,3 +303,69 @@ it.each([
 ])('%j is refused, since a step-up would hang on it', (claims) => {
   expect(() => read(claims)).toThrow(expect.objectContaining({ code: 'token_claims', status: 401 }));
 });
+
+const ZITADEL = 'urn:zitadel:iam:org:project:roles';
+const GRANTS = { admin: { '17': 'a.example' }, reader: { '17': 'a.example', '18': 'b.example' } };
+
+describe('roles', () => {
+  const named = { claims: { roles: [ZITADEL] } };
+  const rolesOf = (roles: unknown, settings: Partial<IssuerSettings> = {}) =>
+    read({ [settings.claims?.roles?.[0] ?? 'roles']: roles }, 'generic', settings).roles;
+
+  it.each<[unknown, Partial<IssuerSettings>, string[]]>([
+    ['admin', { rolesSeparator: ',' }, ['admin']],
+    ['admin,developer', { rolesSeparator: ',' }, ['admin', 'developer']],
+    [' admin , developer,,admin ', { rolesSeparator: ',' }, ['admin', 'developer']],
+    ['admin developer', { rolesSeparator: ' ' }, ['admin', 'developer']],
+    ['admin developer', { rolesSeparator: ',' }, ['admin developer']],
+    ['', { rolesSeparator: ',' }, []],
+    [['admin,developer'], { rolesSeparator: ',' }, ['admin,developer']],
+    ['guid-1,guid-2', { rolesSeparator: ',', roleMap: new Map([['guid-2', 'admin']]) }, ['admin']],
+    ['admin,developer', { ...named }, ['admin,developer']],
+    ['admin,developer', { ...named, rolesSeparator: ',' }, ['admin', 'developer']],
+    [GRANTS, named, ['admin', 'reader']],
+    [GRANTS, { ...named, roleOrganizations: ['18'] }, ['reader']],
+    [GRANTS, { ...named, roleOrganizations: ['19'] }, []],
+    [GRANTS, { ...named, roleMap: new Map([['admin', 'boss']]) }, ['boss']],
+    [{ admin: {} }, named, []],
+    [{}, named, []],
+  ])('%j with %j are %j', (roles, settings, expected) => {
+    expect(rolesOf(roles, settings)).toEqual(expected);
+  });
+
+  it.each<[unknown, Partial<IssuerSettings>]>([
+    ['admin', {}],
+    ['admin,developer', {}],
+    [7, { rolesSeparator: ',' }],
+    [{ admin: true }, { rolesSeparator: ',' }],
+    [GRANTS, {}],
+    [{ admin: true, reader: GRANTS.reader }, named],
+    [{ admin: false }, named],
+    [{ admin: 'a.example' }, named],
+    [{ roles: ['admin'] }, named],
+    [{ account: { roles: ['admin'] } }, named],
+    [{ admin: [] }, named],
+    [{ admin: { '17': { x: 'y' } } }, named],
+  ])('%j with %j are refused', (roles, settings) => {
+    expect(() => rolesOf(roles, settings)).toThrow(expect.objectContaining({ code: 'token_claims' }));
+  });
+
+  it('that are one text are refused in words that name the setting', () => {
+    expect(() => rolesOf('admin')).toThrow(/roles_separator/);
+  });
+
+  it('are not made of the parts of an address', () => {
+    const settings = { rolesSeparator: ',', roleMap: new Map([['boss@a.example', 'admin']]) };
+    const claims = { azp: 'c', email: '"x,boss@a.example,"@evil.example', email_verified: true };
+    expect(read(claims, 'google', settings).roles).toEqual([]);
+  });
+});
+
+it('names the person by the claim of the settings, and by none where that is no text', () => {
+  const settings = { displayClaim: '/profile/name' };
+  expect(read({ profile: { name: 'Alice\u0007 A.' } }, 'generic', settings).displayName).toBe('Alice A.');
+  for (const name of [null, 7, ['Alice'], '', undefined]) {
+    expect(read({ profile: { name } }, 'generic', settings)).not.toHaveProperty('displayName');
+  }
+  expect(read({ profile: { name: 'Alice' } })).not.toHaveProperty('displayName');
+});

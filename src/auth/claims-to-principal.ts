@@ -1,6 +1,7 @@
 /** Verified claims in, principal out; odd claim types are refused, not guessed at. Pure. */
 import type { DelegationLink, Principal } from '../common/principal.js';
 import { readClaim } from '../common/claim-path.js';
+import { displayName } from '../common/display-name.js';
 import { isWellFormed } from '../common/well-formed.js';
 import type { IssuerSettings } from '../config/settings.js';
 import { PRESET_FACTS, type Claims, type PresetFacts } from './presets.js';
@@ -24,6 +25,7 @@ export function claimsToPrincipal(claims: Claims, settings: IssuerSettings): Pri
   return {
     issuer,
     subject,
+    ...nameOf(claims, settings),
     kind,
     clientId,
     tenant: optionalText(firstPresent(claims, places.tenant), places.tenant.join(' or ')),
@@ -40,6 +42,11 @@ export function claimsToPrincipal(claims: Claims, settings: IssuerSettings): Pri
       clientId,
     ),
   };
+}
+
+function nameOf(claims: Claims, { displayClaim }: IssuerSettings): Pick<Principal, 'displayName'> {
+  const name = displayClaim === undefined ? undefined : displayName(readClaim(claims, displayClaim));
+  return name === undefined ? {} : { displayName: name };
 }
 
 /** RFC 9068 section 2.2: the subject is the client itself; or a provider's own mark says so. */
@@ -64,20 +71,70 @@ function scopesOf(value: unknown, prefix: string): string[] {
 }
 
 /** By the names that code uses: with a role map, what it does not name is no role. */
-function rolesOf(
-  claims: Claims,
-  { claims: own, roleMap, audience }: IssuerSettings,
-  facts: PresetFacts,
-): string[] {
-  const places = own.roles ?? [...facts.roles, ...(roleMap ? facts.roleIds : [])];
-  const more = own.roles ? [] : facts.moreRoles(claims, audience);
-  const single = facts.singleRole || own.roles !== undefined;
-  const values = [...places.map((place) => readClaim(claims, place)), ...more]
-    .filter((value) => value !== undefined)
-    .map((value) => (single && typeof value === 'string' ? [value] : value));
-  if (!values.every(isTexts)) throw refuseToken('token_claims', 'A role claim is not a list of strings');
-  const roles = values.flat();
+function rolesOf(claims: Claims, settings: IssuerSettings, facts: PresetFacts): string[] {
+  const { claims: own, roleMap, audience } = settings;
+  const isNamed = own.roles !== undefined;
+  const may = { single: facts.singleRole || isNamed, keys: isNamed };
+  const values = [
+    ...(own.roles ?? facts.roles).map((place) => readClaim(claims, place)),
+    ...(isNamed ? [] : facts.moreRoles(claims, audience)),
+  ];
+  const ids = isNamed || !roleMap ? [] : facts.roleIds.map((place) => readClaim(claims, place));
+  // An id is one text whatever is in it: a separator in an address must not make two of it.
+  const whole = { ...settings, rolesSeparator: undefined };
+  const roles = [
+    ...values.flatMap((value) => rolesIn(value, settings, may)),
+    ...ids.flatMap((value) => rolesIn(value, whole, may)),
+  ];
   return [...new Set(roleMap ? roles.flatMap((role) => roleMap.get(role) ?? []) : roles)];
+}
+
+/**
+ * A list of roles; one text, where that may be one role or has a separator; or an object whose keys are the roles, where
+ * the operator named the claim.
+ */
+function rolesIn(
+  value: unknown,
+  { rolesSeparator: separator, roleOrganizations }: IssuerSettings,
+  may: { readonly single: boolean; readonly keys: boolean },
+): readonly string[] {
+  if (value === undefined) return [];
+  if (isTexts(value)) return value;
+  if (typeof value === 'string' && isWellFormed(value)) {
+    if (separator !== undefined) return separated(value, separator);
+    if (may.single) return [value];
+    throw refuseToken(
+      'token_claims',
+      'A role claim is one text and not a list: the setting roles_separator accepts it',
+    );
+  }
+  const granted = may.keys ? grantedRoles(value, roleOrganizations) : undefined;
+  if (granted) return granted;
+  throw refuseToken('token_claims', 'A role claim is not a list of strings');
+}
+
+function separated(text: string, separator: string): string[] {
+  return text
+    .split(separator)
+    .map((role) => role.trim())
+    .filter((role) => role !== '');
+}
+
+/**
+ * Zitadel: each role is the name of a member, and its value holds the organizations that grant it, by id.
+ * @returns undefined where it is another kind of object: the names of its members are no roles.
+ */
+function grantedRoles(value: unknown, organizations: readonly string[] | undefined): string[] | undefined {
+  if (!isObject(value)) return undefined;
+  const grants = Object.entries(value);
+  const areGrants = grants.every(
+    ([role, by]) =>
+      isWellFormed(role) && isObject(by) && Object.values(by).every((domain) => typeof domain === 'string'),
+  );
+  if (!areGrants) return undefined;
+  return grants
+    .filter(([, by]) => Object.keys(by as Claims).some((id) => organizations?.includes(id) ?? true))
+    .map(([role]) => role);
 }
 
 /** OpenID Connect Core 1.0 section 2 has one; Entra ID a list. */
@@ -150,4 +207,8 @@ function optionalText(value: unknown, name: string): string | null {
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string' && isWellFormed(item));
+}
+
+function isObject(value: unknown): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -53,6 +53,11 @@ export class Introspection {
     this.turns = new Turns(options.maxConcurrent ?? MAX_CONCURRENT);
   }
 
+  /** As `said`, with the client as the subject where the answer names none. */
+  async claims(token: string): Promise<Claims> {
+    return withSubject(await this.said(token));
+  }
+
   /**
    * The claims of an active token; `exp` is a number, `iss` is the issuer's, members that were null are left out,
    * and nothing else was checked. Takes no signal: others may be waiting for the same answer.
@@ -61,7 +66,7 @@ export class Introspection {
    * @throws AppError `identity_unavailable` (503) where the issuer cannot be asked, or its answer cannot be believed.
    *   Its cause is a ClientAuthenticationError where the issuer does not accept this server as its client.
    */
-  async claims(token: string): Promise<Claims> {
+  async said(token: string): Promise<Claims> {
     if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
       throw refuseToken('token_malformed', 'The token is too long');
     }
@@ -181,9 +186,13 @@ function activeClaims(answer: Claims, issuer: string): Claims & { readonly exp: 
   if (typeof exp !== 'number' || !Number.isFinite(exp)) {
     throw refuseToken('token_claims', 'The issuer does not say when the token expires');
   }
-  // RFC 7662 makes it optional: a token of a client that acts for itself (RFC 9068 section 2.2) is about that client.
+  return { ...claims, iss, exp };
+}
+
+/** RFC 7662 makes `sub` optional: a token of a client that acts for itself (RFC 9068 section 2.2) is about that client. */
+export function withSubject(claims: Claims): Claims {
   const { sub = claims.client_id } = claims;
-  return { ...claims, ...(sub !== undefined && { sub }), iss, exp };
+  return sub === undefined ? claims : { ...claims, sub };
 }
 
 function isAccessTokenType(type: unknown): boolean {

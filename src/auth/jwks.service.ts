@@ -14,16 +14,18 @@ export interface IssuerKeys extends KeySetStatus {
 @Injectable()
 export class JwksService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(JwksService.name);
+  /** Those whose tokens are verified by their signatures alone. */
   private readonly issuers: readonly IssuerSettings[];
-  /** By exact issuer. An issuer that is introspected has none. */
+  /** By exact issuer. Those of an issuer that is introspected are fetched when a token of it needs them. */
   private readonly keySets: ReadonlyMap<string, KeySet>;
 
   constructor(
     config: ConfigService<Settings, true>,
     private readonly metadata: IssuerMetadataService,
   ) {
-    this.issuers = config.get('auth', { infer: true }).issuers.filter(({ introspection }) => !introspection);
-    this.keySets = new Map(this.issuers.map((issuer) => [issuer.issuer, this.keySetOf(issuer)]));
+    const { issuers } = config.get('auth', { infer: true });
+    this.issuers = issuers.filter(({ introspection }) => !introspection);
+    this.keySets = new Map(issuers.map((issuer) => [issuer.issuer, this.keySetOf(issuer)]));
   }
 
   /** Starts to fetch the keys; the server comes up without them, and is not ready until it has them. */
@@ -40,12 +42,12 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
 
   /** True once the keys of every issuer are known. Asks for those that are not. */
   async ready(): Promise<boolean> {
-    const ready = await Promise.all([...this.keySets.values()].map((keySet) => keySet.ready()));
+    const ready = await Promise.all(this.issuers.map((issuer) => this.of(issuer).ready()));
     return ready.every(Boolean);
   }
 
   status(): IssuerKeys[] {
-    return [...this.keySets].map(([issuer, keySet]) => ({ issuer, ...keySet.status() }));
+    return this.issuers.map((issuer) => ({ issuer: issuer.issuer, ...this.of(issuer).status() }));
   }
 
   /**
@@ -74,7 +76,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
 
   private of({ issuer }: IssuerSettings): KeySet {
     const keySet = this.keySets.get(issuer);
-    if (!keySet) throw new Error('Keys were asked for of an issuer that has none');
+    if (!keySet) throw new Error('Keys were asked for of an issuer that is not configured');
     return keySet;
   }
 

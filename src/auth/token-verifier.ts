@@ -3,29 +3,16 @@ import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Principal } from '../common/principal.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
-import {
-  checkAlgorithm,
-  checkAudience,
-  checkLifetime,
-  checkNature,
-  checkTimes,
-  checkType,
-} from './check-token.js';
+import { checkAudience, checkLifetime, checkNature, checkTimes } from './check-token.js';
 import { claimsToPrincipal } from './claims-to-principal.js';
+import { introspectedClaims } from './introspected-claims.js';
 import { IntrospectionService } from './introspection.service.js';
 import { JwksService } from './jwks.service.js';
-import type { Claims } from './presets.js';
 import { namesAnotherIssuer, readJwt, type UnverifiedJwt } from './read-jwt.js';
 import { refuseToken } from './refuse-token.js';
 import { SenderBinding, type Presented } from './sender-binding.js';
-import { signerOf } from './signature.js';
+import { signedClaims } from './signed-claims.js';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
-
-/** Claims whose signature, or whose issuer, was asked. */
-interface Genuine {
-  readonly claims: Claims;
-  readonly keyId: string | undefined;
-}
 
 @Injectable()
 export class TokenVerifier {
@@ -71,8 +58,14 @@ export class TokenVerifier {
     const issuer = this.issuerOf(token, jwt);
     const { claims, keyId } =
       issuer.introspection || !jwt
-        ? { claims: await this.introspection.claims(token), keyId: undefined }
-        : await this.signed(token, jwt, issuer);
+        ? {
+            claims: await introspectedClaims(token, jwt, issuer, {
+              introspection: this.introspection,
+              jwks: this.jwks,
+            }),
+            keyId: undefined,
+          }
+        : await signedClaims(token, jwt, issuer, this.jwks);
     if (this.refusesDemoIssuer && claims.demo_issuer === true) {
       throw refuseToken('token_issuer', 'The token is of a demo issuer');
     }
@@ -96,19 +89,5 @@ export class TokenVerifier {
     throw jwt
       ? refuseToken('token_issuer', 'The token is of another issuer')
       : refuseToken('token_malformed', 'The token is not a signed JWT');
-  }
-
-  /** Keys of this one issuer are tried, and of no other: whoever owns one issuer cannot speak for another. */
-  private async signed(token: string, jwt: UnverifiedJwt, issuer: IssuerSettings): Promise<Genuine> {
-    checkAlgorithm(jwt.header, issuer);
-    checkType(jwt.header, issuer);
-    const header = { ...jwt.header, alg: jwt.header.alg as string };
-    const candidates = await this.jwks.candidates(issuer, header);
-    try {
-      return { claims: jwt.claims, keyId: (await signerOf(token, header, candidates)).id };
-    } catch (error) {
-      if (candidates.length > 0) this.jwks.suspect(issuer);
-      throw error;
-    }
   }
 }

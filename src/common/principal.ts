@@ -14,6 +14,8 @@ export interface Principal {
   /** Exact `iss` of the token. An identity is the pair (issuer, subject), never the subject alone. */
   readonly issuer: string;
   readonly subject: string;
+  /** For records and commands, where the issuer's settings name a claim of it. Chosen by the person: decides nothing. */
+  readonly displayName?: string;
   readonly kind: PrincipalKind;
   /** The OAuth client that was given the token (`client_id`, or the provider's name for it). */
   readonly clientId: string;

@@ -9,6 +9,7 @@ import {
   IsPath,
   IsSecureUrl,
   IsSwitch,
+  IsText,
   IsTextMap,
   IsTexts,
 } from './rules.js';
@@ -21,6 +22,9 @@ const WITHOUT_SPACES = /^[^\s\p{Cc}]+$/u;
 const TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const CLAIM_FORM = 'names of claims, or JSON pointers such as /realm_access/roles';
 const CONSTRAINTS = ['allowed', 'required'];
+
+const IsClaim = () =>
+  IsText(isClaimPath, 'must be the name of a claim, or a JSON pointer such as /profile/name');
 
 export class ClaimsEntry {
   @IsOptional()
@@ -44,6 +48,10 @@ export class IntrospectionEntry extends ClientEntry {
   @IsOptional()
   @IsSecureUrl({ query: true })
   endpoint?: string;
+
+  @IsOptional()
+  @IsSwitch()
+  accept_missing_audience?: boolean;
 
   @IsOptional()
   @IsNumber(0, 60)
@@ -101,6 +109,21 @@ export class IssuerEntry {
   /** Checked against {@link ClaimsEntry}. */
   @IsOptional()
   claims?: ClaimsEntry;
+
+  @IsOptional()
+  @Matches(/^[^\p{L}\p{N}\p{C}"\\]{1,3}$/u, {
+    message:
+      'must be one to three characters that are no letters, digits, quotes or backslashes, such as ","',
+  })
+  roles_separator?: string;
+
+  @IsOptional()
+  @IsTexts((text) => WITHOUT_SPACES.test(text), 'ids of organizations')
+  role_organizations?: Texts;
+
+  @IsOptional()
+  @IsClaim()
+  display_claim?: string;
 
   @IsOptional()
   @IsTextMap(TOKEN, "a mapping from the provider's names to names without spaces, quotes or backslashes")

@@ -81,6 +81,9 @@ issuers:
       tenant: tid
     role_map: { 62e90394-69f5-4237-9190-012177145e10: admin, __proto__: user }
     scope_prefix: api://guid/
+    roles_separator: ' '
+    role_organizations: '1234'
+    display_claim: preferred_username
     dpop: required
     mtls: required
     key_refresh_seconds: 60
@@ -90,7 +93,10 @@ issuers:
       endpoint: https://opaque.example.com/introspect
       client_id: gate
       client_secret_file: secret
+      accept_missing_audience: true
       cache_seconds: 0
+    jwks_uri: https://opaque.example.com/keys
+    token_types: [JWT]
 `);
   expect(faults).toEqual([]);
   expect(settings).toMatchObject({
@@ -114,6 +120,9 @@ issuers:
           tenant: ['tid'],
         },
         scopePrefix: 'api://guid/',
+        rolesSeparator: ' ',
+        roleOrganizations: ['1234'],
+        displayClaim: 'preferred_username',
         dpop: 'required',
         mtls: 'required',
         keyRefreshSeconds: 60,
@@ -124,8 +133,11 @@ issuers:
           endpoint: 'https://opaque.example.com/introspect',
           clientId: 'gate',
           authentication: { method: 'client_secret_basic', secret: 's3cret-value' },
+          acceptsMissingAudience: true,
           cacheSeconds: 0,
         },
+        jwksUri: 'https://opaque.example.com/keys',
+        tokenTypes: ['jwt'],
       },
     ],
   });
@@ -208,6 +220,13 @@ it.each<[unknown, string]>([
   [of({ role_map: { guid: 'two words' } }), 'issuers[0].role_map: must be a mapping'],
   [of({ role_map: {} }), 'issuers[0].role_map: must be a mapping'],
   [of({ role_map: ['admin'] }), 'issuers[0].role_map: must be a mapping'],
+  [of({ roles_separator: '' }), 'issuers[0].roles_separator: must be one to three'],
+  [of({ roles_separator: 'x' }), 'issuers[0].roles_separator: must be one to three'],
+  [of({ roles_separator: '\n' }), 'issuers[0].roles_separator: must be one to three'],
+  [of({ roles_separator: [','] }), 'issuers[0].roles_separator: must be one to three'],
+  [of({ role_organizations: [] }), 'issuers[0].role_organizations: must be a list'],
+  [of({ display_claim: 'a.b' }), 'issuers[0].display_claim: must be the name of a claim'],
+  [of({ display_claim: ['name'] }), 'issuers[0].display_claim: must be the name of a claim'],
   [of({ scope_prefix: 'a b' }), 'issuers[0].scope_prefix: must be a text'],
   [of({ dpop: 'off' }), 'issuers[0].dpop: must be allowed or required'],
   [of({ mtls: true }), 'issuers[0].mtls: must be allowed or required'],
@@ -234,7 +253,10 @@ it.each<[unknown, string]>([
   ],
   [secretly({ client_secret: 'hunter2' }), 'introspection.client_secret: is not a setting'],
   [secretly({ cache_seconds: 61 }), 'introspection.cache_seconds: must be a whole number'],
-  [{ issuers: [{ ...secretly({}).issuers[0], jwks_uri: 'https://a.example/k' }] }, 'jwks_uri: has no effect'],
+  [
+    secretly({ accept_missing_audience: 'true' }),
+    'introspection.accept_missing_audience: must be true or false',
+  ],
   [
     { issuers: [...secretly({}).issuers, { ...secretly({}).issuers[0], issuer: 'https://b.example' }] },
     'issuers[1].introspection: only one issuer can have it; issuers[0] has it',

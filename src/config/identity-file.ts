@@ -29,6 +29,9 @@ export const ISSUER_DEFAULTS = {
   clockToleranceSeconds: 5,
   maxTokenLifetimeSeconds: 3600,
   claims: {},
+  rolesSeparator: undefined,
+  roleOrganizations: undefined,
+  displayClaim: undefined,
   roleMap: undefined,
   scopePrefix: '',
   dpop: 'allowed',
@@ -115,6 +118,9 @@ function toIssuer(
       ...(claims.client_id && { clientId: texts(claims.client_id) }),
       ...(claims.tenant && { tenant: texts(claims.tenant) }),
     },
+    rolesSeparator: entry.roles_separator,
+    roleOrganizations: texts(entry.role_organizations),
+    displayClaim: entry.display_claim,
     roleMap: entry.role_map && new Map(Object.entries(entry.role_map)),
     scopePrefix: entry.scope_prefix ?? ISSUER_DEFAULTS.scopePrefix,
     dpop: entry.dpop ?? ISSUER_DEFAULTS.dpop,
@@ -126,19 +132,6 @@ function toIssuer(
   };
   if (settings.keyMaxAgeSeconds < settings.keyRefreshSeconds) {
     report(`${place}key_max_age_seconds: `, 'must not be less than key_refresh_seconds');
-  }
-  const keySettings = [
-    'jwks_uri',
-    'algorithms',
-    'accept_key_without_kid',
-    'token_types',
-    'key_refresh_seconds',
-    'key_max_age_seconds',
-  ] as const;
-  for (const name of keySettings) {
-    if (settings.introspection && entry[name] !== undefined) {
-      report(`${place}${name}: `, 'has no effect beside introspection, which uses no keys');
-    }
   }
   return settings;
 }
@@ -152,6 +145,7 @@ function toIntrospection(
   return {
     endpoint: entry.endpoint,
     ...readClient(entry, place, secrets, report),
+    acceptsMissingAudience: entry.accept_missing_audience,
     cacheSeconds: entry.cache_seconds ?? 10,
   };
 }

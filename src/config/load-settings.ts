@@ -465,6 +465,14 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
         `the issuer ${issuer.issuer} is an identifier that is never fetched: its keys and metadata come from the configured https addresses`,
       ],
       [
+        issuer.introspection?.acceptsMissingAudience ?? false,
+        `accept_missing_audience of ${issuer.issuer}: active tokens that name no audience are accepted`,
+      ],
+      [
+        countsGrantsOfAll(issuer),
+        `the roles of ${issuer.issuer} count whichever organization grants them: role_organizations limits them`,
+      ],
+      [
         issuer.acceptsKeyWithoutKid ?? false,
         `accept_key_without_kid of ${issuer.issuer}: its single key verifies tokens that name any key`,
       ],
@@ -480,6 +488,11 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
 function challengeScopes(text: string): ChallengeScopes {
   const word = text.trim();
   return word === 'allowed' || word === 'minimal' ? word : splitScopes(text);
+}
+
+/** Zitadel: an organization that a project is granted to assigns the roles of that project itself. */
+function countsGrantsOfAll({ claims: { roles = [] }, roleOrganizations }: IssuerSettings): boolean {
+  return roleOrganizations === undefined && roles.some((place) => /^\/?urn:zitadel:/.test(place));
 }
 
 function trustProxy(text: string): false | number | readonly string[] {

@@ -206,6 +206,10 @@ export function IsNumber(min: number, max: number) {
   );
 }
 
+export function IsText(item: (text: string) => boolean, message: string) {
+  return rule('text', item, message);
+}
+
 /** A list of texts that is not empty; or one text alone, unless only a list will do. */
 export function IsTexts(item: (text: string) => boolean, what: string, { listOnly = false } = {}) {
   return test(

@@ -79,6 +79,11 @@ export interface ClientSettings {
 export interface IntrospectionSettings extends ClientSettings {
   /** From the issuer's metadata where unset. */
   readonly endpoint: string | undefined;
+  /**
+   * True: an active token is meant for this server where neither the answer nor the token names an audience. Unset:
+   * false.
+   */
+  readonly acceptsMissingAudience?: boolean | undefined;
   /** How long "active" is believed, in seconds; 0: not at all. */
   readonly cacheSeconds: number;
 }
@@ -95,13 +100,19 @@ export interface IssuerSettings {
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly string[];
   /** True: the single key of a set, one without `kid`, verifies tokens that have a `kid`. Unset: false. */
-  readonly acceptsKeyWithoutKid: boolean | undefined;
+  readonly acceptsKeyWithoutKid?: boolean | undefined;
   /** Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. Unset: the preset's. */
   readonly tokenTypes: readonly string[] | undefined;
   readonly clockToleranceSeconds: number;
   /** 0: unlimited. */
   readonly maxTokenLifetimeSeconds: number;
   readonly claims: ClaimSettings;
+  /** What separates the roles of a role claim that is one text. Unset: such a claim is refused. */
+  readonly rolesSeparator?: string | undefined;
+  /** Set: of roles that an organization grants (an object of Zitadel's), those of these organizations count alone. */
+  readonly roleOrganizations?: readonly string[] | undefined;
+  /** Claim that names the person in records and commands; decisions never use it. */
+  readonly displayClaim?: string | undefined;
   /** From the provider's names of roles to those that code uses. Set: what it does not name is no role. */
   readonly roleMap: ReadonlyMap<string, string> | undefined;
   /** What the provider puts before the scopes that code knows (`api://GUID/`); taken off in tokens, put on in challenges. */
@@ -112,7 +123,7 @@ export interface IssuerSettings {
   readonly keyRefreshSeconds: number;
   /** While the issuer is down, keys are used up to this age. */
   readonly keyMaxAgeSeconds: number;
-  /** Set: every token of this issuer is introspected, and its keys are not used. */
+  /** Set: every token of this issuer is introspected. Its keys are used for JWTs that the answer names no audience of. */
   readonly introspection: IntrospectionSettings | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Asks who can know it whether a token is genuine: the keys of its issuer, or the issuer. */
 import { acceptsAlgorithm } from '../auth/algorithms.js';
 import { readCredential } from '../auth/credential.js';
+import { introspectedClaims } from '../auth/introspected-claims.js';
 import type { UnverifiedJwt } from '../auth/read-jwt.js';
 import { signerOf } from '../auth/signature.js';
 import { AppError } from '../common/app-error.js';
@@ -21,7 +22,8 @@ export async function prove(
   { jwks, introspection }: Deployment,
 ): Promise<Evidence['genuine']> {
   return orError(async () => {
-    if (issuer.introspection) return { claims: await introspection.claims(token) };
+    if (issuer.introspection)
+      return { claims: await introspectedClaims(token, jwt, issuer, { introspection, jwks }) };
     const alg: unknown = jwt?.header.alg;
     if (!jwt || typeof alg !== 'string' || !acceptsAlgorithm(issuer.algorithms, alg)) return undefined;
     const header = { ...jwt.header, alg };
