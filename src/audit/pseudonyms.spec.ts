@@ -10,6 +10,7 @@ const RECORD: AuditRecord = {
   principal: {
     iss: ISSUER,
     sub: 'alice',
+    display_name: 'alice smith',
     kind: 'human',
     client_id: 'assistant',
     tenant: 'acme',
@@ -38,6 +39,7 @@ it('puts a hash wherever a person is named, the same for the same person', () =>
     { sub: 'assistant', iss: ISSUER, type: 'client' },
   ]);
   expect(record.principal).toMatchObject({ client_id: 'assistant', scopes: ['read'], tenant: 'acme' });
+  expect(record.principal).not.toHaveProperty('display_name');
   expect(JSON.stringify(record)).not.toMatch(/alice|example\.com|jti"/);
 });
 

@@ -14,18 +14,19 @@ export function pseudonym(issuer: string, subject: string, key: string): string 
   return MARK + hash.slice(0, 32);
 }
 
-/** The same record with hashes for people: the subject, whoever acted for it, and the id of the token. Clients keep their names. */
+/** The same record with hashes for people: the subject, whoever acted for it, and the id of the token. The name for display is left out. Clients keep their names. */
 export function pseudonymized(record: AuditRecord, key: string): AuditRecord {
   const { principal, delegation, change } = record;
   if (change?.what === 'revocation')
     return { ...record, change: { ...change, ...hashedRevocation(change, key) } };
   if (!principal) return record;
+  const { display_name: _name, ...nameless } = principal;
   const isPerson = principal.kind === 'human';
   const hashed = (sub: string, iss = principal.iss) => pseudonym(iss, sub, key);
   return {
     ...record,
     principal: {
-      ...principal,
+      ...nameless,
       sub: isPerson ? hashed(principal.sub) : principal.sub,
       roles: principal.roles.map((role) => (role.includes('@') ? hashed(role) : role)),
       token_id: principal.token_id === null ? null : hashed(principal.token_id),

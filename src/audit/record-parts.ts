@@ -6,6 +6,8 @@ import { canonicalJson } from './canonical-json.js';
 export interface RecordedPrincipal {
   readonly iss: string;
   readonly sub: string;
+  /** For people who read: never an identity. Not there where no claim is named for it, and beside pseudonyms. */
+  readonly display_name?: string;
   readonly kind: Principal['kind'];
   readonly client_id: string;
   readonly tenant: string | null;
@@ -65,6 +67,7 @@ function recordedPrincipal(principal: Principal): RecordedPrincipal {
   return {
     iss: principal.issuer,
     sub: principal.subject,
+    ...(principal.displayName !== undefined && { display_name: principal.displayName }),
     kind: principal.kind,
     client_id: principal.clientId,
     tenant: principal.tenant,

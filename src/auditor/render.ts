@@ -1,7 +1,7 @@
 /** What the commands print for people. Pure; what a ledger holds is made fit for a terminal. */
 import { visible } from '../common/show.js';
 import type { PlacedRecord } from '../audit/record.js';
-import { personOf, type Summary } from './summary.js';
+import { labelOf, type Summary } from './summary.js';
 import type { Verdict } from './verify.js';
 
 /** Rows of one table; the others are counted. */
@@ -36,7 +36,7 @@ export function renderVerdict(verdict: Verdict): string {
 /** One line for one record. */
 export function renderRecord(record: PlacedRecord): string {
   const { time, event, decision, reason, tool, outcome, principal, request, id } = record;
-  const who = principal ? `${personOf(record)} via ${principal.client_id}` : (request?.ip ?? 'the server');
+  const who = principal ? `${labelOf(record)} via ${principal.client_id}` : (request?.ip ?? 'the server');
   const what = tool ?? request?.method ?? record.change?.what ?? event;
   const how =
     outcome?.status ??

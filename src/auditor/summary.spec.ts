@@ -51,6 +51,19 @@ function record(
   };
 }
 
+it('counts by the subject, and shows the name of the token behind it', () => {
+  const named = (display_name: string | undefined) => {
+    const one = record({ person: '17', scopes: ['a'] });
+    return {
+      ...one,
+      principal: one.principal && { ...one.principal, ...(display_name && { display_name }) },
+    };
+  };
+  const summary = summaryOf([named('alice'), named('boss'), named(undefined)]);
+  expect(summary.uses.map(({ person, allowed }) => [person, allowed])).toEqual([['17 <alice>', 3]]);
+  expect(summary.unusedGrants).toEqual([{ person: '17 <alice>', scopes: ['a'], roles: [] }]);
+});
+
 function summaryOf(records: readonly PlacedRecord[]): Summary {
   const summarizer = new Summarizer();
   records.forEach((one) => summarizer.add(one));

@@ -56,7 +56,7 @@ export class Summarizer {
   private readonly refusals = new Map<string, Refusal>();
   private readonly granted = new Map<
     string,
-    { scopes: Set<string>; roles: Set<string>; used: Set<string> }
+    { person: string; scopes: Set<string>; roles: Set<string>; used: Set<string> }
   >();
   private readonly changes: { time: string; what: string; says: string }[] = [];
   private isCut = false;
@@ -99,7 +99,7 @@ export class Summarizer {
     const person = personOf(record);
     const tool = toolOf(record) ?? '';
     return this.row(this.uses, [person, tool], () => ({
-      person,
+      person: labelOf(record),
       tool,
       allowed: 0,
       denied: 0,
@@ -125,7 +125,7 @@ export class Summarizer {
     const refusal = this.row(this.refusals, [reason, tool, person, missing], () => ({
       reason: reason ?? 'unknown',
       tool,
-      person,
+      person: person === null ? null : labelOf(record),
       missing,
       count: 0,
       last: '',
@@ -137,6 +137,7 @@ export class Summarizer {
 
   private addGrants(record: PlacedRecord, { scopes, roles }: NonNullable<PlacedRecord['principal']>): void {
     const grants = this.row(this.granted, [personOf(record)], () => ({
+      person: labelOf(record),
       scopes: new Set<string>(),
       roles: new Set<string>(),
       used: new Set<string>(),
@@ -153,9 +154,9 @@ export class Summarizer {
   }
 
   private unusedGrants(): UnusedGrant[] {
-    return [...this.granted]
-      .map(([key, { scopes, roles, used }]) => ({
-        person: (JSON.parse(key) as [string])[0],
+    return [...this.granted.values()]
+      .map(({ person, scopes, roles, used }) => ({
+        person,
         scopes: [...scopes].filter((scope) => !used.has(`scope ${scope}`)).sort(),
         roles: [...roles].filter((role) => !used.has(`role ${role}`)).sort(),
       }))
@@ -189,6 +190,12 @@ function toolOf({ reason, tool }: PlacedRecord): string | null {
 /** The person; of a workload the client, marked as what it is. */
 export function personOf({ on_behalf_of: person, principal }: PlacedRecord): string {
   return person ?? (principal ? `${principal.sub} (workload)` : 'nobody');
+}
+
+/** The person, and the name that the token gives. The name alone would be no proof: its holder can choose it. */
+export function labelOf(record: PlacedRecord): string {
+  const name = record.principal?.display_name;
+  return name === undefined ? personOf(record) : `${personOf(record)} <${name}>`;
 }
 
 function changeWords(change: Change): string {

@@ -6,10 +6,11 @@ import type { PlacedRecord } from '../audit/record.js';
 export function drawTree(records: readonly PlacedRecord[]): string {
   const decision = records.find(({ decision_id: of }) => of === null) ?? records[0];
   if (!decision) return '';
-  const { delegation, delegation_omitted: omitted = 0, on_behalf_of: person } = decision;
+  const { delegation, delegation_omitted: omitted = 0, on_behalf_of: person, principal } = decision;
   const links = delegation.map(({ sub, type, iss }, at) => {
     const from = at === 0 || iss !== delegation[at - 1]?.iss ? ` of ${shown(iss)}` : '';
-    return `${shown(sub)} (${type})${from}`;
+    const name = at === 0 && sub === principal?.sub ? principal.display_name : undefined;
+    return `${shown(sub)}${name === undefined ? '' : ` <${shown(name)}>`} (${type})${from}`;
   });
   if (omitted > 0)
     links.splice(1, 0, `… ${omitted} actor(s) left out: the chain of the token is longer than is recorded`);

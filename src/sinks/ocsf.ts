@@ -74,6 +74,7 @@ function actorOf({ decision, rule }: PlacedRecord, principal: PlacedRecord['prin
   return {
     user: {
       uid: sub,
+      ...(principal.display_name !== undefined && { name: principal.display_name }),
       type_id: kind === 'human' ? 1 : 3,
       domain: iss,
       groups: roles.map((name) => ({ name })),
