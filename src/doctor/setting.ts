@@ -12,6 +12,7 @@ const VARIABLES = {
   max_token_lifetime_seconds: 'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
   metadata_url: undefined,
   role_map: undefined,
+  roles_separator: undefined,
   scope_prefix: undefined,
   claims: undefined,
   introspection: undefined,

@@ -430,8 +430,10 @@ const CLAIMS: readonly TrapCase[] = [
     claims: { client_id: undefined },
     words: ['client', 'AUTH_PRESET'],
   },
+  claim('subject-missing-keycloak', { sub: undefined, azp: 'c' }, keycloak, ['client scope basic']),
   claim('role-as-text', { roles: 'admin' }, {}, ['roles is a text', 'claims']),
   claim('role-as-text', { roles: 'admin,developer' }, {}, ['several roles in one']),
+  claim('role-as-text', { roles: 'admin developer' }, {}, ['roles_separator']),
   claim('role-as-text', { roles: '["admin"]' }, {}, ['several roles in one']),
   claim('role-as-text', { groups: 'admin', cid: 'c', scp: ['a'] }, okta, ['groups is a text']),
   claim('role-as-text', { realm_access: { roles: 'admin' }, azp: 'c' }, keycloak, [

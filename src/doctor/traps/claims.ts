@@ -33,6 +33,16 @@ export const CLAIMS: readonly Trap[] = [
     },
   },
   {
+    name: 'subject-missing-keycloak',
+    look: ({ claims, provider }) =>
+      claims.sub === undefined &&
+      provider === 'keycloak' && {
+        says: 'The token has no sub. Keycloak from 25 on writes it by the client scope basic, and lightweight access tokens leave it out.',
+        there:
+          'Add the client scope basic to the client as a default one, and switch "Always use lightweight access token" off.',
+      },
+  },
+  {
     name: 'subject-missing',
     look: ({ claims }) =>
       claims.sub === undefined && {
@@ -50,9 +60,9 @@ export const CLAIMS: readonly Trap[] = [
       return {
         says: `${visible(place.name)} is a text, and roles are a list of texts here.${several ? ' The text looks like several roles in one.' : ''}`,
         there: `Have the provider write a list: ["…"]. Keycloak: "Multivalued" of the mapper; elsewhere a claim with multiple values.`,
-        ...(!several && {
-          here: `Or name the place of the roles yourself: ${setting('claims')}. A text in a place named there is one role.`,
-        }),
+        here: several
+          ? `Or say what separates the roles in the text, such as a comma or a space: ${setting('roles_separator')}.`
+          : `Or name the place of the roles yourself: ${setting('claims')}. A text in a place named there is one role. Or say what separates several: ${setting('roles_separator')}.`,
       };
     },
   },
@@ -83,7 +93,8 @@ export const CLAIMS: readonly Trap[] = [
 function oddRole(claims: Claims, issuer: IssuerSettings): { name: string; value: unknown } | undefined {
   const { roles, roleIds, moreRoles, singleRole } = PRESET_FACTS[issuer.preset];
   const own = issuer.claims.roles;
-  const isOneText = (value: unknown) => (singleRole || own !== undefined) && typeof value === 'string';
+  const readsText = singleRole || own !== undefined || issuer.rolesSeparator !== undefined;
+  const isOneText = (value: unknown) => readsText && typeof value === 'string';
   const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === 'string');
   const named = (own ?? [...roles, ...(issuer.roleMap ? roleIds : [])]).map((name) => ({
     name,
