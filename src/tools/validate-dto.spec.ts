@@ -1,12 +1,19 @@
 import { Type } from 'class-transformer';
 import {
+  ArrayMaxSize,
   IsArray,
+  IsEmail,
   IsIn,
   IsInt,
   IsObject,
   IsOptional,
   IsString,
+  Length,
+  Matches,
+  Max,
   MaxLength,
+  ValidateBy,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import fc from 'fast-check';
@@ -62,6 +69,67 @@ class Child extends Input {
   own: string;
 }
 
+function IsOneLine(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isOneLine',
+    validator: {
+      validate: (text) => typeof text === 'string',
+      defaultMessage: () => '$property must be one line',
+    },
+  });
+}
+
+class Place {
+  @Matches(/^[a-z]+$/)
+  code: string;
+}
+
+/** Rules whose messages do not state the type. */
+class Typed {
+  @ValidateIf((_, value) => value !== undefined)
+  @Matches(/^[a-z]+$/, { message: '$property must be letters' })
+  id?: string;
+
+  @ValidateIf((_, value) => value !== undefined)
+  @IsIn(['a', 'b'])
+  choice?: 'a' | 'b';
+
+  @ValidateIf((_, value) => value !== undefined)
+  @IsOneLine()
+  line?: string;
+
+  @ValidateIf((_, value) => value !== undefined)
+  @IsEmail()
+  mail?: string;
+
+  @ValidateIf((_, value) => value !== undefined)
+  @Max(3)
+  level?: number;
+
+  @ValidateIf((_, value) => value !== undefined)
+  @IsIn([true])
+  flag?: boolean;
+
+  @ValidateIf((_, value) => value !== undefined)
+  @Matches(/^[a-z]+$/, { each: true })
+  tags?: string[];
+
+  @ValidateIf((_, value) => value !== undefined)
+  @ValidateNested()
+  @Type(() => Place)
+  place?: Place;
+
+  @ValidateIf((_, value) => value !== undefined)
+  @ArrayMaxSize(2)
+  @ValidateNested({ each: true })
+  @Type(() => Place)
+  places?: Place[];
+
+  @ValidateIf((_, value) => value !== undefined)
+  @Length(1, 2)
+  either?: string | number;
+}
+
 class Nothing {}
 
 async function faults(value: unknown, dto: new () => object = Input): Promise<string[]> {
@@ -111,6 +179,35 @@ describe('validateDto', () => {
     ],
   ])('refuses %j', async (value, expected) => {
     expect((await faults(value)).sort()).toEqual(expected.sort());
+  });
+
+  it.each<[unknown, string]>([
+    [{ id: 123 }, 'id must be a text (string), not a number'],
+    [{ id: null }, 'id must be a text (string), not null'],
+    [{ id: true }, 'id must be a text (string), not true or false (boolean)'],
+    [{ id: ['a'] }, 'id must be a text (string), not a list (array)'],
+    [{ id: { a: 1 } }, 'id must be a text (string), not an object'],
+    [{ choice: 5 }, 'choice must be a text (string), not a number'],
+    [{ line: 5 }, 'line must be a text (string), not a number'],
+    [{ mail: 5 }, 'mail must be a text (string), not a number'],
+    [{ level: '5' }, 'level must be a number, not a text (string)'],
+    [{ flag: 'true' }, 'flag must be true or false (boolean), not a text (string)'],
+    [{ tags: 'A' }, 'tags must be a list (array), not a text (string)'],
+    [{ tags: ['a', 5] }, 'tags must be a list of which each value is a text (string), not a number'],
+    [{ place: 5 }, 'place must be an object, not a number'],
+    [{ place: 'x' }, 'place must be an object, not a text (string)'],
+    [{ place: { code: 5 } }, 'place.code must be a text (string), not a number'],
+    [{ places: { code: 'a' } }, 'places must be a list (array), not an object'],
+    [{ places: [{ code: 5 }] }, 'places.0.code must be a text (string), not a number'],
+    [{ either: true }, 'either must be a text (string), not true or false (boolean)'],
+  ])('states the expected type for %j', async (value, fault) => {
+    expect((await faults(value, Typed)).map((one) => one.replace(/\.$/, ''))).toContain(fault);
+  });
+
+  it('does not state a type that is right, or twice', async () => {
+    expect((await faults({ id: '!' }, Typed)).join()).not.toContain('string');
+    expect((await faults({ tags: ['!'] }, Typed)).join()).not.toContain('string');
+    expect(await faults({ text: 5 })).toHaveLength(2);
   });
 
   it('repeats no value, and no name beyond a bound', async () => {

@@ -2,6 +2,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validate, type ValidationError } from 'class-validator';
 import type { DtoClass } from './dto-schema.js';
+import { typeFault } from './expected-type.js';
 
 /** Faults are for the caller: property paths and messages, never values. */
 export type Validated =
@@ -22,7 +23,8 @@ export async function validateDto(dto: DtoClass, value: unknown): Promise<Valida
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
-    validationError: { target: false, value: false },
+    // For the expected type; no fault repeats a value.
+    validationError: { target: true, value: true },
   });
   if (errors.length === 0) return { ok: true, input };
   return { ok: false, faults: errors.flatMap((error) => faultsOf(error, '')).slice(0, MAX_FAULTS) };
@@ -47,5 +49,7 @@ function faultsOf(error: ValidationError, parent: string): string[] {
       ? path + message.slice(error.property.length)
       : `${path}: ${message}`;
   });
+  const wrongType = typeFault(error);
+  if (wrongType !== undefined) own.unshift(`${path} ${wrongType}`);
   return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, `${path}.`))];
 }
