@@ -24,6 +24,7 @@ import { GATE_STEPS, OWN_MIDDLEWARES, ShortWay } from './mcp/short-way.js';
 import { OriginGuard } from './mcp/origin.guard.js';
 import { RequestStateGuard } from './mcp/request-state.guard.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { OutboundModule } from './outbound/outbound.module.js';
 import { PolicyModule } from './policy/policy.module.js';
 import { ToolGuard } from './policy/tool.guard.js';
 import { ReloadModule } from './reload/reload.module.js';
@@ -64,6 +65,7 @@ export class AppModule {
         }),
         LoggerModule.forRoot(loggerOptions(settings.log, logContext)),
         LifecycleModule,
+        OutboundModule,
         AuthModule,
         policy,
         ToolsModule,

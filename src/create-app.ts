@@ -14,6 +14,7 @@ import { PROXIES } from './common/passage.js';
 import type { Proxies } from './common/sender.js';
 import { VERSION } from './common/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
+import { proxyLines } from './config/proxies.js';
 import { Drain } from './lifecycle/drain.js';
 import { tellQueuedAnswers } from './lifecycle/queued-answers.js';
 import { SdkBridge } from './mcp/sdk-bridge.js';
@@ -121,6 +122,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
       logger.log(
         `Listening on ${settings.server.resource}; tokens of ${settings.auth.issuers.map(({ issuer }) => issuer).join(', ')}`,
       );
+      for (const line of proxyLines(settings.outbound)) logger.log(line);
       logger.log(`The ledger is ${settings.audit.file}; ${nest.get(PolicyService).summary()}`);
     },
     drain: () => drain.begin(),

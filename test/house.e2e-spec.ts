@@ -26,15 +26,17 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   discovery: ['policy', 'auth', 'config', 'common'],
   examples: ['tools', 'policy', 'storage', 'config', 'common'],
   revocation: ['storage', 'audit', 'config', 'common'],
-  revoker: ['cli', 'admin', 'auditor', 'audit', 'revocation', 'storage', 'config', 'common'],
+  revoker: ['outbound', 'cli', 'admin', 'auditor', 'audit', 'revocation', 'storage', 'config', 'common'],
   admin: ['revocation', 'config', 'common'],
   // Tokens of transmitters are verified with what verifies those of issuers, and end as revocations.
   signals: ['revocation', 'limits', 'auth', 'audit', 'config', 'common'],
   // Tools of other servers: decided about like our own, and called with credentials of the gate's.
   upstreams: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
-  curator: ['cli', 'upstreams', 'tools', 'policy', 'audit', 'config', 'common'],
+  curator: ['outbound', 'cli', 'upstreams', 'tools', 'policy', 'audit', 'config', 'common'],
   mcp: ['upstreams', 'revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
-  sinks: ['audit', 'config', 'common'],
+  // Requests of `fetch` find the proxies by themselves; others ask for an agent.
+  outbound: ['config', 'common'],
+  sinks: ['outbound', 'audit', 'config', 'common'],
   // A change of the policy is on record before it decides.
   reload: ['policy', 'audit', 'config', 'common'],
   lifecycle: [],
@@ -61,10 +63,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'policy',
     'audit',
     'sinks',
+    'outbound',
     'config',
     'common',
   ],
-  doctor: ['cli', 'auth', 'config', 'common'],
+  doctor: ['outbound', 'cli', 'auth', 'config', 'common'],
   posture: ['cli', 'config'],
   auditor: ['cli', 'audit', 'config', 'common'],
   // What is registered is known by the whole application, put together and not started.

@@ -3,6 +3,7 @@ import { lstatSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { readEnvFile, type EnvFileEntry } from './env-file.js';
 import { ConfigurationError } from './load-settings.js';
+import { LOWER_CASE_NAMES } from './proxies.js';
 import { FILE_NOTICES, VARIABLE_NAMES, type Environment } from './variables.js';
 
 /** Variables of Node.js and of the system that are read before this server reads `.env`. */
@@ -49,12 +50,13 @@ function bytesOf(file: string): Buffer | undefined {
 
 /** A name that differs from a variable in upper and lower case alone would have no effect. */
 function misspelled({ name, line }: EnvFileEntry): string[] {
+  if ((LOWER_CASE_NAMES as readonly string[]).includes(name)) return [];
   const meant = VARIABLE_NAMES.find((one) => one === name.toUpperCase() && one !== name);
   return meant === undefined ? [] : [`line ${line} sets ${name}: write ${meant}`];
 }
 
 function noticesOn(entries: readonly EnvFileEntry[], own: Environment): ReadonlyMap<string, string> {
-  const known: readonly string[] = [...VARIABLE_NAMES, 'NODE_ENV'];
+  const known: readonly string[] = [...VARIABLE_NAMES, ...LOWER_CASE_NAMES, 'NODE_ENV'];
   const notices = new Map<string, string>();
   for (const { name, value, line } of entries) {
     const at = `.env line ${line}: ${name}`;

@@ -1,4 +1,5 @@
 /** Names and values of variables that something else made: Kubernetes, `docker --env-file`, editors of Windows. */
+import { LOWER_CASE_NAMES } from './proxies.js';
 import { FILE_NOTICES, VARIABLE_NAMES, type Environment } from './variables.js';
 
 /** A name that begins with one of these and is not a variable is probably a typing error. */
@@ -22,6 +23,7 @@ const OUR_PREFIXES = [
 ];
 
 const NAMES: readonly string[] = VARIABLE_NAMES;
+const LOWER_CASE: readonly string[] = LOWER_CASE_NAMES;
 /** The value of `NAME_PORT` that Kubernetes injects for a service `name` ("Accessing the Service", environment variables). */
 const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\/\S+:\d+$/i;
 const QUOTED = /^\s*(["'`])[^]*\1\s*$/;
@@ -64,7 +66,8 @@ export function unknownNames(env: Environment): string[] {
   const ofFile = env[FILE_NOTICES] ?? new Map<string, string>();
   const names = Object.keys(env).filter((name) => !NAMES.includes(name) && !ofFile.has(name));
   const looksOurs = (name: string) =>
-    OUR_PREFIXES.some((prefix) => name.startsWith(prefix)) || NAMES.includes(spelledAsOurs(name));
+    OUR_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+    (!LOWER_CASE.includes(name) && NAMES.includes(spelledAsOurs(name)));
   const ours = names.filter(looksOurs);
   const injected = services.filter((service) => ours.some((name) => isInjected(name, service)));
   return [

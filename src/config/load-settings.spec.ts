@@ -578,3 +578,20 @@ describe('TLS to PostgreSQL', () => {
     expect(faults({ ...more, DATABASE_URL })).toEqual([]);
   });
 });
+
+describe('proxies', () => {
+  it.each(['HTTPS_PROXY', 'https_proxy'])(
+    'rejects a %s that is no URL of a proxy, without the value',
+    (name) => {
+      const found = faults({ [name]: 'socks5://u:s3cret@proxy.corp' });
+      expect(found).toEqual([expect.stringMatching(/^HTTPS_PROXY: must be the http:\/\/ or https:\/\/ URL/)]);
+      expect(found.join()).not.toContain('s3cret');
+    },
+  );
+
+  it('takes an empty variable in lower case for no proxy', () => {
+    const settings = loadSettings({ ...REQUIRED, https_proxy: '', http_proxy: '', no_proxy: '' });
+    expect(settings.outbound).toBeUndefined();
+    expect(settings.notices).toEqual([]);
+  });
+});

@@ -6,6 +6,7 @@ import { withoutRootDot } from '../common/root-dot.js';
 import type { ProxyHeaders } from '../common/sender.js';
 import { databaseRelaxation, databaseUrlFaults, saysSslMode } from './database-url.js';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
+import { proxyNotices, proxyVariables, readOutbound } from './proxies.js';
 import { readSignalsFile } from './signals-file.js';
 import { readSinksFile } from './sinks-file.js';
 import { readUpstreamsFile } from './upstreams-file.js';
@@ -61,9 +62,7 @@ const LONG_KEY_AGE_SECONDS = 86_400;
  * @throws ConfigurationError with every fault, each naming its variable.
  */
 export function loadSettings(env: Environment, read: ReadFile): Settings {
-  const given = Object.fromEntries(
-    VARIABLE_NAMES.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]),
-  );
+  const given = givenIn(env);
   const foreign = foreignFaults(given);
   const faults = [
     ...nameFaults(env),
@@ -105,6 +104,18 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
     { auth, audit: { pseudonymKey, sinks }, signals, upstreams, tracing, databaseUrl, smtpUrl },
     env,
   );
+}
+
+function givenIn(env: Environment): Record<string, unknown> {
+  const all: Environment = {
+    ...env,
+    HTTPS_PROXY: undefined,
+    HTTP_PROXY: undefined,
+    NO_PROXY: undefined,
+    ...proxyVariables(env),
+  };
+  const names = VARIABLE_NAMES.filter((name) => all[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
 
 function emptyFaults(given: Record<string, unknown>): string[] {
@@ -415,10 +426,11 @@ function toSettings(
       folder: join(dataDir, 'upstreams'),
     },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
+    outbound: readOutbound(variables),
     mail: { smtpUrl },
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
   };
-  return { ...settings, notices: [...relaxations(settings), ...unknownNames(env)] };
+  return { ...settings, notices: [...relaxations(settings), ...proxyNotices(env), ...unknownNames(env)] };
 }
 
 function relaxations(settings: Omit<Settings, 'notices'>): string[] {

@@ -368,6 +368,27 @@ export interface UpstreamsSettings {
   readonly folder: string;
 }
 
+/** A proxy that outbound requests go through. */
+export interface ProxySettings {
+  readonly variable: 'HTTPS_PROXY' | 'HTTP_PROXY';
+  /** TLS to the proxy itself. */
+  readonly secure: boolean;
+  /** An IPv6 address without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  /** `host:port`, for messages. */
+  readonly name: string;
+  /** `Proxy-Authorization`; a secret. */
+  readonly authorization: string | undefined;
+}
+
+export interface OutboundSettings {
+  readonly https: ProxySettings | undefined;
+  readonly http: ProxySettings | undefined;
+  /** Entries of `NO_PROXY`: targets that are asked directly. */
+  readonly direct: readonly string[];
+}
+
 export interface Settings {
   readonly server: ServerSettings;
   readonly auth: AuthSettings;
@@ -390,6 +411,8 @@ export interface Settings {
   readonly upstreams: UpstreamsSettings;
   /** 0: no limit. */
   readonly limits: { readonly perMinute: number };
+  /** Unset: every request goes direct. */
+  readonly outbound: OutboundSettings | undefined;
   readonly mail: { readonly smtpUrl: string | undefined };
   readonly log: { readonly level: string; readonly pretty: boolean };
   /** Relaxations in force, and names that look like typing errors: each is logged once at boot. */

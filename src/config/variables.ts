@@ -1,5 +1,6 @@
 /** Every variable of the server and the form of its value. Texts in, texts out: {@link loadSettings} gives them types. */
-import { IsIn, IsOptional, Matches, ValidateIf } from 'class-validator';
+import { IsIn, IsOptional, IsString, Matches, ValidateIf } from 'class-validator';
+import { IsProxyUrl } from './proxies.js';
 import {
   ASYMMETRIC,
   IsChallengeScopes,
@@ -225,6 +226,18 @@ export class Variables {
   TRUST_PROXY_HEADERS?: string;
 
   @IsOptional()
+  @IsProxyUrl()
+  HTTPS_PROXY?: string;
+
+  @IsOptional()
+  @IsProxyUrl()
+  HTTP_PROXY?: string;
+
+  @IsOptional()
+  @IsString()
+  NO_PROXY?: string;
+
+  @IsOptional()
   @IsPath()
   TLS_CERT_FILE?: string;
 
@@ -302,6 +315,9 @@ export const VARIABLE_NAMES = [
   'ALLOWED_HOSTS',
   'TRUST_PROXY',
   'TRUST_PROXY_HEADERS',
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'NO_PROXY',
   'TLS_CERT_FILE',
   'TLS_KEY_FILE',
   'TLS_CLIENT_CA_FILE',

@@ -9,6 +9,7 @@ import { visible } from '../common/show.js';
 import { npmVariables, readEnvironment } from '../config/environment.js';
 import { ConfigurationError, loadSettings } from '../config/load-settings.js';
 import type { UpstreamsSettings } from '../config/settings.js';
+import { useProxies } from '../outbound/outbound.js';
 import { unfitConditions } from '../policy/unfit-conditions.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { entriesFor } from '../tools/mounted-names.js';
@@ -52,7 +53,9 @@ async function main(): Promise<number> {
     console.error(usageError(USAGE, lost));
     return WRONG_USAGE;
   }
-  const settings = loadSettings(readEnvironment(), (path) => readFileSync(path, 'utf8')).upstreams;
+  const { upstreams: settings, outbound } = loadSettings(readEnvironment(), (path) =>
+    readFileSync(path, 'utf8'),
+  );
   if (settings.list.length === 0) {
     console.error('UPSTREAMS_FILE is not set: nothing is mounted.');
     return 1;
@@ -70,15 +73,20 @@ async function main(): Promise<number> {
     return WRONG_USAGE;
   }
   const pins = readPins(settings.pinsFile);
-  switch (command.kind) {
-    case 'list':
-      return list(command, settings, pins);
-    case 'test':
-      return test(command, settings);
-    case 'diff':
-      return diff(command, settings, pins);
-    case 'accept':
-      return accept(command, settings, pins);
+  const leaveProxies = await useProxies(outbound);
+  try {
+    switch (command.kind) {
+      case 'list':
+        return list(command, settings, pins);
+      case 'test':
+        return await test(command, settings);
+      case 'diff':
+        return await diff(command, settings, pins);
+      case 'accept':
+        return await accept(command, settings, pins);
+    }
+  } finally {
+    await leaveProxies();
   }
 }
 

@@ -3,6 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { AuthModule } from '../auth/auth.module.js';
 import type { Settings } from '../config/settings.js';
+import { OutboundModule } from '../outbound/outbound.module.js';
 
 @Module({})
 export class DoctorModule {
@@ -17,6 +18,7 @@ export class DoctorModule {
           validatePredefined: false,
           load: [() => settings],
         }),
+        OutboundModule,
         AuthModule,
       ],
     };

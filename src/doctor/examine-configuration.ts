@@ -27,6 +27,7 @@ export async function examineConfiguration(deployment: Deployment): Promise<Repo
       setting,
       resource: server.resource,
       isFirst: index === 0,
+      outbound: settings.outbound,
     };
     return { title: `Issuer ${issuer.issuer}`, lines: issuerLines(subject) };
   });

@@ -1,6 +1,7 @@
 /** What an issuer's answers mean for this server and for its clients. Pure. */
 import type { PublishedKey } from '../auth/published-keys.js';
-import type { IssuerSettings } from '../config/settings.js';
+import { proxyFor } from '../config/proxies.js';
+import type { IssuerSettings, OutboundSettings } from '../config/settings.js';
 import type { IssuerAnswers, MetadataAnswer } from './ask-issuer.js';
 import { guessProvider, PROVIDER_NAMES } from './providers.js';
 import type { Line } from './report.js';
@@ -20,12 +21,14 @@ export interface IssuerCase {
   readonly resource: string;
   /** Clients without a token are sent to the first issuer: its metadata is for them, too. */
   readonly isFirst: boolean;
+  readonly outbound: OutboundSettings | undefined;
 }
 
 export function issuerLines(subject: IssuerCase): Line[] {
   const { document } = subject.answers;
   return [
     metadataLine(subject),
+    ...proxyLine(subject),
     ...keyLines(subject),
     ...introspectionLine(subject),
     audienceLine(subject),
@@ -63,6 +66,24 @@ function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
     says: `none: ${failuresOf(answers.metadata)}${needsMetadata(issuer) || !isFirst ? '' : '; clients need it to log in'}`,
     advice: difference ?? adviseOnConnection(failures),
   };
+}
+
+/** Where a proxy is configured: which way the addresses of this issuer are asked. */
+function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
+  if (!outbound) return [];
+  const keys: unknown = issuer.jwksUri ?? answers.document?.jwks_uri;
+  const urls = [issuer.metadataUrl ?? issuer.issuer, keys, issuer.introspection?.endpoint];
+  const hosts = new Map<string, string>();
+  for (const url of urls) {
+    if (typeof url !== 'string' || !URL.canParse(url)) continue;
+    const proxy = proxyFor(outbound, url);
+    const way = proxy
+      ? `through the proxy ${proxy.name} (${proxy.variable})`
+      : 'directly (NO_PROXY or loopback)';
+    hosts.set(new URL(url).host, way);
+  }
+  const says = [...hosts].map(([host, way]) => `${visible(host)} ${way}`).join(', ');
+  return [{ name: 'proxy', state: 'fine', says }];
 }
 
 /** Three addresses of one host mostly fail alike, and then it is said once. */

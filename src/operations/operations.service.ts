@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Exchange, Trace } from '../common/exchange.js';
 import { RequestObserver } from '../common/request-observer.js';
-import type { OperationsSettings, Settings } from '../config/settings.js';
+import type { OperationsSettings, OutboundSettings, Settings } from '../config/settings.js';
 import { HealthService } from '../health/health.service.js';
 import { Metrics } from './metrics.js';
 import { Tracing } from './tracing.js';
@@ -23,6 +23,7 @@ export class OperationsService
 {
   private readonly logger = new Logger('Operations');
   private readonly settings: OperationsSettings;
+  private readonly outbound: OutboundSettings | undefined;
   private tracing: Tracing | undefined;
   private server: Server | undefined;
 
@@ -33,11 +34,12 @@ export class OperationsService
   ) {
     super();
     this.settings = config.get('operations', { infer: true });
+    this.outbound = config.get('outbound', { infer: true });
   }
 
   async onModuleInit(): Promise<void> {
     const { tracing } = this.settings;
-    if (tracing) this.tracing = await Tracing.start(tracing);
+    if (tracing) this.tracing = await Tracing.start(tracing, this.outbound);
   }
 
   /** @throws Error where the port is taken: metrics that nobody can read are worse than no start. */

@@ -5,7 +5,8 @@ import { targetLabel } from '../common/decision.js';
 import type { Exchange, Outcome, Trace } from '../common/exchange.js';
 import { VERSION } from '../common/version.js';
 import { within } from '../common/within.js';
-import type { TracingSettings } from '../config/settings.js';
+import type { OutboundSettings, TracingSettings } from '../config/settings.js';
+import { agentFor } from '../outbound/outbound.js';
 
 type Api = typeof import('@opentelemetry/api');
 
@@ -24,7 +25,10 @@ export class Tracing {
   ) {}
 
   /** The packages are loaded here and nowhere else: who does not trace does not pay for them. */
-  static async start({ endpoint, headers, ratio, serviceName }: TracingSettings): Promise<Tracing> {
+  static async start(
+    { endpoint, headers, ratio, serviceName }: TracingSettings,
+    outbound: OutboundSettings | undefined,
+  ): Promise<Tracing> {
     const [api, sdk, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
       import('@opentelemetry/api'),
       import('@opentelemetry/sdk-trace-base'),
@@ -35,6 +39,8 @@ export class Tracing {
       url: endpoint,
       headers: { ...headers },
       timeoutMillis: TIMEOUT_MS,
+      // The exporter's own agent would know no proxy.
+      httpAgentOptions: () => agentFor(outbound, endpoint, { keepAlive: true }),
     });
     const provider = new sdk.BasicTracerProvider({
       resource: resourceFromAttributes({ 'service.name': serviceName, 'service.version': VERSION }),

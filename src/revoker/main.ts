@@ -6,7 +6,9 @@ import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { visible } from '../common/show.js';
 import { npmVariables, readEnvironment } from '../config/environment.js';
 import { loadSettings } from '../config/load-settings.js';
-import type { Settings } from '../config/settings.js';
+import { proxyVariables, readOutbound } from '../config/proxies.js';
+import type { OutboundSettings, Settings } from '../config/settings.js';
+import { useProxies } from '../outbound/outbound.js';
 import { expiryOf } from '../revocation/expiry.js';
 import {
   addRevocation,
@@ -43,7 +45,13 @@ async function main(): Promise<number> {
     console.error(usageError(USAGE, command.message));
     return WRONG_USAGE;
   }
-  return command.server === undefined ? inDatabase(command) : atServer(command, command.server);
+  if (command.server === undefined) return inDatabase(command);
+  const leaveProxies = await useProxies(ownProxies());
+  try {
+    return await atServer(command, command.server);
+  } finally {
+    await leaveProxies();
+  }
 }
 
 type Work = Extract<Command, { kind: 'revoke' | 'list' | 'withdraw' }>;
@@ -200,7 +208,8 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
 
 /** Says which server, what failed, and mostly why. */
 function connectionFailure({ name, message, cause }: Error, { origin }: URL): string {
-  const { code, message: reason } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  const { code, message: reason, name: kind } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  if (kind === 'ProxyError') return `${origin} cannot be asked: ${visible(reason ?? '')}.`;
   const what = name === 'TimeoutError' ? 'no answer in time' : (code ?? reason ?? message);
   const why = FAILURES.find(([form]) => form.test(`${what} ${reason ?? ''}`))?.[1];
   return `${origin} cannot be asked (${visible(what)})${why === undefined ? '' : `: ${why}`}.`;
@@ -267,6 +276,19 @@ function settingsOrNone(): Settings | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** With `--server` the other settings of a gate may be missing. */
+function ownProxies(): OutboundSettings | undefined {
+  const values = proxyVariables(readEnvironment());
+  const outbound = readOutbound(values);
+  for (const [name, proxy] of [
+    ['HTTPS_PROXY', outbound?.https],
+    ['HTTP_PROXY', outbound?.http],
+  ] as const) {
+    if (values[name] !== undefined && !proxy) throw new Refusal(`${name} is no URL of a proxy.`);
+  }
+  return outbound;
 }
 
 function ownSettings(): Settings {

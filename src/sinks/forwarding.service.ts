@@ -3,7 +3,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { ConfigService } from '@nestjs/config';
 import { join } from 'node:path';
 import { AuditService } from '../audit/audit.service.js';
-import type { Settings, SinkSettings } from '../config/settings.js';
+import type { OutboundSettings, Settings, SinkSettings } from '../config/settings.js';
 import { FileSink } from './file.sink.js';
 import { Forwarder, type ForwarderStatus } from './forwarder.js';
 import { HttpsSink } from './https.sink.js';
@@ -26,10 +26,11 @@ export class ForwardingService implements OnApplicationBootstrap, OnApplicationS
   async onApplicationBootstrap(): Promise<void> {
     const { sinks, file } = this.config.get('audit', { infer: true });
     const { dataDir } = this.config.get('storage', { infer: true });
+    const outbound = this.config.get('outbound', { infer: true });
     for (const settings of sinks) {
       const forwarder = new Forwarder({
         name: settings.name,
-        sink: toSink(settings),
+        sink: toSink(settings, outbound),
         position: await PositionFile.in(join(dataDir, 'audit-sinks'), settings.name),
         ledger: file,
         instance: () => this.audit.instance,
@@ -51,14 +52,14 @@ export class ForwardingService implements OnApplicationBootstrap, OnApplicationS
   }
 }
 
-function toSink(settings: SinkSettings): Sink {
+function toSink(settings: SinkSettings, outbound: OutboundSettings | undefined): Sink {
   switch (settings.type) {
     case 'file':
       return new FileSink(settings);
     case 'stdout':
       return new StdoutSink(settings.format);
     case 'https':
-      return new HttpsSink(settings);
+      return new HttpsSink(settings, outbound);
     case 'syslog':
       return new SyslogSink(settings);
     case 'postgres':

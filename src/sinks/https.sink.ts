@@ -1,8 +1,9 @@
 /** Lines in the body of a POST: NDJSON, or text where they are CEF. */
 import { once } from 'node:events';
-import { request as overPlain, type IncomingMessage } from 'node:http';
-import { Agent, request as overTls } from 'node:https';
-import type { SinkFormat } from '../config/settings.js';
+import { request as overPlain, type Agent, type IncomingMessage } from 'node:http';
+import { request as overTls } from 'node:https';
+import type { OutboundSettings, SinkFormat } from '../config/settings.js';
+import { agentFor } from '../outbound/outbound.js';
 import { render, type Delivered, type Sink } from './sink.js';
 
 export interface HttpsSinkSettings {
@@ -20,9 +21,16 @@ const TIMEOUT_MS = 10_000;
 export class HttpsSink implements Sink {
   private readonly agent: Agent;
 
-  constructor(private readonly settings: HttpsSinkSettings) {
-    const { ca } = settings;
-    this.agent = new Agent({ keepAlive: true, minVersion: 'TLSv1.2', ...(ca !== undefined && { ca }) });
+  constructor(
+    private readonly settings: HttpsSinkSettings,
+    outbound: OutboundSettings | undefined,
+  ) {
+    const { ca, url } = settings;
+    this.agent = agentFor(outbound, url, {
+      keepAlive: true,
+      minVersion: 'TLSv1.2',
+      ...(ca !== undefined && { ca }),
+    });
   }
 
   /**
@@ -32,6 +40,7 @@ export class HttpsSink implements Sink {
   async deliver(records: readonly Delivered[]): Promise<void> {
     const { url, format, token } = this.settings;
     const options = {
+      agent: this.agent,
       method: 'POST',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: {
@@ -39,9 +48,7 @@ export class HttpsSink implements Sink {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
     };
-    const sent = url.startsWith('https:')
-      ? overTls(url, { ...options, agent: this.agent })
-      : overPlain(url, options);
+    const sent = (new URL(url).protocol === 'https:' ? overTls : overPlain)(url, options);
     sent.on('error', () => undefined);
     sent.end(records.map((one) => `${render(one, format)}\n`).join(''));
     const [response] = (await once(sent, 'response')) as [IncomingMessage];

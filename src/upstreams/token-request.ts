@@ -68,8 +68,9 @@ export class TokenEndpoint {
       return token;
     } catch (error) {
       // The answer, and what fetch says of it, may quote what was sent.
-      const { message, name } = error as Error;
-      const said = message.startsWith('The ') ? message : name;
+      const { message, name, cause } = error as Error;
+      const ofProxy = cause instanceof Error && cause.message.startsWith('The proxy ') ? cause.message : name;
+      const said = message.startsWith('The ') ? message : ofProxy;
       throw new UpstreamError('credentials', 'no token for it could be had', { cause: new Error(said) });
     }
   }

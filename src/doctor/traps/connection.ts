@@ -1,7 +1,32 @@
 /** Why an address of an issuer gives no answer, or not the right one. */
 import type { Advice } from '../report.js';
 
+/** Failures on the way through a proxy come first: their words may also hold those of the others. */
 const CONNECTION: readonly (readonly [trap: string, form: RegExp, says: string, here?: string])[] = [
+  [
+    'proxy-credentials',
+    /The proxy \S+ answered 407/,
+    'The proxy asks for credentials, or does not accept those of its URL.',
+    'HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded.',
+  ],
+  [
+    'proxy-refuses',
+    /The proxy \S+ answered \d+/,
+    'The proxy does not connect to that host.',
+    'Have the proxy allow the host, or name the host in NO_PROXY where it is reached without a proxy.',
+  ],
+  [
+    'proxy-unreachable',
+    /The proxy \S+ cannot be used/,
+    'The proxy itself gives no answer.',
+    'HTTPS_PROXY must name the host and the port of the proxy.',
+  ],
+  [
+    'proxy-certificate',
+    /The proxy \S+ reached .*(self.signed|unable to (verify|get)|UNABLE_TO)/i,
+    'The certificate behind the proxy is of an authority that this machine does not know: mostly a proxy that inspects TLS.',
+    'Give the server the certificate of that authority: NODE_EXTRA_CA_CERTS=/path/to/ca.pem.',
+  ],
   [
     'name-unknown',
     /ENOTFOUND|EAI_AGAIN/,
@@ -22,7 +47,8 @@ const CONNECTION: readonly (readonly [trap: string, form: RegExp, says: string, 
   [
     'no-answer',
     /in time|within|timeout|ETIMEDOUT|aborted|EHOSTUNREACH|ENETUNREACH/i,
-    'No answer from there: a firewall, or a network from which the world is reached only through a proxy.',
+    'No answer from there: a firewall, or this network requires an HTTP proxy.',
+    'Where a proxy is required: HTTPS_PROXY=http://HOST:PORT (docs/proxies.md).',
   ],
   [
     'redirected',
