@@ -97,13 +97,12 @@ function fileFaults(given: Partial<Record<string, string>>, read: ReadFile): str
   });
 }
 
-/** What is weaker than `verify-full` and named at each start; undefined where the connection is verified or local. */
+/** What a set `sslmode` leaves out, for the start log; undefined for `verify-full`, for none, and for `disable` on this machine. */
 export function databaseRelaxation(url: string): string | undefined {
-  const { sslmode: mode, ssl, sslrootcert: authorities, host } = parametersOf(url);
+  const { sslmode: mode, sslrootcert: authorities, host } = parametersOf(url);
   const named = host ?? (URL.canParse(url) ? new URL(url).hostname : '');
   const isLocal = isLoopbackHost(named) || /^(\/|%2f|$)/i.test(named);
-  const verified = mode ?? ssl ?? authorities;
-  if (mode === 'disable' || verified === undefined) {
+  if (mode === 'disable') {
     return isLocal ? undefined : 'the connection to PostgreSQL is not encrypted: set sslmode=verify-full';
   }
   if (mode === 'verify-ca' || (mode === 'require' && authorities !== undefined)) {
