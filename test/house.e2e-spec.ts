@@ -70,8 +70,20 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   doctor: ['outbound', 'cli', 'auth', 'config', 'common'],
   posture: ['cli', 'config'],
   auditor: ['cli', 'audit', 'config', 'common'],
-  // What is registered is known by the whole application, put together and not started.
-  advisor: ['cli', 'app.module.ts', 'upstreams', 'auditor', 'audit', 'tools', 'policy', 'config', 'common'],
+  // The whole application knows its registered targets; the parts of the doctor verify a token.
+  advisor: [
+    'doctor',
+    'auth',
+    'cli',
+    'app.module.ts',
+    'upstreams',
+    'auditor',
+    'audit',
+    'tools',
+    'policy',
+    'config',
+    'common',
+  ],
 };
 
 function sources(folder: string): string[] {

@@ -1,9 +1,14 @@
 /** `npm run policy` as it is built, and the access matrix of the example tools. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accessMatrixDrift } from './support/access-matrix.js';
+import { readTools } from '../src/upstreams/read-tools.js';
+import { writePins } from '../src/upstreams/pins.js';
+import { upstreamsFile } from './support/fixture-upstream.js';
 import { Gate, PEOPLE, temporaryFolder, writePolicy } from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
 
 const ROOT = join(__dirname, '..');
 const MATRIX = join(__dirname, 'cases/access-matrix.yaml');
@@ -228,6 +233,173 @@ it('diff names the cells that change', () => {
   expect(policy(['diff', OLD, join(folder.path, 'none')]).err).toContain(
     `${join(folder.path, 'none')}: The policy has 1 fault(s)`,
   );
+});
+
+it('diff names the targets that appear in lists and disappear from them', () => {
+  const [callable, obtainable] = ['callable', 'obtainable'].map((list) =>
+    writePolicy(join(folder.path, list), { 'policy.yaml': `list: ${list}` }),
+  ) as [string, string];
+  const carol = file('carol.json', { sub: 'carol', scopes: ['database.read'] });
+  const asCarol = policy(['diff', obtainable, callable, '--as', carol]);
+  expect([asCarol.code, asCarol.out]).toEqual([
+    1,
+    `list: obtainable → callable
+2 cell(s) change:
+  send_email, carol: disappears from lists (scope_missing)
+  update_customer, carol: disappears from lists (scope_missing)
+`,
+  ]);
+  const byRole = policy(['diff', callable, obtainable]);
+  expect(byRole.code).toBe(1);
+  expect(byRole.out).toContain('  read_customer, no role, no scope: appears in lists (scope_missing)');
+  const json = JSON.parse(policy(['diff', callable, obtainable, '--as', carol, '--json']).out) as object[];
+  expect(json).toContainEqual(expect.objectContaining({ target: 'send_email', listed: true }));
+  expect(policy(['diff', callable, callable])).toMatchObject({ code: 0, out: 'Nothing changes.\n' });
+});
+
+describe('with upstreams', () => {
+  const env: Record<string, string> = {};
+  const logged = (principal: object, time: string, more: object = {}) => ({
+    v: 1,
+    seq: 1,
+    instance: 'i',
+    time,
+    event: 'decision',
+    decision: 'allow',
+    tool: 'fix_echo',
+    request: { ip: '127.0.0.1' },
+    principal: {
+      iss: 'https://issuer.example',
+      sub: 'alice',
+      kind: 'human',
+      client_id: 'agent',
+      tenant: null,
+      scopes: ['fix.read'],
+      roles: [],
+      acr: [],
+      auth_time: null,
+      token_id: null,
+      ...principal,
+    },
+    delegation: [],
+    on_behalf_of: null,
+    ...more,
+  });
+  const ledger = (...lines: object[]) => {
+    const path = join(folder.path, 'log.jsonl');
+    writeFileSync(path, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
+    return path;
+  };
+  const tightened = writePolicy(join(folder.path, 'tightened'), {
+    'policy.yaml': 'allow_list: ["fix_*"]\nrules: [{id: more, match: fix_echo, scopes: fix.more}]',
+  });
+
+  beforeAll(async () => {
+    const tools = [{ match: '*', scopes: ['fix.read'] }];
+    Object.assign(
+      env,
+      upstreamsFile(folder.path, [
+        { name: 'fix', command: ['never-started'], tools },
+        { name: 'later', command: ['never-started'], tools },
+      ]),
+      { UPSTREAM_PINS_FILE: join(folder.path, 'pins.json'), TOOL_ALLOW_LIST: 'fix_echo,later_any' },
+    );
+    const { tools: read } = readTools([
+      { name: 'echo', inputSchema: { type: 'object', properties: { text: { type: 'string' } } } },
+    ]);
+    await writePins(
+      env.UPSTREAM_PINS_FILE as string,
+      new Map([['fix', new Map(read.map((one) => [one.name, one]))]]),
+    );
+  });
+
+  it('sees the accepted tools that the server mounts, and names an upstream without any', () => {
+    const check = policy(['check', '--policy', tightened], env);
+    expect(check.code).toBe(0);
+    expect(check.err).toMatch(
+      /^The upstream later has no accepted definitions in \S+pins\.json: its tools are not known here\./,
+    );
+    expect(policy(['check', '--policy', tightened], { TOOL_ALLOW_LIST: '*' }).err).toContain('fix_*');
+    expect(policy(['matrix'], env).out).toMatch(/^fix_echo +yes/m);
+    expect(policy(['schema'], env).out).toContain('action "fix_echo"');
+    const replayed = policy(
+      ['replay', ledger(logged({}, '2026-11-24T10:00:00.000Z')), '--policy', tightened],
+      env,
+    );
+    expect(replayed.out).toContain('fix_echo: allow → scope_missing, by policy.yaml: more: 1 time(s)');
+  });
+
+  it('explains as the principal of the newest record of a name', () => {
+    const AUDIT_FILE = ledger(
+      logged({ scopes: ['fix.read'] }, '2026-11-24T11:00:00.000Z'),
+      logged({ scopes: [], client_id: 'other' }, '2026-11-24T10:00:00.000Z'),
+      logged({ sub: 'bob' }, '2026-11-24T10:00:00.000Z'),
+      logged({ sub: 'bob', iss: 'https://other.example' }, '2026-11-24T10:00:00.000Z'),
+    );
+    const as = (name: string) =>
+      policy(['explain', '--as', name, '--tool', 'fix_echo'], { ...env, AUDIT_FILE });
+    const alice = as('alice');
+    expect([alice.code, alice.out.split('\n')[0]]).toEqual([0, 'fix_echo: allowed']);
+    expect(alice.err).toContain('alice via agent, as in the record of 2026-11-24T11:00:00.000Z');
+    const other = as('alice via other');
+    expect([other.code, other.out.split('\n')[0]]).toEqual([1, expect.stringContaining('scope_missing')]);
+    expect(as('bob').err).toContain(
+      '--as: "bob" is a subject of "https://issuer.example" and "https://other.example": write the principal to a file.',
+    );
+    const none = as('alcie');
+    expect([none.code, none.out]).toEqual([1, '']);
+    expect(none.err).toContain(
+      '"alcie" is neither a file nor a subject of the audit log. Near names: "alice".',
+    );
+  });
+});
+
+describe('a token on stdin', () => {
+  const audience = 'urn:gate';
+  const explainToken = async (input: string, issuer: string): Promise<Ended> => {
+    const child = spawn(
+      process.execPath,
+      ['dist/advisor/main', 'explain', '--as', '-', '--tool', 'read_customer'],
+      {
+        cwd: ROOT,
+        env: { PATH: process.env.PATH, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*' },
+      },
+    );
+    child.stdin.end(input);
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number];
+    // Neither a token nor its signature is printed.
+    for (const part of input.split('.')) expect(`${out}${err}`).not.toContain(part.slice(0, 20) || '.');
+    return { code, out, err };
+  };
+
+  it('is verified where its issuer answers, and decoded with a warning elsewhere', async () => {
+    const issuer = await TestIssuer.start();
+    const token = await issuer.mint(audience, { sub: 'alice', scope: 'database.read' });
+    const verified = await explainToken(`Bearer ${token}\n`, issuer.url);
+    expect([verified.code, verified.out.split('\n')[0], verified.err]).toEqual([
+      0,
+      'read_customer: allowed',
+      'the token is verified\n',
+    ]);
+    const forged = await explainToken(`${token.slice(0, -8)}AAAAAAAA`, issuer.url);
+    expect([forged.code, forged.err]).toEqual([
+      1,
+      expect.stringContaining('the server refuses this token (token_signature)'),
+    ]);
+    const stranger = await explainToken(token, 'https://issuer.example');
+    expect([stranger.code, stranger.out]).toEqual([1, '']);
+    expect(stranger.err).toContain('which is no issuer of this server');
+    await issuer.stop();
+    const unverified = await explainToken(token, issuer.url);
+    expect([unverified.code, unverified.out.split('\n')[0]]).toEqual([0, 'read_customer: allowed']);
+    expect(unverified.err).toContain('the token is NOT verified');
+    const opaque = await explainToken('0123456789abcdefghijklmnop', issuer.url);
+    expect([opaque.code, opaque.out]).toEqual([1, '']);
+    expect(opaque.err).toContain('opaque or damaged');
+  });
 });
 
 it('replay decides again what the ledger holds, and lists what would go otherwise', async () => {

@@ -7,7 +7,8 @@ import { quoted } from '../common/show.js';
 
 /** Who a matrix is about. */
 export type Whom =
-  | { readonly kind: 'file'; readonly path: string }
+  /** A file, stdin, or a name of the audit log. */
+  | { readonly kind: 'named'; readonly as: string }
   | { readonly kind: 'roles' }
   | { readonly kind: 'ledger'; readonly paths: readonly string[]; readonly since: string };
 
@@ -57,7 +58,7 @@ export const HELP = `Says what a policy does before it does it. Nothing is start
 
   npm run policy -- check                 is it right? what it asks for, rule by rule
   npm run policy -- schema                what conditions can look at, as a Cedar schema
-  npm run policy -- explain --as FILE --tool NAME [--args JSON]
+  npm run policy -- explain --as WHO --tool NAME [--args JSON]
                                           why this principal may or may not, step by step
   npm run policy -- matrix                who can what
   npm run policy -- diff OLD NEW          which cells of the matrix change from one folder to another
@@ -65,6 +66,9 @@ export const HELP = `Says what a policy does before it does it. Nothing is start
 
   --policy DIR            the folder that is asked about; POLICY_DIR
   --as FILE               a principal, as a record has it, or a list under principals: (YAML or JSON)
+  --as NAME               a subject of the audit log (alice, "alice via agent"), as in its newest record
+  --as -                  a token or a principal on stdin; the token is verified where its issuer answers,
+                          and never printed
   --roles                 in place of --as: one person for each role, with every scope; the default
   --ledger FILE           in place of --as: the people of the ledger, several times for several files
   --since --until         of the ledger: 7d, 12h, 30m, or a date; 30d for --ledger
@@ -72,8 +76,9 @@ export const HELP = `Says what a policy does before it does it. Nothing is start
   --format text|csv|html|json             csv and html are for matrix
   --json                  the same as --format json (npm run -s keeps npm quiet)
 
-It reads TOOL_ALLOW_LIST, AUTH_REQUIRE_HUMAN and POLICY_DIR as the server does, and needs \`npm run build\`
-once. Exit code: 0 fine, 1 wrong policy, refused (explain), or something differs (diff, replay), 2 wrong
+It reads TOOL_ALLOW_LIST, AUTH_REQUIRE_HUMAN, POLICY_DIR, UPSTREAMS_FILE and UPSTREAM_PINS_FILE as the
+server does, of upstreams the accepted definitions; a token needs the AUTH_* variables or IDENTITY_FILE, too.
+It needs \`npm run build\` once. Exit code: 0 fine, 1 wrong policy, refused (explain), or something differs (diff, replay), 2 wrong
 usage.`;
 
 const OPTIONS = {
@@ -174,7 +179,7 @@ function readWhom({ as, roles, ledger, since }: Values, now: Date): Whom {
     throw new Error('--as, --roles and --ledger are different people: name one of them.');
   }
   if (since !== undefined && ledger === undefined) throw new Error('--since has no effect without --ledger.');
-  if (as !== undefined) return { kind: 'file', path: as };
+  if (as !== undefined) return { kind: 'named', as };
   if (ledger) return { kind: 'ledger', paths: ledger, since: readTime(since ?? '30d', now, 'since') };
   return { kind: 'roles' };
 }

@@ -9,13 +9,15 @@ import { auditFileOf, loadSettings } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import { schemaText } from '../policy/cedar-schema.js';
+import { visible } from '../common/show.js';
 import { callerOf } from '../policy/evaluate.js';
-import { loadPolicy, type LoadedPolicy } from '../policy/load-policy.js';
-import { PolicyError, readOperatorFiles } from '../policy/operator-files.js';
+import { loadPolicyFolder, type LoadedPolicy } from '../policy/load-policy.js';
+import { PolicyError } from '../policy/operator-files.js';
 import { HELP, readCommandLine, USAGE, type Command, type Whom } from './command-line.js';
 import { explain } from './explain.js';
 import { changesBetween, matrixOf, type Matrix } from './matrix.js';
-import { principalOfRecord, principalsByRole, principalsIn, type NamedPrincipal } from './principals.js';
+import { peopleAs } from './people.js';
+import { principalOfRecord, principalsByRole, withoutScopes, type NamedPrincipal } from './principals.js';
 import { registeredTargets } from './registered.js';
 import {
   matrixCsv,
@@ -34,8 +36,15 @@ const NOT_GOOD = 1;
 const MAX_PEOPLE = 200;
 const MAX_EXAMPLES = 3;
 
-/** What of the server's configuration decides; the rest need not be there to ask. */
-const DECIDING = ['TOOL_ALLOW_LIST', 'AUTH_REQUIRE_HUMAN', 'POLICY_DIR'] as const;
+/** Variables that decide which targets exist and who may have them; the others need not be set to ask. */
+const DECIDING = [
+  'TOOL_ALLOW_LIST',
+  'AUTH_REQUIRE_HUMAN',
+  'POLICY_DIR',
+  'DATA_DIR',
+  'UPSTREAMS_FILE',
+  'UPSTREAM_PINS_FILE',
+] as const;
 
 type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
 
@@ -52,7 +61,8 @@ async function main(): Promise<number> {
     return WRONG_USAGE;
   }
   const settings = decidingSettings();
-  const advisor = new Advisor(settings, await registeredTargets(settings));
+  const targets = await registeredTargets(settings, (notice) => console.error(visible(notice)));
+  const advisor = new Advisor(settings, targets);
   switch (command.kind) {
     case 'check':
       return advisor.check(command);
@@ -93,15 +103,17 @@ class Advisor {
 
   async explain({ policy, as, target, arguments: given, at, ip, format }: Asked<'explain'>): Promise<number> {
     const loaded = this.load(policy);
-    const [who, another] = principalsIn(as, readFileSync(as, 'utf8'));
+    const { principals, origin, refused } = await peopleAs(as, readEnvironment());
+    const [who, another] = principals;
     if (!who || another) throw new Error('--as: explain is about one principal.');
+    if (origin !== undefined) console.error(origin);
     const circumstances = {
       ...situationOf(at, ip),
       arguments: given === undefined ? undefined : objectIn(given),
     };
     const explanation = explain(loaded, callerOf(who.principal, loaded.policy, circumstances), target);
     await write(format === 'json' ? JSON.stringify(explanation) : renderExplanation(explanation));
-    return explanation.decision.effect === 'allow' ? GOOD : NOT_GOOD;
+    return explanation.decision.effect === 'allow' && !refused ? GOOD : NOT_GOOD;
   }
 
   async matrix({ policy, whom, at, ip, format }: Asked<'matrix'>): Promise<number> {
@@ -120,14 +132,20 @@ class Advisor {
 
   async diff({ before, after, whom, at, ip, format }: Asked<'diff'>): Promise<number> {
     const [was, is] = [this.load(before), this.load(after)];
-    const people =
-      whom.kind === 'roles'
-        ? union(await this.people(whom, was, at), await this.people(whom, is, at))
-        : await this.people(whom, is, at);
+    const lists = [was, is].map(({ policy }) => policy.listsObtainable);
+    const isListOther = lists[0] !== lists[1];
+    let people = await this.people(whom, is, at);
+    if (whom.kind === 'roles') {
+      people = union(await this.people(whom, was, at), people);
+      if (isListOther) people = [...people, ...withoutScopes(people)];
+    }
     const situation = situationOf(at, ip);
     const changes = changesBetween(matrixOf(was, people, situation), matrixOf(is, people, situation));
+    if (format !== 'json' && isListOther) {
+      await write(`list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`);
+    }
     await write(format === 'json' ? JSON.stringify(changes) : renderChanges(changes));
-    return changes.length === 0 ? GOOD : NOT_GOOD;
+    return changes.length === 0 && !isListOther ? GOOD : NOT_GOOD;
   }
 
   async replay({ policy, paths, since, until, format }: Asked<'replay'>): Promise<number> {
@@ -160,8 +178,7 @@ class Advisor {
   private load(directory: string | undefined): LoadedPolicy {
     const named = directory === undefined ? this.settings.policy.directory : resolve(directory);
     try {
-      const files = named === undefined ? undefined : readOperatorFiles(named);
-      return loadPolicy(this.settings.policy, this.targets, files);
+      return loadPolicyFolder(this.settings.policy, this.targets, named);
     } catch (error) {
       throw error instanceof PolicyError
         ? new Error(`${directory ?? 'POLICY_DIR'}: ${error.message}`)
@@ -171,7 +188,11 @@ class Advisor {
 
   private async people(whom: Whom, loaded: LoadedPolicy, at: string | undefined): Promise<NamedPrincipal[]> {
     if (whom.kind === 'roles') return principalsByRole(loaded, situationOf(at, '').now);
-    if (whom.kind === 'file') return principalsIn(whom.path, readFileSync(whom.path, 'utf8'));
+    if (whom.kind === 'named') {
+      const { principals, origin } = await peopleAs(whom.as, readEnvironment());
+      if (origin !== undefined) console.error(origin);
+      return [...principals];
+    }
     const people = new Map<string, NamedPrincipal>();
     for (const { files } of await chainsIn(whom.paths, auditFileOf(readEnvironment()))) {
       for await (const { record } of find(files, { since: whom.since })) {
@@ -202,7 +223,7 @@ function decidingSettings(): Settings {
   const needed = { AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*' };
   return loadSettings(
     { ...needed, ...Object.fromEntries(Object.entries(deciding).filter(([, value]) => value !== undefined)) },
-    () => '',
+    (path) => readFileSync(path, 'utf8'),
   );
 }
 
@@ -254,14 +275,18 @@ function write(text: string): Promise<void> {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? GOOD : NOT_GOOD);
 });
+// Timers of the token's verification keep no process alive, and an end without a verdict must not look like a good one.
+process.exitCode = NOT_GOOD;
+setInterval(() => undefined, 60_000);
 main().then(
-  (code) => (process.exitCode = code),
+  // Connections to an issuer stay open for seconds.
+  (code) => process.exit(code),
   (error: unknown) => {
     const { message, name, stack } = error instanceof Error ? error : new Error('The advisor failed');
     // What the operator can mend is said in words.
     const isForeseen =
       ['PolicyError', 'ConfigurationError', 'DeclarationError'].includes(name) || name === 'Error';
     console.error(isForeseen ? message : stack);
-    process.exitCode = NOT_GOOD;
+    process.exit(NOT_GOOD);
   },
 );

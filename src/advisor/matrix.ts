@@ -3,6 +3,7 @@ import { targetLabel } from '../common/decision.js';
 import type { Reason } from '../common/reasons.js';
 import type { CedarRule } from '../policy/cedar-file.js';
 import { callerOf, evaluate } from '../policy/evaluate.js';
+import { isListed } from '../policy/listing.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
 import type { Circumstances } from '../policy/policy.js';
 import type { NamedPrincipal } from './principals.js';
@@ -14,6 +15,8 @@ export interface MatrixCell {
   readonly answer: Answer;
   /** Of a refusal: where the rule stands. */
   readonly rule: string | undefined;
+  /** Whether a list shows it to this principal; not there where that is not known. */
+  readonly listed?: boolean;
 }
 
 export interface MatrixRow {
@@ -36,6 +39,8 @@ export interface CellChange {
   readonly after: MatrixCell | undefined;
   /** Where both depend on the arguments, and on other conditions: what these are now. */
   readonly conditions?: readonly string[];
+  /** Where only lists change: whether they show the target now. */
+  readonly listed?: boolean;
 }
 
 /** @param circumstances without arguments: what depends on them is said to. */
@@ -52,8 +57,9 @@ export function matrixOf(
     const conditions = onArguments.filter(({ labels }) => labels.has(label));
     const cells = callers.map((caller): MatrixCell => {
       const decision = evaluate(caller, target);
-      if (decision.effect === 'deny') return { answer: decision.reason, rule: decision.rule };
-      return { answer: conditions.length > 0 ? 'depends' : 'allow', rule: undefined };
+      const shown = { listed: isListed(decision, caller) };
+      if (decision.effect === 'deny') return { answer: decision.reason, rule: decision.rule, ...shown };
+      return { answer: conditions.length > 0 ? 'depends' : 'allow', rule: undefined, ...shown };
     });
     return { target: label, cells, conditions: conditions.map(({ source, text }) => ({ source, text })) };
   });
@@ -72,10 +78,17 @@ export function changesBetween(before: Matrix, after: Matrix): CellChange[] {
     const texts = [old?.dependsOn, now?.dependsOn];
     const dependsOtherwise =
       now?.cell.answer === 'depends' && !texts.includes(undefined) && texts[0] !== texts[1];
-    if (!isOther && !dependsOtherwise) return [];
+    const lists = [old?.cell.listed, now?.cell.listed];
+    const isListedOtherwise = !lists.includes(undefined) && lists[0] !== lists[1];
+    if (!isOther && !dependsOtherwise && !isListedOtherwise) return [];
     const [target, principal] = JSON.parse(key) as [string, string];
     const change = { target, principal, before: old?.cell, after: now?.cell };
-    return isOther ? change : { ...change, conditions: now?.conditions ?? [] };
+    if (isOther) return change;
+    return {
+      ...change,
+      ...(dependsOtherwise && { conditions: now?.conditions ?? [] }),
+      ...(isListedOtherwise && { listed: now?.cell.listed === true }),
+    };
   });
 }
 

@@ -137,6 +137,14 @@ export function principalOfRecord({ principal: one, delegation }: PlacedRecord):
   };
 }
 
+/** The same people without a scope and without a known login: a list that shows obtainable targets differs for them. */
+export function withoutScopes(people: readonly NamedPrincipal[]): NamedPrincipal[] {
+  return people.map(({ name, principal }) => ({
+    name: `${name}, no scope`,
+    principal: { ...principal, scopes: [], acr: [], authenticatedAt: null },
+  }));
+}
+
 /** One person for each role that anything asks for or a condition names, with every scope; and one with no role. */
 export function principalsByRole({ policy, cedarRules }: LoadedPolicy, now: number): NamedPrincipal[] {
   const { targets } = policy;

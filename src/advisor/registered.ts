@@ -8,8 +8,14 @@ import type { ProtectedTarget } from '../policy/access-rule.js';
 import { ToolRegistry } from '../tools/registry.js';
 import { acceptedTools } from '../upstreams/accepted-tools.js';
 
-/** @throws DeclarationError with every fault of the declarations, and of the allow-list against them. */
-export async function registeredTargets(settings: Settings): Promise<readonly ProtectedTarget[]> {
+/**
+ * @param tell takes what the server leaves out, or what cannot be known without asking an upstream.
+ * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
+ */
+export async function registeredTargets(
+  settings: Settings,
+  tell: (notice: string) => void = () => undefined,
+): Promise<readonly ProtectedTarget[]> {
   const context = await NestFactory.createApplicationContext(AppModule.with(settings, []), {
     // The modules are put together, and nothing of them is made.
     preview: true,
@@ -24,6 +30,11 @@ export async function registeredTargets(settings: Settings): Promise<readonly Pr
     config as unknown as ConfigService<Settings, true>,
   );
   registry.onModuleInit();
-  registry.mount(acceptedTools(settings.upstreams, (fault) => console.error(fault)));
+  const { definitions, notices } = acceptedTools(
+    settings.upstreams,
+    registry.own.map(({ name }) => name),
+  );
+  notices.forEach(tell);
+  registry.mount(definitions);
   return [...registry.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

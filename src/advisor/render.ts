@@ -107,7 +107,11 @@ export function matrixPage({ principals, rows }: Matrix, title: string): string 
 
 export function renderChanges(changes: readonly CellChange[]): string {
   if (changes.length === 0) return 'Nothing changes.';
-  const lines = changes.map(({ target, principal, before, after, conditions }) => {
+  const lines = changes.map(({ target, principal, before, after, conditions, listed }) => {
+    if (listed !== undefined) {
+      const says = listed ? 'appears in lists' : 'disappears from lists';
+      return visible(`  ${target}, ${principal}: ${says} (${wordOf(after)})`);
+    }
     if (conditions) {
       return visible(`  ${target}, ${principal}: depends on other conditions: ${conditions.join(', ')}`);
     }

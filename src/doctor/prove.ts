@@ -39,7 +39,7 @@ export async function prove(
 export function verify(
   token: string,
   certificate: string | undefined,
-  { verifier }: Deployment,
+  { verifier }: Pick<Deployment, 'verifier'>,
 ): Promise<Answer> {
   return orError(async () => {
     const credential = readCredential([`Bearer ${token}`], []);

@@ -13,7 +13,7 @@ export function listed(caller: Caller, all: readonly ProtectedTarget[]): Listing
   const { policy } = caller;
   const decided = all.map((target) => {
     const decision = evaluate(caller, target);
-    const isShown = isVisible(reasonOf(decision), policy);
+    const isShown = isListed(decision, caller);
     const wouldBeShown = policy.tried ? isVisible(triedReasonOf(decision), policy.tried) : isShown;
     return { target, isShown, wouldBeShown };
   });
@@ -26,6 +26,11 @@ export function listed(caller: Caller, all: readonly ProtectedTarget[]): Listing
     ...(policy.tried && { wouldHide, ...(wouldShow > 0 && { wouldShow }) }),
     ...(policy.digest !== undefined && { policy: policy.digest }),
   };
+}
+
+/** Whether a list of this caller shows the target that was decided about. */
+export function isListed(decision: Decision, { policy }: Caller): boolean {
+  return isVisible(reasonOf(decision), policy);
 }
 
 /** @param reason null: allowed. */

@@ -1,30 +1,47 @@
-/** The tools of upstreams as they were accepted, for those who ask about them and call none. */
+/** The tools of upstreams as they were accepted, for commands that decide about them and call none. */
 import type { UpstreamsSettings } from '../config/settings.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { mountTool } from './mount.js';
 import { readPins } from './pins.js';
 
+export interface AcceptedTools {
+  readonly definitions: readonly MountedToolDefinition[];
+  /** In words: upstreams without accepted definitions, and tools that the server leaves out. */
+  readonly notices: readonly string[];
+}
+
 /**
- * @param leftOut is told of each tool that cannot be mounted as the operator's file says; the server leaves it out too.
+ * What the server mounts at its start, before an upstream has answered. Tools that it withholds since then, because
+ * their definition has changed, are not known here.
+ * @param own names of the tools of this server: an upstream's tool of the same name is left out.
  * @throws Error where the accepted definitions cannot be read.
  */
-export function acceptedTools(
-  { list, pinsFile }: UpstreamsSettings,
-  leftOut: (fault: string) => void,
-): MountedToolDefinition[] {
-  if (list.length === 0) return [];
+export function acceptedTools({ list, pinsFile }: UpstreamsSettings, own: readonly string[]): AcceptedTools {
+  if (list.length === 0) return { definitions: [], notices: [] };
   const pins = readPins(pinsFile);
-  return list.flatMap((upstream) =>
-    [...(pins.get(upstream.name)?.values() ?? [])].flatMap((tool) => {
+  const taken = new Set(own);
+  const notices: string[] = [];
+  const definitions: MountedToolDefinition[] = [];
+  for (const upstream of list) {
+    const accepted = pins.get(upstream.name);
+    if (!accepted) {
+      notices.push(
+        `The upstream ${upstream.name} has no accepted definitions in ${pinsFile}: its tools are not known here. Accept them with npm run upstreams -- accept ${upstream.name}`,
+      );
+    }
+    for (const tool of accepted?.values() ?? []) {
       try {
         const definition = mountTool(upstream, tool, neverCalled, undefined);
-        return definition ? [definition] : [];
+        if (!definition) continue;
+        if (taken.has(definition.name)) throw new Error(`there is a tool ${definition.name} already`);
+        taken.add(definition.name);
+        definitions.push(definition);
       } catch (error) {
-        leftOut(`The upstream ${upstream.name}: ${tool.name} is left out: ${(error as Error).message}`);
-        return [];
+        notices.push(`The upstream ${upstream.name}: ${tool.name} is left out: ${(error as Error).message}`);
       }
-    }),
-  );
+    }
+  }
+  return { definitions, notices };
 }
 
 function neverCalled(): Promise<never> {
