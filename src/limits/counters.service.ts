@@ -4,13 +4,18 @@ import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../common/app-error.js';
+import { shareOf } from './fair-share.js';
 import { SharedCounts, type Counted } from './shared-counts.js';
 import { SharedDatabase } from './shared-database.service.js';
+import { SharedSnapshot } from './shared-snapshot.service.js';
+import { UntoldCalls } from './untold-calls.js';
 
 /** Longer ones are quotas, which a restart must not give back. */
 const SHORT_SECONDS = 60;
 /** Those who are known to be over; of whoever is forgotten the database is asked again. */
 const MAX_OVER = 10_000;
+/** For a quota of an instance that has not reached the database since its start. */
+const UNKNOWN_RETRY_MS = 10_000;
 
 /** So many in so much time, from the first one on. */
 export interface Limit {
@@ -21,22 +26,14 @@ export interface Limit {
 }
 
 interface Counter {
-  /** What is known here: all there is for a short limit of one instance; elsewhere what holds while the database does not answer. */
+  readonly limit: Limit;
+  /** All there is for a short limit of one instance. */
   readonly own: RateLimiterMemory;
   /** Who has had all there is, until it starts again: a flood of refused calls asks no database. */
   readonly over: LRUCache<string, true>;
-  /** What was let pass here while the database did not answer, which it is told when it does. */
-  readonly untold: Map<string, Untold>;
+  /** Passed here while the database did not answer. */
+  readonly untold: UntoldCalls;
 }
-
-interface Untold {
-  readonly calls: number;
-  /** From then on it counts no more; in milliseconds since the epoch. */
-  readonly until: number;
-}
-
-/** Beyond this, what is over is looked for and forgotten. */
-const MAX_UNTOLD = 10_000;
 
 @Injectable()
 export class Counters {
@@ -45,7 +42,10 @@ export class Counters {
   constructor(
     private readonly database: SharedDatabase,
     private readonly shared: SharedCounts,
-  ) {}
+    private readonly snapshot: SharedSnapshot,
+  ) {
+    snapshot.onRead(() => this.tellAll());
+  }
 
   /**
    * @param who whatever names those that are counted together.
@@ -76,63 +76,71 @@ export class Counters {
   }
 
   private async countKept(counter: Counter, limit: Limit, who: string): Promise<Counted> {
-    const { own, over } = counter;
-    // Of one length, and nobody's name in a table.
-    const key = hash('sha256', who, 'base64url');
+    const { over, untold } = counter;
+    // Of one length, and nobody's name in a table. A limit that is raised or lowered goes on from where it was.
+    const key = `${limit.name}/${limit.seconds}:${hash('sha256', who, 'base64url')}`;
     const msOver = over.getRemainingTTL(key);
     if (msOver > 0) return { calls: limit.calls + 1, msBeforeNext: msOver };
-    // Taken before anybody is asked: of two at once only one tells.
-    const untold = takeUntold(counter, key);
-    const counted = await this.shared.add({
-      // A limit that is raised or lowered goes on from where it was.
-      key: `${limit.name}/${limit.seconds}:${key}`,
-      calls: 1 + (untold?.calls ?? 0),
-      seconds: limit.seconds,
-    });
-    if (!counted) {
-      const known = await addOwn(own, key);
-      const passed = known.calls <= limit.calls ? 1 : 0;
-      keepUntold(counter, key, untold, passed, Date.now() + known.msBeforeNext);
-      return known;
-    }
-    await own.set(key, counted.calls, Math.max(1, Math.ceil(counted.msBeforeNext / 1000)));
+    const counted = await this.tell(counter, key, 1);
+    if (!counted) return this.countAlone(untold, limit, key);
     if (counted.calls >= limit.calls) over.set(key, true, { ttl: counted.msBeforeNext });
     return counted;
+  }
+
+  /** Counts further calls in the database, with those that passed while it was away. */
+  private async tell({ untold, limit }: Counter, key: string, more: number): Promise<Counted | undefined> {
+    const telling = untold.take(key, Date.now());
+    let counted: Counted | undefined;
+    try {
+      counted = await this.shared.add({ key, calls: more + telling, seconds: limit.seconds });
+    } finally {
+      if (!counted) untold.giveBack(key, telling);
+    }
+    if (!counted) return undefined;
+    untold.told(key, telling);
+    this.snapshot.note(key, counted);
+    return counted;
+  }
+
+  /** The database is back: the other instances are to know what passed here, before the same caller comes again. */
+  private tellAll(): void {
+    for (const counter of this.counters.values()) {
+      for (const key of counter.untold.pending(Date.now())) {
+        // A failure gives them back: the next time that the database answers they are told.
+        this.tell(counter, key, 0).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Without the database: this instance passes its share of the calls that the limit had left, and no more. */
+  private countAlone(untold: UntoldCalls, limit: Limit, key: string): Counted {
+    const now = Date.now();
+    const [known, passed] = [this.snapshot.of(key), untold.of(key, now)];
+    const { place } = this.snapshot;
+    const refused = (msBeforeNext: number) => ({ calls: limit.calls + 1, msBeforeNext });
+    // Neither the counts nor the other instances are known. A quota is not begun anew by a restart.
+    if (!place && limit.seconds > SHORT_SECONDS) return refused(UNKNOWN_RETRY_MS);
+    const before = known?.calls ?? 0;
+    const share = shareOf(limit.calls - before, place ?? { instances: 1, rank: 0 });
+    const until = passed?.until ?? known?.until ?? now + limit.seconds * 1000;
+    const calls = passed?.calls ?? 0;
+    if (calls >= share) return refused(until - now);
+    untold.add(key, until, now);
+    return { calls: before + calls + 1, msBeforeNext: until - now };
   }
 
   private counterOf(limit: Limit): Counter {
     const known = this.counters.get(keyOf(limit));
     if (known) return known;
     const made: Counter = {
+      limit,
       own: new RateLimiterMemory({ points: limit.calls, duration: limit.seconds }),
       over: new LRUCache({ max: MAX_OVER }),
-      untold: new Map(),
+      untold: new UntoldCalls(),
     };
     this.counters.set(keyOf(limit), made);
     return made;
   }
-}
-
-function takeUntold({ untold }: Counter, key: string): Untold | undefined {
-  const found = untold.get(key);
-  untold.delete(key);
-  return found && found.until > Date.now() ? found : undefined;
-}
-
-function keepUntold(
-  { untold }: Counter,
-  key: string,
-  taken: Untold | undefined,
-  calls: number,
-  until: number,
-): void {
-  const more = calls + (taken?.calls ?? 0);
-  if (more === 0) return;
-  if (untold.size >= MAX_UNTOLD) {
-    for (const [other, one] of untold) if (one.until <= Date.now()) untold.delete(other);
-  }
-  // Others may have been let pass while this one was asked for.
-  untold.set(key, { calls: more + (untold.get(key)?.calls ?? 0), until });
 }
 
 function keyOf({ name, calls, seconds }: Limit): string {

@@ -4,6 +4,7 @@ import { SharedProofs } from '../auth/shared-proofs.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { Counters } from './counters.service.js';
 import { SharedCounts } from './shared-counts.js';
+import { SharedSnapshot } from './shared-snapshot.service.js';
 import { SharedDatabase } from './shared-database.service.js';
 import { ProofsInDatabase } from './proofs-in-database.js';
 
@@ -11,7 +12,13 @@ import { ProofsInDatabase } from './proofs-in-database.js';
 @Global()
 @Module({
   imports: [StorageModule, AuditModule],
-  providers: [SharedDatabase, SharedCounts, Counters, { provide: SharedProofs, useClass: ProofsInDatabase }],
+  providers: [
+    SharedDatabase,
+    SharedCounts,
+    SharedSnapshot,
+    Counters,
+    { provide: SharedProofs, useClass: ProofsInDatabase },
+  ],
   exports: [SharedDatabase, Counters, SharedProofs],
 })
 export class LimitsModule {}

@@ -10,12 +10,13 @@ const MAX_TOGETHER = 1_000;
  * neither waits for what the other waits for.
  */
 const ADD = `
-  insert into rate_counters as known (key, points, expire)
-  select key, points, expire from unnest($1::text[], $2::int[], $3::bigint[]) as asked (key, points, expire)
+  insert into rate_counters as known (key, points, expire, changed)
+  select key, points, expire, (extract(epoch from clock_timestamp()) * 1000)::bigint from unnest($1::text[], $2::int[], $3::bigint[]) as asked (key, points, expire)
   order by key
   on conflict (key) do update set
     points = case when known.expire <= $4 then excluded.points else known.points + excluded.points end,
-    expire = case when known.expire <= $4 then excluded.expire else known.expire end
+    expire = case when known.expire <= $4 then excluded.expire else known.expire end,
+    changed = excluded.changed
   returning key, points, expire`;
 
 /** So many more calls of somebody, in a time that begins with the first. */

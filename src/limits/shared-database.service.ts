@@ -110,19 +110,35 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
     }
   }
 
+  /**
+   * Runs statements of this program as one transaction, in one round trip. Changes nothing of the state.
+   * @returns the rows of each statement.
+   * @throws Error where the database is not shared, or does not answer.
+   */
+  async run(statements: string): Promise<readonly (readonly Readonly<Record<string, unknown>>[])[]> {
+    if (!this.pool) throw new Error('The database is not shared');
+    await this.migrated();
+    // Without values, the simple protocol: each statement has its own result.
+    const results = (await this.pool.query(statements)) as unknown as pg.QueryResult[];
+    return results.map(({ rows }) => rows as Readonly<Record<string, unknown>>[]);
+  }
+
   private async inTime<T>(question: (store: QueryStore) => Promise<T>): Promise<T> {
-    // Migrated first. A failure is forgotten: the next one tries again.
-    this.opened ??= this.database.get().catch((error: Error) => {
-      this.opened = undefined;
-      throw error;
-    });
-    const asking = this.opened.then(async () => ({ answer: await question(this.store) }));
+    const asking = this.migrated().then(async () => ({ answer: await question(this.store) }));
     const done = await within(asking, this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS);
     if (!done) {
       asking.catch(() => undefined);
       throw new Error('No answer in time');
     }
     return done.answer;
+  }
+
+  /** A failure is forgotten: the next one tries again. */
+  private migrated(): Promise<unknown> {
+    return (this.opened ??= this.database.get().catch((error: Error) => {
+      this.opened = undefined;
+      throw error;
+    }));
   }
 
   private enter(counting: 'alone' | 'together', cause: string | null): void {

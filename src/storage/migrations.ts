@@ -89,6 +89,14 @@ export const MIGRATIONS: readonly Migration[] = [
         )`.execute(db);
     },
   },
+  {
+    name: '0006_counter_changes',
+    async up(db) {
+      // In milliseconds since the epoch, by the clock of the database: instances read the changes of each other.
+      await sql`alter table rate_counters add column changed bigint not null default 0`.execute(db);
+      await sql`create index rate_counters_changed on rate_counters (changed)`.execute(db);
+    },
+  },
 ];
 
 /**
