@@ -239,3 +239,86 @@ describe('keys', () => {
     await until(async () => (await gate.get('/health/ready')).status === 200);
   }, 120_000);
 });
+
+describe('an issuer whose identifier is an http URL, as AD FS has it', () => {
+  const TRUST = 'http://adfs.example.com/adfs/services/trust';
+  let server: TestIssuer;
+  let adfs: Gate;
+
+  beforeAll(async () => {
+    server = await TestIssuer.start();
+    server.overrides.set('/adfs/.well-known/openid-configuration', {
+      issuer: `${server.url}/adfs`,
+      access_token_issuer: TRUST,
+      jwks_uri: `${server.url}/jwks`,
+    });
+    adfs = await Gate.start({
+      issuer: server,
+      imports: [ProbeModule],
+      database: false,
+      identity: {
+        issuers: [
+          {
+            issuer: TRUST,
+            audience: OURS,
+            token_types: ['JWT'],
+            metadata_url: `${server.url}/adfs/.well-known/openid-configuration`,
+          },
+        ],
+      },
+    });
+  });
+  afterAll(async () => {
+    await adfs.close();
+    await server.stop();
+  });
+
+  const ask = async (claims: Claims, key = server.key) => {
+    const token = await server.mint(OURS, { scope: 'probe', ...claims }, { key, header: { typ: 'JWT' } });
+    return reasonOf(await adfs.callTool(token, 'echo', { text: 'hello' }));
+  };
+
+  it('verifies its tokens by the keys of the configured metadata', async () => {
+    expect(await ask({ iss: TRUST })).toEqual([200, 'allowed']);
+    expect(await ask({ iss: `${server.url}/adfs` })).toEqual([401, 'token_issuer']);
+    expect(await ask({ iss: `${TRUST}/` })).toEqual([401, 'token_issuer']);
+    expect(await ask({ iss: TRUST }, { ...(await makeKey('key-1')), kid: server.key.kid })).toEqual([
+      401,
+      'token_signature',
+    ]);
+  });
+
+  it('sends clients to the https issuer of its metadata, and relays that document', async () => {
+    const resource = await adfs.get('/.well-known/oauth-protected-resource');
+    expect(resource.body.authorization_servers).toEqual([`${server.url}/adfs`]);
+    const relayed = await adfs.get('/.well-known/oauth-authorization-server');
+    expect(relayed.body).toMatchObject({ issuer: `${server.url}/adfs` });
+  });
+});
+
+it('takes the roles of Zitadel from the keys of their object, by the organizations that count', async () => {
+  const server = await TestIssuer.start();
+  const place = 'urn:zitadel:iam:org:project:roles';
+  const zitadel = await Gate.start({
+    issuer: server,
+    imports: [ProbeModule],
+    database: false,
+    identity: {
+      issuers: [
+        { issuer: server.url, audience: OURS, claims: { roles: [place] }, role_organizations: ['17'] },
+      ],
+    },
+  });
+  const ask = async (roles: unknown) => {
+    const token = await server.mint(OURS, { scope: 'probe probe.admin', [place]: roles });
+    return reasonOf(await zitadel.callTool(token, 'admin_only'));
+  };
+  expect(await ask({ admin: { '17': 'ours.example' } })).toEqual([200, 'allowed']);
+  expect(await ask({ admin: { '18': 'theirs.example' } })).toEqual([403, 'role_missing']);
+  expect(await ask({ admin: {} })).toEqual([403, 'role_missing']);
+  expect(await ask({ admin: null })).toEqual([403, 'role_missing']);
+  expect(await ask({ admin: true })).toEqual([401, 'token_claims']);
+  expect(await ask({ roles: ['admin'] })).toEqual([401, 'token_claims']);
+  await zitadel.close();
+  await server.stop();
+});
