@@ -45,6 +45,7 @@ describe('lists', () => {
     dialects: 'bare,dialects',
     many: 'bare,many=71',
     noise: 'noise',
+    nulls: 'nulls,pretty',
     stderr: 'noisy-stderr',
     strict: 'strict',
     lying: 'bare,lying',
@@ -221,7 +222,7 @@ describe('lists', () => {
     }
   });
 
-  it.each(['noise', 'stderr', 'strict', 'v2024', 'v2025a', 'v2025b', 'slow'])(
+  it.each(['noise', 'nulls', 'stderr', 'strict', 'v2024', 'v2025a', 'v2025b', 'slow'])(
     '%s: is called',
     async (name) => {
       const { body } = await mounted.gate.callTool(token, `${name}_echo`, { text: 'hé' });
@@ -415,13 +416,13 @@ describe('answers', () => {
     expect(content[1]).toEqual({ type: 'text', text: 'and text' });
   });
 
-  it.each(['image', 'structured', 'resource_link', 'unknown_content'])(
+  it.each(['image', 'structured', 'structured_list', 'resource_link', 'unknown_content'])(
     '%s: is read by clients of both lines',
     async (tool) => {
       const { content } = await direct.call(tool);
       for (const agent of [v1, v2]) {
         const got = (await agent.call(`x_${tool}`)).content;
-        if (tool === 'unknown_content') expect(got).toHaveLength(2);
+        if (tool === 'unknown_content' || tool === 'structured_list') expect(got).toHaveLength(2);
         else expect(got).toEqual(content);
       }
     },
@@ -431,6 +432,7 @@ describe('answers', () => {
     ['is_error', 'tool_error'],
     ['protocol_error', 'failed'],
     ['neither', 'failed'],
+    ['both', 'failed'],
     ['strange_error', 'failed'],
     ['content_is_text', 'failed'],
     ['error_as_success', 'ok'],
@@ -724,6 +726,7 @@ describe('trust', () => {
 });
 
 describe('over HTTP', () => {
+  const CALLED = ['sse', 'json', 'stateless', 'slash', 'nulls-json', 'nulls-sse'];
   let fixtures: Record<string, Fixture>;
   let hole: Server;
   let mounted: MountedGate;
@@ -741,6 +744,9 @@ describe('over HTTP', () => {
       sse: await start('sse', '--do', 'token=upstream-token'),
       json: await start('json', '--do', 'json,key=upstream-key'),
       stateless: await start('stateless', '--do', 'stateless,no-get'),
+      slash: await start('slash', '--do', 'slash'),
+      'nulls-json': await start('nulls-json', '--do', 'nulls,json=text/json'),
+      'nulls-sse': await start('nulls-sse', '--do', 'nulls'),
       lost: await start('lost', '--do', 'lost=404'),
       lost400: await start('lost400', '--do', 'lost=400'),
       redirect: await start('redirect', '--do', `redirect=${elsewhere.url}`),
@@ -770,10 +776,7 @@ describe('over HTTP', () => {
     token = await mounted.gate.token(ALICE);
     await mounted.toolsOnce(
       token,
-      (names) =>
-        ['sse', 'json', 'stateless', 'lost', 'lost400', 'cut'].every((name) =>
-          names.includes(`${name}_echo`),
-        ),
+      (names) => [...CALLED, 'lost', 'lost400', 'cut'].every((name) => names.includes(`${name}_echo`)),
       20,
     );
   });
@@ -792,7 +795,7 @@ describe('over HTTP', () => {
     return (await response.json()) as Record<string, any>[];
   };
 
-  it.each(['sse', 'json', 'stateless'])('%s: is called', async (name) => {
+  it.each(CALLED)('%s: is called', async (name) => {
     expect((await call(`${name}_echo`, { text: 'hé' })).content).toEqual([{ type: 'text', text: 'hé' }]);
     expect((await call(`${name}_image`)).content[0].type).toBe('image');
   });

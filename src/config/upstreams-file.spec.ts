@@ -41,6 +41,20 @@ const faultsOf = (...upstreams: unknown[]) => load({ upstreams }).faults.join('\
 const withTool = (tool: object) => faultsOf({ ...STDIO, tools: [tool] });
 const withAuth = (auth: object) => faultsOf({ ...HTTP, auth });
 
+it.each(['mcpServers', 'servers'])(
+  'recognizes the configuration of a client under %s, and repeats names alone',
+  (member) => {
+    const { faults } = load({
+      [member]: { files: { command: 'npx', args: ['x'], env: { KEY: 'sk-secret' } } },
+    });
+    expect(faults).toEqual([
+      expect.stringContaining('UPSTREAMS_FILE: this is the configuration of an MCP client (files)'),
+    ]);
+    expect(faults.join()).toContain('Write a list under upstreams');
+    expect(faults.join()).not.toContain('sk-secret');
+  },
+);
+
 it('reads a program, with its defaults', () => {
   expect(one(STDIO)).toEqual({
     name: 'files',

@@ -1,6 +1,7 @@
 /** MCP servers behind the gate (`UPSTREAMS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import { dirname, resolve } from 'node:path';
+import { visible } from '../common/show.js';
 import { ClientEntry, lineFault, readClient } from './client-entry.js';
 import { IsNumber, IsPath, IsSecureUrl, IsTexts } from './rules.js';
 import type {
@@ -286,6 +287,10 @@ export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]
   const report: Report = (place, fault) => faults.push(`UPSTREAMS_FILE: ${place}${fault}`);
   const file = parseYaml(path, read, 'upstreams', report);
   if (!file) return [];
+  if (file.upstreams === undefined && PASTED.some((name) => file[name] !== undefined)) {
+    report('', pastedFault(file));
+    return [];
+  }
   const before = faults.length;
   checkEntry(FileEntry, file, '', {}, report);
   const { upstreams } = file;
@@ -301,6 +306,23 @@ export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]
   );
   checkTogether(settings, report);
   return settings;
+}
+
+/** How the configuration of an MCP client names its servers: most of them, and VS Code. */
+const PASTED = ['mcpServers', 'servers', 'mcp'] as const;
+
+/** What to write in place of a pasted configuration of a client. Only names are repeated: the rest may be secret. */
+function pastedFault(file: Entry): string {
+  const servers =
+    PASTED.map((name) => file[name]).find((one) => typeof one === 'object' && one !== null) ?? {};
+  const names = Object.keys(servers)
+    .slice(0, 5)
+    .map((name) => visible(name.slice(0, 40)));
+  const them = names.length > 0 ? ` (${names.join(', ')})` : '';
+  return (
+    `this is the configuration of an MCP client${them}, which does not say who may call which tool. ` +
+    'Write a list under upstreams: for each server name, command: [PROGRAM, ARGUMENT…] with env, or url, and tools: [{ match, scopes }]'
+  );
 }
 
 function checkForms(value: unknown, place: string, report: Report): void {

@@ -12,7 +12,7 @@ import type { UpstreamsSettings } from '../config/settings.js';
 import { useProxies } from '../outbound/outbound.js';
 import { unfitConditions } from '../policy/unfit-conditions.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
-import { entriesFor } from '../tools/mounted-names.js';
+import { entriesFor, unmatchedPatterns } from '../tools/mounted-names.js';
 import type { Caller } from '../upstreams/caller.js';
 import { MountedUpstream } from '../upstreams/mounted-upstream.js';
 import { differences, readPins, writePins, type Pins } from '../upstreams/pins.js';
@@ -119,6 +119,7 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
       milliseconds,
       named: tools.filter(isNamed),
       notNamed: tools.filter((tool) => !isNamed(tool)),
+      unmatched: upstream.found ? unmatchedPatterns(upstream.settings, tools) : [],
       faults: upstream.faults,
       problems,
     };

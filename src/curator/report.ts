@@ -36,6 +36,8 @@ export interface Tested {
   readonly named: readonly string[];
   /** Has them, and the file does not name them: they are not there. */
   readonly notNamed: readonly string[];
+  /** Patterns of the file that match none of its tools. */
+  readonly unmatched: readonly string[];
   /** Tools that the upstream has, and that cannot be mounted as the file says: one sentence each. */
   readonly withheld: readonly string[];
   /** How shown tools differ from those that the upstream sent, and what clients may refuse. */
@@ -125,6 +127,7 @@ export function renderTested(all: readonly Tested[]): string {
         ...(one.answered ? [] : one.problems.map(visible)),
         ...(one.answered ? [`named by the file: ${one.named.length} (${listed(one.named)})`] : []),
         ...(one.notNamed.length > 0 ? [`not named, and so not there: ${listed(one.notNamed)}`] : []),
+        ...one.unmatched.map((pattern) => `match ${pattern} fits none of its tools`),
         ...one.withheld.map((fault) => `withheld: ${visible(fault)}`),
         ...one.remarks.map(visible),
         ...one.faults.map((fault) => `left out: ${visible(fault)}`),

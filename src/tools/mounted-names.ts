@@ -9,6 +9,12 @@ export function entriesFor<T extends Named>({ tools }: T, name: string): T['tool
   return tools.filter(({ match }) => match.some((pattern) => matchesLabel(pattern, name)));
 }
 
+/** Patterns of the operator's file that match none of these tools, by the upstream's own names. */
+export function unmatchedPatterns({ tools }: Named, names: readonly string[]): string[] {
+  const patterns = [...new Set(tools.flatMap(({ match }) => match))];
+  return patterns.filter((pattern) => !names.some((name) => matchesLabel(pattern, name)));
+}
+
 /** The last entry that gives it a name has the say. */
 export function nameHere(upstream: Named, name: string): string {
   const given = entriesFor(upstream, name).findLast((entry) => entry.name !== undefined)?.name;

@@ -9,6 +9,7 @@ async function started(program: string): Promise<{ transport: ChildProcessTransp
     workingDirectory: '/',
     maxMessageBytes: 1024 * 1024,
     onStderr: () => undefined,
+    onExit: () => undefined,
     running: new Set(),
   });
   transport.onerror = (error) => errors.push(error);

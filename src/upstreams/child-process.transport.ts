@@ -2,7 +2,9 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
+import type { JsonObject } from '../common/exchange.js';
 import { within } from '../common/within.js';
+import { tolerant } from './tolerant-message.js';
 
 export interface ChildProcessOptions {
   readonly command: readonly [string, ...string[]];
@@ -13,6 +15,8 @@ export interface ChildProcessOptions {
   readonly maxMessageBytes: number;
   /** A line of what it says to nobody in particular. */
   onStderr(line: string): void;
+  /** It has ended, e.g. `exited with code 1`. */
+  onExit(how: string): void;
   /** Takes in how the process is killed, for as long as it runs. */
   readonly running: Set<() => void>;
 }
@@ -43,6 +47,9 @@ export class ChildProcessTransport implements Transport {
   private exited: Promise<void> = Promise.resolve();
   private closing: Promise<void> | undefined;
   private complainedAt = -Infinity;
+  /** Lines of a pretty-printed message that has not ended yet. */
+  private several: string[] = [];
+  private severalLength = 0;
   private readonly output: Lines;
   private readonly complaints: Lines;
 
@@ -69,7 +76,10 @@ export class ChildProcessTransport implements Transport {
     });
     this.child = child;
     this.exited = new Promise((resolve) => {
-      child.once('exit', () => resolve());
+      child.once('exit', (code, signal) => {
+        this.options.onExit(code === null ? `was ended by ${signal}` : `exited with code ${code}`);
+        resolve();
+      });
       child.once('error', () => resolve());
     });
     child.stdout.on('data', (chunk: Buffer) => {
@@ -85,7 +95,9 @@ export class ChildProcessTransport implements Transport {
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error: NodeJS.ErrnoException) => {
-        reject(new Error(`The program cannot be started (${error.code ?? 'unknown error'})`));
+        reject(
+          new Error(`The program cannot be started (${error.code ?? 'unknown error'})`, { cause: error }),
+        );
       });
     });
     this.options.running.add(this.kill);
@@ -161,9 +173,10 @@ export class ChildProcessTransport implements Transport {
   private receive(line: string): void {
     const text = line.trim();
     if (text === '') return;
-    const message = text.startsWith('{') ? parsed(text) : undefined;
+    const message = this.whole(line.trimEnd(), text);
+    if (message === 'more') return;
     if (message?.jsonrpc === '2.0') {
-      this.onmessage?.(message as unknown as JSONRPCMessage);
+      this.onmessage?.(tolerant(message) as unknown as JSONRPCMessage);
       return;
     }
     // One of them says as much as a thousand.
@@ -171,6 +184,27 @@ export class ChildProcessTransport implements Transport {
     if (now - this.complainedAt < COMPLAIN_EVERY_MS) return;
     this.complainedAt = now;
     this.onerror?.(new Error('A line on stdout is no message'));
+  }
+
+  /** @returns the message that ends with this line; `more` where it is one of several lines, and goes on. */
+  private whole(line: string, text: string): JsonObject | 'more' | undefined {
+    const isAlone = text.startsWith('{') && text !== '{' ? parsed(text) : undefined;
+    // A pretty-printed message begins and ends with a brace on a line of its own.
+    if (isAlone || (this.several.length === 0 && line !== '{')) {
+      this.several = [];
+      return isAlone;
+    }
+    this.several.push(line);
+    this.severalLength += line.length;
+    if (this.several.length === 1) this.severalLength = line.length;
+    if (line === '}') {
+      const all = this.several.join('\n');
+      this.several = [];
+      return parsed(all);
+    }
+    if (this.severalLength <= this.options.maxMessageBytes) return 'more';
+    this.several = [];
+    return undefined;
   }
 
   /** It will never say anything again that can be read. */
@@ -187,9 +221,9 @@ export class ChildProcessTransport implements Transport {
   }
 }
 
-function parsed(text: string): { jsonrpc?: unknown } | undefined {
+function parsed(text: string): JsonObject | undefined {
   try {
-    return JSON.parse(text) as { jsonrpc?: unknown };
+    return JSON.parse(text) as JsonObject;
   } catch {
     return undefined;
   }

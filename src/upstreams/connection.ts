@@ -13,6 +13,7 @@ import { VERSION } from '../common/version.js';
 import type { UpstreamSettings } from '../config/settings.js';
 import { TOO_LARGE } from './child-process.transport.js';
 import { readTools, type ReadTools, type UpstreamTool } from './read-tools.js';
+import { CONTRADICTION } from './tolerant-message.js';
 import { AnswerTooLarge, CALL_HEADER } from './upstream-fetch.js';
 import { UpstreamError } from './upstream-error.js';
 
@@ -234,6 +235,8 @@ function failure(error: unknown): UpstreamError {
   const said = { cause: error };
   if (error instanceof ProtocolError) {
     if (error.code === TOO_LARGE) return new UpstreamError('too_large', 'its answer was too large', said);
+    if (error.code === CONTRADICTION)
+      return new UpstreamError('refused', 'its answer has both a result and an error', said);
     return new UpstreamError('refused', `it answered with the error ${error.code}`, said);
   }
   if (error instanceof SdkHttpError) {
@@ -260,6 +263,9 @@ function failure(error: unknown): UpstreamError {
   if (causes(error).some((one) => one instanceof AnswerTooLarge)) {
     return new UpstreamError('too_large', 'its answer was too large', said);
   }
+  // What is written to a process that has ended.
+  if (causes(error).some((one) => (one as NodeJS.ErrnoException).code === 'EPIPE'))
+    return new UpstreamError('unreachable', 'it ended before it answered', said);
   return new UpstreamError('unreachable', 'it cannot be reached', said);
 }
 

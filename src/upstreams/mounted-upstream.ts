@@ -4,13 +4,14 @@ import { principalKey } from '../common/principal.js';
 import { withoutTokens } from '../common/without-tokens.js';
 import type { UpstreamSettings } from '../config/settings.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
-import { entriesFor } from '../tools/mounted-names.js';
+import { entriesFor, unmatchedPatterns } from '../tools/mounted-names.js';
 import { ToolError, ToolUnavailable } from '../tools/results.js';
 import type { ToolCall } from '../tools/tool-call.js';
 import { personKey, rightsKey, type Caller } from './caller.js';
 import { Connection } from './connection.js';
 import { Connections } from './connections.js';
 import { credentialsOf, type UpstreamCredentials } from './credentials.js';
+import { explainFailure, missingIn } from './explain-failure.js';
 import { mountTool, undeclaredArguments, type Relay } from './mount.js';
 import { openTransport } from './open-transport.js';
 import type { ReadTools, UpstreamTool } from './read-tools.js';
@@ -55,6 +56,9 @@ export class MountedUpstream {
   /** The last lines of what it wrote to stderr. */
   readonly said: string[] = [];
   private readonly connections: Connections;
+  /** How the last process ended, and the line of stderr that names a missing part of it. */
+  private exited: string | undefined;
+  private missing: string | undefined;
   private tools: ReadonlyMap<string, UpstreamTool> | undefined;
   private listing: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
@@ -204,6 +208,8 @@ export class MountedUpstream {
 
   private async open(key: string, caller: Caller | undefined, ended: () => void): Promise<Connection> {
     const { settings, context } = this;
+    this.missing = undefined;
+    this.exited = undefined;
     // It may say that its list has changed before it is there.
     let opened: Connection | undefined;
     const connection = await Connection.open({
@@ -215,6 +221,9 @@ export class MountedUpstream {
           folder: context.folder,
           headers: () => this.credentials.headersFor(caller),
           onStderr: (line) => this.hears(line),
+          onExit: (how) => {
+            this.exited = how;
+          },
           processes: this.kills,
         }),
       onListChanged: () => this.listSoon(() => opened),
@@ -249,7 +258,9 @@ export class MountedUpstream {
       this.state = 'down';
       if (code !== 'paused') {
         const { cause } = error as Error;
-        const why = cause instanceof Error ? ` (${this.masked(cause.message)})` : '';
+        const hint = explainFailure(error, this.settings, { how: this.exited, missing: this.missing });
+        const detail = hint ?? (cause instanceof Error ? cause.message : undefined);
+        const why = detail === undefined ? '' : ` (${this.masked(detail)})`;
         const said = this.said.length > 0 ? `; it said: ${this.said.join(' | ')}` : '';
         this.context.log.warn(`The upstream ${name} failed: ${message}${why}${said}`);
       }
@@ -265,6 +276,9 @@ export class MountedUpstream {
       [...tools.values()].map(({ digest }) => digest);
     if (before && digests(before).sort().join() === digests(this.tools).sort().join()) return;
     for (const fault of read.faults) this.context.log.warn(`The upstream ${this.settings.name}: ${fault}`);
+    for (const pattern of unmatchedPatterns(this.settings, [...this.tools.keys()])) {
+      this.context.log.warn(`The upstream ${this.settings.name}: match ${pattern} fits none of its tools`);
+    }
     this.context.onFound();
   }
 
@@ -290,6 +304,7 @@ export class MountedUpstream {
 
   private hears(line: string): void {
     const masked = this.masked(line);
+    this.missing ??= missingIn(masked);
     this.said.push(masked);
     if (this.said.length > STDERR_LINES) this.said.shift();
     this.context.log.debug(`${this.settings.name} says: ${masked}`);

@@ -31,6 +31,7 @@ async function transportTo(answer: (request: IncomingMessage, response: ServerRe
     processes: new Set(),
     headers: () => Promise.resolve({}),
     onStderr: () => undefined,
+    onExit: () => undefined,
     broken: () => undefined,
   });
   transport.onerror = () => undefined;

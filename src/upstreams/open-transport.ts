@@ -19,6 +19,8 @@ export interface TransportContext {
   readonly folder: string;
   headers(): Promise<Readonly<Record<string, string>>>;
   onStderr(line: string): void;
+  /** Its process has ended, e.g. `exited with code 1`. */
+  onExit(how: string): void;
   /** The answer to a request has broken off, or is over: by its {@link CALL_HEADER}. */
   broken(call: string, error: Error): void;
   /** Takes in how each process that runs is killed, for as long as it does. */
@@ -82,6 +84,7 @@ export function openTransport(settings: UpstreamSettings, context: TransportCont
     workingDirectory: settings.workingDirectory ?? home,
     maxMessageBytes: settings.maxAnswerBytes,
     onStderr: (line) => context.onStderr(line),
+    onExit: (how) => context.onExit(how),
     running: context.processes,
   });
 }

@@ -40,13 +40,22 @@ it.each([
   { content: [null] },
   { content: [[]] },
   { content: [], isError: 'yes' },
-  { content: [], structuredContent: null },
   { content: [], _meta: 'text' },
   { content: [], _meta: [1] },
-  { content: [], _meta: null },
   { content: [], resultType: 'input_required', inputRequests: {}, requestState: 's' },
 ])('takes no result for one that is none: %j', (answer) => {
   expect(() => toToolResult(answer as never)).toThrow('is no result of a tool');
+});
+
+it('takes members that are null for unset, and shows structured content that is no object as text', () => {
+  const text = { type: 'text', text: 'x', _meta: { a: null } };
+  const unset = { isError: null, _meta: null, structuredContent: null, resultType: null };
+  expect(toToolResult({ content: [text], ...unset })).toEqual({ content: [text] });
+  for (const structuredContent of [[1, null], 'x y', 7, false]) {
+    const shown = { type: 'text', text: JSON.stringify(structuredContent) };
+    expect(toToolResult({ content: [text], structuredContent })).toEqual({ content: [text, shown] });
+    expect(toToolResult({ content: [shown], structuredContent })).toEqual({ content: [shown] });
+  }
 });
 
 it('does not let a server say that it is this one, or that this one is it', () => {

@@ -12,9 +12,10 @@ const MAX_DEPTH = 200;
  * whole result for it.
  * @throws UpstreamError `refused` where it is no result of a tool, or a question back.
  */
-export function toToolResult(answer: JsonObject): JsonObject {
-  const { content, structuredContent, resultType = 'complete' } = answer;
-  if (!Array.isArray(content) || !content.every(isObject) || structuredContent === null) throw noResult();
+export function toToolResult(given: JsonObject): JsonObject {
+  const answer = withoutUnset(given);
+  const { content, resultType = 'complete' } = answer;
+  if (!Array.isArray(content) || !content.every(isObject)) throw noResult();
   if (resultType !== 'complete' || nestsTooDeep(answer)) throw noResult();
   const readable = content.every(isContent)
     ? answer
@@ -25,7 +26,27 @@ export function toToolResult(answer: JsonObject): JsonObject {
         ),
       };
   if (!isToolResult(readable)) throw noResult();
-  return withoutServerInfo(readable);
+  return withoutServerInfo(withStructuredObject(readable));
+}
+
+/** Clients before 2026-07-28 refuse a whole result whose structured content is no object: it is shown as text. */
+function withStructuredObject(result: JsonObject): JsonObject {
+  const { structuredContent, ...rest } = result;
+  if (structuredContent === undefined || isObject(structuredContent)) return result;
+  const text = JSON.stringify(structuredContent);
+  const content = rest.content as readonly JsonObject[];
+  return content.some((part) => part.text === text)
+    ? rest
+    : { ...rest, content: [...content, { type: 'text', text }] };
+}
+
+/** A member that is null is unset, in the style of JSON-RPC 1. */
+function withoutUnset(answer: JsonObject): JsonObject {
+  const unset = ['_meta', 'isError', 'structuredContent', 'resultType'].filter(
+    (name) => answer[name] === null,
+  );
+  if (unset.length === 0) return answer;
+  return Object.fromEntries(Object.entries(answer).filter(([name]) => !unset.includes(name)));
 }
 
 function withoutServerInfo(result: JsonObject): JsonObject {

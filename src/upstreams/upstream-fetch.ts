@@ -1,4 +1,7 @@
 /** HTTP to one upstream: to its own address alone, bounded, with the credentials that are good there. */
+import { UpstreamError } from './upstream-error.js';
+import { tolerantEvents, tolerantJson } from './tolerant-body.js';
+
 export interface UpstreamFetchOptions {
   readonly url: string;
   /** What proves that the gate may ask; asked for at each request. */
@@ -43,7 +46,7 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
         : setTimeout(() => patience.abort(new Error('The upstream took too long')), options.timeoutMs);
     const signal = init.signal ? AbortSignal.any([init.signal, patience.signal]) : patience.signal;
     try {
-      const response = await fetch(url, { ...init, headers, signal, redirect: 'error' });
+      const response = await follow(new URL(options.url), { ...init, headers, signal });
       if (!response.body) {
         clearTimeout(timer);
         return response;
@@ -58,7 +61,13 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
             GRACE_MS,
           ).unref();
       };
-      return new Response(bounded(response.body, isEvents(response), options.maxBytes, ends), response);
+      const byEvent = isEvents(response);
+      const body = bounded(response.body, byEvent, options.maxBytes, ends);
+      if (byEvent) return new Response(body.pipeThrough(tolerantEvents()), response);
+      if (!response.ok || !isJson(response)) return new Response(body, response);
+      const plain = new Response(tolerantJson(await new Response(body).text()), response);
+      plain.headers.set('content-type', 'application/json');
+      return plain;
     } catch (error) {
       clearTimeout(timer);
       throw error;
@@ -66,8 +75,60 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
   };
 }
 
+/**
+ * Follows one redirect that keeps the method (307, 308) and adds or takes away the slash at the end of the path, as web
+ * frameworks send it. No other one is followed: one host may serve several upstreams, and each has its own credentials.
+ * @throws UpstreamError `unreachable`, with the address in its cause.
+ */
+async function follow(address: URL, init: RequestInit): Promise<Response> {
+  const request = { ...init, redirect: 'manual' } as const;
+  const response = await fetch(address, request);
+  const target = redirectOf(response, address);
+  if (target === undefined) return response;
+  await response.body?.cancel();
+  if (!isSlashAlone(address, target) || ![307, 308].includes(response.status))
+    throw redirected(response.status, target);
+  const second = await fetch(target, request);
+  const further = redirectOf(second, target);
+  if (further === undefined) return second;
+  await second.body?.cancel();
+  throw redirected(second.status, further);
+}
+
+/** @returns undefined where it is no redirect; the text itself where it is no address. */
+function redirectOf({ status, headers }: Response, from: URL): URL | string | undefined {
+  const location = headers.get('location');
+  if (![301, 302, 303, 307, 308].includes(status)) return undefined;
+  return location !== null && URL.canParse(location, from)
+    ? new URL(location, from)
+    : (location ?? 'nowhere');
+}
+
+function isSlashAlone(from: URL, to: URL | string): to is URL {
+  if (typeof to === 'string') return false;
+  const plain = ({ origin, username, password, pathname, search }: URL) =>
+    JSON.stringify([origin, username, password, pathname.replace(/\/$/, ''), search]);
+  return plain(from) === plain(to);
+}
+
+function redirected(status: number, to: URL | string): UpstreamError {
+  // Without its query, which may hold a secret.
+  const where = typeof to === 'string' ? to.slice(0, 200) : `${to.origin}${to.pathname}`.slice(0, 200);
+  const cause = new Error(
+    `it answered ${status}, a redirect to ${where}: if that is the right server, set url to it`,
+  );
+  return new UpstreamError('unreachable', 'it redirects to another address', { cause });
+}
+
 function isEvents({ headers }: Response): boolean {
   return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '');
+}
+
+/** Older servers have names of their own for JSON. */
+function isJson({ headers }: Response): boolean {
+  return /^(application|text)\/(json|json-rpc|jsonrpc|jsonrequest|[\w.-]+\+json)\s*(;|$)/i.test(
+    headers.get('content-type') ?? '',
+  );
 }
 
 /**
