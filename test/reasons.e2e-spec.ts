@@ -250,7 +250,12 @@ describe.each(deployments)('under %s', (deployment) => {
       expect(answer.body.error).toEqual({
         code,
         message: expect.any(String) as string,
-        data: { ...data, reason: told, decision_id: line.id },
+        data: {
+          ...data,
+          ...(retryAfter && { retry_after: Number(answer.headers.get('retry-after')) }),
+          reason: told,
+          decision_id: line.id,
+        },
       });
       expect(answer.headers.get('www-authenticate')).toBe(await withAddresses(challenge));
       expect(answer.headers.has('retry-after')).toBe(retryAfter);
