@@ -1,11 +1,12 @@
 /** The doctor as an operator runs it: what it says, what it never shows, and that it agrees with the server. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
-import { examine } from '../src/doctor/examine.js';
+import { createApp } from '../src/create-app.js';
+import { examine, examineTheStart } from '../src/doctor/examine.js';
 import type { Line, Report } from '../src/doctor/report.js';
 import {
   FORM,
@@ -22,7 +23,15 @@ import {
 } from './cases/bad-tokens.js';
 import { forge, forgeHmac } from './cases/forge.js';
 import { PROVIDERS } from './cases/provider-tokens.js';
-import { freePort, Gate, gateEnv, identityFile, temporaryFolder, type Answer } from './support/gate.js';
+import {
+  freePort,
+  Gate,
+  gateEnv,
+  identityFile,
+  temporaryFolder,
+  writePolicy,
+  type Answer,
+} from './support/gate.js';
 import { answerJson, IntrospectionEndpoint } from './support/introspection-endpoint.js';
 import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
@@ -708,11 +717,193 @@ describe('the configuration', () => {
   });
 });
 
+describe('the start', () => {
+  /** Faults that stop the server, and that the variables alone do not show. */
+  const STOPPED: readonly (readonly [string, name: string, says: RegExp, arrange: () => Env])[] = [
+    [
+      'an unknown name on the allow-list',
+      'names',
+      /^TOOL_ALLOW_LIST: .*red_customer/,
+      () => ({ TOOL_ALLOW_LIST: 'red_customer' }),
+    ],
+    [
+      'a POLICY_DIR that does not exist',
+      'policy',
+      /POLICY_DIR/,
+      () => ({ POLICY_DIR: join(folder.path, 'no-such-folder') }),
+    ],
+    [
+      'a policy about an unknown tool',
+      'policy',
+      /no_such_tool/,
+      () => policy({ 'policy.yaml': 'allow_list: [no_such_tool]\n' }),
+    ],
+    [
+      'a condition that cannot be parsed',
+      'policy',
+      /hours\.cedar/,
+      () => policy({ 'policy.yaml': 'author: dora\n', 'hours.cedar': 'forbid (' }),
+    ],
+    ['pins that are no JSON', 'upstreams', /holds no JSON object/, () => upstreams('{')],
+    [
+      'pins that were changed by hand',
+      'upstreams',
+      /is not what its sha256 says/,
+      () =>
+        upstreams(
+          JSON.stringify({
+            version: 1,
+            upstreams: {
+              files: { read: { sha256: '0', definition: { name: 'read', inputSchema: { type: 'object' } } } },
+            },
+          }),
+        ),
+    ],
+    [
+      'an audit key that is none',
+      'audit key',
+      /is not a private key in PEM/,
+      () => ({ AUDIT_KEY_FILE: written('audit.pem', 'no key') }),
+    ],
+    [
+      'an audit key that does not exist',
+      'audit key',
+      /cannot be read \(ENOENT\)/,
+      () => ({ AUDIT_KEY_FILE: join(folder.path, 'no-such.pem') }),
+    ],
+    [
+      'a certificate that is none',
+      'TLS',
+      /^TLS_CERT_FILE: /,
+      () => ({ TLS_CERT_FILE: written('a.crt', 'x'), TLS_KEY_FILE: written('a.key', 'y') }),
+    ],
+  ];
+
+  const written = (name: string, text: string) => {
+    const path = join(folder.path, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const policy = (files: Record<string, string>): Env => ({
+    POLICY_DIR: writePolicy(join(folder.path, 'policy'), files),
+  });
+  const upstreams = (pins: string): Env => ({
+    UPSTREAMS_FILE: written(
+      'upstreams.yaml',
+      JSON.stringify({
+        upstreams: [
+          { name: 'files', command: ['node', 'server.js'], tools: [{ match: '*', scopes: 'read' }] },
+        ],
+      }),
+    ),
+    UPSTREAM_PINS_FILE: written('pins.json', pins),
+  });
+  const lineOf = (report: Report, name: string) =>
+    report.sections[0]?.lines?.find((one) => one.name === name && one.state === 'broken');
+
+  it.each(STOPPED)(
+    '%s: not good, in the words of the server, which does not start',
+    async (_what, name, says, arrange) => {
+      const variables = { ...env, ...arrange(), PORT: String(await freePort()) };
+      const report = await examineTheStart(variables);
+      expect(report).toMatchObject({
+        good: false,
+        verdict: expect.stringMatching(/^the server does not start/),
+      });
+      expect(lineOf(report, name)?.says).toMatch(says);
+      const whole = await examine(variables, undefined);
+      expect(whole.good).toBe(false);
+      expect(lineOf(whole, name)).toEqual(lineOf(report, name));
+      await expect(createApp({ ...variables, DATA_DIR: join(folder.path, 'data') })).rejects.toThrow();
+    },
+    60_000,
+  );
+
+  it('is good where the server would start, though no issuer answers; makes and opens nothing', async () => {
+    const before = readdirSync(folder.path);
+    const variables = {
+      ...env,
+      ...upstreams('{"version":1,"upstreams":{}}'),
+      ...policy({ 'policy.yaml': 'author: dora\n' }),
+      AUTH_ISSUER: `http://127.0.0.1:${await freePort()}`,
+    };
+    const made = readdirSync(folder.path);
+    const run = await doctor(['--start'], variables);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.words).toContain('Verdict: the server would start');
+    expect(run.words).toContain('The upstream files has no accepted definitions');
+    expect(readdirSync(folder.path)).toEqual(made);
+    expect(made).toEqual(expect.arrayContaining(before));
+  }, 60_000);
+
+  it('reports a damaged key that the server replaces, and leaves it as it is', async () => {
+    const data = join(folder.path, 'damaged');
+    mkdirSync(data);
+    writeFileSync(join(data, 'audit-key.pem'), '');
+    const report = await examineTheStart({ ...env, DATA_DIR: data });
+    expect(report).toMatchObject({ good: true });
+    expect(line(report, 'audit key')).toMatchObject({ state: 'look at this' });
+    expect(readdirSync(data)).toEqual(['audit-key.pem']);
+    writeFileSync(join(data, 'audit.jsonl'), '{}\n');
+    expect(await examineTheStart({ ...env, DATA_DIR: data })).toMatchObject({ good: false });
+  });
+
+  it('reports a fault of .env, and of the variables, as the server does', async () => {
+    const missing = await doctor(['--start', '--json'], { ...env, TOOL_ALLOW_LIST: undefined });
+    expect(missing.code).toBe(1);
+    expect(missing.words).toContain('TOOL_ALLOW_LIST: is required and not set');
+    const file = written('.env', 'POLICY_DIR=a\nthis is no line\n');
+    const run = await doctor(['--start'], env);
+    rmSync(file);
+    expect(run.code).toBe(1);
+    expect(run.words).toMatch(/broken \.env: line 2/);
+  });
+});
+
+describe('addresses that were pasted', () => {
+  it('names the issuer where its metadata address is configured', async () => {
+    for (const path of [METADATA, '/.well-known/openid-configuration']) {
+      issuer.overrides.set(path, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
+      const report = await examine({ ...env, AUTH_ISSUER: issuer.url + path }, undefined);
+      expect(report.good).toBe(false);
+      expect(line(report, 'metadata')).toMatchObject({
+        state: 'broken',
+        advice: { trap: 'well-known-address', here: `AUTH_ISSUER=${issuer.url}` },
+      });
+    }
+    const gone = `http://127.0.0.1:${await freePort()}`;
+    const report = await examine({ ...env, AUTH_ISSUER: `${gone}${METADATA}/realms/demo` }, undefined);
+    expect(line(report, 'metadata')?.advice?.here).toBe(`Most likely AUTH_ISSUER=${gone}/realms/demo.`);
+  });
+
+  it('names the metadata where it is configured as the address of the keys', async () => {
+    const report = await examine({ ...env, AUTH_JWKS_URI: issuer.url + METADATA }, undefined);
+    const keys = linesOf(report).find(({ name, state }) => name === 'keys' && state === 'broken');
+    expect(keys).toMatchObject({ advice: { trap: 'keys-at-metadata' } });
+  });
+
+  it.each(['http://localhost:PORT/mcp', 'http://[::1]:PORT/mcp', 'http://127.0.0.1:PORT/mcp/'])(
+    'an audience of %s beside a PUBLIC_URL of 127.0.0.1 is to be looked at',
+    async (audience) => {
+      const named = audience.replace('PORT', env.PORT as string);
+      const report = await examine({ ...env, AUTH_AUDIENCE: named }, undefined);
+      expect(line(report, 'audience')).toMatchObject({
+        state: 'look at this',
+        advice: { trap: 'audience-nearly' },
+      });
+      const both = await examine({ ...env, AUTH_AUDIENCE: `${named},${gate.url}` }, undefined);
+      expect(line(both, 'audience')).toMatchObject({ state: 'fine' });
+    },
+  );
+});
+
 describe('usage', () => {
   it.each<[string, string[]]>([
     ['an unknown option', ['--tokn=eyJhbGciOiJSUzI1NiJ9']],
     ['two tokens', ['eyJhbGciOiJSUzI1NiJ9', 'eyJhbGciOiJFUzI1NiJ9']],
     ['a token and --config', ['--config', 'eyJhbGciOiJSUzI1NiJ9']],
+    ['a token and --start', ['--start', 'eyJhbGciOiJSUzI1NiJ9']],
+    ['--start and --config', ['--start', '--config']],
     ['a token and stdin', ['-', 'eyJhbGciOiJSUzI1NiJ9']],
     ['nothing on stdin', ['-']],
   ])('%s: exit 2, and how it is meant', async (_what, args) => {

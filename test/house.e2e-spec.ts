@@ -67,7 +67,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'common',
   ],
-  doctor: ['outbound', 'cli', 'auth', 'config', 'common'],
+  // What would start is asked with the parts that start: registered tools, upstreams, policy, keys.
+  doctor: ['outbound', 'cli', 'advisor', 'upstreams', 'tools', 'policy', 'audit', 'auth', 'config', 'common'],
   posture: ['cli', 'config'],
   auditor: ['cli', 'audit', 'config', 'common'],
   // The whole application knows its registered targets; the parts of the doctor verify a token.

@@ -177,7 +177,11 @@ it.each<[string, string, string]>([
   ['no host', 'http://', '--server: "http://" is no URL. Write https://gate.example.com.\n'],
   ['nothing', '', '--server: "" is no URL. Write https://gate.example.com.\n'],
   ['another scheme', 'file:///etc/passwd', '--server: "file:" is neither http: nor https:.\n'],
-  ['a path', 'http://localhost:3200/mcp', '--server is the origin alone: http://localhost:3200.\n'],
+  [
+    'a path',
+    'http://localhost:3200/mcp',
+    '--server is PUBLIC_URL, without the path of the endpoint: http://localhost:3200.\n',
+  ],
   ['a host that does not exist', 'https://gate.invalid', 'https://gate.invalid cannot be asked ('],
   ['a port that nothing uses', 'http://127.0.0.1:1', 'http://127.0.0.1:1 cannot be asked ('],
 ])('a server with %s is one sentence and no stack', async (_what, server, says) => {

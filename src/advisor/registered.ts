@@ -16,6 +16,21 @@ export async function registeredTargets(
   settings: Settings,
   tell: (notice: string) => void = () => undefined,
 ): Promise<readonly ProtectedTarget[]> {
+  const registry = await ownRegistry(settings);
+  const { definitions, notices } = acceptedTools(
+    settings.upstreams,
+    registry.own.map(({ name }) => name),
+  );
+  notices.forEach(tell);
+  registry.mount(definitions);
+  return [...registry.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * The targets of this server alone, without those of upstreams.
+ * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
+ */
+export async function ownRegistry(settings: Settings): Promise<ToolRegistry> {
   const context = await NestFactory.createApplicationContext(AppModule.with(settings, []), {
     // The modules are put together, and nothing of them is made.
     preview: true,
@@ -30,11 +45,5 @@ export async function registeredTargets(
     config as unknown as ConfigService<Settings, true>,
   );
   registry.onModuleInit();
-  const { definitions, notices } = acceptedTools(
-    settings.upstreams,
-    registry.own.map(({ name }) => name),
-  );
-  notices.forEach(tell);
-  registry.mount(definitions);
-  return [...registry.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return registry;
 }

@@ -9,6 +9,7 @@ import { AppError } from '../common/app-error.js';
 import type { JsonObject } from '../common/exchange.js';
 import { ASYMMETRIC, isSecureUrl } from '../config/rules.js';
 import type { IssuerSettings } from '../config/settings.js';
+import { isMetadataAddress } from './traps/issuer.js';
 
 /** As the server: for all addresses of a document together. */
 const TIMEOUT_MS = 5_000;
@@ -64,7 +65,11 @@ export async function askIssuer(
 async function askMetadata(issuer: IssuerSettings): Promise<MetadataAnswer[]> {
   const { metadataUrl } = issuer;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const urls = metadataUrl === undefined ? metadataUrls(issuer.issuer) : [metadataUrl];
+  const urls = [
+    ...(metadataUrl === undefined ? metadataUrls(issuer.issuer) : [metadataUrl]),
+    // Never right by itself: it tells the issuer that is meant.
+    ...(isMetadataAddress(issuer.issuer) ? [issuer.issuer] : []),
+  ];
   const answers = await Promise.all(urls.map((url) => askForDocument(url, signal)));
   const right = answers.findIndex((answer) => isRight(answer, issuer));
   return right < 0 ? answers : answers.slice(0, right + 1);

@@ -8,21 +8,26 @@ import { TokenVerifier } from '../auth/token-verifier.js';
 import { ConfigurationError, loadSettings, type Environment } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { DoctorModule } from './doctor.module.js';
-import { examineConfiguration, faultyConfiguration } from './examine-configuration.js';
+import { examineConfiguration } from './examine-configuration.js';
 import { examineToken } from './examine-token.js';
 import type { Pasted } from './pasted.js';
-import type { Report } from './report.js';
+import { faultyConfiguration, type Report } from './report.js';
 import { settingNames } from './setting.js';
+
+/** Whether the server would start with these variables; no issuer is asked. */
+export async function examineTheStart(env: Environment): Promise<Report> {
+  const settings = settingsOf(env);
+  if (isReport(settings)) return settings;
+  const { examineStart } = await import('./examine-start.js');
+  return examineStart(settings);
+}
 
 /** @param pasted undefined: the configuration is what is examined. */
 export async function examine(env: Environment, pasted: Pasted | undefined): Promise<Report> {
-  let settings: Settings;
-  try {
-    settings = loadSettings(env, (path) => readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (error instanceof ConfigurationError) return faultyConfiguration(error.faults);
-    throw error;
-  }
+  const settings = settingsOf(env);
+  if (isReport(settings)) return settings;
+  // First, and only for this question: loading the whole application would use up the time that issuers have.
+  const start = pasted ? undefined : await (await import('./examine-start.js')).startSection(settings);
   const app = await NestFactory.createApplicationContext(DoctorModule.with(settings), {
     logger: false,
     abortOnError: false,
@@ -36,8 +41,23 @@ export async function examine(env: Environment, pasted: Pasted | undefined): Pro
       introspection: app.get(IntrospectionService, { strict: false }),
       metadata: app.get(IssuerMetadataService, { strict: false }),
     };
-    return await (pasted ? examineToken(pasted, deployment) : examineConfiguration(deployment));
+    if (pasted) return await examineToken(pasted, deployment);
+    return await examineConfiguration(deployment, start ? [start] : []);
   } finally {
     await app.close();
   }
+}
+
+/** Faults of the variables are a report of their own. */
+function settingsOf(env: Environment): Settings | Report {
+  try {
+    return loadSettings(env, (path) => readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof ConfigurationError) return faultyConfiguration(error.faults);
+    throw error;
+  }
+}
+
+function isReport(settings: Settings | Report): settings is Report {
+  return 'verdict' in settings;
 }

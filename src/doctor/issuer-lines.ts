@@ -4,12 +4,13 @@ import { proxyFor } from '../config/proxies.js';
 import type { IssuerSettings, OutboundSettings } from '../config/settings.js';
 import type { IssuerAnswers, MetadataAnswer } from './ask-issuer.js';
 import { guessProvider, PROVIDER_NAMES } from './providers.js';
-import type { Line } from './report.js';
+import type { Advice, Line } from './report.js';
 import type { NameSetting } from './setting.js';
 import { duration, listed, quoted, visible } from '../common/show.js';
 import { bindingLines, loginLines } from './login-lines.js';
 import { adviseOnConnection } from './traps/connection.js';
-import { compareIssuers } from './traps/issuer.js';
+import { audiencesMeant } from './traps/audience.js';
+import { compareIssuers, isMetadataAddress, issuerOfMetadata } from './traps/issuer.js';
 
 const MAX_KEYS = 12;
 
@@ -57,7 +58,9 @@ function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   const other = answers.metadata.find(({ document }) => document);
   const said = other?.issuer;
   const difference =
-    typeof said === 'string' ? compareIssuers({ said, configured: issuer.issuer, setting }) : undefined;
+    typeof said === 'string'
+      ? compareIssuers({ said, configured: issuer.issuer, setting })
+      : metadataAddressAdvice(issuer.issuer, setting);
   const failures = answers.metadata.map(({ failure = '' }) => failure).join('; ');
   return {
     name,
@@ -86,6 +89,16 @@ function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
   return [{ name: 'proxy', state: 'fine', says }];
 }
 
+/** Where the document itself could not be had, its address still tells the issuer. */
+function metadataAddressAdvice(configured: string, setting: NameSetting): Advice | undefined {
+  if (!isMetadataAddress(configured)) return undefined;
+  return {
+    trap: 'well-known-address',
+    says: 'The configured issuer is the address of a metadata document. The issuer is the text that this document names as "issuer".',
+    here: `Most likely ${setting('issuer', issuerOfMetadata(configured))}.`,
+  };
+}
+
 /** Three addresses of one host mostly fail alike, and then it is said once. */
 function failuresOf(answers: readonly MetadataAnswer[]): string {
   const failures = new Map<string, string[]>();
@@ -105,13 +118,21 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   if (issuer.introspection) return [];
   if (!keys)
     return [{ name, state: 'not checked', says: 'nobody knows where they are without the metadata' }];
+  const inMetadata: Advice | undefined =
+    issuer.jwksUri !== undefined && isMetadataAddress(issuer.jwksUri)
+      ? {
+          trap: 'keys-at-metadata',
+          says: 'The configured address of the keys looks like that of a metadata document.',
+          here: `Leave ${setting('jwks_uri')} out: the metadata says where the keys are.`,
+        }
+      : undefined;
   if ('failure' in keys) {
     return [
       {
         name,
         state: 'broken',
         says: `none: ${visible(keys.failure)}`,
-        advice: adviseOnConnection(keys.failure),
+        advice: inMetadata ?? adviseOnConnection(keys.failure),
       },
     ];
   }
@@ -119,7 +140,12 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   const lines: Line[] = [
     published.keys.length > 0
       ? { name, state: 'fine', says: `${published.keys.length} at ${uri}: ${namesOf(published.keys)}` }
-      : { name, state: 'broken', says: `none at ${uri} can be used` },
+      : {
+          name,
+          state: 'broken',
+          says: `none at ${uri} can be used`,
+          ...(inMetadata && { advice: inMetadata }),
+        },
   ];
   if (ignored.length > 0) {
     const algorithms = [...new Set(ignored.flatMap(({ algorithms: fits }) => [...fits]))];
@@ -190,12 +216,20 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
   ];
 }
 
-function audienceLine({ issuer, resource }: IssuerCase): Line {
+function audienceLine({ issuer, resource, setting }: IssuerCase): Line {
   const own = issuer.audience.includes(resource);
+  const says = `tokens must be for ${listed(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quoted(resource)}, and the provider must make that of it`}`;
+  const near = own ? undefined : audiencesMeant(issuer.audience, resource);
+  if (near === undefined) return { name: 'audience', state: 'fine', says };
   return {
     name: 'audience',
-    state: 'fine',
-    says: `tokens must be for ${listed(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quoted(resource)}, and the provider must make that of it`}`,
+    state: 'look at this',
+    says,
+    advice: {
+      trap: 'audience-nearly',
+      says: `${quoted(near)} and ${quoted(resource)} are nearly the same, but audiences are compared as texts: tokens for the resource that clients ask for are refused (token_audience).`,
+      here: `Set PUBLIC_URL to the origin in the audience; or ${setting('audience', resource)}.`,
+    },
   };
 }
 

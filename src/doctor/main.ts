@@ -2,11 +2,12 @@
 import 'reflect-metadata';
 import { lostOptions, usageError, WRONG_USAGE } from '../cli/usage.js';
 import { npmVariables, readEnvironment } from '../config/environment.js';
-import { ConfigurationError } from '../config/load-settings.js';
+import { ConfigurationError, type Environment } from '../config/load-settings.js';
 import { HELP, readCommandLine, USAGE } from './command-line.js';
-import { examine } from './examine.js';
+import { examine, examineTheStart } from './examine.js';
 import { readPasted, type Pasted } from './pasted.js';
 import { renderJson, renderText } from './render.js';
+import { faultyConfiguration, type Report } from './report.js';
 
 const GOOD = 0;
 const NOT_GOOD = 1;
@@ -30,11 +31,23 @@ async function main(): Promise<number> {
     pasted = readPasted(command.token ?? (await readStdin()));
     if (pasted.token === '') return wrongUsage('There is no token.');
   }
-  const report = await examine(readEnvironment(), pasted);
+  const report = await reportOn(command.kind === 'start', pasted);
   const { isTTY, columns } = process.stdout;
   const look = { colour: isTTY, width: isTTY ? Math.min(columns, WIDEST) : WIDTH };
   await write(command.json ? renderJson(report) : renderText(report, look));
   return report.good ? GOOD : NOT_GOOD;
+}
+
+/** Faults of `.env` stop the server, as those of the variables do. */
+async function reportOn(isAboutStart: boolean, pasted: Pasted | undefined): Promise<Report> {
+  let env: Environment;
+  try {
+    env = readEnvironment();
+  } catch (error) {
+    if (error instanceof ConfigurationError) return faultyConfiguration(error.faults);
+    throw error;
+  }
+  return isAboutStart ? examineTheStart(env) : examine(env, pasted);
 }
 
 function wrongUsage(message: string): number {

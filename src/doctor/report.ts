@@ -56,3 +56,19 @@ export function isBad({ state }: Line): boolean {
 export function isGood(sections: readonly Section[]): boolean {
   return !sections.some(({ lines = [] }) => lines.some(isBad));
 }
+
+/** How many lines are broken, and how many are to be looked at. */
+export function verdictWords(sections: readonly Section[]): string {
+  const lines = sections.flatMap(({ lines: all = [] }) => all);
+  const broken = lines.filter(isBad).length;
+  const odd = lines.filter(({ state }) => state === 'look at this').length;
+  const looks = odd === 0 ? '' : `; ${odd} to look at`;
+  return broken === 0 ? `nothing is broken${looks}.` : `${broken} broken${looks}.`;
+}
+
+/** Of faults that stop the boot there is nothing further to ask. */
+export function faultyConfiguration(faults: readonly string[]): Report {
+  const title = `The configuration has ${faults.length} fault(s), and the server does not start:`;
+  const sections: Section[] = [{ title, lines: faults.map((says) => ({ state: 'broken', name: '', says })) }];
+  return { good: false, verdict: verdictWords(sections), reason: null, sections };
+}

@@ -8,8 +8,6 @@ import { textsOf } from './situation.js';
 
 export interface ServerCase {
   readonly settings: Settings;
-  /** Files of TLS that cannot be read, as the server says it. */
-  readonly unreadable: readonly string[];
   /** Whether the parts that the server consists of have the keys of every issuer. */
   readonly ready: boolean;
   /** Whether something is known to be broken about an issuer. */
@@ -21,11 +19,10 @@ export interface ServerCase {
 }
 
 export function serverLines(subject: ServerCase): Line[] {
-  const { settings, unreadable, ready, explained, running, issuer } = subject;
+  const { settings, ready, explained, running, issuer } = subject;
   return [
     resourceLine(settings),
     challengeLine(settings),
-    ...unreadable.map((says): Line => ({ name: 'TLS', state: 'broken', says })),
     ...settings.notices.map((says): Line => ({ name: 'notice', state: 'look at this', says })),
     ...readyLine(ready, explained),
     ...runningLines(settings, running, issuer),

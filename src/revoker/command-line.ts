@@ -33,7 +33,7 @@ export const HELP = `Takes tokens out of force before they expire, at every inst
       --reason TEXT  --by NAME          on record; NAME is who you are on this machine, if not said
   npm run revoke -- list                what is in force
   npm run revoke -- withdraw ID         takes one back
-  --server URL                          asks a running server (its origin), with an administrator's token
+  --server URL                          asks a running server (its PUBLIC_URL), with an administrator's token
                                         from stdin; for the embedded database there is no other way
   --json                                the same as JSON (npm run -s keeps npm quiet)
 

@@ -3,7 +3,7 @@ import { quoted } from '../common/show.js';
 import { isLoopbackHost } from '../config/rules.js';
 
 /**
- * @param text an origin: scheme, host and port. Nothing is guessed: an administrator's token goes there.
+ * @param text as `PUBLIC_URL`: scheme, host and port, and a path where a proxy takes it off. Nothing is guessed: an administrator's token goes there.
  * @returns the address of its revocations.
  * @throws Error with a sentence that says what to write.
  */
@@ -25,13 +25,16 @@ export function revocationsAt(text: string): URL {
   if (url.username !== '' || url.password !== '') {
     throw new Error('--server: a name or password has no place in it; the token on stdin says who you are.');
   }
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
-    throw new Error(`--server is the origin alone: ${url.origin}.`);
+  const base = url.origin + url.pathname.replace(/\/+$/, '');
+  if (url.search !== '' || url.hash !== '' || url.pathname.endsWith('/mcp')) {
+    throw new Error(
+      `--server is PUBLIC_URL, without the path of the endpoint: ${base.replace(/\/mcp$/, '')}.`,
+    );
   }
   if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname)) {
     throw new Error('--server must be https: a token goes there.');
   }
-  return new URL('/admin/revocations', url);
+  return new URL(`${base}/admin/revocations`);
 }
 
 function notAnOrigin(text: string): Error {

@@ -123,6 +123,11 @@ function isTwin(one: string, other: string): boolean {
   return GUID.test(short) && new RegExp(`^api://(.*/)?${short}$`, 'i').test(long);
 }
 
+/** An accepted audience that most likely means this resource: another name of this machine, a slash, capitals, the scheme. */
+export function audiencesMeant(accepted: readonly string[], resource: string): string | undefined {
+  return accepted.find((one) => plain(one) === plain(resource) || differByLoopbackName(one, resource));
+}
+
 /** Whether two audiences are one server of this machine under two names: `localhost`, `127.0.0.1`, `[::1]`. */
 export function differByLoopbackName(one: string, other: string): boolean {
   return one !== other && URL.canParse(one) && URL.canParse(other) && loopback(one) === loopback(other);
