@@ -149,7 +149,7 @@ describe('what a gate left', () => {
       ['--tool', 'ecko'],
       'No record matches. The tool "ecko" was never on record. Similar names on record: "echo".\n',
     ],
-    [['--person', 'alice', '--until', '2026-01-01'], 'No record matches.\n'],
+    [['--person', 'alice', '--since', '2025-01-01', '--until', '2026-01-01'], 'No record matches.\n'],
   ])('query %j finds nothing: exit 1, and why', (args, says) => {
     expect(audit(['query', ...args], env)).toEqual({ status: 1, stdout: '', stderr: says });
     expect(audit(['report', ...args], env)).toMatchObject({ status: 0, stderr: says });

@@ -482,7 +482,10 @@ it.each<[string[], string]>([
   [['check', '--format', 'html'], '--format is text, json for check.'],
   [['check', 'x'], 'check takes no names of files: --policy names the folder.'],
   [['matrix', '--ip', 'here'], '--ip: "here" is no address.'],
-  [['matrix', '--at', 'noon'], '--at: "noon" is no time: 7d, 12h, 30m, or a date.'],
+  [
+    ['matrix', '--at', 'noon'],
+    '--at: "noon" is no time. Forms: 7d (also m, h, w: minutes, hours and weeks before now), 2026-11-22, or 2026-11-22T10:00:00Z with a zone.',
+  ],
 ])('%j is wrong usage', (args, says) => {
   const { code, err, out } = policy(args);
   expect([code, err.split('\n')[0], out]).toEqual([2, says, '']);
