@@ -345,7 +345,7 @@ async function admin(
     [{ kind: 'issuer', value: 'x' }, 'value has no meaning for an issuer'],
     [
       { kind: 'subject', value: 'x', issued_before: 'yesterday' },
-      'issued_before must be a time (RFC 3339), or seconds since the epoch',
+      'issued_before must be a time with a zone (RFC 3339), or seconds since the epoch',
     ],
     [
       { kind: 'subject', value: 'x', until: 1 },
