@@ -162,7 +162,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(collector.lines).toEqual([]);
   collector.status = 204;
-  await until(() => collector.lines.length > 0);
+  await until(() => collector.lines.length >= ledger().length);
   expect(collector.lines).toHaveLength(ledger().length);
   expect(JSON.parse(collector.lines[2] as string)).toMatchObject({
     class_uid: 6003,
