@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { firstSeqOf } from '../../src/audit/ledger-files.js';
 import { createApp, type App } from '../../src/create-app.js';
 import { Database } from '../../src/storage/database.js';
 import { TestIssuer, type Claims } from './issuer.js';
@@ -242,8 +243,15 @@ export class Gate {
   }
 }
 
+/** The records of the archives and of the current file, in order: a rotation at midnight UTC hides no record. */
 export function readLedger(file: string): LedgerLine[] {
-  return readFileSync(file, 'utf8')
+  const archives = readdirSync(dirname(file))
+    .filter((name) => firstSeqOf(file, name) !== undefined)
+    .sort()
+    .map((name) => join(dirname(file), name));
+  return [...archives, file]
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LedgerLine);
