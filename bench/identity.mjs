@@ -13,7 +13,7 @@ import { median } from './measure.mjs';
 
 const require = createRequire(import.meta.url);
 const { createApp } = require('../dist/create-app.js');
-const { TokenVerifier } = require('../dist/auth/token-verifier.js');
+const { TokenVerifier } = require('../dist/auth/verify/token-verifier.js');
 
 const AUDIENCE = 'https://gate.example.com/mcp';
 

@@ -225,7 +225,7 @@ async function served(port) {
     };
     const workers = Array.from({ length: 4 }, worker);
     await pause(1000);
-    execFileSync(process.execPath, ['dist/revoker/main.js', 'subject', 'leaver', '--reason', 'left'], {
+    execFileSync(process.execPath, ['dist/cli/revoke/main.js', 'subject', 'leaver', '--reason', 'left'], {
       env: shared,
     });
     const at = performance.now();
@@ -315,7 +315,7 @@ agent.destroy();
 await Promise.all([first.end('SIGTERM'), second.end('SIGTERM')]);
 console.log('\nAfterwards');
 for (const { folder: data } of [first, second]) {
-  const output = execFileSync(process.execPath, ['dist/auditor/main.js', 'verify', data], { env: shared });
+  const output = execFileSync(process.execPath, ['dist/cli/audit/main.js', 'verify', data], { env: shared });
   console.log(output.toString());
 }
 promise(

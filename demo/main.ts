@@ -1,7 +1,7 @@
 /** `npm run demo`: three agents, three people, one gate, and what the ledger says about it. */
 import { connectAgent } from './agents.js';
 import { HELP, readCommandLine, type Command } from './command-line.js';
-import { decisionOf, drawDelegation, missingRecords, waitForRecords } from './ledger.js';
+import { decisionOf, drawDelegation, missingRecords, waitForRecords } from './audit-log.js';
 import { exchangeToken, logIn, registerAgent, registerApp } from './oauth.js';
 import { TOOL_SCOPES } from './people.js';
 import { ROLES, runRole, type Role, type Trial } from './scenario.js';

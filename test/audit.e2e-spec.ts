@@ -6,7 +6,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startMailbox, type Mailbox } from '../demo/mailbox.js';
-import { digestOf } from '../src/audit/canonical-json.js';
+import { digestOf } from '../src/lib/canonical-json.js';
 import {
   freePort,
   Gate,
@@ -27,7 +27,7 @@ const NO_DATABASE = 'postgres://nobody@127.0.0.1:9/none';
 function audit(args: readonly string[], env: Record<string, string> = {}) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(ROOT, 'dist/auditor/main.js'), ...args],
+    [join(ROOT, 'dist/cli/audit/main.js'), ...args],
     {
       maxBuffer: 2 ** 28,
       encoding: 'utf8',
@@ -167,7 +167,7 @@ describe('what a gate left', () => {
     const all = text.trim().split('\n');
     writeFileSync(copy, `${all.slice(0, 6).join('\n')}\n`);
     const child = spawn(process.execPath, [
-      join(ROOT, 'dist/auditor/main.js'),
+      join(ROOT, 'dist/cli/audit/main.js'),
       'query',
       '--follow',
       '--limit',

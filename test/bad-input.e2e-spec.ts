@@ -16,7 +16,7 @@ import {
   PARAMETERS,
   type MessageCase,
 } from './cases/bad-bodies.js';
-import { Drain } from '../src/lifecycle/drain.js';
+import { Drain } from '../src/operations/shutdown/drain.js';
 import { exchangeBytes, parseAnswer, rawRequest, sendRaw, type RawAnswer } from './cases/raw-http.js';
 import { answerOf, Gate, type Answer, type LedgerLine } from './support/gate.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';

@@ -133,7 +133,7 @@ describe('a profile', () => {
     });
     const nodes = [
       node(1, '(root)', '', [2, 4, 6]),
-      node(2, 'append', 'file:///srv/dist/audit/ledger.js', [3]),
+      node(2, 'append', 'file:///srv/dist/audit/audit-log.js', [3]),
       node(3, 'stringify', ''),
       node(4, '(idle)', ''),
       node(6, 'parse', 'file:///srv/node_modules/@modelcontextprotocol/server/node_modules/zod/v4/core.js'),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
-import { PostgresSink } from '../src/sinks/postgres.sink.js';
+import { PostgresSink } from '../src/audit/export/postgres.sink.js';
 import { openPool } from '../src/storage/pool.js';
 import { databaseBackends, testDatabaseUrl } from './support/database.js';
 

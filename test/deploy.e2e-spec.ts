@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { findPerson, PERSON_NAMES, TOOL_SCOPES } from '../demo/people.js';
-import { VERSION } from '../src/common/version.js';
+import { VERSION } from '../src/lib/version.js';
 import { loadSettings } from '../src/config/load-settings.js';
 import { PRESETS } from '../src/config/settings.js';
 import { VARIABLE_NAMES } from '../src/config/variables.js';

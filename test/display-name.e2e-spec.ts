@@ -84,7 +84,7 @@ it('is one bounded line without control characters', async () => {
 it('is shown by the commands behind the subject, and the ledger verifies', async () => {
   const [decision] = await recordsOf(named, await tokenOf('alice.smith'));
   const audit = (...args: string[]) =>
-    spawnSync(process.execPath, [join(ROOT, 'dist/auditor/main.js'), ...args], {
+    spawnSync(process.execPath, [join(ROOT, 'dist/cli/audit/main.js'), ...args], {
       encoding: 'utf8',
       env: { PATH: process.env.PATH ?? '', AUDIT_FILE: named.app.settings.audit.file },
     }).stdout;

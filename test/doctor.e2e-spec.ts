@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { createApp } from '../src/create-app.js';
-import { examine, examineTheStart } from '../src/doctor/examine.js';
-import type { Line, Report } from '../src/doctor/report.js';
+import { examine, examineTheStart } from '../src/cli/doctor/examine.js';
+import type { Line, Report } from '../src/cli/doctor/report.js';
 import {
   FORM,
   IDENTITY,
@@ -85,7 +85,7 @@ afterAll(async () => {
 
 /** As `npm run doctor -- args`, in an empty folder. */
 async function doctor(args: readonly string[], variables: Env = env, stdin = ''): Promise<Run> {
-  const child = spawn(process.execPath, [join(__dirname, '../dist/doctor/main.js'), ...args], {
+  const child = spawn(process.execPath, [join(__dirname, '../dist/cli/doctor/main.js'), ...args], {
     cwd: folder.path,
     env: { PATH: process.env.PATH, ...variables },
   });

@@ -1,5 +1,5 @@
 /** What clients see that open a stream with GET, or end a session with DELETE: the refusal of a POST, and 405 only where nothing else is wrong. */
-import { RevocationsService } from '../src/revocation/revocations.service.js';
+import { RevocationsService } from '../src/revocation/revocation.service.js';
 import { Gate, type Answer, type LedgerLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 

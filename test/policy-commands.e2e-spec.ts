@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accessMatrixDrift } from './support/access-matrix.js';
-import { readTools } from '../src/upstreams/read-tools.js';
+import { readTools } from '../src/upstreams/connection/read-tools.js';
 import { writePins } from '../src/upstreams/pins.js';
 import { upstreamsFile } from './support/fixture-upstream.js';
 import { Gate, PEOPLE, temporaryFolder, writePolicy } from './support/gate.js';
@@ -45,7 +45,7 @@ interface Ended {
 }
 
 function policy(args: readonly string[], env: Record<string, string> = {}): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/advisor/main', ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli/policy/main', ...args], {
     cwd: ROOT,
     encoding: 'utf8',
     env: { PATH: process.env.PATH, TOOL_ALLOW_LIST: '*', ...env },
@@ -359,7 +359,7 @@ describe('a token on stdin', () => {
   const explainToken = async (input: string, issuer: string): Promise<Ended> => {
     const child = spawn(
       process.execPath,
-      ['dist/advisor/main', 'explain', '--as', '-', '--tool', 'read_customer'],
+      ['dist/cli/policy/main', 'explain', '--as', '-', '--tool', 'read_customer'],
       {
         cwd: ROOT,
         env: { PATH: process.env.PATH, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*' },
@@ -492,7 +492,7 @@ it.each<[string[], string]>([
 });
 
 it('an allow-list that is not set is said to be taken as open', () => {
-  const { status, stderr } = spawnSync(process.execPath, ['dist/advisor/main', 'matrix'], {
+  const { status, stderr } = spawnSync(process.execPath, ['dist/cli/policy/main', 'matrix'], {
     cwd: ROOT,
     encoding: 'utf8',
     env: { PATH: process.env.PATH },

@@ -3,7 +3,7 @@ import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { sql } from 'kysely';
 import pg from 'pg';
-import { within } from '../src/common/within.js';
+import { within } from '../src/lib/with-timeout.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';

@@ -21,7 +21,7 @@ afterAll(() => nowhere.remove());
 
 /** Not waited for in place: the server that it asks runs in this process. */
 function revoke(args: readonly string[], env: Record<string, string> = {}, stdin = ''): Promise<Ended> {
-  const child = spawn(process.execPath, ['dist/revoker/main', ...args], {
+  const child = spawn(process.execPath, ['dist/cli/revoke/main', ...args], {
     cwd: join(__dirname, '..'),
     env: {
       PATH: process.env.PATH,

@@ -88,7 +88,7 @@ function commandEnv(): NodeJS.ProcessEnv {
 function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = commandEnv();
   return new Promise((resolve) => {
-    execFile(process.execPath, ['dist/curator/main', ...args], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, ['dist/cli/upstreams/main', ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
     );
   });
@@ -310,7 +310,7 @@ describe('the command', () => {
       command: fixtureCommand(fix(), 'hang-initialize,ignore-eof,ignore-sigterm'),
     };
     upstreamsFile(folder.path, [{ ...entry, tools: TOOLS }]);
-    const child = spawn(process.execPath, ['dist/curator/main', 'test'], { env: commandEnv() });
+    const child = spawn(process.execPath, ['dist/cli/upstreams/main', 'test'], { env: commandEnv() });
     const started = () => recordOf(fix()).find(({ event }) => event === 'started');
     await until(() => started() !== undefined, 'the upstream has started');
     child.kill('SIGINT');

@@ -16,7 +16,7 @@ import {
 } from './text.mjs';
 
 const require = createRequire(import.meta.url);
-const { escaped, page, section } = require('../../dist/common/html-page.js');
+const { escaped, page, section } = require('../../dist/lib/html-page.js');
 
 const MIB = 2 ** 20;
 const ROW = 24;

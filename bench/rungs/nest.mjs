@@ -84,7 +84,7 @@ function bareGuard() {
 
 async function productGuard() {
   await app.init();
-  const { TokenVerifier } = require('../../dist/auth/token-verifier.js');
+  const { TokenVerifier } = require('../../dist/auth/verify/token-verifier.js');
   const verifier = app.get(TokenVerifier, { strict: false });
   const verify = (request) => {
     const { authorization } = request.headers;

@@ -2,7 +2,7 @@
 import { constants, fstatSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder } from '../common/durable-file.js';
+import { syncFolder } from '../lib/durable-file.js';
 
 /**
  * On Linux a write comes back when it is on the disk: one job for the disk, not two. Elsewhere that flag promises less

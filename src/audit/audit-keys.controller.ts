@@ -1,6 +1,6 @@
 /** The public key that verifies the checkpoints of this server's ledger (RFC 7517): no secret, and best kept elsewhere too. */
 import { Controller, Get, Header, ServiceUnavailableException } from '@nestjs/common';
-import { PublicRoute } from '../common/public-route.js';
+import { PublicRoute } from '../core/public-route.js';
 import { AuditService } from './audit.service.js';
 import type { PublicJwk } from './signing-key.js';
 

@@ -1,9 +1,9 @@
 /** Puts every allowed call and list on record before it starts, and how a call ended when it has. */
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { from, mergeMap, tap, type Observable } from 'rxjs';
-import { AppError } from '../common/app-error.js';
-import type { Exchange, GateRequest } from '../common/exchange.js';
-import { isReason, type Reason } from '../common/reasons.js';
+import { AppError } from '../core/app-error.js';
+import type { Exchange, GateRequest } from '../core/request-context.js';
+import { isReason, type Reason } from '../core/reasons.js';
 import { AuditService } from './audit.service.js';
 
 @Injectable()

@@ -3,17 +3,17 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { ConfigService } from '@nestjs/config';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { AppError } from '../common/app-error.js';
-import { Bag } from '../common/bag.js';
-import type { Exchange, JsonObject, Outcome } from '../common/exchange.js';
-import type { Reason } from '../common/reasons.js';
-import { within } from '../common/within.js';
+import { AppError } from '../core/app-error.js';
+import { Bag } from '../lib/unordered-collection.js';
+import type { Exchange, JsonObject, Outcome } from '../core/request-context.js';
+import type { Reason } from '../core/reasons.js';
+import { within } from '../lib/with-timeout.js';
 import type { AuditSettings, Settings } from '../config/settings.js';
 import { Backlog } from './backlog.js';
-import { changedMembers } from './deciding-configuration.js';
-import { Ledger, type Entry } from './ledger.js';
+import { changedMembers } from './security-config-snapshot.js';
+import { Ledger, type Entry } from './audit-log.js';
 import { pseudonymized } from './pseudonyms.js';
-import { RecordParts } from './record-parts.js';
+import { RecordParts } from './record-fragment-cache.js';
 import {
   changeRecord,
   decisionRecord,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import type { JsonObject } from '../common/exchange.js';
-import { canonicalJson } from './canonical-json.js';
+import type { JsonObject } from '../core/request-context.js';
+import { canonicalJson } from '../lib/canonical-json.js';
 import { isSignedBy, seal, signCheckpoint, unseal } from './chain.js';
-import { place } from './place.js';
+import { place } from './append-to-chain.js';
 import { changeRecord, type AuditRecord } from './record.js';
 import { publicJwk, signingKeyOf } from './signing-key.js';
 

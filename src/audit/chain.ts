@@ -3,9 +3,9 @@
  * are signed. Pure.
  */
 import { hash as digest, sign, verify, type KeyObject } from 'node:crypto';
-import type { JsonObject } from '../common/exchange.js';
-import { parseObject } from '../common/parse-object.js';
-import { canonicalJson, canonicalMembers, sortedNames } from './canonical-json.js';
+import type { JsonObject } from '../core/request-context.js';
+import { parseObject } from '../lib/parse-object.js';
+import { canonicalJson, canonicalMembers, sortedNames } from '../lib/canonical-json.js';
 
 export interface Sealed {
   /** The record in its canonical spelling (RFC 8785), its hash among its members; without a line break. */

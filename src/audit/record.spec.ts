@@ -1,7 +1,7 @@
-import { malformedRequest } from '../common/app-error.js';
-import type { Exchange } from '../common/exchange.js';
-import type { Principal } from '../common/principal.js';
-import { digestOf } from './canonical-json.js';
+import { malformedRequest } from '../core/app-error.js';
+import type { Exchange } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
+import { digestOf } from '../lib/canonical-json.js';
 import {
   decisionRecord,
   interruptedRecord,

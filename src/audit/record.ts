@@ -1,17 +1,17 @@
 /** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
-import { NO_REQUIREMENTS, targetLabel, type Decision, type Shadow, type Target } from '../common/decision.js';
-import type { Exchange, JsonObject, Listing, Outcome, OutcomeStatus } from '../common/exchange.js';
-import { personOf, type DelegationLink } from '../common/principal.js';
-import type { Reason } from '../common/reasons.js';
-import { wellFormed } from '../common/well-formed.js';
-import { withoutTokens } from '../common/without-tokens.js';
-import { canonicalJson, digestOf } from './canonical-json.js';
+import { NO_REQUIREMENTS, targetLabel, type Decision, type Shadow, type Target } from '../core/decision.js';
+import type { Exchange, JsonObject, Listing, Outcome, OutcomeStatus } from '../core/request-context.js';
+import { personOf, type DelegationLink } from '../core/principal.js';
+import type { Reason } from '../core/reasons.js';
+import { wellFormed } from '../lib/well-formed.js';
+import { withoutTokens } from '../lib/redact-tokens.js';
+import { canonicalJson, digestOf } from '../lib/canonical-json.js';
 import {
   recordedRequirements,
   RecordParts,
   type RecordedPrincipal,
   type RecordedRequirements,
-} from './record-parts.js';
+} from './record-fragment-cache.js';
 import type { PublicJwk } from './signing-key.js';
 
 export const EVENTS = ['authentication', 'list', 'decision', 'outcome', 'change', 'checkpoint'] as const;

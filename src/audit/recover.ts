@@ -1,9 +1,9 @@
 /** What a ledger says of the run before: where its chain ends, and which calls it left without an end. */
 import type { FileHandle } from 'node:fs/promises';
-import type { JsonObject } from '../common/exchange.js';
-import { parseObject } from '../common/parse-object.js';
+import type { JsonObject } from '../core/request-context.js';
+import { parseObject } from '../lib/parse-object.js';
 import { unseal } from './chain.js';
-import { archivesOf, openIfThere } from './ledger-files.js';
+import { archivesOf, openIfThere } from './audit-log-files.js';
 import { endOfText, readLines } from './lines.js';
 import type { Checkpoint } from './record.js';
 

@@ -1,8 +1,8 @@
 /** Which files of a ledger were kept long enough. */
 import { open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncFolder } from '../common/durable-file.js';
-import { archivesOf } from './ledger-files.js';
+import { syncFolder } from '../lib/durable-file.js';
+import { archivesOf } from './audit-log-files.js';
 import { lastRecord } from './recover.js';
 
 export interface KeptFile {

@@ -7,7 +7,7 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto';
-import { readOrMakeKey, type KeyFile } from '../common/key-file.js';
+import { readOrMakeKey, type KeyFile } from '../lib/key-file.js';
 
 export interface SigningKey {
   readonly privateKey: KeyObject;

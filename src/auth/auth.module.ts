@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
-import { ClientCertificateService } from './client-certificate.service.js';
-import { IntrospectionService } from './introspection.service.js';
-import { IssuerMetadataService } from './issuer-metadata.service.js';
-import { JwksService } from './jwks.service.js';
-import { SenderBinding } from './sender-binding.js';
-import { TokenVerifier } from './token-verifier.js';
-import { VerifiedTokens } from './verified-tokens.js';
+import { ClientCertificateService } from './binding/client-certificate.service.js';
+import { IntrospectionService } from './introspection/introspection.service.js';
+import { IssuerMetadataService } from './keys/issuer-metadata.service.js';
+import { JwksService } from './keys/jwks.service.js';
+import { SenderBinding } from './binding/sender-binding.js';
+import { TokenVerifier } from './verify/token-verifier.js';
+import { VerifiedTokens } from './verify/verified-tokens.js';
 
 @Module({
   providers: [

@@ -3,15 +3,15 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
 import type { ServerResponse } from 'node:http';
-import { headerValues } from '../common/header-values.js';
-import { HeldToken } from '../common/held-token.js';
-import { passageOf, type GateStep, type Passage } from '../common/passage.js';
-import { isPublicRoute } from '../common/public-route.js';
+import { headerValues } from '../core/header-values.js';
+import { HeldToken } from '../core/subject-token.js';
+import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { isPublicRoute } from '../core/public-route.js';
 import type { Settings, UpstreamSettings } from '../config/settings.js';
-import { ClientCertificateService } from './client-certificate.service.js';
+import { ClientCertificateService } from './binding/client-certificate.service.js';
 import { readCredential } from './credential.js';
-import { SenderBinding } from './sender-binding.js';
-import { TokenVerifier } from './token-verifier.js';
+import { SenderBinding } from './binding/sender-binding.js';
+import { TokenVerifier } from './verify/token-verifier.js';
 
 @Injectable()
 export class BearerGuard implements CanActivate, GateStep {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { AppError } from '../common/app-error.js';
+import { AppError } from '../core/app-error.js';
 import { readCredential } from './credential.js';
 
 function outcome(headers: readonly string[], query: readonly string[] = []): string {

@@ -1,7 +1,7 @@
 /** Reading the access token from a request, and from nowhere but its `Authorization` header. Pure. */
-import { AppError } from '../common/app-error.js';
-import type { AuthScheme } from '../common/challenge.js';
-import { refuseToken } from './refuse-token.js';
+import { AppError } from '../core/app-error.js';
+import type { AuthScheme } from '../core/challenge.js';
+import { refuseToken } from './token-errors.js';
 
 export interface Credential {
   readonly scheme: AuthScheme;

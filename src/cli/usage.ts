@@ -1,6 +1,6 @@
 /** Usage errors of the commands, and options that `npm run` kept for itself because no `--` came before them. Pure. */
-import { nearNames } from '../common/near-names.js';
-import { onOneLine } from '../common/show.js';
+import { nearNames } from '../lib/similar-names.js';
+import { onOneLine } from '../lib/format-text.js';
 
 /** As `parseArgs` of Node takes them. */
 export type Options = Readonly<

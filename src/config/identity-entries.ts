@@ -1,6 +1,6 @@
 /** The mappings of `IDENTITY_FILE` and the form of each of their values. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
-import { isClaimPath } from '../common/claim-path.js';
+import { isClaimPath } from '../lib/claim-path.js';
 import { ClientEntry } from './client-entry.js';
 import {
   ASYMMETRIC,

@@ -2,8 +2,8 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
-import { withoutRootDot } from '../common/root-dot.js';
-import type { ProxyHeaders } from '../common/sender.js';
+import { withoutRootDot } from '../http/root-dot.js';
+import type { ProxyHeaders } from '../http/sender.js';
 import { databaseRelaxation, databaseUrlFaults, saysSslMode } from './database-url.js';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { proxyNotices, proxyVariables, readOutbound } from './proxies.js';

@@ -1,5 +1,5 @@
 /** The configuration as the rest of the code sees it: typed, checked, one section per concern. */
-import type { ProxyHeaders } from '../common/sender.js';
+import type { ProxyHeaders } from '../http/sender.js';
 
 /** Where a provider's tokens keep scopes, roles, tenant and kind. */
 export const PRESETS = [

@@ -1,7 +1,7 @@
 /** MCP servers behind the gate (`UPSTREAMS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import { dirname, resolve } from 'node:path';
-import { visible } from '../common/show.js';
+import { visible } from '../lib/format-text.js';
 import { ClientEntry, lineFault, readClient } from './client-entry.js';
 import { IsNumber, IsPath, IsSecureUrl, IsTexts } from './rules.js';
 import type {

@@ -15,7 +15,7 @@ import {
   IsWholeNumber,
   SECRET_URLS,
 } from './rules.js';
-import { PROXY_HEADERS } from '../common/sender.js';
+import { PROXY_HEADERS } from '../http/sender.js';
 import { PRESETS } from './settings.js';
 
 /** What a `.env` file sets without effect: a notice for each name. */

@@ -2,7 +2,7 @@
 import { validateSync } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { parseDocument, Parser, type CST } from 'yaml';
-import { visible } from '../common/show.js';
+import { visible } from '../lib/format-text.js';
 
 /** Reads a file of the operator's. Throws where it cannot be read. */
 export type ReadFile = (path: string) => string;

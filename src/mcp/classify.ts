@@ -6,9 +6,9 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
-import type { JsonObject, Message } from '../common/exchange.js';
-import type { Classified, McpHeaders } from './inbound.js';
-import { plainEra } from './plain-era.js';
+import type { JsonObject, Message } from '../core/request-context.js';
+import type { Classified, McpHeaders } from './parse-request.js';
+import { plainEra } from './fast-path/protocol-era.js';
 
 /** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
 const MODERN_VERSIONS = ['2026-07-28'];

@@ -1,4 +1,4 @@
-import type { Principal } from '../common/principal.js';
+import type { Principal } from '../core/principal.js';
 import { InFlightCalls } from './in-flight-calls.js';
 
 const ALICE: Principal = {

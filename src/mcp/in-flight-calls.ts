@@ -2,9 +2,9 @@
  * Calls that are running here, so that a cancellation which comes as a message of its own can find its call. That is how
  * clients up to revision 2025-11-25 cancel; without sessions, and so with a call that runs at this very instance.
  */
-import { Bag } from '../common/bag.js';
-import type { RequestId } from '../common/exchange.js';
-import { principalKey, type Principal } from '../common/principal.js';
+import { Bag } from '../lib/unordered-collection.js';
+import type { RequestId } from '../core/request-context.js';
+import { principalKey, type Principal } from '../core/principal.js';
 
 interface Call {
   readonly principal: Principal;

@@ -1,9 +1,9 @@
 import { All, Controller, Options, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { exchangeOf, messageOf, type GateRequest } from '../common/exchange.js';
-import { PublicRoute } from '../common/public-route.js';
-import { allowedHeaders } from './cross-origin.js';
-import { SdkBridge } from './sdk-bridge.js';
+import { exchangeOf, messageOf, type GateRequest } from '../core/request-context.js';
+import { PublicRoute } from '../core/public-route.js';
+import { allowedHeaders } from '../http/cross-origin.js';
+import { SdkBridge } from './mcp-server-adapter.js';
 
 /** The endpoint. Its path is `MCP_PATH`; what reaches `post` has passed every guard. */
 @Controller()

@@ -3,11 +3,11 @@ import { AuditModule } from '../audit/audit.module.js';
 import { RevocationModule } from '../revocation/revocation.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { UpstreamsModule } from '../upstreams/upstreams.module.js';
-import { Front } from './front.js';
-import { FrontMiddleware } from './front.middleware.js';
+import { Front } from './request-context.factory.js';
+import { FrontMiddleware } from './request-context.middleware.js';
 import { McpController } from './mcp.controller.js';
-import { SdkBridge } from './sdk-bridge.js';
-import { UnreadableRequests } from './unreadable-requests.js';
+import { SdkBridge } from './mcp-server-adapter.js';
+import { UnreadableRequests } from '../http/client-error-handler.js';
 
 @Module({
   imports: [ToolsModule, AuditModule, RevocationModule, UpstreamsModule],

@@ -1,9 +1,9 @@
 /** The state that a tool asked a client to keep must come back as it was given, to the same caller, for the same call. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { malformedRequest } from '../common/app-error.js';
-import { messageOf, type Exchange, type GateRequest } from '../common/exchange.js';
-import { passageOf, type GateStep, type Passage } from '../common/passage.js';
-import { SdkBridge } from './sdk-bridge.js';
+import { malformedRequest } from '../core/app-error.js';
+import { messageOf, type Exchange, type GateRequest } from '../core/request-context.js';
+import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { SdkBridge } from './mcp-server-adapter.js';
 
 @Injectable()
 export class RequestStateGuard implements CanActivate, GateStep {

@@ -1,11 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
 import { AuthModule } from '../auth/auth.module.js';
-import { RequestObserver } from '../common/request-observer.js';
-import { HealthModule } from '../health/health.module.js';
+import { RequestObserver } from '../core/request-observer.js';
+import { HealthModule } from './health/health.module.js';
 import { RevocationModule } from '../revocation/revocation.module.js';
-import { SinksModule } from '../sinks/sinks.module.js';
-import { Metrics } from './metrics.js';
+import { SinksModule } from '../audit/export/export.module.js';
+import { Metrics } from './metrics/metrics.js';
 import { OperationsService } from './operations.service.js';
 
 /** For whoever receives requests. */

@@ -9,12 +9,12 @@ import {
 import { ConfigService } from '@nestjs/config';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Exchange, Trace } from '../common/exchange.js';
-import { RequestObserver } from '../common/request-observer.js';
+import type { Exchange, Trace } from '../core/request-context.js';
+import { RequestObserver } from '../core/request-observer.js';
 import type { OperationsSettings, OutboundSettings, Settings } from '../config/settings.js';
-import { HealthService } from '../health/health.service.js';
-import { Metrics } from './metrics.js';
-import { Tracing } from './tracing.js';
+import { HealthService } from './health/health.service.js';
+import { Metrics } from './metrics/metrics.js';
+import { Tracing } from './tracing/tracing.js';
 
 @Injectable()
 export class OperationsService

@@ -1,6 +1,6 @@
 /** What a target asks of a principal, as code declares it. */
-import type { JsonObject, ListKind } from '../common/exchange.js';
-import type { Requirements, Target, TargetKind } from '../common/decision.js';
+import type { JsonObject, ListKind } from '../core/request-context.js';
+import type { Requirements, Target, TargetKind } from '../core/decision.js';
 
 /** RFC 6749 section 3.3, `scope-token`. Authentication contexts travel in a list of the same kind (RFC 9470 section 3). */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;

@@ -1,5 +1,5 @@
 /** Code's rules and the operator's, put together once, so that a decision only has to look. Pure. */
-import { targetLabel, type Requirements } from '../common/decision.js';
+import { targetLabel, type Requirements } from '../core/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { matchesLabel } from './label-pattern.js';

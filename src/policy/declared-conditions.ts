@@ -1,6 +1,6 @@
 /** Conditions that stand beside a tool's declaration, as rules of the engine that decides the operator's. Pure. */
 import { createHash } from 'node:crypto';
-import { targetLabel } from '../common/decision.js';
+import { targetLabel } from '../core/decision.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { OperatorFile } from './operator-files.js';
 

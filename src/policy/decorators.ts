@@ -3,9 +3,9 @@
  * The decorators only write typed metadata; {@link readAccessRule} is its only reader.
  */
 import 'reflect-metadata';
-import { callSiteFile } from '../common/call-site.js';
-import type { Assurance } from '../common/decision.js';
-import { ownerOf } from '../common/owner-of.js';
+import { callSiteFile } from '../lib/call-site.js';
+import type { Assurance } from '../core/decision.js';
+import { ownerOf } from '../lib/find-declaring-prototype.js';
 import { SCOPE_TOKEN, type AccessRule } from './access-rule.js';
 import { strictestAssurance } from './policy.js';
 

@@ -1,5 +1,5 @@
-import type { Assurance, Deny } from '../common/decision.js';
-import type { Reason } from '../common/reasons.js';
+import type { Assurance, Deny } from '../core/decision.js';
+import type { Reason } from '../core/reasons.js';
 import { denialError } from './denial.js';
 
 type Asked = Parameters<typeof denialError>[1];

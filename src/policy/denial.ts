@@ -1,9 +1,9 @@
 /** How a denied decision is answered. Pure. */
-import { AppError } from '../common/app-error.js';
-import type { Assurance, Deny } from '../common/decision.js';
-import type { Message, Operation } from '../common/exchange.js';
-import type { Reason } from '../common/reasons.js';
-import { withoutTokens } from '../common/without-tokens.js';
+import { AppError } from '../core/app-error.js';
+import type { Assurance, Deny } from '../core/decision.js';
+import type { Message, Operation } from '../core/request-context.js';
+import type { Reason } from '../core/reasons.js';
+import { withoutTokens } from '../lib/redact-tokens.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
 /** Revisions up to 2025-11-25 have a code of their own for an unknown resource; 2026-07-28 forbids it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Assurance, Decision, Deny, Target } from '../common/decision.js';
-import type { Principal } from '../common/principal.js';
+import type { Assurance, Decision, Deny, Target } from '../core/decision.js';
+import type { Principal } from '../core/principal.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { readAccessRule, RequireAssurance, RequireRoles, RequireScopes } from './decorators.js';

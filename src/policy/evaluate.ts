@@ -8,9 +8,9 @@ import {
   type Requirements,
   type Shadow,
   type Target,
-} from '../common/decision.js';
-import type { Principal } from '../common/principal.js';
-import type { Reason } from '../common/reasons.js';
+} from '../core/decision.js';
+import type { Principal } from '../core/principal.js';
+import type { Reason } from '../core/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { POLICY_FILE } from './policy-file.js';
 import type { CallerConditions, Circumstances, GeneralRules, Policy, TargetPolicy, View } from './policy.js';

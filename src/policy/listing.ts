@@ -1,7 +1,7 @@
 /** A list is made of decisions: the same ones that calls get, as far as they can be made without arguments. Pure. */
-import type { Decision } from '../common/decision.js';
-import type { Listing } from '../common/exchange.js';
-import type { Reason } from '../common/reasons.js';
+import type { Decision } from '../core/decision.js';
+import type { Listing } from '../core/request-context.js';
+import type { Reason } from '../core/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { evaluate, type Caller } from './evaluate.js';
 import type { GeneralRules } from './policy.js';

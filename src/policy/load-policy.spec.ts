@@ -1,14 +1,14 @@
 /** The operator's files: what they ask for is asked for, what is wrong in them is named by file and line, and code's floor holds. */
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import type { Decision } from '../common/decision.js';
-import type { JsonObject } from '../common/exchange.js';
-import type { Principal } from '../common/principal.js';
+import type { Decision } from '../core/decision.js';
+import type { JsonObject } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
-import { CedarConditions } from './cedar-conditions.js';
+import { CedarConditions } from './cedar/cedar-conditions.js';
 import { callerOf, evaluate } from './evaluate.js';
 import { listed } from './listing.js';
-import { startCedar } from './load-cedar.js';
+import { startCedar } from './cedar/load-cedar.js';
 import { loadPolicy, type LoadedPolicy } from './load-policy.js';
 import { PolicyError, type OperatorFile } from './operator-files.js';
 

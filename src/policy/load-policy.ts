@@ -1,12 +1,12 @@
 /** From the operator's files and the registered targets to the policy that decides, or to every fault of it. */
-import { targetLabel } from '../common/decision.js';
-import { visible } from '../common/show.js';
+import { targetLabel } from '../core/decision.js';
+import { visible } from '../lib/format-text.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
-import { CedarConditions } from './cedar-conditions.js';
-import { startCedar } from './load-cedar.js';
-import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar-file.js';
-import { schemaText } from './cedar-schema.js';
+import { CedarConditions } from './cedar/cedar-conditions.js';
+import { startCedar } from './cedar/load-cedar.js';
+import { readCedarFiles, type CedarEngine, type CedarRule } from './cedar/cedar-file.js';
+import { schemaText } from './cedar/cedar-schema.js';
 import { DECLARED_CONDITIONS, declaredConditions, rulesOf } from './declared-conditions.js';
 import { compilePolicy, enforcedPart, type OperatorParts } from './compile-policy.js';
 import {

@@ -1,5 +1,5 @@
-import { NO_REQUIREMENTS } from '../common/decision.js';
-import type { JsonObject, Message } from '../common/exchange.js';
+import { NO_REQUIREMENTS } from '../core/decision.js';
+import type { JsonObject, Message } from '../core/request-context.js';
 import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 import { operationOf } from './operation.js';
 

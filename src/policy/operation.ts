@@ -1,7 +1,7 @@
 /** What a message asks the gate for. Pure. */
-import { malformedRequest } from '../common/app-error.js';
-import type { JsonObject, ListKind, Message, Operation } from '../common/exchange.js';
-import type { Target } from '../common/decision.js';
+import { malformedRequest } from '../core/app-error.js';
+import type { JsonObject, ListKind, Message, Operation } from '../core/request-context.js';
+import type { Target } from '../core/decision.js';
 import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 
 const LISTS: ReadonlyMap<string, ListKind> = new Map([

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { visible } from '../common/show.js';
+import { visible } from '../lib/format-text.js';
 import { isPolicyName, sortNames, type SortedNames } from './file-names.js';
 import { POLICY_FILE } from './policy-file.js';
 

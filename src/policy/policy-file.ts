@@ -1,7 +1,7 @@
 /** `policy.yaml`: text in, what the operator asks for out, or every fault with its line. Pure. */
 import { IsArray, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
-import type { Assurance } from '../common/decision.js';
-import { quoted } from '../common/show.js';
+import type { Assurance } from '../core/decision.js';
+import { quoted } from '../lib/format-text.js';
 import { IsNumber, IsTexts } from '../config/rules.js';
 import { checkEntry, parseYaml, type Entry, type Report } from '../config/yaml-file.js';
 import { linesOf } from '../config/yaml-lines.js';

@@ -1,6 +1,6 @@
 import type { ConfigService } from '@nestjs/config';
 import fc from 'fast-check';
-import type { Principal } from '../common/principal.js';
+import type { Principal } from '../core/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
 import { PolicyService } from './policy.service.js';

@@ -1,14 +1,14 @@
 /** The decision of this deployment: the pure evaluator with the policy that is in force. */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Decision, Target } from '../common/decision.js';
-import type { JsonObject, ListKind, Listing } from '../common/exchange.js';
-import type { Principal } from '../common/principal.js';
+import type { Decision, Target } from '../core/decision.js';
+import type { JsonObject, ListKind, Listing } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import { ACCESS_CATALOGUE, type AccessCatalogue, type ProtectedTarget } from './access-rule.js';
 import { challengeNotices, challengeScopes } from './challenge-scopes.js';
 import { callerOf, evaluate, type Caller } from './evaluate.js';
-import { KnownLists } from './known-lists.js';
+import { KnownLists } from './listing-cache.js';
 import { listed } from './listing.js';
 import { loadPolicyFolder, type LoadedPolicy } from './load-policy.js';
 import type { Policy, TargetPolicy } from './policy.js';

@@ -1,7 +1,7 @@
 /** What decides at this deployment: what code declares, and what the operator asks for beyond it, laid side by side for each target. */
-import type { Assurance, Requirements } from '../common/decision.js';
-import type { JsonObject } from '../common/exchange.js';
-import type { Principal } from '../common/principal.js';
+import type { Assurance, Requirements } from '../core/decision.js';
+import type { JsonObject } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { RateClass } from './rates.js';
 

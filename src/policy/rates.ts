@@ -1,7 +1,7 @@
 /** How often what is in a class may be called, and who is counted together: as the operator writes it, and as it is counted. Pure. */
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
-import type { Principal } from '../common/principal.js';
-import { principalKey } from '../common/principal.js';
+import type { Principal } from '../core/principal.js';
+import { principalKey } from '../core/principal.js';
 import { IsNumber } from '../config/rules.js';
 import { checkEntry, type Report } from '../config/yaml-file.js';
 

@@ -1,9 +1,9 @@
 /** The second question of every request: may this caller have this? */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { messageOf } from '../common/exchange.js';
-import { passageOf, type GateStep, type Passage } from '../common/passage.js';
-import { isPublicRoute } from '../common/public-route.js';
+import { messageOf } from '../core/request-context.js';
+import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { isPublicRoute } from '../core/public-route.js';
 import { denialError } from './denial.js';
 import { operationOf } from './operation.js';
 import { PolicyService } from './policy.service.js';

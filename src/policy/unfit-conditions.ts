@@ -1,12 +1,12 @@
 /** Conditions of declarations that do not fit the arguments of their target: in, targets; out, a fault for each. Pure but for the engine. */
-import { targetLabel } from '../common/decision.js';
-import { visible } from '../common/show.js';
+import { targetLabel } from '../core/decision.js';
+import { visible } from '../lib/format-text.js';
 import type { ProtectedTarget } from './access-rule.js';
-import { readCedarFiles, type CedarEngine } from './cedar-file.js';
-import { schemaText } from './cedar-schema.js';
-import { argumentsType, typeText } from './cedar-types.js';
+import { readCedarFiles, type CedarEngine } from './cedar/cedar-file.js';
+import { schemaText } from './cedar/cedar-schema.js';
+import { argumentsType, typeText } from './cedar/cedar-types.js';
 import { DECLARED_CONDITIONS, rulesOf } from './declared-conditions.js';
-import { startCedar } from './load-cedar.js';
+import { startCedar } from './cedar/load-cedar.js';
 
 /** By label of the target: its first condition that does not fit, and why, in words for the operator. */
 export type UnfitConditions = ReadonlyMap<string, string>;

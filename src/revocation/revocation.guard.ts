@@ -1,9 +1,9 @@
 /** Whether the token that was verified is still in force: signatures do not know who has left. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { passageOf, type GateStep, type Passage } from '../common/passage.js';
-import { isPublicRoute } from '../common/public-route.js';
-import { RevocationsService } from './revocations.service.js';
+import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { isPublicRoute } from '../core/public-route.js';
+import { RevocationsService } from './revocation.service.js';
 
 @Injectable()
 export class RevocationGuard implements CanActivate, GateStep {

@@ -1,5 +1,5 @@
 /** What takes a token out of force before it expires, and whether it takes this one. Pure. */
-import type { DelegationLink, Principal } from '../common/principal.js';
+import type { DelegationLink, Principal } from '../core/principal.js';
 
 export const REVOCATION_KINDS = ['token', 'session', 'subject', 'client', 'issuer'] as const;
 export type RevocationKind = (typeof REVOCATION_KINDS)[number];

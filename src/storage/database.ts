@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { type Kysely, sql } from 'kysely';
-import { within } from '../common/within.js';
+import { within } from '../lib/with-timeout.js';
 import type { Settings, StorageSettings } from '../config/settings.js';
 import { type Connection, openConnection } from './connection.js';
 import { publicReason } from './public-reason.js';

@@ -2,7 +2,7 @@
 import { Kysely, PGliteDialect } from 'kysely';
 import { open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, syncFolder } from '../common/durable-file.js';
+import { hasCode, syncFolder } from '../lib/durable-file.js';
 import type { Tables } from './tables.js';
 
 /** PGlite would initialize such a folder anew, over all that is in it. */

@@ -3,8 +3,8 @@
  * the registry reads it at boot.
  */
 import 'reflect-metadata';
-import { callSiteFile } from '../common/call-site.js';
-import { ownerOf } from '../common/owner-of.js';
+import { callSiteFile } from '../lib/call-site.js';
+import { ownerOf } from '../lib/find-declaring-prototype.js';
 
 type DtoClass = new () => object;
 

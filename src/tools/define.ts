@@ -1,6 +1,6 @@
 /** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
 import 'reflect-metadata';
-import type { JsonObject } from '../common/exchange.js';
+import type { JsonObject } from '../core/request-context.js';
 import { declaresRule, readAccessRule, readRecordedArguments } from '../policy/decorators.js';
 import type {
   Declaration,
@@ -10,7 +10,7 @@ import type {
   ToolOptions,
 } from './decorators.js';
 import type { Handler, PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
-import { alteredProperties } from './altered-properties.js';
+import { alteredProperties } from './transformed-properties.js';
 import { dtoSchema, isValidatedClass, type DtoClass } from './dto-schema.js';
 import { NoInput } from './no-input.js';
 import type { ToolCall } from './tool-call.js';

@@ -1,6 +1,6 @@
 /** What the registry knows of each tool, resource and prompt: the entry shown to clients, and how to run it. */
-import type { JsonObject } from '../common/exchange.js';
-import type { HeldToken } from '../common/held-token.js';
+import type { JsonObject } from '../core/request-context.js';
+import type { HeldToken } from '../core/subject-token.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import type { DtoClass } from './dto-schema.js';
 import type { ToolCall } from './tool-call.js';

@@ -2,8 +2,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { targetLabel, type Target, type TargetKind } from '../common/decision.js';
-import type { ListKind } from '../common/exchange.js';
+import { targetLabel, type Target, type TargetKind } from '../core/decision.js';
+import type { ListKind } from '../core/request-context.js';
 import type { Settings } from '../config/settings.js';
 import type { AccessCatalogue, AccessRule, ProtectedTarget } from '../policy/access-rule.js';
 import { declaresRule } from '../policy/decorators.js';

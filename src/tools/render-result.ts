@@ -1,6 +1,6 @@
 /** What a tool, resource or prompt returned, in MCP's terms. Pure. */
-import type { JsonObject } from '../common/exchange.js';
-import { isToolResult } from '../common/specified.js';
+import type { JsonObject } from '../core/request-context.js';
+import { isToolResult } from '../core/mcp-types.js';
 import {
   InputRequired,
   ToolResult,

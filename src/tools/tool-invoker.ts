@@ -1,7 +1,7 @@
 /** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
 import { Injectable, Logger } from '@nestjs/common';
-import { targetLabel } from '../common/decision.js';
-import type { Exchange, JsonObject, OutcomeStatus } from '../common/exchange.js';
+import { targetLabel } from '../core/decision.js';
+import type { Exchange, JsonObject, OutcomeStatus } from '../core/request-context.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import type {
   MountedToolDefinition,

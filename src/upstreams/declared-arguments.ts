@@ -1,6 +1,6 @@
 /** The arguments that a tool's input schema declares, also where it combines schemas. Pure. */
-import type { JsonObject } from '../common/exchange.js';
-import { referredTo } from '../common/json-pointer.js';
+import type { JsonObject } from '../core/request-context.js';
+import { referredTo } from '../lib/json-pointer.js';
 
 export interface DeclaredArguments {
   readonly names: ReadonlySet<string>;

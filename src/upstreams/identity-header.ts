@@ -1,6 +1,6 @@
 /** A token of the gate's own that tells an upstream who asks, through whom, and for which call. */
 import { SignJWT } from 'jose';
-import type { DelegationLink, Principal } from '../common/principal.js';
+import type { DelegationLink, Principal } from '../core/principal.js';
 import type { IdentityKey } from './identity-key.js';
 
 /** What is said of one call. */

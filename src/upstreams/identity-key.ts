@@ -1,7 +1,7 @@
 /** The key that signs identity headers: read, or made when it is first needed; what of it is public. */
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readOrMakeKey, type KeyFile } from '../common/key-file.js';
+import { readOrMakeKey, type KeyFile } from '../lib/key-file.js';
 
 export interface IdentityKey {
   readonly privateKey: KeyObject;

@@ -1,6 +1,6 @@
 /** The public key that verifies identity headers (RFC 7517), for the upstreams that get them. */
 import { Controller, Get, Header, NotFoundException } from '@nestjs/common';
-import { PublicRoute } from '../common/public-route.js';
+import { PublicRoute } from '../core/public-route.js';
 import type { IdentityKey } from './identity-key.js';
 import { UpstreamsService } from './upstreams.service.js';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
 import { mayBeMounted } from '../tools/mounted-names.js';
 import { mountTool, undeclaredArguments } from './mount.js';
-import { readTools } from './read-tools.js';
+import { readTools } from './connection/read-tools.js';
 
 const NOTHING: UpstreamToolSettings = {
   source: 'upstreams.yaml: files/x',

@@ -1,5 +1,5 @@
 /** A tool of an upstream, and what the operator says of it: in, the definition that the gate decides about and shows, out. Pure. */
-import type { JsonObject } from '../common/exchange.js';
+import type { JsonObject } from '../core/request-context.js';
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
 import type { AccessRule } from '../policy/access-rule.js';
 import { strictestAssurance } from '../policy/policy.js';
@@ -7,7 +7,7 @@ import type { MountedToolDefinition } from '../tools/definitions.js';
 import { entriesFor, nameHere } from '../tools/mounted-names.js';
 import { declaredArguments } from './declared-arguments.js';
 import { readableInput, readableOutput } from './readable-schema.js';
-import type { UpstreamTool } from './read-tools.js';
+import type { UpstreamTool } from './connection/read-tools.js';
 
 export type Relay = MountedToolDefinition['relay'];
 

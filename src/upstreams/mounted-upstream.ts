@@ -1,22 +1,22 @@
 /** One upstream behind the gate: what it was found to have, how its tools are called, and how it is. */
-import type { JsonObject } from '../common/exchange.js';
-import { principalKey } from '../common/principal.js';
-import { withoutTokens } from '../common/without-tokens.js';
+import type { JsonObject } from '../core/request-context.js';
+import { principalKey } from '../core/principal.js';
+import { withoutTokens } from '../lib/redact-tokens.js';
 import type { UpstreamSettings } from '../config/settings.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { entriesFor, unmatchedPatterns } from '../tools/mounted-names.js';
 import { ToolError, ToolUnavailable } from '../tools/results.js';
 import type { ToolCall } from '../tools/tool-call.js';
-import { personKey, rightsKey, type Caller } from './caller.js';
-import { Connection } from './connection.js';
-import { Connections } from './connections.js';
-import { credentialsOf, type UpstreamCredentials } from './credentials.js';
-import { explainFailure, missingIn } from './explain-failure.js';
+import { personKey, rightsKey, type Caller } from './connection/upstream-caller.js';
+import { Connection } from './connection/connection.js';
+import { Connections } from './connection/connection-pool.js';
+import { credentialsOf, type UpstreamCredentials } from './connection/credentials.js';
+import { explainFailure, missingIn } from './connection/explain-failure.js';
 import { mountTool, undeclaredArguments, type Relay } from './mount.js';
-import { openTransport } from './open-transport.js';
-import type { ReadTools, UpstreamTool } from './read-tools.js';
+import { openTransport } from './connection/open-transport.js';
+import type { ReadTools, UpstreamTool } from './connection/read-tools.js';
 import { toToolResult } from './tool-result.js';
-import { UpstreamError, type UpstreamErrorCode } from './upstream-error.js';
+import { UpstreamError, type UpstreamErrorCode } from './connection/upstream-error.js';
 
 export interface UpstreamContext {
   /** Where upstreams work that name no folder. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { differences, parsePins, pinsText, readPins, writePins } from './pins.js';
-import { readTools } from './read-tools.js';
+import { readTools } from './connection/read-tools.js';
 
 const tool = (name: string, description = 'x') =>
   readTools([{ name, description, inputSchema: { type: 'object' } }]).tools[0]!;

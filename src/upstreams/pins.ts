@@ -1,9 +1,9 @@
 /** The definitions that the operator has accepted, as they stand in a file: what is shown, and what a call may reach. */
 import { readFileSync, statSync } from 'node:fs';
-import { digestOf } from '../audit/canonical-json.js';
-import { replaceFile } from '../common/durable-file.js';
-import type { JsonObject } from '../common/exchange.js';
-import { readTools, type UpstreamTool } from './read-tools.js';
+import { digestOf } from '../lib/canonical-json.js';
+import { replaceFile } from '../lib/durable-file.js';
+import type { JsonObject } from '../core/request-context.js';
+import { readTools, type UpstreamTool } from './connection/read-tools.js';
 
 /** By the upstream, and by its own name for the tool. An upstream that is not there was never accepted. */
 export type Pins = ReadonlyMap<string, ReadonlyMap<string, UpstreamTool>>;

@@ -3,9 +3,9 @@ import { specTypeSchemas } from '@modelcontextprotocol/client';
 import { ListToolsResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator as ValidatorV1 } from '@modelcontextprotocol/sdk/validation/ajv';
 import fc from 'fast-check';
-import type { JsonObject } from '../common/exchange.js';
+import type { JsonObject } from '../core/request-context.js';
 import { readableInput, readableOutput } from './readable-schema.js';
-import { readTools } from './read-tools.js';
+import { readTools } from './connection/read-tools.js';
 
 const STRING = { type: 'string' };
 const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more });

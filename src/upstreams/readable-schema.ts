@@ -2,8 +2,8 @@
  * A JSON Schema of an upstream, in a form that stock clients parse and compile. Every repair keeps the meaning or allows
  * more, never less: the upstream checks its arguments itself. Pure.
  */
-import type { JsonObject } from '../common/exchange.js';
-import { referredTo } from '../common/json-pointer.js';
+import type { JsonObject } from '../core/request-context.js';
+import { referredTo } from '../lib/json-pointer.js';
 
 export interface ReadableSchema {
   readonly schema: JsonObject;

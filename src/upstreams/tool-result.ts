@@ -1,7 +1,7 @@
 /** What an upstream answered, as a result that every client can read. Pure. */
-import type { JsonObject } from '../common/exchange.js';
-import { isContent, isToolResult, SERVER_INFO } from '../common/specified.js';
-import { UpstreamError } from './upstream-error.js';
+import type { JsonObject } from '../core/request-context.js';
+import { isContent, isToolResult, SERVER_INFO } from '../core/mcp-types.js';
+import { UpstreamError } from './connection/upstream-error.js';
 
 /** What comes later is recursive, here and at clients. */
 const MAX_DEPTH = 200;

@@ -1,5 +1,5 @@
 /** What goes wrong between a provider and this server, as the doctor meets it: what it must recognize, and say. */
-import type { CheckName } from '../../src/doctor/checks.js';
+import type { CheckName } from '../../src/cli/doctor/checks.js';
 import type { IssuerSettings } from '../../src/config/settings.js';
 
 export interface TrapCase {

@@ -1,9 +1,9 @@
 /** Who can what, as data: holds an expected matrix against what the code, and a policy, really decide. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { changesBetween, matrixOf, type Answer, type Matrix } from '../../src/advisor/matrix.js';
-import { principalsIn } from '../../src/advisor/principals.js';
-import { registeredTargets } from '../../src/advisor/registered.js';
+import { changesBetween, matrixOf, type Answer, type Matrix } from '../../src/cli/policy/matrix.js';
+import { principalsIn } from '../../src/cli/policy/principals.js';
+import { registeredTargets } from '../../src/cli/policy/registered.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { loadPolicy } from '../../src/policy/load-policy.js';
 import { readOperatorFiles } from '../../src/policy/operator-files.js';

@@ -1,0 +1,103 @@
+import type { Exchange } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
+import { canonicalJson } from '../lib/canonical-json.js';
+import { seal, unseal } from './chain.js';
+import { place } from './append-to-chain.js';
+import {
+  changeRecord,
+  decisionRecord,
+  listRecord,
+  outcomeRecord,
+  refusalRecord,
+  type AuditRecord,
+} from './record.js';
+import { RecordParts } from './record-fragment-cache.js';
+
+const PRINCIPAL: Principal = {
+  issuer: 'https://issuer',
+  subject: 'zoë "z"',
+  kind: 'human',
+  clientId: 'agent',
+  tenant: null,
+  scopes: ['b', 'a'],
+  roles: ['admin'],
+  acr: [],
+  authenticatedAt: 7,
+  tokenId: null,
+  expiresAt: 9_000_000_000,
+  delegation: [{ type: 'human', sub: 'zoë "z"', iss: 'https://issuer' }],
+  delegationOmitted: 3,
+};
+const CALLED: Exchange = {
+  requestId: 'request',
+  decisionId: 'decision',
+  trace: undefined,
+  ip: '::1',
+  client: null,
+  inbound: { ok: true, id: 1, message: { id: 1, method: 'tools/call', params: {}, era: 'modern', body: {} } },
+  audited: false,
+  principal: PRINCIPAL,
+  operation: {
+    kind: 'call',
+    target: { kind: 'tool', name: 'write', recordedArguments: ['z', 'a'] },
+    arguments: { z: 1, a: { y: 2, b: 1 } },
+  },
+  decision: {
+    effect: 'allow',
+    rule: 'Tools.write',
+    required: { scopes: ['a'], roles: [['admin', 'owner']], assurance: { acr: ['gold'], maxAgeSeconds: 5 } },
+    policy: 'digest',
+    shadow: { reason: 'role_missing', rule: 'policy.yaml: trial' },
+  },
+};
+const LISTED: Exchange = {
+  ...CALLED,
+  operation: { kind: 'list', of: 'tools' },
+  listing: { shown: [], hidden: 2, wouldHide: 1 },
+};
+const parts = new RecordParts();
+const decision = decisionRecord(CALLED, parts);
+const RECORDS: readonly (readonly [string, AuditRecord])[] = [
+  ['a decision', decision],
+  ['the same again', decisionRecord(CALLED, parts)],
+  ['an outcome', outcomeRecord(decision, { status: 'ok', durationMs: 1 }, 'outcome')],
+  ['a list', listRecord(LISTED, parts)],
+  ['a refusal', refusalRecord({ ...CALLED, decision: undefined as never }, 'rate_limited', parts)],
+  ['a change', changeRecord({ what: 'key', from: 'a', to: 'b' }, 'change')],
+  ['what is not there', { ...decision, list: undefined as never }],
+];
+const CHAIN = { instance: 'gate', key: {} as never, time: '2026-11-22T10:00:00.000Z' };
+
+it.each(RECORDS)('%s is written as it would be sealed, and reads back', (_name, record) => {
+  const { text, end } = place(
+    [record],
+    { seq: 6, hash: 'before' },
+    { ...CHAIN, textOf: (part) => parts.textOf(part) },
+  );
+  const { instance, time } = CHAIN;
+  const whole = {
+    v: 1,
+    seq: 7,
+    time,
+    instance,
+    prev: 'before',
+    ...(JSON.parse(JSON.stringify(record)) as object),
+  };
+  expect(text).toBe(`${seal(whole).line}\n`);
+  expect(text.trimEnd()).toBe(canonicalJson(unseal(text.trimEnd())));
+  expect(end.seq).toBe(7);
+});
+
+it('leaves nothing out that it does not know', () => {
+  const strange = { ...decision, zebra: 1 } as AuditRecord;
+  const { text } = place([strange], { seq: 0, hash: null }, CHAIN);
+  expect(unseal(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
+});
+
+it('writes what lacks a member as it is, even where it has another instead', () => {
+  const { tool: _tool, ...rest } = decision;
+  const strange = { ...rest, zebra: 1 } as unknown as AuditRecord;
+  const { text } = place([strange], { seq: 0, hash: null }, CHAIN);
+  expect(unseal(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
+  expect(unseal(text.trimEnd())).not.toHaveProperty('tool');
+});

@@ -1,0 +1,264 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ledger } from '../audit-log.js';
+import { changeRecord } from '../record.js';
+import { signingKeyOf } from '../signing-key.js';
+import { until } from '../../../test/support/remote.js';
+import { Follower } from './log-reader.js';
+import { Forwarder } from './forwarder.js';
+import { PositionFile } from './cursor.js';
+import type { Delivered, Sink } from './sink.js';
+
+const PEM = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+const key = signingKeyOf(PEM, 'test');
+const { change: _change, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, '');
+
+let folder: string;
+let file: string;
+let ledger: Ledger;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'forwarder-'));
+  file = join(folder, 'audit.jsonl');
+  // Every write puts the file aside: each record has a file of its own, but for its checkpoints.
+  ledger = await Ledger.open({
+    file,
+    key: () => key,
+    instance: 'gate-1',
+    rotateBytes: 1,
+    rotateDaily: false,
+    now: () => new Date(),
+    onCheckpoint: () => undefined,
+    onError: (error) => {
+      throw error;
+    },
+  });
+});
+afterEach(async () => {
+  await ledger.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = async (...ids: string[]) => {
+  for (const id of ids) await ledger.append({ ...blank, id, event: 'list' }).written;
+};
+const idsOf = (delivered: readonly Delivered[]) =>
+  delivered.filter(({ record }) => record.event === 'list').map(({ record }) => record.id);
+
+class Collector implements Sink {
+  readonly arrived: Delivered[] = [];
+  down = false;
+  /** Takes what it is given, and says that it did not. */
+  forgets = false;
+
+  deliver(records: readonly Delivered[]): Promise<void> {
+    if (this.down) return Promise.reject(new Error('down'));
+    this.arrived.push(...records);
+    return this.forgets ? Promise.reject(new Error('lost the answer')) : Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+describe('a follower', () => {
+  async function readAll(follower: Follower, most = 1): Promise<Delivered[]> {
+    const all: Delivered[] = [];
+    for (let found = await follower.read(most, ledger.reach); found.length > 0;) {
+      all.push(...found);
+      found = await follower.read(most, ledger.reach);
+    }
+    return all;
+  }
+
+  it.each([1, 2, 100])(
+    'reads over all files, %i at a time, each record once and as it stands there',
+    async (most) => {
+      await write('a', 'b', 'c', 'd');
+      const follower = new Follower(file, 1);
+      const all = await readAll(follower, most);
+      expect(all.map(({ record }) => record.seq)).toEqual(
+        Array.from({ length: ledger.reach }, (_, at) => at + 1),
+      );
+      expect(idsOf(all)).toEqual(['a', 'b', 'c', 'd']);
+      const text = readdirSync(folder)
+        .filter((name) => name.endsWith('.jsonl'))
+        .map((name) => readFileSync(join(folder, name), 'utf8'))
+        .join('');
+      for (const { line } of all) expect(text).toContain(`${line}\n`);
+      await write('e');
+      expect(idsOf(await readAll(follower, most))).toEqual(['e']);
+      await follower.close();
+    },
+  );
+
+  it('begins in the middle, and reads no further than the disk', async () => {
+    await write('a', 'b', 'c');
+    const follower = new Follower(file, 3);
+    const read = await follower.read(100, 4);
+    expect(read.map(({ record }) => record.seq)).toEqual([3]);
+    expect((await follower.read(100, 4)).map(({ record }) => record.seq)).toEqual([4]);
+    expect(await follower.read(100, 4)).toEqual([]);
+    await follower.close();
+  });
+
+  it('says what is missing', async () => {
+    await write('a', 'b', 'c');
+    const [first] = readdirSync(folder)
+      .filter((name) => /\d{12}/.test(name))
+      .sort();
+    unlinkSync(join(folder, first as string));
+    const follower = new Follower(file, 1);
+    await expect(follower.read(100, ledger.reach)).rejects.toThrow('Record 1 is in no file');
+    expect(await follower.oldest()).toBe(4);
+    await follower.skipTo(4);
+    expect(idsOf(await readAll(follower))).toEqual(['b', 'c']);
+    await follower.close();
+  });
+});
+
+describe('a forwarder', () => {
+  const log = {
+    lines: [] as string[],
+    log: (line: string) => log.lines.push(line),
+    warn: (line: string) => log.lines.push(line),
+  };
+  const start = async (collector: Collector) => {
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    const forwarder = new Forwarder({
+      name: 'siem',
+      sink: collector,
+      position,
+      ledger: file,
+      instance: () => 'gate-1',
+      reach: () => ledger.reach,
+      log,
+    });
+    forwarder.start();
+    return forwarder;
+  };
+  beforeEach(() => (log.lines.length = 0));
+
+  it('delivers what was there and what comes, and goes on after a restart', async () => {
+    const [first, second] = [new Collector(), new Collector()];
+    await write('a');
+    let forwarder = await start(first);
+    await write('b');
+    await until(() => idsOf(first.arrived).length === 2);
+    expect(forwarder.status()).toEqual({ name: 'siem', behind: 0, failing_since: null });
+    await forwarder.stop();
+    await write('c');
+    expect(forwarder.status().behind).toBeGreaterThan(0);
+    forwarder = await start(second);
+    await until(() => idsOf(second.arrived).length === 1);
+    expect(idsOf(second.arrived)).toEqual(['c']);
+    await forwarder.stop();
+    const seqs = [...first.arrived, ...second.arrived].map(({ record }) => record.seq);
+    expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, at) => at + 1));
+  });
+
+  it('loses nothing while the collector is down, says so once, and blocks nobody', async () => {
+    const collector = new Collector();
+    collector.down = true;
+    const forwarder = await start(collector);
+    await write('a', 'b', 'c');
+    await until(() => log.lines.length > 0);
+    expect(forwarder.status()).toMatchObject({
+      behind: ledger.reach,
+      failing_since: expect.any(String) as string,
+    });
+    collector.down = false;
+    await until(() => idsOf(collector.arrived).length === 3);
+    await until(() => log.lines.length === 2);
+    expect(log.lines).toEqual([
+      'siem: records cannot be delivered, and wait: down',
+      'siem: records are delivered again',
+    ]);
+    expect(idsOf(collector.arrived)).toEqual(['a', 'b', 'c']);
+    await forwarder.stop();
+  });
+
+  it('delivers again what may not have arrived', async () => {
+    const collector = new Collector();
+    collector.forgets = true;
+    await write('a');
+    const forwarder = await start(collector);
+    await until(() => idsOf(collector.arrived).length === 1);
+    collector.forgets = false;
+    await until(() => forwarder.status().behind === 0);
+    expect(idsOf(collector.arrived)).toEqual(['a', 'a']);
+    await forwarder.stop();
+  });
+
+  it('goes on where records are gone, and says which', async () => {
+    await write('a', 'b', 'c');
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    await position.write({ instance: 'gate-1', seq: 1 });
+    const [first] = readdirSync(folder)
+      .filter((name) => /\d{12}/.test(name))
+      .sort();
+    unlinkSync(join(folder, first as string));
+    const collector = new Collector();
+    const forwarder = await start(collector);
+    await until(() => idsOf(collector.arrived).length === 2);
+    expect(log.lines.join()).toContain('the records from 2 to 3 are gone');
+    await forwarder.stop();
+  });
+
+  it('delivers a new chain from its beginning, whatever number the old one had', async () => {
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    await position.write({ instance: 'the-chain-before', seq: 2 });
+    await write('a', 'b');
+    const collector = new Collector();
+    const forwarder = await start(collector);
+    await until(() => idsOf(collector.arrived).length === 2);
+    expect(log.lines).toEqual(['siem: the ledger is a new chain, and is delivered from its beginning']);
+    await forwarder.stop();
+  });
+
+  it.each([
+    ['was cut', { seq: 99 }],
+    ['was rewritten', { seq: 2, hash: 'ab' }],
+  ])('delivers all that is there again where the ledger %s behind what arrived', async (_, place) => {
+    await write('a', 'b');
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    await position.write({ instance: 'gate-1', ...place });
+    const collector = new Collector();
+    const forwarder = await start(collector);
+    await write('c');
+    await until(() => idsOf(collector.arrived).length === 3);
+    expect(log.lines.join()).toContain('the ledger was cut or rewritten');
+    await forwarder.stop();
+  });
+
+  it('outlives whatever a sink throws', async () => {
+    const collector = new Collector();
+    const thrown: unknown[] = [new DOMException('timed out', 'TimeoutError'), undefined, 7, { cause: null }];
+    collector.deliver = (records) => {
+      if (thrown.length > 0) return Promise.reject(thrown.shift() as Error);
+      collector.arrived.push(...records);
+      return Promise.resolve();
+    };
+    await write('a');
+    const forwarder = await start(collector);
+    await until(() => idsOf(collector.arrived).length === 1, 30_000);
+    expect(log.lines[0]).toBe('siem: records cannot be delivered, and wait: timed out');
+    await forwarder.stop();
+  }, 40_000);
+
+  it('does not begin anew where its position cannot be read', async () => {
+    await write('a');
+    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    await position.write({ instance: 'gate-1', seq: 1 });
+    writeFileSync(join(folder, 'positions', 'siem.json'), 'nonsense');
+    const collector = new Collector();
+    const forwarder = await start(collector);
+    await until(() => log.lines.length > 0);
+    expect(log.lines[0]).toContain('holds no position');
+    expect(collector.arrived).toEqual([]);
+    await forwarder.stop();
+  });
+});

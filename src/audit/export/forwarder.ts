@@ -1,0 +1,176 @@
+/** Delivers the ledger to one sink: in order, at least once, from where it stood; nobody waits for it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Follower } from './log-reader.js';
+import type { Position, PositionFile } from './cursor.js';
+import type { Delivered, Sink } from './sink.js';
+
+export interface ForwarderOptions {
+  readonly name: string;
+  readonly sink: Sink;
+  readonly position: PositionFile;
+  /** The file that is written. */
+  readonly ledger: string;
+  /** The chain that is written. */
+  readonly instance: () => string;
+  /** Number of the last record of it that is on the disk; 0 while there is none. */
+  readonly reach: () => number;
+  readonly log: { log(message: string): void; warn(message: string): void };
+}
+
+export interface ForwarderStatus {
+  readonly name: string;
+  /** Records that are on the disk and have not arrived. */
+  readonly behind: number;
+  /** Since when deliveries fail, RFC 3339; null where the last one arrived. */
+  readonly failing_since: string | null;
+}
+
+/** Records of one delivery. */
+const BATCH = 500;
+const POLL_MS = 250;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+export class Forwarder {
+  private readonly stopping = new AbortController();
+  private last = 0;
+  private failingSince: Date | undefined;
+  /** Read, and not known to have arrived. */
+  private waiting: readonly Delivered[] | undefined;
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly options: ForwarderOptions) {}
+
+  start(): void {
+    // Whatever happens here happens behind the calls, and must never reach them.
+    this.running ??= this.run().catch((error: unknown) => this.failed(error));
+  }
+
+  /** Number of the last record that arrived; 0 while that is not known. */
+  get arrived(): number {
+    return this.last;
+  }
+
+  /** What has not arrived by then is delivered after the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+    await this.options.sink.close();
+  }
+
+  status(): ForwarderStatus {
+    const { name, reach } = this.options;
+    return {
+      name,
+      behind: Math.max(0, reach() - this.arrived),
+      failing_since: this.failingSince?.toISOString() ?? null,
+    };
+  }
+
+  private async run(): Promise<void> {
+    let follower: Follower | undefined;
+    for (let failures = 0; !this.stopping.signal.aborted;) {
+      try {
+        if (this.options.reach() === 0) {
+          await this.pause(POLL_MS);
+          continue;
+        }
+        follower ??= await this.follow();
+        const delivered = await this.deliver(follower);
+        if (failures > 0 && delivered) this.recovered();
+        if (delivered) failures = 0;
+        else await this.pause(POLL_MS);
+      } catch (error) {
+        failures += 1;
+        this.failed(error);
+        // What was read and has not arrived is sent again. Where reading failed, it begins anew: the files may be others.
+        if (!this.waiting) {
+          await follower?.close();
+          follower = undefined;
+        }
+        await this.pause(Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS));
+      }
+    }
+    await follower?.close();
+  }
+
+  private async follow(): Promise<Follower> {
+    const { ledger, position, name, log, instance } = this.options;
+    const kept = await position.read();
+    // A number of another chain says nothing of this one.
+    const isOfThis = kept?.instance === instance();
+    if (kept && !isOfThis)
+      log.warn(`${name}: the ledger is a new chain, and is delivered from its beginning`);
+    this.last = isOfThis ? (kept?.seq ?? 0) : 0;
+    if (kept && isOfThis && !(await this.stillHas(kept))) {
+      log.warn(
+        `${name}: record ${kept.seq} was delivered, and is not in the ledger as it was: the ledger was cut or rewritten. All that it holds is delivered again`,
+      );
+      this.last = 0;
+    }
+    const follower = new Follower(ledger, this.arrived + 1);
+    const oldest = await follower.oldest();
+    if (oldest > this.arrived + 1) {
+      if (this.arrived > 0) {
+        log.warn(
+          `${name}: the records from ${this.arrived + 1} to ${oldest - 1} are gone from the ledger, and were never delivered`,
+        );
+      }
+      this.last = oldest - 1;
+      await follower.skipTo(oldest);
+    }
+    return follower;
+  }
+
+  /** Whether what arrived last is in the ledger as it arrived; true where its file is gone, and nobody can say. */
+  private async stillHas({ seq, hash }: Position): Promise<boolean> {
+    const { ledger, reach } = this.options;
+    if (seq > reach()) return false;
+    const follower = new Follower(ledger, seq);
+    try {
+      if ((await follower.oldest()) > seq) return true;
+      const [delivered] = await follower.read(1, reach());
+      return hash === undefined || delivered?.record.hash === hash;
+    } finally {
+      await follower.close();
+    }
+  }
+
+  private async deliver(follower: Follower): Promise<boolean> {
+    const { sink, position, reach } = this.options;
+    const records = this.waiting ?? (await follower.read(BATCH, reach()));
+    const last = records.at(-1)?.record;
+    if (!last) return false;
+    this.waiting = records;
+    await sink.deliver(records);
+    this.last = last.seq;
+    await position.write({ instance: last.instance, seq: last.seq, hash: last.hash });
+    this.waiting = undefined;
+    return true;
+  }
+
+  private failed(error: unknown): void {
+    if (this.failingSince) return;
+    this.failingSince = new Date();
+    this.options.log.warn(`${this.options.name}: records cannot be delivered, and wait: ${reasonOf(error)}`);
+  }
+
+  private recovered(): void {
+    this.failingSince = undefined;
+    this.options.log.log(`${this.options.name}: records are delivered again`);
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** The root of it: "fetch failed" tells nobody anything. Never the address, which may hold a secret. */
+function reasonOf(error: unknown): string {
+  let at = error;
+  for (let depth = 0; depth < 5 && (at as Error)?.cause !== undefined; depth++) at = (at as Error).cause;
+  const { code, message } = (at ?? {}) as { code?: unknown; message?: unknown };
+  // The code of a time-out is a number.
+  const reason = typeof code === 'string' ? code : typeof message === 'string' ? message : 'unknown error';
+  return reason.slice(0, 200);
+}

@@ -1,0 +1,68 @@
+/** Has the ledger delivered to everything that AUDIT_SINKS_FILE names. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { join } from 'node:path';
+import { AuditService } from '../audit.service.js';
+import type { OutboundSettings, Settings, SinkSettings } from '../../config/settings.js';
+import { FileSink } from './file.sink.js';
+import { Forwarder, type ForwarderStatus } from './forwarder.js';
+import { HttpsSink } from './https.sink.js';
+import { PositionFile } from './cursor.js';
+import { PostgresSink } from './postgres.sink.js';
+import type { Sink } from './sink.js';
+import { StdoutSink } from './stdout.sink.js';
+import { SyslogSink } from './syslog.sink.js';
+
+@Injectable()
+export class ForwardingService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(ForwardingService.name);
+  private readonly forwarders: Forwarder[] = [];
+
+  constructor(
+    private readonly config: ConfigService<Settings, true>,
+    private readonly audit: AuditService,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { sinks, file } = this.config.get('audit', { infer: true });
+    const { dataDir } = this.config.get('storage', { infer: true });
+    const outbound = this.config.get('outbound', { infer: true });
+    for (const settings of sinks) {
+      const forwarder = new Forwarder({
+        name: settings.name,
+        sink: toSink(settings, outbound),
+        position: await PositionFile.in(join(dataDir, 'audit-sinks'), settings.name),
+        ledger: file,
+        instance: () => this.audit.instance,
+        reach: () => this.audit.reach,
+        log: this.logger,
+      });
+      this.audit.keepFor(() => forwarder.arrived);
+      this.forwarders.push(forwarder);
+      forwarder.start();
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.forwarders.map((forwarder) => forwarder.stop()));
+  }
+
+  status(): ForwarderStatus[] {
+    return this.forwarders.map((forwarder) => forwarder.status());
+  }
+}
+
+function toSink(settings: SinkSettings, outbound: OutboundSettings | undefined): Sink {
+  switch (settings.type) {
+    case 'file':
+      return new FileSink(settings);
+    case 'stdout':
+      return new StdoutSink(settings.format);
+    case 'https':
+      return new HttpsSink(settings, outbound);
+    case 'syslog':
+      return new SyslogSink(settings);
+    case 'postgres':
+      return new PostgresSink(settings.databaseUrl);
+  }
+}

@@ -1,0 +1,78 @@
+/** A token's `cnf` (RFC 7800 section 3.1) held against what its sender has shown to possess. Pure. */
+import type { IssuerSettings } from '../../config/settings.js';
+import { isJsonObject } from './proof-json.js';
+import { refuseToken } from '../token-errors.js';
+import { sameText } from '../../lib/timing-safe-string-equal.js';
+
+/** Thumbprints of what came with the request, each proven by its own means before. */
+export interface Presented {
+  /** RFC 7638, of the key of a verified DPoP proof. */
+  readonly proofThumbprint?: string | undefined;
+  /** RFC 8705 section 3.1, of the certificate of the client. */
+  readonly certificateThumbprint?: string | undefined;
+}
+
+/** Which bindings the token has; each of them held. */
+export interface Confirmation {
+  readonly dpop: boolean;
+  readonly mtls: boolean;
+}
+
+const METHODS = {
+  jkt: { binding: 'dpop', presented: 'proofThumbprint', name: 'key of a DPoP proof' },
+  'x5t#S256': { binding: 'mtls', presented: 'certificateThumbprint', name: 'client certificate' },
+} as const;
+
+/** SHA-256 in base64url. */
+const THUMBPRINT = /^[\w-]{43}$/;
+
+/**
+ * @throws AppError `token_binding` where one member of `cnf` does not match, or is none that can be checked here: it
+ *   would be a binding that nobody holds the sender to.
+ */
+export function confirm(cnf: unknown, presented: Presented): Confirmation {
+  const held = { dpop: false, mtls: false };
+  if (cnf === undefined) return held;
+  if (!isJsonObject(cnf) || Object.keys(cnf).length === 0) throw unknownBinding();
+  for (const [member, expected] of Object.entries(cnf)) {
+    const method = Object.hasOwn(METHODS, member) ? METHODS[member as keyof typeof METHODS] : undefined;
+    if (!method || typeof expected !== 'string' || !THUMBPRINT.test(expected)) throw unknownBinding();
+    const given = presented[method.presented];
+    if (given === undefined) {
+      throw refuseToken('token_binding', `The token is bound to the ${method.name}, and none was sent`);
+    }
+    if (!sameText(given, expected)) {
+      throw refuseToken('token_binding', `The token is bound to another ${method.name}`);
+    }
+    held[method.binding] = true;
+  }
+  return held;
+}
+
+/**
+ * @param bound the bindings of the token, all of which held.
+ * @param tokenType what an introspected token says of itself (RFC 7662 section 2.2).
+ * @throws AppError `token_binding` where the token ought to be bound, and is not.
+ */
+export function checkBound(
+  bound: Confirmation,
+  tokenType: unknown,
+  { dpop, mtls }: Pick<IssuerSettings, 'dpop' | 'mtls'>,
+): void {
+  if (!bound.dpop && typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop') {
+    throw refuseToken(
+      'token_binding',
+      'The token is of type DPoP, and does not say which key it is bound to',
+    );
+  }
+  if (dpop === 'required' && !bound.dpop) {
+    throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
+  }
+  if (mtls === 'required' && !bound.mtls) {
+    throw refuseToken('token_binding', 'Tokens must be bound to a client certificate here');
+  }
+}
+
+function unknownBinding() {
+  return refuseToken('token_binding', 'The token is bound in a way that cannot be checked here');
+}

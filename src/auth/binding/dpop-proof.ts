@@ -1,0 +1,125 @@
+/** A DPoP proof held against the request that it came with (RFC 9449 section 4.3). Stateless. */
+import { createHash } from 'node:crypto';
+import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose';
+import { AppError } from '../../core/app-error.js';
+import { acceptsAlgorithm } from '../algorithms.js';
+import { parseJsonObject, type JsonObject } from './proof-json.js';
+import { readProofKey } from './proof-key.js';
+import { sameTarget } from './proof-target.js';
+import { refuseProof } from './proof-errors.js';
+
+export { refuseProof };
+
+/** A proof is made for one request: older than this, it was kept. */
+export const PROOF_MAX_AGE_SECONDS = 60;
+
+/** Room for an RSA key and its signature; a proof is read before anybody is known. */
+const MAX_PROOF_LENGTH = 8192;
+const MAX_JTI_LENGTH = 256;
+
+export interface ProofRequest {
+  /** Held against `htm`, to the letter. */
+  readonly method: string;
+  /** Held against `htu`: the address as clients see it. */
+  readonly url: string;
+  readonly accessToken: string;
+  readonly algorithms: readonly string[];
+  /** Seconds since the epoch. */
+  readonly now: number;
+  readonly toleranceSeconds: number;
+}
+
+export interface VerifiedProof {
+  /** RFC 7638, SHA-256, base64url: what `cnf.jkt` of the token must be. */
+  readonly thumbprint: string;
+  readonly jti: string;
+  readonly issuedAt: number;
+  /** The last second in which this proof is not too old; a replay must be known until then. */
+  readonly validUntil: number;
+  readonly nonce: string | undefined;
+}
+
+type VerifiedClaims = Omit<VerifiedProof, 'thumbprint'>;
+
+/** @throws AppError `token_binding`, and nothing else, whatever the proof is. */
+export async function verifyProof(proof: string, request: ProofRequest): Promise<VerifiedProof> {
+  try {
+    const { header, claims } = decode(proof);
+    const jwk = readHeader(header, request.algorithms);
+    await verifySignature(proof, jwk, header.alg as string);
+    return { thumbprint: await calculateJwkThumbprint(jwk), ...readClaims(claims, request) };
+  } catch (error) {
+    throw error instanceof AppError ? error : refuseProof('The DPoP proof cannot be verified', error);
+  }
+}
+
+function decode(proof: string): { header: JsonObject; claims: JsonObject } {
+  if (proof.length > MAX_PROOF_LENGTH) throw refuseProof('The DPoP proof is too long');
+  const [header, claims, signature, ...rest] = proof.split('.').map((text) => {
+    const bytes = Buffer.from(text, 'base64url');
+    // One proof, one spelling (RFC 7515 section 2).
+    return bytes.toString('base64url') === text ? bytes : undefined;
+  });
+  try {
+    if (header && claims && signature && rest.length === 0) {
+      return { header: parseJsonObject(header), claims: parseJsonObject(claims) };
+    }
+  } catch (error) {
+    throw refuseProof('The DPoP proof is not a signed JWT', error);
+  }
+  throw refuseProof('The DPoP proof is not a signed JWT');
+}
+
+/** The key is the one in `jwk`: `kid`, `jku`, `x5c` and `x5u` are not read. */
+function readHeader({ typ, alg, crit, jwk }: JsonObject, algorithms: readonly string[]): JWK {
+  // A media type: in any case, with or without `application/` (RFC 7515 section 4.1.9).
+  if (typeof typ !== 'string' || !/^(?:application\/)?dpop\+jwt$/i.test(typ)) {
+    throw refuseProof('The DPoP proof is not of type dpop+jwt');
+  }
+  if (typeof alg !== 'string' || !acceptsAlgorithm(algorithms, alg)) {
+    throw refuseProof('The DPoP proof is signed with an algorithm that is not accepted');
+  }
+  if (crit !== undefined) throw refuseProof('The DPoP proof asks for an extension that is not known here');
+  return readProofKey(jwk, alg);
+}
+
+async function verifySignature(proof: string, jwk: JWK, alg: string): Promise<void> {
+  try {
+    await compactVerify(proof, await importJWK(jwk, alg), { algorithms: [alg] });
+  } catch (error) {
+    throw refuseProof('The signature of the DPoP proof does not fit its key', error);
+  }
+}
+
+function readClaims(claims: JsonObject, request: ProofRequest): VerifiedClaims {
+  const { jti, htm, htu, ath, nonce } = claims;
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) {
+    throw refuseProof('The DPoP proof has no usable jti');
+  }
+  if (htm !== request.method) throw refuseProof('The DPoP proof was made for another method');
+  if (typeof htu !== 'string' || !sameTarget(htu, request.url)) {
+    throw refuseProof('The DPoP proof was made for another address');
+  }
+  if (ath !== createHash('sha256').update(request.accessToken, 'ascii').digest('base64url')) {
+    throw refuseProof('The DPoP proof was made for another access token');
+  }
+  if (nonce !== undefined && typeof nonce !== 'string') {
+    throw refuseProof('The nonce of the DPoP proof is not a string');
+  }
+  return { jti, nonce, ...readTimes(claims, request) };
+}
+
+/** `iat` alone is asked for; a proof that says `exp` or `nbf` too is held to it (RFC 7519 section 4.1). */
+function readTimes({ iat, exp, nbf }: JsonObject, { now, toleranceSeconds }: ProofRequest) {
+  if (typeof iat !== 'number' || !Number.isFinite(iat)) throw refuseProof('The DPoP proof has no usable iat');
+  const validUntil = iat + PROOF_MAX_AGE_SECONDS + toleranceSeconds;
+  if (validUntil < now) throw refuseProof('The DPoP proof is too old');
+  if (iat > now + toleranceSeconds) throw refuseProof('The DPoP proof is from the future');
+  if (exp !== undefined && !(typeof exp === 'number' && exp + toleranceSeconds > now)) {
+    throw refuseProof('The DPoP proof has expired');
+  }
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf - toleranceSeconds <= now)) {
+    throw refuseProof('The DPoP proof is not valid yet');
+  }
+  return { issuedAt: iat, validUntil };
+}

@@ -1,0 +1,88 @@
+/** The key that a DPoP proof brings along (RFC 9449 section 4.2): public, asymmetric, strong, and fit for its algorithm. */
+import type { JWK } from 'jose';
+import { acceptsAlgorithm } from '../algorithms.js';
+import { isJsonObject, type JsonObject } from './proof-json.js';
+import { refuseProof } from './proof-errors.js';
+
+interface KeyKind {
+  readonly kty: string;
+  readonly crv?: string;
+  /** The members that make the key, and its thumbprint with `kty` and `crv` (RFC 7638); none other is handed on. */
+  readonly members: readonly string[];
+  readonly fits: (...members: Buffer[]) => boolean;
+}
+
+const MIN_RSA_BITS = 2048;
+/** Above this a single signature costs the gate too much. */
+const MAX_RSA_BITS = 8192;
+
+const RSA: KeyKind = { kty: 'RSA', members: ['n', 'e'], fits: isSoundRsa };
+const ED25519: KeyKind = { kty: 'OKP', crv: 'Ed25519', members: ['x'], fits: haveLength(32) };
+const ec = (crv: string, bytes: number): KeyKind => ({
+  kty: 'EC',
+  crv,
+  members: ['x', 'y'],
+  fits: haveLength(bytes),
+});
+
+/** Every algorithm that a proof can be signed with; whoever asks for a proof chooses among them. */
+const KINDS: ReadonlyMap<string, KeyKind> = new Map([
+  ['ES256', ec('P-256', 32)],
+  ['ES384', ec('P-384', 48)],
+  ['ES512', ec('P-521', 66)],
+  ['EdDSA', ED25519],
+  ['Ed25519', ED25519],
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map((alg) => [alg, RSA] as const),
+]);
+
+/** RFC 7518 section 6, and `priv` of RFC 9964. */
+const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
+
+/**
+ * @returns the members that make the key, and nothing else that the header says of it.
+ * @throws AppError `token_binding` where it is no public key for this algorithm.
+ */
+export function readProofKey(jwk: unknown, alg: string): JWK {
+  const kind = KINDS.get(alg);
+  if (kind === undefined || !isJsonObject(jwk)) throw refuseProof('The DPoP proof holds no public key');
+  if (SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name))) {
+    throw refuseProof('The DPoP proof holds a key that is not public');
+  }
+  const values = kind.members.map((name) => decodeMember(jwk[name]));
+  if (jwk.kty !== kind.kty || jwk.crv !== kind.crv || !kind.fits(...values) || !isMeantFor(alg, jwk)) {
+    throw refuseProof('The key of the DPoP proof does not fit its algorithm');
+  }
+  const names = ['kty', ...(kind.crv === undefined ? [] : ['crv']), ...kind.members];
+  return Object.fromEntries(names.map((name) => [name, jwk[name]]));
+}
+
+/** What a key says of its own use must not contradict the proof (RFC 7517 section 4). */
+function isMeantFor(alg: string, jwk: JsonObject): boolean {
+  const { alg: own = alg, use = 'sig', key_ops: operations = ['verify'] } = jwk;
+  const verifiesOnly = Array.isArray(operations) && operations.length === 1 && operations[0] === 'verify';
+  return acceptsAlgorithm([alg], own) && use === 'sig' && verifiesOnly;
+}
+
+/** base64url in its one spelling; whatever else fits no algorithm, being empty. */
+function decodeMember(value: unknown): Buffer {
+  const bytes = Buffer.from(typeof value === 'string' ? value : '', 'base64url');
+  return bytes.toString('base64url') === value ? bytes : Buffer.alloc(0);
+}
+
+function haveLength(bytes: number) {
+  return (...members: Buffer[]) => members.every(({ length }) => length === bytes);
+}
+
+/** Without leading zeros (RFC 7518 section 6.3.1), of a fair size, and with an exponent that signs: odd, above 1. */
+function isSoundRsa(modulus: Buffer = Buffer.alloc(0), exponent: Buffer = Buffer.alloc(0)): boolean {
+  const bits = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24;
+  const e = exponent.length > 0 && exponent.length <= 4 ? exponent.readUIntBE(0, exponent.length) : 0;
+  return (
+    modulus[0] !== 0 &&
+    exponent[0] !== 0 &&
+    bits >= MIN_RSA_BITS &&
+    bits <= MAX_RSA_BITS &&
+    e > 1 &&
+    e % 2 === 1
+  );
+}

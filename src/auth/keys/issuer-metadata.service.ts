@@ -1,0 +1,48 @@
+/** The metadata documents of all issuers, each kept by {@link IssuerMetadata}. */
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { JsonObject } from '../../core/request-context.js';
+import type { IssuerSettings, Settings } from '../../config/settings.js';
+import { IssuerMetadata } from './issuer-metadata.js';
+
+@Injectable()
+export class IssuerMetadataService implements OnApplicationShutdown {
+  private readonly logger = new Logger(IssuerMetadataService.name);
+  private readonly documents: ReadonlyMap<string, IssuerMetadata>;
+
+  constructor(config: ConfigService<Settings, true>) {
+    const { issuers, refusesDemoIssuer } = config.get('auth', { infer: true });
+    this.documents = new Map(
+      issuers.map(({ issuer, metadataUrl, keyMaxAgeSeconds }) => [
+        issuer,
+        new IssuerMetadata({
+          issuer,
+          metadataUrl,
+          refusesDemoIssuer,
+          maxAgeMs: keyMaxAgeSeconds * 1000,
+          log: this.logger,
+        }),
+      ]),
+    );
+  }
+
+  /** @throws AppError `identity_unavailable` while it cannot be had, or names another issuer (RFC 8414 section 3.3). */
+  get({ issuer }: Pick<IssuerSettings, 'issuer'>): Promise<JsonObject> {
+    return this.of(issuer).get();
+  }
+
+  /** Keeps the document of this issuer fresh from now on: for those whose keys depend on it. */
+  keep({ issuer }: IssuerSettings): void {
+    this.of(issuer).start();
+  }
+
+  onApplicationShutdown(): void {
+    for (const document of this.documents.values()) document.stop();
+  }
+
+  private of(issuer: string): IssuerMetadata {
+    const document = this.documents.get(issuer);
+    if (!document) throw new Error('Metadata was asked for of an issuer that is not configured');
+    return document;
+  }
+}

@@ -1,0 +1,94 @@
+/** The signing keys of all issuers, each set kept apart by {@link KeySet}. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { JWSHeaderParameters } from 'jose';
+import type { IssuerSettings, Settings } from '../../config/settings.js';
+import { IssuerMetadataService } from './issuer-metadata.service.js';
+import { KeySet, type KeySetStatus, type VerificationKey } from './key-set.js';
+
+/** How it stands with the keys of one issuer. */
+export interface IssuerKeys extends KeySetStatus {
+  readonly issuer: string;
+}
+
+@Injectable()
+export class JwksService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(JwksService.name);
+  /** Those whose tokens are verified by their signatures alone. */
+  private readonly issuers: readonly IssuerSettings[];
+  /** By exact issuer. Those of an issuer that is introspected are fetched when a token of it needs them. */
+  private readonly keySets: ReadonlyMap<string, KeySet>;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly metadata: IssuerMetadataService,
+  ) {
+    const { issuers } = config.get('auth', { infer: true });
+    this.issuers = issuers.filter(({ introspection }) => !introspection);
+    this.keySets = new Map(issuers.map((issuer) => [issuer.issuer, this.keySetOf(issuer)]));
+  }
+
+  /** Starts to fetch the keys; the server comes up without them, and is not ready until it has them. */
+  onApplicationBootstrap(): void {
+    for (const issuer of this.issuers) {
+      if (issuer.jwksUri === undefined) this.metadata.keep(issuer);
+      this.of(issuer).start();
+    }
+  }
+
+  onApplicationShutdown(): void {
+    for (const keySet of this.keySets.values()) keySet.stop();
+  }
+
+  /** True once the keys of every issuer are known. Asks for those that are not. */
+  async ready(): Promise<boolean> {
+    const ready = await Promise.all(this.issuers.map((issuer) => this.of(issuer).ready()));
+    return ready.every(Boolean);
+  }
+
+  status(): IssuerKeys[] {
+    return this.issuers.map((issuer) => ({ issuer: issuer.issuer, ...this.of(issuer).status() }));
+  }
+
+  /**
+   * The keys of this issuer that may have signed a token with this header; `jku`, `x5u` and `jwk` are not read.
+   * @throws AppError `identity_unavailable` where that cannot be known.
+   */
+  candidates(
+    issuer: IssuerSettings,
+    header: JWSHeaderParameters & { alg: string },
+  ): Promise<readonly VerificationKey[]> {
+    return this.of(issuer).candidates(header);
+  }
+
+  /**
+   * Whether a key that once verified a token is still one of the issuer's.
+   * @throws AppError `identity_unavailable` where the keys are older than may be believed.
+   */
+  holds(issuer: IssuerSettings, keyId: string): boolean {
+    return this.of(issuer).holds(keyId);
+  }
+
+  /** Says that a token of this issuer has a signature that no key fits: its keys may be out of date. */
+  suspect(issuer: IssuerSettings): void {
+    this.of(issuer).suspect();
+  }
+
+  private of({ issuer }: IssuerSettings): KeySet {
+    const keySet = this.keySets.get(issuer);
+    if (!keySet) throw new Error('Keys were asked for of an issuer that is not configured');
+    return keySet;
+  }
+
+  private keySetOf(issuer: IssuerSettings): KeySet {
+    return new KeySet({
+      issuer: issuer.issuer,
+      algorithms: issuer.algorithms,
+      acceptsKeyWithoutKid: issuer.acceptsKeyWithoutKid,
+      uri: async () => issuer.jwksUri ?? (await this.metadata.get(issuer)).jwks_uri,
+      refreshMs: issuer.keyRefreshSeconds * 1000,
+      maxAgeMs: issuer.keyMaxAgeSeconds * 1000,
+      log: this.logger,
+    });
+  }
+}

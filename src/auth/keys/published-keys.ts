@@ -1,0 +1,143 @@
+/** A JWK Set (RFC 7517) as an issuer published it, and the keys of it that may be used. */
+import { createHash } from 'node:crypto';
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  errors,
+  type CryptoKey,
+  type JWK,
+  type JWSHeaderParameters,
+} from 'jose';
+import { namesOfAlgorithm } from '../algorithms.js';
+import { rootMessage } from './remote-document.js';
+
+const MAX_KEYS = 100;
+const MIN_RSA_BITS = 2048;
+/** RFC 7518 section 6, and `priv` of AKP: any of them makes a key private or symmetric, whatever its `kty` says. */
+const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
+
+export interface VerificationKey {
+  /** Changes when anything of the key changes: a digest of the public key and of what it is for. */
+  readonly id: string;
+  /** @throws errors.JWKSNoMatchingKey where the header asks for another key, or for another use of this one. */
+  key(header: JWSHeaderParameters): Promise<CryptoKey>;
+}
+
+export interface PublishedKey extends VerificationKey {
+  readonly kid: string | undefined;
+  /** Those of the accepted ones that this key fits. */
+  readonly algorithms: ReadonlySet<string>;
+}
+
+export interface PublishedKeys {
+  readonly keys: readonly PublishedKey[];
+  /** By `id`. */
+  readonly ids: ReadonlySet<string>;
+  /** Of all entries, usable or not. */
+  readonly kids: ReadonlySet<string>;
+  readonly dropped: readonly DroppedKey[];
+}
+
+export interface DroppedKey {
+  /** Which entry, and why: for logs. */
+  readonly what: string;
+  /** False where nothing is wrong with the entry: it is for something else, such as encryption. */
+  readonly faulty: boolean;
+}
+
+/** The entry is not for the algorithms that are accepted here. */
+class ForeignKey extends Error {}
+
+/**
+ * Reads what can be read: one odd entry does not break the set.
+ * @param previous keys that are the same stay the same objects, and what was imported stays imported.
+ * @throws Error where the document is no JWK Set.
+ */
+export async function readPublishedKeys(
+  document: unknown,
+  accepted: readonly string[],
+  previous: readonly PublishedKey[] = [],
+): Promise<PublishedKeys> {
+  const entries = (document as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(entries)) throw new Error('The document is no key set');
+  const known = new Map(previous.map((key) => [key.id, key]));
+  const keys = new Map<string, PublishedKey>();
+  const kids = new Set<string>();
+  const dropped: DroppedKey[] = [];
+  for (const [at, entry] of (entries as unknown[]).entries()) {
+    const kid = kidOf(entry);
+    if (kid !== undefined) kids.add(kid);
+    try {
+      if (keys.size >= MAX_KEYS) throw new Error(`is beyond the first ${MAX_KEYS} keys`);
+      const key = await readKey(entry, accepted, known);
+      keys.set(key.id, key);
+    } catch (error) {
+      const name = kid === undefined ? `#${at}` : `#${at} (kid ${JSON.stringify(kid.slice(0, 64))})`;
+      dropped.push({ what: `${name} ${(error as Error).message}`, faulty: !(error instanceof ForeignKey) });
+    }
+  }
+  return { keys: [...keys.values()], ids: new Set(keys.keys()), kids, dropped };
+}
+
+async function readKey(
+  entry: unknown,
+  accepted: readonly string[],
+  known: ReadonlyMap<string, PublishedKey>,
+): Promise<PublishedKey> {
+  if (!isObject(entry)) throw new Error('is no object');
+  if (entry.kty === 'oct') throw new Error('is symmetric');
+  if (SECRET_MEMBERS.some((name) => name in entry)) throw new Error('holds a private key');
+  const jwk = entry as JWK;
+  const id = await idOf(jwk);
+  return known.get(id) ?? importKey(jwk, id, accepted);
+}
+
+/** What jose's own rules (on kty, crv, alg, use, key_ops) let it verify, tried rather than repeated here. */
+async function importKey(jwk: JWK, id: string, accepted: readonly string[]): Promise<PublishedKey> {
+  const select = createLocalJWKSet({ keys: [withoutName(jwk)] });
+  const kid = kidOf(jwk);
+  const algorithms = new Set<string>();
+  for (const alg of accepted) {
+    try {
+      checkStrength(await select({ alg }));
+      algorithms.add(alg);
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) continue;
+      throw new Error(`cannot be used: ${rootMessage(error)}`, { cause: error });
+    }
+  }
+  if (algorithms.size === 0) throw new ForeignKey('is for nothing that is accepted here');
+  return { id, kid, algorithms, key: (header) => select(kid === undefined ? { alg: header.alg } : header) };
+}
+
+/** The curve says all that either name of its algorithm says (RFC 9864), and jose takes the two for different ones. */
+function withoutName({ alg, ...jwk }: JWK): JWK {
+  const isOneOfTwo = jwk.crv === 'Ed25519' && namesOfAlgorithm('EdDSA').some((name) => name === alg);
+  return isOneOfTwo ? jwk : { ...jwk, ...(alg !== undefined && { alg }) };
+}
+
+function checkStrength(key: CryptoKey): void {
+  const { modulusLength } = key.algorithm as { modulusLength?: number };
+  if (modulusLength !== undefined && modulusLength < MIN_RSA_BITS) {
+    throw new Error(`an RSA key of ${modulusLength} bits is too short`);
+  }
+}
+
+async function idOf(jwk: JWK): Promise<string> {
+  try {
+    const { kid, alg, use, key_ops: operations, ext } = jwk;
+    const facts = [await calculateJwkThumbprint(jwk), kid, alg, use, operations, ext];
+    return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
+  } catch (error) {
+    if (error instanceof errors.JOSENotSupported) throw new ForeignKey('is of an unknown kind');
+    throw new Error('cannot be read', { cause: error });
+  }
+}
+
+function kidOf(entry: unknown): string | undefined {
+  return isObject(entry) && typeof entry.kid === 'string' ? entry.kid : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

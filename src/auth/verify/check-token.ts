@@ -1,0 +1,111 @@
+/** What an access token must be, beyond genuine (RFC 9068 section 4, RFC 8725): each check a function of its own. Pure. */
+import type { ProtectedHeaderParameters } from 'jose';
+import type { IssuerSettings } from '../../config/settings.js';
+import { acceptsAlgorithm } from '../algorithms.js';
+import { PRESET_FACTS, type Claims } from '../presets/presets.js';
+import { refuseToken } from '../token-errors.js';
+
+/** Claims that an ID token, a logout token or security event, and a DPoP proof have, and an access token never has. */
+const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm', 'htu', 'ath'];
+
+/** @throws AppError `token_algorithm`; `token_malformed` where the header asks for an extension (RFC 7515 section 4.1.11). */
+export function checkAlgorithm(header: ProtectedHeaderParameters, issuer: IssuerSettings): void {
+  if (!acceptsAlgorithm(issuer.algorithms, header.alg)) {
+    throw refuseToken('token_algorithm', 'The token is signed with an algorithm that is not accepted');
+  }
+  if (header.crit !== undefined) {
+    throw refuseToken('token_malformed', 'The token has critical header extensions');
+  }
+}
+
+/**
+ * `none` on the issuer's list stands for no `typ` at all, and for nothing that a token can say.
+ * @throws AppError `token_type`
+ */
+export function checkType({ typ }: ProtectedHeaderParameters, issuer: IssuerSettings): void {
+  const accepted = acceptedTypes(issuer);
+  const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
+  const fits =
+    typ === undefined
+      ? accepted.includes('none')
+      : type !== undefined && type !== 'none' && accepted.includes(type);
+  if (!fits) throw refuseToken('token_type', 'The token is not an access token');
+}
+
+export function acceptedTypes(issuer: IssuerSettings): readonly string[] {
+  return issuer.tokenTypes ?? PRESET_FACTS[issuer.preset].tokenTypes;
+}
+
+/**
+ * A token without an audience is for nobody, unless the issuer is introspected and its word alone is to count.
+ * @throws AppError `token_audience`
+ */
+export function checkAudience(claims: Claims, issuer: IssuerSettings): void {
+  const audience = PRESET_FACTS[issuer.preset].audienceOf(claims);
+  if (audience === undefined && issuer.introspection?.acceptsMissingAudience === true) return;
+  const named = Array.isArray(audience) ? (audience as unknown[]) : [audience];
+  if (!named.some((one) => typeof one === 'string' && issuer.audience.includes(one))) {
+    throw refuseToken('token_audience', 'The token is not meant for this server');
+  }
+}
+
+/** @throws AppError `token_type` where a genuine token of the issuer is of another kind. */
+export function checkNature(claims: Claims, issuer: IssuerSettings): void {
+  const foreign = FOREIGN_CLAIMS.some((name) => claims[name] !== undefined);
+  if (foreign || PRESET_FACTS[issuer.preset].foreign(claims) !== undefined) {
+    throw refuseToken('token_type', 'The token is not an access token');
+  }
+}
+
+/**
+ * What changes with the clock, and so is asked each time that a token is used.
+ * @param now in seconds since the epoch.
+ * @throws AppError `token_expired`, `token_not_yet_valid`; `token_claims` where a time is no number.
+ */
+export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number): void {
+  const tolerance = issuer.clockToleranceSeconds;
+  const { exp, nbf, iat } = timesOf(claims);
+  if (nbf !== undefined && nbf > now + tolerance) {
+    throw refuseToken('token_not_yet_valid', 'The token is not valid yet');
+  }
+  if (exp <= now - tolerance) throw refuseToken('token_expired', 'The token has expired');
+  if (iat !== undefined && iat > now + tolerance) {
+    throw refuseToken('token_not_yet_valid', 'The token was issued in the future');
+  }
+}
+
+/**
+ * @param now counts where the token does not say when it was issued, which an introspected one need not.
+ * @throws AppError `token_lifetime` where the token is too long, or has no `iat` (RFC 9068 section 2.2) and so no known
+ *   lifetime; `token_claims` where a time is no number, or the lifetime none.
+ */
+export function checkLifetime(claims: Claims, issuer: IssuerSettings, now: number): void {
+  const { exp, iat } = timesOf(claims);
+  if (iat === undefined && !issuer.introspection) {
+    throw refuseToken('token_lifetime', 'The token does not say when it was issued (iat)');
+  }
+  const lifetime = exp - (iat ?? now);
+  if (iat !== undefined && lifetime <= 0) {
+    throw refuseToken('token_claims', 'The token expires before it was issued');
+  }
+  const maximum = issuer.maxTokenLifetimeSeconds;
+  if (maximum > 0 && !(lifetime <= maximum)) {
+    throw refuseToken('token_lifetime', 'The token lives longer than is accepted here');
+  }
+}
+
+function timesOf({ exp, nbf, iat }: Claims): { exp: number; nbf?: number; iat?: number } {
+  for (const [name, time] of Object.entries({ nbf, iat })) {
+    if (time !== undefined && !isNumber(time)) {
+      throw refuseToken('token_claims', `The ${name} claim of the token is not a number`);
+    }
+  }
+  if (!isNumber(exp)) {
+    throw refuseToken('token_claims', 'The exp claim of the token is missing or not a number');
+  }
+  return { exp, nbf: nbf as number | undefined, iat: iat as number | undefined };
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && !Number.isNaN(value);
+}

@@ -1,0 +1,93 @@
+/** A presented token in, a principal out, or the reason why not (RFC 9068 section 4, RFC 8725, RFC 7662). Stateless. */
+import { Injectable } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { Principal } from '../../core/principal.js';
+import type { IssuerSettings, Settings } from '../../config/settings.js';
+import { checkAudience, checkLifetime, checkNature, checkTimes } from './check-token.js';
+import { claimsToPrincipal } from './claims-to-principal.js';
+import { introspectedClaims } from '../introspection/introspected-claims.js';
+import { IntrospectionService } from '../introspection/introspection.service.js';
+import { JwksService } from '../keys/jwks.service.js';
+import { namesAnotherIssuer, readJwt, type UnverifiedJwt } from './read-jwt.js';
+import { refuseToken } from '../token-errors.js';
+import { SenderBinding, type Presented } from '../binding/sender-binding.js';
+import { signedClaims } from './signed-claims.js';
+import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
+
+@Injectable()
+export class TokenVerifier {
+  private readonly issuers: readonly IssuerSettings[];
+  private readonly refusesDemoIssuer: boolean;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly jwks: JwksService,
+    private readonly introspection: IntrospectionService,
+    private readonly binding: SenderBinding,
+    private readonly known: VerifiedTokens,
+  ) {
+    const { issuers, refusesDemoIssuer } = config.get('auth', { infer: true });
+    this.issuers = issuers;
+    this.refusesDemoIssuer = refusesDemoIssuer;
+  }
+
+  /**
+   * @param presented the token and what came with it.
+   * @throws AppError `token_*` (401) where the token is bad, `identity_unavailable` (503) where its issuer cannot be asked.
+   */
+  async verify(presented: Presented): Promise<Principal> {
+    const verified = this.recall(presented.token) ?? (await this.establish(presented.token));
+    // The clock and the sender are asked at each use, whether or not the token was seen before.
+    checkTimes(verified.claims, verified.issuer, Date.now() / 1000);
+    const holding = this.binding.hold(verified, presented);
+    if (holding) await holding;
+    return verified.principal;
+  }
+
+  /** A token seen before, while the issuer still has the key that signed it. */
+  private recall(token: string): VerifiedToken | undefined {
+    const verified = this.known.get(token);
+    if (!verified || verified.keyId === undefined) return undefined;
+    if (this.jwks.holds(verified.issuer, verified.keyId)) return verified;
+    this.known.delete(token);
+    return undefined;
+  }
+
+  private async establish(token: string): Promise<VerifiedToken> {
+    const jwt = readJwt(token);
+    const issuer = this.issuerOf(token, jwt);
+    const { claims, keyId } =
+      issuer.introspection || !jwt
+        ? {
+            claims: await introspectedClaims(token, jwt, issuer, {
+              introspection: this.introspection,
+              jwks: this.jwks,
+            }),
+            keyId: undefined,
+          }
+        : await signedClaims(token, jwt, issuer, this.jwks);
+    if (this.refusesDemoIssuer && claims.demo_issuer === true) {
+      throw refuseToken('token_issuer', 'The token is of a demo issuer');
+    }
+    const now = Date.now() / 1000;
+    checkAudience(claims, issuer);
+    checkTimes(claims, issuer, now);
+    checkNature(claims, issuer);
+    checkLifetime(claims, issuer, now);
+    const verified = { principal: claimsToPrincipal(claims, issuer), claims, issuer, keyId };
+    // What the issuer was asked about is remembered, more shortly, where it was asked.
+    if (keyId !== undefined) this.known.set(token, verified);
+    return verified;
+  }
+
+  /** Before the signature: a stranger's token neither asks for our issuers' keys nor is called a forgery. */
+  private issuerOf(token: string, jwt: UnverifiedJwt | undefined): IssuerSettings {
+    const asked = this.issuers.find(({ introspection }) => introspection);
+    const issuer = jwt ? this.issuers.find((one) => one.issuer === jwt.claims.iss) : asked;
+    const isSomebodyElses = !jwt && asked !== undefined && namesAnotherIssuer(token, asked.issuer);
+    if (issuer && !isSomebodyElses) return issuer;
+    throw jwt
+      ? refuseToken('token_issuer', 'The token is of another issuer')
+      : refuseToken('token_malformed', 'The token is not a signed JWT');
+  }
+}

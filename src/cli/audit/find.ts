@@ -1,0 +1,70 @@
+/** Reads the selected records of a ledger, in order; memory does not grow with it. */
+import { open, type FileHandle } from 'node:fs/promises';
+import { parseObject } from '../../lib/parse-object.js';
+import { readLines } from '../../audit/lines.js';
+import type { PlacedRecord } from '../../audit/record.js';
+import { commonText, selects, type Selection } from './selection.js';
+
+/** Closer than this, reading on is faster than halving on. */
+const NEAR_BYTES = 4 * 1024 * 1024;
+/** Longer than any record. */
+const PROBE_BYTES = 1024 * 1024;
+
+/** @param files of one chain, the oldest first: times grow from one to the next. */
+export async function* find(
+  files: readonly string[],
+  selection: Selection,
+): AsyncGenerator<{ readonly record: PlacedRecord; readonly text: string }> {
+  const text = commonText(selection);
+  const holding = text === undefined ? undefined : Buffer.from(text, 'utf8');
+  for (const file of files) {
+    const handle = await open(file, 'r');
+    try {
+      const from = selection.since === undefined ? 0 : await offsetOf(handle, selection.since);
+      if (from === undefined) continue;
+      for await (const lines of readLines(handle, { from, ...(holding && { holding }) })) {
+        for (const line of lines) {
+          const record = line.whole ? recordIn(line.text) : undefined;
+          if (!record) continue;
+          if (selection.until !== undefined && record.time >= selection.until) return;
+          if (selects(selection, record)) yield { record, text: line.text };
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** Where reading must begin so that no record from `since` on is left out; undefined where the file has none. */
+async function offsetOf(handle: FileHandle, since: string): Promise<number | undefined> {
+  const { size } = await handle.stat();
+  let [low, high] = [0, size];
+  while (high - low > NEAR_BYTES) {
+    const middle = Math.floor((low + high) / 2);
+    const line = await lineBehind(handle, middle);
+    if (!line || line.time >= since) high = middle;
+    else low = line.start;
+  }
+  return low < size ? low : undefined;
+}
+
+/** The first whole line that begins behind this byte. */
+async function lineBehind(
+  handle: FileHandle,
+  offset: number,
+): Promise<{ readonly start: number; readonly time: string } | undefined> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(PROBE_BYTES), 0, PROBE_BYTES, offset);
+  const piece = buffer.subarray(0, bytesRead);
+  const start = piece.indexOf(0x0a) + 1;
+  const end = piece.indexOf(0x0a, start);
+  if (start === 0 || end < 0) return undefined;
+  const record = recordIn(piece.toString('utf8', start, end));
+  return record && { start: offset + start, time: record.time };
+}
+
+/** The record that a line holds; undefined where it holds none. */
+export function recordIn(text: string): PlacedRecord | undefined {
+  const record = parseObject(text);
+  return typeof record?.time === 'string' ? (record as unknown as PlacedRecord) : undefined;
+}

@@ -1,0 +1,104 @@
+/** The records of one audit log as they are written, over rotation. */
+import { realpath, stat, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { archivesOf, firstSeqOf, openIfThere } from '../../audit/audit-log-files.js';
+import { readLines } from '../../audit/lines.js';
+import { recordIn } from './find.js';
+import type { Found } from './newest-record.js';
+
+/** How often the file is looked at, in milliseconds. */
+const EVERY_MS = 250;
+
+export interface FollowOptions {
+  /** Waits until the file is looked at again. Default: 250 ms. */
+  readonly pause?: () => Promise<void>;
+  /** Called with a sentence where the file was cut. */
+  readonly warn: (text: string) => void;
+  /** Called once, when all that the file held at first was read. */
+  readonly onEnd?: () => Promise<void>;
+}
+
+/**
+ * Every whole record of the file, from its beginning on, and then those that are added; never ends by itself.
+ * @param file the one that the server writes: rotation gives it another name, and a new file its place.
+ */
+export async function* follow(file: string, options: FollowOptions): AsyncGenerator<Found> {
+  const { pause = wait, warn, onEnd } = options;
+  const path = await realpath(file).catch(() => file);
+  let reading = await openReading(path);
+  let last = 0;
+  let isFirst = true;
+  try {
+    for (;;) {
+      // Asked before the file is read: what was written before it was put aside is then read, too.
+      const isAside = reading !== undefined && (await isReplaced(reading, path));
+      if (reading) {
+        for await (const found of readOn(reading)) {
+          last = found.record.seq;
+          yield found;
+        }
+      }
+      if (reading && !isAside) {
+        const { size } = await reading.handle.stat();
+        if (size < reading.offset) {
+          warn(`${file} was cut: it is shorter than it was. Reading it again from its beginning.`);
+          reading.offset = 0;
+        }
+      }
+      if (isFirst && !isAside) {
+        isFirst = false;
+        await onEnd?.();
+      }
+      if (reading && !isAside) {
+        await pause();
+        continue;
+      }
+      await reading?.handle.close();
+      reading = await openNext(path, last);
+      if (!reading) await pause();
+    }
+  } finally {
+    await reading?.handle.close();
+  }
+}
+
+interface Reading {
+  readonly handle: FileHandle;
+  readonly inode: number;
+  offset: number;
+}
+
+async function openReading(path: string): Promise<Reading | undefined> {
+  const handle = await openIfThere(path);
+  return handle && { handle, inode: (await handle.stat()).ino, offset: 0 };
+}
+
+/** The archive that begins behind this record, where several were made meanwhile; or the file that is written. */
+async function openNext(path: string, last: number): Promise<Reading | undefined> {
+  const archives = await archivesOf(path);
+  const next = archives.find((one) => (firstSeqOf(path, basename(one)) ?? 0) > last);
+  return openReading(last > 0 && next !== undefined ? next : path);
+}
+
+/** Whether the path now names another file, or none. */
+async function isReplaced({ inode }: Reading, path: string): Promise<boolean> {
+  return stat(path).then(
+    ({ ino }) => ino !== inode,
+    () => true,
+  );
+}
+
+async function* readOn(reading: Reading): AsyncGenerator<Found> {
+  for await (const lines of readLines(reading.handle, { from: reading.offset })) {
+    for (const { text, offset, whole } of lines) {
+      if (!whole) return;
+      reading.offset = offset + Buffer.byteLength(text) + 1;
+      const record = recordIn(text);
+      if (record) yield { record, text };
+    }
+  }
+}
+
+function wait(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+}

@@ -1,0 +1,89 @@
+/** Whether a name was ever on record, and which similar ones were. */
+import { open } from 'node:fs/promises';
+import { NearNames } from '../../lib/similar-names.js';
+import { readLines } from '../../audit/lines.js';
+import type { PlacedRecord } from '../../audit/record.js';
+import { recordIn } from './find.js';
+import type { ChainFiles } from './sources.js';
+
+/** A name as a record has it, and the issuer that it is of; null where it is of none. */
+export interface RecordedName {
+  readonly name: string;
+  readonly issuer: string | null;
+}
+
+/** What a name can be a name of. */
+export type NameKind = 'person' | 'agent' | 'client' | 'tool' | 'subject' | 'token';
+
+export interface OnRecord {
+  /** The issuers of which the name is on record; empty where it never was. */
+  readonly issuers: ReadonlySet<string | null>;
+  /** Similar names on record, the nearest first; only looked for where the name never was. */
+  readonly near: readonly string[];
+}
+
+/** So long, in milliseconds, similar names are looked for: a log may be large. */
+const PATIENCE_MS = 5_000;
+
+/** How each kind of name stands in a record. */
+const NAMES: Readonly<Record<NameKind, (record: PlacedRecord) => readonly RecordedName[]>> = {
+  person: ({ on_behalf_of: person, principal }) =>
+    principal ? [{ name: person ?? principal.sub, issuer: principal.iss }] : [],
+  agent: ({ delegation }) =>
+    delegation.filter(({ type }) => type !== 'human').map(({ sub, iss }) => ({ name: sub, issuer: iss })),
+  client: ({ principal, delegation }) => [
+    ...(principal ? [{ name: principal.client_id, issuer: principal.iss }] : []),
+    ...delegation.filter(({ type }) => type === 'client').map(({ sub, iss }) => ({ name: sub, issuer: iss })),
+  ],
+  tool: ({ tool }) => (tool === null ? [] : [{ name: tool, issuer: null }]),
+  subject: ({ principal, delegation }) => [
+    ...(principal ? [{ name: principal.sub, issuer: principal.iss }] : []),
+    ...delegation.map(({ sub, iss }) => ({ name: sub, issuer: iss })),
+  ],
+  token: ({ principal }) =>
+    principal?.token_id == null ? [] : [{ name: principal.token_id, issuer: principal.iss }],
+};
+
+/**
+ * @param issuer the one that the name should be of; undefined: any.
+ * @param suggests false: similar names are not looked for, since they would say nothing (ids, hashes).
+ */
+export async function lookUp(
+  chains: readonly ChainFiles[],
+  kind: NameKind,
+  name: string,
+  { issuer, suggests = true }: { readonly issuer?: string; readonly suggests?: boolean } = {},
+): Promise<OnRecord> {
+  const files = chains.flatMap((chain) => [...chain.files].reverse());
+  const issuers = new Set<string | null>();
+  // Only lines that hold the name are parsed.
+  const holding = Buffer.from(JSON.stringify(name), 'utf8');
+  for await (const record of records(files, holding)) {
+    for (const one of NAMES[kind](record)) if (one.name === name) issuers.add(one.issuer);
+    if (issuer === undefined ? issuers.size > 0 : issuers.has(issuer)) break;
+  }
+  if (!suggests || issuers.size > 0) return { issuers, near: [] };
+  const near = new NearNames(name);
+  const deadline = performance.now() + PATIENCE_MS;
+  for await (const record of records(files)) {
+    for (const one of NAMES[kind](record)) near.add(one.name);
+    if (performance.now() > deadline) break;
+  }
+  return { issuers, near: near.names };
+}
+
+async function* records(files: readonly string[], holding?: Buffer): AsyncGenerator<PlacedRecord> {
+  for (const file of files) {
+    const handle = await open(file, 'r');
+    try {
+      for await (const lines of readLines(handle, { ...(holding && { holding }) })) {
+        for (const { text, whole } of lines) {
+          const record = whole ? recordIn(text) : undefined;
+          if (record) yield record;
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}

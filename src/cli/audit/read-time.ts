@@ -1,0 +1,22 @@
+/** Times as people type them. Pure. */
+import { readDateTime, readDay } from '../../lib/date-time.js';
+import { quoted } from '../../lib/format-text.js';
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const FORMS =
+  '7d (also m, h, w: minutes, hours and weeks before now), 2026-11-22, or 2026-11-22T10:00:00Z with a zone';
+
+/**
+ * `7d`, `12h`, `30m`, `2w` before now, a day in UTC, or RFC 3339. A number without a unit is none of these.
+ * @returns RFC 3339 in UTC with milliseconds, as records have it.
+ * @throws Error that names the option and the forms.
+ */
+export function readTime(text: string, now: Date, option: string): string {
+  const [, count, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  const time =
+    count === undefined
+      ? (readDay(text) ?? readDateTime(text))
+      : now.getTime() - Number(count) * (UNITS[unit] as number);
+  if (time === undefined) throw new Error(`--${option}: ${quoted(text, 40)} is no time. Forms: ${FORMS}.`);
+  return new Date(time).toISOString();
+}

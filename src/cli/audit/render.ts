@@ -1,0 +1,97 @@
+/** What the commands print for people. Pure; what a ledger holds is made fit for a terminal. */
+import { visible } from '../../lib/format-text.js';
+import type { PlacedRecord } from '../../audit/record.js';
+import { labelOf, type Summary } from './summary.js';
+import type { Verdict } from './verify.js';
+
+/** Rows of one table; the others are counted. */
+const MAX_ROWS = 50;
+const MAX_CELL = 60;
+
+export function renderVerdict(verdict: Verdict): string {
+  const { instance, files, records, from, to, fault, notes, signedUntil, checkpoints, keys } = verdict;
+  const facts: [string, string][] = [
+    ['chain', instance ?? 'unknown'],
+    ['files', String(files.length)],
+    ['records', `${records}${from && to ? `, ${from.seq} to ${to.seq}, ${from.time} to ${to.time}` : ''}`],
+    [
+      'signed',
+      signedUntil === null ? 'nothing' : `up to record ${signedUntil}, by ${checkpoints} checkpoint(s)`,
+    ],
+    ['keys', keys.join(', ') || 'none'],
+    ['end', to ? `${to.seq}:${to.hash}` : 'none'],
+  ];
+  const lines = facts.map(([name, value]) => `  ${name.padEnd(8)} ${visible(value)}`);
+  const unsigned = to ? to.seq - (signedUntil ?? 0) : 0;
+  const good =
+    unsigned === 0
+      ? 'INTACT: every record is as it was written, in its place.'
+      : `INTACT up to record ${signedUntil}, which is signed. The ${unsigned} behind it fit, and are not signed yet: whoever can write to the file could have written them.`;
+  const verdictLine = fault
+    ? `TAMPERED: ${visible(fault.file)}, line ${fault.line}: ${fault.kind}: ${visible(fault.says)} All before it is as it was written.`
+    : good;
+  return [...lines, ...notes.map((note) => `  note     ${visible(note)}`), verdictLine].join('\n');
+}
+
+/** One line for one record. */
+export function renderRecord(record: PlacedRecord): string {
+  const { time, event, decision, reason, tool, outcome, principal, request, id } = record;
+  const who = principal ? `${labelOf(record)} via ${principal.client_id}` : (request?.ip ?? 'the server');
+  const what = tool ?? request?.method ?? record.change?.what ?? event;
+  const how =
+    outcome?.status ??
+    (decision === 'deny' ? `deny ${reason ?? ''}` : (decision ?? record.change?.what ?? event));
+  return visible(`${time}  ${how.padEnd(24)}  ${what.padEnd(24)}  ${who}  ${id}`);
+}
+
+export function renderSummary(summary: Summary): string {
+  const { records, from, to, counts, outcomes, uses, refusals, unusedGrants, changes, isCut } = summary;
+  const ends = Object.entries(outcomes).map(([status, count]) => `${count} ${status}`);
+  return [
+    `${records} records, ${from ?? 'none'} to ${to ?? 'none'}`,
+    `${counts.allowed} calls allowed, ${counts.denied} requests refused (${counts.unauthenticated} before anybody was known), ${counts.lists} lists`,
+    `ends: ${ends.join(', ') || 'none'}`,
+    ...(isCut ? ['There were more different people, tools or reasons than are counted one by one.'] : []),
+    table(
+      'Who used what',
+      ['person', 'tool', 'allowed', 'denied', 'failed', 'last'],
+      uses.map((use) => [use.person, use.tool, use.allowed, use.denied, use.failed, use.last]),
+    ),
+    table(
+      'What was refused, and why',
+      ['reason', 'what', 'person', 'missing', 'times', 'last'],
+      refusals.map((one) => [one.reason, one.tool ?? '', one.person ?? '', one.missing, one.count, one.last]),
+    ),
+    table(
+      'Grants that were never used',
+      ['person', 'scopes', 'roles'],
+      unusedGrants.map((one) => [one.person, one.scopes.join(' '), one.roles.join(' ')]),
+    ),
+    table(
+      'Changes',
+      ['time', 'what'],
+      changes.map((one) => [one.time, one.says]),
+    ),
+  ].join('\n');
+}
+
+/** One long name must not push all others off the screen. */
+function cut(text: string): string {
+  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL - 1)}…` : text;
+}
+
+function table(
+  title: string,
+  heads: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
+  if (rows.length === 0) return `\n${title}: none`;
+  const shown = rows.slice(0, MAX_ROWS).map((row) => row.map((cell) => cut(visible(String(cell)))));
+  const widths = heads.map((head, at) => Math.max(head.length, ...shown.map((row) => row[at]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    `  ${cells.map((cell, at) => (/^\d+$/.test(cell) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0))).join('  ')}`.trimEnd();
+  const more = rows.length - shown.length;
+  return [`\n${title}`, line(heads), ...shown.map(line), ...(more > 0 ? [`  … and ${more} more`] : [])].join(
+    '\n',
+  );
+}

@@ -1,0 +1,57 @@
+/** The report as one page of HTML that needs nothing from anywhere. Pure. */
+import { escaped, page, section, type Cell } from '../../lib/html-page.js';
+import type { Summary } from './summary.js';
+
+/** @param title what was asked, for the heading. */
+export function reportPage(summary: Summary, title: string): string {
+  const { records, from, to, counts, outcomes, uses, refusals, unusedGrants, changes, isCut } = summary;
+  const most = Math.max(1, ...uses.map(({ allowed, denied }) => allowed + denied));
+  const failed = Object.entries(outcomes)
+    .filter(([status]) => status !== 'ok')
+    .reduce((sum, [, count]) => sum + count, 0);
+  const body = `<p>${records} records, ${escaped(from ?? 'none')} to ${escaped(to ?? 'none')}</p>
+${isCut ? '<p>There were more different people, tools or reasons than are counted one by one.</p>' : ''}
+<ul class="facts">
+${fact(counts.allowed, 'calls allowed')}${fact(failed, 'of them did not end well')}${fact(counts.denied, 'requests refused')}${fact(counts.unauthenticated, 'of them before anybody was known')}${fact(counts.lists, 'lists shown')}
+</ul>
+${section(
+  'Who used what',
+  ['Person', 'Tool', 'Allowed', 'Refused', 'Failed', '', 'Last'],
+  uses.map((use) => [
+    use.person,
+    use.tool,
+    use.allowed,
+    use.denied,
+    use.failed,
+    bars(use.allowed, use.denied, most),
+    use.last,
+  ]),
+)}
+${section(
+  'What was refused, and why',
+  ['Reason', 'What', 'Person', 'Missing', 'Times', 'Last'],
+  refusals.map((one) => [one.reason, one.tool ?? '', one.person ?? '', one.missing, one.count, one.last]),
+)}
+${section(
+  'Grants that were never used',
+  ['Person', 'Scopes', 'Roles'],
+  unusedGrants.map((one) => [one.person, one.scopes.join(' '), one.roles.join(' ')]),
+)}
+${section(
+  'Changes',
+  ['Time', 'What'],
+  changes.map((one) => [one.time, one.says]),
+)}`;
+  return page(title, body);
+}
+
+function fact(count: number, what: string): string {
+  return `<li><b>${count}</b>${escaped(what)}</li>`;
+}
+
+function bars(allowed: number, denied: number, most: number): Cell {
+  const width = (count: number) => `${((count / most) * 8).toFixed(2)}rem`;
+  return {
+    html: `<span class="bar" style="width:${width(allowed)}" title="allowed"></span><span class="bar bad" style="width:${width(denied)}" title="refused"></span>`,
+  };
+}

@@ -1,0 +1,87 @@
+/** Which files are asked about, put in order: those of one chain together, the oldest first. */
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { archivesOf, openIfThere } from '../../audit/audit-log-files.js';
+import { endOfText, readLines } from '../../audit/lines.js';
+import { isTornRecord } from '../../audit/recover.js';
+import { parseObject } from '../../lib/parse-object.js';
+
+export interface ChainFiles {
+  readonly instance: string;
+  readonly files: readonly string[];
+}
+
+/** What is wrong with the question, in words. */
+export class SourceError extends Error {}
+
+/**
+ * @param paths files, or folders of files that end in `.jsonl`; none: the ledger of this server with all that was put aside.
+ * @throws SourceError where something is not there, or holds no ledger.
+ */
+export async function chainsIn(paths: readonly string[], ownLedger: string): Promise<ChainFiles[]> {
+  const files = paths.length > 0 ? (await Promise.all(paths.map(filesAt))).flat() : await ownFiles(ownLedger);
+  const chains = new Map<string, { path: string; seq: number }[]>();
+  for (const path of new Set(files)) {
+    const { instance, seq } = await beginningOf(path);
+    chains.set(instance, [...(chains.get(instance) ?? []), { path, seq }]);
+  }
+  return [...chains].map(([instance, of]) => ({
+    instance,
+    files: of.sort((a, b) => a.seq - b.seq).map(({ path }) => path),
+  }));
+}
+
+async function ownFiles(ledger: string): Promise<string[]> {
+  const files = [...(await archivesOf(ledger)), ...((await holdsText(ledger)) ? [ledger] : [])];
+  if (files.length === 0)
+    throw new SourceError(`There is no ledger at ${ledger}. Name its files, or set AUDIT_FILE.`);
+  return files;
+}
+
+/** False for a file that a crash left without a whole record: the server goes on behind the file before it. */
+async function holdsText(path: string): Promise<boolean> {
+  const handle = await openIfThere(path);
+  if (!handle) return false;
+  try {
+    const to = await endOfText(handle, (await handle.stat()).size);
+    for await (const [line] of readLines(handle, { to }))
+      return !line || line.whole || !isTornRecord(line.text);
+    return false;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function filesAt(path: string): Promise<string[]> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${path} cannot be read (${error.code}).`);
+  });
+  if (found.isFile()) return [path];
+  // Whatever else there is (a pipe, a device) may never end.
+  if (!found.isDirectory()) throw new SourceError(`${path} is neither a file nor a folder.`);
+  const entries = await readdir(path, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && entry.name.endsWith('.jsonl'))
+    .map(({ name }) => name);
+  if (names.length === 0) throw new SourceError(`${path} holds no file that ends in .jsonl.`);
+  return names.map((name) => join(path, name));
+}
+
+/** Of a file whose first record cannot be read, what its name says. */
+async function beginningOf(path: string): Promise<{ instance: string; seq: number }> {
+  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${path} cannot be read (${error.code}).`);
+  });
+  try {
+    for await (const lines of readLines(handle)) {
+      for (const { text } of lines) {
+        const { instance, seq } = parseObject(text) ?? {};
+        if (typeof instance === 'string' && typeof seq === 'number') return { instance, seq };
+      }
+      break;
+    }
+  } finally {
+    await handle.close();
+  }
+  throw new SourceError(`${basename(path)} holds no record of a ledger.`);
+}

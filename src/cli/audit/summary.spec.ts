@@ -1,0 +1,217 @@
+import { reportPage } from './report-page.js';
+import { renderSummary } from './render.js';
+import { changeRecord, type PlacedRecord } from '../../audit/record.js';
+import { Summarizer, type Summary } from './summary.js';
+import { drawTree } from './delegation-tree.js';
+
+const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
+const BLANK: PlacedRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
+/** What is asked for, or missing. */
+const asks = (scopes: string[], roles: string[] = []) => ({ scopes, roles, acr: [], max_age: null });
+
+let seq = 0;
+function record(
+  more: Partial<PlacedRecord> & { person?: string; scopes?: string[]; roles?: string[] },
+): PlacedRecord {
+  const { person, scopes = [], roles = [], ...rest } = more;
+  seq += 1;
+  return {
+    ...BLANK,
+    seq,
+    id: `id-${seq}`,
+    time: `2026-11-22T10:00:${String(seq % 60).padStart(2, '0')}.000Z`,
+    event: 'decision',
+    decision: 'allow',
+    reason: null,
+    rule: 'Tools.read',
+    request: { id: 'r', trace_id: null, method: 'tools/call', ip: '::1', client: null },
+    tool: 'read',
+    principal: person
+      ? {
+          iss: 'https://issuer',
+          sub: person,
+          kind: 'human',
+          client_id: 'agent',
+          tenant: null,
+          scopes,
+          roles,
+          acr: [],
+          auth_time: null,
+          token_id: null,
+        }
+      : null,
+    on_behalf_of: person ?? null,
+    delegation: person
+      ? [
+          { sub: person, iss: 'https://issuer', type: 'human' },
+          { sub: 'agent', iss: 'https://issuer', type: 'client' },
+        ]
+      : [],
+    ...rest,
+  };
+}
+
+it('counts by the subject, and shows the name of the token behind it', () => {
+  const named = (display_name: string | undefined) => {
+    const one = record({ person: '17', scopes: ['a'] });
+    return {
+      ...one,
+      principal: one.principal && { ...one.principal, ...(display_name && { display_name }) },
+    };
+  };
+  const summary = summaryOf([named('alice'), named('boss'), named(undefined)]);
+  expect(summary.uses.map(({ person, allowed }) => [person, allowed])).toEqual([['17 <alice>', 3]]);
+  expect(summary.unusedGrants).toEqual([{ person: '17 <alice>', scopes: ['a'], roles: [] }]);
+});
+
+function summaryOf(records: readonly PlacedRecord[]): Summary {
+  const summarizer = new Summarizer();
+  records.forEach((one) => summarizer.add(one));
+  return summarizer.summary();
+}
+
+const HOSTILE = '<script>\u202e\u001b[31m';
+const RECORDS = [
+  record({
+    event: 'change',
+    decision: null,
+    request: null,
+    tool: null,
+    change: {
+      what: 'start',
+      version: '1',
+      host: 'gate',
+      pid: 1,
+      configuration: {},
+      changed: ['allow_list'],
+    },
+  }),
+  record({
+    person: 'alice',
+    scopes: ['db.read', 'db.write'],
+    roles: ['dev', 'ops'],
+    required: asks(['db.read'], ['dev|admin']),
+  }),
+  record({
+    person: 'alice',
+    scopes: ['db.read', 'db.write'],
+    event: 'outcome',
+    decision: null,
+    decision_id: 'id-2',
+    outcome: { status: 'tool_error', duration_ms: 3 },
+  }),
+  record({
+    person: 'bob',
+    decision: 'deny',
+    reason: 'scope_missing',
+    tool: 'write',
+    scopes: ['db.read'],
+    missing: asks(['db.write'], []),
+  }),
+  record({
+    person: 'bob',
+    decision: 'deny',
+    reason: 'scope_missing',
+    tool: 'write',
+    scopes: ['db.read'],
+    missing: asks(['db.write'], []),
+  }),
+  record({ event: 'authentication', decision: 'deny', reason: 'token_missing', tool: null }),
+  record({ person: 'alice', event: 'list', tool: null, list: { shown: 1, hidden: 2 } }),
+  record({ person: HOSTILE, decision: 'deny', reason: 'tool_unknown', tool: HOSTILE }),
+];
+
+it('counts who used what, what was refused and why, and grants that were never used', () => {
+  const summary = summaryOf(RECORDS);
+  expect(summary).toMatchObject({
+    records: 8,
+    counts: { allowed: 1, denied: 4, lists: 1, unauthenticated: 1 },
+    outcomes: { tool_error: 1 },
+    isCut: false,
+  });
+  expect(summary.uses.slice(0, 2)).toEqual([
+    expect.objectContaining({ person: 'bob', tool: 'write', allowed: 0, denied: 2, failed: 0 }),
+    expect.objectContaining({ person: 'alice', tool: 'read', allowed: 1, denied: 0, failed: 1 }),
+  ]);
+  expect(summary.refusals[0]).toMatchObject({
+    reason: 'scope_missing',
+    tool: 'write',
+    person: 'bob',
+    missing: 'db.write',
+    count: 2,
+  });
+  expect(summary.unusedGrants).toEqual([
+    { person: 'alice', scopes: ['db.write'], roles: ['ops'] },
+    { person: 'bob', scopes: ['db.read'], roles: [] },
+  ]);
+  expect(summary.changes).toEqual([
+    expect.objectContaining({ what: 'start', says: 'start, changed: allow_list' }),
+  ]);
+});
+
+it('shows nothing of a ledger as it is: neither a terminal nor a page does what it says', () => {
+  const summary = summaryOf(RECORDS);
+  const page = reportPage(summary, HOSTILE);
+  const tree = drawTree([RECORDS.at(-1) as PlacedRecord]);
+  for (const text of [renderSummary(summary), page, tree]) {
+    expect(text.includes('\u001b') || text.includes('\u202e')).toBe(false);
+    expect(text).toContain('\\u{202e}');
+  }
+  expect(page).not.toContain('<script');
+  expect(page.match(/https?:|src=|href=/g)).toBeNull();
+});
+
+it('draws on whose behalf', () => {
+  const decision = record({
+    person: 'alice',
+    id: 'the-call',
+    delegation: [
+      { sub: 'alice', iss: 'https://issuer', type: 'human' },
+      { sub: 'planner', iss: 'https://issuer', type: 'agent' },
+      { sub: 'worker', iss: 'https://other', type: 'client' },
+    ],
+    required: asks(['db.read'], []),
+  });
+  const end = record({
+    person: 'alice',
+    event: 'outcome',
+    decision: null,
+    decision_id: 'the-call',
+    outcome: { status: 'ok', duration_ms: 4 },
+  });
+  expect(drawTree([decision, end]).split('\n')).toEqual([
+    'alice (human) of https://issuer',
+    '└─ planner (agent)',
+    '   └─ worker (client) of https://other',
+    '      └─ read, allowed (by Tools.read; which asks for scope db.read)',
+    `         └─ record ${decision.seq}, the-call, ${decision.time}; ended ok after 4 ms at ${end.time}`,
+  ]);
+  expect(
+    drawTree([record({ event: 'authentication', decision: 'deny', reason: 'token_missing' })]),
+  ).toContain('nobody');
+  expect(drawTree([])).toBe('');
+});
+
+it('counts names that do not exist together: a caller can invent any number of them', () => {
+  const invented = Array.from({ length: 50 }, (_, at) =>
+    record({ person: 'mallory', tool: `tool-${at}`, decision: 'deny', reason: 'tool_unknown' }),
+  );
+  const { uses, refusals } = summaryOf(invented);
+  expect(uses).toMatchObject([{ tool: '(unknown names)', denied: 50 }]);
+  expect(refusals).toMatchObject([{ tool: '(unknown names)', count: 50 }]);
+});
+
+it('a long name takes no more of the screen, and many rows no more of the page, than can be read', () => {
+  const long = summaryOf([record({ person: 'x'.repeat(5000) })]);
+  expect(
+    Math.max(
+      ...renderSummary(long)
+        .split('\n')
+        .map((line) => line.length),
+    ),
+  ).toBeLessThan(250);
+  const many = summaryOf(Array.from({ length: 1500 }, (_, at) => record({ person: `person-${at}` })));
+  const html = reportPage(many, 'Report');
+  expect(html).toContain('<p>and 500 more</p>');
+  expect(html.match(/<tr>/g)?.length).toBeLessThan(2100);
+});

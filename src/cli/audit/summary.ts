@@ -1,0 +1,239 @@
+/** Who used what, what was refused and why, which grants were never used: counted record by record. */
+import type { Change, PlacedRecord } from '../../audit/record.js';
+
+export interface Use {
+  readonly person: string;
+  readonly tool: string;
+  allowed: number;
+  denied: number;
+  failed: number;
+  last: string;
+}
+
+export interface Refusal {
+  readonly reason: string;
+  readonly tool: string | null;
+  readonly person: string | null;
+  /** Scopes and roles that were missing. */
+  readonly missing: string;
+  count: number;
+  last: string;
+}
+
+export interface UnusedGrant {
+  readonly person: string;
+  readonly scopes: readonly string[];
+  readonly roles: readonly string[];
+}
+
+export interface Summary {
+  readonly records: number;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly counts: Readonly<Record<'allowed' | 'denied' | 'lists' | 'unauthenticated', number>>;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly uses: readonly Use[];
+  readonly refusals: readonly Refusal[];
+  /** What people's tokens brought, and no allowed call asked for. */
+  readonly unusedGrants: readonly UnusedGrant[];
+  readonly changes: readonly { readonly time: string; readonly what: string; readonly says: string }[];
+  /** True: there were more different people, tools or reasons than are counted one by one. */
+  readonly isCut: boolean;
+}
+
+/** Rows that are counted one by one: what is read may have been made to fill the memory. */
+const MAX_ROWS = 10_000;
+/** In place of the names of what does not exist, of which callers can invent any number. */
+const UNKNOWN = '(unknown names)';
+
+export class Summarizer {
+  private records = 0;
+  private from: string | null = null;
+  private to: string | null = null;
+  private readonly counts = { allowed: 0, denied: 0, lists: 0, unauthenticated: 0 };
+  private readonly outcomes: Record<string, number> = {};
+  private readonly uses = new Map<string, Use>();
+  private readonly refusals = new Map<string, Refusal>();
+  private readonly granted = new Map<
+    string,
+    { person: string; scopes: Set<string>; roles: Set<string>; used: Set<string> }
+  >();
+  private readonly changes: { time: string; what: string; says: string }[] = [];
+  private isCut = false;
+
+  add(record: PlacedRecord): void {
+    this.records += 1;
+    this.from ??= record.time;
+    this.to = record.time;
+    if (record.event === 'change') this.addChange(record);
+    else if (record.event === 'outcome') this.addOutcome(record);
+    else if (record.event === 'list') this.counts.lists += 1;
+    if (record.principal) this.addGrants(record, record.principal);
+    if (record.decision === 'deny') this.addRefusal(record);
+    if (record.event !== 'decision' || record.tool === null) return;
+    if (record.decision === 'allow') this.counts.allowed += 1;
+    const use = this.use(record);
+    if (!use) return;
+    if (record.decision === 'allow') use.allowed += 1;
+    else use.denied += 1;
+    use.last = record.time;
+  }
+
+  summary(): Summary {
+    const { records, from, to, counts, outcomes, changes, isCut } = this;
+    return {
+      records,
+      from,
+      to,
+      counts,
+      outcomes,
+      uses: [...this.uses.values()].sort((a, b) => b.allowed + b.denied - a.allowed - a.denied),
+      refusals: [...this.refusals.values()].sort((a, b) => b.count - a.count),
+      unusedGrants: this.unusedGrants(),
+      changes,
+      isCut,
+    };
+  }
+
+  private use(record: PlacedRecord): Use | undefined {
+    const person = personOf(record);
+    const tool = toolOf(record) ?? '';
+    return this.row(this.uses, [person, tool], () => ({
+      person: labelOf(record),
+      tool,
+      allowed: 0,
+      denied: 0,
+      failed: 0,
+      last: '',
+    }));
+  }
+
+  private addOutcome(record: PlacedRecord): void {
+    const status = record.outcome?.status ?? 'unknown';
+    this.outcomes[status] = (this.outcomes[status] ?? 0) + 1;
+    const use = status === 'ok' ? undefined : this.use(record);
+    if (use) use.failed += 1;
+  }
+
+  private addRefusal(record: PlacedRecord): void {
+    this.counts.denied += 1;
+    if (record.event === 'authentication') this.counts.unauthenticated += 1;
+    const { reason } = record;
+    const tool = toolOf(record);
+    const person = record.principal ? personOf(record) : null;
+    const missing = [...record.missing.scopes, ...record.missing.roles].join(', ');
+    const refusal = this.row(this.refusals, [reason, tool, person, missing], () => ({
+      reason: reason ?? 'unknown',
+      tool,
+      person: person === null ? null : labelOf(record),
+      missing,
+      count: 0,
+      last: '',
+    }));
+    if (!refusal) return;
+    refusal.count += 1;
+    refusal.last = record.time;
+  }
+
+  private addGrants(record: PlacedRecord, { scopes, roles }: NonNullable<PlacedRecord['principal']>): void {
+    const grants = this.row(this.granted, [personOf(record)], () => ({
+      person: labelOf(record),
+      scopes: new Set<string>(),
+      roles: new Set<string>(),
+      used: new Set<string>(),
+    }));
+    if (!grants) return;
+    scopes.forEach((scope) => grants.scopes.add(scope));
+    roles.forEach((role) => grants.roles.add(role));
+    if (record.decision !== 'allow' || record.event !== 'decision') return;
+    record.required.scopes.forEach((scope) => grants.used.add(`scope ${scope}`));
+    // Alternatives: whichever of them the person has was of use.
+    record.required.roles
+      .flatMap((group) => group.split('|'))
+      .forEach((role) => grants.used.add(`role ${role}`));
+  }
+
+  private unusedGrants(): UnusedGrant[] {
+    return [...this.granted.values()]
+      .map(({ person, scopes, roles, used }) => ({
+        person,
+        scopes: [...scopes].filter((scope) => !used.has(`scope ${scope}`)).sort(),
+        roles: [...roles].filter((role) => !used.has(`role ${role}`)).sort(),
+      }))
+      .filter(({ scopes, roles }) => scopes.length + roles.length > 0)
+      .sort((a, b) => (a.person < b.person ? -1 : 1));
+  }
+
+  private addChange({ time, change }: PlacedRecord): void {
+    if (!change || this.changes.length >= MAX_ROWS) return;
+    this.changes.push({ time, what: change.what, says: changeWords(change) });
+  }
+
+  private row<T>(rows: Map<string, T>, key: readonly unknown[], make: () => T): T | undefined {
+    const name = JSON.stringify(key);
+    const found = rows.get(name);
+    if (found) return found;
+    if (rows.size >= MAX_ROWS) {
+      this.isCut = true;
+      return undefined;
+    }
+    const made = make();
+    rows.set(name, made);
+    return made;
+  }
+}
+
+function toolOf({ reason, tool }: PlacedRecord): string | null {
+  return reason === 'tool_unknown' && tool !== null ? UNKNOWN : tool;
+}
+
+/** The person; of a workload the client, marked as what it is. */
+export function personOf({ on_behalf_of: person, principal }: PlacedRecord): string {
+  return person ?? (principal ? `${principal.sub} (workload)` : 'nobody');
+}
+
+/** The person, and the name that the token gives. The name alone would be no proof: its holder can choose it. */
+export function labelOf(record: PlacedRecord): string {
+  const name = record.principal?.display_name;
+  return name === undefined ? personOf(record) : `${personOf(record)} <${name}>`;
+}
+
+function changeWords(change: Change): string {
+  switch (change.what) {
+    case 'start':
+      if (change.changed === null) return 'first start';
+      return change.changed.length === 0
+        ? 'start, nothing changed'
+        : `start, changed: ${change.changed.join(', ')}`;
+    case 'gap': {
+      const lost = Object.values(change.lost).reduce((sum, count) => sum + count, 0);
+      return `records could not be written from ${change.since} to ${change.until}: ${change.late} followed late, ${lost} were lost`;
+    }
+    case 'policy':
+      return `policy ${change.to.slice(0, 12)} in force${change.author === null ? '' : ` by ${change.author}`}, before ${change.from?.slice(0, 12) ?? 'none'}`;
+    case 'challenge_scopes': {
+      const words = (of: typeof change.from) =>
+        'names' in of ? `${of.names} scopes` : of.join(' ') || 'no scope';
+      return `the first challenge asks for ${words(change.to)}, before for ${words(change.from)}`;
+    }
+    case 'revocation': {
+      const { kind, value } = change.revocation;
+      return `${change.action}: ${kind} ${value} by ${change.by}${change.reason === null ? '' : ` (${change.reason})`}`;
+    }
+    case 'signal':
+      return `${change.event.split('/').at(-1)} told by ${change.transmitter}: ${change.why ?? `${change.revocations.length} revocation(s)`}`;
+    case 'upstream': {
+      const { upstream, action, tools, more = 0 } = change;
+      const names = tools.map(({ tool }) => tool).join(', ');
+      return `upstream ${upstream}: ${action}${names === '' ? '' : `: ${names}`}${more > 0 ? ` and ${more} more` : ''}`;
+    }
+    case 'counting':
+      return change.counting === 'together'
+        ? 'requests are counted together with the other instances again'
+        : `requests are counted by this instance alone: ${change.cause}`;
+    case 'key':
+      return `signed by the key ${change.to} from here on, before by ${change.from}`;
+    case 'retention':
+      return `${change.removed.length} file(s) deleted that were kept long enough`;
+  }
+}

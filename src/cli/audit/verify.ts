@@ -1,0 +1,443 @@
+/** Is a ledger what the server wrote? Reads it once, in order, and names the first record that is not in its place. */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isSignedBy, unseal } from '../../audit/chain.js';
+import { endOfText, readLines, type Line } from '../../audit/lines.js';
+import type { Change, Checkpoint } from '../../audit/record.js';
+import { isTornRecord } from '../../audit/recover.js';
+import { publicJwk } from '../../audit/signing-key.js';
+import type { JsonObject } from '../../core/request-context.js';
+import { parseObject } from '../../lib/parse-object.js';
+
+/** What is wrong with the first record that is wrong. */
+export type FaultKind =
+  | 'changed'
+  | 'removed'
+  | 'inserted'
+  | 'reordered'
+  | 'truncated'
+  | 'unsigned'
+  | 'forged_signature'
+  | 'unknown_key'
+  | 'no_record'
+  | 'other_chain'
+  | 'unexpected';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly file: string;
+  /** From 1 on. */
+  readonly line: number;
+  /** The number of the record, where it can be told. */
+  readonly seq: number | null;
+  readonly says: string;
+}
+
+export interface Verdict {
+  readonly files: readonly string[];
+  readonly instance: string | null;
+  readonly records: number;
+  readonly from: { readonly seq: number; readonly time: string } | null;
+  readonly to: { readonly seq: number; readonly time: string; readonly hash: string } | null;
+  /** Number of the last record that a signature covers; null where none does. */
+  readonly signedUntil: number | null;
+  readonly checkpoints: number;
+  readonly keys: readonly string[];
+  readonly fault: Fault | null;
+  readonly notes: readonly string[];
+}
+
+export interface Trust {
+  /** Keys whose signatures count. Undefined: those that the ledger itself names, which proves no more than that it is of one piece. */
+  readonly keys: readonly KeyObject[] | undefined;
+  /** A record that was seen before, in a log or at a collector. */
+  readonly expected: { readonly seq: number; readonly hash: string } | undefined;
+}
+
+/** The server signs at least this often; the records of one write more may come between. */
+const UNSIGNED_AT_MOST = 2_000;
+/** How far is looked ahead for the record that should be here. */
+const LOOK_AHEAD = 10_000;
+
+/** A line of the ledger, read. */
+interface Item {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+  readonly whole: boolean;
+}
+
+class Broken extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.says);
+  }
+}
+
+/** @param files of one chain, the oldest first. @throws Error where a file cannot be read. */
+export async function verifyChain(files: readonly string[], trust: Trust): Promise<Verdict> {
+  const reading = new Reading(files, trust);
+  let fault: Fault | null = null;
+  try {
+    for (const file of files) await reading.file(file);
+    reading.end();
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    fault = error.fault;
+  }
+  return reading.verdict(fault);
+}
+
+class Reading {
+  private records = 0;
+  private instance: string | null = null;
+  private from: Verdict['from'] = null;
+  private to: Verdict['to'] = null;
+  private signedUntil: number | null = null;
+  private checkpoints = 0;
+  private readonly keys = new Map<string, KeyObject>();
+  private readonly seenKeys = new Set<string>();
+  private readonly notes: string[] = [];
+  private last: { item: Item; record: JsonObject } | undefined;
+  private expectedSeen = false;
+  /** Where the first file is not the first of the chain. */
+  private startsAt: { seq: number; prev: string | null } | undefined;
+  /** What a record says was deleted: number and hash of the last record of each file. */
+  private readonly deleted = new Map<number, string>();
+  private signer: string | undefined;
+  /** The key that a record has announced as the next one. */
+  private announced: string | undefined;
+  /** A key that signs, and that no record has announced yet. */
+  private unannounced: string | undefined;
+
+  constructor(
+    private readonly files: readonly string[],
+    private readonly trust: Trust,
+  ) {
+    for (const key of trust.keys ?? []) this.keys.set(publicJwk(key).kid, key);
+  }
+
+  async file(path: string): Promise<void> {
+    const name = basename(path);
+    const handle = await open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      const end = await endOfText(handle, size);
+      const items = numbered(readLines(handle, end < size ? { to: end } : {}), name);
+      const ahead: Item[] = [];
+      let isFirst = true;
+      for (;;) {
+        const item = ahead.shift() ?? (await items.next()).value;
+        if (!item) break;
+        const record = await this.record(item, ahead, items);
+        if (!record) continue;
+        if (isFirst) this.beginning(item, record);
+        isFirst = false;
+      }
+      if (isFirst) this.notes.push(`${name} holds no record.`);
+      if (end < size) this.zeros(name, size - end);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The server cuts them off at its next start, like half a record. */
+  private zeros(file: string, bytes: number): void {
+    const { last } = this;
+    if (last && file !== basename(this.files.at(-1) ?? ''))
+      throw this.broken('truncated', last.item, null, `${file} ends in ${bytes} zero byte(s).`);
+    this.notes.push(
+      `${file} ends in ${bytes} zero byte(s): the machine lost power while the server wrote, or somebody overwrote the end.`,
+    );
+  }
+
+  /** What only the end shows. */
+  end(): void {
+    const { to, last, signedUntil, trust } = this;
+    if (!to || !last) return;
+    const { expected } = trust;
+    if (expected && this.from && expected.seq < this.from.seq) {
+      this.notes.push(
+        `Record ${expected.seq} is in none of these files, which begin at ${this.from.seq}: it was not looked at.`,
+      );
+    } else if (expected && !this.expectedSeen) {
+      throw new Broken({
+        kind: expected.seq > to.seq ? 'truncated' : 'unexpected',
+        file: last.item.file,
+        line: last.item.line,
+        seq: to.seq,
+        says: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the ledger ends at ${to.seq}.`,
+      });
+    }
+    this.noteBeginning();
+    if (this.unannounced !== undefined)
+      this.notes.push(
+        `The key ${this.unannounced} signs at the end, and no record says that the key changed.`,
+      );
+    if (signedUntil === null) throw this.broken('unsigned', last.item, to.seq, 'No record of it is signed.');
+    const kind = (last.record.checkpoint as Checkpoint | undefined)?.kind;
+    if (kind === 'close') return;
+    if (kind === 'rotate') {
+      this.notes.push(
+        'The last file was put aside: there is a next one, which is not here. It was not given, or somebody removed it.',
+      );
+      return;
+    }
+    const open = to.seq - signedUntil;
+    this.notes.push(
+      `The end is open: ${open === 0 ? 'the last record is signed, but' : `the last ${open} record(s) are not signed yet, and`} nothing says that more cannot have followed. The server runs, was killed, or somebody cut the end; a later checkpoint (--expect SEQ:HASH, from its log) tells.`,
+    );
+  }
+
+  private noteBeginning(): void {
+    const { startsAt, deleted } = this;
+    if (!startsAt) return;
+    const { seq, prev } = startsAt;
+    const isOnRecord = deleted.get(seq - 1) === prev;
+    this.notes.push(
+      isOnRecord
+        ? `The chain begins at record ${seq}: what was before was kept long enough and deleted, which is on record.`
+        : `The chain begins at record ${seq}: what was before is in files that were not given, or was removed; nothing here says that the server deleted it.`,
+    );
+  }
+
+  verdict(fault: Fault | null): Verdict {
+    const { files, instance, records, from, to, signedUntil, checkpoints, seenKeys, notes } = this;
+    return {
+      files,
+      instance,
+      records,
+      from,
+      to,
+      signedUntil,
+      checkpoints,
+      keys: [...seenKeys],
+      fault,
+      notes,
+    };
+  }
+
+  /** @returns undefined where there is no record: the rest of a line that a crash cut off. */
+  private async record(
+    item: Item,
+    ahead: Item[],
+    items: AsyncGenerator<Item>,
+  ): Promise<JsonObject | undefined> {
+    if (!item.whole) {
+      if (!isTornRecord(item.text))
+        throw this.broken('no_record', item, null, 'The file ends in something that is no record.');
+      if (item.file !== basename(this.files.at(-1) ?? '')) {
+        throw this.broken('truncated', item, null, 'The file ends in the middle of a record.');
+      }
+      this.notes.push(
+        `${item.file} ends in the middle of a record: the server was killed while it wrote, is writing now, or somebody cut it.`,
+      );
+      return undefined;
+    }
+    const record = unseal(item.text);
+    if (!record) throw this.changed(item);
+    const { seq, instance } = record;
+    if (!Number.isSafeInteger(seq) || typeof instance !== 'string') throw this.changed(item);
+    this.instance ??= instance;
+    if (instance !== this.instance) {
+      throw this.broken(
+        'other_chain',
+        item,
+        seq as number,
+        `The record is of the chain ${instance}, not of ${this.instance}.`,
+      );
+    }
+    if (this.to && (seq !== this.to.seq + 1 || record.prev !== this.to.hash)) {
+      throw await this.outOfPlace(item, record, ahead, items);
+    }
+    if (!this.to && seq === 1 && record.prev !== null) throw this.changed(item);
+    this.accept(item, record);
+    return record;
+  }
+
+  private accept(item: Item, record: JsonObject): void {
+    const { seq, time, hash } = record as { seq: number; time: string; hash: string };
+    const { expected } = this.trust;
+    if (expected?.seq === seq) {
+      if (expected.hash !== hash) {
+        throw this.broken(
+          'unexpected',
+          item,
+          seq,
+          `Record ${seq} had another hash once: all up to it was written anew.`,
+        );
+      }
+      this.expectedSeen = true;
+    }
+    this.records += 1;
+    this.from ??= { seq, time };
+    this.to = { seq, time, hash };
+    this.last = { item, record };
+    if (record.event === 'checkpoint') this.checkpoint(item, record, seq);
+    if (record.event === 'change') this.change(record.change as Change | undefined);
+    const signedFrom = this.signedUntil ?? this.from.seq - 1;
+    if (seq - signedFrom > UNSIGNED_AT_MOST) {
+      throw this.broken(
+        'unsigned',
+        item,
+        seq,
+        `The records from ${signedFrom + 1} to ${seq} have no signature, though the server signs every 1,000.`,
+      );
+    }
+  }
+
+  /** The first record of a file. */
+  private beginning(item: Item, record: JsonObject): void {
+    const seq = record.seq as number;
+    const checkpoint = record.checkpoint as Checkpoint | undefined;
+    if (checkpoint?.kind !== 'open') {
+      throw this.broken(
+        'removed',
+        item,
+        seq,
+        `The file does not begin with its checkpoint: what was before record ${seq} is gone.`,
+      );
+    }
+    if (seq > 1 && this.from?.seq === seq) {
+      this.startsAt = { seq, prev: record.prev as string | null };
+    }
+  }
+
+  private checkpoint(item: Item, record: JsonObject, seq: number): void {
+    const checkpoint = record.checkpoint as Checkpoint | undefined;
+    const id = checkpoint?.key_id ?? '';
+    if (!this.trust.keys && checkpoint?.key)
+      this.keys.set(
+        id,
+        ownKey(checkpoint, () => this.changed(item)),
+      );
+    const key = this.keys.get(id);
+    if (!key) {
+      throw this.broken(
+        'unknown_key',
+        item,
+        seq,
+        `The checkpoint is signed by the key ${id}, which is not one of those that count.`,
+      );
+    }
+    if (!isSignedBy(record, key)) {
+      throw this.broken(
+        'forged_signature',
+        item,
+        seq,
+        `The signature of the checkpoint is not of the key ${id}: it, or what is before it, was written by somebody else.`,
+      );
+    }
+    this.requireAnnounced(item, seq, id, checkpoint?.kind);
+    this.signer = id;
+    this.seenKeys.add(id);
+    this.checkpoints += 1;
+    this.signedUntil = seq;
+  }
+
+  /** The server says on record that it signs with another key, first thing after it has opened the file. */
+  private requireAnnounced(item: Item, seq: number, id: string, kind: Checkpoint['kind'] | undefined): void {
+    const isNew = this.signer !== undefined && this.signer !== id && this.announced !== id;
+    if (isNew) this.unannounced = id;
+    if (this.unannounced === undefined || kind === 'open' || kind === 'rotate') return;
+    throw this.broken(
+      'unknown_key',
+      item,
+      seq,
+      `The checkpoint is signed by the key ${id}, which is not the one before, and no record says that the key changed.`,
+    );
+  }
+
+  private change(change: Change | undefined): void {
+    if (change?.what === 'key') {
+      this.announced = change.to;
+      if (this.unannounced === change.to) this.unannounced = undefined;
+    }
+    if (change?.what === 'retention') for (const { to, hash } of change.removed) this.deleted.set(to, hash);
+  }
+
+  private changed(item: Item): Broken {
+    const seq = seqIn(item.text);
+    return seq === null
+      ? this.broken('no_record', item, null, 'The line holds no record.')
+      : this.broken('changed', item, seq, `Record ${seq} is not what was written: its hash does not fit it.`);
+  }
+
+  /** A whole record that does not follow the one before it. */
+  private async outOfPlace(
+    item: Item,
+    record: JsonObject,
+    ahead: Item[],
+    items: AsyncGenerator<Item>,
+  ): Promise<Broken> {
+    const { seq: lastSeq = 0, hash } = this.to ?? {};
+    const seq = record.seq as number;
+    const wanted = lastSeq + 1;
+    const rest = [...ahead];
+    for (let left = LOOK_AHEAD; left > 0; left--) {
+      const next = (await items.next()).value;
+      if (!next) break;
+      rest.push(next);
+    }
+    const follows = rest.some(({ text }) => {
+      const later = unseal(text);
+      return later?.seq === wanted && later.prev === hash;
+    });
+    if (follows && seq > wanted) {
+      return this.broken('reordered', item, seq, `Record ${seq} stands before record ${wanted}.`);
+    }
+    if (follows)
+      return this.broken(
+        'inserted',
+        item,
+        seq,
+        `A record that calls itself ${seq} stands where ${wanted} belongs.`,
+      );
+    if (seq > wanted) {
+      const isCut = this.last && this.last.item.file !== item.file;
+      const which =
+        seq - 1 === wanted ? `Record ${wanted} is` : `The records from ${wanted} to ${seq - 1} are`;
+      return this.broken(
+        isCut ? 'truncated' : 'removed',
+        item,
+        wanted,
+        `${which} missing${isCut ? ` at the end of ${this.last?.item.file ?? ''}` : ''}.`,
+      );
+    }
+    if (seq === wanted) {
+      return this.broken(
+        'changed',
+        this.last?.item ?? item,
+        lastSeq,
+        `Record ${lastSeq} was written anew: record ${seq} follows another one.`,
+      );
+    }
+    return this.broken('inserted', item, seq, `Record ${seq} stands here a second time, or was put here.`);
+  }
+
+  private broken(kind: FaultKind, { file, line }: Item, seq: number | null, says: string): Broken {
+    return new Broken({ kind, file, line, seq, says });
+  }
+}
+
+async function* numbered(lines: AsyncGenerator<readonly Line[]>, file: string): AsyncGenerator<Item> {
+  let line = 0;
+  for await (const some of lines) {
+    for (const { text, whole } of some) yield { file, line: ++line, text, whole };
+  }
+}
+
+function ownKey({ key, key_id: id }: Checkpoint, fault: () => Error): KeyObject {
+  try {
+    const own = createPublicKey({ key: { ...key }, format: 'jwk' });
+    if (publicJwk(own).kid === id) return own;
+  } catch {
+    // Said below.
+  }
+  throw fault();
+}
+
+function seqIn(text: string): number | null {
+  const seq = parseObject(text)?.seq;
+  return Number.isSafeInteger(seq) ? (seq as number) : null;
+}

@@ -1,0 +1,140 @@
+/** Asks an issuer what the server asks it, and keeps more of the answers than the server needs. */
+import { addressOf, boundedFetch, fetchJson, JSON_TYPES } from '../../http/outbound/bounded-fetch.js';
+import { ClientAuthenticationError } from '../../http/outbound/client-authentication.js';
+import type { IntrospectionService } from '../../auth/introspection/introspection.service.js';
+import { isMetadataOf, metadataUrls } from '../../auth/keys/issuer-metadata.js';
+import { readPublishedKeys, type PublishedKey, type PublishedKeys } from '../../auth/keys/published-keys.js';
+import { rootMessage } from '../../auth/keys/remote-document.js';
+import { AppError } from '../../core/app-error.js';
+import type { JsonObject } from '../../core/request-context.js';
+import { ASYMMETRIC, isSecureUrl } from '../../config/rules.js';
+import type { IssuerSettings } from '../../config/settings.js';
+import { isMetadataAddress } from './traps/issuer.js';
+
+/** As the server: for all addresses of a document together. */
+const TIMEOUT_MS = 5_000;
+/** No issuer has such a token, and a server that logs it logs no secret. */
+const NO_TOKEN = 'doctor';
+
+/** One address of the metadata, and what came of asking it. */
+export interface MetadataAnswer {
+  readonly address: string;
+  /** The `issuer` of the document; undefined where there is no document. */
+  readonly issuer: unknown;
+  readonly document: JsonObject | undefined;
+  readonly failure: string | undefined;
+  /** How far the clock there is ahead of ours, in seconds; undefined where the answer does not say. */
+  readonly clockAhead: number | undefined;
+}
+
+export interface IssuerKeys {
+  readonly uri: string;
+  readonly published: PublishedKeys;
+  /** Good keys, for algorithms that are not accepted here. */
+  readonly ignored: readonly PublishedKey[];
+}
+
+export type IntrospectionAnswer =
+  'accepted' | 'believes-anything' | { readonly failure: string; readonly refused: boolean };
+
+export interface IssuerAnswers {
+  readonly metadata: readonly MetadataAnswer[];
+  /** The document that the server takes; undefined where none is right. */
+  readonly document: JsonObject | undefined;
+  /** Undefined for an issuer that is introspected, and where nobody knows where they are. */
+  readonly keys: IssuerKeys | { readonly failure: string } | undefined;
+  readonly introspection: IntrospectionAnswer | undefined;
+}
+
+export async function askIssuer(
+  issuer: IssuerSettings,
+  introspection: Pick<IntrospectionService, 'claims'>,
+): Promise<IssuerAnswers> {
+  const metadata = await askMetadata(issuer);
+  const document = metadata.find((answer) => isRight(answer, issuer))?.document;
+  const hasKeys = !issuer.introspection && (issuer.jwksUri !== undefined || document !== undefined);
+  return {
+    metadata,
+    document,
+    keys: hasKeys ? await askKeys(issuer, document) : undefined,
+    introspection: issuer.introspection && (await askAboutNothing(introspection)),
+  };
+}
+
+/** In the order of the server, up to the first right answer; asked side by side, so that one that hangs costs no other its time. */
+async function askMetadata(issuer: IssuerSettings): Promise<MetadataAnswer[]> {
+  const { metadataUrl } = issuer;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const urls = [
+    ...(metadataUrl === undefined ? metadataUrls(issuer.issuer) : [metadataUrl]),
+    // Never right by itself: it tells the issuer that is meant.
+    ...(isMetadataAddress(issuer.issuer) ? [issuer.issuer] : []),
+  ];
+  const answers = await Promise.all(urls.map((url) => askForDocument(url, signal)));
+  const right = answers.findIndex((answer) => isRight(answer, issuer));
+  return right < 0 ? answers : answers.slice(0, right + 1);
+}
+
+function isRight({ document }: MetadataAnswer, issuer: IssuerSettings): boolean {
+  return document !== undefined && isMetadataOf(document, issuer);
+}
+
+async function askForDocument(url: string, signal: AbortSignal): Promise<MetadataAnswer> {
+  const address = addressOf(url);
+  const nothing = { address, issuer: undefined, document: undefined, clockAhead: undefined };
+  try {
+    const sent = Date.now();
+    const response = await boundedFetch(url, { headers: { accept: JSON_TYPES }, signal });
+    const clockAhead = clockOf(response.headers, (sent + Date.now()) / 2);
+    if (response.status !== 200) return { ...nothing, clockAhead, failure: `answered ${response.status}` };
+    const document: unknown = await response.json().catch(() => undefined);
+    if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+      return { ...nothing, clockAhead, failure: 'did not answer with a JSON object' };
+    }
+    const json = document as JsonObject;
+    return { address, issuer: json.issuer ?? null, document: json, clockAhead, failure: undefined };
+  } catch (error) {
+    return { ...nothing, failure: signal.aborted ? 'gave no answer in time' : rootMessage(error) };
+  }
+}
+
+/** `Date` has whole seconds, and that of a cache is as old as `Age` says (RFC 9110 section 6.6.1, RFC 9111 section 5.1). */
+function clockOf(headers: Headers, local: number): number | undefined {
+  const date = Date.parse(headers.get('date') ?? '');
+  const age = Number(headers.get('age') ?? 0);
+  return Number.isNaN(date) || Number.isNaN(age) ? undefined : (date + 500 - local) / 1000 + age;
+}
+
+export async function askKeys(
+  { jwksUri, algorithms }: IssuerSettings,
+  document: JsonObject | undefined,
+): Promise<IssuerKeys | { readonly failure: string }> {
+  const uri: unknown = jwksUri ?? document?.jwks_uri;
+  if (typeof uri !== 'string' || !isSecureUrl(uri))
+    return { failure: 'the metadata has no jwks_uri that is https' };
+  try {
+    const set = await fetchJson(uri, AbortSignal.timeout(TIMEOUT_MS));
+    const published = await readPublishedKeys(set, algorithms);
+    const all = await readPublishedKeys(set, ASYMMETRIC);
+    const ignored = all.keys.filter(({ id }) => !published.ids.has(id));
+    return { uri: addressOf(uri), published, ignored };
+  } catch (error) {
+    return { failure: `${addressOf(uri)}: ${rootMessage(error)}` };
+  }
+}
+
+/** Asks about a token that nobody has: "not active" proves that this server is accepted as the one that asks. */
+async function askAboutNothing(
+  introspection: Pick<IntrospectionService, 'claims'>,
+): Promise<IntrospectionAnswer> {
+  try {
+    await introspection.claims(NO_TOKEN);
+    return 'believes-anything';
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === 'token_revoked') return 'accepted';
+    // Any other word on the token means that it was found active.
+    if (error.code !== 'identity_unavailable') return 'believes-anything';
+    return { failure: rootMessage(error), refused: error.cause instanceof ClientAuthenticationError };
+  }
+}

@@ -1,0 +1,26 @@
+/** The part of the application that verifies tokens, and nothing else: no port, no database, no ledger. */
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { AuthModule } from '../../auth/auth.module.js';
+import type { Settings } from '../../config/settings.js';
+import { OutboundModule } from '../../http/outbound/outbound.module.js';
+
+@Module({})
+export class DoctorModule {
+  static with(settings: Settings): DynamicModule {
+    return {
+      module: DoctorModule,
+      imports: [
+        ConfigModule.forRoot({
+          isGlobal: true,
+          ignoreEnvFile: true,
+          skipProcessEnv: true,
+          validatePredefined: false,
+          load: [() => settings],
+        }),
+        OutboundModule,
+        AuthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,178 @@
+/** Whether the server would start with this configuration: asked with the server's own parts, none of which is started. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { ownRegistry } from '../policy/registered.js';
+import { archivesOf } from '../../audit/audit-log-files.js';
+import { loadSigningKey } from '../../audit/signing-key.js';
+import { targetLabel } from '../../core/decision.js';
+import { keyDamage } from '../../lib/key-file.js';
+import { listed, visible } from '../../lib/format-text.js';
+import { ConfigurationError } from '../../config/load-settings.js';
+import type { Settings, UpstreamsSettings } from '../../config/settings.js';
+import { readTlsFiles } from '../../config/tls-files.js';
+import { loadPolicy } from '../../policy/load-policy.js';
+import { PolicyError, readOperatorFiles } from '../../policy/operator-files.js';
+import { DeclarationError, type ToolRegistry } from '../../tools/registry.js';
+import { acceptedTools } from '../../upstreams/accepted-tools.js';
+import { loadIdentityKey } from '../../upstreams/identity-key.js';
+import { isGood, verdictWords, type Line, type Report, type Section } from './report.js';
+
+/** The report on the start alone; no issuer is asked. */
+export async function examineStart(settings: Settings): Promise<Report> {
+  const sections: Section[] = [await startSection(settings)];
+  const good = isGood(sections);
+  const words = verdictWords(sections);
+  const verdict = good ? `the server would start; ${words}` : `the server does not start: ${words}`;
+  return { good, verdict, reason: null, sections };
+}
+
+/** In the order of the server; a fault hides no other, but for those that need what it is about. */
+export async function startSection(settings: Settings): Promise<Section> {
+  const lines = [
+    fine('settings', 'every variable, and every file that one names, can be read'),
+    ...tlsLines(settings),
+    ...(await keyLines(settings)),
+    ...(await targetLines(settings)),
+    {
+      state: 'not checked',
+      name: 'the rest',
+      says: 'the port, the database and the audit log are opened by the server alone',
+    } as const,
+  ];
+  return { title: 'The start', lines };
+}
+
+function tlsLines({ server: { tls } }: Settings): Line[] {
+  if (!tls) return [];
+  try {
+    readTlsFiles(tls);
+    return [fine('TLS', 'the certificate and its key fit together')];
+  } catch (error) {
+    return faultsOf(error).map((says) => broken('TLS', says));
+  }
+}
+
+/** A key that the server would make at its start, or replace, is neither made nor replaced here. */
+async function keyLines({ audit, upstreams }: Settings): Promise<Line[]> {
+  const signs = upstreams.list.some((one) => one.transport === 'http' && one.identityHeader !== undefined);
+  const archives = await archivesOf(audit.file);
+  const hasSigned = archives.length > 0 || (existsSync(audit.file) && statSync(audit.file).size > 0);
+  const onlyRead = { mayMake: false, onReplaced: () => undefined };
+  const lines = [
+    ...(await keyLine('audit key', audit.keyFile, audit.makesKey && !hasSigned, audit.makesKey, () =>
+      loadSigningKey({ path: audit.keyFile, hasSigned, ...onlyRead }),
+    )),
+    ...(signs
+      ? await keyLine('identity key', upstreams.keyFile, upstreams.makesKey, upstreams.makesKey, () =>
+          loadIdentityKey({ path: upstreams.keyFile, ...onlyRead }),
+        )
+      : []),
+  ];
+  // Where calls go on without records, the server starts without its audit key, too.
+  const relaxed = lines.map((line): Line =>
+    line.name === 'audit key' && audit.onFailure === 'allow' ? { ...line, state: 'look at this' } : line,
+  );
+  return relaxed.length > 0
+    ? relaxed
+    : [fine('signing keys', 'those that exist can sign; the others are made at the start')];
+}
+
+/** @param mayReplace whether the server replaces a damaged file. */
+async function keyLine(
+  name: string,
+  path: string,
+  mayReplace: boolean,
+  mayMake: boolean,
+  load: () => Promise<unknown>,
+): Promise<Line[]> {
+  if (mayMake && !existsSync(path)) return [];
+  const fault = await load().then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (fault === undefined) return [];
+  if (!mayReplace || !isDamaged(path)) return [broken(name, fault)];
+  return [{ state: 'look at this', name, says: `${path} is damaged: the server replaces it at its start` }];
+}
+
+function isDamaged(path: string): boolean {
+  try {
+    return keyDamage(readFileSync(path, 'utf8')) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+async function targetLines(settings: Settings): Promise<Line[]> {
+  let registry: ToolRegistry;
+  try {
+    registry = await ownRegistry(settings);
+  } catch (error) {
+    // Without the names of the tools neither upstreams nor policy can be asked about.
+    return faultsOf(error).map((says) => broken('names', says));
+  }
+  const { allowList } = settings.policy;
+  const opened = allowList === '*' ? 'all of them' : listed([...allowList]);
+  const own = registry.all().map(targetLabel);
+  const lines = [fine('names', `${own.length} tools, resources and prompts of this server; open: ${opened}`)];
+  const upstreams = upstreamLines(settings.upstreams, registry);
+  lines.push(...upstreams);
+  // The policy is held against the tools of upstreams, too.
+  if (upstreams.some(({ state }) => state === 'broken')) return lines;
+  return [...lines, ...policyLines(settings, registry)];
+}
+
+function upstreamLines(settings: UpstreamsSettings, registry: ToolRegistry): Line[] {
+  if (settings.list.length === 0) return [];
+  const name = 'upstreams';
+  try {
+    const { definitions, notices } = acceptedTools(
+      settings,
+      registry.own.map((one) => one.name),
+    );
+    registry.mount(definitions);
+    return [
+      fine(name, `${settings.list.length} upstreams, ${definitions.length} accepted tools`),
+      ...notices.map((says): Line => ({ state: 'look at this', name, says: visible(says) })),
+    ];
+  } catch (error) {
+    return faultsOf(error).map((says) => broken(name, says));
+  }
+}
+
+function policyLines({ policy }: Settings, registry: ToolRegistry): Line[] {
+  const name = 'policy';
+  try {
+    const files = policy.directory === undefined ? undefined : readOperatorFiles(policy.directory);
+    const loaded = loadPolicy(policy, registry.all(), files);
+    loaded.dispose();
+    const says = files
+      ? `the files of POLICY_DIR hold over the tools`
+      : 'no POLICY_DIR: the code decides alone';
+    return [
+      fine(name, says),
+      ...loaded.notices.map((notice): Line => ({ state: 'look at this', name, says: notice })),
+    ];
+  } catch (error) {
+    return faultsOf(error).map((says) => broken(name, says));
+  }
+}
+
+/** What stops the start, in the words of the server; every other error stops it, too. */
+function faultsOf(error: unknown): readonly string[] {
+  if (
+    error instanceof ConfigurationError ||
+    error instanceof DeclarationError ||
+    error instanceof PolicyError
+  ) {
+    return error.faults;
+  }
+  return [(error as Error).message];
+}
+
+function fine(name: string, says: string): Line {
+  return { state: 'fine', name, says };
+}
+
+function broken(name: string, says: string): Line {
+  return { state: 'broken', name, says };
+}

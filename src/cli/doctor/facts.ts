@@ -1,0 +1,69 @@
+/**
+ * What is shown of a token and of whom it speaks for. Never the token, its signature, or what it says of a person: of
+ * claims there are names, of the subject that there is one, and in full only what an operator has configured or must.
+ */
+import type { Claims } from '../../auth/presets/presets.js';
+import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
+import type { Principal } from '../../core/principal.js';
+import type { Fact } from './report.js';
+import { duration, listed, moment, quoted, visible } from '../../lib/format-text.js';
+
+const MAX_NAMES = 60;
+
+/** @param jwt undefined for an opaque token: then the claims are what its issuer says of it. */
+export function tokenFacts(jwt: UnverifiedJwt | undefined, claims: Claims, now: number): Fact[] {
+  const header = jwt?.header;
+  return [
+    ...(header
+      ? [
+          fact('typ', header.typ === undefined ? 'not there' : quoted(header.typ, 40)),
+          fact('alg', quoted(header.alg, 40)),
+          fact('kid', header.kid === undefined ? 'not there' : 'present'),
+        ]
+      : []),
+    fact('iss', quoted(claims.iss)),
+    fact('aud', quoted(claims.aud)),
+    fact('sub', claims.sub === undefined ? 'not there' : 'present'),
+    fact('times', times(claims, now)),
+    fact('claims', names(claims)),
+  ];
+}
+
+export function principalFacts(principal: Principal, now: number): Fact[] {
+  const { acr, authenticatedAt } = principal;
+  return [
+    fact('kind', principal.kind),
+    fact('client', quoted(principal.clientId)),
+    fact('tenant', principal.tenant === null ? 'none' : quoted(principal.tenant)),
+    fact('scopes', listed(principal.scopes)),
+    fact('roles', listed(principal.roles)),
+    fact('delegation', delegation(principal)),
+    fact('acr', listed(acr)),
+    fact('logged in', authenticatedAt === null ? 'not said' : moment(authenticatedAt, now)),
+    fact('expires', moment(principal.expiresAt, now)),
+  ];
+}
+
+function delegation({ delegation: links, delegationOmitted: omitted }: Principal): string {
+  const chain = links.map(({ type }) => type).join(' → ');
+  return omitted > 0 ? `${chain} (${omitted} more behind the first are not on record)` : chain;
+}
+
+function fact(name: string, value: string): Fact {
+  return { name, value };
+}
+
+function times({ iat, nbf, exp }: Claims, now: number): string {
+  const end = typeof exp === 'number' && exp <= now ? 'expired' : 'expires';
+  const said = Object.entries({ issued: iat, 'valid from': nbf, [end]: exp })
+    .filter(([, time]) => time !== undefined)
+    .map(([name, time]) => `${name} ${typeof time === 'number' ? moment(time, now) : quoted(time, 40)}`);
+  if (typeof iat === 'number' && typeof exp === 'number') said.push(`lifetime ${duration(exp - iat)}`);
+  return said.join(', ') || 'none';
+}
+
+function names(claims: Claims): string {
+  const all = Object.keys(claims);
+  const shown = all.slice(0, MAX_NAMES).map((name) => visible(name.slice(0, 100)));
+  return shown.join(' ') + (all.length > MAX_NAMES ? ` and ${all.length - MAX_NAMES} more` : '');
+}

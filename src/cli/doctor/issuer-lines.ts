@@ -1,0 +1,277 @@
+/** What an issuer's answers mean for this server and for its clients. Pure. */
+import type { PublishedKey } from '../../auth/keys/published-keys.js';
+import { proxyFor } from '../../config/proxies.js';
+import type { IssuerSettings, OutboundSettings } from '../../config/settings.js';
+import type { IssuerAnswers, MetadataAnswer } from './ask-issuer.js';
+import { guessProvider, PROVIDER_NAMES } from './providers.js';
+import type { Advice, Line } from './report.js';
+import type { NameSetting } from './setting.js';
+import { duration, listed, quoted, visible } from '../../lib/format-text.js';
+import { bindingLines, loginLines } from './login-lines.js';
+import { adviseOnConnection } from './traps/connection.js';
+import { audiencesMeant } from './traps/audience.js';
+import { compareIssuers, isMetadataAddress, issuerOfMetadata } from './traps/issuer.js';
+
+const MAX_KEYS = 12;
+
+export interface IssuerCase {
+  readonly issuer: IssuerSettings;
+  readonly answers: IssuerAnswers;
+  readonly setting: NameSetting;
+  /** Identifier of this server. */
+  readonly resource: string;
+  /** Clients without a token are sent to the first issuer: its metadata is for them, too. */
+  readonly isFirst: boolean;
+  readonly outbound: OutboundSettings | undefined;
+}
+
+export function issuerLines(subject: IssuerCase): Line[] {
+  const { document } = subject.answers;
+  return [
+    metadataLine(subject),
+    ...proxyLine(subject),
+    ...keyLines(subject),
+    ...introspectionLine(subject),
+    audienceLine(subject),
+    ...presetLine(subject),
+    ...clockLine(subject),
+    ...(document ? [...loginLines(document), ...bindingLines(subject.issuer, document)] : []),
+  ];
+}
+
+function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
+  const name = 'metadata';
+  const right = answers.metadata.at(-1) as MetadataAnswer;
+  if (answers.document) return { name, state: 'fine', says: `${right.address}, of exactly this issuer` };
+  if (answers.metadata.length === 0) {
+    return {
+      name,
+      state: 'look at this',
+      says: 'none: the issuer is an http identifier, which is never fetched, and clients are not told where to log in',
+      advice: {
+        trap: 'identifier-without-metadata',
+        says: 'The metadata of AD FS is at https://HOST/adfs/.well-known/openid-configuration, and clients are sent to the issuer of that address.',
+        here: `${setting('metadata_url')}.`,
+      },
+    };
+  }
+  const other = answers.metadata.find(({ document }) => document);
+  const said = other?.issuer;
+  const difference =
+    typeof said === 'string'
+      ? compareIssuers({ said, configured: issuer.issuer, setting })
+      : metadataAddressAdvice(issuer.issuer, setting);
+  const failures = answers.metadata.map(({ failure = '' }) => failure).join('; ');
+  return {
+    name,
+    // Neither keys nor introspection need it where their addresses are configured; clients still do.
+    state: needsMetadata(issuer) ? 'broken' : 'look at this',
+    says: `none: ${failuresOf(answers.metadata)}${needsMetadata(issuer) || !isFirst ? '' : '; clients need it to log in'}`,
+    advice: difference ?? adviseOnConnection(failures),
+  };
+}
+
+/** Where a proxy is configured: which way the addresses of this issuer are asked. */
+function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
+  if (!outbound) return [];
+  const keys: unknown = issuer.jwksUri ?? answers.document?.jwks_uri;
+  const urls = [issuer.metadataUrl ?? issuer.issuer, keys, issuer.introspection?.endpoint];
+  const hosts = new Map<string, string>();
+  for (const url of urls) {
+    if (typeof url !== 'string' || !URL.canParse(url)) continue;
+    const proxy = proxyFor(outbound, url);
+    const way = proxy
+      ? `through the proxy ${proxy.name} (${proxy.variable})`
+      : 'directly (NO_PROXY or loopback)';
+    hosts.set(new URL(url).host, way);
+  }
+  const says = [...hosts].map(([host, way]) => `${visible(host)} ${way}`).join(', ');
+  return [{ name: 'proxy', state: 'fine', says }];
+}
+
+/** Where the document itself could not be had, its address still tells the issuer. */
+function metadataAddressAdvice(configured: string, setting: NameSetting): Advice | undefined {
+  if (!isMetadataAddress(configured)) return undefined;
+  return {
+    trap: 'well-known-address',
+    says: 'The configured issuer is the address of a metadata document. The issuer is the text that this document names as "issuer".',
+    here: `Most likely ${setting('issuer', issuerOfMetadata(configured))}.`,
+  };
+}
+
+/** Three addresses of one host mostly fail alike, and then it is said once. */
+function failuresOf(answers: readonly MetadataAnswer[]): string {
+  const failures = new Map<string, string[]>();
+  for (const { address, issuer, failure } of answers) {
+    const what = failure === undefined ? `is the metadata of ${quoted(issuer)}` : visible(failure);
+    failures.set(what, [...(failures.get(what) ?? []), address]);
+  }
+  return [...failures].map(([what, addresses]) => `${addresses.join(', ')}: ${what}`).join('; ');
+}
+
+function needsMetadata({ jwksUri, introspection }: IssuerSettings): boolean {
+  return introspection ? introspection.endpoint === undefined : jwksUri === undefined;
+}
+
+function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
+  const name = 'keys';
+  if (issuer.introspection) return [];
+  if (!keys)
+    return [{ name, state: 'not checked', says: 'nobody knows where they are without the metadata' }];
+  const inMetadata: Advice | undefined =
+    issuer.jwksUri !== undefined && isMetadataAddress(issuer.jwksUri)
+      ? {
+          trap: 'keys-at-metadata',
+          says: 'The configured address of the keys looks like that of a metadata document.',
+          here: `Leave ${setting('jwks_uri')} out: the metadata says where the keys are.`,
+        }
+      : undefined;
+  if ('failure' in keys) {
+    return [
+      {
+        name,
+        state: 'broken',
+        says: `none: ${visible(keys.failure)}`,
+        advice: inMetadata ?? adviseOnConnection(keys.failure),
+      },
+    ];
+  }
+  const { published, uri, ignored } = keys;
+  const lines: Line[] = [
+    published.keys.length > 0
+      ? { name, state: 'fine', says: `${published.keys.length} at ${uri}: ${namesOf(published.keys)}` }
+      : {
+          name,
+          state: 'broken',
+          says: `none at ${uri} can be used`,
+          ...(inMetadata && { advice: inMetadata }),
+        },
+  ];
+  if (ignored.length > 0) {
+    const algorithms = [...new Set(ignored.flatMap(({ algorithms: fits }) => [...fits]))];
+    lines.push({
+      name: 'algorithms',
+      state: 'look at this',
+      says: `accepted are ${issuer.algorithms.join(', ')}; for others are the keys ${namesOf(ignored)}`,
+      advice: {
+        trap: 'algorithm-not-listed',
+        says: 'Tokens that are signed with those are refused (token_algorithm).',
+        here: `If they sign access tokens: ${setting('algorithms', [...issuer.algorithms, ...algorithms].join(','))}.`,
+      },
+    });
+  }
+  const odd = published.dropped.filter(({ faulty }) => faulty).map(({ what }) => visible(what));
+  if (odd.length > 0) {
+    lines.push({
+      name: 'odd keys',
+      state: 'look at this',
+      says: `not used: ${odd.slice(0, MAX_KEYS).join('; ')}`,
+    });
+  }
+  return lines;
+}
+
+function namesOf(keys: readonly PublishedKey[]): string {
+  const names = keys.map(
+    ({ kid, algorithms }) =>
+      `${kid === undefined ? 'without a kid' : quoted(kid, 64)} (${[...algorithms].join(' ')})`,
+  );
+  const more = names.length > MAX_KEYS ? ` and ${names.length - MAX_KEYS} more` : '';
+  return names.slice(0, MAX_KEYS).join(', ') + more;
+}
+
+function introspectionLine({ issuer, answers: { introspection: answer } }: IssuerCase): Line[] {
+  if (!issuer.introspection || answer === undefined) return [];
+  const name = 'introspection';
+  const { clientId, authentication, endpoint } = issuer.introspection;
+  const where = `${endpoint ?? 'the endpoint of the metadata'}, as the client ${quoted(clientId)} with ${authentication.method}`;
+  if (answer === 'accepted')
+    return [
+      { name, state: 'fine', says: `${where}: it accepts this server, and does not know an invented token` },
+    ];
+  if (answer === 'believes-anything') {
+    return [
+      {
+        name,
+        state: 'broken',
+        says: `${where}: it calls an invented token active, and so would let in anybody`,
+      },
+    ];
+  }
+  const says = `${where}: ${visible(answer.failure)}`;
+  if (!answer.refused) return [{ name, state: 'broken', says, advice: adviseOnConnection(answer.failure) }];
+  return [
+    {
+      name,
+      state: 'broken',
+      says,
+      advice: {
+        trap: 'introspection-client-refused',
+        says: 'The provider does not take this server for the client that it says it is, or not for one that may ask.',
+        there:
+          'Look at the client there: its id, its secret or public key, its method of authentication, and that it may introspect.',
+        here: 'introspection: client_id, client_authentication, client_secret_file or private_key_file, in IDENTITY_FILE.',
+      },
+    },
+  ];
+}
+
+function audienceLine({ issuer, resource, setting }: IssuerCase): Line {
+  const own = issuer.audience.includes(resource);
+  const says = `tokens must be for ${listed(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quoted(resource)}, and the provider must make that of it`}`;
+  const near = own ? undefined : audiencesMeant(issuer.audience, resource);
+  if (near === undefined) return { name: 'audience', state: 'fine', says };
+  return {
+    name: 'audience',
+    state: 'look at this',
+    says,
+    advice: {
+      trap: 'audience-nearly',
+      says: `${quoted(near)} and ${quoted(resource)} are nearly the same, but audiences are compared as texts: tokens for the resource that clients ask for are refused (token_audience).`,
+      here: `Set PUBLIC_URL to the origin in the audience; or ${setting('audience', resource)}.`,
+    },
+  };
+}
+
+function presetLine({ issuer: { issuer, preset }, setting }: IssuerCase): Line[] {
+  const provider = guessProvider(issuer);
+  if (!provider || provider === preset) return [];
+  return [
+    {
+      name: 'preset',
+      state: 'look at this',
+      says: `${preset}, and this looks like an issuer of ${PROVIDER_NAMES[provider]}`,
+      advice: {
+        trap: 'preset-other',
+        says: `Scopes, roles and types of tokens are looked for where ${preset} has them.`,
+        here: `${setting('preset', provider)}.`,
+      },
+    },
+  ];
+}
+
+function clockLine({ issuer, answers, setting }: IssuerCase): Line[] {
+  const ahead = answers.metadata.map(({ clockAhead }) => clockAhead).find((seconds) => seconds !== undefined);
+  if (ahead === undefined) return [];
+  const name = 'clock';
+  const tolerance = issuer.clockToleranceSeconds;
+  // The header has whole seconds only.
+  if (Math.abs(ahead) <= Math.max(tolerance, 1))
+    return [{ name, state: 'fine', says: 'as that of the issuer' }];
+  const isBehind = ahead > 0;
+  return [
+    {
+      name,
+      state: 'look at this',
+      says: `that of this machine is ${duration(ahead)} ${isBehind ? 'behind' : 'ahead of'} that of the issuer; ${tolerance} s are tolerated`,
+      advice: {
+        trap: isBehind ? 'clock-behind' : 'clock-ahead',
+        says: isBehind
+          ? 'New tokens are refused as from the future.'
+          : 'Tokens are refused before they expire.',
+        there: 'Both machines need NTP; that is the cure.',
+        here: `${setting('clock_tolerance_seconds')} (at most 60) forgives a little.`,
+      },
+    },
+  ];
+}

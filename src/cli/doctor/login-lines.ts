@@ -1,0 +1,76 @@
+/** What the metadata of an issuer tells the clients that this server sends there. Pure. */
+import type { JsonObject } from '../../core/request-context.js';
+import type { IssuerSettings } from '../../config/settings.js';
+import type { Line } from './report.js';
+import { listed } from '../../lib/format-text.js';
+import { textsOf } from './diagnostic-context.js';
+
+/** What clients find where they are sent to log in (RFC 8414, OAuth 2.1, MCP authorization). */
+export function loginLines(document: JsonObject): Line[] {
+  const lacking = ['authorization_endpoint', 'token_endpoint'].filter(
+    (name) => typeof document[name] !== 'string',
+  );
+  const methods = textsOf(document.code_challenge_methods_supported);
+  const registers = document.registration_endpoint !== undefined;
+  const takesDocuments = document.client_id_metadata_document_supported === true;
+  return [
+    lacking.length === 0
+      ? { name: 'login', state: 'fine', says: 'clients find where to log in, and where to get tokens' }
+      : {
+          name: 'login',
+          state: 'look at this',
+          says: `the metadata has no ${lacking.join(' and no ')}: clients cannot log in by it`,
+        },
+    methods.includes('S256')
+      ? { name: 'PKCE', state: 'fine', says: 'S256' }
+      : {
+          name: 'PKCE',
+          state: 'look at this',
+          says: 'the metadata does not say that S256 is supported (code_challenge_methods_supported): clients of MCP must then refuse to log in, and many do',
+        },
+    registers || takesDocuments
+      ? {
+          name: 'registration',
+          state: 'fine',
+          says: `clients can register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint, unless that wants credentials (Okta)'].filter(Boolean).join(', or ')}`,
+        }
+      : {
+          name: 'registration',
+          state: 'look at this',
+          says: 'clients cannot register by themselves (no registration_endpoint, no client_id_metadata_document_supported): register each at the provider, and give it its client id',
+        },
+  ];
+}
+
+/** What this server demands of tokens, against what the issuer says it can do. */
+export function bindingLines({ dpop, mtls }: IssuerSettings, document: JsonObject): Line[] {
+  const lines: Line[] = [];
+  if (dpop === 'required') {
+    const algorithms = textsOf(document.dpop_signing_alg_values_supported);
+    lines.push(
+      algorithms.length > 0
+        ? {
+            name: 'DPoP',
+            state: 'fine',
+            says: `required here, and supported there: ${listed(algorithms, 20)}`,
+          }
+        : {
+            name: 'DPoP',
+            state: 'look at this',
+            says: 'required here, and the metadata does not say that the issuer can do it (dpop_signing_alg_values_supported)',
+          },
+    );
+  }
+  if (mtls === 'required') {
+    lines.push(
+      document.tls_client_certificate_bound_access_tokens === true
+        ? { name: 'mTLS', state: 'fine', says: 'required here, and supported there' }
+        : {
+            name: 'mTLS',
+            state: 'look at this',
+            says: 'required here, and the metadata does not say that the issuer can do it (tls_client_certificate_bound_access_tokens)',
+          },
+    );
+  }
+  return lines;
+}

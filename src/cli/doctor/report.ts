@@ -1,0 +1,74 @@
+/** What the doctor found, before it becomes lines on a screen or JSON. */
+import type { ErrorCode } from '../../core/app-error.js';
+
+/** A token's checks are `ok`, `FAILS` or `not checked`; parts of a configuration are `fine` or `broken`. */
+export type State = 'ok' | 'fine' | 'look at this' | 'FAILS' | 'broken' | 'not checked';
+
+/** What to do about something: in one place, in the other, or in either. */
+export interface Words {
+  readonly says: string;
+  /** What to change at the provider, or in the client that asks it. */
+  readonly there?: string;
+  /** What to change in the configuration of this server. */
+  readonly here?: string;
+}
+
+export interface Advice extends Words {
+  /** A stable name of what was recognized. */
+  readonly trap: string;
+}
+
+export interface Line {
+  readonly state: State;
+  readonly name: string;
+  readonly says: string;
+  /** The reason that the server gives for the refusal. */
+  readonly reason?: ErrorCode;
+  readonly advice?: Advice;
+}
+
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Section {
+  readonly title: string;
+  readonly facts?: readonly Fact[];
+  readonly lines?: readonly Line[];
+}
+
+export interface Report {
+  /** The exit code is 0 where it is. */
+  readonly good: boolean;
+  readonly verdict: string;
+  /** The reason that the server gives; null where it refuses nothing, and where no token was judged. */
+  readonly reason: ErrorCode | null;
+  readonly sections: readonly Section[];
+}
+
+const BAD: readonly State[] = ['FAILS', 'broken'];
+
+export function isBad({ state }: Line): boolean {
+  return BAD.includes(state);
+}
+
+export function isGood(sections: readonly Section[]): boolean {
+  return !sections.some(({ lines = [] }) => lines.some(isBad));
+}
+
+/** How many lines are broken, and how many are to be looked at. */
+export function verdictWords(sections: readonly Section[]): string {
+  const lines = sections.flatMap(({ lines: all = [] }) => all);
+  const broken = lines.filter(isBad).length;
+  const odd = lines.filter(({ state }) => state === 'look at this').length;
+  const looks = odd === 0 ? '' : `; ${odd} to look at`;
+  return broken === 0 ? `nothing is broken${looks}.` : `${broken} broken${looks}.`;
+}
+
+/** Of faults that stop the boot there is nothing further to ask. */
+export function faultyConfiguration(faults: readonly string[]): Report {
+  const title = `The configuration has ${faults.length} fault(s), and the server does not start:`;
+  const sections: Section[] = [{ title, lines: faults.map((says) => ({ state: 'broken', name: '', says })) }];
+  return { good: false, verdict: verdictWords(sections), reason: null, sections };
+}

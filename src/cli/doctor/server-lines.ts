@@ -1,0 +1,129 @@
+/** What the configuration says of this server itself, and whether one answers under it. Pure. */
+import type { JsonObject } from '../../core/request-context.js';
+import { isLoopbackHost } from '../../config/rules.js';
+import type { ChallengeScopes, Settings } from '../../config/settings.js';
+import type { Line } from './report.js';
+import { listed, quoted } from '../../lib/format-text.js';
+import { textsOf } from './diagnostic-context.js';
+
+export interface ServerCase {
+  readonly settings: Settings;
+  /** Whether the parts that the server consists of have the keys of every issuer. */
+  readonly ready: boolean;
+  /** Whether something is known to be broken about an issuer. */
+  readonly explained: boolean;
+  /** What a server at this address says of itself (RFC 9728); undefined where none answers. */
+  readonly running: JsonObject | undefined;
+  /** Metadata of the issuer to which clients are sent; undefined where there is none. */
+  readonly issuer: JsonObject | undefined;
+}
+
+export function serverLines(subject: ServerCase): Line[] {
+  const { settings, ready, explained, running, issuer } = subject;
+  return [
+    resourceLine(settings),
+    challengeLine(settings),
+    ...settings.notices.map((says): Line => ({ name: 'notice', state: 'look at this', says })),
+    ...readyLine(ready, explained),
+    ...runningLines(settings, running, issuer),
+  ];
+}
+
+function resourceLine({ server }: Settings): Line {
+  const near = isLoopbackHost(new URL(server.publicUrl).hostname)
+    ? ', which only programs on this machine reach'
+    : '';
+  return {
+    name: 'resource',
+    state: 'fine',
+    says: `clients ask for tokens for ${quoted(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
+  };
+}
+
+/** `CHALLENGE_SCOPES`. The scopes themselves depend on the policy and are those of the server that runs. */
+function challengeLine({ policy }: Settings): Line {
+  const words = {
+    allowed: 'every scope that an allowed tool, prompt or resource needs',
+    minimal: 'the scopes of the read-only tools, prompts and resources alone',
+  };
+  const { challengeScopes: setting } = policy;
+  const says =
+    typeof setting === 'string'
+      ? `CHALLENGE_SCOPES=${setting}: a first login asks for ${words[setting]}`
+      : `CHALLENGE_SCOPES: a first login asks for ${listed(setting, 20)}`;
+  return { name: 'challenge', state: 'fine', says };
+}
+
+/** The word of the server's own parts, where the lines about the issuers do not say it already. */
+function readyLine(ready: boolean, explained: boolean): Line[] {
+  if (ready) return [{ name: 'keys', state: 'fine', says: 'the server has the keys of every issuer' }];
+  if (explained) return [];
+  return [
+    {
+      name: 'keys',
+      state: 'broken',
+      says: 'the server cannot get the keys of every issuer, and the doctor could: ask again, and if that stays so, report it',
+    },
+  ];
+}
+
+function runningLines(
+  { server: { resource }, policy, auth }: Settings,
+  running: JsonObject | undefined,
+  issuer: JsonObject | undefined,
+): Line[] {
+  if (!running) {
+    const says = `no server answers at ${resource}: what it tells clients was not compared`;
+    return [{ name: 'running', state: 'not checked', says }];
+  }
+  if (running.resource !== resource) {
+    const says = `what answers at ${resource} says that it is ${quoted(running.resource)}: another server, or other variables`;
+    return [{ name: 'running', state: 'look at this', says }];
+  }
+  return [
+    {
+      name: 'running',
+      state: 'fine',
+      says: 'a server answers at this address, and says that it is this one',
+    },
+    ...otherScopesLine(policy.challengeScopes, auth.issuers[0]?.scopePrefix ?? '', running),
+    ...scopesLine(textsOf(running.scopes_supported), issuer),
+  ];
+}
+
+/** A list in `CHALLENGE_SCOPES` that the server which runs does not ask for. */
+function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supported }: JsonObject): Line[] {
+  if (typeof setting === 'string') return [];
+  const asked = textsOf(scopes_supported).toSorted().join(' ');
+  const wanted = setting.map((scope) => prefix + scope).toSorted();
+  if (asked === wanted.join(' ')) return [];
+  const says =
+    'the server asks for other scopes than CHALLENGE_SCOPES names: restart it with these variables';
+  return [{ name: 'challenge', state: 'look at this', says }];
+}
+
+/** The scopes that the server tells clients to ask for first, against those that the issuer says it knows. */
+function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): Line[] {
+  if (!issuer || asked.length === 0) return [];
+  const name = 'scopes';
+  const says = `clients are told to ask for ${listed(asked)}`;
+  if (!Array.isArray(issuer.scopes_supported)) {
+    return [{ name, state: 'fine', says: `${says}; the issuer does not say which it knows` }];
+  }
+  const known = textsOf(issuer.scopes_supported);
+  const unknown = asked.filter((scope) => !known.includes(scope));
+  if (unknown.length === 0) return [{ name, state: 'fine', says: `${says}, and the issuer knows them` }];
+  return [
+    {
+      name,
+      state: 'look at this',
+      says: `${says}; the issuer does not list ${listed(unknown)}`,
+      advice: {
+        trap: 'scope-unknown',
+        says: 'A login that asks for a scope that the issuer does not know fails there (invalid_scope), or brings a token without it. Some issuers (Entra ID) list no scope of an API, and know it all the same.',
+        there: 'Define the scopes of the tools for the API that stands for this server.',
+        here: 'Or name the scopes that the issuer knows in CHALLENGE_SCOPES.',
+      },
+    },
+  ];
+}

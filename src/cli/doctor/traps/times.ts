@@ -1,0 +1,149 @@
+/** When a token is good, and for how long. */
+import type { Provider } from '../providers.js';
+import { duration, moment, quoted } from '../../../lib/format-text.js';
+import type { Situation, Trap } from '../diagnostic-context.js';
+
+/** Clocks that are set by hand differ by minutes; what is off by more is no clock. */
+const CLOCKS_DIFFER_SECONDS = 600;
+/** In seconds, this is the year 5138. */
+const MILLISECONDS_FROM = 1e11;
+
+const MILLISECONDS: Trap = {
+  name: 'milliseconds',
+  look: ({ claims }) => {
+    const names = (['exp', 'nbf', 'iat'] as const).filter((name) => isInMilliseconds(claims[name]));
+    return (
+      names.length > 0 && {
+        says: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds. Times in tokens are in seconds (RFC 7519).`,
+        there:
+          'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
+      }
+    );
+  },
+};
+
+export const TIMES: readonly Trap[] = [
+  {
+    name: 'time-not-a-number',
+    look: ({ reason, claims }) =>
+      reason === 'token_claims' && {
+        says: `Times are numbers of seconds since 1970 (RFC 7519); this token has exp ${kindOf(claims.exp)}, nbf ${kindOf(claims.nbf)}, iat ${kindOf(claims.iat)}.`,
+        there:
+          'Something that rewrites claims at the provider makes texts of them, or leaves them out: a mapper, a hook, an action.',
+      },
+  },
+  MILLISECONDS,
+  {
+    name: 'clock-behind',
+    look: ({ claims, now, issuer, setting }) => {
+      const ahead = beginning(claims) - now;
+      return (
+        ahead > 0 &&
+        ahead < CLOCKS_DIFFER_SECONDS && {
+          says: `The token is from the future, by ${duration(ahead)}: the clock of this machine is behind that of the provider.`,
+          there: 'Both machines need NTP; that is the cure.',
+          here: `${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
+        }
+      );
+    },
+  },
+  {
+    name: 'not-yet-valid',
+    look: ({ reason, claims, now }) =>
+      reason === 'token_not_yet_valid' && {
+        says: `The token becomes valid ${moment(beginning(claims), now)}.`,
+        there:
+          'Wait, or get another one. If it is new, one of the two clocks is wrong by far: look at the date of both machines.',
+      },
+  },
+  {
+    name: 'just-expired',
+    look: ({ claims, now, issuer, setting }) => {
+      const past = now - numberOf(claims.exp);
+      return (
+        past < CLOCKS_DIFFER_SECONDS && {
+          says: `The token expired ${duration(past)} ago; it was good for ${lifetimeOf(claims)}.`,
+          there: 'Get a new one: clients renew a token before it expires.',
+          here: `If it is new, the clock of this machine is ahead: NTP is the cure, ${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
+        }
+      );
+    },
+  },
+  {
+    name: 'expired',
+    look: ({ claims, now }) => ({
+      says: `The token expired ${moment(numberOf(claims.exp), now)}; it was good for ${lifetimeOf(claims)}.`,
+      there: 'Get a new one: the client must renew its tokens.',
+    }),
+  },
+];
+
+/** Where each provider sets how long access tokens are good, and what it is unless somebody changed it. */
+const LIFETIMES: Partial<Record<Provider, string>> = {
+  entra:
+    'Entra chooses 60 to 90 minutes at random. A token lifetime policy (Microsoft Graph) for the API changes that; allowing 6000 seconds is usual.',
+  auth0:
+    'Auth0 gives 24 hours: APIs > the API > Settings > Maximum Access Token Lifetime (Token Expiration).',
+  keycloak:
+    'Realm settings > Tokens > Access Token Lifespan, or Advanced > Access Token Lifespan of the client; 5 minutes is its default.',
+  okta: 'Security > API > Authorization Servers > Access Policies > the rule: Access token lifetime; 1 hour is its default.',
+  cognito: 'App client > Access token expiration; 60 minutes is its default.',
+  ping: 'The access token manager (PingFederate; 120 minutes is its default), or the resource (PingOne), has the lifetime.',
+};
+
+export const LIFETIME: readonly Trap[] = [
+  MILLISECONDS,
+  {
+    name: 'no-iat',
+    look: ({ claims, issuer }) =>
+      claims.iat === undefined &&
+      !issuer.introspection && {
+        says: 'The token does not say when it was issued (iat), so nobody can say how long it is good for (RFC 9068 section 2.2).',
+        there: 'Have the provider write iat into access tokens.',
+      },
+  },
+  {
+    name: 'lifetime-too-long',
+    look: ({ reason, claims, issuer, provider, setting, now }) => {
+      if (reason !== 'token_lifetime') return undefined;
+      const lifetime = numberOf(claims.exp) - (claims.iat === undefined ? now : numberOf(claims.iat));
+      return {
+        says: `The token is good for ${duration(lifetime)} (${Math.round(lifetime)} seconds), and ${duration(issuer.maxTokenLifetimeSeconds)} (${issuer.maxTokenLifetimeSeconds}) is accepted: a stolen one works until its end.`,
+        there:
+          (provider && LIFETIMES[provider]) ?? 'Have the provider issue access tokens for a shorter time.',
+        here: `Or accept it: ${setting('max_token_lifetime_seconds', Math.ceil(lifetime))}.`,
+      };
+    },
+  },
+  {
+    name: 'no-lifetime',
+    look: ({ claims }) => ({
+      says: `The token makes no sense in time: exp is ${kindOf(claims.exp)}, iat ${kindOf(claims.iat)}, and the first must be after the second.`,
+      there: 'Something that writes claims at the provider is wrong: a mapper, a hook, an action.',
+    }),
+  },
+];
+
+/** Whether a time of a token is in milliseconds, or a finer unit, in place of seconds. */
+export function isInMilliseconds(value: unknown): boolean {
+  return numberOf(value) > MILLISECONDS_FROM;
+}
+
+/** A number, or nothing that any comparison holds for. */
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : NaN;
+}
+
+/** The later of the two times before which a token is not good. */
+function beginning({ iat, nbf }: Situation['claims']): number {
+  return Math.max(...[iat, nbf].filter((time) => typeof time === 'number'));
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === 'number' ? 'a number' : typeof value === 'string' ? 'a text' : quoted(value);
+}
+
+function lifetimeOf({ exp, iat }: Situation['claims']): string {
+  const lifetime = numberOf(exp) - numberOf(iat);
+  return Number.isNaN(lifetime) ? 'an unknown time' : duration(lifetime);
+}

@@ -1,0 +1,54 @@
+/** The last word on a token: that of the server's own verifier. Pure. */
+import type { ErrorCode } from '../../core/app-error.js';
+import type { Principal } from '../../core/principal.js';
+import { reasonOf, type Judgement } from './checks.js';
+import type { Answer } from './verify-with-server-code.js';
+import type { Provider } from './providers.js';
+
+export interface Verdict {
+  readonly good: boolean;
+  readonly verdict: string;
+  readonly reason: ErrorCode | null;
+  /** Who is let in. */
+  readonly principal: Principal | undefined;
+}
+
+/** @param provider of the token, where it can be told: there is a page about each. */
+export function verdictOf(judgement: Judgement, answer: Answer, provider: Provider | undefined): Verdict {
+  const found = reasonOf(judgement.outcomes);
+  const { principal, bound } = judgement;
+  // Whoever asks the doctor does not have the key of the client: no proof could be sent, and that alone is refused.
+  const lacksProof =
+    found === null && bound.dpop && 'error' in answer && answer.error.code === 'token_binding';
+  if (lacksProof) {
+    return {
+      good: true,
+      reason: null,
+      principal,
+      verdict:
+        'good, from a client that proves with each request to have the key that the token is bound to (the DPoP scheme). As a Bearer token, and from anybody else, it is refused (token_binding).',
+    };
+  }
+  const said = 'error' in answer ? answer.error.code : null;
+  const doubt =
+    said === found
+      ? ''
+      : ` The checks say ${found ?? 'that it is good'}: they should agree, and where they do not, the doctor has a bug. Please report it.`;
+  if ('error' in answer) {
+    const { code, status, message } = answer.error;
+    const page = provider ? ` More: docs/providers/${provider}.md.` : '';
+    return {
+      good: false,
+      reason: code,
+      principal: undefined,
+      verdict: `refused: ${status} ${code}, "${message}".${page}${doubt}`,
+    };
+  }
+  const from = bound.mtls ? ', from a client that connects with the certificate that it is bound to' : '';
+  return {
+    good: doubt === '',
+    reason: null,
+    principal: answer.principal,
+    verdict: `good: the server lets it in${from}. What it may do there is for the rules of each tool.${doubt}`,
+  };
+}

@@ -1,0 +1,139 @@
+/** Why one principal may, or may not, have one target: the checks of the gate, one by one. Pure. */
+import { targetLabel, type Decision, type Requirements } from '../../core/decision.js';
+import { duration } from '../../lib/format-text.js';
+import {
+  CHECKS,
+  evaluate,
+  questionOf,
+  type Caller,
+  type CheckName,
+  type Finding,
+} from '../../policy/evaluate.js';
+import type { CedarRule } from '../../policy/cedar/cedar-file.js';
+import type { LoadedPolicy } from '../../policy/load-policy.js';
+import type { TargetPolicy } from '../../policy/policy.js';
+import type { RateClass } from '../../policy/rates.js';
+
+export interface Step {
+  readonly check: CheckName | 'known';
+  readonly outcome: 'passed' | 'refused' | 'not reached';
+  /** What was asked, and what there is. */
+  readonly says: string;
+  /** Where the rule that refused stands. */
+  readonly rule: string | undefined;
+}
+
+export interface Explanation {
+  readonly target: string;
+  readonly decision: Decision;
+  readonly steps: readonly Step[];
+  /** Classes of rates in which a call counts. */
+  readonly rates: readonly RateClass[];
+  /** Conditions that were not judged, since they look at arguments and there are none. */
+  readonly open: readonly string[];
+}
+
+/** @param label as allow-lists name it. */
+export function explain(loaded: LoadedPolicy, caller: Caller, label: string): Explanation {
+  const own = loaded.policy.targets.get(label);
+  if (!own) {
+    const decision = evaluate(caller, { kind: 'tool', name: label });
+    const says = 'nothing of this name is registered';
+    return {
+      target: label,
+      decision,
+      steps: [{ check: 'known', outcome: 'refused', says, rule: 'registry' }],
+      rates: [],
+      open: [],
+    };
+  }
+  const question = questionOf(caller, own);
+  const steps: Step[] = [];
+  let refused = false;
+  for (const check of CHECKS) {
+    const finding: Finding | undefined = refused ? undefined : check.judge(question);
+    steps.push({
+      check: check.name,
+      outcome: refused ? 'not reached' : finding ? 'refused' : 'passed',
+      says: saying(check.name, finding, loaded, caller, own),
+      rule: finding?.rule,
+    });
+    refused ||= finding !== undefined;
+  }
+  const decision = evaluate(caller, own.target);
+  const enforced = unjudged(loaded, caller, own).filter(({ onTrial }) => !onTrial);
+  const open = enforced.map(({ source }) => source);
+  return { target: targetLabel(own.target), decision, steps, rates: own.rates, open };
+}
+
+function unjudged({ cedarRules }: LoadedPolicy, caller: Caller, { target }: TargetPolicy): CedarRule[] {
+  if (caller.circumstances.arguments) return [];
+  const label = targetLabel(target);
+  return cedarRules.filter(({ labels, needsArguments }) => needsArguments && labels.has(label));
+}
+
+function saying(
+  name: CheckName,
+  finding: Finding | undefined,
+  loaded: LoadedPolicy,
+  caller: Caller,
+  targetPolicy: TargetPolicy,
+): string {
+  const { view, target } = targetPolicy;
+  const { principal } = caller;
+  const { scopes, roles, assurance } = view.required;
+  switch (name) {
+    case 'allow-list':
+      return view.closedBy === undefined ? 'every list has it' : `${view.closedBy} does not have it`;
+    case 'roles':
+      return `asks for ${rolesText(roles)}; there ${are(principal.roles)}`;
+    case 'person': {
+      const workloads = target.rule.allowWorkload ? 'lets workloads in' : 'asks for a person';
+      return `${workloads}; this is a ${principal.kind === 'human' ? 'person' : 'workload'}`;
+    }
+    case 'conditions': {
+      if (finding)
+        return `${finding.rule} forbids it${finding.message === undefined ? '' : `: ${finding.message}`}`;
+      const own = loaded.cedarRules.filter(({ labels }) => labels.has(targetLabel(target)));
+      const left = unjudged(loaded, caller, targetPolicy);
+      const judged = own.filter((rule) => !left.includes(rule));
+      const open = left.length > 0 ? `; ${sources(left)} need arguments, and there are none` : '';
+      return `${judged.length === 0 ? 'none' : `none of ${sources(judged)} forbids it`}${open}`;
+    }
+    case 'authentication': {
+      if (!assurance) return 'asks for none in particular';
+      const { acr, authenticatedAt: at } = principal;
+      const login =
+        at === null ? 'a login at an unknown time' : `a login ${agoText(caller.circumstances.now, at)}`;
+      return `asks for ${assuranceText(assurance)}; there is ${login}${acr.length > 0 ? `, of ${acr.join(' ')}` : ''}`;
+    }
+    case 'scopes':
+      return `asks for ${listText(scopes)}; there ${are([...caller.scopes])}`;
+  }
+}
+
+function sources(rules: readonly { readonly source: string }[]): string {
+  return rules.map(({ source }) => source).join(', ');
+}
+
+function rolesText(groups: Requirements['roles']): string {
+  return groups.length === 0 ? 'no role' : groups.map((group) => group.join(' or ')).join(', and ');
+}
+
+function assuranceText({ acr, maxAgeSeconds }: NonNullable<Requirements['assurance']>): string {
+  const level = acr.length > 0 ? `a login of ${acr.join(' or ')}` : 'any login';
+  return maxAgeSeconds === null ? level : `${level}, not older than ${maxAgeSeconds} s`;
+}
+
+function agoText(now: number, at: number): string {
+  const seconds = Math.floor(now / 1000) - at;
+  return seconds < 0 ? `${duration(-seconds)} in the future` : `${duration(seconds)} ago`;
+}
+
+function listText(items: readonly string[]): string {
+  return items.length === 0 ? 'nothing' : items.join(' ');
+}
+
+function are(items: readonly string[]): string {
+  return items.length === 0 ? 'is none' : `${items.length === 1 ? 'is' : 'are'} ${items.join(' ')}`;
+}

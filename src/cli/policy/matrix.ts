@@ -1,0 +1,114 @@
+/** Who can what: a decision for each principal and each target, and what differs between two of them. Pure. */
+import { targetLabel } from '../../core/decision.js';
+import type { Reason } from '../../core/reasons.js';
+import type { CedarRule } from '../../policy/cedar/cedar-file.js';
+import { callerOf, evaluate } from '../../policy/evaluate.js';
+import { isListed } from '../../policy/listing.js';
+import type { LoadedPolicy } from '../../policy/load-policy.js';
+import type { Circumstances } from '../../policy/policy.js';
+import type { NamedPrincipal } from './principals.js';
+
+/** `depends`: on the arguments. Otherwise the reason for which it is refused. */
+export type Answer = 'allow' | 'depends' | Reason;
+
+export interface MatrixCell {
+  readonly answer: Answer;
+  /** Of a refusal: where the rule stands. */
+  readonly rule: string | undefined;
+  /** Whether a list shows it to this principal; not there where that is not known. */
+  readonly listed?: boolean;
+}
+
+export interface MatrixRow {
+  readonly target: string;
+  readonly cells: readonly MatrixCell[];
+  /** What it depends on, where it does; not there where that is not known. */
+  readonly conditions?: readonly Pick<CedarRule, 'source' | 'text'>[];
+}
+
+export interface Matrix {
+  /** Names of the columns. */
+  readonly principals: readonly string[];
+  readonly rows: readonly MatrixRow[];
+}
+
+export interface CellChange {
+  readonly target: string;
+  readonly principal: string;
+  readonly before: MatrixCell | undefined;
+  readonly after: MatrixCell | undefined;
+  /** Where both depend on the arguments, and on other conditions: what these are now. */
+  readonly conditions?: readonly string[];
+  /** Where only lists change: whether they show the target now. */
+  readonly listed?: boolean;
+}
+
+/** @param circumstances without arguments: what depends on them is said to. */
+export function matrixOf(
+  { policy, cedarRules }: LoadedPolicy,
+  principals: readonly NamedPrincipal[],
+  circumstances: Omit<Circumstances, 'arguments'>,
+): Matrix {
+  const onArguments = cedarRules.filter(({ needsArguments, onTrial }) => needsArguments && !onTrial);
+  const callers = principals.map(({ principal }) => callerOf(principal, policy, circumstances));
+  const targets = [...policy.targets.values()].map(({ target }) => target);
+  const rows = targets.map((target) => {
+    const label = targetLabel(target);
+    const conditions = onArguments.filter(({ labels }) => labels.has(label));
+    const cells = callers.map((caller): MatrixCell => {
+      const decision = evaluate(caller, target);
+      const shown = { listed: isListed(decision, caller) };
+      if (decision.effect === 'deny') return { answer: decision.reason, rule: decision.rule, ...shown };
+      return { answer: conditions.length > 0 ? 'depends' : 'allow', rule: undefined, ...shown };
+    });
+    return { target: label, cells, conditions: conditions.map(({ source, text }) => ({ source, text })) };
+  });
+  return {
+    principals: principals.map(({ name }) => name),
+    rows: rows.sort((a, b) => (a.target < b.target ? -1 : 1)),
+  };
+}
+
+/** Cells that do not say the same, in the order of the rows; of what is only in one of them, the other side is undefined. */
+export function changesBetween(before: Matrix, after: Matrix): CellChange[] {
+  const [was, is] = [cellsOf(before), cellsOf(after)];
+  return [...new Set([...was.keys(), ...is.keys()])].flatMap((key) => {
+    const [old, now] = [was.get(key), is.get(key)];
+    const isOther = old?.cell.answer !== now?.cell.answer;
+    const texts = [old?.dependsOn, now?.dependsOn];
+    const dependsOtherwise =
+      now?.cell.answer === 'depends' && !texts.includes(undefined) && texts[0] !== texts[1];
+    const lists = [old?.cell.listed, now?.cell.listed];
+    const isListedOtherwise = !lists.includes(undefined) && lists[0] !== lists[1];
+    if (!isOther && !dependsOtherwise && !isListedOtherwise) return [];
+    const [target, principal] = JSON.parse(key) as [string, string];
+    const change = { target, principal, before: old?.cell, after: now?.cell };
+    if (isOther) return change;
+    return {
+      ...change,
+      ...(dependsOtherwise && { conditions: now?.conditions ?? [] }),
+      ...(isListedOtherwise && { listed: now?.cell.listed === true }),
+    };
+  });
+}
+
+interface PlacedCell {
+  readonly cell: MatrixCell;
+  /** Names of the conditions. */
+  readonly conditions: readonly string[];
+  /** Their texts: what they say, wherever they stand. Undefined: not known. */
+  readonly dependsOn: string | undefined;
+}
+
+function cellsOf({ principals, rows }: Matrix): Map<string, PlacedCell> {
+  return new Map(
+    rows.flatMap(({ target, cells, conditions }) => {
+      const dependsOn = conditions && JSON.stringify(conditions.map(({ text }) => text).sort());
+      const names = (conditions ?? []).map(({ source }) => source);
+      return cells.map(
+        (cell, at) =>
+          [JSON.stringify([target, principals[at]]), { cell, conditions: names, dependsOn }] as const,
+      );
+    }),
+  );
+}

@@ -1,0 +1,136 @@
+/** `--as`: a file, a token or a principal on stdin, or the name of somebody in the audit log. */
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { find } from '../audit/find.js';
+import { chainsIn, type ChainFiles } from '../audit/sources.js';
+import { pseudonym } from '../../audit/pseudonyms.js';
+import type { PlacedRecord } from '../../audit/record.js';
+import { NearNames } from '../../lib/similar-names.js';
+import type { Principal } from '../../core/principal.js';
+import { quoted, visible } from '../../lib/format-text.js';
+import { auditFileOf, type Environment } from '../../config/load-settings.js';
+import { readPasted } from '../doctor/pasted.js';
+import { principalOfRecord, principalsIn, type NamedPrincipal } from './principals.js';
+import { principalOfToken } from './token.js';
+
+export interface People {
+  readonly principals: readonly NamedPrincipal[];
+  /** Where they come from, for the person who asks; undefined where that is a file. */
+  readonly origin: string | undefined;
+  /** The server would refuse their token, whatever the policy says. */
+  readonly refused: boolean;
+}
+
+/** A credential on one line; a principal in YAML or JSON has a colon or braces. */
+const TOKEN = /^[A-Za-z0-9._~+/=-]+$/;
+
+/**
+ * @param as the path of a file; `-` for stdin; otherwise a subject, or `SUBJECT via CLIENT`, of the audit log.
+ * @throws Error in one sentence where nobody is found, or people of several issuers are.
+ */
+export async function peopleAs(as: string, env: Environment): Promise<People> {
+  if (as === '-') return peopleOnStdin(await readStdin(), env);
+  if (isFile(as)) return ofFile(as, readFileSync(as, 'utf8'));
+  return personOfLog(as, env);
+}
+
+async function peopleOnStdin(text: string, env: Environment): Promise<People> {
+  const { token } = readPasted(text);
+  if (!TOKEN.test(token)) return ofFile('stdin', text);
+  const { principal, origin, refused } = await principalOfToken(token, env);
+  return { principals: [{ name: principal.subject, principal }], origin, refused };
+}
+
+function ofFile(path: string, text: string): People {
+  return { principals: principalsIn(path, text), origin: undefined, refused: false };
+}
+
+/** The newest record decides: scopes, roles and the login are those of the last token. */
+async function personOfLog(name: string, env: Environment): Promise<People> {
+  const chains = await chainsIn([], auditFileOf(env)).catch((error: Error) => {
+    throw new Error(
+      `--as: there is no file ${quoted(name)}, and no audit log with that name: ${error.message}`,
+    );
+  });
+  const asked = readName(name, env);
+  const newest = new Map<string, PlacedRecord>();
+  for (const { files } of chains) {
+    // By a selection, lines of others are not parsed. A pseudonym depends on the issuer of each record.
+    const selection = asked.pseudonymKey === undefined ? { person: asked.subject } : {};
+    for await (const { record } of find(files, selection)) {
+      const principal = principalOfRecord(record);
+      if (!principal || !isAsked(principal, asked)) continue;
+      const before = newest.get(principal.issuer);
+      if (!before || before.time <= record.time) newest.set(principal.issuer, record);
+    }
+  }
+  const [record, another] = [...newest.values()];
+  if (another) {
+    const issuers = [...newest.keys()].map((one) => quoted(one)).join(' and ');
+    throw new Error(`--as: ${quoted(name)} is a subject of ${issuers}: write the principal to a file.`);
+  }
+  const principal = record && principalOfRecord(record);
+  if (!record || !principal) {
+    const names = (await nearSubjects(chains, asked.subject)).map((one) => quoted(one)).join(', ');
+    const near = names === '' ? '' : ` Near names: ${names}.`;
+    throw new Error(`--as: ${quoted(name)} is neither a file nor a subject of the audit log.${near}`);
+  }
+  const { subject, clientId, delegation } = principal;
+  // Conditions compare the subject of the token, not its pseudonym.
+  const links = delegation.map((link) => (link.sub === subject ? { ...link, sub: asked.subject } : link));
+  return {
+    principals: [{ name, principal: { ...principal, subject: asked.subject, delegation: links } }],
+    origin: visible(`${asked.subject} via ${clientId}, as in the record of ${record.time}`),
+    refused: false,
+  };
+}
+
+interface AskedName {
+  readonly subject: string;
+  /** Undefined: whichever client was used last. */
+  readonly client: string | undefined;
+  readonly pseudonymKey: string | undefined;
+}
+
+/** `SUBJECT`, or `SUBJECT via CLIENT` as `matrix --ledger` names its columns. */
+function readName(name: string, { AUDIT_PSEUDONYM_KEY_FILE: file }: Environment): AskedName {
+  const at = name.lastIndexOf(' via ');
+  const pseudonymKey = file === undefined ? undefined : readFileSync(resolve(file), 'utf8').trim();
+  return at < 0
+    ? { subject: name, client: undefined, pseudonymKey }
+    : { subject: name.slice(0, at), client: name.slice(at + ' via '.length), pseudonymKey };
+}
+
+function isAsked(
+  { subject, issuer, clientId }: Principal,
+  { client, pseudonymKey, ...asked }: AskedName,
+): boolean {
+  const isSubject =
+    subject === asked.subject ||
+    (pseudonymKey !== undefined && subject === pseudonym(issuer, asked.subject, pseudonymKey));
+  return isSubject && (client === undefined || client === clientId);
+}
+
+async function nearSubjects(chains: readonly ChainFiles[], name: string): Promise<readonly string[]> {
+  const near = new NearNames(name);
+  for (const { files } of chains) {
+    for await (const { record } of find(files, {})) {
+      const principal = principalOfRecord(record);
+      if (principal) near.add(principal.subject);
+    }
+  }
+  return near.names;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+async function readStdin(): Promise<string> {
+  if (process.stdin.isTTY) console.error('Paste a token or a principal and press Ctrl-D.');
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  if (text.trim() === '') throw new Error('--as -: stdin is empty.');
+  return text;
+}

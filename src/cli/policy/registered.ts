@@ -1,0 +1,49 @@
+/** What is registered in this build, read without starting any of it: no port, no database, no ledger. */
+import 'reflect-metadata';
+import type { ConfigService } from '@nestjs/config';
+import { DiscoveryService, MetadataScanner, ModulesContainer, NestFactory } from '@nestjs/core';
+import { AppModule } from '../../app.module.js';
+import type { Settings } from '../../config/settings.js';
+import type { ProtectedTarget } from '../../policy/access-rule.js';
+import { ToolRegistry } from '../../tools/registry.js';
+import { acceptedTools } from '../../upstreams/accepted-tools.js';
+
+/**
+ * @param tell takes what the server leaves out, or what cannot be known without asking an upstream.
+ * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
+ */
+export async function registeredTargets(
+  settings: Settings,
+  tell: (notice: string) => void = () => undefined,
+): Promise<readonly ProtectedTarget[]> {
+  const registry = await ownRegistry(settings);
+  const { definitions, notices } = acceptedTools(
+    settings.upstreams,
+    registry.own.map(({ name }) => name),
+  );
+  notices.forEach(tell);
+  registry.mount(definitions);
+  return [...registry.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * The targets of this server alone, without those of upstreams.
+ * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
+ */
+export async function ownRegistry(settings: Settings): Promise<ToolRegistry> {
+  const context = await NestFactory.createApplicationContext(AppModule.with(settings, []), {
+    // The modules are put together, and nothing of them is made.
+    preview: true,
+    logger: ['error'],
+    abortOnError: false,
+  });
+  const discovery = new DiscoveryService(context.get(ModulesContainer, { strict: false }));
+  const config = { get: (section: keyof Settings) => settings[section] };
+  const registry = new ToolRegistry(
+    discovery,
+    new MetadataScanner(),
+    config as unknown as ConfigService<Settings, true>,
+  );
+  registry.onModuleInit();
+  return registry;
+}

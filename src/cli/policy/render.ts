@@ -1,0 +1,167 @@
+/** What the commands print. Pure; what comes from files and ledgers is made fit for a terminal, a spreadsheet, a page. */
+import { page, section } from '../../lib/html-page.js';
+import { visible } from '../../lib/format-text.js';
+import type { LoadedPolicy } from '../../policy/load-policy.js';
+import { rateText } from '../../policy/rates.js';
+import type { Explanation } from './explain.js';
+import type { CellChange, Matrix, MatrixCell } from './matrix.js';
+import type { Difference } from './replay.js';
+
+const MARKS = { passed: '✓', refused: '✗', 'not reached': ' ' } as const;
+/** Differences of one kind that are shown one by one; the others are counted. */
+const MAX_EXAMPLES = 3;
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+export function renderCheck({ policy, operator, cedarRules, author, notices }: LoadedPolicy): string {
+  const rules = operator.rules.map((rule) => {
+    const asks = [
+      ...(rule.scopes.length > 0 ? [`scopes ${rule.scopes.join(' ')}`] : []),
+      ...rule.roles.map((group) => `role ${group.join(' or ')}`),
+      ...(rule.assurance ? ['a login of a certain kind'] : []),
+      ...(rule.workloads ? [`of workloads only ${[...rule.workloads].join(', ') || 'none'}`] : []),
+      ...rule.rates.map((name) => `rate ${name}`),
+    ];
+    return row(rule.source, rule.onTrial, rule.match, asks.join('; '));
+  });
+  const all = policy.targets.size;
+  const conditions = cedarRules.map((rule) => {
+    const where = rule.labels.size === all ? ['everything'] : [...rule.labels];
+    const phase = rule.needsArguments
+      ? `calls, by ${[...rule.reads].join(', ') || 'arguments'}`
+      : 'lists and calls';
+    return row(rule.source, rule.onTrial, where, phase);
+  });
+  const head =
+    policy.digest === undefined
+      ? 'no policy'
+      : `policy ${policy.digest}${author === null ? '' : ` by ${author}`}`;
+  return [
+    visible(head),
+    ...rules,
+    ...conditions,
+    ...notices.map((notice) => `  note: ${visible(notice)}`),
+  ].join('\n');
+}
+
+function row(source: string, onTrial: boolean, where: readonly string[], what: string): string {
+  const names =
+    where.length > 6 ? `${where.slice(0, 6).join(', ')} and ${where.length - 6} more` : where.join(', ');
+  return visible(`  ${source}${onTrial ? ' (on trial)' : ''}: ${names}: ${what}`);
+}
+
+export function renderExplanation({ target, decision, steps, rates, open }: Explanation): string {
+  const width = Math.max(...steps.map(({ check }) => check.length));
+  const lines = steps.map(({ check, outcome, says, rule }) => {
+    const by = rule === undefined || says.startsWith(rule) ? '' : ` (${rule})`;
+    return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : visible(`${says}${by}`)}`;
+  });
+  const { shadow } = decision;
+  const would = shadow?.reason === null ? 'would allow it' : `would refuse it with ${shadow?.reason}`;
+  const trial = shadow ? [visible(`  on trial: ${shadow.rule} ${would}`)] : [];
+  const counted = rates.map((rate) =>
+    visible(
+      `  counts in ${rate.name}${rate.onTrial ? ' (on trial)' : ''}: ${rateText(rate)} (${rate.source})`,
+    ),
+  );
+  const allowed = open.length === 0 ? 'allowed' : `depends on its arguments, by ${open.join(', ')}`;
+  const verdict = decision.effect === 'allow' ? allowed : `refused: ${decision.reason}, by ${decision.rule}`;
+  return [visible(`${target}: ${verdict}`), ...lines, ...counted, ...trial].join('\n');
+}
+
+export function renderMatrix({ principals, rows }: Matrix): string {
+  const lines = [['', ...principals], ...rows.map(({ target, cells }) => [target, ...cells.map(wordOf)])];
+  const widths =
+    lines[0]?.map((_, at) => Math.max(...lines.map((line) => visible(line[at] ?? '').length))) ?? [];
+  return lines
+    .map((line) =>
+      line
+        .map((text, at) => visible(text).padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function matrixCsv({ principals, rows }: Matrix): string {
+  const lines = [['', ...principals], ...rows.map(({ target, cells }) => [target, ...cells.map(wordOf)])];
+  return lines.map((line) => line.map(csvField).join(',')).join('\r\n');
+}
+
+export function matrixPage({ principals, rows }: Matrix, title: string): string {
+  const table = section(
+    'Who can what',
+    ['', ...principals],
+    rows.map(({ target, cells, conditions = [] }) => [
+      target,
+      ...cells.map((cell) => {
+        const by = cell.answer === 'depends' ? conditions.map(({ source }) => source).join(', ') : cell.rule;
+        return by === undefined ? wordOf(cell) : `${wordOf(cell)} (${by})`;
+      }),
+    ]),
+  );
+  return page(
+    title,
+    `<p>yes: allowed. depends: on the arguments. Otherwise the reason, and the rule.</p>\n${table}`,
+  );
+}
+
+export function renderChanges(changes: readonly CellChange[]): string {
+  if (changes.length === 0) return 'Nothing changes.';
+  const lines = changes.map(({ target, principal, before, after, conditions, listed }) => {
+    if (listed !== undefined) {
+      const says = listed ? 'appears in lists' : 'disappears from lists';
+      return visible(`  ${target}, ${principal}: ${says} (${wordOf(after)})`);
+    }
+    if (conditions) {
+      return visible(`  ${target}, ${principal}: depends on other conditions: ${conditions.join(', ')}`);
+    }
+    const by = after?.rule === undefined ? '' : ` (${after.rule})`;
+    return visible(`  ${target}, ${principal}: ${wordOf(before)} → ${wordOf(after)}${by}`);
+  });
+  return [`${changes.length} cell(s) change:`, ...lines].join('\n');
+}
+
+export interface ReplaySummary {
+  readonly same: number;
+  readonly skipped: number;
+  readonly unknown: ReadonlyMap<string, number>;
+  readonly kinds: readonly DifferenceKind[];
+}
+
+export interface DifferenceKind {
+  readonly count: number;
+  /** The first of them. */
+  readonly examples: readonly Difference[];
+}
+
+export function renderReplay({ same, skipped, unknown, kinds }: ReplaySummary): string {
+  const different = kinds.reduce((sum, { count }) => sum + count, 0);
+  const lines = [`${same + different} decision(s) made again: ${same} the same, ${different} different.`];
+  if (skipped > 0) lines.push(`${skipped} record(s) that no policy decided were left out.`);
+  for (const [rule, count] of unknown) {
+    lines.push(visible(`${count} cannot be decided again: ${rule} reads arguments that are not on record.`));
+  }
+  for (const { count, examples } of kinds) {
+    const [first] = examples;
+    if (!first) continue;
+    lines.push(
+      visible(`  ${first.target}: ${first.before} → ${first.after}, by ${first.rule}: ${count} time(s)`),
+    );
+    for (const { time, person, id } of examples.slice(0, MAX_EXAMPLES)) {
+      lines.push(visible(`    ${time}  ${person}  ${id}`));
+    }
+  }
+  return lines.join('\n');
+}
+
+function wordOf(cell: MatrixCell | undefined): string {
+  if (!cell) return 'not there';
+  return cell.answer === 'allow' ? 'yes' : cell.answer;
+}
+
+/** RFC 4180; what a spreadsheet would take for a formula, in wide letters too, is made a text. */
+function csvField(text: string): string {
+  const shown = text.replace(UNSEEN, visible);
+  const safe = /^\s*[=+\-@＝＋－＠]/u.test(shown) ? `'${shown}` : shown;
+  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

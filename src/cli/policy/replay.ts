@@ -1,0 +1,99 @@
+/** Decides again, under another policy, what the ledger says was asked: what would have gone otherwise. */
+import type { PlacedRecord } from '../../audit/record.js';
+import { targetLabel, type Decision } from '../../core/decision.js';
+import type { JsonObject } from '../../core/request-context.js';
+import type { Reason } from '../../core/reasons.js';
+import type { ProtectedTarget } from '../../policy/access-rule.js';
+import { argumentsType } from '../../policy/cedar/cedar-types.js';
+import { callerOf, evaluate } from '../../policy/evaluate.js';
+import type { LoadedPolicy } from '../../policy/load-policy.js';
+import { principalOfRecord } from './principals.js';
+
+/** Refusals that a policy has a say in; the others came before it, or behind. */
+const OF_POLICY: readonly (Reason | null)[] = [
+  'tool_unknown',
+  'tool_not_allowed',
+  'role_missing',
+  'human_required',
+  'condition_failed',
+  'assurance_insufficient',
+  'scope_missing',
+];
+/** A text that is cut where it was recorded is not what was sent. */
+const CUT = /…$/;
+
+export type Verdict =
+  /** Not a decision, or not one of a policy. */
+  | { readonly kind: 'skipped' }
+  | { readonly kind: 'same' }
+  /** A condition reads arguments that are not on record. */
+  | { readonly kind: 'unknown'; readonly rule: string }
+  | { readonly kind: 'different'; readonly difference: Difference };
+
+export interface Difference {
+  readonly id: string;
+  readonly time: string;
+  readonly person: string;
+  readonly target: string;
+  readonly before: string;
+  readonly after: string;
+  /** Where the rule stands that decides otherwise. */
+  readonly rule: string;
+}
+
+/** @param candidate the policy to be tried. */
+export function replay(record: PlacedRecord, candidate: LoadedPolicy): Verdict {
+  const principal = principalOfRecord(record);
+  const { event, decision, reason, tool, request } = record;
+  if (event !== 'decision' || !principal || typeof tool !== 'string' || !request) return { kind: 'skipped' };
+  // A call that a rule of rates counted, or that a ledger did not take, was allowed by the policy before it.
+  if (decision === 'deny' && !OF_POLICY.includes(reason)) return { kind: 'skipped' };
+  const own = candidate.policy.targets.get(tool);
+  const given = own && argumentsOnRecord(record, own.target, candidate);
+  const circumstances = { now: Date.parse(record.time), ip: request.ip, arguments: given?.arguments };
+  const caller = callerOf(principal, candidate.policy, circumstances);
+  const again = own ? evaluate(caller, own.target) : evaluate(caller, { kind: 'tool', name: tool });
+  // What is refused without arguments is refused with any; what is allowed without them may not be.
+  if (again.effect === 'allow' && given?.missing !== undefined)
+    return { kind: 'unknown', rule: given.missing };
+  const [before, after] = [decision === 'allow' ? 'allow' : String(reason), wordOf(again)];
+  if (before === after) return { kind: 'same' };
+  return {
+    kind: 'different',
+    difference: {
+      id: record.id,
+      time: record.time,
+      person: record.on_behalf_of ?? principal.subject,
+      target: tool,
+      before,
+      after,
+      rule: again.rule,
+    },
+  };
+}
+
+/** @returns `missing`: the rule that reads what is not on record, where there is one. */
+function argumentsOnRecord(
+  record: PlacedRecord,
+  target: ProtectedTarget,
+  { cedarRules }: LoadedPolicy,
+): { readonly arguments: JsonObject | undefined; readonly missing: string | undefined } {
+  const known = record.arguments ?? {};
+  const { members } = argumentsType(target.inputSchema);
+  const isKnown = (name: string) => {
+    const value = known[name];
+    if (!target.recordedArguments?.includes(name)) return false;
+    // Lists and objects are on record as texts.
+    return typeof value !== 'string' || (members.get(name)?.type.kind === 'String' && !CUT.test(value));
+  };
+  const label = targetLabel(target);
+  const reading = cedarRules.filter(
+    ({ labels, needsArguments, onTrial }) => labels.has(label) && needsArguments && !onTrial,
+  );
+  const blind = reading.find(({ reads }) => ![...reads].every(isKnown));
+  return { arguments: blind ? undefined : known, missing: blind?.source };
+}
+
+function wordOf(decision: Decision): string {
+  return decision.effect === 'allow' ? 'allow' : decision.reason;
+}

@@ -1,0 +1,71 @@
+/** The principal that a token stands for: verified where its issuer answers, otherwise decoded with a warning. */
+import { NestFactory } from '@nestjs/core';
+import { readFileSync } from 'node:fs';
+import { claimsToPrincipal } from '../../auth/verify/claims-to-principal.js';
+import { readJwt } from '../../auth/verify/read-jwt.js';
+import { TokenVerifier } from '../../auth/verify/token-verifier.js';
+import type { AppError } from '../../core/app-error.js';
+import type { Principal } from '../../core/principal.js';
+import { quoted } from '../../lib/format-text.js';
+import { loadSettings, type Environment } from '../../config/load-settings.js';
+import type { Settings } from '../../config/settings.js';
+import { DoctorModule } from '../doctor/doctor.module.js';
+import { verify, type Answer } from '../doctor/verify-with-server-code.js';
+
+export interface PrincipalOfToken {
+  readonly principal: Principal;
+  /** Whether the token was verified. Holds nothing of the token itself. */
+  readonly origin: string;
+  readonly refused: boolean;
+}
+
+/**
+ * Asks the issuer for its keys; sends the token nowhere but to the introspection endpoint of its own issuer.
+ * @throws Error where the token names no issuer of this server, or cannot be read. The message holds nothing of the token.
+ * @throws ConfigurationError
+ */
+export async function principalOfToken(token: string, env: Environment): Promise<PrincipalOfToken> {
+  const settings = loadSettings({ TOOL_ALLOW_LIST: '*', ...env }, (path) => readFileSync(path, 'utf8'));
+  const answer = await verified(token, settings);
+  if ('principal' in answer) {
+    return { principal: answer.principal, origin: 'the token is verified', refused: false };
+  }
+  const principal = decoded(token, settings);
+  const { code } = answer.error;
+  if (code === 'identity_unavailable') {
+    const origin =
+      'the token is NOT verified, since its issuer cannot be reached: its claims are taken as they are';
+    return { principal, origin, refused: false };
+  }
+  const origin = `the server refuses this token (${code}): its claims are taken as they are. npm run doctor says why`;
+  return { principal, origin, refused: true };
+}
+
+async function verified(token: string, settings: Settings): Promise<Answer> {
+  const app = await NestFactory.createApplicationContext(DoctorModule.with(settings), {
+    logger: false,
+    abortOnError: false,
+  });
+  try {
+    const verifier = app.get(TokenVerifier, { strict: false });
+    return await verify(token, undefined, { verifier });
+  } finally {
+    await app.close();
+  }
+}
+
+function decoded(token: string, { auth }: Settings): Principal {
+  const claims = readJwt(token)?.claims;
+  if (!claims)
+    throw new Error('--as -: the token is opaque or damaged, and cannot be read without its issuer.');
+  const issuer = auth.issuers.find((one) => one.issuer === claims.iss);
+  if (!issuer) {
+    const name = typeof claims.iss === 'string' ? quoted(claims.iss) : 'no issuer';
+    throw new Error(`--as -: the token is of ${name}, which is no issuer of this server.`);
+  }
+  try {
+    return claimsToPrincipal(claims, issuer);
+  } catch (error) {
+    throw new Error(`--as -: ${(error as AppError).message}.`);
+  }
+}

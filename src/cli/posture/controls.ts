@@ -1,0 +1,294 @@
+/** Which protections a configuration has, which it lacks, and what would bring them. Pure. */
+import type { Settings } from '../../config/settings.js';
+import { isLoopbackHost } from '../../config/rules.js';
+
+/** Levels of the security assurance profiles proposed for CoSAI's MCP security paper. */
+export const LEVELS = ['L1', 'L2', 'L3', 'L4'] as const;
+export type Level = (typeof LEVELS)[number];
+
+export const LEVEL_NAMES: Readonly<Record<Level, string>> = {
+  L1: 'sandbox',
+  L2: 'internal',
+  L3: 'production',
+  L4: 'regulated',
+};
+
+/** Dimensions of those profiles that a server has a say in. */
+export const AREAS = [
+  'identity and authentication',
+  'authorization and delegation',
+  'transport and network',
+  'logging and observability',
+  'operation',
+] as const;
+
+/** `relaxed`: the protection is there, and a setting weakens it. */
+export type State = 'on' | 'relaxed' | 'off';
+
+export interface Control {
+  readonly area: (typeof AREAS)[number];
+  readonly name: string;
+  readonly state: State;
+  /** The first level that needs it. */
+  readonly level: Level;
+  /** Risks of the OWASP MCP Top 10 that it is against. */
+  readonly against: readonly string[];
+  /** What to set; empty where it is on. */
+  readonly cure: string;
+}
+
+type Draft = Omit<Control, 'area' | 'cure'> & { readonly cure?: string };
+
+export function controlsOf(settings: Settings): Control[] {
+  const areas: readonly [Control['area'], readonly Draft[]][] = [
+    ['identity and authentication', identity(settings)],
+    ['authorization and delegation', authorization(settings)],
+    ['transport and network', transport(settings)],
+    ['logging and observability', logging(settings)],
+    ['operation', operation(settings)],
+  ];
+  return areas.flatMap(([area, drafts]) =>
+    drafts.map((draft) => ({ ...draft, area, cure: draft.state === 'on' ? '' : (draft.cure ?? '') })),
+  );
+}
+
+/** The highest level all of whose controls, and of those below, are on; undefined where not even the first. */
+export function levelOf(controls: readonly Control[]): Level | undefined {
+  return LEVELS.filter((level) => missingFor(controls, level).length === 0).at(-1);
+}
+
+/** What stands between these controls and the level. */
+export function missingFor(controls: readonly Control[], level: Level): Control[] {
+  return controls.filter((one) => one.state !== 'on' && LEVELS.indexOf(one.level) <= LEVELS.indexOf(level));
+}
+
+const either = (holds: boolean, otherwise: State = 'off'): State => (holds ? 'on' : otherwise);
+
+function identity({ auth, policy }: Settings): Draft[] {
+  const { issuers } = auth;
+  const every = (holds: (issuer: Settings['auth']['issuers'][number]) => boolean) => issuers.every(holds);
+  const isRemote = every(({ issuer }) => !isLoopbackHost(new URL(issuer).hostname));
+  return [
+    { name: 'every call carries a token that was verified', state: 'on', level: 'L1', against: ['MCP07'] },
+    {
+      name: 'tokens are for this server (audience), of a known issuer, signed asymmetrically',
+      state: 'on',
+      level: 'L1',
+      against: ['MCP01', 'MCP07'],
+    },
+    {
+      name: 'a person is behind every call, unless its tool is declared for workloads',
+      state: either(policy.requireHuman, 'relaxed'),
+      level: 'L2',
+      against: ['MCP02', 'MCP07'],
+      cure: 'AUTH_REQUIRE_HUMAN=true',
+    },
+    {
+      name: 'tokens live no longer than an hour',
+      state: either(
+        every(({ maxTokenLifetimeSeconds: most }) => most > 0 && most <= 3600),
+        'relaxed',
+      ),
+      level: 'L2',
+      against: ['MCP01'],
+      cure: 'AUTH_MAX_TOKEN_LIFETIME_SECONDS, or max_token_lifetime_seconds of the issuer: 3600 or less',
+    },
+    {
+      name: 'tokens say that they are access tokens',
+      state: either(
+        every(({ tokenTypes }) => !tokenTypes?.includes('none')),
+        'relaxed',
+      ),
+      level: 'L2',
+      against: ['MCP07'],
+      cure: 'AUTH_TOKEN_TYPES, or token_types of the issuer: without none',
+    },
+    {
+      name: 'clocks may differ by a few seconds only',
+      state: either(
+        every(({ clockToleranceSeconds: seconds }) => seconds <= 30),
+        'relaxed',
+      ),
+      level: 'L3',
+      against: ['MCP01'],
+      cure: 'AUTH_CLOCK_TOLERANCE_SECONDS, or clock_tolerance_seconds of the issuer: 30 or less',
+    },
+    {
+      name: 'keys of an issuer that is silent are believed for a day at most',
+      state: either(
+        every(({ keyMaxAgeSeconds: seconds }) => seconds <= 86_400),
+        'relaxed',
+      ),
+      level: 'L3',
+      against: ['MCP07'],
+      cure: 'key_max_age_seconds of the issuer: 86400 or less',
+    },
+    {
+      name: 'issuers are real ones: none on loopback, and those of demos are refused',
+      state: either(isRemote && auth.refusesDemoIssuer),
+      level: 'L3',
+      against: ['MCP07', 'MCP09'],
+      cure: isRemote
+        ? 'NODE_ENV=production'
+        : 'AUTH_ISSUER: the identity provider of the company; NODE_ENV=production',
+    },
+    {
+      name: 'a stolen token is of no use: tokens are bound to a key or a certificate',
+      state: either(every(({ dpop, mtls }) => dpop === 'required' || mtls === 'required')),
+      level: 'L4',
+      against: ['MCP01'],
+      cure: 'IDENTITY_FILE: dpop: required, or mtls: required, at every issuer',
+    },
+  ];
+}
+
+function authorization({ policy, revocation, signals }: Settings): Draft[] {
+  return [
+    {
+      name: 'every tool says which scopes and roles it needs',
+      state: 'on',
+      level: 'L1',
+      against: ['MCP02', 'MCP07'],
+    },
+    {
+      name: 'the tools that are there are named by the operator',
+      state: either(policy.allowList !== '*', 'relaxed'),
+      level: 'L2',
+      against: ['MCP02', 'MCP09'],
+      cure: 'TOOL_ALLOW_LIST: names in place of *',
+    },
+    {
+      name: 'who has left is locked out within a second',
+      state: either(revocation.maxAgeSeconds > 0),
+      level: 'L3',
+      against: ['MCP01', 'MCP07'],
+      cure: 'REVOCATION_MAX_AGE_SECONDS: more than 0',
+    },
+    {
+      name: 'security events are taken from those who may deliver them',
+      state: either(
+        signals.every((one) => one.authorization !== undefined),
+        'relaxed',
+      ),
+      level: 'L3',
+      against: ['MCP07'],
+      cure: 'SIGNALS_FILE: an authorization for each transmitter, in place of allow_without_authorization',
+    },
+    {
+      name: 'the identity provider itself locks people out here (shared signals)',
+      state: either(signals.length > 0),
+      level: 'L4',
+      against: ['MCP01', 'MCP07'],
+      cure: 'SIGNALS_FILE',
+    },
+    {
+      name: 'the operator has rules of their own (conditions, limits, step-up)',
+      state: either(policy.directory !== undefined),
+      level: 'L4',
+      against: ['MCP02', 'MCP06'],
+      cure: 'POLICY_DIR',
+    },
+  ];
+}
+
+function transport({ server, limits }: Settings): Draft[] {
+  const { publicUrl, tls, trustProxy } = server;
+  return [
+    { name: 'Host and Origin are held against lists', state: 'on', level: 'L1', against: ['MCP07'] },
+    {
+      name: 'requests are limited, per caller',
+      state: either(limits.perMinute > 0),
+      level: 'L2',
+      against: ['MCP07'],
+      cure: 'RATE_LIMIT_PER_MINUTE: more than 0',
+    },
+    {
+      name: 'clients come over https only',
+      state: either(publicUrl.startsWith('https:')),
+      level: 'L3',
+      against: ['MCP01'],
+      cure: 'PUBLIC_URL: https, with TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY',
+    },
+    {
+      name: 'proxies are believed by their addresses',
+      state: either(typeof trustProxy !== 'number', 'relaxed'),
+      level: 'L3',
+      against: ['MCP08'],
+      cure: 'TRUST_PROXY: addresses in place of a number of hops',
+    },
+    {
+      name: 'TLS reaches this process',
+      state: either(tls !== undefined),
+      level: 'L4',
+      against: ['MCP01'],
+      cure: 'TLS_CERT_FILE and TLS_KEY_FILE',
+    },
+  ];
+}
+
+function logging({ audit, operations }: Settings): Draft[] {
+  const isElsewhere = audit.sinks.some(({ type }) => type !== 'file' && type !== 'stdout');
+  return [
+    {
+      name: 'every decision is on record before its tool starts, with the chain of delegation',
+      state: 'on',
+      level: 'L1',
+      against: ['MCP08'],
+    },
+    { name: 'records are chained and signed', state: 'on', level: 'L1', against: ['MCP08'] },
+    {
+      name: 'what cannot be recorded is refused',
+      state: either(audit.onFailure === 'deny', 'relaxed'),
+      level: 'L2',
+      against: ['MCP08'],
+      cure: 'AUDIT_ON_FAILURE=deny',
+    },
+    {
+      name: 'records are delivered off this machine',
+      state: either(isElsewhere),
+      level: 'L3',
+      against: ['MCP08'],
+      cure: 'AUDIT_SINKS_FILE: an https, syslog or postgres sink',
+    },
+    {
+      name: 'somebody is told when something is wrong (metrics)',
+      state: either(operations.metrics !== undefined),
+      level: 'L3',
+      against: ['MCP08'],
+      cure: 'METRICS_PORT',
+    },
+    {
+      name: 'the key of the ledger is not made and kept beside it',
+      state: either(!audit.makesKey),
+      level: 'L4',
+      against: ['MCP08'],
+      cure: 'AUDIT_KEY_FILE',
+    },
+    {
+      name: 'calls can be followed across services (traces)',
+      state: either(operations.tracing !== undefined),
+      level: 'L4',
+      against: ['MCP08'],
+      cure: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    },
+  ];
+}
+
+function operation({ storage, shutdown }: Settings): Draft[] {
+  return [
+    {
+      name: 'instances share revocations, limits and proofs (PostgreSQL)',
+      state: either(storage.databaseUrl !== undefined),
+      level: 'L3',
+      against: ['MCP01', 'MCP07'],
+      cure: 'DATABASE_URL',
+    },
+    {
+      name: 'an instance that stops says so first',
+      state: either(shutdown.drainSeconds > 0, 'relaxed'),
+      level: 'L3',
+      against: [],
+      cure: 'SHUTDOWN_DRAIN_SECONDS: more than 0',
+    },
+  ];
+}

@@ -1,0 +1,46 @@
+/** The address of a running server, as people type it. Pure. */
+import { quoted } from '../../lib/format-text.js';
+import { isLoopbackHost } from '../../config/rules.js';
+
+/**
+ * @param text as `PUBLIC_URL`: scheme, host and port, and a path where a proxy takes it off. Nothing is guessed: an administrator's token goes there.
+ * @returns the address of its revocations.
+ * @throws Error with a sentence that says what to write.
+ */
+export function revocationsAt(text: string): URL {
+  const typed = text.trim();
+  const hasScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(typed);
+  if (!hasScheme) {
+    const guess = `http://${typed.replace(/^\/+/, '')}`;
+    if (typed === '' || !URL.canParse(guess)) throw notAnOrigin(typed);
+    const { hostname, host } = new URL(guess);
+    const scheme = isLoopbackHost(hostname) ? 'http' : 'https';
+    throw new Error(`--server: ${quoted(withoutPassword(typed))} has no scheme. Write ${scheme}://${host}.`);
+  }
+  if (!URL.canParse(typed)) throw notAnOrigin(typed);
+  const url = new URL(typed);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new Error(`--server: ${quoted(url.protocol)} is neither http: nor https:.`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new Error('--server: a name or password has no place in it; the token on stdin says who you are.');
+  }
+  const base = url.origin + url.pathname.replace(/\/+$/, '');
+  if (url.search !== '' || url.hash !== '' || url.pathname.endsWith('/mcp')) {
+    throw new Error(
+      `--server is PUBLIC_URL, without the path of the endpoint: ${base.replace(/\/mcp$/, '')}.`,
+    );
+  }
+  if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname)) {
+    throw new Error('--server must be https: a token goes there.');
+  }
+  return new URL(`${base}/admin/revocations`);
+}
+
+function notAnOrigin(text: string): Error {
+  return new Error(`--server: ${quoted(withoutPassword(text))} is no URL. Write https://gate.example.com.`);
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/[^/]*@/, '');
+}

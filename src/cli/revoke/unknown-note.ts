@@ -1,0 +1,51 @@
+/** Whether what is revoked was ever on record, in words. */
+import { pseudonym } from '../../audit/pseudonyms.js';
+import { lookUp, type NameKind, type OnRecord } from '../audit/on-record.js';
+import { chainsIn, SourceError, type ChainFiles } from '../audit/sources.js';
+import { listed, quoted } from '../../lib/format-text.js';
+import type { Settings } from '../../config/settings.js';
+
+/** By the kind of the revocation. Sessions are not on record, and issuers are those of the configuration. */
+const KINDS: Readonly<Record<string, NameKind>> = { subject: 'subject', client: 'client', token: 'token' };
+
+export const NOT_CHECKED =
+  'Not checked whether it was ever on record: the audit log of the server is not at hand here.';
+
+/**
+ * @param members those of the revocation, as the command line has them.
+ * @param settings of the server whose audit log is on this machine; undefined: there is none.
+ * @returns undefined where the name is on record, or where there is no such question.
+ */
+export async function unknownNote(
+  { kind, issuer, value }: Readonly<Record<string, unknown>>,
+  settings: Settings | undefined,
+): Promise<string | undefined> {
+  const name = KINDS[String(kind)];
+  if (!name || typeof value !== 'string' || typeof issuer !== 'string') return undefined;
+  if (!settings) return NOT_CHECKED;
+  const { file, pseudonymKey } = settings.audit;
+  let chains: readonly ChainFiles[];
+  try {
+    chains = await chainsIn([], file);
+  } catch (error) {
+    if (error instanceof SourceError) return NOT_CHECKED;
+    throw error;
+  }
+  // Of people there may be hashes, of one and the same person the same; of programs there are names.
+  const isHashed = pseudonymKey !== undefined && name !== 'client';
+  const spellings = isHashed ? [value, pseudonym(issuer, value, pseudonymKey)] : [value];
+  const suggests = !isHashed && name !== 'token';
+  const found: OnRecord[] = [];
+  for (const spelling of spellings) {
+    const one = await lookUp(chains, name, spelling, { issuer, suggests });
+    if (one.issuers.has(issuer)) return undefined;
+    found.push(one);
+  }
+  const elsewhere = found.flatMap(({ issuers }) => [...issuers]).filter((one) => one !== null);
+  const near = found.flatMap((one) => one.near);
+  return [
+    `Not on record: no ${String(kind)} ${quoted(value)} of ${issuer} was ever seen in ${file}. It is revoked all the same.`,
+    ...(elsewhere.length > 0 ? [`It is on record as one of ${listed(elsewhere)}.`] : []),
+    ...(near.length > 0 ? [`Similar names on record: ${listed(near)}.`] : []),
+  ].join(' ');
+}

@@ -1,0 +1,168 @@
+/** What `npm run upstreams` says, as data and as text. Pure. */
+import { digestOf } from '../../lib/canonical-json.js';
+import { listed, quoted, visible } from '../../lib/format-text.js';
+import type { JsonObject } from '../../core/request-context.js';
+import type { UpstreamSettings } from '../../config/settings.js';
+import type { MountedToolDefinition } from '../../tools/definitions.js';
+import type { Difference } from '../../upstreams/pins.js';
+import type { UpstreamTool } from '../../upstreams/connection/read-tools.js';
+
+type Tools = ReadonlyMap<string, UpstreamTool>;
+
+/** An upstream as it is mounted; nobody was asked. */
+export interface Mounted {
+  readonly name: string;
+  readonly reached: string;
+  readonly processes: string;
+  /** Tools that are accepted and named by the file. */
+  readonly tools: readonly {
+    readonly tool: string;
+    readonly here: string;
+    readonly scopes: readonly string[];
+    readonly roles: readonly string[];
+    readonly conditions: number;
+  }[];
+  /** Whether it was ever accepted. */
+  readonly accepted: boolean;
+}
+
+/** An upstream as it answered. */
+export interface Tested {
+  readonly name: string;
+  readonly answered: boolean;
+  /** What it calls itself, and which revision it speaks. */
+  readonly about: string | null;
+  readonly milliseconds: number;
+  readonly named: readonly string[];
+  /** Has them, and the file does not name them: they are not there. */
+  readonly notNamed: readonly string[];
+  /** Patterns of the file that match none of its tools. */
+  readonly unmatched: readonly string[];
+  /** Tools that the upstream has, and that cannot be mounted as the file says: one sentence each. */
+  readonly withheld: readonly string[];
+  /** How shown tools differ from those that the upstream sent, and what clients may refuse. */
+  readonly remarks: readonly string[];
+  readonly faults: readonly string[];
+  readonly problems: readonly string[];
+}
+
+export interface Changed extends Difference {
+  readonly upstream: string;
+  /** Members of the definition that differ. */
+  readonly members: readonly string[];
+  /** Whether the file names it: otherwise it is not there, changed or not. */
+  readonly named: boolean;
+}
+
+export function mounted(
+  settings: UpstreamSettings,
+  accepted: Tools | undefined,
+  definitions: readonly (readonly [string, MountedToolDefinition])[],
+): Mounted {
+  return {
+    name: settings.name,
+    // The program alone: its arguments may be secrets.
+    reached: settings.transport === 'stdio' ? settings.command[0] : settings.url.replace(/\?.*/, '?…'),
+    processes: settings.processes,
+    tools: definitions.map(([tool, { name, rule, conditions = [] }]) => ({
+      tool,
+      here: name,
+      scopes: rule.scopes,
+      roles: rule.roles.map((group) => group.join('|')),
+      conditions: conditions.length,
+    })),
+    accepted: accepted !== undefined,
+  };
+}
+
+export function changed(
+  upstream: string,
+  found: readonly Difference[],
+  before: Tools,
+  now: Tools,
+  isNamed: (tool: string) => boolean,
+): Changed[] {
+  return found.map((difference) => {
+    const [was = {}, is = {}] = [before, now].map((tools) => tools.get(difference.tool)?.definition);
+    const members = [...new Set([...Object.keys(was), ...Object.keys(is)])].filter(
+      (member) => JSON.stringify((was as JsonObject)[member]) !== JSON.stringify((is as JsonObject)[member]),
+    );
+    return { upstream, ...difference, members, named: isNamed(difference.tool) };
+  });
+}
+
+/** Of all that `diff` shows, and nothing else, so that what was read is what is accepted. */
+export function digestOfChanges(all: readonly Changed[]): string {
+  return digestOf(all.map(({ upstream, tool, from, to }) => [upstream, tool, from, to]));
+}
+
+export function renderMounted(all: readonly Mounted[]): string {
+  return all
+    .map(({ name, reached, processes, tools, accepted }) => {
+      const head = `${name}  ${visible(reached)}  (${processes})`;
+      if (!accepted) return `${head}\n  nothing was accepted yet`;
+      if (tools.length === 0) return `${head}\n  none of its tools is named by the file`;
+      const width = Math.max(...tools.map(({ here }) => here.length));
+      const lines = tools.map(({ here, scopes, roles, conditions }) => {
+        const asks = [
+          ...(scopes.length > 0 ? [`scopes ${scopes.join(' ')}`] : []),
+          ...(roles.length > 0 ? [`roles ${roles.join(' and ')}`] : []),
+          ...(conditions > 0 ? [`${conditions} condition(s)`] : []),
+        ];
+        return `  ${here.padEnd(width)}  ${asks.join(', ') || 'every authenticated person'}`;
+      });
+      return [head, ...lines].join('\n');
+    })
+    .join('\n');
+}
+
+export function renderTested(all: readonly Tested[]): string {
+  return all
+    .map((one) => {
+      const head = one.answered
+        ? `${one.name}: answered after ${one.milliseconds} ms, ${visible(one.about ?? 'without a name')}`
+        : `${one.name}: FAILED after ${one.milliseconds} ms`;
+      const lines = [
+        // Of one that has answered they are the faults below.
+        ...(one.answered ? [] : one.problems.map(visible)),
+        ...(one.answered ? [`named by the file: ${one.named.length} (${listed(one.named)})`] : []),
+        ...(one.notNamed.length > 0 ? [`not named, and so not there: ${listed(one.notNamed)}`] : []),
+        ...one.unmatched.map((pattern) => `match ${pattern} fits none of its tools`),
+        ...one.withheld.map((fault) => `withheld: ${visible(fault)}`),
+        ...one.remarks.map(visible),
+        ...one.faults.map((fault) => `left out: ${visible(fault)}`),
+      ];
+      return [head, ...lines.map((line) => `  ${line}`)].join('\n');
+    })
+    .join('\n');
+}
+
+/** With what was and what is, so that a person can judge it. */
+export function renderChanged(
+  all: readonly Changed[],
+  definitions: (one: Changed) => [Tools, Tools],
+): string {
+  if (all.length === 0) return 'Nothing is another than was accepted.';
+  const shown = all
+    .map((one) => {
+      const kind = one.from === null ? 'new' : one.to === null ? 'gone' : 'changed';
+      const head = `${one.upstream}/${one.tool}: ${kind}${one.named ? '' : ' (not named by the file)'}`;
+      const [before, now] = definitions(one);
+      const valueOf = (tools: Tools, member: string) => {
+        const value = tools.get(one.tool)?.definition[member];
+        return value === undefined
+          ? 'nothing'
+          : quoted(typeof value === 'string' ? value : JSON.stringify(value), 2_000);
+      };
+      const lines =
+        kind === 'gone'
+          ? []
+          : one.members.flatMap((member) => [
+              ...(one.from === null ? [] : [`  - ${member}: ${valueOf(before, member)}`]),
+              `  + ${member}: ${valueOf(now, member)}`,
+            ]);
+      return [head, ...lines].join('\n');
+    })
+    .join('\n');
+  return `${shown}\nTo accept this and nothing else: --digest ${digestOfChanges(all)}`;
+}

@@ -1,0 +1,91 @@
+/** What Node's parser refuses (no HTTP, headers beyond 16 KiB, a request that never ends) never becomes a request: it is put on record and answered here. */
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { AuditService } from '../audit/audit.service.js';
+import { plainAddress } from '../lib/ip-addresses.js';
+import { malformedRequest } from '../core/app-error.js';
+import { TOO_SLOW } from './read-body.js';
+import type { Exchange } from '../core/request-context.js';
+import { UNKNOWN_ADDRESS } from './sender.js';
+import { RequestObserver } from '../core/request-observer.js';
+import { errorBody } from './render-error.js';
+
+/** By the code of Node's error; whatever else the parser says is a 400. */
+const STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  [TOO_SLOW]: 408,
+};
+
+@Injectable()
+export class UnreadableRequests implements OnApplicationBootstrap {
+  /** What came last on a connection. */
+  private readonly latest = new WeakMap<Socket, ServerResponse>();
+
+  constructor(
+    private readonly http: HttpAdapterHost,
+    private readonly audit: AuditService,
+    private readonly observer: RequestObserver,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const server = this.http.httpAdapter.getHttpServer() as Server;
+    server.on('request', ({ socket }, response) => this.latest.set(socket, response));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const { code = '' } = error;
+      const response = this.latest.get(socket as Socket);
+      if (!isFault(code)) socket.destroy();
+      else if (response?.req.complete === false) endBody(error, response);
+      else void this.refuse(code, socket as Socket).finally(() => socket.destroy());
+    });
+  }
+
+  private async refuse(code: string, socket: Socket): Promise<void> {
+    // Who never says anything has asked for nothing.
+    if (socket.bytesRead === 0 || !socket.writable) return;
+    const status = STATUS[code] ?? 400;
+    const fault = malformedRequest('The request cannot be read', { status });
+    const exchange: Exchange = {
+      requestId: randomUUID(),
+      decisionId: randomUUID(),
+      trace: undefined,
+      ip: plainAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS,
+      client: null,
+      inbound: { ok: false, id: null, fault },
+      audited: false,
+    };
+    socket.pause();
+    await this.audit.recordRefusal(exchange, 'request_malformed');
+    this.observer.end(exchange, status);
+    const body = JSON.stringify(errorBody(fault, exchange));
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'content-type: application/json; charset=utf-8',
+      'cache-control: no-store',
+      `x-request-id: ${exchange.requestId}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+    ];
+    await new Promise<void>((resolve) => {
+      socket.once('close', resolve);
+      socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, resolve);
+    });
+  }
+}
+
+/** Of a request, and not of who hangs up. */
+function isFault(code: string): boolean {
+  return (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === TOO_SLOW;
+}
+
+/** It has become a request: whoever reads its body answers that there is no more of it, and puts that on record. */
+function endBody(error: Error, response: ServerResponse): void {
+  const { req } = response;
+  if (req.listenerCount('error') === 0) return void req.socket.destroy();
+  // Node looks at the time of a request once.
+  response.shouldKeepAlive = false;
+  req.emit('error', error);
+}

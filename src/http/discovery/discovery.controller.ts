@@ -1,0 +1,83 @@
+/** How a client finds out whom to ask for a token: RFC 9728, and the issuer's RFC 8414 document for older clients. */
+import { Controller, Get, Header, NotFoundException, Options, Param } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { IssuerMetadataService } from '../../auth/keys/issuer-metadata.service.js';
+import type { JsonObject } from '../../core/request-context.js';
+import { PublicRoute } from '../../core/public-route.js';
+import { PROOF_ALGORITHMS } from '../../auth/binding/sender-binding.js';
+import type { AuthSettings, IssuerSettings, ServerSettings, Settings } from '../../config/settings.js';
+import { PolicyService } from '../../policy/policy.service.js';
+import { authorizationServers } from './authorization-servers.js';
+
+const RESOURCE = '.well-known/oauth-protected-resource';
+const SERVER = '.well-known/oauth-authorization-server';
+const MINUTES_5 = 'public, max-age=300';
+
+@Controller()
+@PublicRoute()
+export class DiscoveryController {
+  private readonly server: ServerSettings;
+  private readonly auth: AuthSettings;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly metadata: IssuerMetadataService,
+    private readonly policy: PolicyService,
+  ) {
+    this.server = config.get('server', { infer: true });
+    this.auth = config.get('auth', { infer: true });
+  }
+
+  /**
+   * RFC 9728 section 2. The same document at all of its addresses, since this is one resource: at the root, and with the
+   * path of the endpoint inserted (section 3.1), as it is here and as clients see it.
+   */
+  @Get([RESOURCE, `${RESOURCE}/*path`])
+  @Header('access-control-allow-origin', '*')
+  @Header('cache-control', MINUTES_5)
+  protectedResource(@Param('path') path?: string[]): JsonObject {
+    this.requireOurPath(path);
+    const { issuers, clientCertificateHeader } = this.auth;
+    const scopes = this.policy.challengeScopes().map((scope) => this.first.scopePrefix + scope);
+    const servers = authorizationServers(issuers);
+    const seesCertificates = clientCertificateHeader ?? this.server.tls?.clientCaFile;
+    return {
+      resource: this.server.resource,
+      ...(servers.length > 0 && { authorization_servers: servers }),
+      ...(scopes.length > 0 && { scopes_supported: scopes }),
+      bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+      ...(issuers.every(({ dpop }) => dpop === 'required') && { dpop_bound_access_tokens_required: true }),
+      ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
+      resource_name: 'identity-aware-mcp-server',
+    };
+  }
+
+  /** The first issuer's own document, for clients older than RFC 9728 that ask here. 503 while it cannot be had. */
+  @Get([SERVER, `${SERVER}/*path`])
+  @Header('access-control-allow-origin', '*')
+  @Header('cache-control', MINUTES_5)
+  async authorizationServer(@Param('path') path?: string[]): Promise<JsonObject> {
+    this.requireOurPath(path);
+    return this.metadata.get(this.first);
+  }
+
+  /** Browsers ask first: stock clients send `MCP-Protocol-Version` along. */
+  @Options([RESOURCE, `${RESOURCE}/*path`, SERVER, `${SERVER}/*path`])
+  @Header('access-control-allow-origin', '*')
+  @Header('access-control-allow-methods', 'GET')
+  @Header('access-control-allow-headers', 'MCP-Protocol-Version')
+  @Header('access-control-max-age', '600')
+  preflight(): void {}
+
+  /** The issuer to which clients without a token are sent. */
+  private get first(): IssuerSettings {
+    return this.auth.issuers[0] as IssuerSettings;
+  }
+
+  private requireOurPath(path: string[] | undefined): void {
+    const { resource, mcpPath } = this.server;
+    if (path && ![mcpPath, new URL(resource).pathname].includes(`/${path.join('/')}`))
+      throw new NotFoundException();
+  }
+}

@@ -1,0 +1,114 @@
+/** Every thrown error passes here: it is recorded once, logged once, and answered. */
+import {
+  Catch,
+  HttpException,
+  Injectable,
+  Logger,
+  type ArgumentsHost,
+  type ExceptionFilter,
+} from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { ServerResponse } from 'node:http';
+import { AuditService } from '../audit/audit.service.js';
+import { PROOF_ALGORITHMS } from '../auth/binding/sender-binding.js';
+import { AppError, unexpectedError } from '../core/app-error.js';
+import type { AuthScheme } from '../core/challenge.js';
+import type { Exchange, GateRequest } from '../core/request-context.js';
+import { isReason } from '../core/reasons.js';
+import type { IssuerSettings, Settings } from '../config/settings.js';
+import { PolicyService } from '../policy/policy.service.js';
+import { renderError, type ChallengeFacts } from './render-error.js';
+
+@Injectable()
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ErrorFilter.name);
+  private readonly resourceMetadata: string;
+  /** As clients see it. */
+  private readonly endpointPath: string;
+  private readonly issuers: readonly IssuerSettings[];
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly policy: PolicyService,
+    private readonly audit: AuditService,
+  ) {
+    const { publicUrl, mcpPath, resource } = config.get('server', { infer: true });
+    this.issuers = config.get('auth', { infer: true }).issuers;
+    this.endpointPath = new URL(resource).pathname;
+    this.resourceMetadata = `${publicUrl}/.well-known/oauth-protected-resource${mcpPath}`;
+  }
+
+  async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
+    const http = host.switchToHttp();
+    await this.answer(thrown, http.getRequest<GateRequest>().exchange, http.getResponse<ServerResponse>());
+  }
+
+  /** @param exchange of a request of the endpoint. */
+  async answer(thrown: unknown, exchange: Exchange | undefined, response: ServerResponse): Promise<void> {
+    const error = toAppError(thrown, this.endpointPath);
+    this.log(error, exchange);
+    if (exchange && !exchange.audited && isReason(error.code)) {
+      await this.audit.recordRefusal(exchange, error.recordedReason ?? error.code);
+      exchange.clock?.lap('record');
+    }
+    if (response.headersSent) {
+      response.end();
+      return;
+    }
+    const { status, headers, body } = renderError(error, exchange, this.challengeFacts(exchange));
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    response.statusCode = status;
+    response.end(JSON.stringify(body));
+  }
+
+  /** In the terms of the caller's issuer; of the first one, to which a client is sent, where there is no caller yet. */
+  private challengeFacts(exchange: Exchange | undefined): ChallengeFacts {
+    const { issuers } = this;
+    const own = issuers.find(({ issuer }) => issuer === exchange?.principal?.issuer) ?? issuers[0];
+    return {
+      resourceMetadata: this.resourceMetadata,
+      challengeScopes: this.policy.challengeScopes(),
+      scopePrefix: own?.scopePrefix ?? '',
+      schemes: acceptedSchemes(issuers),
+      algorithms: PROOF_ALGORITHMS,
+    };
+  }
+
+  /** Refusals by code alone: causes may hold claims. What nobody foresaw, and what the operator must mend, in full. */
+  private log(error: AppError, exchange: Exchange | undefined): void {
+    const about = {
+      code: error.code,
+      requestId: exchange?.requestId,
+      decisionId: exchange?.decisionId,
+      ...(exchange?.trace && { traceId: exchange.trace.id }),
+    };
+    if (error.status >= 500) this.logger.error({ ...about, err: error.cause ?? error }, error.message);
+    else if (isReason(error.code)) this.logger.log(about, 'Refused');
+  }
+}
+
+/** `DPoP` where an issuer's tokens must be bound to a key; `Bearer` where those of one need not. */
+function acceptedSchemes(issuers: readonly IssuerSettings[]): AuthScheme[] {
+  const schemes: AuthScheme[] = issuers.some(({ dpop }) => dpop !== 'required') ? ['Bearer'] : [];
+  return issuers.some(({ dpop }) => dpop === 'required') ? [...schemes, 'DPoP'] : schemes;
+}
+
+/** Nest's own refusals (no such route, a URL that cannot be decoded) are kept to their status; the rest is unforeseen. */
+function toAppError(thrown: unknown, endpointPath: string): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
+  if (status >= 400 && status < 500) {
+    return status === 404
+      ? new AppError('not_found', `Not found: the MCP endpoint is ${endpointPath}`, { status })
+      : new AppError('request_malformed', 'The request cannot be read', { status });
+  }
+  return unexpectedError(thrown);
+}
+
+/** Express names a path that cannot be decoded a URIError; its other refusals carry their status. */
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof URIError) return 400;
+  const { status } = (thrown ?? {}) as { status?: unknown };
+  return typeof status === 'number' ? status : 500;
+}

@@ -1,0 +1,97 @@
+/** Is this request from where requests may come from (DNS rebinding; MCP, streamable HTTP, "Security Warning")? */
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import type { ServerResponse } from 'node:http';
+import { AppError, malformedRequest } from '../core/app-error.js';
+import type { GateRequest, TargetOrigin } from '../core/request-context.js';
+import { CONTRADICTION, headerValues, singleValue } from '../core/header-values.js';
+import { withoutRootDot } from './root-dot.js';
+import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import type { ServerSettings, Settings } from '../config/settings.js';
+
+@Injectable()
+export class OriginGuard implements CanActivate, GateStep {
+  private readonly settings: ServerSettings;
+
+  constructor(config: ConfigService<Settings, true>) {
+    this.settings = config.get('server', { infer: true });
+  }
+
+  /** Only the endpoint is guarded: discovery is for everyone, and health is asked under any name. */
+  canActivate(context: ExecutionContext): boolean {
+    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
+    if (exchange) this.pass(passageOf(context));
+    return true;
+  }
+
+  /** @throws AppError where the request is from elsewhere. */
+  pass(passage: Passage): void {
+    const { request, response, target, targetOrigin } = passage;
+    const origin = singleValue(request, 'origin');
+    if (!target.startsWith('/')) throw malformedRequest('The request target must be a path');
+    // RFC 9112 section 3.2: two hosts are two answers to one question.
+    const [host, ...more] = headerValues(request, 'host');
+    if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
+      throw rejected('The Host is not allowed');
+    }
+    // RFC 9112 section 3.2.2 puts the target in place of Host. A proxy may have gone by either: both must be allowed.
+    if (targetOrigin && !isAllowedHost(targetOrigin.authority, this.settings.allowedHosts)) {
+      throw rejected('The host of the request target is not allowed');
+    }
+    // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
+    const isHttps = this.settings.publicUrl.startsWith('https:');
+    if (isHttps && !passage.secure) throw rejected('Only HTTPS is served here');
+    if (targetOrigin && !isScheme(targetOrigin, isHttps, passage)) {
+      throw rejected('The scheme of the request target is not the one of the connection');
+    }
+    if (origin === CONTRADICTION || !isAllowedOrigin(origin, this.settings.allowedOrigins)) {
+      throw rejected('The Origin is not allowed');
+    }
+    if (origin !== undefined) allowCrossOrigin(response, origin);
+  }
+}
+
+/** RFC 9110 section 7.4: https is served where the connection is secured, and http where this server is an http one. */
+function isScheme({ scheme }: TargetOrigin, isHttps: boolean, passage: Passage): boolean {
+  return scheme === 'https' ? passage.secure : !isHttps;
+}
+
+/** A name, or an address in brackets, and a port, as nearly everyone sends it. */
+const PLAIN_HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?$/i;
+const HOST_CHARACTERS = /^[A-Za-z0-9.[\]:_-]+$/;
+const MAX_PORT = 65_535;
+
+/** An entry without a port allows every port. A trailing dot of the host does not count. @param allowed in lower case, without trailing dots. */
+export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
+  if (host === undefined) return false;
+  const [, name, port = ''] = PLAIN_HOST.exec(host) ?? [];
+  if (name !== undefined && Number(port) <= MAX_PORT && isOn(allowed, name, host)) return true;
+  // Another spelling, perhaps: of an address there are several.
+  if (!HOST_CHARACTERS.test(host) || !URL.canParse(`http://${host}`)) return false;
+  return isOn(allowed, new URL(`http://${host}`).hostname, host);
+}
+
+function isOn(allowed: readonly string[], name: string, host: string): boolean {
+  return (
+    allowed.includes(withoutRootDot(name.toLowerCase())) ||
+    allowed.includes(withoutRootDot(host.toLowerCase()))
+  );
+}
+
+/** No Origin is no browser. `null`, and whatever is not on the list to the letter, is refused. */
+export function isAllowedOrigin(origin: string | undefined, allowed: readonly string[]): boolean {
+  return origin === undefined || allowed.includes(origin.toLowerCase());
+}
+
+function allowCrossOrigin(response: ServerResponse, origin: string): void {
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader(
+    'access-control-expose-headers',
+    'WWW-Authenticate, Retry-After, X-Request-Id, DPoP-Nonce',
+  );
+  response.appendHeader('vary', 'Origin');
+}
+
+function rejected(message: string): AppError {
+  return new AppError('origin_rejected', message, { status: 403 });
+}

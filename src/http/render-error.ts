@@ -1,0 +1,91 @@
+/** The one place that turns an error into an HTTP answer. Pure. */
+import type { AppError } from '../core/app-error.js';
+import { serializeChallenge, type AuthScheme, type Challenge } from '../core/challenge.js';
+import type { Exchange } from '../core/request-context.js';
+import { isReason } from '../core/reasons.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** What a challenge tells a client beside the error. */
+export interface ChallengeFacts {
+  /** URL of the RFC 9728 document. */
+  readonly resourceMetadata: string;
+  /** What to ask for first; a challenge with scopes of its own keeps them. */
+  readonly challengeScopes: readonly string[];
+  /** What the caller's issuer puts before a scope. */
+  readonly scopePrefix: string;
+  /** The schemes that a token can be presented in; one challenge each, where the request used none. */
+  readonly schemes: readonly AuthScheme[];
+  /** Signatures that a DPoP proof may have. */
+  readonly algorithms: readonly string[];
+}
+
+/** @param exchange of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
+export function renderError(error: AppError, exchange: Exchange | undefined, facts: ChallengeFacts): Answer {
+  return {
+    status: error.status,
+    headers: headersOf(error, exchange, facts),
+    body: errorBody(error, exchange),
+  };
+}
+
+function headersOf(
+  error: AppError,
+  exchange: Exchange | undefined,
+  facts: ChallengeFacts,
+): Record<string, string> {
+  const { challenge, retryAfterSeconds } = error;
+  return {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    ...error.headers,
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+    ...(challenge && { 'www-authenticate': challengesOf(challenge, error.status, exchange, facts) }),
+  };
+}
+
+/** One challenge in the scheme that would cure it, or one in each scheme where the request did not choose. */
+function challengesOf(
+  challenge: Challenge,
+  status: number,
+  exchange: Exchange | undefined,
+  facts: ChallengeFacts,
+): string {
+  const scopes = challenge.scope ?? (status === 401 ? facts.challengeScopes : undefined);
+  const full: Challenge = {
+    ...challenge,
+    scope: scopes?.map((scope) => facts.scopePrefix + scope),
+    algorithms: facts.algorithms,
+    resourceMetadata: facts.resourceMetadata,
+  };
+  const chosen = challenge.scheme ?? exchange?.scheme;
+  return (chosen ? [chosen] : facts.schemes).map((scheme) => serializeChallenge(full, scheme)).join(', ');
+}
+
+/** JSON-RPC for the endpoint, plain JSON elsewhere. */
+export function errorBody(error: AppError, exchange: Exchange | undefined): unknown {
+  if (error.body) return error.body;
+  const message = messageOf(error);
+  const retry = error.retryAfterSeconds === undefined ? {} : { retry_after: error.retryAfterSeconds };
+  // A code outside the reasons is no decision, and has no record to point to.
+  if (!exchange || !isReason(error.code)) return { error: { code: error.code, message, ...retry } };
+  return {
+    jsonrpc: '2.0',
+    id: exchange.inbound.id,
+    error: {
+      code: error.rpcCode,
+      message,
+      data: { ...error.data, ...retry, reason: error.code, decision_id: exchange.decisionId },
+    },
+  };
+}
+
+/** Names the seconds of `Retry-After`: a model reads the message and never the header. */
+function messageOf({ message, retryAfterSeconds: seconds }: AppError): string {
+  if (seconds === undefined) return message;
+  return `${message}: retry in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`;
+}

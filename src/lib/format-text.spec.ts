@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { duration, listed, moment, quoted } from './format-text.js';
+
+it.each<[unknown, string]>([
+  ['a b', '"a b"'],
+  ['a"b\\', '"a\\"b\\\\"'],
+  ['\u001b[31m', '"\\u{1b}[31m"'],
+  ['a\u202eb\u00a0c\nd', '"a\\u{202e}b\\u{a0}c\\u{a}d"'],
+  ['x'.repeat(300), `"${'x'.repeat(200)}…"`],
+  [undefined, 'nothing'],
+  [null, 'null'],
+  [7, 'a number'],
+  [{ a: 1 }, 'an object'],
+  [['a', 7, ['b']], '"a", a number, a list'],
+  [[], 'none'],
+])('%j is shown as %s', (value, shown) => {
+  expect(quoted(value)).toBe(shown);
+});
+
+it('of a long list the beginning is shown', () => {
+  expect(listed(Array.from({ length: 20 }, (_, index) => `r${index}`))).toMatch(/"r11" and 8 more$/);
+});
+
+it('nothing that is shown can move the cursor or hide a letter', () => {
+  fc.assert(
+    fc.property(fc.anything(), (value) => {
+      expect(quoted(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (value) => {
+      expect(quoted(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
+    }),
+  );
+});
+
+it.each([
+  [0, '0 s'],
+  [59.6, '1 min'],
+  [90, '1 min 30 s'],
+  [3600, '1 h'],
+  [3601, '1 h'],
+  [5400, '1 h 30 min'],
+  [86_400 * 3 + 7200, '3 d 2 h'],
+  [Infinity, 'no end of time'],
+])('%d seconds are %s', (seconds, words) => {
+  expect(duration(seconds)).toBe(words);
+});
+
+it('a moment is seen from now', () => {
+  expect([moment(100, 160), moment(160, 100)]).toEqual(['1 min ago', 'in 1 min']);
+});

@@ -1,0 +1,57 @@
+import { Turns } from './semaphore.js';
+
+const turnedAway = () => new Error('turned away');
+const gate = () => {
+  let open = () => undefined as void;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+};
+
+it('lets so many work at once, and the others in the order of their arrival', async () => {
+  const turns = new Turns(2);
+  const order: number[] = [];
+  const doors = Array.from({ length: 4 }, gate);
+  const all = doors.map(({ opened }, at) =>
+    turns.run(
+      async () => {
+        order.push(at);
+        await opened;
+      },
+      1_000,
+      turnedAway,
+    ),
+  );
+  await new Promise(setImmediate);
+  expect(order).toEqual([0, 1]);
+  doors[1]?.open();
+  await all[1];
+  await new Promise(setImmediate);
+  expect(order).toEqual([0, 1, 2]);
+  doors.forEach(({ open }) => open());
+  await Promise.all(all);
+  expect(order).toEqual([0, 1, 2, 3]);
+});
+
+it('turns away who waits too long, who is one too many, and who gives up; the place is free again after', async () => {
+  const turns = new Turns(1, 2);
+  const door = gate();
+  const first = turns.run(() => door.opened, 1_000, turnedAway);
+  const abort = new AbortController();
+  const late = turns.run(() => Promise.resolve(), 20, turnedAway);
+  const given = turns.run(() => Promise.resolve(), 1_000, turnedAway, abort.signal);
+  await expect(turns.run(() => Promise.resolve(), 1_000, turnedAway)).rejects.toThrow('turned away');
+  await expect(late).rejects.toThrow('turned away');
+  abort.abort(new Error('gave up'));
+  await expect(given).rejects.toThrow('gave up');
+  door.open();
+  await first;
+  await expect(turns.run(() => Promise.resolve('mine'), 0, turnedAway)).resolves.toBe('mine');
+});
+
+it('hands the place on where work fails', async () => {
+  const turns = new Turns(1);
+  await expect(turns.run(() => Promise.reject(new Error('no')), 10, turnedAway)).rejects.toThrow('no');
+  await expect(turns.run(() => Promise.resolve(1), 10, turnedAway)).resolves.toBe(1);
+});

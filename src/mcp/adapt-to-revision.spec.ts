@@ -1,0 +1,25 @@
+import { downLevel } from './adapt-to-revision.js';
+
+const result = {
+  content: [
+    { type: 'text', text: 'x' },
+    { type: 'audio', data: 'AA==', mimeType: 'audio/wav' },
+    { type: 'resource_link', uri: 'file:///a', name: 'a' },
+  ],
+  structuredContent: { a: 1 },
+};
+const link = { type: 'text', text: 'a: file:///a' };
+const sound = { type: 'text', text: '[audio, audio/wav]' };
+
+it.each([
+  ['2025-11-25', result.content],
+  ['2025-06-18', result.content],
+  ['2025-03-26', [result.content[0], result.content[1], link]],
+  ['2024-11-05', [result.content[0], sound, link]],
+])('says to %s what it has words for', (revision, content) => {
+  expect(downLevel(result, revision)).toEqual({ ...result, content });
+});
+
+it('leaves what is no content alone', () => {
+  expect(downLevel({ messages: [] }, '2024-11-05')).toEqual({ messages: [] });
+});

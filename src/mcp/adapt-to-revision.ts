@@ -1,0 +1,24 @@
+/** Results for clients of older revisions, without what their revision has no word for. Pure. */
+import type { JsonObject } from '../core/request-context.js';
+
+/** Since which revision clients know a kind of content (MCP, server/tools, "Tool Result"). */
+const SINCE: Readonly<Record<string, string>> = { audio: '2025-03-26', resource_link: '2025-06-18' };
+
+/** A client refuses a whole result for one kind of content that it does not know. @param revision as the client says it. */
+export function downLevel(result: JsonObject, revision: string): JsonObject {
+  const { content } = result;
+  if (!Array.isArray(content)) return result;
+  const isNew = (part: JsonObject) => revision < (SINCE[String(part.type)] ?? '');
+  if (!(content as JsonObject[]).some(isNew)) return result;
+  return {
+    ...result,
+    content: (content as JsonObject[]).map((part) =>
+      isNew(part) ? { type: 'text', text: inWords(part) } : part,
+    ),
+  };
+}
+
+function inWords({ type, name, uri, mimeType }: JsonObject): string {
+  if (type === 'audio') return `[audio, ${String(mimeType)}]`;
+  return typeof name === 'string' ? `${name}: ${String(uri)}` : String(uri);
+}

@@ -1,0 +1,87 @@
+/**
+ * Removes members that are null where the specification has them optional: clients in Go, Java and C# send null for an
+ * unset member. The result is the message of every later step. Pure.
+ */
+import type { JsonObject } from '../core/request-context.js';
+
+const RESERVED = 'io.modelcontextprotocol/';
+/** Without these two the envelope of revision 2026-07-28 is invalid: null is not the same as absent. */
+const REQUIRED_META = new Set([`${RESERVED}protocolVersion`, `${RESERVED}clientCapabilities`]);
+const OPTIONAL_META = new Set(['progressToken', 'traceparent', 'tracestate', 'baggage']);
+/** Their members have values of any kind, null included. */
+const OPEN_CAPABILITIES = new Set(['experimental', 'extensions']);
+/** Roots are two levels deep at most, tasks are four (MCP 2025-11-25, ClientCapabilities). */
+const MAX_CAPABILITY_LEVELS = 4;
+
+type Clean = (value: unknown) => unknown;
+
+const CLIENT_INFO: Clean = (value) => without(value);
+const CAPABILITIES: Clean = (value) => withoutCapabilities(value, MAX_CAPABILITY_LEVELS);
+const META: Clean = (value) =>
+  without(value, isOptionalMeta, {
+    [`${RESERVED}clientInfo`]: CLIENT_INFO,
+    [`${RESERVED}clientCapabilities`]: CAPABILITIES,
+  });
+const PARAMS: Clean = (value) =>
+  without(value, always, {
+    _meta: META,
+    clientInfo: CLIENT_INFO,
+    capabilities: CAPABILITIES,
+    context: (context) => without(context),
+    ref: (ref) => without(ref),
+    task: (task) => without(task),
+    notifications: (filter) => without(filter),
+  });
+
+/**
+ * @param body a message as it was parsed from JSON; it is not changed. `id`, `result`, `error` and the members of
+ *   `arguments`, `inputResponses` and of metadata outside the specification keep their null.
+ */
+export function withoutNulls(body: JsonObject): JsonObject {
+  return without(body, (name) => name === 'params', { params: PARAMS }) as JsonObject;
+}
+
+/** The object without its null members that may go; the same object where there are none. */
+function without(
+  value: unknown,
+  isOptional: (name: string) => boolean = always,
+  inner: Readonly<Record<string, Clean>> = {},
+): unknown {
+  if (!isObject(value)) return value;
+  let changed: JsonObject | undefined;
+  for (const name in value) {
+    const before = value[name];
+    if (before === null) {
+      if (!isOptional(name)) continue;
+      changed ??= { ...value };
+      delete changed[name];
+    } else if (Object.hasOwn(inner, name)) {
+      const after = inner[name]?.(before);
+      if (after === before) continue;
+      changed ??= { ...value };
+      changed[name] = after;
+    }
+  }
+  return changed ?? value;
+}
+
+function withoutCapabilities(value: unknown, levels: number): unknown {
+  if (!isObject(value) || levels === 0) return value;
+  const inner: Record<string, Clean> = {};
+  for (const name in value) {
+    if (!OPEN_CAPABILITIES.has(name)) inner[name] = (one) => withoutCapabilities(one, levels - 1);
+  }
+  return without(value, always, inner);
+}
+
+function isOptionalMeta(name: string): boolean {
+  return OPTIONAL_META.has(name) || (name.startsWith(RESERVED) && !REQUIRED_META.has(name));
+}
+
+function always(): boolean {
+  return true;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,102 @@
+/** Answers as the SDK would write them, for what needs nothing of it; whatever else there is to say is the SDK's to say. Pure. */
+import type { JsonObject, Message, RequestId } from '../../core/request-context.js';
+import { SERVER_INFO } from '../../core/mcp-types.js';
+import { renderToolFailure } from '../../tools/render-result.js';
+import type { Invoked } from '../../tools/tool-invoker.js';
+import { downLevel } from '../adapt-to-revision.js';
+import type { Withheld } from '../token-revoked-error.js';
+
+const TEXT_MEMBERS = 2;
+const RESULT_MEMBERS = new Set(['content', 'structuredContent']);
+
+export class PlainAnswers {
+  private readonly meta: JsonObject;
+  /** Behind the members of a result, by era and by method. */
+  private readonly behind: { readonly call: string; readonly list: string };
+
+  /** @param serverInfo what the server says of itself in every modern result. */
+  constructor(serverInfo: JsonObject) {
+    this.meta = { [SERVER_INFO]: serverInfo };
+    const identity = `"_meta":${JSON.stringify(this.meta)}`;
+    this.behind = {
+      call: `,"resultType":"complete",${identity}`,
+      list: `,"resultType":"complete","ttlMs":0,"cacheScope":"private",${identity}`,
+    };
+  }
+
+  /** @param entries the tools, as they are written. */
+  list({ id, era }: Message, entries: string): string {
+    return framed(id, `{"tools":[${entries}]${era === 'modern' ? this.behind.list : ''}}`);
+  }
+
+  /** @returns undefined where the SDK has more to say of it: what is not plain text, and what asks back. */
+  call(message: Message, invoked: Invoked, decisionId: string): string | undefined {
+    const text = this.answer(message, invoked, decisionId);
+    // The SDK takes such a member out: clients stumble over it.
+    return text?.includes('"__proto__"') ? undefined : text;
+  }
+
+  private answer(message: Message, invoked: Invoked, decisionId: string): string | undefined {
+    const { id, era } = message;
+    if (invoked.kind === 'failure') return framed(id, this.failure(era, invoked.message, decisionId));
+    if (invoked.kind !== 'result') return undefined;
+    if (invoked.isWhole) return this.whole(message, invoked.result);
+    if (!isPlainResult(invoked.result)) return undefined;
+    const { content, structuredContent } = invoked.result;
+    const texts = content.map(({ text }) => `{"type":"text","text":${JSON.stringify(text)}}`);
+    const structured =
+      structuredContent === undefined ? '' : `,"structuredContent":${JSON.stringify(structuredContent)}`;
+    const behind = era === 'modern' ? this.behind.call : '';
+    return framed(id, `{"content":[${texts.join(',')}]${structured}${behind}}`);
+  }
+
+  /** As another server gave it: the SDK would leave out what the specification does not know. */
+  private whole({ id, era, revision }: Message, result: JsonObject): string | undefined {
+    const { structuredContent } = result;
+    // Older revisions have no word for a list there, or a text.
+    if (structuredContent !== undefined && !isObject(structuredContent)) return undefined;
+    if (era === 'legacy') {
+      return framed(id, JSON.stringify(revision === undefined ? result : downLevel(result, revision)));
+    }
+    const { _meta: theirs, ...rest } = result;
+    const _meta = { ...(theirs as JsonObject | undefined), ...this.meta };
+    return framed(id, JSON.stringify({ ...rest, resultType: 'complete', _meta }));
+  }
+
+  /** Of a call that was cut short: the answer that it had is nobody's. */
+  withheld({ id }: Message, { code, message, data }: Withheld): string {
+    return JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, data } });
+  }
+
+  private failure(era: Message['era'], message: string, decisionId: string): string {
+    const { content, isError, _meta } = renderToolFailure(message, decisionId);
+    return JSON.stringify(
+      era === 'modern'
+        ? { _meta: { ...(_meta as JsonObject), ...this.meta }, content, isError, resultType: 'complete' }
+        : { _meta, content, isError },
+    );
+  }
+}
+
+function framed(id: RequestId | null, result: string): string {
+  return `{"result":${result},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
+}
+
+/** Texts, and an object that stands for the same: nothing that the specification's types would have to be asked about. */
+function isPlainResult(result: JsonObject): result is { content: { text: string }[] } & JsonObject {
+  for (const name in result) if (!RESULT_MEMBERS.has(name)) return false;
+  const { content, structuredContent } = result;
+  if (!Array.isArray(content)) return false;
+  if (structuredContent !== undefined && !isObject(structuredContent)) return false;
+  return content.every(
+    (one: unknown) =>
+      isObject(one) &&
+      one.type === 'text' &&
+      typeof one.text === 'string' &&
+      Object.keys(one).length === TEXT_MEMBERS,
+  );
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,99 @@
+/**
+ * The era of a plain, well-formed `tools/call` or `tools/list`, told by its shape alone. What is not exactly that is left
+ * to the SDK, which says the same of all that is taken here: a test holds the two together. Pure.
+ */
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
+import type { JsonObject, Message } from '../../core/request-context.js';
+import type { McpHeaders } from '../parse-request.js';
+
+/** The revision of the per-request envelope. */
+const MODERN = '2026-07-28';
+const LEGACY = new Set(SUPPORTED_PROTOCOL_VERSIONS.filter((revision) => revision < '2026'));
+const VERSION = 'io.modelcontextprotocol/protocolVersion';
+const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
+const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
+
+type Is = (value: unknown) => boolean;
+
+/** What each member must be; there may be no others. */
+type Shape = ReadonlyMap<string, Is>;
+
+const TRACE: readonly (readonly [string, Is])[] = [
+  ['traceparent', isText],
+  ['tracestate', isText],
+  ['baggage', isText],
+];
+const LEGACY_META: Shape = new Map(TRACE);
+const CLIENT: Shape = new Map([
+  ['name', isText],
+  ['version', isText],
+  ['title', isText],
+]);
+const CLIENT_CAPABILITIES: Shape = new Map([
+  ['sampling', isEmpty],
+  ['elicitation', isEmpty],
+  ['roots', isEmpty],
+]);
+const MODERN_META: Shape = new Map([
+  [VERSION, (value) => value === MODERN],
+  [
+    CLIENT_INFO,
+    (value) => hasShape(value, CLIENT) && value.name !== undefined && value.version !== undefined,
+  ],
+  [CAPABILITIES, (value) => hasShape(value, CLIENT_CAPABILITIES)],
+  ...TRACE,
+]);
+const BODY: Shape = new Map([
+  ['jsonrpc', (value) => value === '2.0'],
+  ['id', (value) => isText(value) || Number.isSafeInteger(value)],
+  ['method', isText],
+  ['params', isObject],
+]);
+const CALL: Shape = new Map([
+  ['name', isText],
+  ['arguments', isObject],
+  ['_meta', isObject],
+]);
+const LIST: Shape = new Map([['_meta', isObject]]);
+
+/** @param body as it was parsed from JSON. @returns undefined: the SDK is to say. */
+export function plainEra(headers: McpHeaders, body: JsonObject): Message['era'] | undefined {
+  const { id, jsonrpc, method, params } = body;
+  if (!hasShape(body, BODY) || id === undefined || jsonrpc === undefined || !isPlainCall(method, params))
+    return undefined;
+  const { _meta } = params as JsonObject;
+  if (headers.protocolVersion === MODERN) {
+    const isWhole = hasShape(_meta, MODERN_META) && VERSION in _meta && CAPABILITIES in _meta;
+    return isWhole && headers.method === method ? 'modern' : undefined;
+  }
+  const isKnown = headers.protocolVersion === undefined || LEGACY.has(headers.protocolVersion);
+  return isKnown && (_meta === undefined || hasShape(_meta, LEGACY_META)) ? 'legacy' : undefined;
+}
+
+function isPlainCall(method: unknown, params: unknown): boolean {
+  if (method === 'tools/call') return hasShape(params, CALL) && params.name !== undefined;
+  return method === 'tools/list' && hasShape(params, LIST);
+}
+
+function hasShape(value: unknown, shape: Shape): value is JsonObject {
+  if (!isObject(value)) return false;
+  for (const name in value) {
+    const is = shape.get(name);
+    if (!is?.(value[name])) return false;
+  }
+  return true;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isEmpty(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  for (const _name in value) return false;
+  return true;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}

@@ -1,0 +1,96 @@
+/** Turns an HTTP request of the endpoint into an exchange, before anyone judges it. */
+import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError } from '../core/app-error.js';
+import { readBody } from '../http/read-body.js';
+import type { Exchange, Inbound, JsonObject } from '../core/request-context.js';
+import { CONTRADICTION, singleValue, withoutRepeats } from '../core/header-values.js';
+import { RequestObserver } from '../core/request-observer.js';
+import { StageClock } from '../core/request-timings.js';
+import { traceOf } from '../core/trace.js';
+import { classify } from './classify.js';
+import { toInbound, type McpHeaders } from './parse-request.js';
+
+const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
+const MAX_CLIENT_TEXT = 200;
+
+/** What is known of a request before it is read. */
+export interface Named {
+  /** Names this request in logs and records. */
+  readonly requestId: string;
+  readonly ip: string;
+}
+
+@Injectable()
+export class Front {
+  constructor(private readonly observer: RequestObserver) {}
+
+  /** Reads the request, whatever there is to read. Its end is told to whoever watches. */
+  async receive(request: IncomingMessage, response: ServerResponse, named: Named): Promise<Exchange> {
+    const inbound = request.method === 'POST' ? await read(request) : onlyPost();
+    const exchange = this.exchangeOf(request, inbound, named);
+    response.once('close', () => this.observer.end(exchange, response.statusCode));
+    return exchange;
+  }
+
+  private exchangeOf(request: IncomingMessage, inbound: Inbound, { requestId, ip }: Named): Exchange {
+    const traceparent = singleValue(request, 'traceparent');
+    const params = inbound.ok ? inbound.message.params : {};
+    const meta = params._meta as JsonObject | undefined;
+    return {
+      requestId,
+      decisionId: randomUUID(),
+      trace: this.observer.begin(traceOf(meta, traceparent === CONTRADICTION ? undefined : traceparent)),
+      clock: new StageClock(),
+      ip,
+      client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, request.headers['user-agent']),
+      inbound,
+      audited: false,
+    };
+  }
+}
+
+async function read(request: IncomingMessage): Promise<Inbound> {
+  return toInbound(mcpHeadersOf(request), await readBody(request), classify);
+}
+
+function mcpHeadersOf(request: IncomingMessage): McpHeaders {
+  const protocolVersion = singleValue(request, 'mcp-protocol-version');
+  const method = singleValue(request, 'mcp-method');
+  const name = singleValue(request, 'mcp-name');
+  const { accept } = request.headers;
+  if (protocolVersion === CONTRADICTION) return contradictory('MCP-Protocol-Version', accept);
+  if (method === CONTRADICTION) return contradictory('Mcp-Method', accept);
+  if (name === CONTRADICTION) return contradictory('Mcp-Name', accept);
+  return {
+    protocolVersion: protocolVersion && withoutRepeats(protocolVersion),
+    method: method && withoutRepeats(method),
+    name,
+    accept,
+  };
+}
+
+function contradictory(header: string, accept: string | undefined): McpHeaders {
+  return { protocolVersion: undefined, method: undefined, name: undefined, accept, contradictory: header };
+}
+
+/** There are no sessions to listen to or to end (MCP, streamable HTTP): everything is a POST. */
+function onlyPost(): Inbound {
+  const fault = new AppError('method_not_allowed', 'Only POST is served here', {
+    status: 405,
+    headers: { allow: 'POST' },
+  });
+  return { ok: false, id: null, fault };
+}
+
+function clientName(info: unknown, userAgent: string | undefined): string | null {
+  const { name, version } = (typeof info === 'object' && info !== null ? info : {}) as Record<
+    string,
+    unknown
+  >;
+  const text =
+    typeof name === 'string' ? `${name}${typeof version === 'string' ? `/${version}` : ''}` : userAgent;
+  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  return text === undefined ? null : text.replace(/[\x00-\x1f\x7f]/g, '').slice(0, MAX_CLIENT_TEXT);
+}

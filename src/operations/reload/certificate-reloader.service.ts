@@ -1,0 +1,58 @@
+/** Takes renewed certificates of in-process TLS into use, without a restart: short-lived ones are renewed every few days. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { HttpAdapterHost } from '@nestjs/core';
+import { createHash } from 'node:crypto';
+import type { Server } from 'node:https';
+import { readTlsFiles, type TlsFiles } from '../../config/tls-files.js';
+import type { Settings, TlsSettings } from '../../config/settings.js';
+
+const EVERY_MS = 2_000;
+
+@Injectable()
+export class CertificateReloader implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Certificates');
+  private timer: NodeJS.Timeout | undefined;
+  private inUse = '';
+  /** Files that were refused; said once. */
+  private refused = '';
+
+  constructor(
+    private readonly config: ConfigService<Settings, true>,
+    private readonly http: HttpAdapterHost,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { tls } = this.config.get('server', { infer: true });
+    if (!tls) return;
+    this.inUse = digestOf(readTlsFiles(tls));
+    this.timer = setInterval(() => this.look(tls), EVERY_MS).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Certificate and key are two files: while only one of them is new they do not fit, and the old ones stay. */
+  private look(tls: TlsSettings): void {
+    try {
+      const files = readTlsFiles(tls);
+      const digest = digestOf(files);
+      if (digest === this.inUse) return;
+      (this.http.httpAdapter.getHttpServer() as Server).setSecureContext(files);
+      this.inUse = digest;
+      this.refused = '';
+      this.logger.log('A renewed certificate is in use; connections that are open keep theirs');
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.refused) this.logger.error(`The certificate before stays in use. ${message}`);
+      this.refused = message;
+    }
+  }
+}
+
+function digestOf({ cert, key, ca }: TlsFiles): string {
+  const hash = createHash('sha256');
+  for (const part of [cert, key, ca]) hash.update(part instanceof Buffer ? part : '').update('\n');
+  return hash.digest('hex');
+}

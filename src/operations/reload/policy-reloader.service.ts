@@ -1,0 +1,85 @@
+/** Takes a changed policy into force: validated whole, on record first, swapped at once; a wrong one changes nothing. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { AuditService } from '../../audit/audit.service.js';
+import { challengeScopesChange } from '../../audit/security-config-snapshot.js';
+import type { LoadedPolicy } from '../../policy/load-policy.js';
+import { folderState, PolicyError } from '../../policy/operator-files.js';
+import { PolicyService } from '../../policy/policy.service.js';
+
+/** The folder is looked at this often. Watching it would miss what a mounted volume changes. */
+const EVERY_MS = 1_000;
+
+@Injectable()
+export class PolicyReloader implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Policy');
+  private timer: NodeJS.Timeout | undefined;
+  /** As of the last look; files that still change are left alone until they rest. */
+  private seen = '';
+  /** As of the last try, good or bad. */
+  private tried = '';
+  private busy = false;
+
+  constructor(
+    private readonly policy: PolicyService,
+    private readonly audit: AuditService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { directory } = this.policy.settings;
+    if (directory === undefined) return;
+    // What changed while the server started is found by its digest at the first look.
+    this.timer = setInterval(() => void this.look(directory), EVERY_MS).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  private async look(directory: string): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      const state = folderState(directory);
+      const rests = state === this.seen;
+      this.seen = state;
+      if (rests && state !== this.tried && (await this.take())) this.tried = state;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** @returns whether there is nothing more to try with these files. */
+  private async take(): Promise<boolean> {
+    let candidate: LoadedPolicy;
+    try {
+      candidate = this.policy.candidate();
+    } catch (error) {
+      const refused = 'The changed policy is refused, and the one before stays.';
+      if (error instanceof PolicyError) this.logger.error(`${refused} ${error.message}`);
+      else this.logger.error({ err: error as Error }, refused);
+      this.policy.refused = new Date();
+      return true;
+    }
+    const { digest: to } = candidate.policy;
+    const from = this.policy.current.policy.digest ?? null;
+    this.policy.refused = undefined;
+    if (to === undefined || to === from) {
+      candidate.dispose();
+      return true;
+    }
+    const { author } = candidate;
+    const files = candidate.files.map(({ name, sha256 }) => ({ name, sha256 }));
+    try {
+      await this.audit.recordChange({ what: 'policy', from, to, author, files });
+      const challenge = this.policy.challengeChange(candidate);
+      if (challenge) await this.audit.recordChange(challengeScopesChange(challenge));
+    } catch (error) {
+      candidate.dispose();
+      this.logger.error({ err: error as Error }, 'A changed policy waits: it could not be recorded');
+      return false;
+    }
+    this.policy.adopt(candidate);
+    this.logger.log(`The policy ${to} is in force${author === null ? '' : `, by ${author}`}; it was ${from}`);
+    return true;
+  }
+}

@@ -1,0 +1,70 @@
+import type { Listing } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
+import type { ProtectedTarget } from './access-rule.js';
+import { KnownLists } from './listing-cache.js';
+import { loadPolicy } from './load-policy.js';
+import type { Policy } from './policy.js';
+
+const principal = (subject: string) =>
+  ({ issuer: 'https://issuer', subject, scopes: [], roles: [] }) as never as Principal;
+const target = (name: string, maxAgeSeconds: number | null = null): ProtectedTarget => ({
+  kind: 'tool',
+  name,
+  rule: {
+    scopes: [],
+    roles: [],
+    assurance: maxAgeSeconds === null ? null : { acr: [], maxAgeSeconds },
+    allowWorkload: false,
+    source: `Tools.${name}`,
+  },
+});
+const policyOf = (all: ProtectedTarget[]): Policy =>
+  loadPolicy(
+    { allowList: '*', requireHuman: true, denialDetail: 'explain', directory: undefined } as never,
+    all,
+    undefined,
+  ).policy;
+
+const ALL = [target('a'), target('b')];
+const POLICY = policyOf(ALL);
+const listing = (...shown: ProtectedTarget[]): Listing => ({ shown, hidden: ALL.length - shown.length });
+
+it('asks once for each caller and kind, and again under another policy or of other targets', () => {
+  const lists = new KnownLists();
+  const [alice, bob] = [principal('alice'), principal('bob')];
+  let asked = 0;
+  const decide = () => {
+    asked += 1;
+    return listing(...ALL);
+  };
+  const first = lists.of(alice, 'tools', POLICY, ALL, decide);
+  expect(lists.of(alice, 'tools', POLICY, ALL, decide)).toBe(first);
+  expect(asked).toBe(1);
+  // Decided for each caller by itself; what is equal is shared.
+  expect(lists.of(bob, 'tools', POLICY, ALL, decide)).toBe(first);
+  expect(asked).toBe(2);
+  lists.of(alice, 'tools', policyOf(ALL), ALL, decide);
+  lists.of(alice, 'tools', policyOf(ALL), [...ALL], decide);
+  lists.of(alice, 'prompts', POLICY, [], decide);
+  expect(asked).toBe(5);
+});
+
+it('never gives one caller the list of another', () => {
+  const lists = new KnownLists();
+  const [alice, bob] = [principal('alice'), principal('bob')];
+  lists.of(alice, 'tools', POLICY, ALL, () => listing(...ALL));
+  expect(lists.of(bob, 'tools', POLICY, ALL, () => listing(ALL[1] as ProtectedTarget)).shown).toEqual([
+    ALL[1],
+  ]);
+  expect(lists.of(alice, 'tools', POLICY, ALL, () => listing()).shown).toEqual(ALL);
+});
+
+it.each<[string, Policy]>([
+  ['a login may grow too old', policyOf([target('a', 300)])],
+  ['conditions look at time and place', { ...POLICY, conditions: {} as never }],
+])('knows nothing where %s', (_why, policy) => {
+  const lists = new KnownLists();
+  const alice = principal('alice');
+  lists.of(alice, 'tools', policy, ALL, () => listing(...ALL));
+  expect(lists.of(alice, 'tools', policy, ALL, () => listing()).shown).toEqual([]);
+});

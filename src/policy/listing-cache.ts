@@ -1,0 +1,60 @@
+/** Lists that were decided before, for as long as they would be decided the same. */
+import type { ListKind, Listing } from '../core/request-context.js';
+import type { Principal } from '../core/principal.js';
+import type { ProtectedTarget } from './access-rule.js';
+import type { Policy } from './policy.js';
+
+/** What one decision about a list was made of: where another is in its place, it is decided anew. */
+interface Known {
+  readonly policy: Policy;
+  readonly all: readonly ProtectedTarget[];
+  readonly listing: Listing;
+}
+
+export class KnownLists {
+  /** Of policies whose lists differ with the clock or with where a request is from. */
+  private readonly changing = new WeakMap<Policy, boolean>();
+  private readonly known = new WeakMap<Principal, Map<ListKind, Known>>();
+  /** Equal ones are one, so that what is made of them is made once. */
+  private readonly shared = new WeakMap<readonly ProtectedTarget[], Map<string, WeakRef<Listing>>>();
+
+  /** @param decide what decides where it is not known. */
+  of(
+    principal: Principal,
+    kind: ListKind,
+    policy: Policy,
+    all: readonly ProtectedTarget[],
+    decide: () => Listing,
+  ): Listing {
+    if (this.isChanging(policy)) return decide();
+    const own = this.known.get(principal) ?? new Map<ListKind, Known>();
+    const found = own.get(kind);
+    if (found?.policy === policy && found.all === all) return found.listing;
+    const listing = this.one(decide(), all);
+    this.known.set(principal, own.set(kind, { policy, all, listing }));
+    return listing;
+  }
+
+  /** Roles and scopes are those of the token; conditions and the age of a login are not. */
+  private isChanging(policy: Policy): boolean {
+    const known = this.changing.get(policy);
+    if (known !== undefined) return known;
+    const isAged = [...policy.targets.values()].some(({ view, tried }) =>
+      [view, tried].some(({ required }) => (required.assurance?.maxAgeSeconds ?? null) !== null),
+    );
+    const changing = policy.conditions !== undefined || isAged;
+    this.changing.set(policy, changing);
+    return changing;
+  }
+
+  private one(listing: Listing, all: readonly ProtectedTarget[]): Listing {
+    const { shown, ...rest } = listing;
+    const key = JSON.stringify([rest, shown.map(({ name }) => name)]);
+    const of = this.shared.get(all) ?? new Map<string, WeakRef<Listing>>();
+    const known = of.get(key)?.deref();
+    if (known) return known;
+    for (const [old, gone] of of) if (!gone.deref()) of.delete(old);
+    this.shared.set(all, of.set(key, new WeakRef(listing)));
+    return listing;
+  }
+}

@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { shareOf } from './fair-share.js';
+import { UntoldCalls } from './pending-increments.js';
+
+describe('shareOf', () => {
+  it('divides a remainder into whole shares that add up to it', () => {
+    const counts = [fc.integer({ min: 0, max: 1_000_000 }), fc.integer({ min: 1, max: 50 })] as const;
+    fc.assert(
+      fc.property(...counts, (remaining, instances) => {
+        const shares = Array.from({ length: instances }, (_, rank) =>
+          shareOf(remaining, { instances, rank }),
+        );
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(remaining);
+        expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  it('is zero where more was counted than the limit allows', () => {
+    expect(shareOf(-5, { instances: 3, rank: 0 })).toBe(0);
+  });
+});
+
+describe('UntoldCalls', () => {
+  it('counts calls on their way to the database until they are told or given back', () => {
+    const untold = new UntoldCalls();
+    untold.add('a', 100, 0);
+    untold.add('a', 100, 0);
+    expect(untold.pending(1)).toEqual(['a']);
+    expect(untold.take('a', 1)).toBe(2);
+    expect([untold.take('a', 1), untold.pending(1), untold.of('a', 1)]).toEqual([
+      0,
+      [],
+      { calls: 2, until: 100 },
+    ]);
+    untold.add('a', 100, 1);
+    untold.giveBack('a', 2);
+    expect(untold.take('a', 1)).toBe(3);
+    untold.told('a', 3);
+    expect(untold.of('a', 1)).toBeUndefined();
+  });
+
+  it('forgets calls when their window ends', () => {
+    const untold = new UntoldCalls();
+    untold.add('a', 100, 0);
+    expect([untold.of('a', 100), untold.take('a', 100), untold.pending(100)]).toEqual([undefined, 0, []]);
+  });
+});

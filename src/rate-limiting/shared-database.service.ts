@@ -1,0 +1,166 @@
+/** The database that instances count in; where it does not answer, this one goes on by itself, and that is on record. */
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { CompiledQuery } from 'kysely';
+import type pg from 'pg';
+import { AuditService } from '../audit/audit.service.js';
+import { within } from '../lib/with-timeout.js';
+import type { Settings } from '../config/settings.js';
+import { Database } from '../storage/database.js';
+import { openPool, type PoolOptions } from '../storage/pool.js';
+import { publicReason } from '../storage/public-reason.js';
+
+/** A request waits no longer to be counted; the next ones do not wait at all. */
+const PATIENCE_MS = 1_000;
+/** Of their own: a tool that keeps its connections busy must not keep requests from being counted. */
+const POOL: PoolOptions = {
+  name: 'counting',
+  size: 4,
+  connectMs: PATIENCE_MS,
+  statementMs: PATIENCE_MS,
+  answerMs: PATIENCE_MS,
+  // A count that a crash of the database loses is no wrong count: no request waits for a disk to be counted.
+  prepare: 'set synchronous_commit = off',
+};
+/** One request in this time finds out whether the database is back. */
+const RETRY_MS = 1_000;
+const TIDY_MS = 60_000;
+
+export interface QueryStore {
+  query(query: Query): Promise<{ rows: Readonly<Record<string, unknown>>[] }>;
+}
+
+interface Query {
+  /** Prepared under this name, once for each connection. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+export interface CountingStatus {
+  readonly counting: 'together' | 'alone';
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+@Injectable()
+export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Counting');
+  private readonly databaseUrl: string | undefined;
+  private readonly pool: pg.Pool | undefined;
+  private readonly store: QueryStore;
+  private opened: Promise<unknown> | undefined;
+  private alone = false;
+  private since = Date.now();
+  private retryAt = 0;
+  private tidying: NodeJS.Timeout | undefined;
+
+  constructor(
+    config: ConfigService<Settings, true>,
+    private readonly database: Database,
+    private readonly audit: AuditService,
+  ) {
+    this.databaseUrl = config.get('storage', { infer: true }).databaseUrl;
+    this.pool = this.databaseUrl === undefined ? undefined : openPool(this.databaseUrl, POOL);
+    this.store = this.pool ?? {
+      query: async ({ text, values }) =>
+        (await database.get()).executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, values)),
+    };
+  }
+
+  /** Whether other instances count in it, too. */
+  get isShared(): boolean {
+    return this.pool !== undefined;
+  }
+
+  /** Whether it did not answer the last time. */
+  get isAlone(): boolean {
+    return this.alone;
+  }
+
+  onApplicationBootstrap(): void {
+    this.tidying = setInterval(() => void this.tidy(), TIDY_MS).unref();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.tidying);
+    await within(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
+  }
+
+  /** Undefined where there is nothing to be together with. */
+  status(): CountingStatus | undefined {
+    if (!this.isShared) return undefined;
+    return { counting: this.alone ? 'alone' : 'together', since: new Date(this.since).toISOString() };
+  }
+
+  /**
+   * @returns undefined where the database does not answer, at once where that is known.
+   */
+  async ask<T>(question: (store: QueryStore) => Promise<T>): Promise<{ readonly answer: T } | undefined> {
+    if (this.alone && performance.now() < this.retryAt) return undefined;
+    this.retryAt = performance.now() + RETRY_MS;
+    try {
+      const answer = await this.inTime(question);
+      if (this.alone) this.enter('together', null);
+      return { answer };
+    } catch (error) {
+      this.retryAt = performance.now() + RETRY_MS;
+      if (!this.alone) this.enter('alone', publicReason(error, this.databaseUrl));
+      return undefined;
+    }
+  }
+
+  /**
+   * Runs statements of this program as one transaction, in one round trip. Changes nothing of the state.
+   * @returns the rows of each statement.
+   * @throws Error where the database is not shared, or does not answer.
+   */
+  async run(statements: string): Promise<readonly (readonly Readonly<Record<string, unknown>>[])[]> {
+    if (!this.pool) throw new Error('The database is not shared');
+    await this.migrated();
+    // Without values, the simple protocol: each statement has its own result.
+    const results = (await this.pool.query(statements)) as unknown as pg.QueryResult[];
+    return results.map(({ rows }) => rows as Readonly<Record<string, unknown>>[]);
+  }
+
+  private async inTime<T>(question: (store: QueryStore) => Promise<T>): Promise<T> {
+    const asking = this.migrated().then(async () => ({ answer: await question(this.store) }));
+    const done = await within(asking, this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS);
+    if (!done) {
+      asking.catch(() => undefined);
+      throw new Error('No answer in time');
+    }
+    return done.answer;
+  }
+
+  /** A failure is forgotten: the next one tries again. */
+  private migrated(): Promise<unknown> {
+    return (this.opened ??= this.database.get().catch((error: Error) => {
+      this.opened = undefined;
+      throw error;
+    }));
+  }
+
+  private enter(counting: 'alone' | 'together', cause: string | null): void {
+    this.alone = counting === 'alone';
+    this.since = Date.now();
+    if (cause === null) this.logger.log('Requests are counted together with the other instances again');
+    else this.logger.error(`Requests are counted by this instance alone: ${cause}`);
+    this.audit
+      .recordChange({ what: 'counting', counting, cause })
+      .catch((error: Error) =>
+        this.logger.error({ err: error }, 'A change of counting could not be recorded'),
+      );
+  }
+
+  private async tidy(): Promise<void> {
+    if (this.alone || !this.opened) return;
+    const now = new Date();
+    const over = [
+      { text: 'delete from rate_counters where expire < $1', values: [now.getTime()] },
+      { text: 'delete from dpop_proofs where valid_until < $1', values: [now] },
+    ];
+    // What is left this time goes the next time.
+    for (const query of over) await this.store.query(query).catch(() => undefined);
+  }
+}

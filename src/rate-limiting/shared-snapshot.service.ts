@@ -1,0 +1,123 @@
+/** A copy of the shared counts, and of the number of instances, for the time in which the database does not answer. */
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { randomUUID } from 'node:crypto';
+import { within } from '../lib/with-timeout.js';
+import type { Place } from './fair-share.js';
+import type { Counted } from './shared-counts.js';
+import { SharedDatabase } from './shared-database.service.js';
+
+/** The copy is at most so old, and the time of one query. */
+const EVERY_MS = 250;
+const RETRY_MS = 1_000;
+/** An instance that has not been heard of for so long is not counted any more. */
+const INSTANCE_MS = 10_000;
+/** A statement may take so long between the time that it notes and its commit. */
+const OVERLAP_MS = 500;
+/** Changes that are read at once; of more the oldest are left out. */
+const MAX_CHANGES = 10_000;
+const MAX_KNOWN = 100_000;
+const GOODBYE_MS = 500;
+
+interface Known {
+  readonly calls: number;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+@Injectable()
+export class SharedSnapshot implements OnApplicationBootstrap, OnApplicationShutdown {
+  /** Of the heartbeat, a row among the counters that counts nothing. */
+  private readonly key = `instance/${randomUUID()}`;
+  private readonly known = new LRUCache<string, Known>({ max: MAX_KNOWN });
+  private timer: NodeJS.Timeout | undefined;
+  private reading: Promise<void> | undefined;
+  private closed = false;
+  /** Of the newest change that was read, by the clock of the database. */
+  private newest = 0;
+  private found: Place | undefined;
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(private readonly database: SharedDatabase) {}
+
+  onApplicationBootstrap(): void {
+    if (this.database.isShared) this.next(0);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await within(this.reading ?? Promise.resolve(), GOODBYE_MS);
+    if (!this.found) return;
+    const goodbye = this.database.run(inTurn(`delete from rate_counters where key = '${this.key}'`));
+    await within(
+      goodbye.catch(() => undefined),
+      GOODBYE_MS,
+    );
+  }
+
+  /** Undefined while nothing was read since the start: then the other instances and their counts are unknown. */
+  get place(): Place | undefined {
+    return this.database.isShared ? this.found : { instances: 1, rank: 0 };
+  }
+
+  /** Calls back each time that the database has answered. */
+  onRead(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** What the database has just answered. */
+  note(key: string, { calls, msBeforeNext }: Counted): void {
+    this.known.set(key, { calls, until: Date.now() + msBeforeNext });
+  }
+
+  /** The count of all instances as last known; undefined where the window is over or was never known. */
+  of(key: string): Known | undefined {
+    const found = this.known.get(key);
+    return found && found.until > Date.now() ? found : undefined;
+  }
+
+  private next(milliseconds: number): void {
+    if (this.closed) return;
+    this.timer = setTimeout(() => {
+      this.reading = this.read().then(
+        () => this.next(EVERY_MS),
+        // The first request that is counted says that the database is away.
+        () => this.next(RETRY_MS),
+      );
+    }, milliseconds).unref();
+  }
+
+  private async read(): Promise<void> {
+    const clock = `(extract(epoch from clock_timestamp()) * 1000)::bigint`;
+    const [, , instances, changes] = await this.database.run(
+      inTurn(
+        `insert into rate_counters (key, points, expire) values ('${this.key}', 0, ${clock} + ${INSTANCE_MS})
+           on conflict (key) do update set expire = excluded.expire`,
+        `select key from rate_counters where key like 'instance/%' and expire > ${clock} order by key collate "C"`,
+        `select key, points, expire, changed from rate_counters
+           where changed > ${this.newest - OVERLAP_MS} and expire > ${clock} order by changed desc limit ${MAX_CHANGES}`,
+      ),
+    );
+    const rank = (instances ?? []).findIndex(({ key }) => key === this.key);
+    if (rank >= 0) this.found = { instances: (instances ?? []).length, rank };
+    for (const row of changes ?? []) this.take(row);
+    for (const listener of this.listeners) listener();
+  }
+
+  private take({ key, points, expire, changed }: Row): void {
+    this.newest = Math.max(this.newest, Number(changed));
+    const [calls, until] = [Number(points), Number(expire)];
+    const before = this.known.get(String(key));
+    // An answer to this instance may be newer than the snapshot.
+    if (before && before.until === until && before.calls > calls) return;
+    this.known.set(String(key), { calls, until });
+  }
+}
+
+/** One transaction that does not wait: where somebody has locked the table, the copy is read the next time. */
+function inTurn(...statements: readonly string[]): string {
+  return ['lock table rate_counters in row exclusive mode nowait', ...statements].join(';\n');
+}

@@ -1,0 +1,134 @@
+/** What operators do over HTTP: revoke, see what is revoked, take it back. Under the same token check and on the same record as a call. */
+import {
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  Post,
+  Req,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { AppError, malformedRequest } from '../../core/app-error.js';
+import { exchangeOf, messageOf, type Exchange, type GateRequest } from '../../core/request-context.js';
+import type { IssuerSettings, Settings } from '../../config/settings.js';
+import { RevocationsService } from '../revocation.service.js';
+import type { StoredRevocation } from '../revocation-store.js';
+import { decideAdmin } from './decide-admin.js';
+import { readRevocation } from './read-revocation.js';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** The decision of these routes; the guards before it have verified the token. */
+class AdminGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!exchange.principal) throw new Error('AdminGuard ran before a principal was known');
+    const { method, params } = messageOf(exchange);
+    exchange.operation = {
+      kind: 'call',
+      target: {
+        kind: 'tool',
+        name: `admin:${method}`,
+        recordedArguments: ['kind', 'issuer', 'id', 'reason'],
+      },
+      arguments: params,
+    };
+    const decision = decideAdmin(exchange.principal);
+    exchange.decision = decision;
+    if (decision.effect === 'allow') return true;
+    const isRole = decision.reason === 'role_missing';
+    throw new AppError(decision.reason, isRole ? 'This needs an administrator' : 'The token lacks a scope', {
+      status: 403,
+      data: { required_scopes: decision.required.scopes, missing_roles: decision.missing.roles },
+      ...(!isRole && { challenge: { error: 'insufficient_scope', scope: decision.required.scopes } }),
+    });
+  }
+}
+
+@Controller('admin/revocations')
+@UseGuards(AdminGuard)
+export class AdminController {
+  private readonly issuers: readonly IssuerSettings[];
+
+  constructor(
+    private readonly revocations: RevocationsService,
+    config: ConfigService<Settings, true>,
+  ) {
+    this.issuers = config.get('auth', { infer: true }).issuers;
+  }
+
+  @Get()
+  @Header('cache-control', 'no-store')
+  list(@Req() request: GateRequest): Promise<{ revocations: object[] }> {
+    return ended(exchangeOf(request), () =>
+      Promise.resolve({ revocations: this.revocations.list().map(shown) }),
+    );
+  }
+
+  @Post()
+  @HttpCode(201)
+  @Header('cache-control', 'no-store')
+  add(@Req() request: GateRequest): Promise<object> {
+    const exchange = exchangeOf(request);
+    return ended(exchange, async () => {
+      const read = readRevocation(messageOf(exchange).params, Date.now(), this.issuers);
+      if (!read.ok) throw malformedRequest(read.fault);
+      const by = exchange.principal?.subject ?? 'unknown';
+      return shown(await stored(this.revocations.add({ ...read.revocation, by })));
+    });
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  async withdraw(@Req() request: GateRequest, @Param('id') id: string): Promise<void> {
+    await ended(exchangeOf(request), async () => {
+      if (!(await stored(this.revocations.withdraw(id)))) {
+        throw new AppError('not_found', 'There is no such revocation', { status: 404 });
+      }
+    });
+  }
+}
+
+/** Says to the audit how it ended. */
+async function ended<T>(exchange: Exchange, run: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const running = run();
+  const durationMs = () => Math.round(performance.now() - started);
+  exchange.outcome = running.then(
+    () => ({ status: 'ok' as const, durationMs: durationMs() }),
+    () => ({ status: 'failed' as const, durationMs: durationMs() }),
+  );
+  return running;
+}
+
+/** @throws AppError `identity_unavailable` (503) where the database does not take it. */
+async function stored<T>(storing: Promise<T>): Promise<T> {
+  try {
+    return await storing;
+  } catch (cause) {
+    throw new AppError('identity_unavailable', 'It cannot be stored now: try again', {
+      status: 503,
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      cause,
+    });
+  }
+}
+
+function shown(one: StoredRevocation): object {
+  return {
+    id: one.id,
+    kind: one.kind,
+    issuer: one.issuer,
+    value: one.value,
+    issued_before: one.issuedBefore,
+    by: one.by,
+    reason: one.reason,
+    created_at: one.createdAt,
+    expires_at: one.expiresAt,
+  };
+}

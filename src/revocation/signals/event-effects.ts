@@ -1,0 +1,117 @@
+/** What the events of a genuine token mean here (CAEP 1.0, RISC 1.0, SSF 1.0): revocations, or nothing, and why. Pure. */
+import type { JsonObject } from '../../core/request-context.js';
+import { withoutTokens } from '../../lib/redact-tokens.js';
+import type { SignalEvent, TransmitterSettings } from '../../config/settings.js';
+import type { Revocation } from '../revocation.js';
+import type { SecurityEvents } from './read-set.js';
+import { refuseSet } from './set-errors.js';
+import { aimAt } from './subject.js';
+
+export type Meaning =
+  | { readonly event: string; readonly revocation: Omit<Revocation, 'id'> }
+  | {
+      readonly event: string;
+      readonly revocation: undefined;
+      readonly why: string;
+      /** The operator should look: something that should come may come no longer. */
+      readonly isWarning: boolean;
+    };
+
+const CAEP = 'https://schemas.openid.net/secevent/caep/event-type/';
+const RISC = 'https://schemas.openid.net/secevent/risc/event-type/';
+/** What SSF was called in its drafts. */
+const STREAM = [
+  'https://schemas.openid.net/secevent/ssf/event-type/',
+  'https://schemas.openid.net/secevent/sse/event-type/',
+  RISC,
+];
+
+/** What ends: one login, or everything that the person has. */
+const ENDS: Readonly<Record<SignalEvent, { readonly name: string; readonly ends: 'session' | 'person' }>> = {
+  'session-revoked': { name: `${CAEP}session-revoked`, ends: 'session' },
+  'token-claims-change': { name: `${CAEP}token-claims-change`, ends: 'session' },
+  'assurance-level-change': { name: `${CAEP}assurance-level-change`, ends: 'session' },
+  'credential-change': { name: `${CAEP}credential-change`, ends: 'person' },
+  'account-disabled': { name: `${RISC}account-disabled`, ends: 'person' },
+  'account-purged': { name: `${RISC}account-purged`, ends: 'person' },
+  'account-credential-change-required': {
+    name: `${RISC}account-credential-change-required`,
+    ends: 'person',
+  },
+  'credential-compromise': { name: `${RISC}credential-compromise`, ends: 'person' },
+  'sessions-revoked': { name: `${RISC}sessions-revoked`, ends: 'person' },
+};
+const BY_NAME = new Map(Object.entries(ENDS).map(([event, { name }]) => [name, event as SignalEvent]));
+
+/** Above this a time is in milliseconds, as drafts of CAEP had it: in seconds it would be the year 5138. */
+const MILLISECONDS_FROM = 100_000_000_000;
+
+/**
+ * @param now in seconds since the epoch.
+ * @returns one for each event, in order.
+ * @throws AppError `access_denied` where one is about somebody of another issuer, `invalid_request` where one that should
+ *   revoke cannot be understood: then none of them has an effect, and the transmitter learns of it.
+ */
+export function translate(set: SecurityEvents, transmitter: TransmitterSettings, now: number): Meaning[] {
+  return [...set.events].map(([event, members]) => meaningOf(event, members, set, transmitter, now));
+}
+
+function meaningOf(
+  event: string,
+  members: JsonObject,
+  set: SecurityEvents,
+  transmitter: TransmitterSettings,
+  now: number,
+): Meaning {
+  const name = BY_NAME.get(event);
+  if (name === undefined) return { event, revocation: undefined, ...aboutStream(event, members) };
+  if (!transmitter.events.has(name)) {
+    return { event, revocation: undefined, why: 'not accepted from this transmitter', isWarning: false };
+  }
+  if (name === 'assurance-level-change' && members.change_direction === 'increase') {
+    return { event, revocation: undefined, why: 'the assurance rose', isWarning: false };
+  }
+  const aim = aimAt(members.subject ?? set.subject, ENDS[name].ends, transmitter);
+  if (aim.is === 'foreign') {
+    throw refuseSet(
+      'access_denied',
+      'The subject is of an issuer that this transmitter does not speak for',
+      'token_issuer',
+    );
+  }
+  if (aim.is === 'unusable') throw refuseSet('invalid_request', aim.why, 'token_claims');
+  return {
+    event,
+    revocation: {
+      ...aim.target,
+      issuedBefore: momentOf(members, set, now + transmitter.clockToleranceSeconds),
+      by: transmitter.issuer,
+      reason: `${name} (jti ${withoutTokens(set.jti)})`,
+    },
+  };
+}
+
+function aboutStream(event: string, { status }: JsonObject): { why: string; isWarning: boolean } {
+  if (STREAM.some((prefix) => event === `${prefix}verification`)) {
+    return { why: 'the transmitter tries the way', isWarning: false };
+  }
+  if (STREAM.some((prefix) => event === `${prefix}stream-updated`)) {
+    return status === 'enabled'
+      ? { why: 'the stream is enabled', isWarning: false }
+      : { why: `the stream is ${status === 'paused' ? 'paused' : 'disabled'}`, isWarning: true };
+  }
+  return { why: 'not known here', isWarning: false };
+}
+
+/** When it happened, in whole seconds: the event's word, then the token's, then when the token was issued. */
+function momentOf(members: JsonObject, set: SecurityEvents, latest: number): number {
+  const time = members.event_timestamp ?? set.happenedAt ?? set.issuedAt;
+  if (typeof time !== 'number' || !Number.isFinite(time) || time < 0) {
+    throw refuseSet('invalid_request', 'The time of the event is not a number of seconds', 'token_claims');
+  }
+  const seconds = Math.floor(time >= MILLISECONDS_FROM ? time / 1000 : time);
+  if (seconds > latest) {
+    throw refuseSet('invalid_request', 'The event happens in the future', 'token_not_yet_valid');
+  }
+  return seconds;
+}

@@ -1,0 +1,104 @@
+/** What a security event token must be, beyond genuine (RFC 8417, RFC 8725, SSF 1.0 section 4), and what it holds. Pure. */
+import type { ProtectedHeaderParameters } from 'jose';
+import { acceptsAlgorithm } from '../../auth/algorithms.js';
+import type { JsonObject } from '../../core/request-context.js';
+import { isWellFormed } from '../../lib/well-formed.js';
+import type { TransmitterSettings } from '../../config/settings.js';
+import { refuseSet } from './set-errors.js';
+
+export interface SecurityEvents {
+  /** Names the token among all of its transmitter. */
+  readonly jti: string;
+  /** In seconds since the epoch. */
+  readonly issuedAt: number;
+  /** When it happened (`toe`), as the token has it; undefined where it does not say. */
+  readonly happenedAt: unknown;
+  /** Whom it is about (`sub_id`), as the token has it. */
+  readonly subject: unknown;
+  /** What happened, by the whole names of the events. At least one. */
+  readonly events: ReadonlyMap<string, JsonObject>;
+}
+
+/** A token is about one thing that happened; more than this is no such token. */
+const MAX_EVENTS = 20;
+const MAX_TEXT = 1_000;
+
+/** @throws AppError `invalid_request` where this is another kind of token, `invalid_key` where its algorithm is not accepted. */
+export function checkHeader({ typ, alg, crit }: ProtectedHeaderParameters, one: TransmitterSettings): string {
+  // What keeps an access token, an ID token or a logout token of the same issuer from being read as an event.
+  if (typeof typ !== 'string' || typ.toLowerCase().replace(/^application\//, '') !== 'secevent+jwt') {
+    throw refuseSet('invalid_request', 'The typ of the token is not secevent+jwt', 'token_type');
+  }
+  if (typeof alg !== 'string' || !acceptsAlgorithm(one.algorithms, alg)) {
+    throw refuseSet(
+      'invalid_key',
+      'The token is signed with an algorithm that is not accepted',
+      'token_algorithm',
+    );
+  }
+  if (crit !== undefined) {
+    throw refuseSet('invalid_request', 'The token has critical header extensions', 'token_malformed');
+  }
+  return alg;
+}
+
+/**
+ * `exp` is not looked at: what happened does not become untrue (RFC 8417 section 2.2).
+ * @param claims of a genuine token.
+ * @param now in seconds since the epoch.
+ * @throws AppError `invalid_audience`, `invalid_request`.
+ */
+export function readSet(claims: JsonObject, transmitter: TransmitterSettings, now: number): SecurityEvents {
+  const { aud, iat, jti, toe, events, sub_id: subject } = claims;
+  const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (!audience.some((one) => typeof one === 'string' && transmitter.audience.includes(one))) {
+    throw refuseSet('invalid_audience', 'The token is not meant for this server', 'token_audience');
+  }
+  if (typeof iat !== 'number' || !Number.isFinite(iat)) {
+    throw refuseSet('invalid_request', 'The iat of the token is missing or not a number', 'token_claims');
+  }
+  if (iat > now + transmitter.clockToleranceSeconds) {
+    throw refuseSet('invalid_request', 'The token was issued in the future', 'token_not_yet_valid');
+  }
+  if (!isText(jti)) {
+    throw refuseSet(
+      'invalid_request',
+      `The jti of the token is missing or no text of at most ${MAX_TEXT} characters`,
+      'token_claims',
+    );
+  }
+  const entries = isObject(events) ? Object.entries(events) : [];
+  if (
+    entries.length === 0 ||
+    entries.length > MAX_EVENTS ||
+    !entries.every(([name, event]) => isText(name) && isObject(event))
+  ) {
+    throw refuseSet(
+      'invalid_request',
+      `The events of the token are not 1 to ${MAX_EVENTS} names with an object each`,
+      'token_claims',
+    );
+  }
+  return {
+    jti,
+    issuedAt: iat,
+    happenedAt: toe,
+    subject,
+    events: new Map(entries as [string, JsonObject][]),
+  };
+}
+
+/** What a database takes, and a record shows. */
+export function isText(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= MAX_TEXT &&
+    !value.includes('\0') &&
+    isWellFormed(value)
+  );
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

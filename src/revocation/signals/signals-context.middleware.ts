@@ -1,0 +1,55 @@
+/** Turns a delivery into an exchange, so that its Host is checked and a refusal is on record as any other. */
+import { Injectable, type NestMiddleware } from '@nestjs/common';
+import type { NextFunction, Request, Response } from 'express';
+import { randomUUID } from 'node:crypto';
+import { readBytes } from '../../http/read-body.js';
+import type { Exchange, GateRequest, Inbound } from '../../core/request-context.js';
+import { senderSeen } from '../../core/pipeline-context.js';
+import { RequestObserver } from '../../core/request-observer.js';
+import { StageClock } from '../../core/request-timings.js';
+import { traceOf } from '../../core/trace.js';
+import { refuseSet } from './set-errors.js';
+
+/** A token about one event is some hundred bytes. */
+const MAX_BYTES = 64 * 1024;
+
+@Injectable()
+export class SignalsFrontMiddleware implements NestMiddleware {
+  constructor(private readonly observer: RequestObserver) {}
+
+  async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
+    if (request.exchange) return next();
+    const exchange: Exchange = {
+      requestId: request.id as string,
+      decisionId: randomUUID(),
+      trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
+      clock: new StageClock(),
+      ip: senderSeen(request).ip,
+      client: request.get('user-agent') ?? null,
+      inbound: await this.inbound(request),
+      audited: false,
+    };
+    request.exchange = exchange;
+    response.once('close', () => this.observer.end(exchange, response.statusCode));
+    next();
+  }
+
+  private async inbound(request: Request): Promise<Inbound> {
+    const read = await readBytes(request, 'application/secevent+jwt', MAX_BYTES);
+    if (!read.ok) {
+      const { status, message, headers, cause } = read.fault;
+      const fault = refuseSet('invalid_request', message, 'request_malformed', {
+        status: status === 413 ? 413 : 400,
+        headers,
+        cause,
+      });
+      return { ok: false, id: null, fault };
+    }
+    const params = { token: Buffer.from(read.bytes).toString('latin1').trim() };
+    return {
+      ok: true,
+      id: null,
+      message: { id: null, method: 'signals', params, era: 'modern', body: params },
+    };
+  }
+}

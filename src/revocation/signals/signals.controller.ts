@@ -1,0 +1,24 @@
+/** Where transmitters push security event tokens (RFC 8935 section 2). They show no access token: what they show is checked here. */
+import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
+import type { Request } from 'express';
+import { exchangeOf, messageOf, type GateRequest } from '../../core/request-context.js';
+import { PublicRoute } from '../../core/public-route.js';
+import { SignalsService } from './signals.service.js';
+
+@Controller('signals/events')
+@PublicRoute()
+export class SignalsController {
+  constructor(private readonly signals: SignalsService) {}
+
+  @Post()
+  @HttpCode(202)
+  @Header('cache-control', 'no-store')
+  async receive(@Req() request: Request & GateRequest): Promise<void> {
+    const exchange = exchangeOf(request);
+    await this.signals.receive({
+      token: messageOf(exchange).params.token as string,
+      authorization: request.get('authorization'),
+      ip: exchange.ip,
+    });
+  }
+}

@@ -1,0 +1,77 @@
+/** What one caller does to a conversation is no matter of those who share it, or wait for one of their own. */
+import type { Caller } from './upstream-caller.js';
+import { Connections } from './connection-pool.js';
+import { UpstreamError } from './upstream-error.js';
+
+const SETTINGS = { processes: 'shared', transport: 'http', maxProcesses: 2, idleMs: 60_000, concurrency: 8 };
+const caller = (subject: string) => ({ principal: { subject } }) as unknown as Caller;
+const never = () => new Promise<void>(() => undefined);
+const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+function connections(settings: object = {}) {
+  const opened: { key: string; closed: boolean }[] = [];
+  const all = new Connections({
+    settings: { ...SETTINGS, ...settings } as never,
+    keyOf: (one) => ('processes' in settings ? (one?.principal.subject ?? '') : ''),
+    open: (key) => {
+      const one = { key, closed: false };
+      opened.push(one);
+      return Promise.resolve({ close: async () => void (one.closed = true) } as never);
+    },
+  });
+  const use = (work: () => Promise<void>, subject = 'alice') =>
+    all.use({
+      caller: caller(subject),
+      patienceMs: 1_000,
+      work,
+      endsWith: (error) => (error as UpstreamError).code === 'session_lost',
+    });
+  const living = () => opened.filter(({ closed }) => !closed);
+  return { opened, living, use };
+}
+
+const lost = () => Promise.reject(new UpstreamError('session_lost', 'it answered 400'));
+
+it('leaves the calls of others alone where a conversation ends for one', async () => {
+  const { opened, living, use } = connections();
+  let finish: () => void = () => undefined;
+  const other = use(() => new Promise((resolve) => (finish = resolve)));
+  await soon();
+  await expect(use(lost)).rejects.toThrow('400');
+  await use(() => Promise.resolve());
+  expect([opened.length, living().length]).toEqual([2, 2]);
+  finish();
+  await other;
+  await soon();
+  expect(living()).toHaveLength(1);
+});
+
+it('ends the conversation that failed, and not the one that is there in its place', async () => {
+  const { opened, use } = connections();
+  await expect(Promise.all([use(lost).catch(() => use(never)), use(lost)])).rejects.toThrow('400');
+  await soon();
+  expect(opened.map(({ closed }) => closed)).toEqual([true, false]);
+});
+
+it('has never more than there may be, however many come at once', async () => {
+  const { living, use } = connections({ processes: 'per_person' });
+  await use(() => Promise.resolve(), 'a');
+  void use(never, 'b');
+  await soon();
+  await Promise.allSettled(['c', 'd', 'e', 'f'].map((one) => use(() => Promise.resolve(), one)));
+  expect(living().length).toBeLessThanOrEqual(2);
+});
+
+it('leaves an upstream alone for its own failures, and not for being in use', async () => {
+  const { use } = connections({ processes: 'per_person' });
+  void use(never, 'a');
+  let finish: () => void = () => undefined;
+  const b = use(() => new Promise((resolve) => (finish = resolve)), 'b');
+  await soon();
+  for (const one of ['c', 'd', 'e', 'f']) {
+    await expect(use(() => Promise.resolve(), one)).rejects.toThrow('too many people');
+  }
+  finish();
+  await b;
+  await expect(use(() => Promise.resolve(), 'g')).resolves.toBeUndefined();
+});

@@ -1,0 +1,227 @@
+/** The conversations with one upstream: one for all callers, or one for each; opened when needed, closed when idle, left alone when they fail. */
+import { Turns } from '../../lib/semaphore.js';
+import type { UpstreamSettings } from '../../config/settings.js';
+import type { Caller } from './upstream-caller.js';
+import type { Connection } from './connection.js';
+import { Pause } from '../../lib/backoff.js';
+import { UpstreamError, type UpstreamErrorCode } from './upstream-error.js';
+
+export interface ConnectionsOptions {
+  readonly settings: UpstreamSettings;
+  /** Which conversation a caller takes part in; of two keys nothing is ever shared. */
+  keyOf(caller: Caller | undefined): string;
+  /** @param ended to be called when it has ended by itself. @throws UpstreamError */
+  open(key: string, caller: Caller | undefined, ended: () => void): Promise<Connection>;
+}
+
+interface Opened {
+  readonly connection: Connection;
+  readonly turns: Turns;
+  readonly since: number;
+  calls: number;
+  usedAt: number;
+  idle?: NodeJS.Timeout;
+  /** Nobody else takes part in it; it is closed when the last call in it has ended. */
+  isOver?: boolean;
+}
+
+export interface Use<T> {
+  readonly caller: Caller | undefined;
+  readonly signal?: AbortSignal;
+  /** How long a call waits in line. */
+  readonly patienceMs: number;
+  work(connection: Connection): Promise<T>;
+  /** Whether the next call is to open another conversation, since this one failed with that. */
+  endsWith?(error: unknown): boolean;
+}
+
+/** Sessions of callers of their own that share a remote server cost little. */
+const MAX_SESSIONS = 1_000;
+/** Calls that wait for one conversation. */
+const MAX_WAITING = 100;
+/** One that ends sooner than this has failed, even if it once worked. */
+const STEADY_MS = 10_000;
+/** Nobody else's business: the next caller may be let in. */
+const OWN_FAULT: readonly UpstreamErrorCode[] = ['credentials', 'unauthorized'];
+
+export class Connections {
+  private readonly opened = new Map<string, Promise<Opened>>();
+  /** Conversations that are being closed; nothing of them may be left when this server ends. */
+  private readonly leaving = new Set<Promise<void>>();
+  /** Conversations that are over but for the calls of others that still run in them. */
+  private readonly retired = new Set<Opened>();
+  private readonly pause = new Pause();
+  private closed = false;
+
+  constructor(private readonly options: ConnectionsOptions) {}
+
+  /** @throws UpstreamError; the signal's reason; what the work throws. */
+  async use<T>(use: Use<T>): Promise<T> {
+    const key = this.options.keyOf(use.caller);
+    const opened = await unlessAborted(this.get(key, use.caller), use.signal);
+    opened.calls += 1;
+    clearTimeout(opened.idle);
+    try {
+      const turn = () => use.work(opened.connection);
+      const result = await opened.turns.run(turn, use.patienceMs, tooMany, use.signal);
+      if (performance.now() - opened.since >= STEADY_MS) this.pause.succeeded();
+      return result;
+    } catch (error) {
+      if (use.endsWith?.(error)) await this.retire(key, opened);
+      throw error;
+    } finally {
+      opened.calls -= 1;
+      opened.usedAt = performance.now();
+      if (opened.isOver) this.leaveWhenUnused(opened);
+      else this.rest(key, opened);
+    }
+  }
+
+  /** The conversation of this caller is over; the next call opens another. */
+  drop(caller: Caller | undefined): Promise<void> {
+    return this.close(this.options.keyOf(caller));
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.opened.size;
+  }
+
+  /** In milliseconds; 0 where it is not left alone. */
+  get pausedFor(): number {
+    return this.pause.left(performance.now());
+  }
+
+  /** Resolves when nothing is left of any. */
+  async closeAll(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.opened.keys()].map((key) => this.close(key)));
+    await Promise.all([...this.retired].map(({ connection }) => connection.close()));
+    await Promise.all(this.leaving);
+  }
+
+  private get(key: string, caller: Caller | undefined): Promise<Opened> {
+    const known = this.opened.get(key);
+    if (known) return known;
+    if (this.closed) return Promise.reject(new UpstreamError('unreachable', 'this server is going'));
+    const wait = this.pausedFor;
+    if (wait > 0) {
+      const seconds = Math.ceil(wait / 1000);
+      return Promise.reject(
+        new UpstreamError('paused', `it failed lately, and is left alone for another ${seconds} s`),
+      );
+    }
+    const opening = this.start(key, caller);
+    this.opened.set(key, opening);
+    opening.catch(() => this.forget(key, opening));
+    return opening;
+  }
+
+  private async start(key: string, caller: Caller | undefined): Promise<Opened> {
+    const { settings } = this.options;
+    await this.makeRoom();
+    const since = performance.now();
+    try {
+      const connection = await this.options.open(key, caller, () => this.ended(key, since));
+      const turns = new Turns(settings.concurrency, MAX_WAITING);
+      return { connection, turns, since, calls: 0, usedAt: performance.now() };
+    } catch (error) {
+      const { code } = error as UpstreamError;
+      if (!OWN_FAULT.includes(code)) this.pause.failed(performance.now());
+      throw error;
+    }
+  }
+
+  /** @throws UpstreamError `busy` where every conversation is in use. */
+  private async makeRoom(): Promise<void> {
+    const { processes, maxProcesses } = this.options.settings;
+    const limit = processes === 'shared' ? MAX_SESSIONS : maxProcesses;
+    if (this.opened.size < limit) return;
+    const settled = await Promise.all(
+      [...this.opened].map(async ([key, opening]) => ({ key, opened: await settledNow(opening) })),
+    );
+    const idle = settled
+      .filter((one): one is { key: string; opened: Opened } => one.opened?.calls === 0)
+      .sort((a, b) => a.opened.usedAt - b.opened.usedAt)
+      // Somebody else who came at the same time may have made room out of it.
+      .find(({ key }) => this.opened.has(key));
+    if (!idle) throw new UpstreamError('busy', 'too many people use it at once');
+    await this.close(idle.key);
+  }
+
+  /** Only this very conversation: another may be there in its place already. */
+  private async retire(key: string, opened: Opened): Promise<void> {
+    const current = this.opened.get(key);
+    if (opened.isOver || !current || (await settledNow(current)) !== opened) return;
+    if (this.opened.get(key) !== current) return;
+    this.opened.delete(key);
+    opened.isOver = true;
+    clearTimeout(opened.idle);
+    this.retired.add(opened);
+  }
+
+  private leaveWhenUnused(opened: Opened): void {
+    if (opened.calls > 0 || !this.retired.delete(opened)) return;
+    const leaving = opened.connection.close().finally(() => this.leaving.delete(leaving));
+    this.leaving.add(leaving);
+  }
+
+  private ended(key: string, since: number): void {
+    if (performance.now() - since < STEADY_MS) this.pause.failed(performance.now());
+    void this.close(key);
+  }
+
+  /** What nobody uses ends after a while, unless it is everybody's. */
+  private rest(key: string, opened: Opened): void {
+    const { processes, transport, idleMs } = this.options.settings;
+    if (opened.calls > 0 || (processes === 'shared' && transport === 'stdio') || this.closed) return;
+    opened.idle = setTimeout(() => void this.close(key), idleMs).unref();
+  }
+
+  private close(key: string): Promise<void> {
+    const opening = this.opened.get(key);
+    if (!opening) return Promise.resolve();
+    this.opened.delete(key);
+    const leaving = opening
+      .then(
+        ({ connection, idle }) => {
+          clearTimeout(idle);
+          return connection.close();
+        },
+        () => undefined,
+      )
+      .finally(() => this.leaving.delete(leaving));
+    this.leaving.add(leaving);
+    return leaving;
+  }
+
+  private forget(key: string, opening: Promise<Opened>): void {
+    if (this.opened.get(key) === opening) this.opened.delete(key);
+  }
+}
+
+function tooMany(): UpstreamError {
+  return new UpstreamError('busy', 'too many calls wait for it');
+}
+
+/** Undefined where it is not settled, or has failed. */
+function settledNow<T>(promise: Promise<T>): Promise<T | undefined> {
+  const soon = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
+  return Promise.race([promise.catch(() => undefined), soon]);
+}
+
+/** Others may wait for the same thing: it goes on. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  let abort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    if (abort) signal.removeEventListener('abort', abort);
+  }
+}

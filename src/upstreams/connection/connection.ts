@@ -1,0 +1,340 @@
+/** One conversation with an upstream: from its handshake on, what it lists and what its tools answer. */
+import {
+  Client,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  SdkHttpError,
+  type RequestOptions,
+  type Transport,
+} from '@modelcontextprotocol/client';
+import type { JsonObject } from '../../core/request-context.js';
+import { VERSION } from '../../lib/version.js';
+import type { UpstreamSettings } from '../../config/settings.js';
+import { TOO_LARGE } from './child-process.transport.js';
+import { readTools, type ReadTools, type UpstreamTool } from './read-tools.js';
+import { CONTRADICTION } from './tolerant-message.js';
+import { AnswerTooLarge, CALL_HEADER } from './upstream-fetch.js';
+import { UpstreamError } from './upstream-error.js';
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly progress: (progress: number, total?: number, message?: string) => void;
+  /** Of this one request, over HTTP. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface ConnectionOptions {
+  readonly settings: Pick<UpstreamSettings, 'protocol' | 'transport' | 'connectTimeoutMs' | 'listTimeoutMs'>;
+  /**
+   * Starts a conversation anew; it is started by the client.
+   * @param broken to be told when the answer to a request of HTTP breaks off, or ends: by the request's {@link CALL_HEADER}.
+   */
+  transport(broken: (call: string, error: Error) => void): Transport;
+  /** It says that its tools are others now; as often as it likes. */
+  onListChanged(): void;
+  /** It has ended, and nobody has asked for that. */
+  onClose(): void;
+  /** Something went wrong beside the answers; for the log. */
+  onError(error: Error): void;
+}
+
+const MODERN = '2026-07-28';
+/** An upstream with more pages than this, or one that sends us in circles, is cut short. */
+const MAX_PAGES = 100;
+const MAX_TOOLS = 2_000;
+/** Of all pages together: each of them alone may be as large as an answer. */
+const MAX_LIST_LENGTH = 16 * 1024 * 1024;
+/** Told to callers at most so often: some upstreams would flood them. */
+const PROGRESS_EVERY_MS = 100;
+
+/** A result of whatever form: it goes through as it is. */
+const ANY_OBJECT = {
+  '~standard': {
+    version: 1,
+    vendor: 'identity-aware-mcp-server',
+    validate: (value: unknown) =>
+      isObject(value) ? { value } : { issues: [{ message: 'the result is no object' }] },
+  },
+} as const;
+
+export class Connection {
+  private tools: ReadonlyMap<string, UpstreamTool> = new Map();
+  private read: ReadTools = { tools: [], faults: [] };
+  private closed = false;
+  private calls = 0;
+  /** Of the calls that run: how each is ended when its answer breaks off. */
+  private readonly broken = new Map<string, (error: Error) => void>();
+
+  private constructor(
+    private readonly client: Client,
+    private readonly transport: Transport,
+    private readonly options: ConnectionOptions,
+  ) {}
+
+  /** @throws UpstreamError where it does not get as far as a list of tools. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const { protocol, transport } = options.settings;
+    // Over pipes a question that an old server does not know may end it: it is greeted in the old way first.
+    const modes =
+      protocol === 'auto' ? (transport === 'stdio' ? ['legacy', 'modern'] : ['auto']) : [protocol];
+    let first: unknown;
+    for (const mode of modes) {
+      try {
+        return await Connection.connect(mode as UpstreamSettings['protocol'], options);
+      } catch (error) {
+        first ??= error;
+        // Only a server that has answered, and not with what was hoped for, may be one of the other kind.
+        if (!(error instanceof ProtocolError) && !isUnsupported(error)) break;
+      }
+    }
+    throw failure(first);
+  }
+
+  private static async connect(
+    mode: UpstreamSettings['protocol'],
+    options: ConnectionOptions,
+  ): Promise<Connection> {
+    const { connectTimeoutMs } = options.settings;
+    const client = new Client(
+      { name: 'identity-aware-mcp-server', version: VERSION },
+      {
+        // No roots, no sampling, no questions: what a caller's client can do is not the upstream's to use.
+        capabilities: {},
+        inputRequired: { autoFulfill: false },
+        versionNegotiation: { mode: mode === 'modern' ? { pin: MODERN } : mode },
+        listChanged: {
+          tools: { autoRefresh: false, debounceMs: 0, onChanged: () => options.onListChanged() },
+        },
+      },
+    );
+    let connection: Connection | undefined;
+    const transport = options.transport((call, error) => connection?.broken.get(call)?.(error));
+    connection = new Connection(client, transport, options);
+    client.onerror = (error) => options.onError(error);
+    client.onclose = () => connection?.hasEnded();
+    try {
+      await inTime(
+        client.connect(transport, { timeout: connectTimeoutMs }),
+        connectTimeoutMs + 1_000,
+        'The handshake took too long',
+      );
+      await connection.list();
+      return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  /** The last list. */
+  get lastRead(): ReadTools {
+    return this.read;
+  }
+
+  /** What it calls itself, and which revision it speaks; its own words. */
+  get about(): string {
+    const { name, version } = this.client.getServerVersion() ?? {};
+    return `${name ?? 'without a name'} ${version ?? ''}, ${this.client.getNegotiatedProtocolVersion() ?? 'unknown revision'}`;
+  }
+
+  /** Of the last list. */
+  find(name: string): UpstreamTool | undefined {
+    return this.tools.get(name);
+  }
+
+  /** Asks for all pages. @throws UpstreamError */
+  async list(): Promise<ReadTools> {
+    try {
+      this.read = readTools(await this.pages());
+      this.tools = new Map(this.read.tools.map((tool) => [tool.name, tool]));
+      return this.read;
+    } catch (error) {
+      throw failure(error);
+    }
+  }
+
+  /** @returns the result as it came, but for what the two ends of this conversation alone are concerned with. @throws UpstreamError */
+  async call(name: string, args: JsonObject, options: CallOptions): Promise<JsonObject> {
+    const { signal, timeoutMs, headers } = options;
+    const onprogress = throttled(options.progress);
+    const id = String(++this.calls);
+    const settings = { signal, timeout: timeoutMs, onprogress, headers: { ...headers, [CALL_HEADER]: id } };
+    // The client library waits for its time limit where the answer breaks off.
+    const breaks = new Promise<never>((_resolve, reject) => {
+      this.broken.set(id, (cause) => {
+        const isOversize = cause instanceof AnswerTooLarge;
+        reject(isOversize ? cause : new UpstreamError('unreachable', 'its answer broke off', { cause }));
+      });
+    });
+    try {
+      return cleaned(await Promise.race([this.request(name, args, settings), breaks]));
+    } catch (error) {
+      throw failure(error);
+    } finally {
+      this.broken.delete(id);
+    }
+  }
+
+  /** Resolves when nothing is left of it. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.client.close().catch(() => undefined);
+    // A client that never got as far as being connected does not close what it was given.
+    await this.transport.close().catch(() => undefined);
+  }
+
+  private async request(name: string, args: JsonObject, settings: RequestOptions): Promise<JsonObject> {
+    const tool = this.tools.get(name);
+    if (tool && this.client.getProtocolEra() === 'modern' && namesHeaders(tool)) {
+      // The client library puts the arguments that the schema names into headers as well.
+      const toolDefinition = { name, inputSchema: tool.definition.inputSchema } as never;
+      return this.client.callTool(
+        { name, arguments: args },
+        { ...settings, toolDefinition },
+      ) as Promise<never>;
+    }
+    const request = { method: 'tools/call', params: { name, arguments: args } };
+    return this.client.request(request, ANY_OBJECT as never, settings) as Promise<never>;
+  }
+
+  private hasEnded(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.options.onClose();
+  }
+
+  private async pages(): Promise<unknown[]> {
+    const tools: unknown[] = [];
+    const seen = new Set<unknown>();
+    const until = Date.now() + this.options.settings.listTimeoutMs;
+    let cursor: unknown;
+    let length = 0;
+    for (let page = 0; page < MAX_PAGES && tools.length < MAX_TOOLS; page++) {
+      const request = { method: 'tools/list', params: cursor === undefined ? {} : { cursor } };
+      const timeout = Math.max(until - Date.now(), 1);
+      const result = (await this.client.request(request, ANY_OBJECT as never, { timeout })) as JsonObject;
+      length += lengthOf(result);
+      if (length > MAX_LIST_LENGTH) throw new UpstreamError('too_large', 'its list was too large');
+      if (Array.isArray(result.tools)) tools.push(...(result.tools as unknown[]));
+      cursor = result.nextCursor;
+      // Some end with a cursor of no characters.
+      if (typeof cursor !== 'string' || cursor === '' || seen.has(cursor)) break;
+      seen.add(cursor);
+    }
+    return tools.slice(0, MAX_TOOLS);
+  }
+}
+
+/** What failed, by a closed list of codes. */
+function failure(error: unknown): UpstreamError {
+  // What failed on the way to a request comes back inside of what the client library makes of it.
+  const known = causes(error).find((one) => one instanceof UpstreamError);
+  if (known) return known as UpstreamError;
+  const said = { cause: error };
+  if (error instanceof ProtocolError) {
+    if (error.code === TOO_LARGE) return new UpstreamError('too_large', 'its answer was too large', said);
+    if (error.code === CONTRADICTION)
+      return new UpstreamError('refused', 'its answer has both a result and an error', said);
+    return new UpstreamError('refused', `it answered with the error ${error.code}`, said);
+  }
+  if (error instanceof SdkHttpError) {
+    const { status } = error;
+    if (status === 401 || status === 403)
+      return new UpstreamError('unauthorized', `it answered ${status}`, said);
+    // A session that it has forgotten is 404, or 400 where the server is an older one.
+    if (status === 404 || status === 400)
+      return new UpstreamError('session_lost', `it answered ${status}`, said);
+    return new UpstreamError('unreachable', `it answered ${status}`, said);
+  }
+  if (error instanceof SdkError) {
+    if (error.code === SdkErrorCode.RequestTimeout)
+      return new UpstreamError('timeout', 'it did not answer in time', said);
+    if (error.code === SdkErrorCode.ConnectionClosed) {
+      return new UpstreamError('unreachable', 'it ended before it answered', said);
+    }
+    if (error.code === SdkErrorCode.UnsupportedResultType) {
+      return new UpstreamError('refused', 'it wants to ask something, which cannot be done here', said);
+    }
+    if (error.code === SdkErrorCode.InvalidResult)
+      return new UpstreamError('refused', 'its answer is none', said);
+  }
+  if (causes(error).some((one) => one instanceof AnswerTooLarge)) {
+    return new UpstreamError('too_large', 'its answer was too large', said);
+  }
+  // What is written to a process that has ended.
+  if (causes(error).some((one) => (one as NodeJS.ErrnoException).code === 'EPIPE'))
+    return new UpstreamError('unreachable', 'it ended before it answered', said);
+  return new UpstreamError('unreachable', 'it cannot be reached', said);
+}
+
+function isUnsupported(error: unknown): boolean {
+  return error instanceof Error && /protocol version/i.test(error.message);
+}
+
+function causes(error: unknown): unknown[] {
+  const found: unknown[] = [];
+  for (let at = error; typeof at === 'object' && at !== null && found.length < 5; at = (at as Error).cause) {
+    found.push(at);
+  }
+  return found;
+}
+
+/** Without what is between the upstream and the gate: who the upstream is, and what it says of caching. */
+function cleaned(result: JsonObject): JsonObject {
+  const { _meta: meta, resultType: _type, ...rest } = result;
+  if (!isObject(meta)) return rest;
+  const own = Object.entries(meta).filter(([name]) => !name.startsWith('io.modelcontextprotocol/'));
+  return own.length > 0 ? { ...rest, _meta: Object.fromEntries(own) } : rest;
+}
+
+function namesHeaders({ definition }: UpstreamTool): boolean {
+  return JSON.stringify(definition.inputSchema).includes('"x-mcp-header"');
+}
+
+function throttled(tell: CallOptions['progress']) {
+  let told = -Infinity;
+  let isOver = false;
+  return ({ progress, total, message }: { progress: number; total?: number; message?: string }) => {
+    const now = performance.now();
+    const isDone = total !== undefined && progress >= total;
+    // The last word is told whenever it comes; what comes behind it is one of many again.
+    if (now - told < PROGRESS_EVERY_MS && (!isDone || isOver)) return;
+    told = now;
+    isOver ||= isDone;
+    tell(progress, total, message);
+  };
+}
+
+/** The client library forgets its time limit at some stages of a handshake. */
+async function inTime<T>(promise: Promise<T>, milliseconds: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new UpstreamError('timeout', what)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** About as long as its JSON; not by recursion, since nobody has looked yet how deep it nests. */
+function lengthOf(root: unknown): number {
+  const pending = [root];
+  let length = 0;
+  while (pending.length > 0) {
+    const value = pending.pop();
+    length += typeof value === 'string' ? value.length + 3 : 5;
+    if (typeof value !== 'object' || value === null) continue;
+    const names = Array.isArray(value) ? [] : Object.keys(value);
+    length += names.reduce((sum, name) => sum + name.length + 3, 0);
+    for (const inner of Object.values(value) as unknown[]) pending.push(inner);
+  }
+  return length;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,122 @@
+/** What an upstream is shown to let the gate in: a secret, or a token, of the gate's own or made for the caller; never the caller's. */
+import { tokenCache } from '../../lib/token-lru.js';
+import type { UpstreamAuthSettings } from '../../config/settings.js';
+import { rightsKey, type Caller } from './upstream-caller.js';
+import { TokenEndpoint, type IssuedToken } from './token-request.js';
+import { UpstreamError } from './upstream-error.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+export interface UpstreamCredentials {
+  /** Whether it is another one for each caller. */
+  readonly isPersonal: boolean;
+  /** @throws UpstreamError `credentials` */
+  headersFor(caller: Caller | undefined): Promise<Headers>;
+  /** The upstream does not accept it any more. */
+  forget(caller: Caller | undefined): void;
+}
+
+const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';
+const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:';
+/** Of a token whose end nobody says. */
+const UNSAID_SECONDS = 60;
+/** A token is not used to its last breath: it has to get there, and be looked at. */
+const EARLIER_SECONDS = 30;
+
+export function credentialsOf(auth: UpstreamAuthSettings | undefined): UpstreamCredentials {
+  switch (auth?.method) {
+    case undefined:
+      return { isPersonal: false, headersFor: () => Promise.resolve({}), forget: () => undefined };
+    case 'secret': {
+      const headers = { [auth.header]: auth.value };
+      return { isPersonal: false, headersFor: () => Promise.resolve(headers), forget: () => undefined };
+    }
+    case 'client_credentials': {
+      const endpoint = new TokenEndpoint(auth);
+      return new Tokens(false, () => endpoint.request({ grant_type: 'client_credentials' }));
+    }
+    case 'token_exchange':
+      return exchanged(new TokenEndpoint(auth), auth.actor);
+    case 'id_jag':
+      return granted(new TokenEndpoint(auth.grant), new TokenEndpoint(auth));
+  }
+}
+
+/** RFC 8693: a token in which the person is the subject, and, where it is to be said, the gate the actor. */
+function exchanged(endpoint: TokenEndpoint, withActor: boolean): UpstreamCredentials {
+  const own = new Tokens(false, () => endpoint.request({ grant_type: 'client_credentials' }));
+  return new Tokens(true, async (subject) => {
+    const actor = withActor ? await own.tokenFor(undefined) : undefined;
+    return endpoint.request({
+      grant_type: `${GRANT_TYPE}token-exchange`,
+      requested_token_type: `${TOKEN_TYPE}access_token`,
+      subject_token: subject,
+      subject_token_type: `${TOKEN_TYPE}access_token`,
+      ...(actor !== undefined && { actor_token: actor, actor_token_type: `${TOKEN_TYPE}access_token` }),
+    });
+  });
+}
+
+/** draft-ietf-oauth-identity-assertion-authz-grant: the caller's provider vouches, the upstream's server lets in. */
+function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCredentials {
+  return new Tokens(true, async (subject) => {
+    const { token: assertion } = await provider.requestGrant({
+      grant_type: `${GRANT_TYPE}token-exchange`,
+      requested_token_type: `${TOKEN_TYPE}id-jag`,
+      subject_token: subject,
+      subject_token_type: `${TOKEN_TYPE}access_token`,
+    });
+    return server.request({ grant_type: `${GRANT_TYPE}jwt-bearer`, assertion });
+  });
+}
+
+/** Tokens that are asked for once, and used until shortly before they end. */
+class Tokens implements UpstreamCredentials {
+  private readonly known = tokenCache<string>();
+  /** By caller: nobody waits for, or gets, the answer to another's question. */
+  private readonly pending = new Map<string, Promise<string>>();
+
+  constructor(
+    readonly isPersonal: boolean,
+    private readonly ask: (subject: string) => Promise<IssuedToken>,
+  ) {}
+
+  async headersFor(caller: Caller | undefined): Promise<Headers> {
+    return { Authorization: `Bearer ${await this.tokenFor(caller)}` };
+  }
+
+  forget(caller: Caller | undefined): void {
+    this.known.delete(this.keyOf(caller));
+  }
+
+  async tokenFor(caller: Caller | undefined): Promise<string> {
+    const key = this.keyOf(caller);
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const pending = this.pending.get(key) ?? this.request(key, caller);
+    return pending;
+  }
+
+  private request(key: string, caller: Caller | undefined): Promise<string> {
+    const token = this.fetch(key, caller).finally(() => this.pending.delete(key));
+    this.pending.set(key, token);
+    return token;
+  }
+
+  private async fetch(key: string, caller: Caller | undefined): Promise<string> {
+    const subject = this.isPersonal ? caller?.token?.forExchange() : '';
+    if (subject === undefined) throw new UpstreamError('credentials', 'no token for it could be had');
+    const { token, lifetimeSeconds = UNSAID_SECONDS } = await this.ask(subject);
+    // What was made out of a token does not outlive it.
+    const left = caller && this.isPersonal ? caller.principal.expiresAt - Date.now() / 1000 : Infinity;
+    const seconds = Math.min(lifetimeSeconds - Math.min(EARLIER_SECONDS, lifetimeSeconds / 2), left);
+    const ttl = Math.floor(seconds * 1000);
+    // To the cache, 0 would mean for ever.
+    if (ttl > 0) this.known.set(key, token, { ttl, size: token.length });
+    return token;
+  }
+
+  private keyOf(caller: Caller | undefined): string {
+    return this.isPersonal && caller ? rightsKey(caller.principal) : '';
+  }
+}

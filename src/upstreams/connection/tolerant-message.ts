@@ -1,0 +1,82 @@
+/**
+ * Messages of upstreams in the style of JSON-RPC 1, where an unset member is null, as MCP has them. In, a message as it was
+ * parsed; out, the same message without members that say nothing. Pure.
+ */
+import type { JsonObject } from '../../core/request-context.js';
+
+/** An answer with both a result and an error is taken for an error of this code (of our own). */
+export const CONTRADICTION = -31_002;
+
+const ENVELOPE = ['result', 'error', 'method', 'params'] as const;
+/** Of results: a member that is unset. `structuredContent` and `isError` are of a tool, the others of lists and handshakes. */
+const OF_RESULT = [
+  '_meta',
+  'nextCursor',
+  'isError',
+  'structuredContent',
+  'instructions',
+  'capabilities',
+  'serverInfo',
+  'resultType',
+  'ttlMs',
+  'cacheScope',
+];
+/** Finds every text that {@link tolerant} could change, and some others. */
+const CANDIDATE = /:\s*null\b|"protocolVersion"|"error"/;
+
+/** Whether it is worth the time to parse this JSON. */
+export function mayNeedTolerance(json: string): boolean {
+  return CANDIDATE.test(json);
+}
+
+/** @returns the message itself where it has nothing that is odd. */
+export function tolerant(message: JsonObject): JsonObject {
+  const plain = withoutNulls(message, ENVELOPE);
+  const { id, result, error } = plain;
+  if (result !== undefined && error !== undefined && (typeof id === 'string' || typeof id === 'number')) {
+    // Nobody could tell which of the two is meant.
+    return {
+      jsonrpc: plain.jsonrpc,
+      id,
+      error: { code: CONTRADICTION, message: 'Both a result and an error' },
+    };
+  }
+  const params = isObject(plain.params) ? withoutNulls(plain.params, ['_meta']) : plain.params;
+  const inner = isObject(result) ? tolerantResult(result) : result;
+  if (params === plain.params && inner === result) return plain;
+  return { ...plain, ...(params !== undefined && { params }), ...(inner !== undefined && { result: inner }) };
+}
+
+function tolerantResult(given: JsonObject): JsonObject {
+  const result = withoutNulls(given, OF_RESULT);
+  if (typeof result.protocolVersion !== 'string') return result;
+  const { capabilities = {}, serverInfo = {} } = result;
+  return {
+    ...result,
+    capabilities: isObject(capabilities)
+      ? withoutNulls(capabilities, Object.keys(capabilities))
+      : capabilities,
+    serverInfo: isObject(serverInfo) ? named(serverInfo) : serverInfo,
+  };
+}
+
+/** A name and a version are required; they are shown to the operator and decide nothing. */
+function named(info: JsonObject): JsonObject {
+  const plain = withoutNulls(info, Object.keys(info));
+  const { name, version } = plain;
+  return {
+    ...plain,
+    name: typeof name === 'string' ? name : 'without a name',
+    version: typeof version === 'string' || typeof version === 'number' ? String(version) : '',
+  };
+}
+
+function withoutNulls(object: JsonObject, names: readonly string[]): JsonObject {
+  const unset = names.filter((name) => object[name] === null);
+  if (unset.length === 0) return object;
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !unset.includes(name)));
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

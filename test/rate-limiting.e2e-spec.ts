@@ -1,0 +1,406 @@
+/** What instances count together: rates, quotas and proofs; over restarts, and while the database is away. */
+import { generateKeyPair, generateProof } from 'dpop';
+import { calculateJwkThumbprint, exportJWK } from 'jose';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { SharedCounts } from '../src/rate-limiting/shared-counts.js';
+import { PolicyService } from '../src/policy/policy.service.js';
+import { ToolRegistry } from '../src/tools/registry.js';
+import { databaseBackends, type TestDatabase } from './support/database.js';
+import { Gate, MODERN, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
+import { ProbeModule, Runs } from './support/probe.tools.js';
+import { Relay } from './support/relay.js';
+import { until } from './support/remote.js';
+
+const postgres = databaseBackends().find(({ name }) => name === 'postgres');
+const LEGACY = '2025-11-25';
+const POLICY = {
+  'policy.yaml': `
+rates:
+  few: {per_minute: 40}
+  day: {per_day: 3, by: person}
+  team: {per_hour: 4, by: client, each_tool: true}
+  all: {per_hour: 5, by: everyone}
+rules:
+  - {id: few, match: "echo*", rate: few}
+  - {id: quota, match: picture, rate: [day]}
+  - {id: team, match: ["resource:handbook", "prompt:greet"], rate: team}
+  - {id: all, match: "resource:page", rate: all}
+`,
+};
+
+let issuer: TestIssuer;
+let database: TestDatabase;
+let relay: Relay;
+const folders = [temporaryFolder(), temporaryFolder()];
+
+beforeAll(async () => {
+  issuer = await TestIssuer.start();
+  database = (await postgres?.open()) as TestDatabase;
+  relay = await Relay.start();
+});
+afterAll(async () => {
+  await issuer.stop();
+  await relay.stop();
+  await database.cleanup();
+  folders.forEach((folder) => folder.remove());
+});
+
+const mint = (claims: object) => issuer.mint('urn:gate', { scope: 'probe', ...claims });
+const start = (env: Record<string, string | undefined>) =>
+  Gate.start({
+    issuer,
+    imports: [ProbeModule],
+    policy: POLICY,
+    env: { AUTH_AUDIENCE: 'urn:gate', RATE_LIMIT_PER_MINUTE: '0', ...env },
+  });
+const echo = (gate: Gate, token: string) => gate.callTool(token, 'echo', { text: 'x' });
+const picture = (gate: Gate, token: string) => gate.callTool(token, 'picture', {});
+const read = (gate: Gate, token: string, uri: string) =>
+  gate.modern(token, 'resources/read', { uri }, { 'mcp-name': uri });
+const runsOf = (gate: Gate) => gate.app.nest.get(Runs).names.length;
+const counting = async (gate: Gate) => (await gate.get('/health/ready')).body.counting?.counting as string;
+
+function toolCall(name: string, more: object): object {
+  return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, ...more } };
+}
+
+/** How many statements wait to count. */
+async function waiting(client: pg.Client): Promise<number> {
+  const { rows } = await client.query(
+    `select 1 from pg_locks where not granted and relation = 'rate_counters'::regclass`,
+  );
+  return rows.length;
+}
+
+/** How many of these calls, in turn at each gate, got through. */
+async function passed(
+  gates: readonly Gate[],
+  times: number,
+  call: (gate: Gate) => Promise<Answer>,
+): Promise<number> {
+  let through = 0;
+  for (let at = 0; at < times; at++) {
+    if ((await call(gates[at % gates.length] as Gate)).status === 200) through += 1;
+  }
+  return through;
+}
+
+(postgres ? describe : describe.skip)('two instances on one PostgreSQL', () => {
+  let gates: [Gate, Gate];
+  const open = (at: number, more: Record<string, string> = {}) =>
+    start({
+      DATABASE_URL: relay.urlOf(database.settings.databaseUrl as string),
+      DATA_DIR: folders[at]?.path,
+      ...more,
+    });
+  beforeAll(async () => {
+    gates = [await open(0), await open(1)];
+  });
+  afterAll(() => Promise.all(gates.map((gate) => gate.close())));
+
+  it('of many calls at once at both, as many pass as the rate says, and the others are told when to come back', async () => {
+    const alice = await mint({ sub: 'alice' });
+    const before = gates.map(runsOf);
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, at) => echo(gates[at % 2] as Gate, alice)),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    expect([answers.length - refused.length, refused.length]).toEqual([40, 60]);
+    expect(gates.map(runsOf).reduce((sum, runs, at) => sum + runs - (before[at] as number), 0)).toBe(40);
+    for (const { headers, body } of refused) {
+      expect(body.error.data.reason).toBe('rate_limited');
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60);
+    }
+    const line = gates[0].ledger().find(({ reason }) => reason === 'rate_limited');
+    expect(line).toMatchObject({ decision: 'deny', rule: 'policy.yaml: few', tool: 'echo' });
+  });
+
+  it('of those that are counted at once at both, each is told a number of its own, and none is left out', async () => {
+    const counts = gates.map(({ app }) => app.nest.get(SharedCounts));
+    const told = new Map<string, number[]>();
+    for (let round = 0; round < 20; round++) {
+      const keys = Array.from({ length: 400 }, (_, at) => `together/60:${at % 300}`);
+      await Promise.all(
+        counts.flatMap((each, at) =>
+          (at === 0 ? keys : [...keys].reverse()).map(async (key) => {
+            const counted = await each.add({ key, calls: 1, seconds: 60 });
+            expect(counted?.msBeforeNext).toBeGreaterThan(0);
+            told.set(key, [...(told.get(key) ?? []), counted?.calls as number]);
+          }),
+        ),
+      );
+    }
+    const numbers = [...told.values()];
+    expect(numbers.flat()).toHaveLength(20 * 400 * 2);
+    for (const each of numbers) {
+      expect(each.sort((a, b) => a - b)).toEqual(Array.from({ length: each.length }, (_, at) => at + 1));
+    }
+  });
+
+  it('what is over starts again, for who counts more than one, too', async () => {
+    const [first, second] = gates.map(({ app }) => app.nest.get(SharedCounts)) as [
+      SharedCounts,
+      SharedCounts,
+    ];
+    const add = async (each: SharedCounts, calls: number) =>
+      (await each.add({ key: 'again/1:x', calls, seconds: 1 }))?.calls;
+    expect(await Promise.all([add(first, 2), add(first, 3), add(first, 1)])).toEqual([2, 5, 6]);
+    expect(await add(second, 4)).toBe(10);
+    await pause(1_050);
+    expect(await add(second, 3)).toBe(3);
+    expect(await add(first, 1)).toBe(4);
+  });
+
+  it('many that wait are one question, and who is over is no question at all', async () => {
+    const client = new pg.Client({ connectionString: database.settings.databaseUrl });
+    await client.connect();
+    const tokens = await Promise.all(Array.from({ length: 30 }, (_, at) => mint({ sub: `waits-${at}` })));
+    const over = await mint({ sub: 'over' });
+    expect(await passed(gates, 42, (gate) => echo(gate, over))).toBe(40);
+    expect((await echo(gates[1], over)).status).toBe(429);
+    let asked: Promise<Answer>[] = [];
+    try {
+      await client.query('begin');
+      await client.query('lock table rate_counters in access exclusive mode');
+      asked = tokens.map((token) => echo(gates[0], token));
+      await until(async () => (await waiting(client)) > 0, 1_000);
+      expect((await echo(gates[0], over)).status).toBe(429);
+      expect(await waiting(client)).toBe(1);
+    } finally {
+      await client.end();
+    }
+    expect(new Set((await Promise.all(asked)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await Promise.all(gates.map(counting))).toEqual(['together', 'together']);
+  });
+
+  it.each([
+    ['the short way', {}],
+    ['the ordinary way', { _meta: { progressToken: 1 } }],
+  ])(
+    'what is replaced between its decision and its answer is not there any more, on %s',
+    async (way, more) => {
+      const [{ app }] = gates;
+      const [registry, policy] = [app.nest.get(ToolRegistry), app.nest.get(PolicyService)];
+      let runs = 0;
+      const mount = () => {
+        const rule = { scopes: [], roles: [], assurance: null, allowWorkload: false, source: 'test' };
+        const definition = {
+          kind: 'tool',
+          name: 'echo_mounted',
+          rule,
+          recordedArguments: [],
+          inputSchema: { type: 'object', properties: {} },
+          conditions: [],
+          readOnly: false,
+          relay: async () => ({ content: [{ type: 'text', text: String((runs += 1)) }] }),
+          entry: { name: 'echo_mounted', inputSchema: { type: 'object' } },
+        };
+        registry.mount([definition as never]);
+        policy.adopt(policy.candidate());
+      };
+      mount();
+      const token = await mint({ sub: `mounted-${way}` });
+      const call = () =>
+        gates[0].post(token, toolCall('echo_mounted', more), { 'mcp-protocol-version': LEGACY });
+      expect((await call()).status).toBe(200);
+      const client = new pg.Client({ connectionString: database.settings.databaseUrl });
+      await client.connect();
+      let asked: Promise<Answer>;
+      try {
+        await client.query('begin');
+        await client.query('lock table rate_counters in access exclusive mode');
+        asked = call();
+        // Decided, and not counted yet.
+        await until(async () => (await waiting(client)) > 0, 1_000);
+        mount();
+      } finally {
+        await client.end();
+      }
+      const { status, body } = await asked;
+      expect([status, body.error]).toMatchObject([404, { code: -32602, data: { reason: 'tool_unknown' } }]);
+      expect(runs).toBe(1);
+      const isTheirs = ({ on_behalf_of }: LedgerLine) => on_behalf_of === `mounted-${way}`;
+      await gates[0].waitForLedger((line) => line.outcome?.status === 'failed' && isTheirs(line));
+      const failed = gates[0].ledger().filter(isTheirs).slice(-2);
+      expect(failed).toMatchObject([
+        { event: 'decision', decision: 'allow', tool: 'echo_mounted' },
+        { event: 'outcome', outcome: { status: 'failed' }, reason: 'tool_not_allowed' },
+      ]);
+      registry.mount([]);
+      policy.adopt(policy.candidate());
+    },
+  );
+
+  it('a quota counts the person, whatever the client, and a restart gives nothing back', async () => {
+    const [one, other, bob] = await Promise.all([
+      mint({ sub: 'carol', client_id: 'a' }),
+      mint({ sub: 'carol', client_id: 'b' }),
+      mint({ sub: 'bob' }),
+    ]);
+    expect(await passed(gates, 1, (gate) => picture(gate, one))).toBe(1);
+    expect(await passed(gates, 4, (gate) => picture(gate, other))).toBe(2);
+    await gates[1].close();
+    gates[1] = await open(1);
+    const refused = await picture(gates[1], one);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(86_000);
+    expect((await picture(gates[1], bob)).status).toBe(200);
+  });
+
+  it('a class counts each client, or everyone, and each of its targets by itself where it says so', async () => {
+    const [x, y] = await Promise.all([
+      mint({ sub: 'x', client_id: 'team' }),
+      mint({ sub: 'y', client_id: 'team' }),
+    ]);
+    let turn = 0;
+    const either = () => (turn++ % 2 === 0 ? x : y);
+    expect(await passed(gates, 6, (gate) => read(gate, either(), 'docs://handbook'))).toBe(4);
+    const greet = (gate: Gate) =>
+      gate.modern(either(), 'prompts/get', { name: 'greet', arguments: { name: 'a' } });
+    expect(await passed(gates, 6, greet)).toBe(4);
+    const anyone = async (gate: Gate) =>
+      read(gate, await mint({ sub: `p${turn++}`, client_id: `c${turn}` }), 'docs://a/b');
+    expect(await passed(gates, 7, anyone)).toBe(5);
+  });
+
+  it('a proof that one took is used up at the other', async () => {
+    const keys = await generateKeyPair('ES256');
+    const token = await mint({
+      sub: 'dora',
+      cnf: { jkt: await calculateJwkThumbprint(await exportJWK(keys.publicKey)) },
+    });
+    // Behind one address, as a proxy has it.
+    const behind = await open(1, {
+      PUBLIC_URL: gates[0].origin,
+      ALLOWED_HOSTS: '127.0.0.1',
+      DATA_DIR: temporaryFolder().path,
+    });
+    const urls = [gates[0], behind].map(({ app }) => `http://127.0.0.1:${app.settings.server.port}/mcp`);
+    const send = (url: string | undefined, proof: string) =>
+      fetch(url as string, {
+        method: 'POST',
+        headers: {
+          authorization: `DPoP ${token}`,
+          dpop: proof,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': MODERN,
+          'mcp-method': 'tools/list',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/list',
+          params: {
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': MODERN,
+              'io.modelcontextprotocol/clientCapabilities': {},
+            },
+          },
+        }),
+      }).then(({ status }) => status);
+    try {
+      for (const [first, second] of [urls, [...urls].reverse()]) {
+        const proof = await generateProof(keys, gates[0].url, 'POST', undefined, token);
+        expect([await send(first, proof), await send(second, proof)]).toEqual([200, 401]);
+        expect(await send(second, await generateProof(keys, gates[0].url, 'POST', undefined, token))).toBe(
+          200,
+        );
+      }
+      // One proof, a hundred times at once.
+      const proof = await generateProof(keys, gates[0].url, 'POST', undefined, token);
+      const statuses = await Promise.all(Array.from({ length: 100 }, (_, at) => send(urls[at % 2], proof)));
+      expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    } finally {
+      await behind.close();
+    }
+  });
+
+  it('lets no more pass in all instances together than the limit had left when the database went away', async () => {
+    const [ivy, jane, kate] = (await Promise.all(['ivy', 'jane', 'kate'].map((sub) => mint({ sub })))) as [
+      string,
+      string,
+      string,
+    ];
+    const ran = () => gates.map(runsOf).reduce((sum, runs) => sum + runs, 0);
+    expect(await passed([gates[0]], 16, (gate) => echo(gate, ivy))).toBe(16);
+    expect(await passed([gates[1]], 40, (gate) => echo(gate, jane))).toBe(40);
+    const before = ran();
+    // The other instance reads the counts four times a second.
+    await pause(1_500);
+    relay.refuse();
+    relay.drop();
+    const shares = [];
+    for (const gate of gates) shares.push(await passed([gate], 30, (one) => echo(one, ivy)));
+    expect(shares).toEqual([12, 12]);
+    expect(await passed(gates, 6, (gate) => echo(gate, jane))).toBe(0);
+    // Of a limit that nobody has touched the shares are no more than the limit.
+    expect(await passed(gates, 60, (gate) => echo(gate, kate))).toBe(40);
+    expect(ran() - before).toBe(24 + 40);
+    const { body, headers } = await echo(gates[1], ivy);
+    expect([body.error.data.reason, Number(headers.get('retry-after')) > 0]).toEqual(['rate_limited', true]);
+    relay.accept();
+    await until(async () => {
+      await Promise.all(gates.map((gate) => gate.modern(ivy, 'tools/list')));
+      return (await Promise.all(gates.map(counting))).every((one) => one === 'together');
+    });
+  });
+
+  it('each goes on by itself from what it knows while the database is away, says so, and comes back', async () => {
+    const [erin, frank, hugo] = (await Promise.all(
+      ['erin', 'frank', 'hugo'].map((sub) => mint({ sub })),
+    )) as [string, string, string];
+    expect(await passed(gates, 2, (gate) => picture(gate, erin))).toBe(2);
+    relay.refuse();
+    relay.drop();
+    // One of three is left: one of the two instances lets it pass.
+    expect(await passed(gates, 10, (gate) => picture(gate, erin))).toBe(1);
+    expect(await passed(gates, 4, (gate) => echo(gate, frank))).toBe(4);
+    // Nobody has counted them: each instance has its share of the whole limit.
+    const alone = await passed([gates[0]], 3, (gate) => picture(gate, hugo));
+    expect([1, 2]).toContain(alone);
+    expect(await Promise.all(gates.map(counting))).toEqual(['alone', 'alone']);
+    relay.accept();
+    await until(async () => {
+      await Promise.all(gates.map((gate) => echo(gate, frank)));
+      return (await Promise.all(gates.map(counting))).every((one) => one === 'together');
+    });
+    // Told as soon as they are together again: the other instance knows it before the caller comes again.
+    await pause(1_500);
+    expect(await passed([gates[1]], 4, (gate) => picture(gate, hugo))).toBe(3 - alone);
+    for (const gate of gates) {
+      const changes = gate
+        .wholeLedger()
+        .flatMap(({ change }) => (change?.what === 'counting' ? [change] : []));
+      expect(changes.slice(-2)).toMatchObject([
+        { counting: 'alone', cause: expect.not.stringContaining('s3cret') as string },
+        { counting: 'together', cause: null },
+      ]);
+    }
+  });
+
+  it('every request counts, where RATE_LIMIT_PER_MINUTE says so', async () => {
+    const limited = await Promise.all(
+      [0, 1].map(() => open(1, { RATE_LIMIT_PER_MINUTE: '10', DATA_DIR: temporaryFolder().path })),
+    );
+    const gina = await mint({ sub: 'gina' });
+    expect(await passed(limited, 15, (gate) => gate.modern(gina, 'tools/list'))).toBe(10);
+    await Promise.all(limited.map((gate) => gate.close()));
+  });
+});
+
+it('one instance keeps its quotas over a restart, too', async () => {
+  const folder = temporaryFolder();
+  const alice = await mint({ sub: 'alice' });
+  const first = await start({ DATA_DIR: folder.path });
+  expect(await passed([first], 2, (gate) => picture(gate, alice))).toBe(2);
+  expect((await first.get('/health/ready')).body.counting).toBeUndefined();
+  await first.close();
+  const second = await start({ DATA_DIR: folder.path });
+  expect(await passed([second], 3, (gate) => picture(gate, alice))).toBe(1);
+  await second.close();
+  folder.remove();
+});
