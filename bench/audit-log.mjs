@@ -1,5 +1,5 @@
 /**
- * What a durable record costs, and how fast the ledger answers: records a second and the wait for each at concurrency
+ * What a durable record costs, and how fast the audit log answers: records a second and the wait for each at concurrency
  * 1, 16 and 64, on the disk and in memory (the same code without what fsync costs); the same for whole calls of the
  * server; verification, queries and the report over many records, with the memory that they take.
  * `npm run build && node bench/audit-log.mjs [--records 1000000] [--folder DIR]`. Times are of this machine: compare the ratios.
@@ -15,7 +15,7 @@ import { callTable } from './calls.mjs';
 import { line, underLoad } from './measure.mjs';
 
 const require = createRequire(import.meta.url);
-const { Ledger } = require('../dist/audit/audit-log.js');
+const { AuditLog } = require('../dist/audit/audit-log.js');
 const { place } = require('../dist/audit/append-to-chain.js');
 const { changeRecord } = require('../dist/audit/record.js');
 const { signingKeyOf } = require('../dist/audit/signing-key.js');
@@ -80,7 +80,7 @@ function decision(at) {
 }
 
 async function appendRate(folder, concurrency) {
-  const ledger = await Ledger.open({
+  const auditLog = await AuditLog.open({
     file: join(folder, 'audit.jsonl'),
     key: () => key,
     instance: 'bench',
@@ -91,8 +91,8 @@ async function appendRate(folder, concurrency) {
     onError: console.error,
   });
   let at = 0;
-  const measured = await underLoad(concurrency, MEASURE_MS, () => ledger.append(decision(at++)).written);
-  await ledger.close();
+  const measured = await underLoad(concurrency, MEASURE_MS, () => auditLog.append(decision(at++)).written);
+  await auditLog.close();
   return measured;
 }
 
@@ -100,7 +100,7 @@ async function appendTable() {
   console.log('concurrency  place    records/s  p50 ms  p99 ms');
   for (const concurrency of CONCURRENCY) {
     for (const [name, parent] of PLACES) {
-      const folder = mkdtempSync(join(parent, 'bench-ledger-'));
+      const folder = mkdtempSync(join(parent, 'bench-audit-log-'));
       const { rate, p50, p99 } = await appendRate(folder, concurrency);
       rmSync(folder, { recursive: true });
       console.log(line(concurrency, name, rate, p50, p99));
@@ -146,7 +146,7 @@ function ask(name, file, ...args) {
 
 await appendTable();
 await callTable(CONCURRENCY, PLACES);
-const folder = mkdtempSync(join(values.folder, 'bench-ledger-'));
+const folder = mkdtempSync(join(values.folder, 'bench-audit-log-'));
 try {
   const file = join(folder, 'audit.jsonl');
   generate(file);

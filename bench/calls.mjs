@@ -19,7 +19,7 @@ async function freePort() {
   return port;
 }
 
-/** The server with its ledger in this folder, and a client of it that keeps its connections. */
+/** The server with its audit log in this folder, and a client of it that keeps its connections. */
 async function startServer(folder) {
   const url = `http://127.0.0.1:${await freePort()}/mcp`;
   const signing = await makeKey('key-1', 'ES256');
@@ -67,7 +67,7 @@ async function startServer(folder) {
 }
 
 /**
- * With the ledger here and there in turns, so that all are measured under the same weather: medians of the rounds.
+ * With the audit log here and there in turns, so that all are measured under the same weather: medians of the rounds.
  * @param places name and folder of each; the figures of two are compared.
  */
 export async function callTable(concurrencies, places) {

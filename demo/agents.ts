@@ -13,7 +13,7 @@ export interface Answer {
   readonly http: number;
   /** Why it was refused, where it was. */
   readonly reason: string | undefined;
-  /** The record of the refusal in the ledger. */
+  /** The record of the refusal in the audit log. */
   readonly decisionId: string | undefined;
   readonly message: string | undefined;
   /** Whether the tool itself failed, after it was allowed. */

@@ -1,13 +1,13 @@
-/** The audit ledger, compared with what the agents saw. */
+/** The audit log, compared with what the agents saw. */
 import { readFile } from 'node:fs/promises';
-import type { Trial } from './scenario.js';
+import type { AttemptResult } from './scenario.js';
 import { chain } from './table.js';
 
 /** An outcome is written after its answer was sent. */
 const WAIT_MS = 5_000;
 const PAUSE_MS = 100;
 
-export interface LedgerRecord {
+export interface AuditLogRecord {
   readonly id: string;
   readonly event: string;
   readonly decision: string | null;
@@ -21,30 +21,39 @@ export interface LedgerRecord {
 }
 
 /** @returns the records once they hold everything that the trials must leave, or those that are there after some seconds. */
-export async function waitForRecords(file: string, trials: readonly Trial[]): Promise<LedgerRecord[]> {
+export async function waitForRecords(
+  file: string,
+  results: readonly AttemptResult[],
+): Promise<AuditLogRecord[]> {
   const deadline = Date.now() + WAIT_MS;
   for (;;) {
-    const records = await readLedger(file);
-    if (missingRecords(records, trials).length === 0 || Date.now() > deadline) return records;
+    const records = await readAuditLog(file);
+    if (missingRecords(records, results).length === 0 || Date.now() > deadline) return records;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-/** What the ledger should hold and does not, in sentences. */
-export function missingRecords(records: readonly LedgerRecord[], trials: readonly Trial[]): string[] {
-  return trials.flatMap((trial) => {
-    const fault = faultOf(records, trial);
-    return fault === undefined ? [] : [`${trial.role.person}, ${trial.shown}: ${fault}`];
+/** What the audit log should hold and does not, in sentences. */
+export function missingRecords(
+  records: readonly AuditLogRecord[],
+  results: readonly AttemptResult[],
+): string[] {
+  return results.flatMap((attempt) => {
+    const fault = faultOf(records, attempt);
+    return fault === undefined ? [] : [`${attempt.role.person}, ${attempt.shown}: ${fault}`];
   });
 }
 
-/** The decision of one trial. Client ids are new in each run, so that an old ledger does not confuse. */
-export function decisionOf(records: readonly LedgerRecord[], trial: Trial): LedgerRecord | undefined {
-  return decisionsOf(records, trial)[0];
+/** The decision of one trial. Client ids are new in each run, so that an old audit log does not confuse. */
+export function decisionOf(
+  records: readonly AuditLogRecord[],
+  attempt: AttemptResult,
+): AuditLogRecord | undefined {
+  return decisionsOf(records, attempt)[0];
 }
 
 /** Who acted for whom, from the person to the client. */
-export function drawDelegation(record: LedgerRecord): string {
+export function drawDelegation(record: AuditLogRecord): string {
   const last = record.delegation.length - 1;
   return chain(
     record.delegation.map(
@@ -53,18 +62,18 @@ export function drawDelegation(record: LedgerRecord): string {
   );
 }
 
-function faultOf(records: readonly LedgerRecord[], trial: Trial): string | undefined {
-  const decisions = decisionsOf(records, trial);
+function faultOf(records: readonly AuditLogRecord[], attempt: AttemptResult): string | undefined {
+  const decisions = decisionsOf(records, attempt);
   const [decision] = decisions;
   if (!decision) return 'no record';
-  if (decision.on_behalf_of !== trial.role.person) return `on behalf of ${decision.on_behalf_of}`;
+  if (decision.on_behalf_of !== attempt.role.person) return `on behalf of ${decision.on_behalf_of}`;
   const chainOf = decision.delegation.map(({ sub }) => sub);
-  if (chainOf[0] !== trial.role.person || chainOf.at(-1) !== trial.clientId) {
+  if (chainOf[0] !== attempt.role.person || chainOf.at(-1) !== attempt.clientId) {
     return `the chain is ${chainOf.join(' → ') || 'empty'}`;
   }
-  if (trial.tool === undefined) return undefined;
+  if (attempt.tool === undefined) return undefined;
   if (decisions.length > 1) return `${decisions.length} decisions`;
-  const { reason, decisionId, toolFailed } = trial.answer;
+  const { reason, decisionId, toolFailed } = attempt.answer;
   if (reason !== undefined) {
     const same = decision.decision === 'deny' && decision.reason === reason && decision.id === decisionId;
     return same ? undefined : `the record is ${decision.decision} ${decision.reason}, ${decision.id}`;
@@ -77,23 +86,23 @@ function faultOf(records: readonly LedgerRecord[], trial: Trial): string | undef
     : `the outcome is ${outcome?.outcome?.status ?? 'missing'}`;
 }
 
-function decisionsOf(records: readonly LedgerRecord[], trial: Trial): LedgerRecord[] {
+function decisionsOf(records: readonly AuditLogRecord[], attempt: AttemptResult): AuditLogRecord[] {
   return records.filter(
     (one) =>
-      one.event === (trial.tool === undefined ? 'list' : 'decision') &&
-      one.principal?.client_id === trial.clientId &&
-      one.tool === (trial.tool ?? null),
+      one.event === (attempt.tool === undefined ? 'list' : 'decision') &&
+      one.principal?.client_id === attempt.clientId &&
+      one.tool === (attempt.tool ?? null),
   );
 }
 
-async function readLedger(file: string): Promise<LedgerRecord[]> {
+async function readAuditLog(file: string): Promise<AuditLogRecord[]> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new Error(`The ledger ${file} cannot be read`, { cause });
+    throw new Error(`The audit log ${file} cannot be read`, { cause });
   });
   // The last line may still be in the middle of being written.
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   return whole
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as LedgerRecord);
+    .map((line) => JSON.parse(line) as AuditLogRecord);
 }

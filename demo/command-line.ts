@@ -11,7 +11,7 @@ export const HELP = `Three agents act for three people against the server, and s
 Options
   --server URL    the MCP endpoint, for example http://127.0.0.1:3000/mcp
   --issuer URL    the demo issuer that this server trusts; start one with: node dist-demo/issuer-main --help
-  --ledger FILE   the audit ledger of that server, to compare it with what the agents saw
+  --audit-log FILE   the audit log of that server, to compare it with what the agents saw
   --help          this text
 
 Exit code: 0 when everything was as expected, 1 when something differs or fails, 2 when the command line is wrong.`;
@@ -24,7 +24,7 @@ export type Command =
       readonly kind: 'external';
       readonly server: string;
       readonly issuer: string;
-      readonly ledger: string | undefined;
+      readonly auditLog: string | undefined;
     };
 
 export function readCommandLine(args: readonly string[]): Command {
@@ -34,7 +34,7 @@ export function readCommandLine(args: readonly string[]): Command {
       options: {
         server: { type: 'string' },
         issuer: { type: 'string' },
-        ledger: { type: 'string' },
+        auditLog: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -44,12 +44,12 @@ export function readCommandLine(args: readonly string[]): Command {
   }
 }
 
-function commandOf(values: { server?: string; issuer?: string; ledger?: string; help?: boolean }): Command {
-  const { server, issuer, ledger, help } = values;
+function commandOf(values: { server?: string; issuer?: string; auditLog?: string; help?: boolean }): Command {
+  const { server, issuer, auditLog, help } = values;
   if (help) return { kind: 'help' };
   if (server === undefined && issuer === undefined) {
-    if (ledger === undefined) return { kind: 'own' };
-    return { kind: 'wrong', message: '--ledger goes with --server and --issuer' };
+    if (auditLog === undefined) return { kind: 'own' };
+    return { kind: 'wrong', message: '--audit-log goes with --server and --issuer' };
   }
   if (server === undefined || issuer === undefined) {
     return { kind: 'wrong', message: '--server and --issuer go together' };
@@ -57,5 +57,5 @@ function commandOf(values: { server?: string; issuer?: string; ledger?: string; 
   for (const url of [server, issuer]) {
     if (!URL.canParse(url)) return { kind: 'wrong', message: `${url} is not a URL` };
   }
-  return { kind: 'external', server, issuer, ledger };
+  return { kind: 'external', server, issuer, auditLog };
 }

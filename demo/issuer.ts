@@ -129,7 +129,7 @@ async function signingKey(): Promise<{ private: JWK; public: JWK }> {
   };
 }
 
-/** A name that a reader of the ledger recognizes. */
+/** A name that a reader of the audit log recognizes. */
 function readableClientId(context: Context): string {
   const given = context.oidc.body?.client_name;
   const name = (typeof given === 'string' ? given : '')

@@ -1,10 +1,10 @@
-/** `npm run demo`: three agents, three people, one gate, and what the ledger says about it. */
+/** `npm run demo`: three agents, three people, one gate, and what the audit log says about it. */
 import { connectAgent } from './agents.js';
 import { HELP, readCommandLine, type Command } from './command-line.js';
 import { decisionOf, drawDelegation, missingRecords, waitForRecords } from './audit-log.js';
 import { exchangeToken, logIn, registerAgent, registerApp } from './oauth.js';
 import { TOOL_SCOPES } from './people.js';
-import { ROLES, runRole, type Role, type Trial } from './scenario.js';
+import { ROLES, runRole, type Role, type AttemptResult } from './scenario.js';
 import { Cleanup, findStage, setOwnStage, type Stage } from './stage.js';
 import { table } from './table.js';
 
@@ -42,17 +42,17 @@ async function play(
   const stage =
     command.kind === 'own'
       ? await setOwnStage(cleanup)
-      : await findStage(command.server, command.issuer, command.ledger);
+      : await findStage(command.server, command.issuer, command.auditLog);
   console.log(`MCP server ${stage.resource}\nIssuer     ${stage.issuer.issuer} (demo)\n`);
-  const trials: Trial[] = [];
-  for (const role of ROLES) trials.push(...(await perform(role, stage)));
-  console.log(`${drawTrials(trials)}\n`);
+  const results: AttemptResult[] = [];
+  for (const role of ROLES) results.push(...(await perform(role, stage)));
+  console.log(`${drawAttempts(results)}\n`);
   const faults = [
-    ...trials.flatMap(({ role, shown, difference }) =>
+    ...results.flatMap(({ role, shown, difference }) =>
       difference === undefined ? [] : [`${role.person}, ${shown}: expected ${difference}`],
     ),
-    ...checkMail(stage, trials),
-    ...(await checkLedger(stage, trials)),
+    ...checkMail(stage, results),
+    ...(await checkAuditLog(stage, results)),
   ];
   if (faults.length === 0) {
     console.log('Everything was as expected.');
@@ -64,7 +64,7 @@ async function play(
 }
 
 /** The person logs in to an app; each agent in turn exchanges the token that it was handed for its own; the last one calls. */
-async function perform(role: Role, stage: Stage): Promise<Trial[]> {
+async function perform(role: Role, stage: Stage): Promise<AttemptResult[]> {
   const { issuer, resource } = stage;
   const app = await registerApp(issuer, 'demo-app');
   let token = await logIn(issuer, app, { person: role.person, scope: SCOPE, resource });
@@ -82,8 +82,8 @@ async function perform(role: Role, stage: Stage): Promise<Trial[]> {
   }
 }
 
-function drawTrials(trials: readonly Trial[]): string {
-  const rows = trials.map(({ role, tool, shown, answer, told, difference }) => [
+function drawAttempts(results: readonly AttemptResult[]): string {
+  const rows = results.map(({ role, tool, shown, answer, told, difference }) => [
     tool === undefined ? `${role.person} (${role.title})` : '',
     tool === undefined ? `${role.agents.at(-1)}, SDK ${role.sdk}` : '',
     shown,
@@ -94,30 +94,34 @@ function drawTrials(trials: readonly Trial[]): string {
   return table(['for', 'agent', 'tried', 'HTTP', 'result', ''], rows);
 }
 
-function checkMail({ own }: Stage, trials: readonly Trial[]): string[] {
+function checkMail({ own }: Stage, results: readonly AttemptResult[]): string[] {
   if (!own) return [];
-  const sent = trials.filter(({ tool, answer }) => tool === 'send_email' && answer.http === 200).length;
+  const sent = results.filter(({ tool, answer }) => tool === 'send_email' && answer.http === 200).length;
   const arrived = own.mailbox.recipients.length;
   console.log(`E-mails that arrived at the mail server: ${arrived}\n`);
   return sent === arrived ? [] : [`${sent} e-mails were sent, ${arrived} arrived`];
 }
 
-async function checkLedger({ ledger }: Stage, trials: readonly Trial[]): Promise<string[]> {
-  if (ledger === undefined) {
-    console.log('The ledger of this server was not looked at; --ledger FILE compares it with the table.\n');
+async function checkAuditLog({ auditLog }: Stage, results: readonly AttemptResult[]): Promise<string[]> {
+  if (auditLog === undefined) {
+    console.log(
+      'The audit log of this server was not looked at; --audit-log FILE compares it with the table.\n',
+    );
     return [];
   }
-  const records = await waitForRecords(ledger, trials);
-  const drawn = trials.find(({ role, tool }) => role.person === DRAWN.person && tool === DRAWN.tool);
+  const records = await waitForRecords(auditLog, results);
+  const drawn = results.find(({ role, tool }) => role.person === DRAWN.person && tool === DRAWN.tool);
   const record = drawn && decisionOf(records, drawn);
   if (record) {
     console.log(
-      `Who acted for whom, as decision ${record.id} in the ledger tells it:\n${drawDelegation(record)}\n`,
+      `Who acted for whom, as decision ${record.id} in the audit log tells it:\n${drawDelegation(record)}\n`,
     );
   }
-  const faults = missingRecords(records, trials);
-  console.log(`The ledger has ${trials.length - faults.length} of the ${trials.length} rows of the table.\n`);
-  return faults.map((fault) => `ledger: ${fault}`);
+  const faults = missingRecords(records, results);
+  console.log(
+    `The audit log has ${results.length - faults.length} of the ${results.length} rows of the table.\n`,
+  );
+  return faults.map((fault) => `audit log: ${fault}`);
 }
 
 function interruption(): Promise<number> {

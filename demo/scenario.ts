@@ -21,7 +21,7 @@ export interface Attempt {
   readonly tell: (result: Result) => string;
 }
 
-export interface Trial {
+export interface AttemptResult {
   readonly role: Role;
   /** OAuth client that sent the request. */
   readonly clientId: string;
@@ -113,9 +113,9 @@ export async function runRole(
   agent: Agent,
   clientId: string,
   toolsMayFail: boolean,
-): Promise<Trial[]> {
+): Promise<AttemptResult[]> {
   const listed = await agent.listTools();
-  const trials: Trial[] = [
+  const results: AttemptResult[] = [
     {
       role,
       clientId,
@@ -129,9 +129,9 @@ export async function runRole(
   for (const { tool, shown, args, tell } of ATTEMPTS) {
     const answer = await agent.callTool(tool, args);
     const difference = callDifference(role.refusals[tool], answer, toolsMayFail);
-    trials.push({ role, clientId, tool, shown, answer, told: toldCall(answer, tell), difference });
+    results.push({ role, clientId, tool, shown, answer, told: toldCall(answer, tell), difference });
   }
-  return trials;
+  return results;
 }
 
 export function callDifference(

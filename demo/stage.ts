@@ -15,7 +15,7 @@ export interface Stage {
   /** Resource identifier of the MCP server, which is also where it answers. */
   readonly resource: string;
   readonly issuer: IssuerMetadata;
-  readonly ledger: string | undefined;
+  readonly auditLog: string | undefined;
   /** Unset at a server that is not ours. */
   readonly own: { readonly mailbox: Mailbox; readonly server: ServerProcess } | undefined;
 }
@@ -47,31 +47,35 @@ export async function setOwnStage(cleanup: Cleanup): Promise<Stage> {
   cleanup.add(() => mailbox.close());
   const folder = await mkdtemp(join(tmpdir(), 'identity-aware-mcp-demo-'));
   cleanup.add(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const ledger = join(folder, 'audit.jsonl');
+  const auditLog = join(folder, 'audit.jsonl');
   const env = {
     HOST,
     PORT: String(port),
     AUTH_ISSUER: issuer.url,
     TOOL_ALLOW_LIST: TOOL_NAMES.join(','),
     DATA_DIR: join(folder, 'data'),
-    AUDIT_FILE: ledger,
+    AUDIT_FILE: auditLog,
     SMTP_URL: mailbox.url,
     LOG_LEVEL: 'warn',
   };
   const server = startServer(SERVER_SCRIPT, folder, env, origin);
   cleanup.add(() => server.stop());
   await server.waitUntilReady();
-  return { resource, issuer: await readDemoIssuer(issuer.url), ledger, own: { mailbox, server } };
+  return { resource, issuer: await readDemoIssuer(issuer.url), auditLog, own: { mailbox, server } };
 }
 
 /** @throws Error where the two are not what they should be, or do not know each other. */
-export async function findStage(server: string, issuer: string, ledger: string | undefined): Promise<Stage> {
+export async function findStage(
+  server: string,
+  issuer: string,
+  auditLog: string | undefined,
+): Promise<Stage> {
   const metadata = await readDemoIssuer(issuer);
   const { resource, authorization_servers: trusted = [] } = await readResourceMetadata(server);
   if (!trusted.includes(metadata.issuer)) {
     throw new Error(`${server} trusts ${trusted.join(', ') || 'no issuer'}, not ${metadata.issuer}`);
   }
-  return { resource, issuer: metadata, ledger, own: undefined };
+  return { resource, issuer: metadata, auditLog, own: undefined };
 }
 
 /** RFC 9728 section 3.1: the well-known part goes between host and path. */

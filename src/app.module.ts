@@ -8,19 +8,19 @@ import { AuditInterceptor } from './audit/audit.interceptor.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { BearerGuard } from './auth/bearer.guard.js';
-import type { GateStep } from './core/pipeline-context.js';
+import type { PipelineStep } from './core/pipeline-context.js';
 import { LogContext } from './http/log-context.js';
 import { loggerOptions } from './http/request-logging.js';
 import type { Settings } from './config/settings.js';
-import { DiscoveryDocumentsModule } from './http/discovery/discovery.module.js';
+import { DiscoveryDocumentsModule } from './http/discovery/discovery-documents.module.js';
 import { HealthModule } from './operations/health/health.module.js';
-import { LimitsModule } from './rate-limiting/rate-limiting.module.js';
-import { RateClassGuard } from './rate-limiting/quota.guard.js';
+import { RateLimitingModule } from './rate-limiting/rate-limiting.module.js';
+import { QuotaGuard } from './rate-limiting/quota.guard.js';
 import { RateLimitGuard } from './rate-limiting/rate-limit.guard.js';
-import { LifecycleModule } from './operations/shutdown/shutdown.module.js';
+import { ShutdownModule } from './operations/shutdown/shutdown.module.js';
 import { ErrorFilter } from './http/error.filter.js';
 import { McpModule } from './mcp/mcp.module.js';
-import { GATE_STEPS, OWN_MIDDLEWARES, ShortWay } from './mcp/fast-path/fast-path.js';
+import { REQUEST_PIPELINE, BUILTIN_MIDDLEWARE, FastPath } from './mcp/fast-path/fast-path.js';
 import { OriginGuard } from './http/origin.guard.js';
 import { RequestStateGuard } from './mcp/request-state.guard.js';
 import { OperationsModule } from './operations/operations.module.js';
@@ -31,7 +31,7 @@ import { ReloadModule } from './operations/reload/reload.module.js';
 import { RevocationGuard } from './revocation/revocation.guard.js';
 import { RevocationModule } from './revocation/revocation.module.js';
 import { SignalsModule } from './revocation/signals/signals.module.js';
-import { SinksModule } from './audit/export/export.module.js';
+import { ExportModule } from './audit/export/export.module.js';
 import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
 import { UpstreamsModule } from './upstreams/upstreams.module.js';
@@ -43,15 +43,15 @@ const STEPS = [
   RevocationGuard,
   RateLimitGuard,
   ToolGuard,
-  RateClassGuard,
+  QuotaGuard,
   RequestStateGuard,
 ] as const;
 
 @Module({})
 export class AppModule {
   /** @param more modules with further tools, resources and prompts. */
-  static with(settings: Settings, more: NonNullable<ModuleMetadata['imports']>): DynamicModule {
-    const policy = PolicyModule.over(ToolsModule);
+  static forRoot(settings: Settings, more: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+    const policy = PolicyModule.forRoot(ToolsModule);
     const logContext = new LogContext();
     return {
       module: AppModule,
@@ -64,16 +64,16 @@ export class AppModule {
           load: [() => settings],
         }),
         LoggerModule.forRoot(loggerOptions(settings.log, logContext)),
-        LifecycleModule,
+        ShutdownModule,
         OutboundModule,
         AuthModule,
         policy,
         ToolsModule,
         AuditModule,
-        SinksModule,
+        ExportModule,
         ReloadModule,
         RevocationModule,
-        LimitsModule,
+        RateLimitingModule,
         // Where revocation is switched off there is nothing to administer: what has no effect must not be acknowledged.
         ...(settings.revocation.maxAgeSeconds > 0 ? [AdminModule] : []),
         // Where nobody is listened to there is no such endpoint.
@@ -94,10 +94,10 @@ export class AppModule {
         { provide: APP_INTERCEPTOR, useExisting: AuditInterceptor },
         ErrorFilter,
         { provide: APP_FILTER, useExisting: ErrorFilter },
-        { provide: GATE_STEPS, useFactory: (...steps: GateStep[]) => steps, inject: [...STEPS] },
-        { provide: OWN_MIDDLEWARES, useValue: [LoggerModule, AdminModule, SignalsModule, McpModule] },
+        { provide: REQUEST_PIPELINE, useFactory: (...steps: PipelineStep[]) => steps, inject: [...STEPS] },
+        { provide: BUILTIN_MIDDLEWARE, useValue: [LoggerModule, AdminModule, SignalsModule, McpModule] },
         { provide: LogContext, useValue: logContext },
-        ShortWay,
+        FastPath,
       ],
     };
   }

@@ -9,20 +9,20 @@ import type { RequestListener, Server, ServerResponse } from 'node:http';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
-import { decidingConfiguration } from './audit/security-config-snapshot.js';
+import { securityConfigSnapshot } from './audit/security-config-snapshot.js';
 import { PROXIES } from './core/pipeline-context.js';
-import type { Proxies } from './http/sender.js';
+import type { Proxies } from './core/sender.js';
 import { VERSION } from './lib/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
 import { proxyLines } from './config/proxies.js';
 import { Drain } from './operations/shutdown/drain.js';
-import { tellQueuedAnswers } from './http/pipelined-responses.js';
-import { SdkBridge } from './mcp/mcp-server-adapter.js';
-import { ShortWay } from './mcp/fast-path/fast-path.js';
+import { closePipelinedResponses } from './http/pipelined-responses.js';
+import { McpServerAdapter } from './mcp/mcp-server-adapter.js';
+import { FastPath } from './mcp/fast-path/fast-path.js';
 import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
 import { PolicyService } from './policy/policy.service.js';
-import { ToolRegistry } from './tools/registry.js';
+import { ToolRegistry } from './tools/tool-registry.js';
 import { UpstreamsService } from './upstreams/upstreams.service.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
@@ -48,7 +48,7 @@ export interface App {
   /** From here on probes and answers say that this instance goes; it still answers everything. */
   drain(): void;
   /**
-   * Takes nothing new, finishes what runs, flushes the ledger, lets go of everything.
+   * Takes nothing new, finishes what runs, flushes the audit log, lets go of everything.
    * @returns how many requests had to be cut off, since they took longer than `SHUTDOWN_GRACE_SECONDS`.
    */
   close(): Promise<number>;
@@ -64,7 +64,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   const { host, port, tls, trustProxy, proxyHeaders, publicUrl } = settings.server;
   const isHttps = publicUrl.startsWith('https:');
   const nest = await NestFactory.create<NestExpressApplication>(
-    AppModule.with(settings, options.imports ?? []),
+    AppModule.forRoot(settings, options.imports ?? []),
     {
       bodyParser: false,
       bufferLogs: true,
@@ -75,12 +75,12 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   nest.useLogger(nest.get(PinoLogger));
   nest.disable('x-powered-by');
   const express = nest.getHttpAdapter().getInstance() as Express;
-  const protect = (response: ServerResponse): void => {
+  const setSecurityHeaders = (response: ServerResponse): void => {
     response.setHeader('x-content-type-options', 'nosniff');
     if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
   };
   nest.use((_request: Request, response: Response, next: NextFunction) => {
-    protect(response);
+    setSecurityHeaders(response);
     next();
   });
   nest.set('trust proxy', trustProxy);
@@ -94,8 +94,8 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     keepAliveTimeout: KEEP_ALIVE_MS,
   });
   const server = nest.getHttpServer() as Server;
-  tellQueuedAnswers(server);
-  putInFront(server, nest.get(ShortWay), express, protect);
+  closePipelinedResponses(server);
+  installFastPath(server, nest.get(FastPath), express, setSecurityHeaders);
   const drain = nest.get(Drain);
   drain.watch(server);
   try {
@@ -105,7 +105,7 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     const [policy, rules] = [nest.get(PolicyService), nest.get(ToolRegistry).rules()];
     policy.load();
     const { digest } = policy.current.policy;
-    const deciding = decidingConfiguration(settings, { ...rules }, digest ?? null, policy.challengeScopes());
+    const deciding = securityConfigSnapshot(settings, { ...rules }, digest ?? null, policy.challengeScopes());
     await nest.get(AuditService).recordStart(deciding, VERSION);
     upstreams.start();
   } catch (error) {
@@ -123,22 +123,22 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
         `Listening on ${settings.server.resource}; tokens of ${settings.auth.issuers.map(({ issuer }) => issuer).join(', ')}`,
       );
       for (const line of proxyLines(settings.outbound)) logger.log(line);
-      logger.log(`The ledger is ${settings.audit.file}; ${nest.get(PolicyService).summary()}`);
+      logger.log(`The audit log is ${settings.audit.file}; ${nest.get(PolicyService).summary()}`);
     },
     drain: () => drain.begin(),
     close: () => closeInOrder(nest, settings.shutdown.graceSeconds * 1000),
   };
 }
 
-/** What the short way can answer never gets to Express; all else does. */
-function putInFront(
+/** What the fast path can answer never gets to Express; all else does. */
+function installFastPath(
   server: Server,
-  shortWay: ShortWay,
+  fastPath: FastPath,
   express: Express,
-  protect: (response: ServerResponse) => void,
+  setSecurityHeaders: (response: ServerResponse) => void,
 ): void {
   server.removeListener('request', express as RequestListener);
-  const take = shortWay.inFrontOf(express, protect);
+  const take = fastPath.wrap(express, setSecurityHeaders);
   server.on('request', (request, response) => void take(request, response));
 }
 
@@ -149,7 +149,7 @@ async function closeInOrder(nest: NestExpressApplication, graceMs: number): Prom
   const server = nest.getHttpServer() as Server;
   // Nest waits for every connection before it goes on.
   const closed = nest.close();
-  const cut = await drain.finish(server, graceMs, () => nest.get(SdkBridge).cancelCalls());
+  const cut = await drain.finish(server, graceMs, () => nest.get(McpServerAdapter).cancelCalls());
   await closed;
   return cut;
 }

@@ -1,4 +1,4 @@
-/** The ledger delivered elsewhere: to a real collector over HTTP, a syslog server over TLS, PostgreSQL and a file. */
+/** The audit log delivered elsewhere: to a real collector over HTTP, a syslog server over TLS, PostgreSQL and a file. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -124,7 +124,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
     imports: [ProbeModule],
     env: { AUDIT_SINKS_FILE: file('sinks.yaml', JSON.stringify({ sinks })) },
   });
-  const ledger = () => readFileSync(gate.app.settings.audit.file, 'utf8').trimEnd().split('\n');
+  const auditLog = () => readFileSync(gate.app.settings.audit.file, 'utf8').trimEnd().split('\n');
   const token = await gate.token({ scope: 'probe' });
   await gate.callTool(token, 'echo', { text: 'hello' });
   await gate.callTool(token, 'admin_only');
@@ -136,16 +136,16 @@ it('everything arrives everywhere, in order, and again after an outage', async (
       'mcp-protocol-version': '2025-11-25',
     },
   );
-  await gate.waitForLedger(({ event }) => event === 'outcome');
+  await gate.waitForAuditLog(({ event }) => event === 'outcome');
 
   const archive = join(folder.path, 'archive/records.jsonl');
   const archived = () => (existsSync(archive) ? readFileSync(archive, 'utf8').trimEnd().split('\n') : []);
-  await until(() => archived().length === ledger().length);
-  expect(archived()).toEqual(ledger());
+  await until(() => archived().length === auditLog().length);
+  expect(archived()).toEqual(auditLog());
 
-  await until(() => messagesIn(Buffer.concat(received)).length >= ledger().length);
+  await until(() => messagesIn(Buffer.concat(received)).length >= auditLog().length);
   const messages = messagesIn(Buffer.concat(received));
-  expect(messages).toHaveLength(ledger().length);
+  expect(messages).toHaveLength(auditLog().length);
   for (const message of messages) {
     expect(message).toMatch(/^<\d{3}>1 \S+Z \S+ identity-aware-mcp-server - \w+ - CEF:0\|/);
   }
@@ -155,15 +155,15 @@ it('everything arrives everywhere, in order, and again after an outage', async (
     (await gate.get('/health/ready')).body.sinks as { name: string; behind: number }[];
   expect(await shown()).toContainEqual({
     name: 'siem',
-    behind: ledger().length,
+    behind: auditLog().length,
     failing_since: expect.any(String) as string,
   });
   collector.status = 302;
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(collector.lines).toEqual([]);
   collector.status = 204;
-  await until(() => collector.lines.length >= ledger().length);
-  expect(collector.lines).toHaveLength(ledger().length);
+  await until(() => collector.lines.length >= auditLog().length);
+  expect(collector.lines).toHaveLength(auditLog().length);
   expect(JSON.parse(collector.lines[2] as string)).toMatchObject({
     class_uid: 6003,
     metadata: { sequence: 3 },
@@ -175,7 +175,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   await until(async () =>
     (await shown()).every(({ name, behind }) => (name === 'stranger' ? behind > 0 : behind === 0)),
   );
-  expect(plain.lines).toHaveLength(ledger().length);
+  expect(plain.lines).toHaveLength(auditLog().length);
   expect(plain.headers.at(-1)?.['content-type']).toBe('text/plain; charset=utf-8');
 
   // The collector of syslog goes away, and comes back.
@@ -183,10 +183,10 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   received.length = 0;
   await gate.callTool(token, 'echo', { text: 'again' });
   await until(() =>
-    messagesIn(Buffer.concat(received)).some((message) => message.includes(`cn1=${ledger().length} `)),
+    messagesIn(Buffer.concat(received)).some((message) => message.includes(`cn1=${auditLog().length} `)),
   );
 
-  if (database) await expectOnlyGrowing(database, ledger);
+  if (database) await expectOnlyGrowing(database, auditLog);
   await gate.close();
   await Promise.all([collector.stop(), plain.stop()]);
   sockets.forEach((socket) => socket.destroy());
@@ -194,16 +194,16 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   await database?.cleanup();
 });
 
-/** The table has the ledger to the byte, and lets nobody change it. */
-async function expectOnlyGrowing({ settings }: TestDatabase, ledger: () => string[]): Promise<void> {
+/** The table has the audit log to the byte, and lets nobody change it. */
+async function expectOnlyGrowing({ settings }: TestDatabase, auditLog: () => string[]): Promise<void> {
   const client = new pg.Client({ connectionString: settings.databaseUrl });
   await client.connect();
   const lines = async () =>
     (await client.query<{ line: string }>('select line from audit_records order by seq')).rows.map(
       ({ line }) => line,
     );
-  await until(async () => (await lines()).length === ledger().length);
-  expect(await lines()).toEqual(ledger());
+  await until(async () => (await lines()).length === auditLog().length);
+  expect(await lines()).toEqual(auditLog());
   const denied = await client.query(
     "select record->>'tool' as tool from audit_records where record->>'decision' = 'deny'",
   );

@@ -1,4 +1,4 @@
-/** The ledger as its readers find it: complete, in one chain, and none the worse for a kill -9 at any moment. */
+/** The audit log as its readers find it: complete, in one chain, and none the worse for a kill -9 at any moment. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,9 +13,9 @@ import {
   gateEnv,
   MODERN,
   PEOPLE,
-  readLedger,
+  readAuditLog,
   temporaryFolder,
-  type LedgerLine,
+  type AuditLogLine,
 } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
@@ -44,7 +44,7 @@ describe('what a gate left', () => {
   let issuer: TestIssuer;
   let start: (more?: Record<string, string>) => Promise<Gate>;
   let jwks: string;
-  let lines: LedgerLine[];
+  let lines: AuditLogLine[];
 
   beforeAll(async () => {
     issuer = await TestIssuer.start();
@@ -65,12 +65,12 @@ describe('what a gate left', () => {
     await gate.callTool(token, 'admin_only');
     await gate.modern(token, 'tools/list');
     await gate.callTool('bad', 'echo');
-    await gate.waitForLedger(({ event }) => event === 'outcome');
+    await gate.waitForAuditLog(({ event }) => event === 'outcome');
     jwks = (await gate.get('/.well-known/audit-keys')).text;
     await gate.close();
     gate = await start({ AUTH_MAX_TOKEN_LIFETIME_SECONDS: '600' });
     await gate.close();
-    lines = readLedger(join(folder.path, 'audit.jsonl'));
+    lines = readAuditLog(join(folder.path, 'audit.jsonl'));
   });
   afterAll(async () => {
     await issuer.stop();
@@ -102,8 +102,8 @@ describe('what a gate left', () => {
     const own = audit(['verify', '--key', key], env);
     expect(own).toMatchObject({ status: 0, stderr: '' });
     expect(own.stdout).toContain('INTACT');
-    expect(own.stdout).not.toContain('by the keys that the ledger itself names');
-    const last = lines.at(-1) as LedgerLine;
+    expect(own.stdout).not.toContain('by the keys that the audit log itself names');
+    const last = lines.at(-1) as AuditLogLine;
     expect(audit(['verify', '--expect', `${last.seq}:${last.hash}`], env).status).toBe(0);
     expect(audit(['verify', '--expect', `${last.seq + 1}:${last.hash}`], env)).toMatchObject({
       status: 1,
@@ -185,7 +185,7 @@ describe('what a gate left', () => {
   }, 60_000);
 
   it('chain: on whose behalf, from the end as from the decision', () => {
-    const [decision, outcome] = [lines[2] as LedgerLine, lines[3] as LedgerLine];
+    const [decision, outcome] = [lines[2] as AuditLogLine, lines[3] as AuditLogLine];
     const tree = audit(['chain', decision.id as string], env);
     expect(tree.status).toBe(0);
     expect(
@@ -220,7 +220,7 @@ describe('what a gate left', () => {
     });
     expect(audit(['verify', join(ROOT, 'package.json')])).toMatchObject({ status: 2 });
     expect(audit(['verify'], { DATA_DIR: '/nowhere' }).stderr).toContain(
-      'There is no ledger at /nowhere/audit.jsonl',
+      'There is no audit log at /nowhere/audit.jsonl',
     );
     expect(audit(['nonsense']).status).toBe(2);
   });
@@ -238,10 +238,10 @@ it('AUDIT_PSEUDONYM_KEY_FILE: nobody is named', async () => {
   const token = await gate.token({ sub: 'somebody@example.com', scope: 'probe', jti: 'the-id-of-the-token' });
   await gate.callTool(token, 'echo', { text: 'hello' });
   await gate.callTool(token, 'admin_only');
-  await gate.waitForLedger(({ event }) => event === 'outcome');
+  await gate.waitForAuditLog(({ event }) => event === 'outcome');
   const text = readFileSync(gate.app.settings.audit.file, 'utf8');
   expect(text).not.toMatch(/somebody|the-id-of-the-token/);
-  const people = new Set(gate.ledger().map(({ on_behalf_of: person }) => person as string));
+  const people = new Set(gate.auditLog().map(({ on_behalf_of: person }) => person as string));
   expect([...people]).toEqual([expect.stringMatching(/^p:[\w-]{32}$/)]);
   const asked = (person: string) =>
     audit([
@@ -357,7 +357,7 @@ describe('kill -9 under load', () => {
     const records = audit(['query', '--json', '--limit', '0'], { DATA_DIR: folder.path })
       .stdout.trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as LedgerLine);
+      .map((line) => JSON.parse(line) as AuditLogLine);
     const ended = new Set(records.map(({ decision_id: of }) => of as string | null));
     for (const { event, decision, id, arguments_sha256: digest, outcome } of records) {
       if (event === 'decision' && decision === 'allow') {

@@ -18,7 +18,7 @@ import {
 } from './cases/bad-bodies.js';
 import { Drain } from '../src/operations/shutdown/drain.js';
 import { exchangeBytes, parseAnswer, rawRequest, sendRaw, type RawAnswer } from './cases/raw-http.js';
-import { answerOf, Gate, type Answer, type LedgerLine } from './support/gate.js';
+import { answerOf, Gate, type Answer, type AuditLogLine } from './support/gate.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { until } from './support/remote.js';
 
@@ -66,10 +66,12 @@ async function post(body: string | Uint8Array, headers: Readonly<Record<string, 
 }
 
 /** What one request left behind. */
-async function observe<T>(send: () => Promise<T>): Promise<{ answer: T; lines: LedgerLine[]; ran: number }> {
-  const [before, ranBefore] = [(await gate.settledLedger()).length, runs()];
+async function observe<T>(
+  send: () => Promise<T>,
+): Promise<{ answer: T; lines: AuditLogLine[]; ran: number }> {
+  const [before, ranBefore] = [(await gate.settledAuditLog()).length, runs()];
   const answer = await send();
-  return { answer, lines: gate.ledger().slice(before), ran: runs() - ranBefore };
+  return { answer, lines: gate.auditLog().slice(before), ran: runs() - ranBefore };
 }
 
 async function expectRefusedMessage(one: MessageCase, statuses: readonly number[]): Promise<void> {
@@ -131,7 +133,7 @@ describe('arguments that do not fit the schema: a result that says so', () => {
     expectNoLeak(answer);
     expect(lines[0]).toMatchObject({ event: 'decision', decision: 'allow' });
     expect(answer.body.result._meta.decision_id).toBe(lines[0]?.id);
-    const ended = await gate.waitForLedger((line) => line.decision_id === lines[0]?.id);
+    const ended = await gate.waitForAuditLog((line) => line.decision_id === lines[0]?.id);
     expect(ended.at(-1)?.outcome?.status).toBe('tool_error');
   });
 });
@@ -191,7 +193,7 @@ describe('what looks wrong and is right', () => {
     expect(ran).toBe(status === 200 ? 1 : 0);
     if (status !== 200) return;
     expect(lines[0]).toMatchObject({ event: 'decision', decision: 'allow', tool: 'echo' });
-    await gate.waitForLedger((line) => line.decision_id === lines[0]?.id);
+    await gate.waitForAuditLog((line) => line.decision_id === lines[0]?.id);
   });
 
   it.each([
@@ -247,7 +249,7 @@ async function expectOriginRejected(send: () => Promise<RawAnswer>): Promise<voi
 async function expectServed(send: () => Promise<RawAnswer>): Promise<RawAnswer> {
   const { answer, lines, ran } = await observe(send);
   expect([answer.status, ran]).toEqual([200, 1]);
-  await gate.waitForLedger((line) => line.decision_id === lines[0]?.id);
+  await gate.waitForAuditLog((line) => line.decision_id === lines[0]?.id);
   return answer;
 }
 
@@ -788,31 +790,31 @@ describe('a request that never ends', () => {
     ['in its body, and has no token', false, `\r\n\r\n${body}`, [401, 401, 'token_malformed']],
   ])('%s is answered, cut off, and on record once', async (_where, isKnown, rest, expected) => {
     const theirs = isKnown ? await hurried.token({ sub: 'slow' }) : 'nonsense';
-    const [before, started] = [hurried.ledger().length, performance.now()];
+    const [before, started] = [hurried.auditLog().length, performance.now()];
     const bytes = Buffer.from(head('POST /mcp HTTP/1.1', theirs) + rest);
     const { status, headers, body: told } = parseAnswer(await exchangeBytes(hurried.origin, bytes, 3_000));
     expect(performance.now() - started).toBeLessThan(2_500);
     expect([status, told.error.code, told.error.data.reason]).toEqual(expected);
-    await hurried.waitForLedger(({ id }) => id === told.error.data.decision_id);
+    await hurried.waitForAuditLog(({ id }) => id === told.error.data.decision_id);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(hurried.ledger().slice(before)).toMatchObject([
+    expect(hurried.auditLog().slice(before)).toMatchObject([
       { id: told.error.data.decision_id, decision: 'deny', reason: expected[2] },
     ]);
-    expect(hurried.ledger().at(-1)?.request.id).toBe(headers['x-request-id']);
+    expect(hurried.auditLog().at(-1)?.request.id).toBe(headers['x-request-id']);
   });
 
   it('and was answered already is cut off, and on record no more', async () => {
-    const before = hurried.ledger().length;
+    const before = hurried.auditLog().length;
     const text = `${head('GET /.well-known/oauth-protected-resource/mcp HTTP/1.1', 'x')}\r\n\r\n{`;
     const started = performance.now();
     expect(parseAnswer(await exchangeBytes(hurried.origin, Buffer.from(text), 3_000)).status).toBe(200);
     expect(performance.now() - started).toBeLessThan(2_500);
-    expect(hurried.ledger()).toHaveLength(before);
+    expect(hurried.auditLog()).toHaveLength(before);
   });
 });
 
 it('a body whose chunks are none is refused, and on record once', async () => {
-  const before = gate.ledger().length;
+  const before = gate.auditLog().length;
   const head = rawRequest({
     headers: [
       ['host', new URL(gate.url).host],
@@ -829,14 +831,14 @@ it('a body whose chunks are none is refused, and on record once', async () => {
     'close',
     { code: -32600, data: { reason: 'request_malformed' } },
   ]);
-  await gate.waitForLedger(({ id }) => id === body.error.data.decision_id);
+  await gate.waitForAuditLog(({ id }) => id === body.error.data.decision_id);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  expect(gate.ledger().slice(before)).toMatchObject([{ id: body.error.data.decision_id }]);
+  expect(gate.auditLog().slice(before)).toMatchObject([{ id: body.error.data.decision_id }]);
 });
 
 describe('who asks more than one thing at once, and goes away', () => {
   it.each([
-    ['the short way', {}],
+    ['the fast path', {}],
     ['the ordinary way', { _meta: { progressToken: 1 } }],
   ])('leaves nothing behind on %s', async (way, more) => {
     const { aborted } = gate.app.nest.get(Runs);
@@ -860,7 +862,7 @@ describe('who asks more than one thing at once, and goes away', () => {
     await once(socket, 'connect');
     socket.write(Buffer.concat(Array.from({ length: 15 }, (_, id) => bytes(id))));
     const linesOf = (event: string) =>
-      gate.ledger().filter((line) => line.on_behalf_of === sub && line.event === event);
+      gate.auditLog().filter((line) => line.on_behalf_of === sub && line.event === event);
     await until(async () => linesOf('decision').length === 15);
     await until(async () => gate.app.nest.get(Drain).inFlight === 15);
     socket.destroy();

@@ -103,7 +103,10 @@ describe.each([
 
   it('is refused with the status and the reason', async () => {
     await expect(agent.callTool({ name: 'admin_only' })).rejects.toThrow(/role/);
-    expect(gate.ledger().at(-1)).toMatchObject({ reason: 'role_missing', request: { method: 'tools/call' } });
+    expect(gate.auditLog().at(-1)).toMatchObject({
+      reason: 'role_missing',
+      request: { method: 'tools/call' },
+    });
     expect(gate.app.nest.get(Runs).names).not.toContain('admin_only');
   });
 
@@ -137,17 +140,17 @@ describe.each([
       .callTool({ name: 'wait' }, { signal: controller.signal })
       .catch((error: unknown) => error);
     while (runs.names.length === started) await new Promise((resolve) => setTimeout(resolve, 10));
-    const decision = gate.ledger().at(-1);
+    const decision = gate.auditLog().at(-1);
     controller.abort('changed my mind');
     expect(await calling).toBeInstanceOf(Error);
-    const lines = await gate.waitForLedger(({ decision_id }) => decision_id === decision?.id);
+    const lines = await gate.waitForAuditLog(({ decision_id }) => decision_id === decision?.id);
     expect(lines.at(-1)).toMatchObject({ tool: 'wait', outcome: { status: 'cancelled' } });
     expect(runs.aborted).toHaveLength(aborted + 1);
   });
 
   it('never learns what a tool threw', async () => {
     const result = await agent.callTool({ name: 'fail' });
-    const decision = gate.ledger().findLast(({ event }) => event === 'decision');
+    const decision = gate.auditLog().findLast(({ event }) => event === 'decision');
     expect(result).toMatchObject({
       isError: true,
       content: [{ type: 'text', text: `The tool failed. Reference: ${decision?.id}` }],
@@ -171,7 +174,7 @@ describe.each([
 
   it('names itself in the record', async () => {
     await agent.callTool({ name: 'echo', arguments: { text: 'x' } });
-    const { request } = gate.ledger().findLast(({ event }) => event === 'decision') ?? {};
+    const { request } = gate.auditLog().findLast(({ event }) => event === 'decision') ?? {};
     expect(request.client).toBe(protocol === '2026-07-28' ? 'test-agent/1.2.3' : 'node');
   });
 });

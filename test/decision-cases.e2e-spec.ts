@@ -1,7 +1,7 @@
 /** Principal and call in; answer, decision and record out. The cases are data: cases/gate-cases.json. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Gate, PEOPLE, type GateOptions, type LedgerLine } from './support/gate.js';
+import { Gate, PEOPLE, type GateOptions, type AuditLogLine } from './support/gate.js';
 import type { Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
@@ -24,7 +24,7 @@ interface Case {
     readonly data?: Record<string, unknown>;
     readonly isError?: boolean;
   };
-  readonly record: LedgerLine;
+  readonly record: AuditLogLine;
   readonly outcome?: string;
 }
 
@@ -49,7 +49,7 @@ describe.each(deployments)('under %s', (deployment) => {
           .replaceAll('{metadata}', `${gate.origin}/.well-known/oauth-protected-resource/mcp`)
           .replaceAll('"{auth_time}"', String(authTime)),
       ) as T;
-    const before = (await gate.settledLedger()).length;
+    const before = (await gate.settledAuditLog()).length;
     const runs = gate.app.nest.get(Runs).names;
     const ranBefore = runs.length;
     const token = await gate.token({
@@ -69,7 +69,7 @@ describe.each(deployments)('under %s', (deployment) => {
       expect(answer.headers.get('www-authenticate')).toBe(fill(one.answer.challenge));
     }
 
-    const decision = gate.ledger()[before] as LedgerLine;
+    const decision = gate.auditLog()[before] as AuditLogLine;
     expect(decision).toMatchObject(fill(one.record));
     if (one.answer.reason) expect(answer.body.error.data.decision_id).toBe(decision.id);
     if (one.answer.data) {
@@ -79,9 +79,9 @@ describe.each(deployments)('under %s', (deployment) => {
     if (one.outcome === undefined) {
       // Nothing ran, and nothing but the one refusal was written.
       expect(runs).toHaveLength(ranBefore);
-      expect(gate.ledger()).toHaveLength(before + 1);
+      expect(gate.auditLog()).toHaveLength(before + 1);
     } else {
-      const lines = await gate.waitForLedger((line) => line.decision_id === decision.id);
+      const lines = await gate.waitForAuditLog((line) => line.decision_id === decision.id);
       expect(lines.slice(before)).toHaveLength(2);
       expect(lines.at(-1)).toMatchObject({
         event: 'outcome',

@@ -115,7 +115,7 @@ describe('compose.yaml', () => {
     expect(settings.server.tls?.keyFile).toBe('/run/secrets/gate_key');
     // Of the peers, nginx alone is believed.
     expect(settings.server.trustProxy).toEqual([compose.services.nginx?.networks.edge?.ipv4_address]);
-    // The lock of the ledger knows its process by the name of the host.
+    // The lock of the audit log knows its process by the name of the host.
     expect([service.hostname, service.volumes]).toEqual([name, [`${name}:/data`]]);
     expect(parseInt(service.stop_grace_period ?? '', 10)).toBeGreaterThan(SHUTDOWN_SECONDS);
   });

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Gate, temporaryFolder, type LedgerLine } from './support/gate.js';
+import { Gate, temporaryFolder, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
 
@@ -42,11 +42,11 @@ afterAll(async () => {
 const tokenOf = (preferred_username: unknown, more: object = {}) =>
   issuer.mint(AUDIENCE, { sub: SUBJECT, scope: 'probe', preferred_username, ...more });
 
-async function recordsOf(gate: Gate, token: string): Promise<LedgerLine[]> {
+async function recordsOf(gate: Gate, token: string): Promise<AuditLogLine[]> {
   await gate.callTool(token, 'echo', { text: 'hello' });
-  const decision = gate.ledger().findLast(({ event }) => event === 'decision') as LedgerLine;
-  const ended = await gate.waitForLedger(({ decision_id: id }) => id === decision.id);
-  return [decision, ended.find(({ decision_id: id }) => id === decision.id) as LedgerLine];
+  const decision = gate.auditLog().findLast(({ event }) => event === 'decision') as AuditLogLine;
+  const ended = await gate.waitForAuditLog(({ decision_id: id }) => id === decision.id);
+  return [decision, ended.find(({ decision_id: id }) => id === decision.id) as AuditLogLine];
 }
 
 it('is beside the subject in the decision and in the outcome', async () => {
@@ -60,7 +60,7 @@ it('is beside the subject in the decision and in the outcome', async () => {
 
 it('is beside the subject in a refusal', async () => {
   await named.callTool(await tokenOf('alice.smith', { scope: '' }), 'echo', { text: 'hello' });
-  expect(named.ledger().at(-1)).toMatchObject({
+  expect(named.auditLog().at(-1)).toMatchObject({
     decision: 'deny',
     reason: 'scope_missing',
     principal: { sub: SUBJECT, display_name: 'alice.smith' },
@@ -81,7 +81,7 @@ it('is one bounded line without control characters', async () => {
   expect(decision?.principal.display_name).toMatch(/^abx{125}…$/);
 });
 
-it('is shown by the commands behind the subject, and the ledger verifies', async () => {
+it('is shown by the commands behind the subject, and the audit log verifies', async () => {
   const [decision] = await recordsOf(named, await tokenOf('alice.smith'));
   const audit = (...args: string[]) =>
     spawnSync(process.execPath, [join(ROOT, 'dist/cli/audit/main.js'), ...args], {
@@ -97,5 +97,5 @@ it('is shown by the commands behind the subject, and the ledger verifies', async
 it('is nowhere beside pseudonyms', async () => {
   const records = await recordsOf(pseudonymous, await tokenOf('alice.smith'));
   expect(records).toHaveLength(2);
-  expect(JSON.stringify(pseudonymous.ledger())).not.toMatch(/alice\.smith|display_name|248289761001/);
+  expect(JSON.stringify(pseudonymous.auditLog())).not.toMatch(/alice\.smith|display_name|248289761001/);
 });

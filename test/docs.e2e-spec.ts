@@ -3,7 +3,7 @@ import type { JWSHeaderParameters } from 'jose';
 import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkAudience, checkNature, checkType } from '../src/auth/verify/check-token.js';
+import { checkAudience, checkTokenKind, checkType } from '../src/auth/verify/check-token.js';
 import { claimsToPrincipal } from '../src/auth/verify/claims-to-principal.js';
 import type { Claims } from '../src/auth/presets/presets.js';
 import { loadSettings } from '../src/config/load-settings.js';
@@ -104,7 +104,7 @@ it.each(
     .map((settings) => {
       checkType(JSON.parse(header) as JWSHeaderParameters, settings);
       checkAudience(claims, settings);
-      checkNature(claims, settings);
+      checkTokenKind(claims, settings);
       return claimsToPrincipal(claims, settings);
     });
   const isGoogle = name === 'google.md';

@@ -282,14 +282,14 @@ describe('a bad token', () => {
 
   it('of another issuer is judged by the rest all the same, and no key is tried', async () => {
     const report = await examined(token({ iss: attacker.url, aud: 'x' }, {}, attacker.key));
-    expect(line(report, 'issuer')).toMatchObject({ state: 'FAILS', advice: { trap: 'host-alias' } });
+    expect(line(report, 'issuer')).toMatchObject({ state: 'FAILS', advice: { rule: 'host-alias' } });
     expect(line(report, 'signature')).toMatchObject({ state: 'not checked' });
     expect(line(report, 'audience')).toMatchObject({ state: 'FAILS' });
   });
 
   it('gives one advice once, though it fails twice by one mistake', async () => {
     const report = await examined(token({ aud: 'agent', nonce: 'n', client_id: undefined, azp: 'agent' }));
-    const advised = linesOf(report).filter(({ advice }) => advice?.trap === 'id-token');
+    const advised = linesOf(report).filter(({ advice }) => advice?.rule === 'id-token');
     expect(advised.map(({ name }) => name)).toEqual(['audience']);
     expect(line(report, 'nature')).toMatchObject({ state: 'FAILS', reason: 'token_type' });
   });
@@ -393,8 +393,8 @@ describe('tokens that need more than themselves', () => {
     const report = await examined(token(), identity({ dpop: 'required' }));
     expect(report).toMatchObject({ good: false, reason: 'token_binding' });
     expect(line(report, 'binding')?.advice).toMatchObject({
-      trap: 'dpop-required',
-      here: expect.stringContaining('IDENTITY_FILE'),
+      rule: 'dpop-required',
+      serverFix: expect.stringContaining('IDENTITY_FILE'),
     });
   });
 
@@ -412,14 +412,14 @@ describe('tokens that need more than themselves', () => {
       identity({ role_map: { boss: 'admin' } }),
     );
     expect(report.good).toBe(true);
-    expect(line(report, 'role-map-misses')?.advice?.says).toContain('Not in it: "0f8fad5b".');
+    expect(line(report, 'role-map-misses')?.advice?.message).toContain('Not in it: "0f8fad5b".');
     expect(report.sections.at(-1)?.facts).toContainEqual({ name: 'roles', value: '"admin"' });
   });
 
   it('of a program: let in, and told that tools will refuse it', async () => {
     const report = await examined(token({ sub: 'agent' }));
     expect(report.good).toBe(true);
-    expect(line(report, 'workload')?.advice?.says).toContain('human_required');
+    expect(line(report, 'workload')?.advice?.message).toContain('human_required');
   });
 });
 
@@ -465,13 +465,13 @@ describe('opaque tokens', () => {
       'token_binding',
     ],
     ['without an end', 'introspection-answer', () => opaque.issue({ exp: undefined }), 'token_claims'],
-  ])('%s: %s', async (_what, trap, make, reason) => {
+  ])('%s: %s', async (_what, rule, make, reason) => {
     const made = make();
     const run = await doctor(['--json', made], asking());
     const report = JSON.parse(run.stdout) as Report;
     expect(report).toMatchObject({ good: false, reason });
     expect(report.verdict).not.toContain('bug');
-    expect(linesOf(report).find(({ advice }) => advice?.trap === trap)).toBeDefined();
+    expect(linesOf(report).find(({ advice }) => advice?.rule === rule)).toBeDefined();
     expectNothingOf(made, run);
   });
 
@@ -488,13 +488,13 @@ describe('opaque tokens', () => {
     expect(refused.good).toBe(false);
     expect(line(refused, 'introspection')).toMatchObject({
       state: 'broken',
-      advice: { trap: 'introspection-client-refused' },
+      advice: { rule: 'introspection-client-refused' },
     });
     expect(JSON.stringify(refused)).not.toContain('another secret');
     opaque.behaviour = (response) => answerJson(response, 200, { active: true, exp: soon(300) });
     expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({
       state: 'broken',
-      says: expect.stringContaining('would let in anybody'),
+      message: expect.stringContaining('would let in anybody'),
     });
     opaque.behaviour = (response) => response.writeHead(503).end();
     expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({ state: 'broken' });
@@ -565,8 +565,8 @@ describe('the configuration', () => {
     expect(report.good).toBe(false);
     expect(line(report, 'metadata')).toMatchObject({
       state: 'broken',
-      says: expect.stringContaining(`${METADATA}: is the metadata of "${issuer.url}/"`),
-      advice: { trap: 'trailing-slash', here: `AUTH_ISSUER=${issuer.url}/` },
+      message: expect.stringContaining(`${METADATA}: is the metadata of "${issuer.url}/"`),
+      advice: { rule: 'trailing-slash', serverFix: `AUTH_ISSUER=${issuer.url}/` },
     });
   });
 
@@ -574,7 +574,7 @@ describe('the configuration', () => {
     issuer.scripts.set(METADATA, (_request, response) => response.writeHead(404).end());
     const report = await examine({ ...env, AUTH_JWKS_URI: `${issuer.url}/jwks` }, undefined);
     expect(report.good).toBe(true);
-    expect(line(report, 'metadata')).toMatchObject({ state: 'look at this', advice: { trap: 'not-found' } });
+    expect(line(report, 'metadata')).toMatchObject({ state: 'look at this', advice: { rule: 'not-found' } });
   });
 
   it.each<[string, (url: string) => void, string, string]>([
@@ -600,12 +600,12 @@ describe('the configuration', () => {
       'keys',
       'not-found',
     ],
-  ])('%s is told apart', async (_what, arrange, name, trap) => {
+  ])('%s is told apart', async (_what, arrange, name, rule) => {
     arrange(issuer.url);
     const report = await examine(env, undefined);
     expect(report.good).toBe(false);
     expect(linesOf(report).find((one) => one.name === name && one.state === 'broken')).toMatchObject({
-      advice: { trap },
+      advice: { rule },
     });
   });
 
@@ -615,7 +615,7 @@ describe('the configuration', () => {
     issuer.overrides.set('/jwks', { keys: [jwk, secret, { kty: 'EC', kid: 'half' }] });
     const report = await examine(env, undefined);
     expect(report.good).toBe(true);
-    expect(line(report, 'odd keys')?.says).toMatch(/\(kid \\"shared\\"\) is symmetric; .*half/);
+    expect(line(report, 'odd keys')?.message).toMatch(/\(kid \\"shared\\"\) is symmetric; .*half/);
     expect(JSON.stringify(report)).not.toContain('a-shared-secret');
     issuer.overrides.set('/jwks', { keys: [secret] });
     const none = await examine(env, undefined);
@@ -625,7 +625,7 @@ describe('the configuration', () => {
   it.each([
     [300, 'behind', 'clock-behind'],
     [-300, 'ahead of', 'clock-ahead'],
-  ])('a clock that is off by %i seconds: %s', async (offset, words, trap) => {
+  ])('a clock that is off by %i seconds: %s', async (offset, words, rule) => {
     const document = { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` };
     issuer.scripts.set(METADATA, (_request, response) => {
       response.setHeader('date', new Date(Date.now() + offset * 1000).toUTCString());
@@ -634,11 +634,11 @@ describe('the configuration', () => {
     const clock = line(await examine(env, undefined), 'clock');
     expect(clock).toMatchObject({
       state: 'look at this',
-      says: expect.stringContaining(words),
-      advice: { trap },
+      message: expect.stringContaining(words),
+      advice: { rule },
     });
     // `Date` has whole seconds.
-    expect(clock?.says).toMatch(/(5 min|4 min 59 s|5 min 1 s) /);
+    expect(clock?.message).toMatch(/(5 min|4 min 59 s|5 min 1 s) /);
   });
 
   it('what the issuer offers to clients: PKCE, registration, scopes, DPoP', async () => {
@@ -660,7 +660,7 @@ describe('the configuration', () => {
     }
     expect(line(report, 'scopes')).toMatchObject({
       state: 'look at this',
-      advice: { trap: 'scope-unknown' },
+      advice: { rule: 'scope-unknown' },
     });
     issuer.overrides.set(METADATA, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
     const bare = await examine(variables, undefined);
@@ -673,9 +673,9 @@ describe('the configuration', () => {
     [undefined, 'fine', 'CHALLENGE_SCOPES=allowed: a first login asks for every scope'],
     ['minimal', 'fine', 'CHALLENGE_SCOPES=minimal: a first login asks for the scopes of the read-only'],
     ['db.read, db.write', 'fine', 'a first login asks for "db.read"'],
-  ])('says what a first login asks for (CHALLENGE_SCOPES: %s)', async (setting, state, says) => {
+  ])('says what a first login asks for (CHALLENGE_SCOPES: %s)', async (setting, state, message) => {
     const report = await examine({ ...env, CHALLENGE_SCOPES: setting }, undefined);
-    expect(line(report, 'challenge')).toMatchObject({ state, says: expect.stringContaining(says) });
+    expect(line(report, 'challenge')).toMatchObject({ state, message: expect.stringContaining(message) });
   });
 
   it('tells a list in CHALLENGE_SCOPES from the scopes that the running server asks for', async () => {
@@ -683,7 +683,7 @@ describe('the configuration', () => {
     expect(linesOf(report)).toContainEqual({
       name: 'challenge',
       state: 'look at this',
-      says: expect.stringContaining('asks for other scopes than CHALLENGE_SCOPES names') as string,
+      message: expect.stringContaining('asks for other scopes than CHALLENGE_SCOPES names') as string,
     });
   });
 
@@ -696,7 +696,7 @@ describe('the configuration', () => {
     const report = await examine({ ...env, AUTH_ISSUER: url }, undefined);
     expect(line(report, 'metadata')).toMatchObject({
       state: 'broken',
-      advice: { trap: 'certificate-unknown', here: expect.stringContaining('NODE_EXTRA_CA_CERTS') },
+      advice: { rule: 'certificate-unknown', serverFix: expect.stringContaining('NODE_EXTRA_CA_CERTS') },
     });
     await new Promise((resolve) => server.close(resolve));
   });
@@ -710,7 +710,7 @@ describe('the configuration', () => {
     const report = await examine({ ...env, PORT: String(port) }, undefined);
     expect(line(report, 'running')).toMatchObject({
       state: 'look at this',
-      says: expect.stringContaining('https://other.example/mcp'),
+      message: expect.stringContaining('https://other.example/mcp'),
     });
     other.closeAllConnections();
     await new Promise((resolve) => other.close(resolve));
@@ -719,7 +719,7 @@ describe('the configuration', () => {
 
 describe('the start', () => {
   /** Faults that stop the server, and that the variables alone do not show. */
-  const STOPPED: readonly (readonly [string, name: string, says: RegExp, arrange: () => Env])[] = [
+  const STOPPED: readonly (readonly [string, name: string, message: RegExp, arrange: () => Env])[] = [
     [
       'an unknown name on the allow-list',
       'names',
@@ -803,14 +803,14 @@ describe('the start', () => {
 
   it.each(STOPPED)(
     '%s: not good, in the words of the server, which does not start',
-    async (_what, name, says, arrange) => {
+    async (_what, name, message, arrange) => {
       const variables = { ...env, ...arrange(), PORT: String(await freePort()) };
       const report = await examineTheStart(variables);
       expect(report).toMatchObject({
         good: false,
         verdict: expect.stringMatching(/^the server does not start/),
       });
-      expect(lineOf(report, name)?.says).toMatch(says);
+      expect(lineOf(report, name)?.message).toMatch(message);
       const whole = await examine(variables, undefined);
       expect(whole.good).toBe(false);
       expect(lineOf(whole, name)).toEqual(lineOf(report, name));
@@ -868,18 +868,18 @@ describe('addresses that were pasted', () => {
       expect(report.good).toBe(false);
       expect(line(report, 'metadata')).toMatchObject({
         state: 'broken',
-        advice: { trap: 'well-known-address', here: `AUTH_ISSUER=${issuer.url}` },
+        advice: { rule: 'well-known-address', serverFix: `AUTH_ISSUER=${issuer.url}` },
       });
     }
     const gone = `http://127.0.0.1:${await freePort()}`;
     const report = await examine({ ...env, AUTH_ISSUER: `${gone}${METADATA}/realms/demo` }, undefined);
-    expect(line(report, 'metadata')?.advice?.here).toBe(`Most likely AUTH_ISSUER=${gone}/realms/demo.`);
+    expect(line(report, 'metadata')?.advice?.serverFix).toBe(`Most likely AUTH_ISSUER=${gone}/realms/demo.`);
   });
 
   it('names the metadata where it is configured as the address of the keys', async () => {
     const report = await examine({ ...env, AUTH_JWKS_URI: issuer.url + METADATA }, undefined);
     const keys = linesOf(report).find(({ name, state }) => name === 'keys' && state === 'broken');
-    expect(keys).toMatchObject({ advice: { trap: 'keys-at-metadata' } });
+    expect(keys).toMatchObject({ advice: { rule: 'keys-at-metadata' } });
   });
 
   it.each(['http://localhost:PORT/mcp', 'http://[::1]:PORT/mcp', 'http://127.0.0.1:PORT/mcp/'])(
@@ -889,7 +889,7 @@ describe('addresses that were pasted', () => {
       const report = await examine({ ...env, AUTH_AUDIENCE: named }, undefined);
       expect(line(report, 'audience')).toMatchObject({
         state: 'look at this',
-        advice: { trap: 'audience-nearly' },
+        advice: { rule: 'audience-nearly' },
       });
       const both = await examine({ ...env, AUTH_AUDIENCE: `${named},${gate.url}` }, undefined);
       expect(line(both, 'audience')).toMatchObject({ state: 'fine' });

@@ -77,13 +77,13 @@ const proofFor = (gate: Gate, token: string, nonce?: string) =>
 
 /** Refused as the sender's fault: the answer, its one record, and that nothing ran. */
 async function expectUnbound(gate: Gate, token: string, sent: Sent, challenge: RegExp): Promise<void> {
-  const before = { runs: runs(gate), lines: (await gate.settledLedger()).length };
+  const before = { runs: runs(gate), lines: (await gate.settledAuditLog()).length };
   const answer = await send(gate, token, sent);
   expect([answer.status, answer.body.error.data.reason]).toEqual([401, 'token_binding']);
   expect(answer.headers.get('www-authenticate')).toMatch(challenge);
   expect(answer.headers.get('www-authenticate')).toContain('resource_metadata="');
   expect(runs(gate)).toBe(before.runs);
-  const lines = gate.ledger().slice(before.lines);
+  const lines = gate.auditLog().slice(before.lines);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatchObject({ event: 'authentication', decision: 'deny', reason: 'token_binding' });
 }
@@ -227,9 +227,9 @@ it('asks for a nonce where it is to, and is content with the one that it gave', 
   expect([bearer.status, bearer.headers.get('dpop-nonce')]).toEqual([200, null]);
 });
 
-it('no proof and no thumbprint is in the ledger', () => {
+it('no proof and no thumbprint is in the audit log', () => {
   for (const gate of [lenient, strict, withNonce]) {
-    expect(JSON.stringify(gate.ledger())).not.toContain(jkt);
-    expect(JSON.stringify(gate.ledger())).not.toMatch(/eyJ/);
+    expect(JSON.stringify(gate.auditLog())).not.toContain(jkt);
+    expect(JSON.stringify(gate.auditLog())).not.toMatch(/eyJ/);
   }
 });

@@ -77,7 +77,7 @@ describe('tokens', () => {
       error: {
         code: 401,
         message: 'An access token is required',
-        data: { reason: 'token_missing', decision_id: gate.ledger().at(-1)?.id },
+        data: { reason: 'token_missing', decision_id: gate.auditLog().at(-1)?.id },
       },
     });
   });
@@ -172,12 +172,12 @@ describe('tools', () => {
   });
 
   it('audit entries written', async () => {
-    const before = (await gate.settledLedger()).length;
+    const before = (await gate.settledAuditLog()).length;
     await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
     await gate.modern(await gate.token(PEOPLE.alice), 'tools/list');
     await gate.callTool(await gate.token(PEOPLE.alice), 'update_customer', { customer_id: '123', name: 'N' });
     await gate.callTool(await gate.token(PEOPLE.alice), 'read_customer', { customer_id: '123' });
-    const lines = (await gate.waitForLedger(({ event, seq }) => event === 'outcome' && seq > before)).slice(
+    const lines = (await gate.waitForAuditLog(({ event, seq }) => event === 'outcome' && seq > before)).slice(
       before,
     );
     expect(lines.map(({ event, decision, reason }) => [event, decision, reason])).toEqual([
@@ -233,7 +233,7 @@ describe('the rest of the endpoint', () => {
     expect(ready.status).toBe(200);
     expect(ready.body).toEqual({
       status: 'ok',
-      checks: { keys: true, database: true, ledger: true },
+      checks: { keys: true, database: true, audit_log: true },
       issuers: [
         { issuer: gate.issuer.url, keys: 'fresh', usable_keys: 1, usable_until: expect.stringMatching(/Z$/) },
       ],

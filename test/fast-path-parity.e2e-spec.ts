@@ -1,6 +1,6 @@
 /**
- * The short way is held against the ordinary one, which goes through Express, Nest and the SDK: the same requests to two
- * gates, one of which has a guard of somebody's own, and so no short way. Answers, headers, records and runs are the same.
+ * The fast path is held against the ordinary one, which goes through Express, Nest and the SDK: the same requests to two
+ * gates, one of which has a guard of somebody's own, and so no fast path. Answers, headers, records and runs are the same.
  */
 import { Injectable, Module, type CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
@@ -11,7 +11,7 @@ import { Tool } from '../src/tools/decorators.js';
 import { NoInput } from '../src/tools/no-input.js';
 import { ToolResult } from '../src/tools/results.js';
 import type { ToolCall } from '../src/tools/tool-call.js';
-import { Gate, MODERN, type LedgerLine } from './support/gate.js';
+import { Gate, MODERN, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Promise1, Runs } from './support/probe.tools.js';
 
@@ -495,7 +495,7 @@ function normalized({ status, headers, text }: Seen, gate: Gate, revision: strin
   };
 }
 
-function recorded(lines: readonly LedgerLine[], gate: Gate): unknown[] {
+function recorded(lines: readonly AuditLogLine[], gate: Gate): unknown[] {
   return lines.map((line) => {
     const { seq: _seq, time: _time, instance: _instance, prev: _prev, hash: _hash, outcome, ...rest } = line;
     const status = outcome ? { status: outcome.status as unknown } : outcome;
@@ -504,17 +504,17 @@ function recorded(lines: readonly LedgerLine[], gate: Gate): unknown[] {
 }
 
 /** What this request left, its outcome included, which comes after the answer. */
-async function linesAfter(gate: Gate, before: number): Promise<LedgerLine[]> {
-  const isComplete = (lines: readonly LedgerLine[]) => {
+async function linesAfter(gate: Gate, before: number): Promise<AuditLogLine[]> {
+  const isComplete = (lines: readonly AuditLogLine[]) => {
     const calls = lines.filter((line) => line.event === 'decision' && line.decision === 'allow');
     return calls.every(({ id }) => lines.some((line) => line.decision_id === id));
   };
   for (let left = 100; left > 0; left--) {
-    const lines = gate.ledger().slice(before);
+    const lines = gate.auditLog().slice(before);
     if (lines.length > 0 && isComplete(lines)) return lines;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return gate.ledger().slice(before);
+  return gate.auditLog().slice(before);
 }
 
 let people = 0;
@@ -525,7 +525,7 @@ describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision 
     const tokens = one.authorization ?? [`Bearer ${await issuer.mint(AUDIENCE, claims)}`];
     const seen = [];
     for (const gate of [short, ordinary]) {
-      const [lines, runs] = [gate.ledger().length, gate.app.nest.get(Runs).names.length];
+      const [lines, runs] = [gate.auditLog().length, gate.app.nest.get(Runs).names.length];
       const answer = await send(gate, one, revision, tokens);
       const left = await linesAfter(gate, lines);
       seen.push({
@@ -545,7 +545,7 @@ describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision 
       const type = one.form === 'json' ? 'application/json' : 'text/event-stream';
       expect([ours.type, theirs.type]).toEqual([type, type]);
     }
-    // Or the table would say nothing about the short way.
+    // Or the table would say nothing about the fast path.
     expect(theirs.isShort).toBe(false);
     const maySpeak = /^chatter|tells a/.test(one.name) && revision !== MODERN && one.form !== 'json';
     if (ours.status === 200 && !maySpeak) {
@@ -604,7 +604,7 @@ describe.each([MODERN, '2025-11-25'])('a client of revision %s that goes away', 
     sent.end(bodyOf(one, revision));
     while (runs.names.length === before.ran) await new Promise((resolve) => setTimeout(resolve, 10));
     sent.destroy();
-    const lines = await gate.waitForLedger(
+    const lines = await gate.waitForAuditLog(
       ({ outcome, on_behalf_of }) => outcome?.status === 'cancelled' && on_behalf_of === `leaver-${revision}`,
     );
     expect(runs.aborted.length).toBe(before.aborted + 1);
@@ -619,7 +619,7 @@ it('is told by a message of its own that its call is not wanted any more', async
     { jsonrpc: '2.0', id: 'mine', method: 'tools/call', params: { name: 'wait' } },
     { 'mcp-protocol-version': '2025-11-25' },
   );
-  await short.waitForLedger(({ on_behalf_of }) => on_behalf_of === 'canceller');
+  await short.waitForAuditLog(({ on_behalf_of }) => on_behalf_of === 'canceller');
   const { status } = await short.post(
     token,
     { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'mine' } },
@@ -627,7 +627,7 @@ it('is told by a message of its own that its call is not wanted any more', async
   );
   expect(status).toBe(202);
   expect((await running).status).toBe(200);
-  await short.waitForLedger(
+  await short.waitForAuditLog(
     ({ outcome, on_behalf_of }) => outcome?.status === 'cancelled' && on_behalf_of === 'canceller',
   );
 });

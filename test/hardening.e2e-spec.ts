@@ -80,7 +80,7 @@ describe('behind a proxy that speaks https', () => {
     const served = await list({ 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' });
     expect(served.status).toBe(200);
     expect(served.headers['strict-transport-security']).toBe('max-age=63072000');
-    expect(gate.ledger().at(-1)?.request.ip).toBe('203.0.113.9');
+    expect(gate.auditLog().at(-1)?.request.ip).toBe('203.0.113.9');
     for (const path of ['/health/live', '/nowhere', '/.well-known/oauth-protected-resource']) {
       expect((await ask(path, {})).headers['strict-transport-security']).toBe('max-age=63072000');
     }
@@ -95,7 +95,7 @@ describe('behind a proxy that speaks https', () => {
     await start('127.0.0.1');
     const refused = await list(headers as Record<string, string>);
     expect([refused.status, refused.body.error.data.reason]).toEqual([403, 'origin_rejected']);
-    expect(gate.ledger()).toMatchObject([
+    expect(gate.auditLog()).toMatchObject([
       { event: 'authentication', decision: 'deny', reason: 'origin_rejected', principal: null },
     ]);
     expect((await ask('/health/live', {})).status).toBe(200);
@@ -130,7 +130,7 @@ describe('an issuer that says it is one of a demo', () => {
       text: 'x',
     });
     expect([answer.status, answer.body.error?.data.reason]).toEqual([status, reason]);
-    expect(gate.ledger()[0]?.reason ?? undefined).toBe(reason);
+    expect(gate.auditLog()[0]?.reason ?? undefined).toBe(reason);
     // A loopback issuer as such is fine.
     expect((await gate.callTool(await gate.token(claims), 'echo', { text: 'x' })).status).toBe(200);
     await gate.close();

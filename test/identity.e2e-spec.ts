@@ -1,5 +1,5 @@
 /** Several issuers at one gate: what is bound to one never counts for another, and each may come and go by itself. */
-import { Gate, type Answer, type LedgerLine } from './support/gate.js';
+import { Gate, type Answer, type AuditLogLine } from './support/gate.js';
 import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
@@ -82,8 +82,8 @@ it('each issuer is read in its own way, and named in the record', async () => {
   expect(await call(await mint(ours))).toEqual([200, 'allowed']);
   expect(await call(await mint(theirs, theirClaims, asJwt()))).toEqual([200, 'allowed']);
   const decisions = gate
-    .ledger()
-    .filter(({ event, decision }: LedgerLine) => event === 'decision' && decision === 'allow');
+    .auditLog()
+    .filter(({ event, decision }: AuditLogLine) => event === 'decision' && decision === 'allow');
   expect(
     decisions.map(({ principal }) => [principal.iss, principal.sub, principal.scopes, principal.roles]),
   ).toEqual([
@@ -122,7 +122,7 @@ it.each<[string, () => Promise<string>, string]>([
   const before = runs().length;
   expect(await call(await token())).toEqual([401, reason]);
   expect(runs()).toHaveLength(before);
-  expect(gate.ledger().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
+  expect(gate.auditLog().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
 });
 
 it('the claims of the other do not count', async () => {

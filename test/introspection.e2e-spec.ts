@@ -57,7 +57,7 @@ it('an active token is asked about once in a while, and is a principal like any 
     expect(reasonOf(answer)).toEqual([200, 'allowed']);
   }
   expect(opaque.calls - before).toBe(1);
-  expect(gate.ledger().findLast(({ event }) => event === 'decision')).toMatchObject({
+  expect(gate.auditLog().findLast(({ event }) => event === 'decision')).toMatchObject({
     decision: 'allow',
     principal: { iss: opaque.issuer, sub: 'alice', kind: 'human', client_id: 'agent', token_id: 'opaque-1' },
     on_behalf_of: 'alice',
@@ -78,7 +78,7 @@ it.each<[string, Claims, string]>([
 ])('an active token %s is refused all the same', async (_name, claims, reason) => {
   const runs = gate.app.nest.get(Runs).names.length;
   expect(reasonOf(await call(issue(claims)))).toEqual([401, reason]);
-  expect(gate.ledger().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
+  expect(gate.auditLog().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
   expect(gate.app.nest.get(Runs).names).toHaveLength(runs);
 });
 
@@ -109,7 +109,7 @@ it.each([401, 403, 500, 503])('an endpoint that answers %i is an outage, and no 
   expect(reasonOf(answer)).toEqual([503, 'identity_unavailable']);
   expect(answer.headers.get('retry-after')).toBeTruthy();
   expect(answer.headers.get('www-authenticate')).toBeNull();
-  expect(gate.ledger().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
+  expect(gate.auditLog().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
 });
 
 describe('an answer without aud', () => {
@@ -158,13 +158,13 @@ describe('an answer without aud', () => {
     const result = reasonOf(await at.callTool(token, 'echo', { text: 'hello' }));
     const isAllowed = result[1] === 'allowed';
     expect(at.app.nest.get(Runs).names).toHaveLength(before + (isAllowed ? 1 : 0));
-    if (!isAllowed) expect(at.ledger().at(-1)).toMatchObject({ decision: 'deny', reason: result[1] });
+    if (!isAllowed) expect(at.auditLog().at(-1)).toMatchObject({ decision: 'deny', reason: result[1] });
     return result;
   };
 
   it('is completed from a JWT whose signature fits', async () => {
     expect(await echo(strict, await jwt({ roles: ['admin'] }))).toEqual([200, 'allowed']);
-    expect(strict.ledger().findLast(({ event }) => event === 'decision')).toMatchObject({
+    expect(strict.auditLog().findLast(({ event }) => event === 'decision')).toMatchObject({
       principal: { sub: 'alice', scopes: ['probe'], roles: ['admin'] },
     });
     expect(await echo(strict, await jwt({}, { sub: undefined, client_id: undefined }))).toEqual([
@@ -266,6 +266,6 @@ it('readiness does not wait for keys that it does not use, and shows how the las
 it('a token longer than any header that is taken is refused, on record', async () => {
   const before = opaque.calls;
   expect(reasonOf(await call('x'.repeat(15_001)))).toEqual([401, 'token_malformed']);
-  expect(gate.ledger().at(-1)).toMatchObject({ reason: 'token_malformed' });
+  expect(gate.auditLog().at(-1)).toMatchObject({ reason: 'token_malformed' });
   expect(opaque.calls).toBe(before);
 });

@@ -1,91 +1,157 @@
-/** The picture of the house, held against the imports; and claims of the repository about itself. */
+/** The layout, held against the imports; and claims of the repository about itself. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { VARIABLE_NAMES, Variables } from '../src/config/variables.js';
 import { getMetadataStorage } from 'class-validator';
 
 const ROOT = join(__dirname, '..');
 const SRC = join(ROOT, 'src');
 
-/** A may import B, and nothing else of this project. */
-const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  common: [],
-  config: ['common'],
-  cli: ['common'],
-  auth: ['config', 'common'],
-  policy: ['config', 'common'],
-  // The operator's policy puts tools into classes of rates.
-  // What instances count together is in the database, and on record where it is not; a proof is counted once, too.
-  limits: ['auth', 'policy', 'storage', 'audit', 'config', 'common'],
-  audit: ['config', 'common'],
-  storage: ['config', 'common'],
-  // The registry holds what the operator's allow-list names against what there is.
-  tools: ['policy', 'config', 'common'],
-  // The issuer's metadata is fetched in one place only, for tokens and for clients alike.
-  // What a client should ask for first is what the policy in force says.
-  discovery: ['policy', 'auth', 'config', 'common'],
-  examples: ['tools', 'policy', 'storage', 'config', 'common'],
-  revocation: ['storage', 'audit', 'config', 'common'],
-  revoker: ['outbound', 'cli', 'admin', 'auditor', 'audit', 'revocation', 'storage', 'config', 'common'],
-  admin: ['revocation', 'config', 'common'],
-  // Tokens of transmitters are verified with what verifies those of issuers, and end as revocations.
-  signals: ['revocation', 'limits', 'auth', 'audit', 'config', 'common'],
-  // Tools of other servers: decided about like our own, and called with credentials of the gate's.
-  upstreams: ['auth', 'policy', 'tools', 'audit', 'config', 'common'],
-  curator: ['outbound', 'cli', 'upstreams', 'tools', 'policy', 'audit', 'config', 'common'],
-  mcp: ['upstreams', 'revocation', 'auth', 'policy', 'tools', 'audit', 'config', 'common'],
-  // Requests of `fetch` find the proxies by themselves; others ask for an agent.
-  outbound: ['config', 'common'],
-  sinks: ['outbound', 'audit', 'config', 'common'],
-  // A change of the policy is on record before it decides.
-  reload: ['policy', 'audit', 'config', 'common'],
-  lifecycle: [],
-  health: [
+/**
+ * The rooms of the layout, each a folder, and the rooms that each may import. A file belongs to the deepest room that
+ * holds it. The table has no cycle.
+ */
+const IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  core: ['lib'],
+  config: ['core', 'lib'],
+  storage: ['config', 'lib'],
+  'http/outbound': ['config'],
+  audit: ['config', 'core', 'lib'],
+  'audit/export': ['audit', 'http/outbound', 'config', 'lib'],
+  auth: ['http/outbound', 'config', 'core', 'lib'],
+  policy: ['config', 'core', 'lib'],
+  tools: ['policy', 'config', 'core', 'lib'],
+  // The error filter answers with challenges and records refusals that no other step has recorded.
+  http: ['audit', 'policy', 'auth', 'config', 'core', 'lib'],
+  'http/discovery': ['policy', 'auth', 'config', 'core', 'lib'],
+  'rate-limiting': ['storage', 'policy', 'auth', 'audit', 'config', 'core', 'lib'],
+  revocation: ['storage', 'audit', 'config', 'core', 'lib'],
+  'revocation/admin': ['revocation', 'http', 'config', 'core', 'lib'],
+  'revocation/signals': ['revocation', 'rate-limiting', 'http', 'auth', 'audit', 'config', 'core', 'lib'],
+  upstreams: ['tools', 'policy', 'http/outbound', 'audit', 'config', 'core', 'lib'],
+  mcp: ['upstreams', 'revocation', 'tools', 'policy', 'http', 'audit', 'config', 'core', 'lib'],
+  'operations/shutdown': [],
+  'operations/reload': ['policy', 'audit', 'config'],
+  'operations/tracing': ['http/outbound', 'config', 'core', 'lib'],
+  'operations/health': [
     'upstreams',
-    'lifecycle',
-    'limits',
     'revocation',
-    'auth',
-    'policy',
+    'rate-limiting',
+    'operations/shutdown',
+    'audit/export',
     'storage',
-    'audit',
-    'sinks',
-    'config',
-    'common',
-  ],
-  // What there is to measure is everywhere.
-  operations: [
-    'health',
-    'lifecycle',
-    'limits',
-    'revocation',
-    'auth',
     'policy',
-    'audit',
-    'sinks',
-    'outbound',
-    'config',
-    'common',
-  ],
-  // What would start is asked with the parts that start: registered tools, upstreams, policy, keys.
-  doctor: ['outbound', 'cli', 'advisor', 'upstreams', 'tools', 'policy', 'audit', 'auth', 'config', 'common'],
-  posture: ['cli', 'config'],
-  auditor: ['cli', 'audit', 'config', 'common'],
-  // The whole application knows its registered targets; the parts of the doctor verify a token.
-  advisor: [
-    'doctor',
     'auth',
-    'cli',
-    'app.module.ts',
-    'upstreams',
-    'auditor',
     'audit',
+    'core',
+  ],
+  'operations/metrics': [
+    'revocation',
+    'rate-limiting',
+    'operations/shutdown',
+    'audit/export',
+    'policy',
+    'auth',
+    'audit',
+    'core',
+    'lib',
+  ],
+  operations: [
+    'operations/health',
+    'operations/metrics',
+    'operations/tracing',
+    'revocation',
+    'audit/export',
+    'auth',
+    'audit',
+    'config',
+    'core',
+  ],
+  examples: ['tools', 'policy', 'storage', 'config', 'core', 'lib'],
+  'tool-modules.ts': ['examples'],
+  'app.module.ts': [
+    'tool-modules.ts',
+    'operations',
+    'operations/health',
+    'operations/reload',
+    'operations/shutdown',
+    'mcp',
+    'upstreams',
+    'revocation',
+    'revocation/admin',
+    'revocation/signals',
+    'rate-limiting',
+    'http',
+    'http/discovery',
+    'http/outbound',
     'tools',
     'policy',
+    'auth',
+    'audit',
+    'audit/export',
     'config',
-    'common',
+    'core',
   ],
+  'create-app.ts': [
+    'app.module.ts',
+    'operations/shutdown',
+    'mcp',
+    'upstreams',
+    'http',
+    'tools',
+    'policy',
+    'audit',
+    'config',
+    'core',
+    'lib',
+  ],
+  'main.ts': ['create-app.ts', 'config'],
+  // Commands read the targets that this build registers from the whole application.
+  cli: ['app.module.ts', 'upstreams', 'tools', 'policy', 'config', 'core', 'lib'],
+  'cli/audit': ['cli', 'audit', 'config', 'core', 'lib'],
+  'cli/doctor': [
+    'cli',
+    'upstreams',
+    'tools',
+    'policy',
+    'auth',
+    'audit',
+    'http/outbound',
+    'config',
+    'core',
+    'lib',
+  ],
+  // The people of a replay come from audit logs and from tokens.
+  'cli/policy': [
+    'cli/audit',
+    'cli/doctor',
+    'cli',
+    'upstreams',
+    'tools',
+    'policy',
+    'auth',
+    'audit',
+    'config',
+    'core',
+    'lib',
+  ],
+  'cli/posture': ['cli', 'config'],
+  'cli/revoke': [
+    'cli/audit',
+    'cli',
+    'revocation/admin',
+    'revocation',
+    'audit',
+    'storage',
+    'http/outbound',
+    'config',
+    'lib',
+  ],
+  'cli/upstreams': ['cli', 'upstreams', 'tools', 'policy', 'http/outbound', 'config', 'core', 'lib'],
 };
+
+const MAX_FOLDERS = 16;
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -98,56 +164,58 @@ function importsOf(file: string): string[] {
   return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((found) => found[1] as string);
 }
 
-const folderOf = (file: string) => relative(SRC, file).split('/')[0] as string;
+const roomOf = (file: string): string => {
+  const path = relative(SRC, file);
+  const rooms = Object.keys(IMPORTS).filter((room) => path === room || path.startsWith(`${room}/`));
+  return rooms.sort((a, b) => b.length - a.length)[0] ?? (path.split('/')[0] as string);
+};
 const production = sources(SRC).filter((file) => !file.endsWith('.spec.ts'));
 const local = (file: string) =>
   importsOf(file)
     .filter((path) => path.startsWith('.'))
     .map((path) => resolve(dirname(file), path.replace(/\.js$/, '.ts')));
 
-describe('the house', () => {
-  // A folder that the picture does not name holds tools of somebody's own: it may import what the examples import.
-  const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  const arrows = folders.map(({ name }) => [name, ARROWS[name] ?? (ARROWS.examples as string[])] as const);
+describe('the layout', () => {
+  // A room that the table does not name holds tools of a user: it may import what the examples import.
+  const rooms = [...new Set([...Object.keys(IMPORTS), ...production.map(roomOf)])];
+  const allowedOf = (room: string): readonly string[] => IMPORTS[room] ?? (IMPORTS.examples as string[]);
 
-  it('has every folder of the picture', () => {
-    expect(folders.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(ARROWS)));
+  it('has every room of the table', () => {
+    expect(rooms.filter((room) => !production.some((file) => roomOf(file) === room))).toEqual([]);
   });
 
-  it.each(arrows)('%s imports only %j', (folder, allowed) => {
+  it(`has at most ${MAX_FOLDERS} folders directly under src`, () => {
+    const named = new Set(Object.keys(IMPORTS).map((room) => room.split('/')[0]));
+    const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.filter(({ name }) => named.has(name)).length).toBeLessThanOrEqual(MAX_FOLDERS);
+  });
+
+  it.each(rooms.map((room) => [room, allowedOf(room)] as const))('%s imports only %j', (room, allowed) => {
     const crossings = production
-      .filter((file) => folderOf(file) === folder && relative(SRC, file).includes('/'))
-      .flatMap((file) => local(file).map((target) => [relative(SRC, file), folderOf(target)] as const))
-      .filter(([, target]) => target !== folder && !allowed.includes(target));
+      .filter((file) => roomOf(file) === room)
+      .flatMap((file) => local(file).map((target) => [relative(SRC, file), roomOf(target)] as const))
+      .filter(([, target]) => target !== room && !allowed.includes(target));
     expect(crossings).toEqual([]);
   });
 
-  it('has no cycle', () => {
-    const graph = new Map(production.map((file) => [file, local(file)]));
-    const done = new Set<string>();
-    const visit = (file: string, path: readonly string[]): void => {
-      if (path.includes(file))
-        throw new Error(`cycle: ${[...path, file].map((at) => relative(SRC, at)).join(' → ')}`);
-      if (done.has(file)) return;
-      for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
-      done.add(file);
-    };
-    expect(() => production.forEach((file) => visit(file, []))).not.toThrow();
+  it('has no cycle of rooms', () => {
+    expect(cycleOf(new Map(Object.entries(IMPORTS)))).toBeUndefined();
   });
 
-  it('knows the MCP SDK behind the bridge only', () => {
-    const users = production.filter((file) =>
-      importsOf(file).some((path) => path.startsWith('@modelcontextprotocol/')),
+  it('has no cycle of files', () => {
+    const graph = new Map(production.map((file) => [file, local(file)]));
+    expect(cycleOf(graph)?.map((file) => relative(SRC, file))).toBeUndefined();
+  });
+
+  it('imports the MCP SDK in mcp, upstreams/connection and core/mcp-types.ts only', () => {
+    const users = production
+      .filter((file) => importsOf(file).some((path) => path.startsWith('@modelcontextprotocol/')))
+      .map((file) => relative(SRC, file));
+    const elsewhere = users.filter(
+      (path) => !/^(mcp|upstreams\/connection)\//.test(path) && path !== 'core/mcp-types.ts',
     );
-    expect(users.map((file) => relative(SRC, file)).sort()).toEqual([
-      'common/specified.ts',
-      'mcp/classify.ts',
-      'mcp/plain-era.ts',
-      'mcp/sdk-bridge.ts',
-      'upstreams/child-process.transport.ts',
-      'upstreams/connection.ts',
-      'upstreams/open-transport.ts',
-    ]);
+    expect(users).toContain('mcp/mcp-server-adapter.ts');
+    expect(elsewhere).toEqual([]);
   });
 
   it('reads process.env in one file only', () => {
@@ -155,11 +223,23 @@ describe('the house', () => {
     expect(readers.map((file) => relative(SRC, file))).toEqual(['config/environment.ts']);
   });
 
-  it('has nothing injectable in common', () => {
+  it('has no injectable in core and lib', () => {
     const injectable = production.filter(
-      (file) => folderOf(file) === 'common' && /@Injectable/.test(readFileSync(file, 'utf8')),
+      (file) => ['core', 'lib'].includes(roomOf(file)) && /@Injectable/.test(readFileSync(file, 'utf8')),
     );
     expect(injectable).toEqual([]);
+  });
+
+  it('gives a class with a suffix of Nest and its file the same name', () => {
+    const suffix =
+      /\.(controller|factory|filter|guard|interceptor|middleware|module|service|sink|transport)\.ts$/;
+    const different = production
+      .filter((file) => suffix.test(file))
+      .filter(
+        (file) =>
+          !new RegExp(`export (abstract )?class ${classNameOf(file)}\\b`).test(readFileSync(file, 'utf8')),
+      );
+    expect(different.map((file) => relative(SRC, file))).toEqual([]);
   });
 
   it('keeps the demo a client: it imports nothing of the server', () => {
@@ -171,6 +251,32 @@ describe('the house', () => {
     expect(foreign).toEqual([]);
   });
 });
+
+/** `audit/audit-keys.controller.ts`: AuditKeysController. */
+function classNameOf(file: string): string {
+  const words = basename(file, '.ts').split(/[-.]/);
+  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
+/** The first cycle of a graph, its first node repeated at its end; undefined where there is none. */
+function cycleOf(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (node: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
+    if (done.has(node)) return undefined;
+    for (const next of graph.get(node) ?? []) {
+      const cycle = visit(next, [...path, node]);
+      if (cycle) return cycle;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const cycle = visit(node, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
 
 describe('the variables', () => {
   const example = readFileSync(join(ROOT, '.env.example'), 'utf8');

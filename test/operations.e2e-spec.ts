@@ -81,7 +81,7 @@ describe('metrics', () => {
       { jsonrpc: '2.0', id: 1, method: 'made/up' },
       { 'mcp-protocol-version': '2025-11-25' },
     );
-    await gate.waitForLedger(({ event }) => event === 'outcome');
+    await gate.waitForAuditLog(({ event }) => event === 'outcome');
     let text = '';
     await until(async () => {
       text = await (await read('/metrics')).text();
@@ -105,8 +105,8 @@ describe('metrics', () => {
     }
     expect(samples(text, 'gate_jwks_usable_keys')).toEqual({ [`issuer="${gate.issuer.url}"`]: 1 });
     expect(Object.values(samples(text, 'gate_jwks_age_seconds'))[0]).toBeLessThan(120);
-    expect(samples(text, 'gate_ledger_records')['']).toBeGreaterThan(5);
-    expect(samples(text, 'gate_counting_alone')['']).toBe(1);
+    expect(samples(text, 'gate_audit_log_records')['']).toBeGreaterThan(5);
+    expect(samples(text, 'gate_rate_limit_store_degraded')['']).toBe(1);
     expect(samples(text, 'process_resident_memory_bytes')['']).toBeGreaterThan(1e6);
     for (const word of ['alice', 'secret', 'invented', 'made/up', token]) expect(text).not.toContain(word);
   });
@@ -205,7 +205,7 @@ describe('traces', () => {
     await gate.modern(token, 'tools/call', { name: 'echo', arguments: { text: 'a secret of hers' } }, traced);
     await gate.callTool(token, 'admin_only');
     await gate.callTool(token, 'invented-by-a-caller');
-    const ledger = await gate.waitForLedger(({ event }) => event === 'outcome');
+    const auditLog = await gate.waitForAuditLog(({ event }) => event === 'outcome');
     await gate.close();
     collector.stop();
     folder.remove();
@@ -218,7 +218,7 @@ describe('traces', () => {
     ]);
     const echo = server.find(({ name }) => name === 'tools/call echo') as Span;
     expect([echo.traceId, echo.parentSpanId]).toEqual([traceId, parent]);
-    expect(ledger.find(({ tool }) => tool === 'echo')?.request.trace_id).toBe(traceId);
+    expect(auditLog.find(({ tool }) => tool === 'echo')?.request.trace_id).toBe(traceId);
     const parts = collector.spans.filter(({ parentSpanId }) => parentSpanId === echo.spanId);
     expect(parts.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['authentication', 'decision', 'record', 'tool']),
@@ -234,7 +234,7 @@ describe('traces', () => {
     });
     // A request without a trace has one from here on, on record too.
     const own = server.find(({ name }) => name === 'tools/call admin_only') as Span;
-    expect(ledger.find(({ tool }) => tool === 'admin_only')?.request.trace_id).toBe(own.traceId);
+    expect(auditLog.find(({ tool }) => tool === 'admin_only')?.request.trace_id).toBe(own.traceId);
     expect(collector.headers[0]?.['x-api-key']).toBe('of-the-collector');
     const told = JSON.stringify(collector.spans);
     for (const word of ['alice', 'secret', 'invented', token]) expect(told).not.toContain(word);

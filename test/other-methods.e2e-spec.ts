@@ -1,6 +1,6 @@
 /** What clients see that open a stream with GET, or end a session with DELETE: the refusal of a POST, and 405 only where nothing else is wrong. */
-import { RevocationsService } from '../src/revocation/revocation.service.js';
-import { Gate, type Answer, type LedgerLine } from './support/gate.js';
+import { RevocationService } from '../src/revocation/revocation.service.js';
+import { Gate, type Answer, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 
 const METHODS = ['GET', 'DELETE', 'PUT', 'PATCH'] as const;
@@ -28,11 +28,11 @@ afterAll(async () => {
 
 interface Sent {
   readonly answer: Answer;
-  readonly lines: LedgerLine[];
+  readonly lines: AuditLogLine[];
 }
 
 async function send(to: Gate, method: string, headers: Record<string, string>, query = ''): Promise<Sent> {
-  const before = to.ledger().length;
+  const before = to.auditLog().length;
   const answer = await to.get(`/mcp${query}`, {
     method,
     headers: {
@@ -42,7 +42,7 @@ async function send(to: Gate, method: string, headers: Record<string, string>, q
     },
     ...(method === 'POST' && { body: JSON.stringify({ jsonrpc: '2.0', id: null, method: 'ping' }) }),
   });
-  return { answer, lines: to.ledger().slice(before) };
+  return { answer, lines: to.auditLog().slice(before) };
 }
 
 /** All of an answer and its record that does not name the one request. */
@@ -132,7 +132,7 @@ const REFUSALS: readonly Refusal[] = [
 
 describe('methods other than POST', () => {
   beforeAll(async () => {
-    await gate.app.nest.get(RevocationsService).add({
+    await gate.app.nest.get(RevocationService).add({
       kind: 'subject',
       issuer: issuer.url,
       value: 'mallory',

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { unseal } from '../src/audit/chain.js';
-import { freePort, Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { decodeVerified } from '../src/audit/chain.js';
+import { freePort, Gate, temporaryFolder, type Answer, type AuditLogLine } from './support/gate.js';
 import { hangingDisk } from './support/hanging-disk.js';
 import { makeKey, TestIssuer, type SigningKey } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
@@ -75,10 +75,12 @@ describe('an issuer that is down when the server starts', () => {
   it('the server lives, is not ready, and denies', async () => {
     const token = await gate.token({ scope: 'probe' });
     expect((await gate.get('/health/live')).status).toBe(200);
-    expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { keys: false, ledger: true } });
+    expect((await gate.get('/health/ready')).body).toMatchObject({
+      checks: { keys: false, audit_log: true },
+    });
     const answer = await echo(gate, token);
     expectUnavailable(answer, 'identity_unavailable');
-    expect(gate.ledger()).toEqual([
+    expect(gate.auditLog()).toEqual([
       expect.objectContaining({
         event: 'authentication',
         decision: 'deny',
@@ -374,7 +376,7 @@ describe.each([
       // Whatever was kept of the case before is too old by then.
       moveClock(11 * 60_000);
       const token = await issuer.mint(gate.url, { iss: host.url, scope: 'probe' }, { key });
-      const [before, ran] = [gate.ledger().length, runsOf(gate).length];
+      const [before, ran] = [gate.auditLog().length, runsOf(gate).length];
       const begin = performance.now();
       const answer = await echo(gate, token);
       expect(performance.now() - begin).toBeLessThan(7_000);
@@ -386,7 +388,7 @@ describe.each([
       }
       expectUnavailable(answer, 'identity_unavailable');
       expect(runsOf(gate)).toHaveLength(ran);
-      expect(gate.ledger().slice(before)).toEqual([
+      expect(gate.auditLog().slice(before)).toEqual([
         expect.objectContaining({
           event: 'authentication',
           decision: 'deny',
@@ -427,12 +429,12 @@ it('a server that closes answers what is asked, and does not wait for a next req
   agent.destroy();
 });
 
-describe('a ledger that cannot be written', () => {
+describe('an audit log that cannot be written', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
   const fileOf = (onFailure: string) => join(folder.path, `${onFailure}.jsonl`);
-  /** A ledger that is moved away cannot be written, until it is moved back. */
+  /** An audit log that is moved away cannot be written, until it is moved back. */
   const away = (file: string) => renameSync(file, `${file}.away`);
   const back = (file: string) => renameSync(`${file}.away`, file);
   const startWith = (onFailure: string) =>
@@ -442,16 +444,16 @@ describe('a ledger that cannot be written', () => {
       env: { AUDIT_FILE: fileOf(onFailure), AUDIT_ON_FAILURE: onFailure },
     });
 
-  /** The whole ledger, its chain held. */
-  function chainOf(file: string): LedgerLine[] {
-    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(unseal) as LedgerLine[];
+  /** The whole audit log, its chain held. */
+  function chainOf(file: string): AuditLogLine[] {
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(decodeVerified) as AuditLogLine[];
     lines.forEach((line, at) => {
       expect(line).toMatchObject({ seq: at + 1, prev: lines[at - 1]?.hash ?? null });
     });
     return lines;
   }
 
-  async function waitForGap(file: string): Promise<LedgerLine[]> {
+  async function waitForGap(file: string): Promise<AuditLogLine[]> {
     for (let left = 100; left > 0; left--) {
       const lines = chainOf(file);
       if (lines.some(({ change }) => change?.what === 'gap')) return lines;
@@ -475,7 +477,7 @@ describe('a ledger that cannot be written', () => {
     const gate = await starting;
     const token = await gate.token({ scope: 'probe' });
     expect((await echo(gate, token)).status).toBe(200);
-    expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
+    expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { audit_log: false } });
     await gate.close();
   });
 
@@ -517,7 +519,7 @@ describe('a ledger that cannot be written', () => {
     });
 
     it('is not ready, and lives', async () => {
-      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: false } });
+      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { audit_log: false } });
       expect((await gate.get('/health/live')).status).toBe(200);
     });
 
@@ -531,7 +533,7 @@ describe('a ledger that cannot be written', () => {
       expect(late.every(({ decision }) => decision === 'deny')).toBe(true);
       expect(late.filter(({ reason }) => reason === 'audit_unavailable')).toHaveLength(refused - 2);
       expect((await echo(gate, token)).status).toBe(200);
-      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { ledger: true } });
+      expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { audit_log: true } });
     });
   });
 
@@ -579,9 +581,9 @@ it('treats a disk of the audit log that hangs as it treats a full one', async ()
   });
   const waiting = async () => {
     const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-    return Number(/^gate_ledger_waiting_records (\d+)$/m.exec(text)?.[1]);
+    return Number(/^gate_audit_log_pending_records (\d+)$/m.exec(text)?.[1]);
   };
-  const ready = async () => (await gate.get('/health/ready')).body.checks.ledger as boolean;
+  const ready = async () => (await gate.get('/health/ready')).body.checks.audit_log as boolean;
   try {
     const token = await gate.token({ scope: 'probe' });
     expect((await echo(gate, token)).status).toBe(200);
@@ -611,14 +613,14 @@ it('treats a disk of the audit log that hangs as it treats a full one', async ()
 
     const released = Date.now();
     disk.release();
-    await until(async () => gate.wholeLedger().some(({ change }) => change?.what === 'gap'));
+    await until(async () => gate.wholeAuditLog().some(({ change }) => change?.what === 'gap'));
     await until(async () => (await waiting()) === 0);
-    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(unseal) as LedgerLine[];
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(decodeVerified) as AuditLogLine[];
     lines.forEach((line, at) =>
       expect(line).toMatchObject({ seq: at + 1, prev: lines[at - 1]?.hash ?? null }),
     );
     const at = lines.findIndex(({ change }) => change?.what === 'gap');
-    const gap = (lines[at] as LedgerLine).change as Record<string, any>;
+    const gap = (lines[at] as AuditLogLine).change as Record<string, any>;
     expect(gap).toMatchObject({ lost: {} });
     expect(Date.parse(gap.since as string)).toBeGreaterThanOrEqual(since);
     expect(Date.parse(gap.since as string)).toBeLessThan(since + 3_000);
@@ -661,7 +663,7 @@ describe('RATE_LIMIT_PER_MINUTE=3', () => {
     for (const token of tokens.slice(0, 3)) statuses.push((await echo(gate, token)).status);
     expect(statuses).toEqual([200, 200, 200]);
 
-    const before = gate.ledger().length;
+    const before = gate.auditLog().length;
     for (const answer of [
       await echo(gate, tokens[3] as string),
       await gate.modern(tokens[3], 'tools/list'),
@@ -681,7 +683,7 @@ describe('RATE_LIMIT_PER_MINUTE=3', () => {
       expect(seconds).toBeLessThanOrEqual(60);
       expect(answer.headers.has('www-authenticate')).toBe(false);
     }
-    const refused = gate.ledger().filter((line) => line.reason === 'rate_limited');
+    const refused = gate.auditLog().filter((line) => line.reason === 'rate_limited');
     expect(refused).toHaveLength(3);
     expect(refused[0]).toMatchObject({ event: 'decision', decision: 'deny', principal: { sub: 'alice' } });
     expect(before).toBeGreaterThanOrEqual(3);

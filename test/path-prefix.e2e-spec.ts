@@ -78,7 +78,7 @@ it('accepts tokens for its public address, and refuses those for the address wit
     const bad = await gate.issuer.mint(audience, { scope: 'probe' });
     const { status, body } = await gate.callTool(bad, 'echo', { text: 'hello' });
     expect([status, body.error.data.reason]).toEqual([401, 'token_audience']);
-    expect(gate.ledger().at(-1)).toMatchObject({ decision: 'deny', reason: 'token_audience' });
+    expect(gate.auditLog().at(-1)).toMatchObject({ decision: 'deny', reason: 'token_audience' });
   }
   expect(runs()).toBe(before);
 });

@@ -58,10 +58,10 @@ it('check says what a policy asks for, rule by rule, or every fault of it', () =
   expect(good.code).toBe(0);
   expect(good.out.split('\n')).toEqual([
     expect.stringMatching(/^policy [\da-f]{64} by Dora$/),
-    '  policy.yaml: dpo (on trial): update_*: role dpo',
+    '  policy.yaml: dpo (shadow): update_*: role dpo',
     '  hours.cedar: hours: delete_customer: lists and calls',
     '  hours.cedar: domain: send_email: calls, by to',
-    '  note: on trial, recorded and without effect: policy.yaml: dpo',
+    '  note: shadow mode, recorded without effect: policy.yaml: dpo',
     '',
   ]);
   expect(policy(['check'], { POLICY_DIR: OLD }).out).toBe(good.out);
@@ -110,7 +110,7 @@ it('explain prints the path of a call, step by step', () => {
     ]);
   expect([mail('a@example.com').code, mail('a@evil.com').code]).toEqual([0, 1]);
   const trial = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'update_customer']);
-  expect(trial.out).toContain('on trial: policy.yaml: dpo would refuse it with role_missing');
+  expect(trial.out).toContain('shadow: policy.yaml: dpo would refuse it with role_missing');
   const open = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'send_email']);
   expect([open.code, open.out.split('\n')[0]]).toEqual([
     0,
@@ -285,7 +285,7 @@ describe('with upstreams', () => {
     on_behalf_of: null,
     ...more,
   });
-  const ledger = (...lines: object[]) => {
+  const auditLog = (...lines: object[]) => {
     const path = join(folder.path, 'log.jsonl');
     writeFileSync(path, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
     return path;
@@ -323,14 +323,14 @@ describe('with upstreams', () => {
     expect(policy(['matrix'], env).out).toMatch(/^fix_echo +yes/m);
     expect(policy(['schema'], env).out).toContain('action "fix_echo"');
     const replayed = policy(
-      ['replay', ledger(logged({}, '2026-11-24T10:00:00.000Z')), '--policy', tightened],
+      ['replay', auditLog(logged({}, '2026-11-24T10:00:00.000Z')), '--policy', tightened],
       env,
     );
     expect(replayed.out).toContain('fix_echo: allow → scope_missing, by policy.yaml: more: 1 time(s)');
   });
 
   it('explains as the principal of the newest record of a name', () => {
-    const AUDIT_FILE = ledger(
+    const AUDIT_FILE = auditLog(
       logged({ scopes: ['fix.read'] }, '2026-11-24T11:00:00.000Z'),
       logged({ scopes: [], client_id: 'other' }, '2026-11-24T10:00:00.000Z'),
       logged({ sub: 'bob' }, '2026-11-24T10:00:00.000Z'),
@@ -402,7 +402,7 @@ describe('a token on stdin', () => {
   });
 });
 
-it('replay decides again what the ledger holds, and lists what would go otherwise', async () => {
+it('replay decides again what the audit log holds, and lists what would go otherwise', async () => {
   const gate = await Gate.start();
   const [alice, bob] = [await gate.token(PEOPLE.alice), await gate.token(PEOPLE.bob)];
   await gate.callTool(alice, 'read_customer', { customer_id: '123' });
@@ -410,9 +410,9 @@ it('replay decides again what the ledger holds, and lists what would go otherwis
   await gate.callTool(bob, 'update_customer', { customer_id: '123', tier: 'premium' });
   await gate.callTool(bob, 'send_email', { to: 'a@example.com', subject: 's', body: 'b' });
   await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
-  const ledger = gate.app.settings.audit.file;
+  const auditLog = gate.app.settings.audit.file;
   const copy = join(folder.path, 'audit.jsonl');
-  writeFileSync(copy, readFileSync(ledger));
+  writeFileSync(copy, readFileSync(auditLog));
   await gate.close();
 
   const replayed = policy(['replay', copy, '--policy', NEW, '--json']);
@@ -446,7 +446,7 @@ it('replay decides again what the ledger holds, and lists what would go otherwis
   expect(text.out).toBe(
     '3 decision(s) made again: 3 the same, 0 different.\n1 cannot be decided again: hours.cedar: domain reads arguments that are not on record.\n',
   );
-  const people = policy(['matrix', '--ledger', copy, '--policy', NEW]);
+  const people = policy(['matrix', '--audit-log', copy, '--policy', NEW]);
   expect(people.out.split('\n')[0]).toBe('                 alice via agent   bob via agent');
 
   const records = readFileSync(copy, 'utf8').split('\n');
@@ -468,7 +468,7 @@ it('replay decides again what the ledger holds, and lists what would go otherwis
   writeFileSync(copy, [records[0], decision, ...hostile, ''].join('\n'));
   const damaged = policy(['replay', copy, '--policy', OLD]);
   expect([damaged.code, damaged.err]).toEqual([0, '']);
-  const two = policy(['matrix', '--ledger', copy]).out.split('\n')[0]?.trim();
+  const two = policy(['matrix', '--audit-log', copy]).out.split('\n')[0]?.trim();
   expect(two).toMatch(/^alice via agent, of http:\S+ +alice via agent, of https:\/\/other\.example$/);
 });
 
@@ -478,7 +478,10 @@ it.each<[string[], string]>([
   [['explain', '--tool', 'x'], 'explain needs --as and --tool.'],
   [['check', '--as', 'x'], '--as has no effect for check.'],
   [['diff', 'a'], 'diff needs two folders, the old one and the new one.'],
-  [['matrix', '--roles', '--as', 'x'], '--as, --roles and --ledger are different people: name one of them.'],
+  [
+    ['matrix', '--roles', '--as', 'x'],
+    '--as, --roles and --audit-log are different people: name one of them.',
+  ],
   [['check', '--format', 'html'], '--format is text, json for check.'],
   [['check', 'x'], 'check takes no names of files: --policy names the folder.'],
   [['matrix', '--ip', 'here'], '--ip: "here" is no address.'],

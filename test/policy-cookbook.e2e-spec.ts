@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { principalsIn } from '../src/cli/policy/principals.js';
-import { registeredTargets } from '../src/cli/policy/registered.js';
-import type { JsonObject } from '../src/core/request-context.js';
+import { registeredTargets } from '../src/cli/registered-targets.js';
 import { loadSettings } from '../src/config/load-settings.js';
+import type { JsonObject } from '../src/lib/json.js';
 import type { ProtectedTarget } from '../src/policy/access-rule.js';
 import { callerOf, evaluate } from '../src/policy/evaluate.js';
 import { loadPolicy, type LoadedPolicy } from '../src/policy/load-policy.js';
@@ -20,7 +20,7 @@ interface Case {
   readonly ip?: string;
   /** `allow`, or the id of the rule that refuses. */
   readonly answer: string;
-  /** The id of the rule on trial that would refuse. */
+  /** The id of the shadow rule that would refuse. */
   readonly shadow?: string;
 }
 
@@ -95,7 +95,7 @@ it.each(recipes)('%s', (title, text) => {
 
 it('the reference loads', () => {
   const text = reference.replace('shadow: [trial.cedar]', 'shadow: [rules.cedar]');
-  expect(load(text).cedarRules.map(({ source, onTrial }) => [source, onTrial])).toEqual([
+  expect(load(text).cedarRules.map(({ source, isShadow }) => [source, isShadow])).toEqual([
     ['rules.cedar: office-hours', true],
   ]);
 });

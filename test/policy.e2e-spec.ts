@@ -3,7 +3,7 @@ import { Client } from '@modelcontextprotocol/client';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Gate, readLedger, temporaryFolder, writePolicy, type LedgerLine } from './support/gate.js';
+import { Gate, readAuditLog, temporaryFolder, writePolicy, type AuditLogLine } from './support/gate.js';
 import { mountFiles } from './support/mounted.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { until } from './support/remote.js';
@@ -16,7 +16,7 @@ let alice: string;
 const folder = () => gate.app.settings.policy.directory as string;
 const runs = () => gate.app.nest.get(Runs).names;
 const digest = async () => (await gate.get('/health/ready')).body.policy.sha256 as string;
-const whole = (): LedgerLine[] => readLedger(gate.app.settings.audit.file);
+const whole = (): AuditLogLine[] => readAuditLog(gate.app.settings.audit.file);
 const names = async (token: string) =>
   ((await gate.modern(token, 'tools/list')).body.result.tools as { name: string }[]).map(({ name }) => name);
 
@@ -46,7 +46,7 @@ it('a condition refuses a call in the words of its rule, and the record names ru
     data: { reason: 'condition_failed', decision_id: expect.any(String) as string },
   });
   expect(runs()).toHaveLength(ran);
-  expect(gate.ledger().at(-1)).toMatchObject({
+  expect(gate.auditLog().at(-1)).toMatchObject({
     event: 'decision',
     decision: 'deny',
     reason: 'condition_failed',
@@ -100,7 +100,7 @@ it('a class of rates is counted for each caller, and the record names the rule t
     statuses.push((await gate.callTool(carol, 'echo', { text: 'x' })).status);
   expect(statuses).toEqual([200, 200, 429]);
   expect(runs()).toHaveLength(ran + 2);
-  expect(gate.ledger().at(-1)).toMatchObject({
+  expect(gate.auditLog().at(-1)).toMatchObject({
     event: 'decision',
     decision: 'deny',
     reason: 'rate_limited',
@@ -111,18 +111,18 @@ it('a class of rates is counted for each caller, and the record names the rule t
   expect((await gate.callTool(carol, 'steps')).status).toBe(200);
 });
 
-it('what is on trial has no effect, and is on record', async () => {
+it('what is in shadow mode has no effect, and is on record', async () => {
   await change({
     'policy.yaml': 'list: callable\nrules: [{id: more, match: [echo, steps], scopes: more, mode: shadow}]',
   });
   expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
-  const decision = gate.ledger().findLast(({ event }) => event === 'decision');
+  const decision = gate.auditLog().findLast(({ event }) => event === 'decision');
   expect(decision).toMatchObject({
     decision: 'allow',
     shadow: { reason: 'scope_missing', rule: 'policy.yaml: more' },
   });
   await names(alice);
-  expect(gate.ledger().at(-1)).toMatchObject({
+  expect(gate.auditLog().at(-1)).toMatchObject({
     event: 'list',
     list: { would_hide: 2 },
     policy: await digest(),
@@ -141,7 +141,7 @@ rules: [{id: slow-echo, match: echo, rate: slow}]`,
   const ran = runs().length;
   const { status, body } = await gate.callTool(erin, 'echo', { text: 'x' });
   expect([status, body.error.data.reason, runs().length]).toEqual([403, 'scope_missing', ran]);
-  expect(gate.ledger().at(-1)).toMatchObject({
+  expect(gate.auditLog().at(-1)).toMatchObject({
     decision: 'deny',
     reason: 'scope_missing',
     shadow: { reason: null, rule: 'policy.yaml: scope_implies' },
@@ -151,7 +151,7 @@ rules: [{id: slow-echo, match: echo, rate: slow}]`,
     expect((await gate.callTool(dave, 'echo', { text: 'x' })).status).toBe(200);
   }
   const decisions = gate
-    .ledger()
+    .auditLog()
     .filter(({ event, on_behalf_of: who }) => event === 'decision' && who === 'dave');
   expect(decisions.map(({ decision, shadow }) => [decision, shadow])).toEqual([
     ['allow', undefined],
@@ -177,7 +177,7 @@ it('a changed policy decides at once and everywhere, and is on record with its a
     author: 'Dora',
     files: [{ name: 'policy.yaml', sha256: expect.any(String) as string }],
   });
-  expect(gate.ledger().at(-1)?.policy).toBe(await digest());
+  expect(gate.auditLog().at(-1)?.policy).toBe(await digest());
 });
 
 it('the first challenge follows the policy, and the change is on record', async () => {
@@ -199,7 +199,7 @@ it('the first challenge follows the policy, and the change is on record', async 
     from: ['probe'],
     to: ['probe', 'probe.extra'],
   });
-  // A rule on trial asks for nothing yet.
+  // A shadow rule asks for nothing yet.
   await change({
     'policy.yaml': 'allow_list: [echo]\nrules: [{match: echo, scopes: probe.extra, mode: shadow}]',
   });
@@ -212,7 +212,7 @@ it('lists what another scope would open, and denies the call', async () => {
   expect(await names(alice)).toContain('echo');
   const refused = await gate.callTool(alice, 'echo', { text: 'x' });
   expect([refused.status, refused.body.error.data.reason]).toEqual([403, 'scope_missing']);
-  expect(gate.ledger().at(-1)).toMatchObject({ decision: 'deny', reason: 'scope_missing', tool: 'echo' });
+  expect(gate.auditLog().at(-1)).toMatchObject({ decision: 'deny', reason: 'scope_missing', tool: 'echo' });
   expect(runs()).toHaveLength(ran);
 });
 

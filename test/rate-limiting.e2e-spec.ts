@@ -5,9 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { SharedCounts } from '../src/rate-limiting/shared-counts.js';
 import { PolicyService } from '../src/policy/policy.service.js';
-import { ToolRegistry } from '../src/tools/registry.js';
+import { ToolRegistry } from '../src/tools/tool-registry.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
-import { Gate, MODERN, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { Gate, MODERN, temporaryFolder, type Answer, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { Relay } from './support/relay.js';
@@ -114,7 +114,7 @@ async function passed(
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
       expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60);
     }
-    const line = gates[0].ledger().find(({ reason }) => reason === 'rate_limited');
+    const line = gates[0].auditLog().find(({ reason }) => reason === 'rate_limited');
     expect(line).toMatchObject({ decision: 'deny', rule: 'policy.yaml: few', tool: 'echo' });
   });
 
@@ -177,7 +177,7 @@ async function passed(
   });
 
   it.each([
-    ['the short way', {}],
+    ['the fast path', {}],
     ['the ordinary way', { _meta: { progressToken: 1 } }],
   ])(
     'what is replaced between its decision and its answer is not there any more, on %s',
@@ -222,9 +222,9 @@ async function passed(
       const { status, body } = await asked;
       expect([status, body.error]).toMatchObject([404, { code: -32602, data: { reason: 'tool_unknown' } }]);
       expect(runs).toBe(1);
-      const isTheirs = ({ on_behalf_of }: LedgerLine) => on_behalf_of === `mounted-${way}`;
-      await gates[0].waitForLedger((line) => line.outcome?.status === 'failed' && isTheirs(line));
-      const failed = gates[0].ledger().filter(isTheirs).slice(-2);
+      const isTheirs = ({ on_behalf_of }: AuditLogLine) => on_behalf_of === `mounted-${way}`;
+      await gates[0].waitForAuditLog((line) => line.outcome?.status === 'failed' && isTheirs(line));
+      const failed = gates[0].auditLog().filter(isTheirs).slice(-2);
       expect(failed).toMatchObject([
         { event: 'decision', decision: 'allow', tool: 'echo_mounted' },
         { event: 'outcome', outcome: { status: 'failed' }, reason: 'tool_not_allowed' },
@@ -373,7 +373,7 @@ async function passed(
     expect(await passed([gates[1]], 4, (gate) => picture(gate, hugo))).toBe(3 - alone);
     for (const gate of gates) {
       const changes = gate
-        .wholeLedger()
+        .wholeAuditLog()
         .flatMap(({ change }) => (change?.what === 'counting' ? [change] : []));
       expect(changes.slice(-2)).toMatchObject([
         { counting: 'alone', cause: expect.not.stringContaining('s3cret') as string },

@@ -9,7 +9,7 @@ import { REASONS, type Reason } from '../src/core/reasons.js';
 import { usualClaims, usualHeader } from './cases/bad-tokens.js';
 import { forge } from './cases/forge.js';
 import { sendRaw } from './cases/raw-http.js';
-import { Gate, readLedger, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { Gate, readAuditLog, temporaryFolder, type Answer, type AuditLogLine } from './support/gate.js';
 import { IntrospectionEndpoint } from './support/introspection-endpoint.js';
 import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
@@ -58,7 +58,7 @@ interface Refusal extends Case {
   readonly answer: {
     readonly status: number;
     readonly code: number;
-    /** Where the client is told less than the ledger. */
+    /** Where the client is told less than the audit log. */
     readonly reason?: Reason;
     /** All of the JSON-RPC `data` beside `reason` and `decision_id`. */
     readonly data?: Record<string, unknown>;
@@ -116,16 +116,16 @@ const AROUND = {
   /** One call that is answered, and whose end is on record. */
   'after a call': async (gate: Gate, send: Send) => {
     await gate.callTool(await gate.token({ scope: 'probe' }), 'echo', { text: 'first' });
-    await gate.waitForLedger(({ event }) => event === 'outcome');
+    await gate.waitForAuditLog(({ event }) => event === 'outcome');
     return send();
   },
   /** What has a second name is not written to, until that is gone. */
-  'without the ledger': async (gate: Gate, send: Send) => {
+  'without the audit log': async (gate: Gate, send: Send) => {
     const { file } = gate.app.settings.audit;
     linkSync(file, `${file}.second`);
     const answer = await send().finally(() => rmSync(`${file}.second`));
     // At once, where it is gone before that is written; else late, behind a gap.
-    await until(() => readLedger(file).some(({ reason }) => reason === 'audit_unavailable'));
+    await until(() => readAuditLog(file).some(({ reason }) => reason === 'audit_unavailable'));
     return answer;
   },
   /** The client says that it is no longer interested, as soon as the tool runs. */
@@ -199,14 +199,14 @@ describe.each(deployments)('under %s', (deployment) => {
     const token = await tokenFor(provoke);
     let [before, ranBefore] = [0, 0];
     const send = () => {
-      [before, ranBefore] = [gate.ledger().length, runs().length];
+      [before, ranBefore] = [gate.auditLog().length, runs().length];
       if (bytes) return sentRaw(bytes);
       return body === undefined
         ? gate.modern(token, method, params, headers)
         : gate.post(token, body, headers);
     };
     const answer = await (provoke.around ? AROUND[provoke.around](gate, send) : send());
-    return { answer, lines: () => gate.ledger().slice(before), ran: () => runs().slice(ranBefore) };
+    return { answer, lines: () => gate.auditLog().slice(before), ran: () => runs().slice(ranBefore) };
   }
 
   async function tokenFor(provoke: Provocation): Promise<string | undefined> {
@@ -243,7 +243,7 @@ describe.each(deployments)('under %s', (deployment) => {
       const { answer, lines, ran } = await provoked(one);
 
       expect(lines()).toHaveLength(1);
-      const line = lines()[0] as LedgerLine;
+      const line = lines()[0] as AuditLogLine;
       expect(recordedIn(line)).toEqual({ ...BLANK, decision: 'deny', reason, ...record });
       expect(line.outcome).toBeNull();
       expect(answer.status).toBe(status);
@@ -267,7 +267,7 @@ describe.each(deployments)('under %s', (deployment) => {
   for (const one of of(allowed)) {
     it(`allowed: ${one.name}`, async () => {
       const { answer, lines, ran } = await provoked(one);
-      const decision = lines()[0] as LedgerLine;
+      const decision = lines()[0] as AuditLogLine;
       expect(recordedIn(decision)).toEqual({ ...BLANK, decision: 'allow', ...one.record });
       expect(answer.status).toBe(200);
       expect(ran()).toEqual(one.ran);
@@ -280,19 +280,19 @@ describe.each(deployments)('under %s', (deployment) => {
         return;
       }
       expect(answer.body.result.isError ?? false).toBe(['tool_error', 'failed'].includes(one.outcome));
-      await gate.waitForLedger((line) => line.decision_id === decision.id);
+      await gate.waitForAuditLog((line) => line.decision_id === decision.id);
       expect(lines()).toHaveLength(2);
-      const end = lines()[1] as LedgerLine;
+      const end = lines()[1] as AuditLogLine;
       expect(recordedIn(end)).toEqual({ ...recordedIn(decision), event: 'outcome', decision: null });
       expect(end.outcome).toEqual({ status: one.outcome, duration_ms: expect.any(Number) as number });
       expect(end.id).not.toBe(decision.id);
     });
   }
 
-  it('and the ledger that this left is of one piece', async () => {
+  it('and the audit log that this left is of one piece', async () => {
     await gate.close();
     // Nor did anything follow late.
-    const ids = readLedger(file).map(({ id }) => id as string);
+    const ids = readAuditLog(file).map(({ id }) => id as string);
     expect(new Set(ids).size).toBe(ids.length);
     expect(await verifyChain([file], { keys: undefined, expected: undefined })).toMatchObject({
       fault: null,
@@ -302,7 +302,7 @@ describe.each(deployments)('under %s', (deployment) => {
   });
 });
 
-function recordedIn(line: LedgerLine): Recorded {
+function recordedIn(line: AuditLogLine): Recorded {
   const { event, decision, reason, rule, tool, principal, on_behalf_of, required, missing } = line;
   return {
     event,

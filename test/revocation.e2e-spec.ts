@@ -3,9 +3,9 @@ import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { sql } from 'kysely';
 import pg from 'pg';
-import { within } from '../src/lib/with-timeout.js';
+import { withTimeout } from '../src/lib/with-timeout.js';
 import { databaseBackends, type TestDatabase } from './support/database.js';
-import { Gate, temporaryFolder, type Answer, type LedgerLine } from './support/gate.js';
+import { Gate, temporaryFolder, type Answer, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { Relay } from './support/relay.js';
@@ -101,7 +101,7 @@ async function admin(
     for (const gate of gates) {
       expect((await call(gate, good)).status).toBe(200);
       expect((await call(gate, revoked)).status).toBe(401);
-      const line = gate.ledger().findLast(({ reason }) => reason === 'token_revoked');
+      const line = gate.auditLog().findLast(({ reason }) => reason === 'token_revoked');
       expect(line).toMatchObject({ decision: 'deny', event: 'decision', tool: null });
     }
     expect((await admin(gates[0], root, 'DELETE', `/${id}`)).status).toBe(204);
@@ -169,7 +169,7 @@ async function admin(
     const [ended] = await Promise.all([running, listening]);
     expect(ended.body.error).toMatchObject({ code: 401, data: { reason: 'token_revoked' } });
     expect(aborted).toContain('wait');
-    await gates[1].waitForLedger((line) => line.outcome?.status === 'cancelled');
+    await gates[1].waitForAuditLog((line) => line.outcome?.status === 'cancelled');
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
@@ -202,7 +202,7 @@ async function admin(
         async () => ((await slow.get('/health/ready')).body.revocations as { count: number }).count === 1,
       );
       await client.query('rollback');
-      const answer = (await within(asked, 5_000)) as Answer;
+      const answer = (await withTimeout(asked, 5_000)) as Answer;
       expect([answer.status, answer.body.error.data.reason]).toEqual([401, 'token_revoked']);
       expect(runs.length).toBe(before);
       await admin(gates[0], root, 'DELETE', `/${id}`);
@@ -214,7 +214,7 @@ async function admin(
     const called = await lockedOut('fay', (token) => slow.callTool(token, 'wait'));
     // The call was allowed and recorded before; its end says why it never ran.
     const decisionId = called.body.error.data.decision_id as string;
-    const lines = await slow.waitForLedger((line) => line.decision_id === decisionId);
+    const lines = await slow.waitForAuditLog((line) => line.decision_id === decisionId);
     expect(lines.find((line) => line.decision_id === decisionId)).toMatchObject({
       event: 'outcome',
       outcome: { status: 'failed' },
@@ -282,7 +282,7 @@ async function admin(
     for (const answer of [await admin(far, root, 'POST', '', body), await admin(far, root, 'DELETE', '/x')]) {
       expect([answer.status, answer.body.error.data.reason]).toEqual([503, 'identity_unavailable']);
       expect(answer.headers.get('retry-after')).toBe('5');
-      await far.waitForLedger(({ decision_id }) => decision_id === answer.body.error.data.decision_id);
+      await far.waitForAuditLog(({ decision_id }) => decision_id === answer.body.error.data.decision_id);
     }
     await far.close();
     await relay.stop();
@@ -303,10 +303,10 @@ async function admin(
         ['GET', ''],
         ['DELETE', '/x'],
       ] as const) {
-        const before = gates[0].ledger().length;
+        const before = gates[0].auditLog().length;
         const answer = await admin(gates[0], token, method, path, method === 'POST' ? body : undefined);
         expect([answer.status, answer.body.error.data.reason]).toEqual([status, reason]);
-        const lines = gates[0].ledger().slice(before);
+        const lines = gates[0].auditLog().slice(before);
         expect(lines).toEqual([expect.objectContaining({ id: answer.body.error.data.decision_id, reason })]);
       }
     }
@@ -315,9 +315,9 @@ async function admin(
 
   it('what is revoked is on record at every instance, with who and why', async () => {
     const id = await revoke({ kind: 'session', value: 's9', reason: 'laptop lost' });
-    const decision = gates[0].ledger().findLast(({ tool }) => tool === 'admin:revoke') as LedgerLine;
+    const decision = gates[0].auditLog().findLast(({ tool }) => tool === 'admin:revoke') as AuditLogLine;
     const decisionId = (decision.decision_id ?? decision.id) as string;
-    const lines = await gates[0].waitForLedger((line) => line.decision_id === decisionId);
+    const lines = await gates[0].waitForAuditLog((line) => line.decision_id === decisionId);
     expect(lines.find((line) => line.decision_id === decisionId)).toMatchObject({
       outcome: { status: 'ok' },
       on_behalf_of: 'root',
@@ -378,7 +378,7 @@ async function waiting(client: pg.Client, count: number): Promise<void> {
 }
 
 function readChanges(gate: Gate): { revocation: { id: string } }[] {
-  return gate.wholeLedger().flatMap(({ change }) => (change?.what === 'revocation' ? [change] : []));
+  return gate.wholeAuditLog().flatMap(({ change }) => (change?.what === 'revocation' ? [change] : []));
 }
 
 describe('without the database', () => {

@@ -85,7 +85,7 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, stdin
       AUDIT_FILE: gate.app.settings.audit.file,
     };
     await gate.callTool(await gate.token({ scope: 'probe', sub: 'bertram' }), 'echo', { text: 'x' });
-    await gate.settledLedger();
+    await gate.settledAuditLog();
     const typo = await revoke(['subject', 'bertarm', '--json'], env);
     expect(typo.code).toBe(0);
     expect(JSON.parse(typo.out)).toMatchObject([{ kind: 'subject', value: 'bertarm' }]);

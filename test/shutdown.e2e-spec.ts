@@ -6,7 +6,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
-import { freePort, gateEnv, PEOPLE, readLedger, temporaryFolder } from './support/gate.js';
+import { freePort, gateEnv, PEOPLE, readAuditLog, temporaryFolder } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
 
@@ -95,13 +95,13 @@ function ask(
 
 const ready = () => ask('/health/ready');
 const send = () => ask('/mcp', { method: 'tools/call', params: MAIL });
-const ledger = () => readLedger(join(folder.path, 'audit.jsonl'));
+const auditLog = () => readAuditLog(join(folder.path, 'audit.jsonl'));
 
 it('is not ready at once, answers on for a while, lets calls end, and goes', async () => {
   delayMs = 2_000;
   await start({ SHUTDOWN_DRAIN_SECONDS: '1' });
   const running = send();
-  await until(() => ledger().some(({ event }) => event === 'decision'));
+  await until(() => auditLog().some(({ event }) => event === 'decision'));
   // A connection that carries nothing must hold up nobody.
   const silent = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => undefined);
   const exited = once(server, 'exit');
@@ -115,7 +115,7 @@ it('is not ready at once, answers on for a while, lets calls end, and goes', asy
   expect(answer.text).not.toContain('isError');
   expect((await exited)[0]).toBe(0);
   expect(await send()).toMatchObject({ status: 0 });
-  expect(ledger().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('ok');
+  expect(auditLog().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('ok');
   silent.destroy();
 });
 
@@ -123,14 +123,14 @@ it('cuts off what takes too long, and says so: exit code, and record', async () 
   delayMs = 20_000;
   await start({ SHUTDOWN_DRAIN_SECONDS: '0', SHUTDOWN_GRACE_SECONDS: '1' });
   const running = send();
-  await until(() => ledger().some(({ event }) => event === 'decision'));
+  await until(() => auditLog().some(({ event }) => event === 'decision'));
   const started = performance.now();
   const exited = once(server, 'exit');
   server.kill('SIGTERM');
   expect((await exited)[0]).toBe(1);
   expect(performance.now() - started).toBeLessThan(10_000);
   await running;
-  expect(ledger().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('cancelled');
+  expect(auditLog().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('cancelled');
 });
 
 it('does not wait for those who only listen, nor for whoever asks twice', async () => {

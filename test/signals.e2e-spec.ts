@@ -67,7 +67,7 @@ const entryOf = (transmitter: TestIssuer, subjectIssuer: TestIssuer, more: objec
 
 const call = (gate: Gate, token: string) => gate.callTool(token, 'echo', { text: 'x' });
 const changes = (gate: Gate, what: string) =>
-  gate.wholeLedger().flatMap(({ change }) => (change?.what === what ? [change] : []));
+  gate.wholeAuditLog().flatMap(({ change }) => (change?.what === what ? [change] : []));
 
 (postgres ? describe : describe.skip)('a transmitter, and two instances on one database', () => {
   let issuer: TestIssuer;
@@ -432,7 +432,7 @@ const changes = (gate: Gate, what: string) =>
     ];
 
     it.each(refusals)('%s: %s', async (_name, err, reason, deliver) => {
-      const before = gates[0].ledger().length;
+      const before = gates[0].auditLog().length;
       const answer = await deliver();
       expect(told(answer)).toEqual([400, err]);
       expect(Object.keys(answer.body as object)).toEqual(['err', 'description']);
@@ -440,7 +440,7 @@ const changes = (gate: Gate, what: string) =>
       expect(answer.headers.get('content-language')).toBe('en');
       // Outcomes of calls before it may still follow.
       const lines = gates[0]
-        .ledger()
+        .auditLog()
         .slice(before)
         .filter((line) => line.event !== 'outcome');
       expect(lines).toEqual([
@@ -539,7 +539,7 @@ describe('a transmitter with a secret alone', () => {
     });
     const answer = await push(other, await setOf(away, { events: { [`${SSF}verification`]: {} } }));
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
-    expect(other.ledger().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
+    expect(other.auditLog().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
     await other.close();
     await away.stop();
   });

@@ -320,8 +320,9 @@ describe('npm run start:prod', () => {
     const { child, exit } = start(last);
     const databaseIsReady = async () => {
       const answer = await fetch(`http://127.0.0.1:${last.PORT}/health/ready`).catch(() => undefined);
-      const report = (await answer?.json()) as { checks: { database: boolean; ledger: boolean } } | undefined;
-      return report?.checks.database === true && report.checks.ledger;
+      const report = (await answer?.json()) as
+        { checks: { database: boolean; audit_log: boolean } } | undefined;
+      return report?.checks.database === true && report.checks.audit_log;
     };
     await until(databaseIsReady, 120_000);
     expect(existsSync(unfinished)).toBe(false);
@@ -329,7 +330,7 @@ describe('npm run start:prod', () => {
     expect(await exit).toBe(0);
   }, 240_000);
 
-  it('does not share its ledger with a second server', async () => {
+  it('does not share its audit log with a second server', async () => {
     const port = await freePort();
     const first = await createApp(gateEnv('http://127.0.0.1:9', port, folder.path));
     const { seen, exit } = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));

@@ -87,7 +87,7 @@ describe('at the gate', () => {
         scope: 'probe',
         acr_values: `${GOLD} ${PLATINUM}`,
       });
-      expect(gate.ledger().at(-1)).toMatchObject({
+      expect(gate.auditLog().at(-1)).toMatchObject({
         decision: 'deny',
         reason: 'assurance_insufficient',
         request: { method },

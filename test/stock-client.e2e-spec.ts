@@ -67,7 +67,7 @@ describe.each([
     const { client } = await connect(gate.url, login);
     const read = await client.callTool({ name: 'read_customer', arguments: { customer_id: '123' } });
     expect(read.structuredContent).toMatchObject({ customer_id: '123' });
-    const principal = gate.ledger().findLast(({ event }) => event === 'decision')?.principal;
+    const principal = gate.auditLog().findLast(({ event }) => event === 'decision')?.principal;
     expect(principal).toMatchObject({ sub: 'alice', scopes: ['database.read', 'email.send'] });
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(['read_customer', 'send_email', 'update_customer']);
@@ -77,9 +77,9 @@ describe.each([
   it('logs in for what it needs, and steps up for more, where the first challenge is minimal', async () => {
     const { gate } = minimal;
     const login = new Login();
-    const before = gate.ledger().length;
+    const before = gate.auditLog().length;
     const { client, stepUp } = await connect(gate.url, login);
-    expect(gate.ledger()[before]).toMatchObject({ event: 'authentication', reason: 'token_missing' });
+    expect(gate.auditLog()[before]).toMatchObject({ event: 'authentication', reason: 'token_missing' });
 
     const read = () => client.callTool({ name: 'read_customer', arguments: { customer_id: '123' } });
     expect((await read()).structuredContent).toMatchObject({ customer_id: '123' });
@@ -94,7 +94,7 @@ describe.each([
     expect(login.scopesAsked[1]).toContain('database.write');
 
     const [refused, allowed] = (
-      await gate.waitForLedger(
+      await gate.waitForAuditLog(
         ({ event, tool, seq }) => event === 'outcome' && tool === 'update_customer' && seq > before,
       )
     )

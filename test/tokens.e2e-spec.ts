@@ -27,7 +27,7 @@ import {
   MODERN,
   temporaryFolder,
   type Answer,
-  type LedgerLine,
+  type AuditLogLine,
 } from './support/gate.js';
 import { makeKey, TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
@@ -82,10 +82,10 @@ async function whereToAsk({ origin }: Gate): Promise<{ resource_metadata: string
 async function recordedBy(
   at: Gate,
   send: () => Promise<Answer>,
-): Promise<{ answer: Answer; lines: LedgerLine[] }> {
-  const before = (await at.settledLedger()).length;
+): Promise<{ answer: Answer; lines: AuditLogLine[] }> {
+  const before = (await at.settledAuditLog()).length;
   const answer = await send();
-  return { answer, lines: at.ledger().slice(before) };
+  return { answer, lines: at.auditLog().slice(before) };
 }
 
 async function expectRefused(at: Gate, token: string, reason: string): Promise<void> {
@@ -126,15 +126,15 @@ async function expectRefused(at: Gate, token: string, reason: string): Promise<v
   expect(runsOf(at)).toHaveLength(runs);
 }
 
-async function expectAccepted(at: Gate, token: string): Promise<LedgerLine> {
+async function expectAccepted(at: Gate, token: string): Promise<AuditLogLine> {
   const runs = runsOf(at).length;
   const { answer, lines } = await recordedBy(at, () => at.callTool(token, 'echo', { text: 'hello' }));
   expect({ status: answer.status, error: answer.body?.error }).toEqual({ status: 200, error: undefined });
   expect(runsOf(at).slice(runs)).toEqual(['echo']);
   const [decision] = lines;
   expect(decision).toMatchObject({ event: 'decision', decision: 'allow', tool: 'echo' });
-  await at.waitForLedger((line) => line.event === 'outcome' && line.decision_id === decision?.id);
-  return decision as LedgerLine;
+  await at.waitForAuditLog((line) => line.event === 'outcome' && line.decision_id === decision?.id);
+  return decision as AuditLogLine;
 }
 
 describe.each([
@@ -272,7 +272,7 @@ describe('the credential of a request', () => {
   ];
 
   it.each(rows)('%s', async (_name, credentials, query, expected) => {
-    const [before, runs] = [gate.ledger().length, runsOf(gate).length];
+    const [before, runs] = [gate.auditLog().length, runsOf(gate).length];
     const answer = await sendRaw(gate.origin, {
       line: `POST /mcp${query} HTTP/1.1`,
       headers: [
@@ -290,7 +290,7 @@ describe('the credential of a request', () => {
     if (expected === 'accepted') {
       expect(answer.status).toBe(200);
       expect(runsOf(gate)).toHaveLength(runs + 1);
-      await gate.waitForLedger((line) => line.seq > before && line.event === 'outcome');
+      await gate.waitForAuditLog((line) => line.seq > before && line.event === 'outcome');
       return;
     }
     const { status, reason, error } = expected;
@@ -310,7 +310,7 @@ describe('the credential of a request', () => {
       ...(status === 401 && { scope }),
       ...(error && { error, error_description: expect.any(String) }),
     });
-    expect(gate.ledger().slice(before)).toEqual([
+    expect(gate.auditLog().slice(before)).toEqual([
       expect.objectContaining({ event: 'authentication', decision: 'deny', reason, principal: null }),
     ]);
     expect(runsOf(gate)).toHaveLength(runs);
@@ -361,7 +361,7 @@ describe('workloads', () => {
     // No scope would make a person of it.
     expect(answer.headers.has('www-authenticate')).toBe(reason === 'scope_missing');
     if (status === 200)
-      await gate.waitForLedger((line) => line.event === 'outcome' && line.decision_id === lines[0]?.id);
+      await gate.waitForAuditLog((line) => line.event === 'outcome' && line.decision_id === lines[0]?.id);
   });
 });
 
@@ -674,18 +674,18 @@ describe('what is written down, at LOG_LEVEL=trace', () => {
     expect((await send(`Bearer ${valid}`, call('echo', { text: ARGUMENT }))).text).toContain(ARGUMENT);
     await new Promise((resolve) => setTimeout(resolve, 500));
 
-    const ledger = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
-    expect(ledger.split('\n').length).toBeGreaterThan(tokens.length);
+    const auditLog = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
+    expect(auditLog.split('\n').length).toBeGreaterThan(tokens.length);
     expect(output.includes('Refused') && output.includes('A tool failed')).toBe(true);
 
-    const places = { logs: output, ledger, answers: refused.join('\n') };
+    const places = { logs: output, auditLog, answers: refused.join('\n') };
     for (const [place, text] of Object.entries(places)) {
       expect({ place, holdsAnArgument: text.includes(ARGUMENT) }).toEqual({ place, holdsAnArgument: false });
       expect({ place, parts: partsOf([valid, ...tokens], text) }).toEqual({ place, parts: [] });
     }
     // What an answer holds is what the caller may know: nothing of an exception.
     expect(places.answers).not.toMatch(/hunter2|secret-output|\n\s+at /);
-    expect(ledger).not.toMatch(/hunter2|secret-output/);
+    expect(auditLog).not.toMatch(/hunter2|secret-output/);
   });
 
   /** Pieces of 21 characters that a text shares with a token. Uniform ones (`aaaa…`, `AAAA…`) say nothing of it. */

@@ -3,7 +3,7 @@ import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { ECHO_TEXT } from './cases/bad-bodies.js';
 import { sendRaw, type RawAnswer } from './cases/raw-http.js';
-import { freePort, Gate, type LedgerLine } from './support/gate.js';
+import { freePort, Gate, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
@@ -52,13 +52,13 @@ afterAll(async () => {
 
 interface Seen {
   readonly answer: RawAnswer;
-  readonly lines: LedgerLine[];
+  readonly lines: AuditLogLine[];
   readonly ran: number;
 }
 
 async function send(to: Gate, headers: readonly Header[], line?: string, body = ECHO_TEXT): Promise<Seen> {
   const runs = () => to.app.nest.get(Runs).names.length;
-  const [before, ranBefore] = [(await to.settledLedger()).length, runs()];
+  const [before, ranBefore] = [(await to.settledAuditLog()).length, runs()];
   const answer = await sendRaw(origins.get(to) as string, {
     ...(line !== undefined && { line }),
     headers: [
@@ -69,7 +69,7 @@ async function send(to: Gate, headers: readonly Header[], line?: string, body = 
     ],
     body,
   });
-  return { answer, lines: (await to.settledLedger()).slice(before), ran: runs() - ranBefore };
+  return { answer, lines: (await to.settledAuditLog()).slice(before), ran: runs() - ranBefore };
 }
 
 const bearer = (): Header => ['Authorization', `Bearer ${token}`];

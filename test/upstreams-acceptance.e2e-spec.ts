@@ -247,7 +247,7 @@ it('no cloud was ever shown the token of a caller', () => {
 
 it('every call is on record with who asked for it', async () => {
   const lines = mounted.gate
-    .ledger()
+    .auditLog()
     .filter(({ event, tool }) => event === 'decision' && tool === 'memory_create_entities');
   expect(lines.length).toBeGreaterThanOrEqual(80);
   expect(new Set(lines.map(({ on_behalf_of: who }) => who))).toEqual(new Set(['bob']));

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readUpstreamsFile } from '../src/config/upstreams-file.js';
-import { entriesFor } from '../src/tools/mounted-names.js';
+import { matchingEntries } from '../src/tools/mounted-names.js';
 import {
   acceptanceSet,
   Fixture,
@@ -81,7 +81,7 @@ describe('against the servers themselves', () => {
     const direct = await Direct.start(acceptanceSet(own, clouds.ready)[name], own);
     const { tools } = (await direct.ask('tools/list')).result as { tools: Record<string, any>[] };
     await direct.stop();
-    const named = tools.filter((tool) => entriesFor(upstream!, tool.name).length > 0);
+    const named = tools.filter((tool) => matchingEntries(upstream!, tool.name).length > 0);
     for (const { match } of upstream!.tools) {
       for (const one of match) {
         const pattern = new RegExp(`^${one.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
@@ -90,7 +90,7 @@ describe('against the servers themselves', () => {
     }
     for (const tool of named) {
       const has = Object.keys(tool.inputSchema.properties ?? {});
-      for (const { conditions, recordedArguments } of entriesFor(upstream!, tool.name)) {
+      for (const { conditions, recordedArguments } of matchingEntries(upstream!, tool.name)) {
         const read = [...conditions.join().matchAll(/context\.arguments(?:\.(\w+)| has (\w+))/g)];
         const asked = [...read.map(([, dotted, tested]) => dotted ?? tested), ...recordedArguments];
         expect(has).toEqual(expect.arrayContaining(asked));

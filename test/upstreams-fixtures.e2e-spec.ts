@@ -297,7 +297,7 @@ describe('rules', () => {
     const answer = await call(alice, tool, args);
     expect(answer.status).toBe(403);
     expect(answer.body.error.data.reason).toBe(reason);
-    expect(mounted.gate.ledger().at(-1)).toMatchObject({
+    expect(mounted.gate.auditLog().at(-1)).toMatchObject({
       tool,
       decision: 'deny',
       reason,
@@ -712,7 +712,7 @@ describe('trust', () => {
     await until(
       () =>
         mounted.gate
-          .wholeLedger()
+          .wholeAuditLog()
           .some((line) => line.event === 'change' && JSON.stringify(line).includes('changing')),
       'is on record',
     );

@@ -165,9 +165,9 @@ describe('token exchange', () => {
     const exchanges = server.asked.filter((form) => form.has('subject_token'));
     expect(exchanges.length).toBeGreaterThan(0);
     expectNoCallerToken([token, ...exchanges.map((form) => form.get('subject_token') as string)]);
-    const ledger = JSON.stringify(gate.wholeLedger());
+    const auditLog = JSON.stringify(gate.wholeAuditLog());
     for (const { authorization = 'none' } of wiki.callHeaders)
-      expect(ledger).not.toContain(authorization.slice(7));
+      expect(auditLog).not.toContain(authorization.slice(7));
   });
 
   it('remembers the token of a caller, and not for a caller with other rights', async () => {
@@ -205,7 +205,7 @@ describe('token exchange', () => {
       /^The upstream wiki failed: no token for it could be had\. Reference: /,
     );
     expect((await call(ALICE)).isError).toBeUndefined();
-    const ended = await gate.waitForLedger(({ outcome }) => outcome?.status === 'failed');
+    const ended = await gate.waitForAuditLog(({ outcome }) => outcome?.status === 'failed');
     expect(ended.find(({ outcome }) => outcome?.status === 'failed')?.on_behalf_of).toBe('bob');
   });
 
@@ -292,10 +292,10 @@ describe('the identity header', () => {
       tool: 'echo',
     });
     expect((payload.exp as number) - (payload.iat as number)).toBe(60);
-    await gate.waitForLedger(({ id }) => id === payload.jti);
+    await gate.waitForAuditLog(({ id }) => id === payload.jti);
     const actors: string[] = [];
     for (let at = payload.act as any; at; at = at.act) actors.push(at.sub);
-    const chain = gate.ledger().find(({ id }) => id === payload.jti)?.delegation as { sub: string }[];
+    const chain = gate.auditLog().find(({ id }) => id === payload.jti)?.delegation as { sub: string }[];
     expect(actors).toEqual(
       chain
         .slice(1)

@@ -69,7 +69,7 @@ function redefine(tools: Record<string, unknown>): void {
 
 function changes(action: string): { tool: string; from: string | null; to: string | null }[] {
   return gate!
-    .wholeLedger()
+    .wholeAuditLog()
     .filter(({ change }) => change?.what === 'upstream' && change.action === action)
     .flatMap(({ change }) => change.tools);
 }
@@ -107,7 +107,7 @@ it('accepts what is there at first use, as a whole, and puts it on record', asyn
   });
   const { body } = await call('fix_echo', { text: 'hello' });
   expect(body.result.content).toEqual([{ type: 'text', text: 'hello' }]);
-  expect(gate!.ledger().find(({ tool }) => tool === 'fix_echo')).toMatchObject({
+  expect(gate!.auditLog().find(({ tool }) => tool === 'fix_echo')).toMatchObject({
     decision: 'allow',
     rule: 'upstreams.yaml: fix/echo,count,request,brand_new',
     required: { scopes: ['fix.read'] },
@@ -147,7 +147,7 @@ it('withholds a changed definition, a new tool and one that is gone, until they 
     data: { reason: 'tool_unknown' },
   });
   expect(callsOf(fix())).toEqual([]);
-  const refused = gate!.ledger().find(({ tool, decision }) => tool === 'fix_echo' && decision === 'deny');
+  const refused = gate!.auditLog().find(({ tool, decision }) => tool === 'fix_echo' && decision === 'deny');
   expect(refused).toMatchObject({ reason: 'tool_not_allowed', rule: 'upstreams: fix: changed' });
   await until(() => changes('withheld').length >= 3, 'it is on record');
   expect(
@@ -160,7 +160,7 @@ it('withholds a changed definition, a new tool and one that is gone, until they 
   redefine({});
   await shows('fix_count', 'fix_echo', 'fix_request');
   expect((await call('fix_echo', { text: 'x' })).body.result.isError).toBeUndefined();
-  expect(gate!.wholeLedger().some(({ change }) => change?.action === 'restored')).toBe(true);
+  expect(gate!.wholeAuditLog().some(({ change }) => change?.action === 'restored')).toBe(true);
 });
 
 it('says what has changed and takes it into force once it is accepted, and tells those who listen', async () => {
@@ -239,7 +239,7 @@ it('has from the start what was accepted, whether or not the upstream is there',
   const { body } = await call('fix_echo', { text: 'x' });
   expect(body.result).toMatchObject({ isError: true });
   expect(body.result.content[0].text).toMatch(/^The upstream fix failed: .*Reference: /);
-  await gate!.waitForLedger(({ outcome }) => outcome?.status === 'failed');
+  await gate!.waitForAuditLog(({ outcome }) => outcome?.status === 'failed');
   const ready = await gate!.get('/health/ready');
   expect(ready.body.upstreams).toMatchObject([{ name: 'fix', state: 'down', tools: 4, withheld: 0 }]);
 });
@@ -254,13 +254,13 @@ it('asks in the first challenge for the scopes of mounted tools, from the moment
   expect(await asked()).toContain('fix.read');
   const refused = await gate!.callTool(undefined, 'fix_echo', { text: 'x' });
   expect(refused.headers.get('www-authenticate')).toContain('fix.read');
-  const changes = gate!.wholeLedger().filter(({ change }) => change?.what === 'challenge_scopes');
+  const changes = gate!.wholeAuditLog().filter(({ change }) => change?.what === 'challenge_scopes');
   expect(changes.map(({ change }) => change.to.includes('fix.read'))).toEqual([true]);
   await gate!.close();
   // Accepted before: it is asked for from the start.
   await start();
   expect(await asked()).toContain('fix.read');
-  const begun = gate!.wholeLedger().findLast(({ change }) => change?.what === 'start');
+  const begun = gate!.wholeAuditLog().findLast(({ change }) => change?.what === 'start');
   expect(begun?.change.configuration.challenge_scopes).toEqual({ setting: 'allowed', scopes: await asked() });
 });
 
@@ -348,7 +348,7 @@ describe('the policy', () => {
     expect((await call('fix_echo', { text: 7 })).status).toBe(403);
     expect((await call('fix_echo', {})).status).toBe(403);
     expect(callsOf(fix())).toEqual(['echo']);
-    expect(gate!.ledger().find(({ reason }) => reason === 'condition_failed')?.rule).toBe(
+    expect(gate!.auditLog().find(({ reason }) => reason === 'condition_failed')?.rule).toBe(
       'conditions: fix_echo.1',
     );
   });
@@ -362,7 +362,7 @@ describe('the policy', () => {
     await shows('fix_count');
     const denied = await call('fix_echo', { text: 'x' });
     expect(denied.body.error.data.reason).toBe('tool_unknown');
-    expect(gate!.ledger().find(({ tool }) => tool === 'fix_echo')).toMatchObject({
+    expect(gate!.auditLog().find(({ tool }) => tool === 'fix_echo')).toMatchObject({
       decision: 'deny',
       reason: 'tool_not_allowed',
       rule: 'upstreams.yaml: fix/echo: a condition does not fit',

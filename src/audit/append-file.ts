@@ -71,7 +71,7 @@ export class AppendFile {
   }
 
   /** Whether bytes could be put now: puts them and cuts them off again. */
-  async tryOut(bytes: Buffer): Promise<boolean> {
+  async probeWrite(bytes: Buffer): Promise<boolean> {
     const { end } = this;
     try {
       await this.put(bytes);
@@ -97,13 +97,13 @@ export class AppendFile {
 
   private requireUntouched(): void {
     const { nlink, ino, dev, size } = fstatSync(this.handle.fd);
-    if (nlink === 0) throw new Error('The ledger was removed while the server was running');
-    if (nlink > 1) throw new Error('The ledger has a second name (a hard link): another may write to it');
+    if (nlink === 0) throw new Error('The audit log was removed while the server was running');
+    if (nlink > 1) throw new Error('The audit log has a second name (a hard link): another may write to it');
     if (size !== this.end)
-      throw new Error('The ledger was changed from outside while the server was running');
+      throw new Error('The audit log was changed from outside while the server was running');
     const there = statSync(this.path, { throwIfNoEntry: false });
     if (there?.ino !== ino || there.dev !== dev) {
-      throw new Error('The ledger was moved away while the server was running');
+      throw new Error('The audit log was moved away while the server was running');
     }
   }
 }

@@ -1,8 +1,8 @@
-import type { Exchange } from '../core/request-context.js';
+import type { RequestContext } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import { canonicalJson } from '../lib/canonical-json.js';
-import { seal, unseal } from './chain.js';
-import { place } from './append-to-chain.js';
+import { encodeWithHash, decodeVerified } from './chain.js';
+import { appendToChain } from './append-to-chain.js';
 import {
   changeRecord,
   decisionRecord,
@@ -11,7 +11,7 @@ import {
   refusalRecord,
   type AuditRecord,
 } from './record.js';
-import { RecordParts } from './record-fragment-cache.js';
+import { RecordFragmentCache } from './record-fragment-cache.js';
 
 const PRINCIPAL: Principal = {
   issuer: 'https://issuer',
@@ -28,13 +28,13 @@ const PRINCIPAL: Principal = {
   delegation: [{ type: 'human', sub: 'zoë "z"', iss: 'https://issuer' }],
   delegationOmitted: 3,
 };
-const CALLED: Exchange = {
+const CALLED: RequestContext = {
   requestId: 'request',
   decisionId: 'decision',
   trace: undefined,
   ip: '::1',
   client: null,
-  inbound: { ok: true, id: 1, message: { id: 1, method: 'tools/call', params: {}, era: 'modern', body: {} } },
+  parsed: { ok: true, id: 1, message: { id: 1, method: 'tools/call', params: {}, era: 'modern', body: {} } },
   audited: false,
   principal: PRINCIPAL,
   operation: {
@@ -50,12 +50,12 @@ const CALLED: Exchange = {
     shadow: { reason: 'role_missing', rule: 'policy.yaml: trial' },
   },
 };
-const LISTED: Exchange = {
+const LISTED: RequestContext = {
   ...CALLED,
   operation: { kind: 'list', of: 'tools' },
-  listing: { shown: [], hidden: 2, wouldHide: 1 },
+  listing: { shown: [], hidden: 2, shadowHiddenCount: 1 },
 };
-const parts = new RecordParts();
+const parts = new RecordFragmentCache();
 const decision = decisionRecord(CALLED, parts);
 const RECORDS: readonly (readonly [string, AuditRecord])[] = [
   ['a decision', decision],
@@ -69,7 +69,7 @@ const RECORDS: readonly (readonly [string, AuditRecord])[] = [
 const CHAIN = { instance: 'gate', key: {} as never, time: '2026-11-22T10:00:00.000Z' };
 
 it.each(RECORDS)('%s is written as it would be sealed, and reads back', (_name, record) => {
-  const { text, end } = place(
+  const { text, end } = appendToChain(
     [record],
     { seq: 6, hash: 'before' },
     { ...CHAIN, textOf: (part) => parts.textOf(part) },
@@ -83,21 +83,21 @@ it.each(RECORDS)('%s is written as it would be sealed, and reads back', (_name, 
     prev: 'before',
     ...(JSON.parse(JSON.stringify(record)) as object),
   };
-  expect(text).toBe(`${seal(whole).line}\n`);
-  expect(text.trimEnd()).toBe(canonicalJson(unseal(text.trimEnd())));
+  expect(text).toBe(`${encodeWithHash(whole).line}\n`);
+  expect(text.trimEnd()).toBe(canonicalJson(decodeVerified(text.trimEnd())));
   expect(end.seq).toBe(7);
 });
 
 it('leaves nothing out that it does not know', () => {
   const strange = { ...decision, zebra: 1 } as AuditRecord;
-  const { text } = place([strange], { seq: 0, hash: null }, CHAIN);
-  expect(unseal(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
+  const { text } = appendToChain([strange], { seq: 0, hash: null }, CHAIN);
+  expect(decodeVerified(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
 });
 
 it('writes what lacks a member as it is, even where it has another instead', () => {
   const { tool: _tool, ...rest } = decision;
   const strange = { ...rest, zebra: 1 } as unknown as AuditRecord;
-  const { text } = place([strange], { seq: 0, hash: null }, CHAIN);
-  expect(unseal(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
-  expect(unseal(text.trimEnd())).not.toHaveProperty('tool');
+  const { text } = appendToChain([strange], { seq: 0, hash: null }, CHAIN);
+  expect(decodeVerified(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
+  expect(decodeVerified(text.trimEnd())).not.toHaveProperty('tool');
 });

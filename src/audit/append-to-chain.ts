@@ -1,21 +1,21 @@
 /** Gives records their places behind the end of a chain: the text of what is to be written, and where the chain ends then. */
 import { randomUUID } from 'node:crypto';
-import type { JsonObject } from '../core/request-context.js';
 import { canonicalJson } from '../lib/canonical-json.js';
-import { seal, sealed, signCheckpoint, type Sealed } from './chain.js';
+import type { JsonObject } from '../lib/json.js';
+import { encodeWithHash, encoded, signCheckpoint, type EncodedRecord } from './chain.js';
 import { checkpointRecord, type AuditRecord, type Checkpoint } from './record.js';
 import type { SigningKey } from './signing-key.js';
 
 /** Where a chain ends: the number and the hash of its last record; 0 and null where it has none. */
-export interface End {
+export interface ChainHead {
   readonly seq: number;
   readonly hash: string | null;
 }
 
-export interface Placed {
+export interface EncodedBatch {
   /** Lines, each with its break. */
   readonly text: string;
-  readonly end: End;
+  readonly end: ChainHead;
 }
 
 /** What is the same for every record of one write. */
@@ -29,18 +29,18 @@ export interface Chain {
   readonly textOf?: (part: object) => string | undefined;
 }
 
-/** What the ledger gives a record. */
+/** What the audit log gives a record. */
 type Head = Readonly<Record<'v' | 'seq' | 'time' | 'instance' | 'prev', unknown>>;
 
 /** Members that every record has, beside those of the head. */
 const ALWAYS = 15;
 
 /** A checkpoint is signed over all of itself, and so over the hash of all that is before it. */
-export function place(
+export function appendToChain(
   records: readonly (AuditRecord | Checkpoint)[],
-  from: End,
+  from: ChainHead,
   { instance, key, time, textOf }: Chain,
-): Placed {
+): EncodedBatch {
   let { seq, hash } = from;
   let text = '';
   for (const one of records) {
@@ -48,7 +48,7 @@ export function place(
     const head = { v: 1, seq, time, instance, prev: hash };
     const { line, hash: own } =
       'kind' in one
-        ? seal(signed({ ...head, ...checkpointRecord(one, randomUUID()) }, key))
+        ? encodeWithHash(signed({ ...head, ...checkpointRecord(one, randomUUID()) }, key))
         : placed(one, head, textOf);
     hash = own;
     text += `${line}\n`;
@@ -56,8 +56,8 @@ export function place(
   return { text, end: { seq, hash } };
 }
 
-/** As {@link seal} does it, for a record whose members are known: nothing has to be copied, sorted or looked for. */
-function placed(record: AuditRecord, head: Head, textOf: Chain['textOf']): Sealed {
+/** As {@link encodeWithHash} does it, for a record whose members are known: nothing has to be copied, sorted or looked for. */
+function placed(record: AuditRecord, head: Head, textOf: Chain['textOf']): EncodedRecord {
   let optional = 0;
   const text = (value: unknown): string => {
     // One that is missing: then it is none of those that are written here.
@@ -91,7 +91,7 @@ function placed(record: AuditRecord, head: Head, textOf: Chain['textOf']): Seale
     perhaps('shadow', record.shadow) +
     `"time":${text(head.time)},"tool":${text(record.tool)},"v":${text(head.v)}`;
   const all = Object.values(record).filter((value) => value !== undefined).length;
-  return all === ALWAYS + optional ? sealed(before, behind) : seal({ ...head, ...record }, textOf);
+  return all === ALWAYS + optional ? encoded(before, behind) : encodeWithHash({ ...head, ...record }, textOf);
 }
 
 function signed(record: JsonObject, { privateKey }: SigningKey): JsonObject {

@@ -1,4 +1,4 @@
-/** The public key that verifies the checkpoints of this server's ledger (RFC 7517): no secret, and best kept elsewhere too. */
+/** The public key that verifies the checkpoints of this server's audit log (RFC 7517): no secret, and best kept elsewhere too. */
 import { Controller, Get, Header, ServiceUnavailableException } from '@nestjs/common';
 import { PublicRoute } from '../core/public-route.js';
 import { AuditService } from './audit.service.js';

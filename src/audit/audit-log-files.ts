@@ -1,4 +1,4 @@
-/** The files of one ledger: the one that is written, and those before it, named by day and first record. */
+/** The files of one audit log: the one that is written, and those before it, named by day and first record. */
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
@@ -10,7 +10,7 @@ export function archiveName(file: string, firstTime: string, firstSeq: number): 
   return join(dirname(file), `${stem}.${day}.${String(firstSeq).padStart(12, '0')}${extension}`);
 }
 
-/** The number of the first record of an archive of this ledger; undefined for every other file. */
+/** The number of the first record of an archive of this audit log; undefined for every other file. */
 export function firstSeqOf(file: string, name: string): number | undefined {
   const extension = extname(file);
   const stem = basename(file, extension);

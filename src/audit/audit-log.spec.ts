@@ -19,8 +19,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { compileForChild } from '../../test/support/child-script.js';
-import { unseal } from './chain.js';
-import { Ledger, type LedgerOptions } from './audit-log.js';
+import { decodeVerified } from './chain.js';
+import { AuditLog, type AuditLogOptions } from './audit-log.js';
 import { changeRecord, type AuditRecord } from './record.js';
 import { signingKeyOf } from './signing-key.js';
 
@@ -32,7 +32,7 @@ let file: string;
 let now: Date;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+  folder = mkdtempSync(join(tmpdir(), 'audit-log-'));
   file = join(folder, 'deep', 'audit.jsonl');
   now = new Date('2026-11-22T10:00:00.000Z');
 });
@@ -57,13 +57,13 @@ const linesOf = (path: string): Line[] =>
   readFileSync(path, 'utf8')
     .split('\n')
     .slice(0, -1)
-    .map((line) => unseal(line) ?? { broken: line });
+    .map((line) => decodeVerified(line) ?? { broken: line });
 const lines = () => linesOf(file);
-/** What is not the ledger's own. */
+/** What is not the audit log's own. */
 const ids = () => lines().flatMap(({ event, id }) => (event === 'checkpoint' ? [] : [id as string]));
 
-function open(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
-  return Ledger.open({
+function open(more: Partial<AuditLogOptions> = {}): Promise<AuditLog> {
+  return AuditLog.open({
     file,
     key: () => key,
     instance: 'gate-1',
@@ -78,22 +78,25 @@ function open(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
   });
 }
 
-async function withLedger<T>(use: (ledger: Ledger) => Promise<T>, more?: Partial<LedgerOptions>): Promise<T> {
-  const ledger = await open(more);
+async function withAuditLog<T>(
+  use: (auditLog: AuditLog) => Promise<T>,
+  more?: Partial<AuditLogOptions>,
+): Promise<T> {
+  const auditLog = await open(more);
   try {
-    return await use(ledger);
+    return await use(auditLog);
   } finally {
-    await ledger.close();
+    await auditLog.close();
   }
 }
 
-const add = (ledger: Ledger, ...records: AuditRecord[]) =>
-  Promise.all(records.map((one) => ledger.append(one).written));
+const add = (auditLog: AuditLog, ...records: AuditRecord[]) =>
+  Promise.all(records.map((one) => auditLog.append(one).written));
 
 /** Leaves the file as kill -9 would: what is on the disk, and no more. */
-async function crash(ledger: Ledger): Promise<void> {
+async function crash(auditLog: AuditLog): Promise<void> {
   const content = readFileSync(file);
-  await ledger.close();
+  await auditLog.close();
   writeFileSync(file, content);
 }
 
@@ -106,7 +109,7 @@ function requireChain(all: readonly Line[]): void {
 
 it('keeps the order of many that write at once, and chains them without a gap', async () => {
   const all = Array.from({ length: 2500 }, (_, at) => String(at));
-  await withLedger((ledger) => add(ledger, ...all.map((id) => record(id))));
+  await withAuditLog((auditLog) => add(auditLog, ...all.map((id) => record(id))));
   expect(ids()).toEqual(all);
   expect(lines()[0]).toMatchObject({ seq: 1, prev: null });
   requireChain(lines());
@@ -114,55 +117,57 @@ it('keeps the order of many that write at once, and chains them without a gap', 
 
 it('signs the beginning and the end, and in between after a thousand records', async () => {
   const all = Array.from({ length: 2500 }, (_, at) => record(String(at)));
-  await withLedger((ledger) => add(ledger, ...all));
+  await withAuditLog((auditLog) => add(auditLog, ...all));
   const kinds = lines().flatMap(({ checkpoint }) => (checkpoint ? [checkpoint.kind as string] : []));
   expect(kinds).toEqual(['open', 'interval', 'interval', 'close']);
 });
 
 it('tells where it signed', async () => {
   const told: unknown[] = [];
-  await withLedger((ledger) => add(ledger, record('one')), { onCheckpoint: (...place) => told.push(place) });
+  await withAuditLog((auditLog) => add(auditLog, record('one')), {
+    onCheckpoint: (...place) => told.push(place),
+  });
   expect(told).toEqual([[3, lines()[2]?.hash]]);
 });
 
 it('signs what nothing follows, after a minute', async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
   try {
-    const ledger = await open();
-    await add(ledger, record('one'));
+    const auditLog = await open();
+    await add(auditLog, record('one'));
     jest.advanceTimersByTime(60_000);
-    await add(ledger, record('two'));
+    await add(auditLog, record('two'));
     expect(lines().map(({ checkpoint, id }) => checkpoint?.kind ?? id)).toEqual([
       'open',
       'one',
       'two',
       'interval',
     ]);
-    await ledger.close();
+    await auditLog.close();
   } finally {
     jest.useRealTimers();
   }
 });
 
 it('has the record on the disk when the writer is told so', async () => {
-  await withLedger(async (ledger) => {
-    await add(ledger, record('first'));
+  await withAuditLog(async (auditLog) => {
+    await add(auditLog, record('first'));
     expect(ids()).toEqual(['first']);
   });
 });
 
 it('goes on after a restart, as the same chain', async () => {
-  await withLedger((ledger) => add(ledger, record('before')));
-  await withLedger((ledger) => add(ledger, record('after')), { instance: 'another' });
+  await withAuditLog((auditLog) => add(auditLog, record('before')));
+  await withAuditLog((auditLog) => add(auditLog, record('after')), { instance: 'another' });
   expect(ids()).toEqual(['before', 'after']);
   requireChain(lines());
 });
 
 it('goes on after a crash, as the same chain', async () => {
-  const ledger = await open();
-  await add(ledger, record('before'));
-  await crash(ledger);
-  await withLedger((next) => add(next, record('after')));
+  const auditLog = await open();
+  await add(auditLog, record('before'));
+  await crash(auditLog);
+  await withAuditLog((next) => add(next, record('after')));
   expect(ids()).toEqual(['before', 'after']);
   requireChain(lines());
 });
@@ -170,9 +175,9 @@ it('goes on after a crash, as the same chain', async () => {
 it.each(['{"arguments_sha256":null,"deci', '{"arguments', '{"a', '{'])(
   'cuts off %s, which a crash left behind',
   async (torn) => {
-    await withLedger((ledger) => add(ledger, record('whole')));
+    await withAuditLog((auditLog) => add(auditLog, record('whole')));
     appendFileSync(file, torn);
-    await withLedger((ledger) => add(ledger, record('next')));
+    await withAuditLog((auditLog) => add(auditLog, record('next')));
     expect(ids()).toEqual(['whole', 'next']);
     requireChain(lines());
   },
@@ -190,14 +195,14 @@ it('cuts off zeros behind the last record, and behind half a record', async () =
           rmSync(dirname(file), { recursive: true, force: true });
           expected = [];
         }
-        await withLedger((ledger) => add(ledger, record('whole')));
+        await withAuditLog((auditLog) => add(auditLog, record('whole')));
         const whole = readFileSync(file);
         const line = whole.subarray(whole.subarray(0, -1).lastIndexOf('\n') + 1);
         appendFileSync(
           file,
           Buffer.concat([line.subarray(0, Math.min(bytes, line.length - 1)), Buffer.alloc(zeros)]),
         );
-        await withLedger((ledger) => add(ledger, record('next')));
+        await withAuditLog((auditLog) => add(auditLog, record('next')));
         expected.push('whole', 'next');
         expect(ids()).toEqual(expected);
         expect(readFileSync(file).subarray(0, whole.length).equals(whole)).toBe(true);
@@ -212,7 +217,7 @@ it('begins anew in a file that holds half a first record, zeros, or both', async
   for (const left of ['{"arg', '\0'.repeat(5000), '{"arguments":1\0\0\0']) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, left);
-    await withLedger((ledger) => add(ledger, record('first')));
+    await withAuditLog((auditLog) => add(auditLog, record('first')));
     expect(ids()).toEqual(['first']);
     rmSync(file);
   }
@@ -221,20 +226,20 @@ it('begins anew in a file that holds half a first record, zeros, or both', async
 it('gives the disk no record that it did not acknowledge in time, once it answers again', async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
   try {
-    const ledger = await open();
-    await add(ledger, record('before'));
-    const entries = ['a', 'b'].map((id) => ledger.append(record(id)));
+    const auditLog = await open();
+    await add(auditLog, record('before'));
+    const entries = ['a', 'b'].map((id) => auditLog.append(record(id)));
     const settled = Promise.allSettled(entries.map(({ written }) => written));
     await new Promise(setImmediate);
     // As long as a disk that hangs: the write is under way, and its end is not seen in this time.
     jest.advanceTimersByTime(6_000);
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(entries.map((entry) => entry.withdraw())).toEqual([false, false]);
-    for (let left = 1000; left > 0 && !(await ledger.writable()); left--) await new Promise(setImmediate);
-    await add(ledger, record('after'));
+    for (let left = 1000; left > 0 && !(await auditLog.writable()); left--) await new Promise(setImmediate);
+    await add(auditLog, record('after'));
     expect(ids()).toEqual(['before', 'after']);
     requireChain(lines());
-    await ledger.close();
+    await auditLog.close();
   } finally {
     jest.useRealTimers();
   }
@@ -242,87 +247,87 @@ it('gives the disk no record that it did not acknowledge in time, once it answer
 
 it('asks for its key while it is locked, and says whether anything was signed before', async () => {
   const asked: boolean[] = [];
-  const more: Partial<LedgerOptions> = {
+  const more: Partial<AuditLogOptions> = {
     key: async ({ end: last }) => {
       asked.push(last !== undefined);
       await expect(open()).rejects.toThrow('audit.jsonl.lock is held by process');
       return key;
     },
   };
-  await withLedger((ledger) => add(ledger, record('one')), more);
-  await withLedger((ledger) => add(ledger, record('two')), more);
+  await withAuditLog((auditLog) => add(auditLog, record('one')), more);
+  await withAuditLog((auditLog) => add(auditLog, record('two')), more);
   expect(asked).toEqual([false, true]);
 });
 
 it.each([
-  'no ledger at all',
+  'no audit log at all',
   'root:x:0:0\0\0\0\0',
   '{"arguments":1}\n\0\0x',
-  'no ledger\n',
+  'no audit log\n',
   '{"arguments":1,"seq":1}\nroot:x:0:0',
   '{"a":1}\n',
   '[]\n',
   '\n',
 ])('refuses %j, and leaves it as it is', async (content) => {
-  await withLedger(async () => undefined);
+  await withAuditLog(async () => undefined);
   writeFileSync(file, content);
   await expect(open()).rejects.toThrow('does not end in a whole record');
   expect(readFileSync(file, 'utf8')).toBe(content);
   expect(existsSync(`${file}.lock`)).toBe(false);
 });
 
-it('refuses a ledger whose last record was changed', async () => {
-  await withLedger((ledger) => add(ledger, record('one')));
+it('refuses an audit log whose last record was changed', async () => {
+  await withAuditLog((auditLog) => add(auditLog, record('one')));
   writeFileSync(file, readFileSync(file, 'utf8').replace(/"kind":"close"/, '"kind":"clone"'));
   await expect(open()).rejects.toThrow('does not end in a whole record');
 });
 
 it('belongs to one at a time, whatever name leads to it', async () => {
-  await withLedger(async () => {
+  await withAuditLog(async () => {
     await expect(open()).rejects.toThrow('audit.jsonl.lock is held by process');
     const link = join(folder, 'link.jsonl');
     symlinkSync(file, link);
     await expect(open({ file: link })).rejects.toThrow('audit.jsonl.lock is held by process');
   });
-  await withLedger((ledger) => add(ledger, record('free again')));
+  await withAuditLog((auditLog) => add(auditLog, record('free again')));
 });
 
 it('tells every writer of a full disk, and is not writable', async () => {
   file = join(folder, 'full');
   symlinkSync('/dev/full', file);
   const errors: unknown[] = [];
-  const ledger = await open({ onError: (error) => errors.push(error) });
-  expect(await ledger.writable()).toBe(false);
-  const entries = ['1', '2', '3'].map((id) => ledger.append(record(id)).written);
+  const auditLog = await open({ onError: (error) => errors.push(error) });
+  expect(await auditLog.writable()).toBe(false);
+  const entries = ['1', '2', '3'].map((id) => auditLog.append(record(id)).written);
   const results = await Promise.allSettled(entries);
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-  expect(await ledger.writable()).toBe(false);
-  await ledger.close();
+  expect(await auditLog.writable()).toBe(false);
+  await auditLog.close();
   expect(errors).toHaveLength(1);
 });
 
 it('tries whether it could write, and leaves no trace of it', async () => {
-  await withLedger(async (ledger) => {
-    expect(await ledger.writable()).toBe(true);
+  await withAuditLog(async (auditLog) => {
+    expect(await auditLog.writable()).toBe(true);
     expect(readFileSync(file, 'utf8')).toBe('');
-    await Promise.all([add(ledger, record('one')), ledger.writable(), add(ledger, record('two'))]);
+    await Promise.all([add(auditLog, record('one')), auditLog.writable(), add(auditLog, record('two'))]);
     expect(ids()).toEqual(['one', 'two']);
   });
 });
 
 it('takes nothing after it was closed, and everything before', async () => {
-  const ledger = await open();
-  const last = ledger.append(record('last')).written;
-  await ledger.close();
+  const auditLog = await open();
+  const last = auditLog.append(record('last')).written;
+  await auditLog.close();
   await last;
-  await expect(ledger.append(record('late')).written).rejects.toThrow('The ledger is closed');
-  expect(await ledger.writable()).toBe(false);
+  await expect(auditLog.append(record('late')).written).rejects.toThrow('The audit log is closed');
+  expect(await auditLog.writable()).toBe(false);
   expect(ids()).toEqual(['last']);
 });
 
 it('gives back a record that still waits, and none that is being written', async () => {
-  await withLedger(async (ledger) => {
-    const [first, second] = [ledger.append(record('first')), ledger.append(record('second'))];
+  await withAuditLog(async (auditLog) => {
+    const [first, second] = [auditLog.append(record('first')), auditLog.append(record('second'))];
     expect(second.withdraw()).toBe(true);
     await first.written;
     expect([first.withdraw(), second.withdraw()]).toEqual([false, false]);
@@ -343,57 +348,57 @@ describe('what somebody does to the file under the running server', () => {
     ['adds to it', () => appendFileSync(file, 'x'), /was changed from outside/],
     ['gives it a second name', () => linkSync(file, `${file}.2`), /second name/],
   ])('%s: nothing is recorded, and so nothing allowed', async (_, act, why) => {
-    const ledger = await open({ onError: () => undefined });
-    await add(ledger, record('one'));
+    const auditLog = await open({ onError: () => undefined });
+    await add(auditLog, record('one'));
     act();
-    await expect(add(ledger, record('two'))).rejects.toThrow(why);
-    expect(await ledger.writable()).toBe(false);
-    await ledger.close();
+    await expect(add(auditLog, record('two'))).rejects.toThrow(why);
+    expect(await auditLog.writable()).toBe(false);
+    await auditLog.close();
   });
 });
 
 describe('calls that never ended', () => {
   const unfinished = async () => {
-    const ledger = await open();
-    const found = ledger.before.unfinished.map(({ id }) => id);
-    await ledger.close();
+    const auditLog = await open();
+    const found = auditLog.before.unfinished.map(({ id }) => id);
+    await auditLog.close();
     return found;
   };
 
   it('are told after a crash, and those that ended are not', async () => {
-    const ledger = await open();
+    const auditLog = await open();
     await add(
-      ledger,
+      auditLog,
       call('ended'),
       call('open'),
       end('ended'),
       record('list'),
       record('no', { decision: 'deny' }),
     );
-    await crash(ledger);
+    await crash(auditLog);
     expect(await unfinished()).toEqual(['open']);
   });
 
   it('are told once they are given an end no more', async () => {
-    const ledger = await open();
-    await add(ledger, call('open'));
-    await crash(ledger);
-    await withLedger((next) => add(next, end('open')));
+    const auditLog = await open();
+    await add(auditLog, call('open'));
+    await crash(auditLog);
+    await withAuditLog((next) => add(next, end('open')));
     expect(await unfinished()).toEqual([]);
   });
 
   it('are told after a stop that did not wait for them', async () => {
-    await withLedger((ledger) => add(ledger, call('open')));
+    await withAuditLog((auditLog) => add(auditLog, call('open')));
     expect(await unfinished()).toEqual(['open']);
   });
 
   it('are told by the files before', async () => {
-    const ledger = await open({ rotateBytes: 1 });
-    await add(ledger, call('first'));
-    await add(ledger, call('second'));
-    await add(ledger, end('first'));
-    await add(ledger, record('last'));
-    await crash(ledger);
+    const auditLog = await open({ rotateBytes: 1 });
+    await add(auditLog, call('first'));
+    await add(auditLog, call('second'));
+    await add(auditLog, end('first'));
+    await add(auditLog, record('last'));
+    await crash(auditLog);
     expect(await unfinished()).toEqual(['second']);
   });
 });
@@ -405,9 +410,9 @@ describe('files put aside', () => {
       .sort();
 
   it('by size, and the chain goes on', async () => {
-    await withLedger(
-      async (ledger) => {
-        for (const id of ['a', 'b', 'c']) await add(ledger, record(id));
+    await withAuditLog(
+      async (auditLog) => {
+        for (const id of ['a', 'b', 'c']) await add(auditLog, record(id));
       },
       { rotateBytes: 10 },
     );
@@ -428,30 +433,30 @@ describe('files put aside', () => {
   });
 
   it('by day', async () => {
-    await withLedger(async (ledger) => {
-      await add(ledger, record('one'));
+    await withAuditLog(async (auditLog) => {
+      await add(auditLog, record('one'));
       now = new Date('2026-11-22T23:59:59.999Z');
-      await add(ledger, record('two'));
+      await add(auditLog, record('two'));
       now = new Date('2026-11-23T00:00:00.000Z');
-      await add(ledger, record('three'));
+      await add(auditLog, record('three'));
     });
     expect(archives()).toEqual(['audit.20261122.000000000001.jsonl']);
     expect(ids()).toEqual(['three']);
   });
 
   it('by day over a restart', async () => {
-    await withLedger((ledger) => add(ledger, record('one')));
+    await withAuditLog((auditLog) => add(auditLog, record('one')));
     now = new Date('2026-12-01T00:00:00.000Z');
-    await withLedger((ledger) => add(ledger, record('two')));
+    await withAuditLog((auditLog) => add(auditLog, record('two')));
     expect(archives()).toEqual(['audit.20261122.000000000001.jsonl']);
     const all = [...linesOf(join(dirname(file), archives()[0] as string)), ...lines()];
     requireChain(all);
   });
 
   it('a crash between two files leaves one chain', async () => {
-    const ledger = await open();
-    await add(ledger, record('one'), call('open'));
-    await crash(ledger);
+    const auditLog = await open();
+    await add(auditLog, record('one'), call('open'));
+    await crash(auditLog);
     renameSync(file, join(dirname(file), 'audit.20261122.000000000001.jsonl'));
     const next = await open();
     expect(next.before.unfinished.map(({ id }) => id)).toEqual(['open']);
@@ -466,24 +471,24 @@ describe('where a batch fits only in part', () => {
   /** A process that may not let a file grow beyond 16 KiB appends these records, and says what became of each. */
   function appendWithin16KiB(...batches: string[][]): string[][] {
     const program = compileForChild(
-      ['audit/ledger', 'audit/signing-key'],
+      ['audit/audit-log', 'audit/signing-key'],
       join(folder, 'compiled'),
       `const { readFileSync } = require('node:fs');
-      const { Ledger } = require('./audit/ledger.js');
+      const { AuditLog } = require('./audit/audit-log.js');
       const { signingKeyOf } = require('./audit/signing-key.js');
       (async () => {
         const [file, pem, blank, batches] = JSON.parse(readFileSync(0, 'utf8'));
-        const ledger = await Ledger.open({
+        const auditLog = await AuditLog.open({
           file, key: () => signingKeyOf(pem, 'key'), instance: 'gate-1', rotateBytes: 0, rotateDaily: false,
           now: () => new Date(), onCheckpoint: () => undefined, onError: () => undefined,
         });
         const answers = [];
         for (const batch of batches) {
-          const entries = batch.map((id) => ledger.append({ ...blank, id, event: 'list' }).written);
+          const entries = batch.map((id) => auditLog.append({ ...blank, id, event: 'list' }).written);
           const settled = (await Promise.allSettled(entries)).map(({ status }) => status);
           answers.push([...settled, readFileSync(file, 'utf8').endsWith('}\\n') ? 'whole' : 'torn']);
         }
-        await ledger.close();
+        await auditLog.close();
         process.stdout.write(JSON.stringify(answers));
       })();`,
     );
@@ -511,21 +516,21 @@ describe('where a batch fits only in part', () => {
 });
 
 it('lets a record that nobody waits for go with the next one, and by itself where none comes', async () => {
-  await withLedger(async (ledger) => {
-    await add(ledger, call('first'));
-    const late = ledger.append(end('first'), false);
-    await add(ledger, call('second'));
+  await withAuditLog(async (auditLog) => {
+    await add(auditLog, call('first'));
+    const late = auditLog.append(end('first'), false);
+    await add(auditLog, call('second'));
     expect(ids()).toEqual(['first', 'end-first', 'second']);
     await late.written;
-    await ledger.append(end('second'), false).written;
+    await auditLog.append(end('second'), false).written;
     expect(ids()).toEqual(['first', 'end-first', 'second', 'end-second']);
   });
 });
 
 it('does not close before what nobody waits for', async () => {
-  await withLedger(async (ledger) => {
-    await add(ledger, call('first'));
-    void ledger.append(end('first'), false);
+  await withAuditLog(async (auditLog) => {
+    await add(auditLog, call('first'));
+    void auditLog.append(end('first'), false);
   });
   expect(ids()).toEqual(['first', 'end-first']);
 });

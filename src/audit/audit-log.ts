@@ -1,19 +1,19 @@
-/** The ledger of one instance: takes records in order, and answers when they are in the chain and on the disk. */
+/** The audit log of one instance: takes records in order, and answers when they are in the chain and on the disk. */
 import { realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { JsonObject } from '../core/request-context.js';
 import { makeFolder, syncFolder } from '../lib/durable-file.js';
 import { acquireFileLock } from '../lib/file-lock.js';
+import type { JsonObject } from '../lib/json.js';
 import { AppendFile } from './append-file.js';
 import { archiveName } from './audit-log-files.js';
-import { place, type End } from './append-to-chain.js';
+import { appendToChain, type ChainHead } from './append-to-chain.js';
 import type { AuditRecord, Checkpoint } from './record.js';
 import { RECORD_START, recover, type Recovered } from './recover.js';
 import type { SigningKey } from './signing-key.js';
 
-export interface LedgerOptions {
+export interface AuditLogOptions {
   readonly file: string;
-  /** Called while the ledger is locked, with the state that the run before left: it shows whether the key has signed. */
+  /** Called while the audit log is locked, with the state that the run before left: it shows whether the key has signed. */
   readonly key: (before: Recovered) => SigningKey | Promise<SigningKey>;
   /** The identity of the chain, where it is a new one. */
   readonly instance: string;
@@ -32,7 +32,7 @@ export interface LedgerOptions {
 
 /** A record on its way to the disk. */
 export interface Entry {
-  /** Resolves when the record is on the disk. Rejects where it could not be written; then nothing of it is in the ledger. */
+  /** Resolves when the record is on the disk. Rejects where it could not be written; then nothing of it is in the audit log. */
   readonly written: Promise<void>;
   /** Takes the record back; `written` is never settled then. False: it is being written, or was. */
   withdraw(): boolean;
@@ -60,14 +60,14 @@ const STALL_STEP_MS = 500;
 /** Where a file could not be put aside, the next try is this much later; until then it goes on growing. */
 const ROTATE_AGAIN_MS = 60_000;
 /** Begins like a record, so that a crash in between is mended; more than what a full disk may have left by chance. */
-const TRIAL = Buffer.from(RECORD_START.padEnd(64 * 1024), 'utf8');
+const PROBE = Buffer.from(RECORD_START.padEnd(64 * 1024), 'utf8');
 
-export class Ledger {
+export class AuditLog {
   private readonly queue: Waiting[] = [];
   /** Decisions on record whose calls have not ended. */
   private readonly running: Set<string>;
   private configuration: JsonObject | undefined;
-  private end: End;
+  private end: ChainHead;
   private first: Recovered['first'];
   /** What is being done to the file, one thing after the other. */
   private last: Promise<unknown> = Promise.resolve();
@@ -90,7 +90,7 @@ export class Ledger {
   private stalled = false;
 
   private constructor(
-    private readonly options: LedgerOptions,
+    private readonly options: AuditLogOptions,
     /** Signs the checkpoints of this run. */
     readonly key: SigningKey,
     /** The identity of the chain: it stays the same over restarts. */
@@ -112,11 +112,11 @@ export class Ledger {
   }
 
   /**
-   * Opens the ledger for this process alone, and goes on with its chain. A last line that was cut off by a crash was
+   * Opens the audit log for this process alone, and goes on with its chain. A last line that was cut off by a crash was
    * never acknowledged, and is removed.
    * @throws Error where the file cannot be written, is another process's, or ends in something that is no record.
    */
-  static async open(options: LedgerOptions): Promise<Ledger> {
+  static async open(options: AuditLogOptions): Promise<AuditLog> {
     await makeFolder(dirname(options.file));
     // One lock for one file, however many names lead to it.
     const path = await realpath(options.file).catch(async () =>
@@ -130,7 +130,7 @@ export class Ledger {
       file = await AppendFile.open(path);
       if (before.size < file.size) await file.cut(before.size);
       const instance = before.end?.instance ?? options.instance;
-      return new Ledger({ ...options, file: path }, key, instance, before, lock, file);
+      return new AuditLog({ ...options, file: path }, key, instance, before, lock, file);
     } catch (error) {
       await file?.close();
       await lock.release();
@@ -140,24 +140,24 @@ export class Ledger {
 
   /**
    * Records that wait at the same time share one write and one fsync.
-   * @param isUrged false: nobody waits for it, and it goes with the next one that somebody waits for, or soon by itself.
+   * @param flushNow false: nobody waits for it, and it goes with the next one that somebody waits for, or soon by itself.
    */
-  append(record: AuditRecord, isUrged = true): Entry {
-    if (this.closed) return refused('The ledger is closed');
-    if (this.stalled) return refused('The disk of the ledger gives no answer');
+  append(record: AuditRecord, flushNow = true): Entry {
+    if (this.closed) return refused('The audit log is closed');
+    if (this.stalled) return refused('The disk of the audit log gives no answer');
     if (this.queue.length >= MAX_WAITING) return refused('Too many records wait for the disk');
     const { queue } = this;
     let withdraw = () => false;
     const written = new Promise<void>((done, failed) => {
-      const waiting: Waiting = { record, done, failed };
-      queue.push(waiting);
+      const pendingCount: Waiting = { record, done, failed };
+      queue.push(pendingCount);
       withdraw = () => {
-        const at = queue.indexOf(waiting);
+        const at = queue.indexOf(pendingCount);
         if (at >= 0) queue.splice(at, 1);
         return at >= 0;
       };
     });
-    if (isUrged) this.flushSoon();
+    if (flushNow) this.flushSoon();
     else this.lateFlush ??= setTimeout(() => this.flushSoon(), LATE_MS).unref();
     return { written, withdraw };
   }
@@ -170,7 +170,7 @@ export class Ledger {
   /** Whether a record could be written now: what the last write says, or, where that failed or none was, a try that leaves no trace. */
   async writable(): Promise<boolean> {
     if (this.closed || this.stalled) return false;
-    if (this.healthy !== true) await this.inTurn(() => this.tryOut());
+    if (this.healthy !== true) await this.serialize(() => this.tryOut());
     return this.healthy === true;
   }
 
@@ -179,8 +179,8 @@ export class Ledger {
     this.closed = true;
     this.timers.forEach((timer) => clearInterval(timer));
     clearTimeout(this.lateFlush);
-    await this.inTurn(() => this.finish()).catch((error: unknown) =>
-      this.options.onError(error, 'The end of the ledger could not be signed'),
+    await this.serialize(() => this.finish()).catch((error: unknown) =>
+      this.options.onError(error, 'The end of the audit log could not be signed'),
     );
     await this.file?.close();
     await this.lock.release();
@@ -201,16 +201,16 @@ export class Ledger {
     if (this.flushIsDue) return;
     this.flushIsDue = true;
     // What comes while the disk is busy has waited long enough, and has its company, when it is done.
-    void this.inTurn(this.isWriting ? () => this.flush() : () => this.flushTogether());
+    void this.serialize(this.isWriting ? () => this.flush() : () => this.flushBatch());
   }
 
   /** Requests that have arrived by now come along: each would else wait for a write of its own. */
-  private async flushTogether(): Promise<void> {
+  private async flushBatch(): Promise<void> {
     await new Promise(setImmediate);
     await this.flush();
   }
 
-  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+  private serialize<T>(task: () => Promise<T>): Promise<T> {
     const turn = this.last.then(async () => {
       this.steps = 0;
       try {
@@ -231,7 +231,7 @@ export class Ledger {
     if (this.steps * STALL_STEP_MS < STALL_MS) return;
     this.stalled = true;
     this.healthy = false;
-    const error = new Error(`The disk of the ledger has given no answer for ${STALL_MS / 1000} s`);
+    const error = new Error(`The disk of the audit log has given no answer for ${STALL_MS / 1000} s`);
     for (const { failed } of [...this.batch, ...this.queue.splice(0)]) failed(error);
   }
 
@@ -264,7 +264,7 @@ export class Ledger {
 
   private async tryOut(): Promise<void> {
     const file = await this.current().catch(() => undefined);
-    this.healthy = (await file?.tryOut(TRIAL)) === true && !this.stalled;
+    this.healthy = (await file?.probeWrite(PROBE)) === true && !this.stalled;
   }
 
   /** Writes records, and a checkpoint behind them; the chain goes on only when they are on the disk. */
@@ -279,7 +279,7 @@ export class Ledger {
     const { key } = this;
     const { now, textOf } = this.options;
     const time = now().toISOString();
-    const { text, end } = place(all, this.end, {
+    const { text, end } = appendToChain(all, this.end, {
       instance: this.instance,
       key,
       time,
@@ -303,7 +303,7 @@ export class Ledger {
     if (!this.stalled) await file.put(bytes);
     if (!this.stalled) return;
     if (file.size > size) await file.cut(size);
-    throw new Error('The disk of the ledger gave no answer in time');
+    throw new Error('The disk of the audit log gave no answer in time');
   }
 
   /** @param behind the records that stand between the last write and it. */
@@ -336,7 +336,7 @@ export class Ledger {
       await syncFolder(dirname(file.path));
     } catch (error) {
       this.rotateAfter = now().getTime() + ROTATE_AGAIN_MS;
-      onError(error, 'The ledger could not be put aside, and goes on growing');
+      onError(error, 'The audit log could not be put aside, and goes on growing');
       return;
     }
     this.file = undefined;

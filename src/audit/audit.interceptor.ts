@@ -2,7 +2,7 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { from, mergeMap, tap, type Observable } from 'rxjs';
 import { AppError } from '../core/app-error.js';
-import type { Exchange, GateRequest } from '../core/request-context.js';
+import type { RequestContext, GateRequest } from '../core/request-context.js';
 import { isReason, type Reason } from '../core/reasons.js';
 import { AuditService } from './audit.service.js';
 
@@ -11,31 +11,31 @@ export class AuditInterceptor implements NestInterceptor {
   constructor(private readonly audit: AuditService) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
-    const kind = exchange?.operation?.kind;
-    if (!exchange || kind === undefined || kind === 'protocol') return next.handle();
+    const { requestContext } = context.switchToHttp().getRequest<GateRequest>();
+    const kind = requestContext?.operation?.kind;
+    if (!requestContext || kind === undefined || kind === 'protocol') return next.handle();
     const ended = {
-      error: (thrown: unknown) => this.finish(exchange, thrown),
-      complete: () => this.finish(exchange),
+      error: (thrown: unknown) => this.finish(requestContext, thrown),
+      complete: () => this.finish(requestContext),
     };
-    return from(this.begin(exchange)).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
+    return from(this.begin(requestContext)).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
   }
 
   /** Resolves when the decision is on record. @throws AppError `audit_unavailable` where it cannot be. */
-  async begin(exchange: Exchange): Promise<void> {
+  async begin(requestContext: RequestContext): Promise<void> {
     try {
-      await this.audit.recordAllowed(exchange);
+      await this.audit.recordAllowed(requestContext);
     } finally {
-      exchange.clock?.lap('record');
+      requestContext.clock?.mark('record');
     }
   }
 
   /** The answer does not wait for this: it is written when the tool has really ended. @param thrown what refused it after all. */
-  finish(exchange: Exchange, thrown?: unknown): void {
-    if (exchange.operation?.kind !== 'call') return;
+  finish(requestContext: RequestContext, thrown?: unknown): void {
+    if (requestContext.operation?.kind !== 'call') return;
     // A call that was allowed and never started has failed before its tool.
-    const ended = exchange.outcome ?? Promise.resolve({ status: 'failed' as const, durationMs: 0 });
-    this.audit.recordOutcome(exchange, ended, reasonOf(thrown));
+    const ended = requestContext.outcome ?? Promise.resolve({ status: 'failed' as const, durationMs: 0 });
+    this.audit.recordOutcome(requestContext, ended, reasonOf(thrown));
   }
 }
 

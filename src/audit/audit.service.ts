@@ -1,19 +1,20 @@
-/** What the rest of the gate asks of the ledger: that a decision is safe before its tool starts, and that nothing is forgotten. */
+/** What the rest of the gate asks of the audit log: that a decision is safe before its tool starts, and that nothing is forgotten. */
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AppError } from '../core/app-error.js';
-import { Bag } from '../lib/unordered-collection.js';
-import type { Exchange, JsonObject, Outcome } from '../core/request-context.js';
+import type { JsonObject } from '../lib/json.js';
+import { UnorderedCollection } from '../lib/unordered-collection.js';
+import type { RequestContext, Outcome } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
-import { within } from '../lib/with-timeout.js';
+import { withTimeout } from '../lib/with-timeout.js';
 import type { AuditSettings, Settings } from '../config/settings.js';
 import { Backlog } from './backlog.js';
 import { changedMembers } from './security-config-snapshot.js';
-import { Ledger, type Entry } from './audit-log.js';
+import { AuditLog, type Entry } from './audit-log.js';
 import { pseudonymized } from './pseudonyms.js';
-import { RecordParts } from './record-fragment-cache.js';
+import { RecordFragmentCache } from './record-fragment-cache.js';
 import {
   changeRecord,
   decisionRecord,
@@ -43,12 +44,12 @@ type Settled = 'written' | 'failed';
 export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(AuditService.name);
   private readonly settings: AuditSettings;
-  private readonly running = new Bag<Promise<unknown>>();
+  private readonly running = new UnorderedCollection<Promise<unknown>>();
   private readonly backlog = new Backlog();
-  private readonly parts = new RecordParts();
+  private readonly parts = new RecordFragmentCache();
   /** Of calls that were allowed, until they have ended. */
-  private readonly decisions = new WeakMap<Exchange, AuditRecord>();
-  private ledger: Ledger | undefined;
+  private readonly decisions = new WeakMap<RequestContext, AuditRecord>();
+  private auditLog: AuditLog | undefined;
   private publicKey: PublicJwk | undefined;
   private start: { configuration: JsonObject; version: string } | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
@@ -61,14 +62,14 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     this.settings = config.get('audit', { infer: true });
   }
 
-  /** @throws Error where the ledger cannot be opened: a server that cannot record has nothing to start for. */
+  /** @throws Error where the audit log cannot be opened: a server that cannot record has nothing to start for. */
   async onModuleInit(): Promise<void> {
     try {
       await this.open();
     } catch (error) {
       if (this.settings.onFailure === 'deny') throw error;
       this.logger.error(
-        `The ledger cannot be opened, and AUDIT_ON_FAILURE=allow: ${(error as Error).message}`,
+        `The audit log cannot be opened, and AUDIT_ON_FAILURE=allow: ${(error as Error).message}`,
       );
     }
   }
@@ -92,70 +93,77 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     void this.removeExpired();
   }
 
-  /** Waits a while for calls that still run, so that their ends are on record; signs the end of the ledger. */
+  /** Waits a while for calls that still run, so that their ends are on record; signs the end of the audit log. */
   async onApplicationShutdown(): Promise<void> {
     this.timers.forEach((timer) => clearInterval(timer));
-    await within(Promise.all(this.running.items()), SHUTDOWN_WAIT_MS);
-    if (!this.backlog.isEmpty) await within(this.retry(), PATIENCE_MS);
+    await withTimeout(Promise.all(this.running.items()), SHUTDOWN_WAIT_MS);
+    if (!this.backlog.isEmpty) await withTimeout(this.retry(), PATIENCE_MS);
     if (!this.backlog.isEmpty)
       this.logger.error(`${this.backlog.size} record(s) could not be written, and are lost`);
-    await this.ledger?.close();
+    await this.auditLog?.close();
   }
 
   async ready(): Promise<boolean> {
-    return (await within(this.ledger?.writable() ?? Promise.resolve(false), PROBE_PATIENCE_MS)) ?? false;
+    return (
+      (await withTimeout(this.auditLog?.writable() ?? Promise.resolve(false), PROBE_PATIENCE_MS)) ?? false
+    );
   }
 
   /** Number of the last record that is on the disk: what may be told to others. */
-  get reach(): number {
-    return this.ledger?.reach ?? 0;
+  get lastDurableSeq(): number {
+    return this.auditLog?.reach ?? 0;
   }
 
   /** Records that could not be written yet. */
-  get waiting(): number {
+  get pendingCount(): number {
     return this.backlog.size + this.following;
   }
 
-  /** The identity of the chain; empty while there is no ledger. */
+  /** The identity of the chain; empty while there is no audit log. */
   get instance(): string {
-    return this.ledger?.instance ?? '';
+    return this.auditLog?.instance ?? '';
   }
 
   /** Files are not deleted while there is a record in them that has not arrived. @param arrived number of the last one that has. */
-  keepFor(arrived: () => number): void {
+  registerConsumer(arrived: () => number): void {
     this.readers.push(arrived);
   }
 
-  /** What verifies the checkpoints of this ledger (RFC 8037); undefined while there is no ledger. */
+  /** What verifies the checkpoints of this audit log (RFC 8037); undefined while there is no audit log. */
   get key(): PublicJwk | undefined {
     return this.publicKey;
   }
 
-  /** Resolves when the decision, or the list, of this exchange is durable. @throws AppError `audit_unavailable` */
-  async recordAllowed(exchange: Exchange): Promise<void> {
-    const isList = exchange.operation?.kind === 'list';
-    const record = isList ? listRecord(exchange, this.parts) : decisionRecord(exchange, this.parts);
-    if (!isList) this.decisions.set(exchange, record);
+  /** Resolves when the decision, or the list, of this request is durable. @throws AppError `audit_unavailable` */
+  async recordAllowed(requestContext: RequestContext): Promise<void> {
+    const isList = requestContext.operation?.kind === 'list';
+    const record = isList
+      ? listRecord(requestContext, this.parts)
+      : decisionRecord(requestContext, this.parts);
+    if (!isList) this.decisions.set(requestContext, record);
     const since = new Date();
     const entry = this.append(record);
-    const state = (await within(this.settled(entry), PATIENCE_MS)) ?? 'waiting';
+    const state = (await withTimeout(this.settled(entry), PATIENCE_MS)) ?? 'waiting';
     if (state !== 'written') {
-      this.logger.error({ decisionId: exchange.decisionId }, 'A decision could not be recorded in time');
+      this.logger.error(
+        { decisionId: requestContext.decisionId },
+        'A decision could not be recorded in time',
+      );
       if (state === 'failed') this.backlog.beginGap(since);
-      if (this.settings.onFailure === 'deny') throw this.unavailable(exchange, entry, state);
+      if (this.settings.onFailure === 'deny') throw this.unavailable(requestContext, entry, state);
       if (state === 'failed' || entry?.withdraw()) this.backlog.keep(record, since);
       else this.keepIfLost(record, since, entry);
     }
-    exchange.audited = true;
+    requestContext.audited = true;
   }
 
   /** A refusal stays one where it cannot be recorded at once: then it is recorded late. */
-  async recordRefusal(exchange: Exchange, reason: Reason): Promise<void> {
-    exchange.audited = true;
-    exchange.refused = reason;
-    const entry = this.appendOrKeep(refusalRecord(exchange, reason, this.parts));
+  async recordRefusal(requestContext: RequestContext, reason: Reason): Promise<void> {
+    requestContext.audited = true;
+    requestContext.refused = reason;
+    const entry = this.appendOrKeep(refusalRecord(requestContext, reason, this.parts));
     // Who was just refused for a disk that does not answer need not wait for it once more.
-    if (reason !== 'audit_unavailable') await within(this.settled(entry), PATIENCE_MS);
+    if (reason !== 'audit_unavailable') await withTimeout(this.settled(entry), PATIENCE_MS);
   }
 
   /**
@@ -166,7 +174,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const record = changeRecord(change, randomUUID());
     const since = new Date();
     const entry = this.append(record);
-    if ((await within(this.settled(entry), PATIENCE_MS)) === 'written') return;
+    if ((await withTimeout(this.settled(entry), PATIENCE_MS)) === 'written') return;
     if (this.settings.onFailure === 'deny') {
       entry?.withdraw();
       throw new Error('A change could not be recorded');
@@ -175,13 +183,13 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Resolves when a change is durable that has happened already: where it cannot be recorded at once, it follows late. */
-  async recordHappened(change: Change): Promise<void> {
-    await within(this.settled(this.appendOrKeep(changeRecord(change, randomUUID()))), PATIENCE_MS);
+  async recordBestEffort(change: Change): Promise<void> {
+    await withTimeout(this.settled(this.appendOrKeep(changeRecord(change, randomUUID()))), PATIENCE_MS);
   }
 
   /** Records how a call ended once it has. */
-  recordOutcome(exchange: Exchange, ended: Promise<Outcome>, reason: Reason | null = null): void {
-    const decision = this.decisions.get(exchange) ?? decisionRecord(exchange, this.parts);
+  recordOutcome(requestContext: RequestContext, ended: Promise<Outcome>, reason: Reason | null = null): void {
+    const decision = this.decisions.get(requestContext) ?? decisionRecord(requestContext, this.parts);
     const recorded = ended.then(
       (outcome) => void this.appendOrKeep(outcomeRecord(decision, outcome, randomUUID(), reason), false),
     );
@@ -191,7 +199,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   private async open(): Promise<void> {
     const { file, keyFile, makesKey, rotateBytes, rotateDaily } = this.settings;
-    this.ledger = await Ledger.open({
+    this.auditLog = await AuditLog.open({
       file,
       key: (before) =>
         loadSigningKey({
@@ -205,22 +213,24 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       rotateDaily,
       now: () => new Date(),
       textOf: (part) => this.parts.textOf(part),
-      onCheckpoint: (seq, hash) => this.logger.log(`The ledger is signed up to ${seq}:${hash}`),
+      onCheckpoint: (seq, hash) => this.logger.log(`The audit log is signed up to ${seq}:${hash}`),
       onError: (error, what) => this.logger.error({ err: error as Error }, what),
     });
-    this.publicKey = this.ledger.key.jwk;
+    this.publicKey = this.auditLog.key.jwk;
   }
 
   private async begin(): Promise<void> {
-    const { ledger, start, publicKey } = this;
-    if (!ledger || !start || !publicKey) return;
-    const { unfinished, configuration: before, keyId } = ledger.before;
+    const { auditLog, start, publicKey } = this;
+    if (!auditLog || !start || !publicKey) return;
+    const { unfinished, configuration: before, keyId } = auditLog.before;
     const { configuration, version } = start;
     const changed = changedMembers(before, configuration);
     if (changed?.length) this.logger.warn(`Changed since the last start: ${changed.join(', ')}`);
     const isOtherKey = keyId !== undefined && keyId !== publicKey.kid;
     if (isOtherKey)
-      this.logger.warn(`The ledger was signed by the key ${keyId}, and is by ${publicKey.kid} from here on`);
+      this.logger.warn(
+        `The audit log was signed by the key ${keyId}, and is by ${publicKey.kid} from here on`,
+      );
     const records = [
       // First, since whoever verifies wants it announced before the new key signs.
       ...(isOtherKey ? [changeRecord({ what: 'key', from: keyId, to: publicKey.kid }, randomUUID())] : []),
@@ -231,14 +241,14 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       ),
     ];
     // Of a call that did not end a pseudonymous record has the hash already.
-    await Promise.all(records.map((record) => ledger.append(record).written));
+    await Promise.all(records.map((record) => auditLog.append(record).written));
     if (unfinished.length > 0) this.logger.warn(`${unfinished.length} call(s) of the last run never ended`);
   }
 
   private append(record: AuditRecord, isUrged = true): Entry | undefined {
     const { pseudonymKey } = this.settings;
     const own = pseudonymKey === undefined ? record : pseudonymized(record, pseudonymKey);
-    return this.ledger?.append(own, isUrged);
+    return this.auditLog?.append(own, isUrged);
   }
 
   /** What does not get to the disk follows late. */
@@ -254,7 +264,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return entry.written.then(
       () => 'written' as const,
       (error: unknown) => {
-        this.logger.error({ err: error as Error }, 'The ledger cannot be written');
+        this.logger.error({ err: error as Error }, 'The audit log cannot be written');
         return 'failed' as const;
       },
     );
@@ -265,22 +275,26 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     else void entry.written.catch(() => this.backlog.keep(record, since));
   }
 
-  private unavailable(exchange: Exchange, entry: Entry | undefined, state: Settled | 'waiting'): AppError {
+  private unavailable(
+    requestContext: RequestContext,
+    entry: Entry | undefined,
+    state: Settled | 'waiting',
+  ): AppError {
     if (entry && state === 'waiting' && !entry.withdraw()) {
       // It may still get there: then it says "allowed" of a call that never ran, and must have an end that says so.
-      exchange.audited = true;
+      requestContext.audited = true;
       const since = new Date();
       entry.written.then(
         () =>
           this.recordOutcome(
-            exchange,
+            requestContext,
             Promise.resolve({ status: 'failed', durationMs: 0 }),
             'audit_unavailable',
           ),
-        () => this.backlog.keep(refusalRecord(exchange, 'audit_unavailable', this.parts), since),
+        () => this.backlog.keep(refusalRecord(requestContext, 'audit_unavailable', this.parts), since),
       );
     }
-    return new AppError('audit_unavailable', 'The audit ledger cannot be written', {
+    return new AppError('audit_unavailable', 'The audit log cannot be written', {
       status: 503,
       retryAfterSeconds: 5,
     });
@@ -291,7 +305,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     if (this.retrying) return;
     this.retrying = true;
     try {
-      if (!this.ledger) {
+      if (!this.auditLog) {
         await this.open();
         await this.begin();
       }
@@ -317,21 +331,21 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     }
     this.following = 0;
     if (this.backlog.isEmpty)
-      this.logger.warn(`The ledger can be written again; ${late.length} record(s) followed late`);
+      this.logger.warn(`The audit log can be written again; ${late.length} record(s) followed late`);
   }
 
   private async removeExpired(): Promise<void> {
     const { file, retentionDays } = this.settings;
-    const { ledger } = this;
-    if (retentionDays === 0 || !ledger) return;
+    const { auditLog } = this;
+    if (retentionDays === 0 || !auditLog) return;
     try {
       const expired = await expiredFiles(file, new Date(Date.now() - retentionDays * DAY_MS));
       const removed = expired.filter(({ to }) => this.readers.every((arrived) => to <= arrived()));
       if (removed.length === 0) return;
-      await ledger.append(changeRecord({ what: 'retention', removed }, randomUUID())).written;
+      await auditLog.append(changeRecord({ what: 'retention', removed }, randomUUID())).written;
       await removeFiles(file, removed);
     } catch (error) {
-      this.logger.error({ err: error as Error }, 'Old files of the ledger could not be deleted');
+      this.logger.error({ err: error as Error }, 'Old files of the audit log could not be deleted');
     }
   }
 }

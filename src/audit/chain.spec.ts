@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import type { JsonObject } from '../core/request-context.js';
 import { canonicalJson } from '../lib/canonical-json.js';
-import { isSignedBy, seal, signCheckpoint, unseal } from './chain.js';
-import { place } from './append-to-chain.js';
+import type { JsonObject } from '../lib/json.js';
+import { isSignedBy, encodeWithHash, signCheckpoint, decodeVerified } from './chain.js';
+import { appendToChain } from './append-to-chain.js';
 import { changeRecord, type AuditRecord } from './record.js';
 import { publicJwk, signingKeyOf } from './signing-key.js';
 
@@ -24,10 +24,10 @@ const records: fc.Arbitrary<JsonObject> = fc
 it('is the canonical JSON of the record, its hash among its members', () => {
   fc.assert(
     fc.property(records, (record) => {
-      const { line, hash } = seal(record);
+      const { line, hash } = encodeWithHash(record);
       expect(hash).toBe(createHash('sha256').update(canonicalJson(record)).digest('hex'));
       expect(line).toBe(canonicalJson({ ...record, hash }));
-      expect(unseal(line)).toEqual({ ...record, hash });
+      expect(decodeVerified(line)).toEqual({ ...record, hash });
     }),
   );
 });
@@ -35,31 +35,38 @@ it('is the canonical JSON of the record, its hash among its members', () => {
 it('shows every change of a line', () => {
   fc.assert(
     fc.property(records, fc.nat(), fc.string({ minLength: 1, maxLength: 1 }), (record, seed, character) => {
-      const { line } = seal(record);
+      const { line } = encodeWithHash(record);
       const at = seed % line.length;
       fc.pre(line[at] !== character);
-      expect(unseal(line.slice(0, at) + character + line.slice(at + 1))).toBeUndefined();
-      expect(unseal(line.slice(0, at) + line.slice(at + 1))).toBeUndefined();
-      expect(unseal(line.slice(0, at) + character + line.slice(at))).toBeUndefined();
+      expect(decodeVerified(line.slice(0, at) + character + line.slice(at + 1))).toBeUndefined();
+      expect(decodeVerified(line.slice(0, at) + line.slice(at + 1))).toBeUndefined();
+      expect(decodeVerified(line.slice(0, at) + character + line.slice(at))).toBeUndefined();
     }),
     { numRuns: 500 },
   );
 });
 
 it('is not misled by a record that holds what looks like its hash', () => {
-  const { hash } = seal({ event: 'a', id: 'b' });
+  const { hash } = encodeWithHash({ event: 'a', id: 'b' });
   const record = { arguments: { event: 'a', hash, id: 'b' }, event: 'a', id: 'b' };
-  expect(unseal(seal(record).line)).toEqual({ ...record, hash: seal(record).hash });
+  expect(decodeVerified(encodeWithHash(record).line)).toEqual({
+    ...record,
+    hash: encodeWithHash(record).hash,
+  });
 });
 
 it.each(['', '[]', 'null', '{}', '{"hash":1}', '{"hash":"00"}', 'x'])('%j is no record', (line) => {
-  expect(unseal(line)).toBeUndefined();
+  expect(decodeVerified(line)).toBeUndefined();
 });
 
 describe('a checkpoint', () => {
   const checkpoint = { kind: 'interval' as const, key_id: KEY.id };
-  const line = place([checkpoint], { seq: 4, hash: 'ab' }, { instance: 'gate-1', key: KEY, time: TIME }).text;
-  const record = unseal(line.trimEnd()) as JsonObject & { checkpoint: JsonObject };
+  const line = appendToChain(
+    [checkpoint],
+    { seq: 4, hash: 'ab' },
+    { instance: 'gate-1', key: KEY, time: TIME },
+  ).text;
+  const record = decodeVerified(line.trimEnd()) as JsonObject & { checkpoint: JsonObject };
 
   it('is signed by its key, and by no other', () => {
     expect(record).toMatchObject({ seq: 5, prev: 'ab', event: 'checkpoint', checkpoint });
@@ -92,8 +99,12 @@ describe('a checkpoint', () => {
 it('places records one behind the other', () => {
   const { change: _, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, 'id');
   const all: AuditRecord[] = ['a', 'b'].map((id) => ({ ...blank, id, event: 'list' }));
-  const { text, end } = place(all, { seq: 0, hash: null }, { instance: 'gate-1', key: KEY, time: TIME });
-  const [first, second] = text.trimEnd().split('\n').map(unseal);
+  const { text, end } = appendToChain(
+    all,
+    { seq: 0, hash: null },
+    { instance: 'gate-1', key: KEY, time: TIME },
+  );
+  const [first, second] = text.trimEnd().split('\n').map(decodeVerified);
   expect(first).toMatchObject({ v: 1, seq: 1, prev: null, id: 'a', time: TIME, instance: 'gate-1' });
   expect(second).toMatchObject({ seq: 2, prev: first?.hash, id: 'b' });
   expect(end).toEqual({ seq: 2, hash: second?.hash });

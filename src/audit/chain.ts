@@ -1,37 +1,39 @@
 /**
- * What makes a ledger tamper-evident: each record is sealed by its hash, which the next record names, and checkpoints
+ * What makes an audit log tamper-evident: each record is sealed by its hash, which the next record names, and checkpoints
  * are signed. Pure.
  */
 import { hash as digest, sign, verify, type KeyObject } from 'node:crypto';
-import type { JsonObject } from '../core/request-context.js';
-import { parseObject } from '../lib/parse-object.js';
+import { type JsonObject, parseJsonObject } from '../lib/json.js';
 import { canonicalJson, canonicalMembers, sortedNames } from '../lib/canonical-json.js';
 
-export interface Sealed {
+export interface EncodedRecord {
   /** The record in its canonical spelling (RFC 8785), its hash among its members; without a line break. */
   readonly line: string;
   /** SHA-256 of the same without the member `hash`, in hexadecimal. */
   readonly hash: string;
 }
 
-/** Keeps a signature of a ledger from being one of anything else. */
+/** Keeps a signature of an audit log from being one of anything else. */
 const CONTEXT = 'identity-aware-mcp-server audit checkpoint v1\n';
 
 /**
  * @param record without `hash`.
  * @param textOf the canonical JSON of a member, where it is known.
  */
-export function seal(record: JsonObject, textOf?: (part: object) => string | undefined): Sealed {
+export function encodeWithHash(
+  record: JsonObject,
+  textOf?: (part: object) => string | undefined,
+): EncodedRecord {
   const names = sortedNames(record);
   const at = names.findIndex((name) => name > 'hash');
-  return sealed(
+  return encoded(
     canonicalMembers(record, names.slice(0, at), textOf),
     canonicalMembers(record, names.slice(at), textOf),
   );
 }
 
 /** @param before the members before `hash`, as they stand in the line; `after`: those behind it. */
-export function sealed(before: string, after: string): Sealed {
+export function encoded(before: string, after: string): EncodedRecord {
   const hash = sha256(`{${before},${after}}`);
   return { line: `{${before},"hash":"${hash}",${after}}`, hash };
 }
@@ -40,8 +42,8 @@ export function sealed(before: string, after: string): Sealed {
  * The record that a line holds.
  * @returns undefined where the line is not, to the byte, what its hash was made of.
  */
-export function unseal(line: string): JsonObject | undefined {
-  const record = parseObject(line);
+export function decodeVerified(line: string): JsonObject | undefined {
+  const record = parseJsonObject(line);
   const hash: unknown = record?.hash;
   if (!record || typeof hash !== 'string') return undefined;
   const member = `"hash":"${hash}",`;
@@ -57,7 +59,7 @@ export function signCheckpoint(record: JsonObject, key: KeyObject): string {
   return sign(null, signedBytes(record), key).toString('base64url');
 }
 
-/** @param record a checkpoint as it stands in the ledger. */
+/** @param record a checkpoint as it stands in the audit log. */
 export function isSignedBy(record: JsonObject, key: KeyObject): boolean {
   const { hash: _hash, checkpoint, ...rest } = record;
   if (typeof checkpoint !== 'object' || checkpoint === null) return false;

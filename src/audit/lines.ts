@@ -25,7 +25,7 @@ const MAX_LINE_BYTES = 8 * CHUNK_BYTES;
 const SHOWN_OF_NONE = 100;
 const LINE_BREAK = 0x0a;
 
-/** Those of one piece of the file together. Ends before the file where there is something in it that cannot be a line of a ledger. */
+/** Those of one piece of the file together. Ends before the file where there is something in it that cannot be a line of an audit log. */
 export async function* readLines(
   handle: FileHandle,
   { from = 0, holding, to = Infinity }: LineSelection = {},

@@ -5,7 +5,7 @@ import type { AuditRecord, Change } from './record.js';
 /** Marks what is a hash, so that nobody takes it for a name. */
 const MARK = 'p:';
 
-/** @param key at least 32 characters; kept apart from the ledger. */
+/** @param key at least 32 characters; kept apart from the audit log. */
 export function pseudonym(issuer: string, subject: string, key: string): string {
   // Of issuer and subject together: the same subject of two issuers is two people.
   const hash = createHmac('sha256', key)

@@ -1,4 +1,4 @@
-/** What many records have in common, made once and written once: who asked, and what was demanded. Of one ledger. */
+/** What many records have in common, made once and written once: who asked, and what was demanded. Of one audit log. */
 import type { Requirements } from '../core/decision.js';
 import type { Principal } from '../core/principal.js';
 import { canonicalJson } from '../lib/canonical-json.js';
@@ -28,7 +28,7 @@ export interface RecordedRequirements {
   readonly max_age: number | null;
 }
 
-export class RecordParts {
+export class RecordFragmentCache {
   private readonly principals = new WeakMap<Principal, RecordedPrincipal>();
   private readonly requirements = new WeakMap<Requirements, RecordedRequirements>();
   private readonly texts = new WeakMap<object, string>();

@@ -1,5 +1,5 @@
 import { malformedRequest } from '../core/app-error.js';
-import type { Exchange } from '../core/request-context.js';
+import type { RequestContext } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import { digestOf } from '../lib/canonical-json.js';
 import {
@@ -31,20 +31,20 @@ const PRINCIPAL: Principal = {
 };
 const REQUIRED = { scopes: ['a'], roles: [['staff', 'partner'], ['admin']], assurance: null };
 
-function message(method: string): Exchange['inbound'] {
+function message(method: string): RequestContext['parsed'] {
   return { ok: true, id: 7, message: { id: 7, method, params: {}, era: 'modern', body: {} } };
 }
 
-const ARRIVED: Exchange = {
+const ARRIVED: RequestContext = {
   requestId: 'request-1',
   decisionId: 'decision-1',
   trace: { id: 'trace-1', traceparent: '00-trace-1' },
   ip: '192.0.2.1',
   client: 'client/1.0',
-  inbound: message('tools/call'),
+  parsed: message('tools/call'),
   audited: false,
 };
-const CALLED: Exchange = {
+const CALLED: RequestContext = {
   ...ARRIVED,
   principal: PRINCIPAL,
   operation: { kind: 'call', target: { kind: 'tool', name: 'write' }, arguments: { b: 1, a: 2 } },
@@ -97,7 +97,7 @@ it.each<[string, AuditRecord, AuditRecord]>([
     'a list',
     listRecord({
       ...ARRIVED,
-      inbound: message('tools/list'),
+      parsed: message('tools/list'),
       principal: PRINCIPAL,
       operation: { kind: 'list', of: 'tools' },
       listing: { shown: [{ kind: 'tool', name: 'write' }], hidden: 2 },
@@ -161,7 +161,7 @@ it.each<[string, AuditRecord, AuditRecord]>([
   [
     'a refusal before anyone was known',
     refusalRecord(
-      { ...ARRIVED, inbound: { ok: false, id: null, fault: malformedRequest('odd') } },
+      { ...ARRIVED, parsed: { ok: false, id: null, fault: malformedRequest('odd') } },
       'token_missing',
     ),
     {
@@ -210,7 +210,7 @@ it.each([
   ['resource', 'resource:write'],
 ] as const)('a %s is told apart from others of its name', (kind, label) => {
   const called = { ...CALLED, operation: { kind: 'call', target: { kind, name: 'write' }, arguments: {} } };
-  expect(decisionRecord(called as Exchange).tool).toBe(label);
+  expect(decisionRecord(called as RequestContext).tool).toBe(label);
 });
 
 it('arguments that were left out are an empty object', () => {
@@ -273,7 +273,7 @@ it('what a caller chose is bounded, and its arguments are there as a digest only
   const record = refusalRecord(
     {
       ...CALLED,
-      inbound: message(long),
+      parsed: message(long),
       operation: { kind: 'call', target: { kind: 'tool', name: long }, arguments: { secret: long } },
     },
     'tool_unknown',
@@ -281,7 +281,7 @@ it('what a caller chose is bounded, and its arguments are there as a digest only
   expect(record.tool).toBe(`${'n'.repeat(256)}…`);
   expect(record.request?.method).toBe(`${'n'.repeat(256)}…`);
   expect(JSON.stringify(record).length).toBeLessThan(2000);
-  expect(decisionRecord({ ...CALLED, inbound: message('n'.repeat(256)) }).request?.method).toHaveLength(256);
+  expect(decisionRecord({ ...CALLED, parsed: message('n'.repeat(256)) }).request?.method).toHaveLength(256);
 });
 
 it.each([

@@ -1,14 +1,15 @@
-/** One line of the ledger: who did what, on whose behalf, and what was decided. Pure. */
+/** One line of the audit log: who did what, on whose behalf, and what was decided. Pure. */
 import { NO_REQUIREMENTS, targetLabel, type Decision, type Shadow, type Target } from '../core/decision.js';
-import type { Exchange, JsonObject, Listing, Outcome, OutcomeStatus } from '../core/request-context.js';
+import type { RequestContext, Listing, Outcome, OutcomeStatus } from '../core/request-context.js';
 import { personOf, type DelegationLink } from '../core/principal.js';
 import type { Reason } from '../core/reasons.js';
+import type { JsonObject } from '../lib/json.js';
 import { wellFormed } from '../lib/well-formed.js';
-import { withoutTokens } from '../lib/redact-tokens.js';
+import { redactTokens } from '../lib/redact-tokens.js';
 import { canonicalJson, digestOf } from '../lib/canonical-json.js';
 import {
   recordedRequirements,
-  RecordParts,
+  RecordFragmentCache,
   type RecordedPrincipal,
   type RecordedRequirements,
 } from './record-fragment-cache.js';
@@ -17,11 +18,11 @@ import type { PublicJwk } from './signing-key.js';
 export const EVENTS = ['authentication', 'list', 'decision', 'outcome', 'change', 'checkpoint'] as const;
 export type AuditEvent = (typeof EVENTS)[number];
 
-/** A record before the ledger gives it its place: `v`, `seq`, `time`, `instance`, `prev` and `hash` are the ledger's. */
+/** A record before the audit log gives it its place: `v`, `seq`, `time`, `instance`, `prev` and `hash` are the audit log's. */
 export interface AuditRecord {
   readonly id: string;
   readonly event: AuditEvent;
-  /** RFC 3339; only in a record that is written late: the time of the event. The ledger sets the time of all others. */
+  /** RFC 3339; only in a record that is written late: the time of the event. The audit log sets the time of all others. */
   readonly time?: string;
   readonly decision: 'allow' | 'deny' | null;
   readonly reason: Reason | null;
@@ -50,9 +51,9 @@ export interface AuditRecord {
   readonly delegation_omitted?: number;
   /** Digest of the operator's policy that decided; not there where there is none. */
   readonly policy?: string;
-  /** The decision that rules on trial would have made, where it is another one; a null reason: allowed. */
+  /** The decision that shadow rules would have made, where it is another one; a null reason: allowed. */
   readonly shadow?: Shadow;
-  /** In a list: how many; `would_hide` and `would_show`: with the rules on trial as if they counted. */
+  /** In a list: how many; `would_hide` and `would_show`: with the shadow rules as if they counted. */
   readonly list?: {
     readonly shown: number;
     readonly hidden: number;
@@ -65,8 +66,8 @@ export interface AuditRecord {
   readonly checkpoint?: Checkpoint;
 }
 
-/** A record as it stands in a ledger. */
-export interface PlacedRecord extends AuditRecord {
+/** A record as it stands in an audit log. */
+export interface StoredRecord extends AuditRecord {
   readonly v: 1;
   /** From 1 on, over files and restarts. */
   readonly seq: number;
@@ -92,7 +93,7 @@ export type RecordedStatus = (typeof STATUSES)[number];
 /** Names, or the number and the digest of a long list of them. */
 export type RecordedNames = readonly string[] | { readonly names: number; readonly sha256: string };
 
-/** What alters decisions, or the ledger itself. */
+/** What alters decisions, or the audit log itself. */
 export type Change =
   | {
       readonly what: 'start';
@@ -185,7 +186,7 @@ export type Change =
       readonly removed: readonly { file: string; from: number; to: number; hash: string }[];
     };
 
-/** A place in the ledger that is signed: whoever changes something before it would have to sign anew. */
+/** A place in the audit log that is signed: whoever changes something before it would have to sign anew. */
 export interface Checkpoint {
   /** `open`: the beginning of a file; `rotate` and `close`: its end; `interval`: in between. */
   readonly kind: 'open' | 'interval' | 'rotate' | 'close';
@@ -205,27 +206,37 @@ export interface Checkpoint {
 const MAX_TEXT = 256;
 
 /** An allowed call, before it starts. */
-export function decisionRecord(exchange: Exchange, parts = new RecordParts()): AuditRecord {
-  return { ...base(exchange, parts), event: 'decision', decision: 'allow' };
+export function decisionRecord(
+  requestContext: RequestContext,
+  parts = new RecordFragmentCache(),
+): AuditRecord {
+  return { ...base(requestContext, parts), event: 'decision', decision: 'allow' };
 }
 
 /** A list shown. */
-export function listRecord(exchange: Exchange, parts = new RecordParts()): AuditRecord {
-  const { shown, hidden, wouldHide, wouldShow }: Listing = exchange.listing ?? { shown: [], hidden: 0 };
+export function listRecord(requestContext: RequestContext, parts = new RecordFragmentCache()): AuditRecord {
+  const { shown, hidden, shadowHiddenCount, wouldShow }: Listing = requestContext.listing ?? {
+    shown: [],
+    hidden: 0,
+  };
   const list = {
     shown: shown.length,
     hidden,
-    ...(wouldHide !== undefined && { would_hide: wouldHide }),
+    ...(shadowHiddenCount !== undefined && { would_hide: shadowHiddenCount }),
     ...(wouldShow !== undefined && { would_show: wouldShow }),
   };
-  return { ...base(exchange, parts), event: 'list', decision: 'allow', list };
+  return { ...base(requestContext, parts), event: 'list', decision: 'allow', list };
 }
 
 /** A refusal, at whichever stage: before a principal was known it is one of authentication. */
-export function refusalRecord(exchange: Exchange, reason: Reason, parts = new RecordParts()): AuditRecord {
+export function refusalRecord(
+  requestContext: RequestContext,
+  reason: Reason,
+  parts = new RecordFragmentCache(),
+): AuditRecord {
   return {
-    ...base(exchange, parts),
-    event: exchange.principal ? 'decision' : 'authentication',
+    ...base(requestContext, parts),
+    event: requestContext.principal ? 'decision' : 'authentication',
     decision: 'deny',
     reason,
   };
@@ -253,7 +264,7 @@ export function outcomeRecord(
   };
 }
 
-/** A call of a run that ended before it: told from its decision, as it stands in the ledger. */
+/** A call of a run that ended before it: told from its decision, as it stands in the audit log. */
 export function interruptedRecord(decision: JsonObject, id: string): AuditRecord {
   // Its place is given anew: it is another record.
   const { v: _v, seq: _seq, time: _time, instance: _instance, prev: _prev, hash: _hash, ...rest } = decision;
@@ -268,30 +279,30 @@ export function interruptedRecord(decision: JsonObject, id: string): AuditRecord
 }
 
 export function changeRecord(change: Change, id: string): AuditRecord {
-  return { ...NOBODY, id, event: 'change', change };
+  return { ...SYSTEM_RECORD_BASE, id, event: 'change', change };
 }
 
 export function checkpointRecord(checkpoint: Checkpoint, id: string): AuditRecord {
-  return { ...NOBODY, id, event: 'checkpoint', checkpoint };
+  return { ...SYSTEM_RECORD_BASE, id, event: 'checkpoint', checkpoint };
 }
 
-function base(exchange: Exchange, parts: RecordParts): AuditRecord {
-  const { principal, operation, decision, inbound } = exchange;
+function base(requestContext: RequestContext, parts: RecordFragmentCache): AuditRecord {
+  const { principal, operation, decision, parsed } = requestContext;
   const called = operation?.kind === 'call' ? operation : undefined;
   return {
-    id: exchange.decisionId,
+    id: requestContext.decisionId,
     event: 'decision',
     decision: null,
     reason: null,
-    rule: exchange.limitedBy ?? decision?.rule ?? null,
-    ...policyOf(exchange),
+    rule: requestContext.rateLimitRule ?? decision?.rule ?? null,
+    ...policyOf(requestContext),
     // In canonical order, here and in the outcome: then nothing has to be sorted to write it.
     request: {
-      client: exchange.client === null ? null : bounded(exchange.client),
-      id: exchange.requestId,
-      ip: exchange.ip,
-      method: inbound.ok ? bounded(inbound.message.method) : null,
-      trace_id: exchange.trace?.id ?? null,
+      client: requestContext.client === null ? null : bounded(requestContext.client),
+      id: requestContext.requestId,
+      ip: requestContext.ip,
+      method: parsed.ok ? bounded(parsed.message.method) : null,
+      trace_id: requestContext.trace?.id ?? null,
     },
     tool: called ? toolOf(called.target, decision) : null,
     arguments_sha256: called ? digestOf(called.arguments ?? {}) : null,
@@ -308,8 +319,8 @@ function base(exchange: Exchange, parts: RecordParts): AuditRecord {
   };
 }
 
-/** Under which policy of the operator's it was decided, and what its rules on trial would have said. */
-function policyOf({ decision, listing }: Exchange): Pick<AuditRecord, 'policy' | 'shadow'> {
+/** Under which policy of the operator's it was decided, and what its shadow rules would have said. */
+function policyOf({ decision, listing }: RequestContext): Pick<AuditRecord, 'policy' | 'shadow'> {
   const policy = decision?.policy ?? listing?.policy;
   const shadow = decision?.shadow;
   return { ...(policy !== undefined && { policy }), ...(shadow && { shadow }) };
@@ -324,7 +335,7 @@ function toolOf(target: Target, decision: Decision | undefined): string {
 
 const NOTHING = recordedRequirements(NO_REQUIREMENTS);
 /** A record of the server's own doing. */
-const NOBODY: Omit<AuditRecord, 'id' | 'event'> = {
+const SYSTEM_RECORD_BASE: Omit<AuditRecord, 'id' | 'event'> = {
   decision: null,
   reason: null,
   rule: null,
@@ -358,7 +369,7 @@ function boundedValue(value: unknown): unknown {
 
 /** A text of the caller's: cut, and without what looks like a credential. Cut last, or half a token would stay. */
 function bounded(text: string): string {
-  return cut(withoutTokens(text));
+  return cut(redactTokens(text));
 }
 
 /** Half of a surrogate pair, sent or left by the cut, is no text that others can read (RFC 8785 section 3.2.2.2). */

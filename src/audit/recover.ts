@@ -1,8 +1,7 @@
-/** What a ledger says of the run before: where its chain ends, and which calls it left without an end. */
+/** What an audit log says of the run before: where its chain ends, and which calls it left without an end. */
 import type { FileHandle } from 'node:fs/promises';
-import type { JsonObject } from '../core/request-context.js';
-import { parseObject } from '../lib/parse-object.js';
-import { unseal } from './chain.js';
+import { type JsonObject, parseJsonObject } from '../lib/json.js';
+import { decodeVerified } from './chain.js';
 import { archivesOf, openIfThere } from './audit-log-files.js';
 import { endOfText, readLines } from './lines.js';
 import type { Checkpoint } from './record.js';
@@ -14,7 +13,7 @@ export interface ChainEnd {
 }
 
 export interface Recovered {
-  /** Undefined: the ledger is new. */
+  /** Undefined: the audit log is new. */
   readonly end: ChainEnd | undefined;
   /** Bytes of whole records in the file that is written; what follows them was never acknowledged. */
   readonly size: number;
@@ -54,7 +53,9 @@ export async function recover(file: string): Promise<Recovered> {
   }
   const { seq, hash, instance, checkpoint } = end.last as unknown as ChainEnd & { checkpoint?: Checkpoint };
   const ended = checkpoint?.kind === 'close' || checkpoint?.kind === 'rotate';
-  const run = ended ? quietEnd(checkpoint) : ((await reading(newest, readRun)) ?? quietEnd(undefined));
+  const run = ended
+    ? cleanShutdown(checkpoint)
+    : ((await reading(newest, readRun)) ?? cleanShutdown(undefined));
   const missing = new Set(run.openBefore);
   for (const path of ended ? files : files.slice(1)) {
     if (missing.size === 0) break;
@@ -79,7 +80,7 @@ interface Run {
   readonly keyId: string | undefined;
 }
 
-function quietEnd(checkpoint: Checkpoint | undefined): Run {
+function cleanShutdown(checkpoint: Checkpoint | undefined): Run {
   return {
     unfinished: [],
     openBefore: checkpoint?.open ?? [],
@@ -114,17 +115,17 @@ export async function lastRecord(handle: FileHandle, path: string) {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
   const tail = buffer.subarray(0, bytesRead);
   const end = tail.lastIndexOf(LINE_BREAK);
-  if (!isTornRecord(tail.toString('utf8', end + 1, end + 1 + RECORD_START.length))) throw noLedger(path);
+  if (!isTornRecord(tail.toString('utf8', end + 1, end + 1 + RECORD_START.length))) throw noAuditLog(path);
   if (end < 0) return { size: 0, last: undefined, first: undefined };
   const start = end === 0 ? 0 : tail.lastIndexOf(LINE_BREAK, end - 1) + 1;
-  const last = unseal(tail.toString('utf8', start, end));
-  if (!last || !Number.isSafeInteger(last.seq)) throw noLedger(path);
+  const last = decodeVerified(tail.toString('utf8', start, end));
+  if (!last || !Number.isSafeInteger(last.seq)) throw noAuditLog(path);
   return { size: from + end + 1, last, first: await firstOf(handle) };
 }
 
 async function firstOf(handle: FileHandle): Promise<Recovered['first']> {
   for await (const [line] of readLines(handle)) {
-    const { seq, time } = parseObject(line?.text ?? '') ?? {};
+    const { seq, time } = parseJsonObject(line?.text ?? '') ?? {};
     return { seq: seq as number, time: time as string };
   }
   return undefined;
@@ -166,15 +167,15 @@ async function decisionsIn(handle: FileHandle, missing: Set<string>): Promise<Js
 async function* records(handle: FileHandle): AsyncGenerator<JsonObject> {
   for await (const lines of readLines(handle)) {
     for (const { text } of lines) {
-      const record = parseObject(text);
+      const record = parseJsonObject(text);
       if (record) yield record;
     }
   }
 }
 
-function noLedger(path: string): Error {
+function noAuditLog(path: string): Error {
   return new Error(
-    `${path} does not end in a whole record: it is no ledger, was made by another version, or was damaged. ` +
+    `${path} does not end in a whole record: it is no audit log, was made by another version, or was damaged. ` +
       'Move it away to begin a new one',
   );
 }

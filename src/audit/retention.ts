@@ -1,4 +1,4 @@
-/** Which files of a ledger were kept long enough. */
+/** Which files of an audit log were kept long enough. */
 import { open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolder } from '../lib/durable-file.js';
@@ -15,9 +15,9 @@ export interface KeptFile {
 }
 
 /** Files put aside whose last record is older; from the oldest on, so that what is left is one chain. */
-export async function expiredFiles(ledger: string, before: Date): Promise<KeptFile[]> {
+export async function expiredFiles(auditLog: string, before: Date): Promise<KeptFile[]> {
   const expired: KeptFile[] = [];
-  for (const path of await archivesOf(ledger)) {
+  for (const path of await archivesOf(auditLog)) {
     const handle = await open(path, 'r');
     try {
       const { first, last } = await lastRecord(handle, path);
@@ -35,7 +35,7 @@ export async function expiredFiles(ledger: string, before: Date): Promise<KeptFi
   return expired;
 }
 
-export async function removeFiles(ledger: string, files: readonly KeptFile[]): Promise<void> {
-  for (const { file } of files) await unlink(join(dirname(ledger), file));
-  await syncFolder(dirname(ledger));
+export async function removeFiles(auditLog: string, files: readonly KeptFile[]): Promise<void> {
+  for (const { file } of files) await unlink(join(dirname(auditLog), file));
+  await syncFolder(dirname(auditLog));
 }

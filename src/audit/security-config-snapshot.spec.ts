@@ -1,11 +1,11 @@
 import { loadSettings } from '../config/load-settings.js';
-import { changedMembers, decidingConfiguration } from './security-config-snapshot.js';
+import { changedMembers, securityConfigSnapshot } from './security-config-snapshot.js';
 
 const REQUIRED = { AUTH_ISSUER: 'https://login.example.com', TOOL_ALLOW_LIST: 'read,write' };
 const SECRET = 's3cret-'.repeat(8);
 
 function configured(env: Record<string, string> = {}, rules: Record<string, object> = {}) {
-  return decidingConfiguration(
+  return securityConfigSnapshot(
     loadSettings({ ...REQUIRED, ...env }, () => SECRET),
     rules,
     null,
@@ -45,7 +45,7 @@ it.each<[string, Record<string, string>, string]>([
   ['the headers of proxies', { TRUST_PROXY_HEADERS: 'forwarded' }, 'trust_proxy_headers'],
   ['origins', { ALLOWED_ORIGINS: 'https://app.example.com' }, 'allowed_origins'],
   ['hosts', { ALLOWED_HOSTS: 'gate' }, 'allowed_hosts'],
-  ['what happens without a ledger', { AUDIT_ON_FAILURE: 'allow' }, 'audit_on_failure'],
+  ['what happens without an audit log', { AUDIT_ON_FAILURE: 'allow' }, 'audit_on_failure'],
   ['pseudonyms', { AUDIT_PSEUDONYM_KEY_FILE: '/x' }, 'audit_pseudonyms'],
 ])('tells a change of %s', (_, env, member) => {
   expect(changedMembers(configured(), configured(env))).toEqual([member]);
@@ -55,7 +55,7 @@ it('tells a change of who may revoke, and nothing of the secret', () => {
   const listening = (events: string) => {
     const file = `transmitters: [{ issuer: https://login.example.com, audience: x, authorization_file: s, subject_issuer: https://login.example.com, events: [${events}] }]`;
     const read = (path: string) => (path === '/signals' ? file : `Bearer ${SECRET}`);
-    return decidingConfiguration(loadSettings({ ...REQUIRED, SIGNALS_FILE: '/signals' }, read), {}, null, [
+    return securityConfigSnapshot(loadSettings({ ...REQUIRED, SIGNALS_FILE: '/signals' }, read), {}, null, [
       'read',
     ]);
   };

@@ -1,5 +1,4 @@
-/** The part of the configuration that alters decisions, as the ledger has it. Pure; holds no secret. */
-import type { JsonObject } from '../core/request-context.js';
+/** The part of the configuration that alters decisions, as the audit log has it. Pure; holds no secret. */
 import type {
   IssuerSettings,
   Settings,
@@ -8,6 +7,7 @@ import type {
   UpstreamSettings,
 } from '../config/settings.js';
 import { canonicalJson, digestOf } from '../lib/canonical-json.js';
+import type { JsonObject } from '../lib/json.js';
 import type { Change, RecordedNames } from './record.js';
 
 /** Longer lists of names are on record by their digest alone. */
@@ -18,7 +18,7 @@ const MAX_NAMES = 100;
  * @param policyDigest of the operator's policy; null where there is none.
  * @param challenged the scopes that the first challenge asks for under it.
  */
-export function decidingConfiguration(
+export function securityConfigSnapshot(
   settings: Settings,
   rules: JsonObject,
   policyDigest: string | null,

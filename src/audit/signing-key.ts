@@ -1,4 +1,4 @@
-/** The key that signs the checkpoints of a ledger: read, or made on the first start; what of it is public. */
+/** The key that signs the checkpoints of an audit log: read, or made on the first start; what of it is public. */
 import {
   createHash,
   createPrivateKey,

@@ -4,8 +4,8 @@ import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
 import type { ServerResponse } from 'node:http';
 import { headerValues } from '../core/header-values.js';
-import { HeldToken } from '../core/subject-token.js';
-import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { SubjectToken } from '../core/subject-token.js';
+import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import { isPublicRoute } from '../core/public-route.js';
 import type { Settings, UpstreamSettings } from '../config/settings.js';
 import { ClientCertificateService } from './binding/client-certificate.service.js';
@@ -14,7 +14,7 @@ import { SenderBinding } from './binding/sender-binding.js';
 import { TokenVerifier } from './verify/token-verifier.js';
 
 @Injectable()
-export class BearerGuard implements CanActivate, GateStep {
+export class BearerGuard implements CanActivate, PipelineStep {
   private readonly holdsTokens: boolean;
 
   constructor(
@@ -28,25 +28,32 @@ export class BearerGuard implements CanActivate, GateStep {
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (!isPublicRoute(this.reflector, context)) await this.pass(passageOf(context));
+    if (!isPublicRoute(this.reflector, context)) await this.handle(toPipelineContext(context));
     return true;
   }
 
-  async pass({ exchange, request, response, target, queryKeys, byProxy }: Passage): Promise<void> {
+  async handle({
+    requestContext,
+    request,
+    response,
+    target,
+    queryKeys,
+    byProxy,
+  }: PipelineContext): Promise<void> {
     const { scheme, token } = readCredential(headerValues(request, 'authorization'), queryKeys);
-    exchange.scheme = scheme;
+    requestContext.scheme = scheme;
     if (scheme === 'DPoP') this.tellNonce(response);
     try {
-      exchange.principal = await this.verifier.verify({
+      requestContext.principal = await this.verifier.verify({
         scheme,
         token,
         request: { method: request.method ?? '', path: target.split('?', 1)[0] ?? '' },
         proofs: headerValues(request, 'dpop'),
         certificate: () => this.certificates.of(request, byProxy),
       });
-      if (this.holdsTokens) exchange.heldToken = new HeldToken(token);
+      if (this.holdsTokens) requestContext.heldToken = new SubjectToken(token);
     } finally {
-      exchange.clock?.lap('authentication');
+      requestContext.clock?.mark('authentication');
     }
   }
 

@@ -1,7 +1,7 @@
 /** Reading the access token from a request, and from nowhere but its `Authorization` header. Pure. */
 import { AppError } from '../core/app-error.js';
 import type { AuthScheme } from '../core/challenge.js';
-import { refuseToken } from './token-errors.js';
+import { invalidTokenError } from './token-errors.js';
 
 export interface Credential {
   readonly scheme: AuthScheme;
@@ -35,7 +35,7 @@ export function readCredential(authorization: readonly string[], queryKeys: read
     throw new AppError('token_missing', 'An access token is required', { status: 401, challenge: {} });
   if (!TOKEN68.test(token))
     throw invalidRequest(`The Authorization header must be "${scheme}" and one token`);
-  if (token.length > MAX_TOKEN_LENGTH) throw refuseToken('token_malformed', 'The token is too long');
+  if (token.length > MAX_TOKEN_LENGTH) throw invalidTokenError('token_malformed', 'The token is too long');
   return { scheme, token };
 }
 

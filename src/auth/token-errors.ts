@@ -9,7 +9,7 @@ export type TokenReason = Extract<Reason, `token_${string}`>;
  * @param message public, and in the challenge; never holds anything of the token.
  * @param scheme where the token would be good in another scheme than the one that it was sent in.
  */
-export function refuseToken(
+export function invalidTokenError(
   code: TokenReason,
   message: string,
   cause?: unknown,

@@ -3,7 +3,7 @@ import { IsIn, IsOptional, Matches } from 'class-validator';
 import { keyFault } from './private-key.js';
 import { ASYMMETRIC, IsPath } from './rules.js';
 import type { ClientSettings } from './settings.js';
-import type { Report, SecretFiles } from './yaml-file.js';
+import type { FaultReporter, SecretFiles } from './yaml-file.js';
 
 const METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
 
@@ -37,7 +37,7 @@ export function readClient(
   entry: ClientEntry,
   place: string,
   secrets: SecretFiles,
-  report: Report,
+  report: FaultReporter,
 ): ClientSettings {
   const method = entry.client_authentication ?? 'client_secret_basic';
   const wanted = method === 'private_key_jwt' ? 'private_key_file' : 'client_secret_file';

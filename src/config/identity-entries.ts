@@ -11,7 +11,7 @@ import {
   IsSwitch,
   IsText,
   IsTextMap,
-  IsTexts,
+  IsStringList,
 } from './rules.js';
 import { PRESETS, type ClientCertificateHeader, type Preset, type SenderConstraint } from './settings.js';
 
@@ -28,19 +28,19 @@ const IsClaim = () =>
 
 export class ClaimsEntry {
   @IsOptional()
-  @IsTexts(isClaimPath, CLAIM_FORM)
+  @IsStringList(isClaimPath, CLAIM_FORM)
   scopes?: Texts;
 
   @IsOptional()
-  @IsTexts(isClaimPath, CLAIM_FORM)
+  @IsStringList(isClaimPath, CLAIM_FORM)
   roles?: Texts;
 
   @IsOptional()
-  @IsTexts(isClaimPath, CLAIM_FORM)
+  @IsStringList(isClaimPath, CLAIM_FORM)
   client_id?: Texts;
 
   @IsOptional()
-  @IsTexts(isClaimPath, CLAIM_FORM)
+  @IsStringList(isClaimPath, CLAIM_FORM)
   tenant?: Texts;
 }
 
@@ -71,7 +71,7 @@ export class IssuerEntry {
   preset?: Preset;
 
   @IsOptional()
-  @IsTexts((text) => WITHOUT_SPACES.test(text), 'values without spaces')
+  @IsStringList((text) => WITHOUT_SPACES.test(text), 'values without spaces')
   audience?: Texts;
 
   @IsOptional()
@@ -83,7 +83,7 @@ export class IssuerEntry {
   jwks_uri?: string;
 
   @IsOptional()
-  @IsTexts(
+  @IsStringList(
     (text) => ASYMMETRIC.includes(text),
     `${ASYMMETRIC.join(', ')}; symmetric algorithms and none are never accepted`,
     { listOnly: true },
@@ -95,7 +95,7 @@ export class IssuerEntry {
   accept_key_without_kid?: boolean;
 
   @IsOptional()
-  @IsTexts((text) => /^[A-Za-z0-9+./-]+$/.test(text), 'JWT types', { listOnly: true })
+  @IsStringList((text) => /^[A-Za-z0-9+./-]+$/.test(text), 'JWT types', { listOnly: true })
   token_types?: readonly string[];
 
   @IsOptional()
@@ -118,7 +118,7 @@ export class IssuerEntry {
   roles_separator?: string;
 
   @IsOptional()
-  @IsTexts((text) => WITHOUT_SPACES.test(text), 'ids of organizations')
+  @IsStringList((text) => WITHOUT_SPACES.test(text), 'ids of organizations')
   role_organizations?: Texts;
 
   @IsOptional()

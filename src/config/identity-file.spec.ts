@@ -1,8 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { readIdentityFile } from './identity-file.js';
-import type { IssuersSettings } from './identity-file.js';
+import { type IssuersSettings, readIdentityFile } from './identity-file.js';
 
 const PEM = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })

@@ -7,7 +7,14 @@ import {
   IntrospectionEntry,
   IssuerEntry,
 } from './identity-entries.js';
-import { checkEntry, parseYaml, SecretFiles, type Entry, type ReadFile, type Report } from './yaml-file.js';
+import {
+  checkEntry,
+  parseYaml,
+  SecretFiles,
+  type Entry,
+  type ReadFile,
+  type FaultReporter,
+} from './yaml-file.js';
 import type { AuthSettings, IntrospectionSettings, IssuerSettings } from './settings.js';
 
 export interface IdentityContext {
@@ -68,7 +75,7 @@ export function readIdentityFile(context: IdentityContext, faults: string[]): Is
       format: file.client_certificate_header.format ?? 'rfc9440',
     },
   };
-  checkTogether(settings, report);
+  crossValidate(settings, report);
   return settings;
 }
 
@@ -81,7 +88,7 @@ const NOTHING: IssuersSettings = {
   clientCertificateHeader: undefined,
 };
 
-function checkForms(file: Entry, report: Report): void {
+function checkForms(file: Entry, report: FaultReporter): void {
   checkEntry(IdentityEntry, file, '', NESTED.file, report);
   if (!Array.isArray(file.issuers) || file.issuers.length === 0) {
     report('issuers: ', 'must be a list of at least one issuer');
@@ -97,7 +104,7 @@ function toIssuer(
   place: string,
   { resource }: IdentityContext,
   secrets: SecretFiles,
-  report: Report,
+  report: FaultReporter,
 ): IssuerSettings {
   const { claims = {} } = entry;
   const settings: IssuerSettings = {
@@ -140,7 +147,7 @@ function toIntrospection(
   entry: IntrospectionEntry,
   place: string,
   secrets: SecretFiles,
-  report: Report,
+  report: FaultReporter,
 ): IntrospectionSettings {
   return {
     endpoint: entry.endpoint,
@@ -151,7 +158,7 @@ function toIntrospection(
 }
 
 /** What only shows when all issuers are looked at. */
-function checkTogether({ issuers }: IssuersSettings, report: Report): void {
+function crossValidate({ issuers }: IssuersSettings, report: FaultReporter): void {
   issuers.forEach(({ issuer }, index) => {
     const first = issuers.findIndex((other) => other.issuer === issuer);
     if (first < index) report(`issuers[${index}].issuer: `, `is the same as that of issuers[${first}]`);

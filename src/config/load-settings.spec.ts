@@ -149,7 +149,7 @@ it.each<[string, string | readonly string[]]>([
   expect(loadSettings({ ...REQUIRED, CHALLENGE_SCOPES: text }).policy.challengeScopes).toEqual(expected);
 });
 
-it('keeps the ledger beside the data', () => {
+it('keeps the audit log beside the data', () => {
   expect(loadSettings({ ...REQUIRED, DATA_DIR: '/srv/gate' }).audit.file).toBe(
     join('/srv/gate', 'audit.jsonl'),
   );

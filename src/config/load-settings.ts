@@ -2,8 +2,8 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
-import { withoutRootDot } from '../http/root-dot.js';
-import type { ProxyHeaders } from '../http/sender.js';
+import { withoutRootDot } from '../lib/root-dot.js';
+import type { ProxyHeaders } from '../core/sender.js';
 import { databaseRelaxation, databaseUrlFaults, saysSslMode } from './database-url.js';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { proxyNotices, proxyVariables, readOutbound } from './proxies.js';
@@ -208,7 +208,7 @@ function certificateFaults(variables: Variables, auth: AuthSettings): string[] {
   return faults;
 }
 
-/** Where the ledger is, for those who only read it. */
+/** Where the audit log is, for those who only read it. */
 export function auditFileOf({ AUDIT_FILE: file, DATA_DIR: folder }: Environment): string {
   return resolve(file ?? join(resolve(folder ?? './data'), 'audit.jsonl'));
 }

@@ -1,6 +1,7 @@
 /** Forms that the values of variables, and of the operator's files, must have. Texts unless a rule says otherwise. */
 import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isIP } from 'node:net';
+import { isJsonObject } from '../lib/json.js';
 
 /** Signature algorithms that the gate can accept (RFC 8725 section 3.1: no symmetric ones, no `none`). */
 export const ASYMMETRIC = [
@@ -81,7 +82,7 @@ export function IsWholeNumber(min: number, max: number) {
   );
 }
 
-export function IsTruth() {
+export function IsBooleanString() {
   return rule('truth', (text) => text === 'true' || text === 'false', 'must be true or false');
 }
 
@@ -211,7 +212,7 @@ export function IsText(item: (text: string) => boolean, message: string) {
 }
 
 /** A list of texts that is not empty; or one text alone, unless only a list will do. */
-export function IsTexts(item: (text: string) => boolean, what: string, { listOnly = false } = {}) {
+export function IsStringList(item: (text: string) => boolean, what: string, { listOnly = false } = {}) {
   return test(
     'texts',
     (value) => {
@@ -229,9 +230,7 @@ export function IsTextMap(item: RegExp, what: string) {
   return test(
     'textMap',
     (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      !Array.isArray(value) &&
+      isJsonObject(value) &&
       Object.keys(value).length > 0 &&
       Object.values(value).every((one) => typeof one === 'string' && item.test(one)),
     `must be ${what}`,

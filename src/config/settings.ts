@@ -1,5 +1,5 @@
 /** The configuration as the rest of the code sees it: typed, checked, one section per concern. */
-import type { ProxyHeaders } from '../http/sender.js';
+import type { ProxyHeaders } from '../core/sender.js';
 
 /** Where a provider's tokens keep scopes, roles, tenant and kind. */
 export const PRESETS = [
@@ -163,7 +163,7 @@ export interface PolicySettings {
 export const SINK_FORMATS = ['json', 'ocsf', 'cef'] as const;
 export type SinkFormat = (typeof SINK_FORMATS)[number];
 
-/** Where the ledger is delivered to. */
+/** Where the audit log is delivered to. */
 export type SinkSettings = {
   /** Names it in logs, and the file that keeps how far it came. */
   readonly name: string;
@@ -185,13 +185,13 @@ export type SinkSettings = {
 export interface AuditSettings {
   readonly file: string;
   readonly onFailure: 'deny' | 'allow';
-  /** PEM, PKCS #8, Ed25519: signs the checkpoints of the ledger. */
+  /** PEM, PKCS #8, Ed25519: signs the checkpoints of the audit log. */
   readonly keyFile: string;
   /** True: nobody named the file, and it is made on the first start. */
   readonly makesKey: boolean;
-  /** A file of the ledger is put aside at this size; 0: never for its size. */
+  /** A file of the audit log is put aside at this size; 0: never for its size. */
   readonly rotateBytes: number;
-  /** A file of the ledger is put aside at the end of each day (UTC). */
+  /** A file of the audit log is put aside at the end of each day (UTC). */
   readonly rotateDaily: boolean;
   /** Files put aside are deleted when their last record is older than this; 0: never. */
   readonly retentionDays: number;

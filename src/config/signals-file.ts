@@ -1,13 +1,13 @@
 /** Who may tell of locked-out people (`SIGNALS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsIn, IsOptional } from 'class-validator';
-import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsTexts } from './rules.js';
+import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
 import {
   SIGNAL_EVENTS,
   type IssuerSettings,
   type SignalEvent,
   type TransmitterSettings,
 } from './settings.js';
-import { checkEntry, parseYaml, SecretFiles, type ReadFile, type Report } from './yaml-file.js';
+import { checkEntry, parseYaml, SecretFiles, type ReadFile, type FaultReporter } from './yaml-file.js';
 
 class FileEntry {
   /** Each checked against {@link TransmitterEntry}. */
@@ -19,7 +19,7 @@ class TransmitterEntry {
   @IsSecureUrl()
   issuer: string;
 
-  @IsTexts((text) => /^[^\s\p{Cc}]+$/u.test(text), 'values without spaces')
+  @IsStringList((text) => /^[^\s\p{Cc}]+$/u.test(text), 'values without spaces')
   audience: string | readonly string[];
 
   @IsOptional()
@@ -27,7 +27,7 @@ class TransmitterEntry {
   jwks_uri?: string;
 
   @IsOptional()
-  @IsTexts(
+  @IsStringList(
     (text) => ASYMMETRIC.includes(text),
     `${ASYMMETRIC.join(', ')}; symmetric algorithms and none are never accepted`,
     { listOnly: true },
@@ -49,7 +49,7 @@ class TransmitterEntry {
   @IsIn([true], { message: 'must be true, or left out' })
   email_is_subject?: true;
 
-  @IsTexts(
+  @IsStringList(
     (text) => (SIGNAL_EVENTS as readonly string[]).includes(text),
     `events that revoke: ${SIGNAL_EVENTS.join(', ')}`,
     { listOnly: true },
@@ -84,7 +84,7 @@ export function readSignalsFile(
   read: ReadFile,
   faults: string[],
 ): TransmitterSettings[] {
-  const report: Report = (place, fault) => faults.push(`SIGNALS_FILE: ${place}${fault}`);
+  const report: FaultReporter = (place, fault) => faults.push(`SIGNALS_FILE: ${place}${fault}`);
   const file = parseYaml(path, read, 'transmitters', report);
   if (!file) return [];
   const before = faults.length;
@@ -102,7 +102,7 @@ export function readSignalsFile(
   const transmitters = entries.map((entry, at) =>
     toTransmitter(entry, `transmitters[${at}].`, secrets, report),
   );
-  checkTogether(transmitters, issuers, report);
+  crossValidate(transmitters, issuers, report);
   return transmitters;
 }
 
@@ -110,7 +110,7 @@ function toTransmitter(
   entry: TransmitterEntry,
   place: string,
   secrets: SecretFiles,
-  report: Report,
+  report: FaultReporter,
 ): TransmitterSettings {
   const authorization = secrets.optional(
     entry.authorization_file,
@@ -147,10 +147,10 @@ function toTransmitter(
 }
 
 /** What only shows when all transmitters, and the issuers, are looked at. */
-function checkTogether(
+function crossValidate(
   transmitters: readonly TransmitterSettings[],
   issuers: readonly IssuerSettings[],
-  report: Report,
+  report: FaultReporter,
 ): void {
   transmitters.forEach(({ issuer, subjectIssuer }, at) => {
     const first = transmitters.findIndex((other) => other.issuer === issuer);

@@ -1,9 +1,16 @@
-/** Where the ledger is delivered (`AUDIT_SINKS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
+/** Where the audit log is delivered (`AUDIT_SINKS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { IsNumber, IsPath, IsSecureUrl } from './rules.js';
 import { SINK_FORMATS, type SinkFormat, type SinkSettings } from './settings.js';
-import { checkEntry, parseYaml, SecretFiles, type Entry, type ReadFile, type Report } from './yaml-file.js';
+import {
+  checkEntry,
+  parseYaml,
+  SecretFiles,
+  type Entry,
+  type ReadFile,
+  type FaultReporter,
+} from './yaml-file.js';
 
 class FileEntry {
   /** Each checked against {@link SinkEntry}. */
@@ -65,7 +72,7 @@ const SYSLOG_TLS_PORT = 6514;
 
 /** @returns the settings; meaningless where a fault was added. */
 export function readSinksFile(path: string, read: ReadFile, faults: string[]): SinkSettings[] {
-  const report: Report = (place, fault) => faults.push(`AUDIT_SINKS_FILE: ${place}${fault}`);
+  const report: FaultReporter = (place, fault) => faults.push(`AUDIT_SINKS_FILE: ${place}${fault}`);
   const file = parseYaml(path, read, 'sinks', report);
   if (!file) return [];
   const before = faults.length;
@@ -87,7 +94,7 @@ export function readSinksFile(path: string, read: ReadFile, faults: string[]): S
   return entries.map((entry, at) => toSink(entry, `sinks[${at}].`, dirname(path), secrets));
 }
 
-function checkMembers(entry: SinkEntry & Entry, place: string, report: Report): void {
+function checkMembers(entry: SinkEntry & Entry, place: string, report: FaultReporter): void {
   const takes = TAKES[entry.type];
   for (const member of takes.filter((one) => one.endsWith('!')).map((one) => one.slice(0, -1))) {
     if (entry[member] === undefined) report(`${place}${member}: `, `is required for ${entry.type}`);

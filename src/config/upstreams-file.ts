@@ -1,16 +1,24 @@
 /** MCP servers behind the gate (`UPSTREAMS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import { dirname, resolve } from 'node:path';
-import { visible } from '../lib/format-text.js';
+import { escapeControlChars } from '../lib/format-text.js';
+import { isJsonObject } from '../lib/json.js';
 import { ClientEntry, lineFault, readClient } from './client-entry.js';
-import { IsNumber, IsPath, IsSecureUrl, IsTexts } from './rules.js';
+import { IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
 import type {
   TokenRequestSettings,
   UpstreamAuthSettings,
   UpstreamSettings,
   UpstreamToolSettings,
 } from './settings.js';
-import { checkEntry, parseYaml, SecretFiles, type Entry, type ReadFile, type Report } from './yaml-file.js';
+import {
+  checkEntry,
+  parseYaml,
+  SecretFiles,
+  type Entry,
+  type ReadFile,
+  type FaultReporter,
+} from './yaml-file.js';
 
 /** How decisions name the file, whatever it is called. */
 const FILE = 'upstreams.yaml';
@@ -78,7 +86,7 @@ class TokenRequestEntry extends ClientEntry {
   resource?: string;
 
   @IsOptional()
-  @IsTexts(isToken, 'scopes')
+  @IsStringList(isToken, 'scopes')
   scope?: string | readonly string[];
 }
 
@@ -208,7 +216,7 @@ class UpstreamEntry {
 
 class AssuranceEntry {
   @IsOptional()
-  @IsTexts(isToken, 'authentication contexts')
+  @IsStringList(isToken, 'authentication contexts')
   acr?: string | readonly string[];
 
   @ValidateIf((entry: AssuranceEntry) => entry.acr === undefined || entry.max_age !== undefined)
@@ -217,15 +225,15 @@ class AssuranceEntry {
 }
 
 class ToolEntry {
-  @IsTexts((text) => PATTERN.test(text), "the upstream's names of tools, with * for any characters")
+  @IsStringList((text) => PATTERN.test(text), "the upstream's names of tools, with * for any characters")
   match: string | readonly string[];
 
   @IsOptional()
-  @IsTexts(isToken, 'scopes')
+  @IsStringList(isToken, 'scopes')
   scopes?: string | readonly string[];
 
   @IsOptional()
-  @IsTexts(isToken, 'roles')
+  @IsStringList(isToken, 'roles')
   roles?: string | readonly string[];
 
   @IsOptional()
@@ -241,7 +249,7 @@ class ToolEntry {
   assurance?: AssuranceEntry;
 
   @IsOptional()
-  @IsTexts((text) => text.trim() !== '' && text.length <= 2_000, 'Cedar expressions that must all hold')
+  @IsStringList((text) => text.trim() !== '' && text.length <= 2_000, 'Cedar expressions that must all hold')
   conditions?: string | readonly string[];
 
   @IsOptional()
@@ -249,7 +257,7 @@ class ToolEntry {
   read_only?: true;
 
   @IsOptional()
-  @IsTexts((text) => text.length <= 128, 'at most 20 names of arguments')
+  @IsStringList((text) => text.length <= 128, 'at most 20 names of arguments')
   audit_arguments?: string | readonly string[];
 
   @IsOptional()
@@ -274,17 +282,17 @@ class ToolEntry {
 /** What only one of the two ways to reach an upstream can have. */
 const ONLY_STDIO = ['env', 'env_files', 'working_directory'] as const;
 const ONLY_HTTP = ['auth', 'identity_header'] as const;
-const ONLY_APART = ['max_processes', 'idle_seconds'] as const;
+const PER_CALLER_ONLY = ['max_processes', 'idle_seconds'] as const;
 
 interface Reading {
   readonly path: string;
   readonly secrets: SecretFiles;
-  readonly report: Report;
+  readonly report: FaultReporter;
 }
 
 /** @returns the settings; meaningless where a fault was added. */
 export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]): UpstreamSettings[] {
-  const report: Report = (place, fault) => faults.push(`UPSTREAMS_FILE: ${place}${fault}`);
+  const report: FaultReporter = (place, fault) => faults.push(`UPSTREAMS_FILE: ${place}${fault}`);
   const file = parseYaml(path, read, 'upstreams', report);
   if (!file) return [];
   if (file.upstreams === undefined && PASTED.some((name) => file[name] !== undefined)) {
@@ -317,7 +325,7 @@ function pastedFault(file: Entry): string {
     PASTED.map((name) => file[name]).find((one) => typeof one === 'object' && one !== null) ?? {};
   const names = Object.keys(servers)
     .slice(0, 5)
-    .map((name) => visible(name.slice(0, 40)));
+    .map((name) => escapeControlChars(name.slice(0, 40)));
   const them = names.length > 0 ? ` (${names.join(', ')})` : '';
   return (
     `this is the configuration of an MCP client${them}, which does not say who may call which tool. ` +
@@ -325,7 +333,7 @@ function pastedFault(file: Entry): string {
   );
 }
 
-function checkForms(value: unknown, place: string, report: Report): void {
+function checkForms(value: unknown, place: string, report: FaultReporter): void {
   checkEntry(
     UpstreamEntry,
     value,
@@ -345,7 +353,7 @@ function checkForms(value: unknown, place: string, report: Report): void {
   );
 }
 
-function checkAuth(value: unknown, place: string, report: Report): void {
+function checkAuth(value: unknown, place: string, report: FaultReporter): void {
   const { method } = (typeof value === 'object' ? value : {}) as Partial<AuthEntry>;
   const isKnown = typeof method === 'string' && Object.hasOwn(AUTH_ENTRIES, method);
   if (!isKnown) {
@@ -366,7 +374,7 @@ function toUpstream(entry: UpstreamEntry, place: string, reading: Reading): Upst
   }
   const idle = [
     ...(entry.command === undefined ? ONLY_STDIO : ONLY_HTTP),
-    ...((entry.processes ?? 'shared') === 'shared' ? ONLY_APART : []),
+    ...((entry.processes ?? 'shared') === 'shared' ? PER_CALLER_ONLY : []),
   ];
   for (const name of idle.filter((one) => entry[one] !== undefined)) {
     report(`${place}${name}: `, 'has no effect for an upstream of this kind');
@@ -448,7 +456,7 @@ function environmentOf(
     ['env', env],
     ['env_files', files],
   ] as const) {
-    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    if (!isJsonObject(given)) {
       report(`${place}${member}: `, 'must be a mapping from names of variables to texts');
       continue;
     }
@@ -469,7 +477,7 @@ function secretOf(
   file: string,
   place: string,
   secrets: SecretFiles,
-  report: Report,
+  report: FaultReporter,
   found: string[],
 ): string {
   const secret = secrets.optional(file, place, 1) ?? '';
@@ -498,11 +506,11 @@ function toAuth(entry: AuthEntry, place: string, reading: Reading): UpstreamAuth
         ...toTokenRequest(entry as ClientCredentialsEntry, place, reading),
       };
     case 'token_exchange': {
-      const exchange = entry as TokenExchangeEntry;
+      const requestContext = entry as TokenExchangeEntry;
       return {
         method: 'token_exchange',
-        actor: exchange.actor_token,
-        ...toTokenRequest(exchange, place, reading),
+        actor: requestContext.actor_token,
+        ...toTokenRequest(requestContext, place, reading),
       };
     }
     case 'id_jag': {
@@ -541,7 +549,11 @@ function toTokenRequest(
   };
 }
 
-function identityHeaderOf({ identity_header: header, auth }: UpstreamEntry, place: string, report: Report) {
+function identityHeaderOf(
+  { identity_header: header, auth }: UpstreamEntry,
+  place: string,
+  report: FaultReporter,
+) {
   if (!header) return undefined;
   const own = auth as { method?: string; header?: string } | undefined;
   const other = own?.method === 'secret' ? (own.header ?? 'Authorization') : own && 'Authorization';
@@ -551,7 +563,12 @@ function identityHeaderOf({ identity_header: header, auth }: UpstreamEntry, plac
   return header;
 }
 
-function toTool(entry: ToolEntry, upstream: string, place: string, report: Report): UpstreamToolSettings {
+function toTool(
+  entry: ToolEntry,
+  upstream: string,
+  place: string,
+  report: FaultReporter,
+): UpstreamToolSettings {
   const asks = entry.scopes !== undefined || entry.roles !== undefined;
   if (!asks && !entry.any_principal) {
     report(place, 'says nobody who may: name scopes, roles or, on purpose, any_principal: true');
@@ -586,7 +603,7 @@ function toTool(entry: ToolEntry, upstream: string, place: string, report: Repor
 }
 
 /** What only shows when all upstreams are looked at. */
-function checkTogether(upstreams: readonly UpstreamSettings[], report: Report): void {
+function checkTogether(upstreams: readonly UpstreamSettings[], report: FaultReporter): void {
   upstreams.forEach((one, at) => {
     for (const member of ['name', 'prefix'] as const) {
       const first = upstreams.findIndex((other) => other[member] === one[member]);

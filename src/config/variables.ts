@@ -11,11 +11,11 @@ import {
   IsPublicUrl,
   IsSecureUrl,
   IsTrustedProxies,
-  IsTruth,
+  IsBooleanString,
   IsWholeNumber,
   SECRET_URLS,
 } from './rules.js';
-import { PROXY_HEADERS } from '../http/sender.js';
+import { PROXY_HEADERS } from '../core/sender.js';
 import { PRESETS } from './settings.js';
 
 /** What a `.env` file sets without effect: a notice for each name. */
@@ -85,7 +85,7 @@ export class Variables {
   AUTH_MAX_TOKEN_LIFETIME_SECONDS?: string;
 
   @IsOptional()
-  @IsTruth()
+  @IsBooleanString()
   AUTH_REQUIRE_HUMAN?: string;
 
   @IsOptional()
@@ -124,7 +124,7 @@ export class Variables {
   AUDIT_ROTATE_MIB?: string;
 
   @IsOptional()
-  @IsTruth()
+  @IsBooleanString()
   AUDIT_ROTATE_DAILY?: string;
 
   @IsOptional()
@@ -262,7 +262,7 @@ export class Variables {
   LOG_LEVEL?: string;
 
   @IsOptional()
-  @IsTruth()
+  @IsBooleanString()
   LOG_PRETTY?: string;
 }
 

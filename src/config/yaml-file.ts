@@ -2,7 +2,8 @@
 import { validateSync } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { parseDocument, Parser, type CST } from 'yaml';
-import { visible } from '../lib/format-text.js';
+import { escapeControlChars } from '../lib/format-text.js';
+import { isJsonObject } from '../lib/json.js';
 
 /** Reads a file of the operator's. Throws where it cannot be read. */
 export type ReadFile = (path: string) => string;
@@ -10,7 +11,7 @@ export type ReadFile = (path: string) => string;
 export type Entry = Record<string, unknown>;
 
 /** Takes a fault: its place in the file, with `: ` behind it where there is one, and what is wrong, without the value. */
-export type Report = (place: string, fault: string) => void;
+export type FaultReporter = (place: string, fault: string) => void;
 
 const MAX_NAME = 40;
 /** Deeper than anybody's settings. The parser composes by recursion: where its stack ends, so may the process. */
@@ -23,7 +24,12 @@ const NO_SETTING = 'is not a setting of this server';
  * The mapping that a file holds; undefined where it holds none, which is then reported.
  * @param list the member without which the file says nothing.
  */
-export function parseYaml(path: string, read: ReadFile, list: string, report: Report): Entry | undefined {
+export function parseYaml(
+  path: string,
+  read: ReadFile,
+  list: string,
+  report: FaultReporter,
+): Entry | undefined {
   let text: string;
   try {
     text = read(path);
@@ -45,7 +51,7 @@ export function parseYaml(path: string, read: ReadFile, list: string, report: Re
   if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
   try {
     const entry: unknown = document.toJS({ maxAliasCount: 0 });
-    if (isEntry(entry)) return entry;
+    if (isJsonObject(entry)) return entry;
     report('', `must be a mapping with the list "${list}"`);
   } catch {
     report('', 'must not use aliases');
@@ -81,9 +87,9 @@ export function checkEntry(
   value: unknown,
   place: string,
   nested: Readonly<Record<string, new () => object>>,
-  report: Report,
+  report: FaultReporter,
 ): void {
-  if (!isEntry(value)) return report(`${place}: `, 'must be a mapping');
+  if (!isJsonObject(value)) return report(`${place}: `, 'must be a mapping');
   const prefix = place === '' ? '' : `${place}.`;
   const empty = Object.keys(value).filter((name) => value[name] === null);
   for (const name of empty)
@@ -105,7 +111,7 @@ export function checkEntry(
           ? 'is required and not set'
           : Object.values(constraints).join('; ');
     // Of a name that is nobody's setting, no more than shows which: it is the file's, and may be anything.
-    report(`${prefix}${visible(error.property.slice(0, MAX_NAME))}: `, fault);
+    report(`${prefix}${escapeControlChars(error.property.slice(0, MAX_NAME))}: `, fault);
   }
   for (const [name, inner] of Object.entries(nested)) {
     if (value[name] !== undefined && value[name] !== null) {
@@ -119,7 +125,7 @@ export class SecretFiles {
   constructor(
     private readonly path: string,
     private readonly read: ReadFile,
-    private readonly report: Report,
+    private readonly report: FaultReporter,
   ) {}
 
   optional(name: string | undefined, place: string, minimumLength: number): string | undefined {
@@ -136,8 +142,4 @@ export class SecretFiles {
     }
     return undefined;
   }
-}
-
-function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

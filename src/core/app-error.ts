@@ -18,7 +18,7 @@ export interface AppErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Public; in place of the usual body, where a protocol of its own says what an error looks like. */
   readonly body?: Readonly<Record<string, string>>;
-  /** What the ledger says, where it may say more than the client is told. */
+  /** What the audit log says, where it may say more than the client is told. */
   readonly recordedReason?: Reason;
   /** Never shown to a client; logged. */
   readonly cause?: unknown;

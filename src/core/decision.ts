@@ -35,7 +35,7 @@ export interface Requirements {
   readonly assurance: Assurance | null;
 }
 
-/** The decision that rules on trial would have made. */
+/** The decision that shadow rules would have made. */
 export interface Shadow {
   /** Null: it would have been allowed. */
   readonly reason: Reason | null;
@@ -45,7 +45,7 @@ export interface Shadow {
 interface Decided {
   /** Digest of the operator's policy that decided; not there where there is none. */
   readonly policy?: string;
-  /** Not there where rules on trial would have decided the same. */
+  /** Not there where shadow rules would have decided the same. */
   readonly shadow?: Shadow;
 }
 

@@ -1,6 +1,6 @@
 /** The name of a person for display, as a token has it: never an identity, and never part of a decision. Pure. */
 import { wellFormed } from '../lib/well-formed.js';
-import { withoutTokens } from '../lib/redact-tokens.js';
+import { redactTokens } from '../lib/redact-tokens.js';
 
 /** In UTF-16 code units. */
 const MAX_LENGTH = 128;
@@ -14,7 +14,7 @@ export function displayName(value: unknown): string | undefined {
   const plain = wellFormed(value.slice(0, 16 * MAX_LENGTH))
     .replace(/\p{Z}+/gu, ' ')
     .replace(/\p{C}/gu, '');
-  const name = withoutTokens(plain).trim();
+  const name = redactTokens(plain).trim();
   if (name === '') return undefined;
   return name.length > MAX_LENGTH ? `${wellFormed(name.slice(0, MAX_LENGTH - 1))}…` : name;
 }

@@ -1,8 +1,8 @@
 /** What MCP says that a result of a tool is, by the SDK's types of the specification. */
-import { isSpecType, SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
+import { isSpecType } from '@modelcontextprotocol/server';
 
 /** Member of `_meta` in which a server says who it is (MCP 2026-07-28). */
-export const SERVER_INFO = SERVER_INFO_META_KEY;
+export { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 
 /** A part of a result's content: of a kind that there is, with all that its kind needs. */
 export const isContent: (value: unknown) => boolean = isSpecType.ContentBlock;

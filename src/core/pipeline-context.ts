@@ -2,11 +2,11 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { exchangeOf, type Exchange, type GateRequest, type TargetOrigin } from './request-context.js';
-import { senderOf, type Proxies, type Sender } from '../http/sender.js';
+import { exchangeOf, type RequestContext, type GateRequest, type TargetOrigin } from './request-context.js';
+import { senderOf, type Proxies, type Sender } from './sender.js';
 
-export interface Passage {
-  readonly exchange: Exchange;
+export interface PipelineContext {
+  readonly requestContext: RequestContext;
   readonly request: IncomingMessage;
   /** Its headers may be added to; only the answer itself is written by others. */
   readonly response: ServerResponse;
@@ -23,20 +23,20 @@ export interface Passage {
 }
 
 /** A check that every request of the endpoint passes. */
-export interface GateStep {
+export interface PipelineStep {
   /** @throws AppError where the request goes no further. */
-  pass(passage: Passage): void | Promise<void>;
+  handle(pipelineContext: PipelineContext): void | Promise<void>;
 }
 
 /**
  * One that finds out what hardly anybody asks when it is asked. The getters are of a class: an object with getters of its
  * own would cost a hidden class for each request, and keep what they see.
  */
-export class LazyPassage implements Passage {
+export class LazyPipelineContext implements PipelineContext {
   private found: Sender | undefined = undefined;
 
   constructor(
-    readonly exchange: Exchange,
+    readonly requestContext: RequestContext,
     readonly request: IncomingMessage & GateRequest,
     readonly response: ServerResponse,
     readonly target: string,
@@ -78,9 +78,9 @@ export function senderSeen(seen: Request): Sender {
  * The passage of a request that came through Nest.
  * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
  */
-export function passageOf(context: ExecutionContext): Passage {
+export function toPipelineContext(context: ExecutionContext): PipelineContext {
   const http = context.switchToHttp();
   const request = http.getRequest<Request & GateRequest>();
   const response = http.getResponse<Response>();
-  return new LazyPassage(exchangeOf(request), request, response, request.originalUrl, request);
+  return new LazyPipelineContext(exchangeOf(request), request, response, request.originalUrl, request);
 }

@@ -1,13 +1,12 @@
 /** One HTTP request on its way through the gate: what is known of it so far, passed along as an argument. */
+import type { JsonObject } from '../lib/json.js';
 import type { AppError } from './app-error.js';
 import type { AuthScheme } from './challenge.js';
 import type { Decision, Target } from './decision.js';
-import type { HeldToken } from './subject-token.js';
+import type { SubjectToken } from './subject-token.js';
 import type { Principal } from './principal.js';
 import type { Reason } from './reasons.js';
-import type { StageClock } from './request-timings.js';
-
-export type JsonObject = Record<string, unknown>;
+import type { RequestTimings } from './request-timings.js';
 export type RequestId = string | number;
 
 /** `json`: one JSON document only. `events`: an event stream only. `either`: the server chooses. */
@@ -30,7 +29,7 @@ export interface Message {
 }
 
 /** The body: a message, or why it is none. `id` is the JSON-RPC id where one could be read. */
-export type Inbound =
+export type ParsedRequest =
   | { readonly ok: true; readonly id: RequestId | null; readonly message: Message }
   | { readonly ok: false; readonly id: RequestId | null; readonly fault: AppError };
 
@@ -64,15 +63,15 @@ export interface Listing {
   readonly shown: readonly Target[];
   /** How many there are besides. */
   readonly hidden: number;
-  /** How many of those shown rules on trial would hide; not there where no rule is on trial. */
-  readonly wouldHide?: number;
-  /** How many of those hidden rules on trial would show; not there where they would show none of them. */
+  /** How many of those shown shadow rules would hide; not there where no rule is in shadow mode. */
+  readonly shadowHiddenCount?: number;
+  /** How many of those hidden shadow rules would show; not there where they would show none of them. */
   readonly wouldShow?: number;
   /** Digest of the operator's policy that decided; not there where there is none. */
   readonly policy?: string;
 }
 
-export interface Exchange {
+export interface RequestContext {
   /** Names this HTTP request in logs and records. */
   readonly requestId: string;
   /** The id of the record that this request's decision, or refusal, will have. */
@@ -81,20 +80,20 @@ export interface Exchange {
   readonly ip: string;
   /** The client software, as it calls itself. Never used for a decision. */
   readonly client: string | null;
-  readonly inbound: Inbound;
+  readonly parsed: ParsedRequest;
   /** Unset: nobody asks how long it takes. */
-  readonly clock?: StageClock;
+  readonly clock?: RequestTimings;
   /** How the token was presented, once one was. */
   scheme?: AuthScheme;
   principal?: Principal;
   /** Where an upstream needs a token made out of it; nothing else ever gets hold of it. */
-  heldToken?: HeldToken;
+  heldToken?: SubjectToken;
   operation?: Operation;
   decision?: Decision;
   /** Why it was refused, as the record has it. */
   refused?: Reason;
   /** The rule of the operator's that has just counted this call as one too many. */
-  limitedBy?: string;
+  rateLimitRule?: string;
   /** What a list will show, decided before it is recorded. */
   listing?: Listing;
   /** Set when the tool is started; settles, and never rejects, when the tool has really ended. */
@@ -104,9 +103,9 @@ export interface Exchange {
 }
 
 /** The message, or the fault of the body thrown as the refusal that it is. */
-export function messageOf(exchange: Exchange): Message {
-  if (!exchange.inbound.ok) throw exchange.inbound.fault;
-  return exchange.inbound.message;
+export function messageOf(requestContext: RequestContext): Message {
+  if (!requestContext.parsed.ok) throw requestContext.parsed.fault;
+  return requestContext.parsed.message;
 }
 
 /** What an absolute request target says beside its path (RFC 9112 section 3.2.2). */
@@ -116,9 +115,9 @@ export interface TargetOrigin {
   readonly authority: string;
 }
 
-/** An HTTP request of the MCP endpoint; other routes carry no exchange. */
+/** An HTTP request of the MCP endpoint; other routes carry no request context. */
 export interface GateRequest {
-  exchange?: Exchange;
+  requestContext?: RequestContext;
   /** Set where the target was absolute; `url` has its path alone. */
   targetOrigin?: TargetOrigin;
 }
@@ -127,7 +126,7 @@ export interface GateRequest {
  * The exchange of a request that must have one.
  * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
  */
-export function exchangeOf(request: GateRequest): Exchange {
-  if (!request.exchange) throw new Error('A guarded route was reached without an exchange');
-  return request.exchange;
+export function exchangeOf(request: GateRequest): RequestContext {
+  if (!request.requestContext) throw new Error('A guarded route was reached without a request context');
+  return request.requestContext;
 }

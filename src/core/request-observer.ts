@@ -1,5 +1,5 @@
 /** Who watches requests from outside: metrics and traces. It decides nothing, and nothing waits for it. */
-import type { Exchange, Trace } from './request-context.js';
+import type { RequestContext, Trace } from './request-context.js';
 
 export abstract class RequestObserver {
   /**
@@ -10,5 +10,5 @@ export abstract class RequestObserver {
   abstract begin(trace: Trace | undefined): Trace | undefined;
 
   /** Its answer is sent, or its caller is gone. Never throws. @param status of the answer (HTTP). */
-  abstract end(exchange: Exchange, status: number): void;
+  abstract end(requestContext: RequestContext, status: number): void;
 }

@@ -10,13 +10,13 @@ export interface Lap {
   readonly to: number;
 }
 
-export class StageClock {
+export class RequestTimings {
   readonly started = performance.now();
   readonly laps: Lap[] = [];
   private last = this.started;
 
   /** What has passed since the last lap was spent on this. */
-  lap(stage: Stage): void {
+  mark(stage: Stage): void {
     const to = performance.now();
     this.laps.push({ stage, from: this.last, to });
     this.last = to;

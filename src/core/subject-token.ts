@@ -1,7 +1,7 @@
 /** The caller's access token, held for the one thing that may be done with it: being exchanged for another (RFC 8693). */
 
 /** Serialized, logged or inspected it shows nothing. */
-export class HeldToken {
+export class SubjectToken {
   readonly #token: string;
 
   constructor(token: string) {
@@ -9,7 +9,7 @@ export class HeldToken {
   }
 
   /** For the token endpoint that the operator names, and nobody else. */
-  forExchange(): string {
+  reveal(): string {
     return this.#token;
   }
 }

@@ -1,5 +1,6 @@
 /** The trace that a request belongs to (W3C Trace Context): from the message's `_meta` first, then from the header. Pure. */
-import type { JsonObject, Trace } from './request-context.js';
+import type { JsonObject } from '../lib/json.js';
+import type { Trace } from './request-context.js';
 
 /** Version, trace id, parent id, flags. Versions to come may have more behind them, which is not passed on. */
 const TRACEPARENT = /^((?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2})(-|$)/;

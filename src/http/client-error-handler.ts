@@ -8,8 +8,8 @@ import { AuditService } from '../audit/audit.service.js';
 import { plainAddress } from '../lib/ip-addresses.js';
 import { malformedRequest } from '../core/app-error.js';
 import { TOO_SLOW } from './read-body.js';
-import type { Exchange } from '../core/request-context.js';
-import { UNKNOWN_ADDRESS } from './sender.js';
+import type { RequestContext } from '../core/request-context.js';
+import { UNKNOWN_ADDRESS } from '../core/sender.js';
 import { RequestObserver } from '../core/request-observer.js';
 import { errorBody } from './render-error.js';
 
@@ -21,7 +21,7 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 @Injectable()
-export class UnreadableRequests implements OnApplicationBootstrap {
+export class ClientErrorHandler implements OnApplicationBootstrap {
   /** What came last on a connection. */
   private readonly latest = new WeakMap<Socket, ServerResponse>();
 
@@ -48,24 +48,24 @@ export class UnreadableRequests implements OnApplicationBootstrap {
     if (socket.bytesRead === 0 || !socket.writable) return;
     const status = STATUS[code] ?? 400;
     const fault = malformedRequest('The request cannot be read', { status });
-    const exchange: Exchange = {
+    const requestContext: RequestContext = {
       requestId: randomUUID(),
       decisionId: randomUUID(),
       trace: undefined,
       ip: plainAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS,
       client: null,
-      inbound: { ok: false, id: null, fault },
+      parsed: { ok: false, id: null, fault },
       audited: false,
     };
     socket.pause();
-    await this.audit.recordRefusal(exchange, 'request_malformed');
-    this.observer.end(exchange, status);
-    const body = JSON.stringify(errorBody(fault, exchange));
+    await this.audit.recordRefusal(requestContext, 'request_malformed');
+    this.observer.end(requestContext, status);
+    const body = JSON.stringify(errorBody(fault, requestContext));
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'content-type: application/json; charset=utf-8',
       'cache-control: no-store',
-      `x-request-id: ${exchange.requestId}`,
+      `x-request-id: ${requestContext.requestId}`,
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',
     ];

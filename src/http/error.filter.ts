@@ -13,7 +13,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { PROOF_ALGORITHMS } from '../auth/binding/sender-binding.js';
 import { AppError, unexpectedError } from '../core/app-error.js';
 import type { AuthScheme } from '../core/challenge.js';
-import type { Exchange, GateRequest } from '../core/request-context.js';
+import type { RequestContext, GateRequest } from '../core/request-context.js';
 import { isReason } from '../core/reasons.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import { PolicyService } from '../policy/policy.service.js';
@@ -41,31 +41,39 @@ export class ErrorFilter implements ExceptionFilter {
 
   async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
-    await this.answer(thrown, http.getRequest<GateRequest>().exchange, http.getResponse<ServerResponse>());
+    await this.answer(
+      thrown,
+      http.getRequest<GateRequest>().requestContext,
+      http.getResponse<ServerResponse>(),
+    );
   }
 
-  /** @param exchange of a request of the endpoint. */
-  async answer(thrown: unknown, exchange: Exchange | undefined, response: ServerResponse): Promise<void> {
+  /** @param requestContext of a request of the endpoint. */
+  async answer(
+    thrown: unknown,
+    requestContext: RequestContext | undefined,
+    response: ServerResponse,
+  ): Promise<void> {
     const error = toAppError(thrown, this.endpointPath);
-    this.log(error, exchange);
-    if (exchange && !exchange.audited && isReason(error.code)) {
-      await this.audit.recordRefusal(exchange, error.recordedReason ?? error.code);
-      exchange.clock?.lap('record');
+    this.log(error, requestContext);
+    if (requestContext && !requestContext.audited && isReason(error.code)) {
+      await this.audit.recordRefusal(requestContext, error.recordedReason ?? error.code);
+      requestContext.clock?.mark('record');
     }
     if (response.headersSent) {
       response.end();
       return;
     }
-    const { status, headers, body } = renderError(error, exchange, this.challengeFacts(exchange));
+    const { status, headers, body } = renderError(error, requestContext, this.challengeFacts(requestContext));
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.statusCode = status;
     response.end(JSON.stringify(body));
   }
 
   /** In the terms of the caller's issuer; of the first one, to which a client is sent, where there is no caller yet. */
-  private challengeFacts(exchange: Exchange | undefined): ChallengeFacts {
+  private challengeFacts(requestContext: RequestContext | undefined): ChallengeFacts {
     const { issuers } = this;
-    const own = issuers.find(({ issuer }) => issuer === exchange?.principal?.issuer) ?? issuers[0];
+    const own = issuers.find(({ issuer }) => issuer === requestContext?.principal?.issuer) ?? issuers[0];
     return {
       resourceMetadata: this.resourceMetadata,
       challengeScopes: this.policy.challengeScopes(),
@@ -76,12 +84,12 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   /** Refusals by code alone: causes may hold claims. What nobody foresaw, and what the operator must mend, in full. */
-  private log(error: AppError, exchange: Exchange | undefined): void {
+  private log(error: AppError, requestContext: RequestContext | undefined): void {
     const about = {
       code: error.code,
-      requestId: exchange?.requestId,
-      decisionId: exchange?.decisionId,
-      ...(exchange?.trace && { traceId: exchange.trace.id }),
+      requestId: requestContext?.requestId,
+      decisionId: requestContext?.decisionId,
+      ...(requestContext?.trace && { traceId: requestContext.trace.id }),
     };
     if (error.status >= 500) this.logger.error({ ...about, err: error.cause ?? error }, error.message);
     else if (isReason(error.code)) this.logger.log(about, 'Refused');

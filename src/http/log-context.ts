@@ -11,7 +11,7 @@ export class LogContext {
   }
 
   /** What a line has beside what it says; its own members win. */
-  members(): object {
+  bindings(): object {
     const req = this.requests.getStore();
     return req ? { req } : {};
   }

@@ -5,12 +5,12 @@ import type { ServerResponse } from 'node:http';
 import { AppError, malformedRequest } from '../core/app-error.js';
 import type { GateRequest, TargetOrigin } from '../core/request-context.js';
 import { CONTRADICTION, headerValues, singleValue } from '../core/header-values.js';
-import { withoutRootDot } from './root-dot.js';
-import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { withoutRootDot } from '../lib/root-dot.js';
+import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import type { ServerSettings, Settings } from '../config/settings.js';
 
 @Injectable()
-export class OriginGuard implements CanActivate, GateStep {
+export class OriginGuard implements CanActivate, PipelineStep {
   private readonly settings: ServerSettings;
 
   constructor(config: ConfigService<Settings, true>) {
@@ -19,14 +19,14 @@ export class OriginGuard implements CanActivate, GateStep {
 
   /** Only the endpoint is guarded: discovery is for everyone, and health is asked under any name. */
   canActivate(context: ExecutionContext): boolean {
-    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
-    if (exchange) this.pass(passageOf(context));
+    const { requestContext } = context.switchToHttp().getRequest<GateRequest>();
+    if (requestContext) this.handle(toPipelineContext(context));
     return true;
   }
 
   /** @throws AppError where the request is from elsewhere. */
-  pass(passage: Passage): void {
-    const { request, response, target, targetOrigin } = passage;
+  handle(pipelineContext: PipelineContext): void {
+    const { request, response, target, targetOrigin } = pipelineContext;
     const origin = singleValue(request, 'origin');
     if (!target.startsWith('/')) throw malformedRequest('The request target must be a path');
     // RFC 9112 section 3.2: two hosts are two answers to one question.
@@ -40,8 +40,8 @@ export class OriginGuard implements CanActivate, GateStep {
     }
     // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
     const isHttps = this.settings.publicUrl.startsWith('https:');
-    if (isHttps && !passage.secure) throw rejected('Only HTTPS is served here');
-    if (targetOrigin && !isScheme(targetOrigin, isHttps, passage)) {
+    if (isHttps && !pipelineContext.secure) throw rejected('Only HTTPS is served here');
+    if (targetOrigin && !isScheme(targetOrigin, isHttps, pipelineContext)) {
       throw rejected('The scheme of the request target is not the one of the connection');
     }
     if (origin === CONTRADICTION || !isAllowedOrigin(origin, this.settings.allowedOrigins)) {
@@ -52,8 +52,8 @@ export class OriginGuard implements CanActivate, GateStep {
 }
 
 /** RFC 9110 section 7.4: https is served where the connection is secured, and http where this server is an http one. */
-function isScheme({ scheme }: TargetOrigin, isHttps: boolean, passage: Passage): boolean {
-  return scheme === 'https' ? passage.secure : !isHttps;
+function isScheme({ scheme }: TargetOrigin, isHttps: boolean, pipelineContext: PipelineContext): boolean {
+  return scheme === 'https' ? pipelineContext.secure : !isHttps;
 }
 
 /** A name, or an address in brackets, and a port, as nearly everyone sends it. */

@@ -2,8 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { malformedRequest, type AppError } from '../core/app-error.js';
-import type { JsonObject } from '../core/request-context.js';
-
+import type { JsonObject } from '../lib/json.js';
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_DEPTH = 64;
 /** Keys of one object, and objects and arrays in all: checking input against its class is not linear in either. */

@@ -1,5 +1,5 @@
 import { AppError, malformedRequest, unexpectedError } from '../core/app-error.js';
-import type { Exchange } from '../core/request-context.js';
+import type { RequestContext } from '../core/request-context.js';
 import { renderError, type ChallengeFacts } from './render-error.js';
 
 const METADATA = 'https://gate/.well-known/oauth-protected-resource/mcp';
@@ -12,14 +12,14 @@ const FACTS: ChallengeFacts = {
 };
 const ALWAYS = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
 
-function exchange(id: string | number | null): Exchange {
+function requestContext(id: string | number | null): RequestContext {
   return {
     requestId: 'request-1',
     decisionId: 'decision-1',
     trace: undefined,
     ip: '192.0.2.1',
     client: null,
-    inbound: { ok: false, id, fault: malformedRequest('odd') },
+    parsed: { ok: false, id, fault: malformedRequest('odd') },
     audited: false,
   };
 }
@@ -64,7 +64,7 @@ it.each<[string, AppError, Record<string, string>]>([
     { allow: 'POST' },
   ],
 ])('the headers of %s', (_name, error, headers) => {
-  expect(renderError(error, exchange(1), FACTS).headers).toStrictEqual({ ...ALWAYS, ...headers });
+  expect(renderError(error, requestContext(1), FACTS).headers).toStrictEqual({ ...ALWAYS, ...headers });
 });
 
 const MISSING = new AppError('token_missing', 'm', { status: 401, challenge: {} });
@@ -78,7 +78,7 @@ const SCOPE = new AppError('scope_missing', 'm', {
 });
 const AT = `resource_metadata="${METADATA}"`;
 
-it.each<[string, AppError, Partial<Exchange>, Partial<ChallengeFacts>, string]>([
+it.each<[string, AppError, Partial<RequestContext>, Partial<ChallengeFacts>, string]>([
   [
     'both schemes where both may do',
     MISSING,
@@ -115,13 +115,13 @@ it.each<[string, AppError, Partial<Exchange>, Partial<ChallengeFacts>, string]>(
     `Bearer error="insufficient_scope", scope="api://gate/write", ${AT}`,
   ],
 ])('a challenge is in %s', (_name, error, of, facts, expected) => {
-  const { headers } = renderError(error, { ...exchange(1), ...of }, { ...FACTS, ...facts });
+  const { headers } = renderError(error, { ...requestContext(1), ...of }, { ...FACTS, ...facts });
   expect(headers['www-authenticate']).toBe(expected);
 });
 
 it.each([0, 7, '', 'a', null])('a refusal answers the id %j', (id) => {
   const error = new AppError('role_missing', 'Not you', { status: 403, data: { missing_roles: [['a']] } });
-  expect(renderError(error, exchange(id), FACTS)).toMatchObject({
+  expect(renderError(error, requestContext(id), FACTS)).toMatchObject({
     status: 403,
     body: {
       jsonrpc: '2.0',
@@ -137,7 +137,7 @@ it.each([0, 7, '', 'a', null])('a refusal answers the id %j', (id) => {
 
 it('no error can call itself by another reason or decision', () => {
   const error = malformedRequest('m', { data: { reason: 'none', decision_id: 'none' } });
-  expect(renderError(error, exchange(1), FACTS).body).toMatchObject({
+  expect(renderError(error, requestContext(1), FACTS).body).toMatchObject({
     error: { code: -32600, data: { reason: 'request_malformed', decision_id: 'decision-1' } },
   });
 });
@@ -151,7 +151,7 @@ it.each([
     retryAfterSeconds: seconds,
     data: { retry_after: 'forged' },
   });
-  expect(renderError(error, exchange(1), FACTS).body).toMatchObject({
+  expect(renderError(error, requestContext(1), FACTS).body).toMatchObject({
     error: { message: `Too many requests: retry in ${words}`, data: { retry_after: seconds } },
   });
   expect(renderError(error, undefined, FACTS).body).toEqual({
@@ -159,9 +159,13 @@ it.each([
   });
 });
 
-it.each<[string, AppError, Exchange | undefined]>([
+it.each<[string, AppError, RequestContext | undefined]>([
   ['another route', new AppError('identity_unavailable', 'Later', { status: 503 }), undefined],
-  ['a method that is not served', new AppError('method_not_allowed', 'Later', { status: 405 }), exchange(1)],
+  [
+    'a method that is not served',
+    new AppError('method_not_allowed', 'Later', { status: 405 }),
+    requestContext(1),
+  ],
 ])('%s is answered in plain JSON', (_name, error, of) => {
   expect(renderError(error, of, FACTS)).toMatchObject({
     status: error.status,
@@ -170,7 +174,7 @@ it.each<[string, AppError, Exchange | undefined]>([
   expect(renderError(error, of, FACTS).body).not.toHaveProperty('jsonrpc');
 });
 
-it.each([exchange(1), undefined])('nothing of a cause, a stack or a recorded reason is shown', (of) => {
+it.each([requestContext(1), undefined])('nothing of a cause, a stack or a recorded reason is shown', (of) => {
   const secret = new Error('postgres://user:secret@host');
   const answers = [
     unexpectedError(secret),

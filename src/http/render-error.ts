@@ -1,7 +1,7 @@
 /** The one place that turns an error into an HTTP answer. Pure. */
 import type { AppError } from '../core/app-error.js';
 import { serializeChallenge, type AuthScheme, type Challenge } from '../core/challenge.js';
-import type { Exchange } from '../core/request-context.js';
+import type { RequestContext } from '../core/request-context.js';
 import { isReason } from '../core/reasons.js';
 
 export interface Answer {
@@ -24,18 +24,22 @@ export interface ChallengeFacts {
   readonly algorithms: readonly string[];
 }
 
-/** @param exchange of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
-export function renderError(error: AppError, exchange: Exchange | undefined, facts: ChallengeFacts): Answer {
+/** @param requestContext of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
+export function renderError(
+  error: AppError,
+  requestContext: RequestContext | undefined,
+  facts: ChallengeFacts,
+): Answer {
   return {
     status: error.status,
-    headers: headersOf(error, exchange, facts),
-    body: errorBody(error, exchange),
+    headers: headersOf(error, requestContext, facts),
+    body: errorBody(error, requestContext),
   };
 }
 
 function headersOf(
   error: AppError,
-  exchange: Exchange | undefined,
+  requestContext: RequestContext | undefined,
   facts: ChallengeFacts,
 ): Record<string, string> {
   const { challenge, retryAfterSeconds } = error;
@@ -44,7 +48,7 @@ function headersOf(
     'cache-control': 'no-store',
     ...error.headers,
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
-    ...(challenge && { 'www-authenticate': challengesOf(challenge, error.status, exchange, facts) }),
+    ...(challenge && { 'www-authenticate': challengesOf(challenge, error.status, requestContext, facts) }),
   };
 }
 
@@ -52,7 +56,7 @@ function headersOf(
 function challengesOf(
   challenge: Challenge,
   status: number,
-  exchange: Exchange | undefined,
+  requestContext: RequestContext | undefined,
   facts: ChallengeFacts,
 ): string {
   const scopes = challenge.scope ?? (status === 401 ? facts.challengeScopes : undefined);
@@ -62,24 +66,24 @@ function challengesOf(
     algorithms: facts.algorithms,
     resourceMetadata: facts.resourceMetadata,
   };
-  const chosen = challenge.scheme ?? exchange?.scheme;
+  const chosen = challenge.scheme ?? requestContext?.scheme;
   return (chosen ? [chosen] : facts.schemes).map((scheme) => serializeChallenge(full, scheme)).join(', ');
 }
 
 /** JSON-RPC for the endpoint, plain JSON elsewhere. */
-export function errorBody(error: AppError, exchange: Exchange | undefined): unknown {
+export function errorBody(error: AppError, requestContext: RequestContext | undefined): unknown {
   if (error.body) return error.body;
   const message = messageOf(error);
   const retry = error.retryAfterSeconds === undefined ? {} : { retry_after: error.retryAfterSeconds };
   // A code outside the reasons is no decision, and has no record to point to.
-  if (!exchange || !isReason(error.code)) return { error: { code: error.code, message, ...retry } };
+  if (!requestContext || !isReason(error.code)) return { error: { code: error.code, message, ...retry } };
   return {
     jsonrpc: '2.0',
-    id: exchange.inbound.id,
+    id: requestContext.parsed.id,
     error: {
       code: error.rpcCode,
       message,
-      data: { ...error.data, ...retry, reason: error.code, decision_id: exchange.decisionId },
+      data: { ...error.data, ...retry, reason: error.code, decision_id: requestContext.decisionId },
     },
   };
 }

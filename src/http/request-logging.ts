@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Params } from 'nestjs-pino';
 import { pino, type DestinationStream } from 'pino';
 import { randomUUID } from 'node:crypto';
-import { withoutTokens } from '../lib/redact-tokens.js';
+import { redactTokens } from '../lib/redact-tokens.js';
 import type { LogContext } from './log-context.js';
 import type { Settings } from '../config/settings.js';
 
@@ -13,16 +13,16 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 export function loggerOptions({ level, pretty }: Settings['log'], context: LogContext): Params {
   const options = {
     level,
-    mixin: () => context.members(),
+    mixin: () => context.bindings(),
     ...(pretty && { transport: { target: 'pino-pretty' } }),
-    genReqId: nameRequest,
+    genReqId: generateRequestId,
     autoLogging: { ignore: (request: IncomingMessage) => request.url?.startsWith('/health/') ?? false },
     // Headers hold tokens, and so may a query that should not have been sent.
     serializers: {
       req: (request: { id: unknown; method: unknown; url?: string; remoteAddress: unknown }) => ({
         id: request.id,
         method: request.method,
-        path: request.url && withoutTokens(request.url.split('?')[0] ?? ''),
+        path: request.url && redactTokens(request.url.split('?')[0] ?? ''),
         ip: request.remoteAddress,
       }),
       res: (response: { statusCode: unknown }) => ({ status: response.statusCode }),
@@ -41,7 +41,7 @@ function stdout(): DestinationStream {
 }
 
 /** Every request is named by us: a name from outside could forge the log. */
-export function nameRequest(_request: IncomingMessage, response: ServerResponse): string {
+export function generateRequestId(_request: IncomingMessage, response: ServerResponse): string {
   const id = randomUUID();
   response.setHeader('x-request-id', id);
   return id;

@@ -1,7 +1,7 @@
-import { Pause } from './backoff.js';
+import { Backoff } from './backoff.js';
 
 it('leaves alone for longer and longer, never for long, and not at all after the first failure or a success', () => {
-  const pause = new Pause();
+  const pause = new Backoff();
   const lengths = Array.from({ length: 12 }, () => {
     pause.failed(1_000);
     return pause.left(1_000);

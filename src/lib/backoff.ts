@@ -3,7 +3,7 @@
 const FIRST_MS = 1_000;
 const LONGEST_MS = 60_000;
 
-export class Pause {
+export class Backoff {
   private failures = 0;
   private until = 0;
 

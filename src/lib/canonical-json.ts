@@ -1,6 +1,6 @@
 /** One spelling for one JSON value (RFC 8785), so that equal arguments have equal digests. Pure. */
 import { hash } from 'node:crypto';
-import type { JsonObject } from '../core/request-context.js';
+import type { JsonObject } from './json.js';
 
 /** @param value anything that came out of `JSON.parse`. */
 export function canonicalJson(value: unknown): string {

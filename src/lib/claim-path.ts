@@ -1,4 +1,5 @@
 /** Where a claim is: the name of a top-level one, or a JSON Pointer (RFC 6901) into one. Pure. */
+import { isJsonObject } from './json.js';
 
 /** `/a/b`, or a name; a name with dots that is no URL is most likely a `/a/b` meant otherwise. */
 const PATH = /^(\/(?:[^/~\p{Cc}]|~[01])+)+$|^https?:\/\/[^\s\p{Cc}]+$|^[^./\p{Cc}][^./\p{Cc}]*$/u;
@@ -15,7 +16,7 @@ export function readClaim(claims: Readonly<Record<string, unknown>>, path: strin
   const names = path.startsWith('/') ? path.slice(1).split('/').map(unescape) : [path];
   let value: unknown = claims;
   for (const name of names) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    if (!isJsonObject(value)) return undefined;
     if (!Object.hasOwn(value, name)) return undefined;
     value = (value as Record<string, unknown>)[name];
   }

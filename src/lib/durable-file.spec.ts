@@ -59,9 +59,9 @@ describe('durable files', () => {
   it('leaves the old file, and no draft, if the disk is full', async () => {
     await createFile(path, 'one');
     const program = compileForChild(
-      ['common/durable-file'],
+      ['lib/durable-file'],
       join(folder, 'compiled'),
-      `const { createFile, replaceFile } = require('./common/durable-file.js');
+      `const { createFile, replaceFile } = require('./lib/durable-file.js');
       const long = 'x'.repeat(100_000);
       (async () => {
         for (const act of [() => createFile(process.argv[2] + '.new', long), () => replaceFile(process.argv[2], long)])
@@ -79,9 +79,9 @@ describe('durable files', () => {
 
   it('leaves a whole file whenever its writer is killed', async () => {
     const program = compileForChild(
-      ['common/durable-file'],
+      ['lib/durable-file'],
       join(folder, 'compiled'),
-      `const { createFile, replaceFile } = require('./common/durable-file.js');
+      `const { createFile, replaceFile } = require('./lib/durable-file.js');
       (async () => {
         for (let at = 0; ; at++) {
           await createFile(process.argv[2] + '.' + at, 'whole'.repeat(1000));

@@ -218,9 +218,9 @@ describe('acquireFileLock', () => {
 
     beforeEach(() => {
       program = compileForChild(
-        ['common/file-lock'],
+        ['lib/file-lock'],
         join(compiled, 'lock'),
-        `const { acquireFileLock } = require('./common/file-lock.js');
+        `const { acquireFileLock } = require('./lib/file-lock.js');
         process.stdin.once('data', () => acquireFileLock(process.argv[2]).then(
           () => process.stdout.write('won'),
           () => process.stdout.write('lost'),
@@ -259,9 +259,9 @@ describe('acquireFileLock', () => {
 
     it('is free after any number of kills while it was taken and released', async () => {
       const taker = compileForChild(
-        ['common/file-lock'],
+        ['lib/file-lock'],
         join(compiled, 'taker'),
-        `const { acquireFileLock } = require('./common/file-lock.js');
+        `const { acquireFileLock } = require('./lib/file-lock.js');
         const { writeFileSync } = require('node:fs');
         (async () => {
           process.stdout.write('ready');

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { duration, listed, moment, quoted } from './format-text.js';
+import { duration, formatList, formatRelativeTime, quote } from './format-text.js';
 
 it.each<[unknown, string]>([
   ['a b', '"a b"'],
@@ -14,22 +14,22 @@ it.each<[unknown, string]>([
   [['a', 7, ['b']], '"a", a number, a list'],
   [[], 'none'],
 ])('%j is shown as %s', (value, shown) => {
-  expect(quoted(value)).toBe(shown);
+  expect(quote(value)).toBe(shown);
 });
 
 it('of a long list the beginning is shown', () => {
-  expect(listed(Array.from({ length: 20 }, (_, index) => `r${index}`))).toMatch(/"r11" and 8 more$/);
+  expect(formatList(Array.from({ length: 20 }, (_, index) => `r${index}`))).toMatch(/"r11" and 8 more$/);
 });
 
 it('nothing that is shown can move the cursor or hide a letter', () => {
   fc.assert(
     fc.property(fc.anything(), (value) => {
-      expect(quoted(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
+      expect(quote(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
     }),
   );
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (value) => {
-      expect(quoted(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
+      expect(quote(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
     }),
   );
 });
@@ -48,5 +48,5 @@ it.each([
 });
 
 it('a moment is seen from now', () => {
-  expect([moment(100, 160), moment(160, 100)]).toEqual(['1 min ago', 'in 1 min']);
+  expect([formatRelativeTime(100, 160), formatRelativeTime(160, 100)]).toEqual(['1 min ago', 'in 1 min']);
 });

@@ -4,25 +4,25 @@ const MAX_TEXT = 200;
 const MAX_ITEMS = 12;
 
 /** In quotes, cut, and with what cannot be seen made visible; of anything but texts only the kind is said. */
-export function quoted(value: unknown, length = MAX_TEXT): string {
-  if (Array.isArray(value)) return listed(value, length);
+export function quote(value: unknown, length = MAX_TEXT): string {
+  if (Array.isArray(value)) return formatList(value, length);
   if (typeof value !== 'string') return kindOf(value);
   const cut = value.length > length ? `${value.slice(0, length)}…` : value;
-  return `"${visible(cut)}"`;
+  return `"${escapeControlChars(cut)}"`;
 }
 
 /** Every item in quotes; of a long list the beginning. */
-export function listed(values: readonly unknown[], length = MAX_TEXT): string {
+export function formatList(values: readonly unknown[], length = MAX_TEXT): string {
   if (values.length === 0) return 'none';
   const shown = values
     .slice(0, MAX_ITEMS)
-    .map((value) => (Array.isArray(value) ? 'a list' : quoted(value, length)));
+    .map((value) => (Array.isArray(value) ? 'a list' : quote(value, length)));
   const more = values.length - shown.length;
   return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** What a message of somebody else's says, on one line. */
-export function visible(text: string): string {
+export function escapeControlChars(text: string): string {
   return text.replace(/["\\]|\p{C}|\p{Z}/gu, (character) => (character === ' ' ? ' ' : escaped(character)));
 }
 
@@ -47,7 +47,7 @@ export function duration(seconds: number): string {
 }
 
 /** A moment as seen from now: `12 s ago`, `in 5 min`. */
-export function moment(time: number, now: number): string {
+export function formatRelativeTime(time: number, now: number): string {
   return time <= now ? `${duration(now - time)} ago` : `in ${duration(time - now)}`;
 }
 

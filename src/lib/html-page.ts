@@ -1,5 +1,5 @@
 /** A page of tables that needs nothing from anywhere: no script, no font, no picture. Pure. */
-import { visible } from './format-text.js';
+import { escapeControlChars } from './format-text.js';
 
 const STYLE = `
 :root{--ink:#1a1f24;--soft:#5b6670;--line:#d9dee3;--ground:#fff;--bar:#3a6ea5;--bad:#a53a3a}
@@ -59,5 +59,5 @@ function cell(value: Cell): string {
 
 /** What cannot be seen is made visible too: a page can mislead as a terminal can. */
 export function escaped(text: string): string {
-  return visible(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return escapeControlChars(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

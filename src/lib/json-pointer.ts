@@ -1,7 +1,5 @@
-/** A reference within one JSON document: `#`, or `#` and a JSON Pointer (RFC 6901 section 6). Pure. */
-import type { JsonObject } from '../core/request-context.js';
-
 /** @returns the value that `reference` names; undefined where there is none, or where it is no such reference. */
+import type { JsonObject } from './json.js';
 export function referredTo(root: JsonObject, reference: string): unknown {
   if (!reference.startsWith('#')) return undefined;
   let path: string;

@@ -104,7 +104,7 @@ describe('readOrMakeKey', () => {
     expect(message).not.toContain(WHOLE.slice(30, 60));
   });
 
-  const PROGRAM = `const { readOrMakeKey } = require('./common/key-file.js');
+  const PROGRAM = `const { readOrMakeKey } = require('./lib/key-file.js');
     const { generateKeyPairSync } = require('node:crypto');
     process.stdin.once('data', () =>
       readOrMakeKey({
@@ -117,7 +117,7 @@ describe('readOrMakeKey', () => {
     ['that is missing', undefined],
     ['that is empty', ''],
   ])('gives servers that start at once the same key of a file %s', async (_, left) => {
-    const program = compileForChild(['common/key-file'], join(folder, 'compiled'), PROGRAM);
+    const program = compileForChild(['lib/key-file'], join(folder, 'compiled'), PROGRAM);
     for (let round = 0; round < 3; round++) {
       rmSync(path, { force: true });
       if (left !== undefined) writeFileSync(path, left);
@@ -137,9 +137,9 @@ describe('readOrMakeKey', () => {
 
   it('makes a whole key after any number of kills', async () => {
     const program = compileForChild(
-      ['common/key-file'],
+      ['lib/key-file'],
       join(folder, 'compiled'),
-      `const { readOrMakeKey } = require('./common/key-file.js');
+      `const { readOrMakeKey } = require('./lib/key-file.js');
       const { generateKeyPairSync } = require('node:crypto');
       const { unlinkSync, writeFileSync } = require('node:fs');
       (async () => {
@@ -160,7 +160,7 @@ describe('readOrMakeKey', () => {
   });
 
   it('leaves no file behind on a full disk, and makes the key once there is room', async () => {
-    const program = compileForChild(['common/key-file'], join(folder, 'compiled'), PROGRAM);
+    const program = compileForChild(['lib/key-file'], join(folder, 'compiled'), PROGRAM);
     const { stdout } = spawnSync(
       'bash',
       ['-c', 'trap "" XFSZ; ulimit -f 0; exec "$0" "$@"', process.execPath, program, path],

@@ -1,5 +1,5 @@
 /** Alternatives in order of preference, where one that hangs does not hold up the next. */
-import { within } from './with-timeout.js';
+import { withTimeout } from './with-timeout.js';
 
 type Outcome<T> = { readonly value: T } | { readonly errors: readonly unknown[] };
 type Attempt<T> = () => Promise<T>;
@@ -25,12 +25,12 @@ async function outcomeOf<T>(
 ): Promise<Outcome<T>> {
   const own = settled(first());
   if (!next) return own;
-  const early = await within(own, patienceMs);
+  const early = await withTimeout(own, patienceMs);
   if (early && 'value' in early) return early;
   const later = outcomeOf([next, ...rest], patienceMs);
   const sooner = early ? await later : await Promise.race([own, later]);
   if ('value' in sooner) {
-    const preferred = await within(own, patienceMs);
+    const preferred = await withTimeout(own, patienceMs);
     return preferred && 'value' in preferred ? preferred : sooner;
   }
   const [one, other] = await Promise.all([own, later]);

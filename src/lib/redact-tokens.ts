@@ -7,7 +7,7 @@ const PARAMETER =
   /\b((?:access|refresh|id|subject|actor)_token|token|client_secret|client_assertion|password|code|assertion|api_?key)=[^&\s#]+/gi;
 
 /** Opaque tokens that are not named as such cannot be told from other texts, and stay. */
-export function withoutTokens(text: string): string {
+export function redactTokens(text: string): string {
   if (!text.includes('eyJ') && !text.includes('=')) return text;
   return text.replace(JWT, '[token]').replace(PARAMETER, '$1=[secret]');
 }

@@ -1,4 +1,4 @@
-import { Turns } from './semaphore.js';
+import { Semaphore } from './semaphore.js';
 
 const turnedAway = () => new Error('turned away');
 const gate = () => {
@@ -10,11 +10,11 @@ const gate = () => {
 };
 
 it('lets so many work at once, and the others in the order of their arrival', async () => {
-  const turns = new Turns(2);
+  const semaphore = new Semaphore(2);
   const order: number[] = [];
   const doors = Array.from({ length: 4 }, gate);
   const all = doors.map(({ opened }, at) =>
-    turns.run(
+    semaphore.run(
       async () => {
         order.push(at);
         await opened;
@@ -35,23 +35,23 @@ it('lets so many work at once, and the others in the order of their arrival', as
 });
 
 it('turns away who waits too long, who is one too many, and who gives up; the place is free again after', async () => {
-  const turns = new Turns(1, 2);
+  const semaphore = new Semaphore(1, 2);
   const door = gate();
-  const first = turns.run(() => door.opened, 1_000, turnedAway);
+  const first = semaphore.run(() => door.opened, 1_000, turnedAway);
   const abort = new AbortController();
-  const late = turns.run(() => Promise.resolve(), 20, turnedAway);
-  const given = turns.run(() => Promise.resolve(), 1_000, turnedAway, abort.signal);
-  await expect(turns.run(() => Promise.resolve(), 1_000, turnedAway)).rejects.toThrow('turned away');
+  const late = semaphore.run(() => Promise.resolve(), 20, turnedAway);
+  const given = semaphore.run(() => Promise.resolve(), 1_000, turnedAway, abort.signal);
+  await expect(semaphore.run(() => Promise.resolve(), 1_000, turnedAway)).rejects.toThrow('turned away');
   await expect(late).rejects.toThrow('turned away');
   abort.abort(new Error('gave up'));
   await expect(given).rejects.toThrow('gave up');
   door.open();
   await first;
-  await expect(turns.run(() => Promise.resolve('mine'), 0, turnedAway)).resolves.toBe('mine');
+  await expect(semaphore.run(() => Promise.resolve('mine'), 0, turnedAway)).resolves.toBe('mine');
 });
 
 it('hands the place on where work fails', async () => {
-  const turns = new Turns(1);
-  await expect(turns.run(() => Promise.reject(new Error('no')), 10, turnedAway)).rejects.toThrow('no');
-  await expect(turns.run(() => Promise.resolve(1), 10, turnedAway)).resolves.toBe(1);
+  const semaphore = new Semaphore(1);
+  await expect(semaphore.run(() => Promise.reject(new Error('no')), 10, turnedAway)).rejects.toThrow('no');
+  await expect(semaphore.run(() => Promise.resolve(1), 10, turnedAway)).resolves.toBe(1);
 });

@@ -1,6 +1,6 @@
 /** So many at once, and the others in the order of their arrival, for no longer than they like to wait. */
 
-export class Turns {
+export class Semaphore {
   private taken = 0;
   private readonly queue = new Set<() => void>();
 

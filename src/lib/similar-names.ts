@@ -7,7 +7,7 @@ const MAX_SUGGESTIONS = 3;
 const MAX_COMPARED = 100_000;
 
 /** Collects the nearest of many names; memory does not grow with their number beyond {@link MAX_COMPARED}. */
-export class NearNames {
+export class SimilarNames {
   private readonly compared = new Set<string>();
   private best: { readonly name: string; readonly distance: number }[] = [];
 
@@ -32,7 +32,7 @@ export class NearNames {
 
 /** @returns at most three of the names, the nearest first. */
 export function nearNames(wanted: string, names: Iterable<string>): readonly string[] {
-  const near = new NearNames(wanted);
+  const near = new SimilarNames(wanted);
   for (const name of names) near.add(name);
   return near.names;
 }

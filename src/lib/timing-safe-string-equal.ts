@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 
 /** Takes the same time wherever the texts differ; their lengths are no secret. */
-export function sameText(given: string, expected: string): boolean {
+export function timingSafeStringEqual(given: string, expected: string): boolean {
   const [left, right] = [Buffer.from(given), Buffer.from(expected)];
   return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -1,33 +1,33 @@
 import fc from 'fast-check';
-import { Bag } from './unordered-collection.js';
+import { UnorderedCollection } from './unordered-collection.js';
 
 it('holds what was put in and not taken out, however often it is taken out', () => {
   const steps = fc.array(fc.record({ isAdding: fc.boolean(), which: fc.nat(20) }), { maxLength: 60 });
   fc.assert(
     fc.property(steps, (all) => {
-      const bag = new Bag<number>();
+      const collection = new UnorderedCollection<number>();
       const model = new Set<number>();
       const takers: [number, () => void][] = [];
       for (const [item, { isAdding, which }] of all.entries()) {
         if (isAdding) {
-          takers.push([item, bag.add(item)]);
+          takers.push([item, collection.add(item)]);
           model.add(item);
         } else {
           const [taken, take] = takers[which % Math.max(1, takers.length)] ?? [];
           take?.();
           if (taken !== undefined) model.delete(taken);
         }
-        expect(bag.items()).toHaveLength(model.size);
+        expect(collection.items()).toHaveLength(model.size);
       }
-      expect(bag.items().sort((a, b) => a - b)).toEqual([...model].sort((a, b) => a - b));
+      expect(collection.items().sort((a, b) => a - b)).toEqual([...model].sort((a, b) => a - b));
     }),
   );
 });
 
 it('the same thing can be in it twice, and is taken out once each time', () => {
-  const bag = new Bag<string>();
-  const [first] = [bag.add('a'), bag.add('a')];
+  const collection = new UnorderedCollection<string>();
+  const [first] = [collection.add('a'), collection.add('a')];
   first();
   first();
-  expect(bag.items()).toEqual(['a']);
+  expect(collection.items()).toEqual(['a']);
 });

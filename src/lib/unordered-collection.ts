@@ -2,7 +2,7 @@
  * What comes and goes with every request. Not a Set or a Map: V8 links the tables that one outgrows, and of such a chain
  * everything that was ever in it stays in memory until the next full collection, long after it was taken out.
  */
-export class Bag<T> {
+export class UnorderedCollection<T> {
   private readonly entries: { readonly item: T; at: number }[] = [];
 
   /** @returns takes it out. */

@@ -1,5 +1,5 @@
 /** Waits no longer than this; what is waited for goes on. Undefined where it takes longer. */
-export function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+export function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds, undefined);
     promise.then(

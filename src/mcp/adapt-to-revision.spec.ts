@@ -1,4 +1,4 @@
-import { downLevel } from './adapt-to-revision.js';
+import { adaptToRevision } from './adapt-to-revision.js';
 
 const result = {
   content: [
@@ -17,9 +17,9 @@ it.each([
   ['2025-03-26', [result.content[0], result.content[1], link]],
   ['2024-11-05', [result.content[0], sound, link]],
 ])('says to %s what it has words for', (revision, content) => {
-  expect(downLevel(result, revision)).toEqual({ ...result, content });
+  expect(adaptToRevision(result, revision)).toEqual({ ...result, content });
 });
 
 it('leaves what is no content alone', () => {
-  expect(downLevel({ messages: [] }, '2024-11-05')).toEqual({ messages: [] });
+  expect(adaptToRevision({ messages: [] }, '2024-11-05')).toEqual({ messages: [] });
 });

@@ -1,11 +1,9 @@
-/** Results for clients of older revisions, without what their revision has no word for. Pure. */
-import type { JsonObject } from '../core/request-context.js';
-
 /** Since which revision clients know a kind of content (MCP, server/tools, "Tool Result"). */
+import type { JsonObject } from '../lib/json.js';
 const SINCE: Readonly<Record<string, string>> = { audio: '2025-03-26', resource_link: '2025-06-18' };
 
 /** A client refuses a whole result for one kind of content that it does not know. @param revision as the client says it. */
-export function downLevel(result: JsonObject, revision: string): JsonObject {
+export function adaptToRevision(result: JsonObject, revision: string): JsonObject {
   const { content } = result;
   if (!Array.isArray(content)) return result;
   const isNew = (part: JsonObject) => revision < (SINCE[String(part.type)] ?? '');

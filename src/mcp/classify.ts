@@ -6,9 +6,10 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
-import type { JsonObject, Message } from '../core/request-context.js';
+import type { Message } from '../core/request-context.js';
+import type { JsonObject } from '../lib/json.js';
 import type { Classified, McpHeaders } from './parse-request.js';
-import { plainEra } from './fast-path/protocol-era.js';
+import { detectProtocolEra } from './fast-path/protocol-era.js';
 
 /** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
 const MODERN_VERSIONS = ['2026-07-28'];
@@ -58,7 +59,7 @@ const REQUEST_TYPES = {
 type Served = Extract<Classified, { kind: 'served' }>;
 
 export function classify(headers: McpHeaders, body: JsonObject): Classified {
-  const era = plainEra(headers, body);
+  const era = detectProtocolEra(headers, body);
   return era
     ? { kind: 'served', era, isRequest: true, revision: headers.protocolVersion }
     : classifyBySdk(headers, body);

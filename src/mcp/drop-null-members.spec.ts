@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { JsonObject } from '../core/request-context.js';
-import { withoutNulls } from './drop-null-members.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
+import { dropNullMembers } from './drop-null-members.js';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const INFO = 'io.modelcontextprotocol/clientInfo';
@@ -50,11 +50,11 @@ describe('withoutNulls', () => {
     ],
     ['a filter', { notifications: { toolsListChanged: null } }, { notifications: {} }],
   ])('removes %s where null stands for absent', (_what, params, expected) => {
-    expect(withoutNulls(call(params))).toEqual(call(expected));
+    expect(dropNullMembers(call(params))).toEqual(call(expected));
   });
 
   it('removes the parameters', () => {
-    expect(withoutNulls(call(null))).toEqual({ jsonrpc: '2.0', id: 1, method: 'tools/call' });
+    expect(dropNullMembers(call(null))).toEqual({ jsonrpc: '2.0', id: 1, method: 'tools/call' });
   });
 
   it.each<[string, JsonObject]>([
@@ -73,7 +73,7 @@ describe('withoutNulls', () => {
     ['members of a list', call([null])],
     ['members of what only looks like a list of capabilities', call({ capabilities: [null] })],
   ])('keeps null in %s', (_what, body) => {
-    expect(withoutNulls(body)).toBe(body);
+    expect(dropNullMembers(body)).toBe(body);
   });
 
   it('changes only null members, never its input, and nothing on a second pass', () => {
@@ -92,7 +92,7 @@ describe('withoutNulls', () => {
       node: fc.oneof({ depthSize: 'small' }, fc.constantFrom<unknown>(null, 1, 'x', [], [null]), tie('tree')),
     }));
     const pruned = (value: unknown): unknown =>
-      typeof value === 'object' && value !== null && !Array.isArray(value)
+      isJsonObject(value)
         ? Object.fromEntries(
             Object.entries(value).flatMap(([name, one]) => (one === null ? [] : [[name, pruned(one)]])),
           )
@@ -101,10 +101,10 @@ describe('withoutNulls', () => {
       fc.property(tree, (value) => {
         const body = value as JsonObject;
         const before = structuredClone(body);
-        const after = withoutNulls(body);
+        const after = dropNullMembers(body);
         expect(body).toEqual(before);
         expect(pruned(after)).toEqual(pruned(body));
-        expect(withoutNulls(after)).toBe(after);
+        expect(dropNullMembers(after)).toBe(after);
         const { params } = body as { params?: JsonObject };
         if (params && !Array.isArray(params) && params.arguments !== null) {
           expect((after.params as JsonObject | undefined)?.arguments).toBe(params.arguments);

@@ -2,8 +2,7 @@
  * Removes members that are null where the specification has them optional: clients in Go, Java and C# send null for an
  * unset member. The result is the message of every later step. Pure.
  */
-import type { JsonObject } from '../core/request-context.js';
-
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 const RESERVED = 'io.modelcontextprotocol/';
 /** Without these two the envelope of revision 2026-07-28 is invalid: null is not the same as absent. */
 const REQUIRED_META = new Set([`${RESERVED}protocolVersion`, `${RESERVED}clientCapabilities`]);
@@ -37,7 +36,7 @@ const PARAMS: Clean = (value) =>
  * @param body a message as it was parsed from JSON; it is not changed. `id`, `result`, `error` and the members of
  *   `arguments`, `inputResponses` and of metadata outside the specification keep their null.
  */
-export function withoutNulls(body: JsonObject): JsonObject {
+export function dropNullMembers(body: JsonObject): JsonObject {
   return without(body, (name) => name === 'params', { params: PARAMS }) as JsonObject;
 }
 
@@ -47,7 +46,7 @@ function without(
   isOptional: (name: string) => boolean = always,
   inner: Readonly<Record<string, Clean>> = {},
 ): unknown {
-  if (!isObject(value)) return value;
+  if (!isJsonObject(value)) return value;
   let changed: JsonObject | undefined;
   for (const name in value) {
     const before = value[name];
@@ -66,7 +65,7 @@ function without(
 }
 
 function withoutCapabilities(value: unknown, levels: number): unknown {
-  if (!isObject(value) || levels === 0) return value;
+  if (!isJsonObject(value) || levels === 0) return value;
   const inner: Record<string, Clean> = {};
   for (const name in value) {
     if (!OPEN_CAPABILITIES.has(name)) inner[name] = (one) => withoutCapabilities(one, levels - 1);
@@ -80,8 +79,4 @@ function isOptionalMeta(name: string): boolean {
 
 function always(): boolean {
   return true;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@
  * Calls that are running here, so that a cancellation which comes as a message of its own can find its call. That is how
  * clients up to revision 2025-11-25 cancel; without sessions, and so with a call that runs at this very instance.
  */
-import { Bag } from '../lib/unordered-collection.js';
+import { UnorderedCollection } from '../lib/unordered-collection.js';
 import type { RequestId } from '../core/request-context.js';
 import { principalKey, type Principal } from '../core/principal.js';
 
@@ -13,7 +13,7 @@ interface Call {
 }
 
 export class InFlightCalls {
-  private readonly calls = new Bag<Call>();
+  private readonly calls = new UnorderedCollection<Call>();
 
   /** @returns what to call when the call is over. */
   add(principal: Principal, id: RequestId | null, cancellation: AbortController): () => void {

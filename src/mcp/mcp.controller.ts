@@ -3,16 +3,16 @@ import type { Request, Response } from 'express';
 import { exchangeOf, messageOf, type GateRequest } from '../core/request-context.js';
 import { PublicRoute } from '../core/public-route.js';
 import { allowedHeaders } from '../http/cross-origin.js';
-import { SdkBridge } from './mcp-server-adapter.js';
+import { McpServerAdapter } from './mcp-server-adapter.js';
 
 /** The endpoint. Its path is `MCP_PATH`; what reaches `post` has passed every guard. */
 @Controller()
 export class McpController {
-  constructor(private readonly bridge: SdkBridge) {}
+  constructor(private readonly adapter: McpServerAdapter) {}
 
   @Post()
   async post(@Req() request: Request & GateRequest, @Res() response: Response): Promise<void> {
-    await this.bridge.serve(response, exchangeOf(request));
+    await this.adapter.serve(response, exchangeOf(request));
   }
 
   /** Lets a browser of an allowed origin ask; the guard has refused all others. */

@@ -1,7 +1,7 @@
 import { malformedRequest } from '../core/app-error.js';
-import type { JsonObject } from '../core/request-context.js';
+import type { JsonObject } from '../lib/json.js';
 import { classify } from './classify.js';
-import { headersFor, idOf, toInbound, type Classified, type McpHeaders } from './parse-request.js';
+import { headersFor, idOf, toParsedRequest, type Classified, type McpHeaders } from './parse-request.js';
 
 const REVISION = '2026-07-28';
 const META = {
@@ -12,13 +12,13 @@ const BOTH = 'application/json, text/event-stream';
 const NONE: McpHeaders = { protocolVersion: undefined, method: undefined, name: undefined, accept: BOTH };
 
 function outcome(headers: Partial<McpHeaders>, body: JsonObject): string {
-  const inbound = toInbound(
+  const parsed = toParsedRequest(
     { ...NONE, ...headers },
     { ok: true, value: { jsonrpc: '2.0', ...body } },
     classify,
   );
-  if (inbound.ok) return `${inbound.message.era} ${inbound.message.method}`;
-  return `${inbound.fault.status} ${inbound.fault.rpcCode}`;
+  if (parsed.ok) return `${parsed.message.era} ${parsed.message.method}`;
+  return `${parsed.fault.status} ${parsed.fault.rpcCode}`;
 }
 
 const HANDSHAKE = {
@@ -197,13 +197,13 @@ it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
 
 describe('the message of every later step', () => {
   const messageOf = (headers: Partial<McpHeaders>, body: JsonObject) => {
-    const inbound = toInbound(
+    const parsed = toParsedRequest(
       { ...NONE, ...headers },
       { ok: true, value: { jsonrpc: '2.0', ...body } },
       classify,
     );
-    if (!inbound.ok) throw inbound.fault;
-    return inbound.message;
+    if (!parsed.ok) throw parsed.fault;
+    return parsed.message;
   };
 
   it('has no optional member that is null, and the arguments as they were sent', () => {
@@ -285,8 +285,12 @@ describe('where nobody else looks at the headers', () => {
       undefined,
     ],
   ])('%s', (_name, headers, body, problem) => {
-    const inbound = toInbound({ ...NONE, ...headers }, { ok: true, value: body }, served('modern', true));
-    expect(inbound.ok ? undefined : inbound.fault).toEqual(
+    const parsed = toParsedRequest(
+      { ...NONE, ...headers },
+      { ok: true, value: body },
+      served('modern', true),
+    );
+    expect(parsed.ok ? undefined : parsed.fault).toEqual(
       problem === undefined
         ? undefined
         : expect.objectContaining({
@@ -298,15 +302,15 @@ describe('where nobody else looks at the headers', () => {
   });
 
   it('an older revision has none of them', () => {
-    expect(toInbound(NONE, { ok: true, value: call() }, served('legacy', true))).toMatchObject({
+    expect(toParsedRequest(NONE, { ok: true, value: call() }, served('legacy', true))).toMatchObject({
       ok: true,
       message: { id: 1, method: 'tools/call', era: 'legacy', params: { name: 'echo' } },
     });
   });
 
   it.each(['tools/call', 'tools/list', 'ping', 'notification/x'])('%s needs an id', (method) => {
-    const inbound = toInbound(NONE, { ok: true, value: { method } }, served('modern', false));
-    expect(inbound).toMatchObject({ ok: false, id: null, fault: { status: 400, rpcCode: -32600 } });
+    const parsed = toParsedRequest(NONE, { ok: true, value: { method } }, served('modern', false));
+    expect(parsed).toMatchObject({ ok: false, id: null, fault: { status: 400, rpcCode: -32600 } });
   });
 
   it.each<[unknown, JsonObject]>([
@@ -316,13 +320,13 @@ describe('where nobody else looks at the headers', () => {
     [undefined, {}],
   ])('a rejection keeps its code, and of its details %j an object', (data, kept) => {
     const reject = (): Classified => ({ kind: 'rejected', status: 418, code: -32099, message: 'No', data });
-    const inbound = toInbound(NONE, { ok: true, value: call() }, reject);
-    expect(inbound).toMatchObject({
+    const parsed = toParsedRequest(NONE, { ok: true, value: call() }, reject);
+    expect(parsed).toMatchObject({
       ok: false,
       id: 1,
       fault: { status: 418, rpcCode: -32099, message: 'No' },
     });
-    expect(!inbound.ok && inbound.fault.data).toEqual(kept);
+    expect(!parsed.ok && parsed.fault.data).toEqual(kept);
   });
 
   it('a body that is none is not classified, and is answered under its id', () => {
@@ -330,7 +334,7 @@ describe('where nobody else looks at the headers', () => {
       throw new Error('classified');
     };
     const fault = malformedRequest('odd');
-    expect(toInbound(MODERN as McpHeaders, { ok: false, value: call(), fault }, never)).toEqual({
+    expect(toParsedRequest(MODERN as McpHeaders, { ok: false, value: call(), fault }, never)).toEqual({
       ok: false,
       id: 1,
       fault,

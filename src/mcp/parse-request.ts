@@ -1,10 +1,11 @@
 /** A parsed body and its headers in, a message that every later step can believe out, or its fault. Pure. */
 import { malformedRequest } from '../core/app-error.js';
-import type { Inbound, JsonObject, Message, RequestId } from '../core/request-context.js';
+import type { ParsedRequest, Message, RequestId } from '../core/request-context.js';
 import type { Body } from '../http/read-body.js';
 import { withoutRepeats } from '../core/header-values.js';
 import { acceptedForms } from '../http/accept.js';
-import { withoutNulls } from './drop-null-members.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
+import { dropNullMembers } from './drop-null-members.js';
 
 /** The headers that must agree with the body (MCP 2026-07-28, streamable HTTP, "Request Metadata"), and `Accept`. */
 export interface McpHeaders {
@@ -44,9 +45,9 @@ const NAME_SOURCE: Readonly<Record<string, string>> = {
 const HEADER_MISMATCH = -32020;
 const NOT_ACCEPTABLE = -32000;
 const STREAMED = 'subscriptions/listen';
-const UNSAID_REVISION = '2025-03-26';
+const DEFAULT_REVISION = '2025-03-26';
 
-export function toInbound(headers: McpHeaders, body: Body, classify: Classify): Inbound {
+export function toParsedRequest(headers: McpHeaders, body: Body, classify: Classify): ParsedRequest {
   const id = idOf(body.value);
   if (!body.ok) return { ok: false, id, fault: body.fault };
   if (headers.contradictory !== undefined) {
@@ -55,7 +56,7 @@ export function toInbound(headers: McpHeaders, body: Body, classify: Classify): 
     });
     return { ok: false, id, fault };
   }
-  const given = withoutNulls(body.value);
+  const given = dropNullMembers(body.value);
   const classified = classify(headers, given);
   if (classified.kind === 'rejected') {
     const { status, code, message, data } = classified;
@@ -80,7 +81,7 @@ export function toInbound(headers: McpHeaders, body: Body, classify: Classify): 
       method,
       params: params ?? {},
       era: classified.era,
-      revision: classified.revision ?? UNSAID_REVISION,
+      revision: classified.revision ?? DEFAULT_REVISION,
       form: form ?? 'either',
       body: given,
     },
@@ -89,7 +90,7 @@ export function toInbound(headers: McpHeaders, body: Body, classify: Classify): 
 
 /** The JSON-RPC id to answer with: null where there is none that can be echoed. */
 export function idOf(body: unknown): RequestId | null {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
+  if (!isJsonObject(body)) return null;
   const { id, method } = body as { id?: unknown; method?: unknown };
   if (typeof method !== 'string') return null;
   return typeof id === 'string' || (typeof id === 'number' && Number.isFinite(id)) ? id : null;
@@ -158,5 +159,5 @@ function decodeName(header: string): string | undefined {
 }
 
 function detailOf(data: unknown): JsonObject {
-  return typeof data === 'object' && data !== null && !Array.isArray(data) ? (data as JsonObject) : {};
+  return isJsonObject(data) ? (data as JsonObject) : {};
 }

@@ -1,58 +1,67 @@
-/** Turns an HTTP request of the endpoint into an exchange, before anyone judges it. */
+/** Turns an HTTP request of the endpoint into a request context, before anyone judges it. */
 import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../core/app-error.js';
 import { readBody } from '../http/read-body.js';
-import type { Exchange, Inbound, JsonObject } from '../core/request-context.js';
+import type { RequestContext, ParsedRequest } from '../core/request-context.js';
 import { CONTRADICTION, singleValue, withoutRepeats } from '../core/header-values.js';
 import { RequestObserver } from '../core/request-observer.js';
-import { StageClock } from '../core/request-timings.js';
+import { RequestTimings } from '../core/request-timings.js';
 import { traceOf } from '../core/trace.js';
+import type { JsonObject } from '../lib/json.js';
 import { classify } from './classify.js';
-import { toInbound, type McpHeaders } from './parse-request.js';
+import { toParsedRequest, type McpHeaders } from './parse-request.js';
 
 const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
 const MAX_CLIENT_TEXT = 200;
 
 /** What is known of a request before it is read. */
-export interface Named {
+export interface RequestMeta {
   /** Names this request in logs and records. */
   readonly requestId: string;
   readonly ip: string;
 }
 
 @Injectable()
-export class Front {
+export class RequestContextFactory {
   constructor(private readonly observer: RequestObserver) {}
 
   /** Reads the request, whatever there is to read. Its end is told to whoever watches. */
-  async receive(request: IncomingMessage, response: ServerResponse, named: Named): Promise<Exchange> {
-    const inbound = request.method === 'POST' ? await read(request) : onlyPost();
-    const exchange = this.exchangeOf(request, inbound, named);
-    response.once('close', () => this.observer.end(exchange, response.statusCode));
-    return exchange;
+  async create(
+    request: IncomingMessage,
+    response: ServerResponse,
+    named: RequestMeta,
+  ): Promise<RequestContext> {
+    const parsed = request.method === 'POST' ? await read(request) : onlyPost();
+    const requestContext = this.buildContext(request, parsed, named);
+    response.once('close', () => this.observer.end(requestContext, response.statusCode));
+    return requestContext;
   }
 
-  private exchangeOf(request: IncomingMessage, inbound: Inbound, { requestId, ip }: Named): Exchange {
+  private buildContext(
+    request: IncomingMessage,
+    parsed: ParsedRequest,
+    { requestId, ip }: RequestMeta,
+  ): RequestContext {
     const traceparent = singleValue(request, 'traceparent');
-    const params = inbound.ok ? inbound.message.params : {};
+    const params = parsed.ok ? parsed.message.params : {};
     const meta = params._meta as JsonObject | undefined;
     return {
       requestId,
       decisionId: randomUUID(),
       trace: this.observer.begin(traceOf(meta, traceparent === CONTRADICTION ? undefined : traceparent)),
-      clock: new StageClock(),
+      clock: new RequestTimings(),
       ip,
       client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, request.headers['user-agent']),
-      inbound,
+      parsed,
       audited: false,
     };
   }
 }
 
-async function read(request: IncomingMessage): Promise<Inbound> {
-  return toInbound(mcpHeadersOf(request), await readBody(request), classify);
+async function read(request: IncomingMessage): Promise<ParsedRequest> {
+  return toParsedRequest(mcpHeadersOf(request), await readBody(request), classify);
 }
 
 function mcpHeadersOf(request: IncomingMessage): McpHeaders {
@@ -76,7 +85,7 @@ function contradictory(header: string, accept: string | undefined): McpHeaders {
 }
 
 /** There are no sessions to listen to or to end (MCP, streamable HTTP): everything is a POST. */
-function onlyPost(): Inbound {
+function onlyPost(): ParsedRequest {
   const fault = new AppError('method_not_allowed', 'Only POST is served here', {
     status: 405,
     headers: { allow: 'POST' },

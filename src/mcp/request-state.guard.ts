@@ -1,28 +1,28 @@
 /** The state that a tool asked a client to keep must come back as it was given, to the same caller, for the same call. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { malformedRequest } from '../core/app-error.js';
-import { messageOf, type Exchange, type GateRequest } from '../core/request-context.js';
-import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
-import { SdkBridge } from './mcp-server-adapter.js';
+import { messageOf, type RequestContext, type GateRequest } from '../core/request-context.js';
+import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
+import { McpServerAdapter } from './mcp-server-adapter.js';
 
 @Injectable()
-export class RequestStateGuard implements CanActivate, GateStep {
-  constructor(private readonly bridge: SdkBridge) {}
+export class RequestStateGuard implements CanActivate, PipelineStep {
+  constructor(private readonly adapter: McpServerAdapter) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
-    if (exchange) await this.pass(passageOf(context));
+    const { requestContext } = context.switchToHttp().getRequest<GateRequest>();
+    if (requestContext) await this.handle(toPipelineContext(context));
     return true;
   }
 
   /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
-  pass({ exchange }: Passage): void | Promise<void> {
-    if (exchange.operation?.kind !== 'call') return;
-    if (messageOf(exchange).params.requestState !== undefined) return this.requireValid(exchange);
+  handle({ requestContext }: PipelineContext): void | Promise<void> {
+    if (requestContext.operation?.kind !== 'call') return;
+    if (messageOf(requestContext).params.requestState !== undefined) return this.requireValid(requestContext);
   }
 
-  private async requireValid(exchange: Exchange): Promise<void> {
-    if (await this.bridge.hasValidState(exchange)) return;
+  private async requireValid(requestContext: RequestContext): Promise<void> {
+    if (await this.adapter.hasValidState(requestContext)) return;
     throw malformedRequest('Invalid or expired requestState', { rpcCode: -32602 });
   }
 }

@@ -4,7 +4,7 @@
 export const REVOKED = Symbol('revoked');
 
 /** As JSON-RPC says it, on either way. */
-export class Withheld extends Error {
+export class TokenRevokedError extends Error {
   readonly code = 401;
   readonly data: { readonly reason: 'token_revoked'; readonly decision_id: string };
 
@@ -16,14 +16,14 @@ export class Withheld extends Error {
 }
 
 /** As the call ends; rejects before where the token goes out of force. What runs then ends by itself, and is on record when it has. */
-export function unlessWithheld<T>(
+export function rejectIfRevoked<T>(
   cancelled: AbortSignal,
   decisionId: string,
   call: () => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     cancelled.addEventListener('abort', () => {
-      if (cancelled.reason === REVOKED) reject(new Withheld(decisionId));
+      if (cancelled.reason === REVOKED) reject(new TokenRevokedError(decisionId));
     });
     call().then(resolve, reject);
   });

@@ -9,7 +9,7 @@ import {
 import { ConfigService } from '@nestjs/config';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Exchange, Trace } from '../core/request-context.js';
+import type { RequestContext, Trace } from '../core/request-context.js';
 import { RequestObserver } from '../core/request-observer.js';
 import type { OperationsSettings, OutboundSettings, Settings } from '../config/settings.js';
 import { HealthService } from './health/health.service.js';
@@ -72,10 +72,10 @@ export class OperationsService
     return this.tracing ? this.tracing.begin(trace) : trace;
   }
 
-  end(exchange: Exchange, status: number): void {
+  end(requestContext: RequestContext, status: number): void {
     try {
-      if (this.settings.metrics) this.metrics.observe(exchange, status);
-      this.tracing?.end(exchange, status);
+      if (this.settings.metrics) this.metrics.observe(requestContext, status);
+      this.tracing?.end(requestContext, status);
     } catch (error) {
       this.logger.error({ err: error as Error }, 'A request could not be measured');
     }

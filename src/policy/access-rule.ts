@@ -1,6 +1,7 @@
 /** What a target asks of a principal, as code declares it. */
-import type { JsonObject, ListKind } from '../core/request-context.js';
+import type { ListKind } from '../core/request-context.js';
 import type { Requirements, Target, TargetKind } from '../core/decision.js';
+import type { JsonObject } from '../lib/json.js';
 
 /** RFC 6749 section 3.3, `scope-token`. Authentication contexts travel in a list of the same kind (RFC 9470 section 3). */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
@@ -18,7 +19,7 @@ export interface ProtectedTarget extends Target {
   /** JSON Schema of the arguments as a caller sends them; unset: it takes none. */
   readonly inputSchema?: JsonObject;
   /** The properties whose values are not given to the target as they were sent. */
-  readonly altered?: readonly string[];
+  readonly transformedProperties?: readonly string[];
   /** Of a resource template: what its method is given for this URI, which may be spelled in other ways too. */
   readonly variablesOf?: (uri: string) => JsonObject;
   /** Its own word for it: a hint, which decides nothing. */
@@ -30,7 +31,7 @@ export interface ProtectedTarget extends Target {
 }
 
 /** Everything that can be asked for. The registry of tools, resources and prompts implements it. */
-export interface AccessCatalogue {
+export interface TargetRegistry {
   find(kind: TargetKind, name: string): ProtectedTarget | undefined;
   /** Resources are asked for by URI: the provider that serves it, or undefined. */
   findResourceByUri(uri: string): ProtectedTarget | undefined;
@@ -39,5 +40,5 @@ export interface AccessCatalogue {
   all(): readonly ProtectedTarget[];
 }
 
-/** Injection token of the {@link AccessCatalogue}. */
+/** Injection token of the {@link TargetRegistry}. */
 export const ACCESS_CATALOGUE = Symbol('AccessCatalogue');

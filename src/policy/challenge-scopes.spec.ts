@@ -33,14 +33,14 @@ it.each<[string, Policy, readonly string[]]>([
   ['every target that is open, whichever role it asks for', policy(), EVERY],
   ['targets on the allow-list alone', policy(undefined, new Set(['read', 'write'])), ['db.read', 'db.write']],
   ['targets on the list of the policy alone', policy('allow_list: [read]'), ['db.read']],
-  ['a list on trial closes nothing', policy('mode: shadow\nallow_list: [read]'), EVERY],
+  ['a list in shadow mode closes nothing', policy('mode: shadow\nallow_list: [read]'), EVERY],
   [
     'scopes that the policy adds',
     policy('rules: [{match: read, scopes: [more]}]', new Set(['read'])),
     ['db.read', 'more'],
   ],
   [
-    'no scope that is on trial',
+    'no scope that is in shadow mode',
     policy('rules: [{match: read, scopes: [more], mode: shadow}]', new Set(['read'])),
     ['db.read'],
   ],

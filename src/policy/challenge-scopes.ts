@@ -7,7 +7,7 @@ const MAX_SCOPE_TEXT = 2_000;
 
 /**
  * What a client without a usable token should ask for (RFC 6750 section 3, RFC 9728 section 2), sorted, in the names of
- * the code. Rules on trial (`mode: shadow`) add none; roles, conditions and assurance take none away.
+ * the code. Shadow rules (`mode: shadow`) add none; roles, conditions and assurance take none away.
  * - `allowed`: every scope that a target needs which is on the allow-list and not withheld. The provider decides which
  *   of them a person gets. A scope that is only implied (`scope_implies`) stays in: a token can bring it by itself, too.
  * - `minimal`: the scopes of the allowed read-only tools, prompts and resources that need no role; those of `allowed`
@@ -43,15 +43,15 @@ function isNeeded(policy: Policy, scope: string): boolean {
 }
 
 function openTargets({ targets }: Policy): TargetPolicy[] {
-  return [...targets.values()].filter(({ view }) => view.closedBy === undefined);
+  return [...targets.values()].filter(({ effective }) => effective.blockedBy === undefined);
 }
 
-function isBasic({ target, view }: TargetPolicy): boolean {
-  return view.required.roles.length === 0 && (target.kind !== 'tool' || target.readOnly === true);
+function isBasic({ target, effective }: TargetPolicy): boolean {
+  return effective.required.roles.length === 0 && (target.kind !== 'tool' || target.readOnly === true);
 }
 
 function scopesOf(targets: readonly TargetPolicy[]): string[] {
-  return targets.flatMap(({ view }) => view.required.scopes);
+  return targets.flatMap(({ effective }) => effective.required.scopes);
 }
 
 function sorted(scopes: readonly string[]): string[] {

@@ -14,11 +14,11 @@ import {
 import {
   strictestAssurance,
   type Conditions,
-  type Demand,
+  type Requirement,
   type GeneralRules,
   type Policy,
   type TargetPolicy,
-  type View,
+  type EffectiveRules,
 } from './policy.js';
 
 /** What the operator's files hold, read and checked each for itself. */
@@ -26,8 +26,8 @@ export interface OperatorParts {
   readonly digest: string;
   readonly policy: OperatorPolicy;
   readonly conditions: Conditions | undefined;
-  /** Whether one of the conditions is on trial. */
-  readonly conditionsOnTrial: boolean;
+  /** Whether one of the conditions is in shadow mode. */
+  readonly conditionsShadow: boolean;
 }
 
 type Base = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
@@ -53,21 +53,21 @@ export function compilePolicy(
   const enforced = enforcedPart(file);
   const compiled = targets.map((target) => compileTarget(target, base, { file, enforced }, faults));
   const hasTrials =
-    file.onTrial || operator?.conditionsOnTrial === true || file.rules.some(({ onTrial }) => onTrial);
+    file.isShadow || operator?.conditionsShadow === true || file.rules.some(({ isShadow }) => isShadow);
   return {
     digest: operator?.digest,
     requireHuman: base.requireHuman,
     targets: new Map(compiled.map((one) => [targetLabel(one.target), one])),
     ...generalRules(enforced),
     conditions: operator?.conditions,
-    tried: hasTrials ? generalRules(file) : undefined,
+    shadow: hasTrials ? generalRules(file) : undefined,
   };
 }
 
-/** The file without everything on trial; of a file with `mode: shadow` no member remains. */
+/** The file without all shadow rules; of a file with `mode: shadow` no member remains. */
 export function enforcedPart(file: OperatorPolicy): OperatorPolicy {
-  if (file.onTrial) return NO_OPERATOR_POLICY;
-  return { ...file, rules: file.rules.filter(({ onTrial }) => !onTrial) };
+  if (file.isShadow) return NO_OPERATOR_POLICY;
+  return { ...file, rules: file.rules.filter(({ isShadow }) => !isShadow) };
 }
 
 function generalRules({ scopeImplies, listsObtainable }: OperatorPolicy): GeneralRules {
@@ -85,44 +85,44 @@ function compileTarget(
   const matches = (patterns: readonly string[]) => patterns.some((pattern) => matchesLabel(pattern, label));
   const isListed = base.allowList === '*' || base.allowList.has(label);
   const closes = ({ allowList }: OperatorPolicy) => allowList !== undefined && !matches(allowList);
-  const viewOf = (part: OperatorPolicy): View => {
-    const demands = [demandOfCode(target), ...part.rules.filter(({ match }) => matches(match))];
-    const assurance = strictestAssurance(demands.map((one) => one.assurance));
+  const viewOf = (part: OperatorPolicy): EffectiveRules => {
+    const requirements = [requirementOfCode(target), ...part.rules.filter(({ match }) => matches(match))];
+    const assurance = strictestAssurance(requirements.map((one) => one.assurance));
     if (assurance === 'contradiction') {
       faults.push(`${POLICY_FILE}: no authentication would meet all that is asked for ${label}: see acr`);
     }
     const required: Requirements = {
-      scopes: [...new Set(demands.flatMap(({ scopes }) => scopes))],
-      roles: demands.flatMap(({ roles }) => roles),
+      scopes: [...new Set(requirements.flatMap(({ scopes }) => scopes))],
+      roles: requirements.flatMap(({ roles }) => roles),
       assurance: assurance === 'contradiction' ? null : assurance,
     };
-    const closedBy = !isListed
+    const blockedBy = !isListed
       ? 'TOOL_ALLOW_LIST'
       : (target.withheld ?? (closes(part) ? `${POLICY_FILE}: allow_list` : undefined));
-    return { closedBy, demands, required };
+    return { blockedBy, requirements, required };
   };
-  const view = viewOf(enforced);
+  const effective = viewOf(enforced);
   const own = file.rules.filter(({ match }) => matches(match));
-  const isTried = own.some(({ onTrial }) => onTrial) || closes(file) !== closes(enforced);
+  const isShadow = own.some(({ isShadow }) => isShadow) || closes(file) !== closes(enforced);
   const counting = enforced.rules.filter(({ match }) => matches(match));
   const rates = [...classesOf(counting, file, false), ...classesOf(own, file, true)];
-  return { target, view, tried: isTried ? viewOf(file) : view, rates };
+  return { target, effective, shadow: isShadow ? viewOf(file) : effective, rates };
 }
 
-/** @param onTrial of the classes that some rule on trial names: their counters count all calls that would count. */
-function classesOf(own: readonly OperatorRule[], file: OperatorPolicy, onTrial: boolean): RateClass[] {
-  const tried = new Set(file.rules.filter((rule) => rule.onTrial).flatMap(({ rates }) => rates));
+/** @param isShadow of the classes that some shadow rule names: their counters count all calls that would count. */
+function classesOf(own: readonly OperatorRule[], file: OperatorPolicy, isShadow: boolean): RateClass[] {
+  const shadow = new Set(file.rules.filter((rule) => rule.isShadow).flatMap(({ rates }) => rates));
   return (
     own
       .flatMap(({ rates: names, source }) => names.map((name) => ({ name, source })))
-      .filter(({ name }) => !onTrial || tried.has(name))
+      .filter(({ name }) => !isShadow || shadow.has(name))
       // A class that two rules name counts once.
       .filter(({ name }, at, all) => all.findIndex((one) => one.name === name) === at)
-      .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source, onTrial }))
+      .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source, isShadow }))
   );
 }
 
-function demandOfCode({ rule }: ProtectedTarget): Demand {
+function requirementOfCode({ rule }: ProtectedTarget): Requirement {
   const { source, scopes, roles, assurance } = rule;
   return { source, scopes, roles, assurance, workloads: undefined };
 }

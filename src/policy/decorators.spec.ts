@@ -8,7 +8,7 @@ import {
   RequireAssurance,
   RequireRoles,
   RequireScopes,
-  type AssuranceDemand,
+  type AssuranceRequirement,
 } from './decorators.js';
 
 @RequireScopes('base')
@@ -20,7 +20,7 @@ class Base {
   @RequireScopes('more')
   @RequireRoles('admin')
   @AllowWorkload()
-  demanding(): void {}
+  requiring(): void {}
 }
 
 @RequireScopes('derived')
@@ -60,7 +60,7 @@ it('takes the rule of the class where the method has none', () => {
 });
 
 it('adds class, method and several uses up, and never lets one replace another', () => {
-  const rule = readAccessRule(Base, 'demanding');
+  const rule = readAccessRule(Base, 'requiring');
   expect([...rule.scopes].sort()).toEqual(['base', 'more', 'write']);
   expect(rule.roles).toEqual([['staff', 'partner'], ['admin']]);
   expect(rule.allowWorkload).toBe(true);
@@ -68,7 +68,7 @@ it('adds class, method and several uses up, and never lets one replace another',
 
 it('keeps what a parent class asks for', () => {
   expect([...readAccessRule(Derived, 'own').scopes].sort()).toEqual(['base', 'derived', 'own']);
-  expect([...readAccessRule(Derived, 'demanding').scopes].sort()).toEqual([
+  expect([...readAccessRule(Derived, 'requiring').scopes].sort()).toEqual([
     'base',
     'derived',
     'more',
@@ -273,10 +273,10 @@ describe('@RequireAssurance', () => {
     ['no number', { maxAge: '60' }, /maxAge is not a whole number/],
     ['an endless age', { maxAge: Infinity }, /maxAge is not a whole number/],
     ['no age', { maxAge: NaN }, /maxAge is not a whole number/],
-  ])('%s does not load, and the sentence says where', (_name, demand, message) => {
+  ])('%s does not load, and the sentence says where', (_name, requirement, message) => {
     const load = () => {
       class Somewhere {
-        @RequireAssurance(demand as AssuranceDemand)
+        @RequireAssurance(requirement as AssuranceRequirement)
         method(): void {}
       }
       return Somewhere;

@@ -5,7 +5,7 @@
 import 'reflect-metadata';
 import { callSiteFile } from '../lib/call-site.js';
 import type { Assurance } from '../core/decision.js';
-import { ownerOf } from '../lib/find-declaring-prototype.js';
+import { findDeclaringPrototype } from '../lib/find-declaring-prototype.js';
 import { SCOPE_TOKEN, type AccessRule } from './access-rule.js';
 import { strictestAssurance } from './policy.js';
 
@@ -53,7 +53,7 @@ export function RequireRoles(...roles: [string, ...string[]]): RuleDecorator {
 }
 
 /** What {@link RequireAssurance} asks for: at least one of the two. */
-export interface AssuranceDemand {
+export interface AssuranceRequirement {
   /** Authentication contexts, as the issuer names them in `acr`: any of them, the preferred one first. */
   readonly acr?: readonly [string, ...string[]];
   /** How many seconds ago the person may have authenticated (`auth_time`) at most. */
@@ -66,9 +66,9 @@ export interface AssuranceDemand {
  * Grants nothing by itself: who may call is still to be said.
  * @throws Error when it asks for nothing, or for what no challenge can carry and no authentication can meet.
  */
-export function RequireAssurance(demand: AssuranceDemand): RuleDecorator {
+export function RequireAssurance(requirement: AssuranceRequirement): RuleDecorator {
   return declare('@RequireAssurance', (at) => {
-    const { acr, maxAge } = demand;
+    const { acr, maxAge } = requirement;
     const what = `@RequireAssurance on ${at}`;
     if (acr === undefined && maxAge === undefined)
       throw new Error(`${what}: it names neither acr nor maxAge`);
@@ -98,7 +98,7 @@ export interface AuditOptions {
 }
 
 /**
- * Puts these arguments on record in clear. Without it the ledger has the digest of all arguments, and no value.
+ * Puts these arguments on record in clear. Without it the audit log has the digest of all arguments, and no value.
  * @throws Error when it names none, one twice, or more than 20.
  */
 export function Audit(options: AuditOptions): MethodDecorator {
@@ -116,7 +116,7 @@ export function Audit(options: AuditOptions): MethodDecorator {
 
 /** Names of the arguments of this method that go on record. */
 export function readRecordedArguments(type: NewableFunction, method: string): readonly string[] {
-  const owner = ownerOf(type.prototype as object, method);
+  const owner = findDeclaringPrototype(type.prototype as object, method);
   const names = owner && (Reflect.getOwnMetadata(RECORDED, owner, method) as string[] | undefined);
   return names ?? [];
 }
@@ -131,11 +131,11 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
     ...classesOf(type).map((one) => ownDeclaration(one)),
     methodDeclaration(type.prototype as object, method),
   ].reduce(add);
-  const demands = declared.scopes.length > 0 || declared.roles.length > 0;
-  if (declared.anyPrincipal && demands) {
+  const requirements = declared.scopes.length > 0 || declared.roles.length > 0;
+  if (declared.anyPrincipal && requirements) {
     throw new Error('@AnyPrincipal contradicts @RequireScopes and @RequireRoles');
   }
-  if (!declared.anyPrincipal && !demands) {
+  if (!declared.anyPrincipal && !requirements) {
     throw new Error('no access rule; add @RequireScopes, @RequireRoles or, on purpose, @AnyPrincipal');
   }
   if (declared.allowWorkload && declared.assurance.length > 0) {
@@ -182,10 +182,10 @@ function add(a: Declared, b: Declared): Declared {
 }
 
 /** @throws Error when no authentication context would meet them all. */
-function strictest(demands: readonly Assurance[]): Assurance | null {
-  const assurance = strictestAssurance(demands);
+function strictest(requirements: readonly Assurance[]): Assurance | null {
+  const assurance = strictestAssurance(requirements);
   if (assurance !== 'contradiction') return assurance;
-  const named = demands.filter(({ acr }) => acr.length > 0).map(({ acr }) => acr.join(' or '));
+  const named = requirements.filter(({ acr }) => acr.length > 0).map(({ acr }) => acr.join(' or '));
   throw new Error(
     `@RequireAssurance asks for an acr of ${named.join(', and of ')}: no value would meet them all`,
   );
@@ -200,7 +200,7 @@ function ownDeclaration(target: object, key?: string | symbol): Declared {
 }
 
 function methodDeclaration(prototype: object, method: string): Declared {
-  const owner = ownerOf(prototype, method);
+  const owner = findDeclaringPrototype(prototype, method);
   return owner ? ownDeclaration(owner, method) : NOTHING;
 }
 

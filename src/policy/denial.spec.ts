@@ -12,13 +12,13 @@ const RESOURCE: Asked = {
 };
 
 function denial(reason: Reason): Deny {
-  const demands = { scopes: ['a', 'b'], roles: [['admin', 'owner']], assurance: null };
+  const requirements = { scopes: ['a', 'b'], roles: [['admin', 'owner']], assurance: null };
   return {
     effect: 'deny',
     reason,
     rule: 'Tools.tool',
-    required: demands,
-    missing: { ...demands, scopes: ['b'] },
+    required: requirements,
+    missing: { ...requirements, scopes: ['b'] },
   };
 }
 

@@ -3,7 +3,7 @@ import { AppError } from '../core/app-error.js';
 import type { Assurance, Deny } from '../core/decision.js';
 import type { Message, Operation } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
-import { withoutTokens } from '../lib/redact-tokens.js';
+import { redactTokens } from '../lib/redact-tokens.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
 /** Revisions up to 2025-11-25 have a code of their own for an unknown resource; 2026-07-28 forbids it. */
@@ -20,7 +20,7 @@ export function denialError(
 ): AppError {
   const concealed = detail === 'conceal' && denial.reason === 'role_missing';
   if (denial.reason === 'tool_unknown' || denial.reason === 'tool_not_allowed' || concealed) {
-    return notThereError(denial.reason, operation, era);
+    return notFoundError(denial.reason, operation, era);
   }
   switch (denial.reason) {
     case 'scope_missing':
@@ -56,7 +56,7 @@ export function denialError(
 }
 
 /** As if there were no such thing. @param recordedReason what the record says of it. */
-export function notThereError(
+export function notFoundError(
   recordedReason: Reason,
   { target, arguments: asked }: CallOperation,
   era: Message['era'],
@@ -96,5 +96,5 @@ function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly strin
 
 function uriOf(asked: unknown): { uri?: string } {
   const uri = (asked as { uri?: unknown } | undefined)?.uri;
-  return typeof uri === 'string' ? { uri: withoutTokens(uri) } : {};
+  return typeof uri === 'string' ? { uri: redactTokens(uri) } : {};
 }

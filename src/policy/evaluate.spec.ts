@@ -320,12 +320,12 @@ it('one more demand on a method never turns a denial into an allowed call', () =
   type Names = [string, ...string[]];
   const acr = some.map((one) => one as Names);
   const maxAge = fc.integer({ min: 1, max: 10 });
-  const demands = fc.oneof(
+  const requirements = fc.oneof(
     some.map((scopes) => RequireScopes(...(scopes as Names))),
     some.map((roles) => RequireRoles(...(roles as Names))),
     fc
       .oneof(fc.record({ acr }), fc.record({ maxAge }), fc.record({ acr, maxAge }))
-      .map((demand) => RequireAssurance(demand)),
+      .map((requirement) => RequireAssurance(requirement)),
   );
   const ruled = (decorators: readonly (ClassDecorator & MethodDecorator)[]) => {
     class Tools {
@@ -340,8 +340,8 @@ it('one more demand on a method never turns a denial into an allowed call', () =
     fc.property(
       principals,
       policies,
-      fc.array(demands, { maxLength: 3 }),
-      demands,
+      fc.array(requirements, { maxLength: 3 }),
+      requirements,
       (who, policy, declared, more) => {
         const base = declared.length > 0 ? declared : [RequireScopes('a')];
         let before: ProtectedTarget;

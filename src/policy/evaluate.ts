@@ -13,7 +13,14 @@ import type { Principal } from '../core/principal.js';
 import type { Reason } from '../core/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { POLICY_FILE } from './policy-file.js';
-import type { CallerConditions, Circumstances, GeneralRules, Policy, TargetPolicy, View } from './policy.js';
+import type {
+  CallerConditions,
+  Environment,
+  GeneralRules,
+  Policy,
+  TargetPolicy,
+  EffectiveRules,
+} from './policy.js';
 
 /** An issuer's clock may run ahead of ours by this much; what claims a later authentication claims too much. */
 const MAX_SECONDS_AHEAD = 60;
@@ -26,36 +33,36 @@ interface Standing {
 }
 
 /** Who asks, under which policy and when: what is the same for every target of one request. */
-export interface Caller extends Standing {
+export interface EvaluationContext extends Standing {
   readonly principal: Principal;
   readonly policy: Policy;
-  readonly circumstances: Circumstances;
-  /** With everything on trial as if it counted; undefined where nothing is on trial. */
-  readonly tried: Standing | undefined;
+  readonly environment: Environment;
+  /** With all shadow rules as if it counted; undefined where nothing is in shadow mode. */
+  readonly shadow: Standing | undefined;
 }
 
-export function callerOf(principal: Principal, policy: Policy, circumstances: Circumstances): Caller {
-  const standing = ({ impliedScopes }: GeneralRules, tried: boolean): Standing => {
+export function callerOf(principal: Principal, policy: Policy, environment: Environment): EvaluationContext {
+  const standing = ({ impliedScopes }: GeneralRules, shadow: boolean): Standing => {
     const scopes = new Set(principal.scopes);
     for (const scope of principal.scopes) {
       for (const implied of impliedScopes.get(scope) ?? []) scopes.add(implied);
     }
-    const conditions = policy.conditions?.forCaller(principal, [...scopes], circumstances, tried);
+    const conditions = policy.conditions?.forCaller(principal, [...scopes], environment, shadow);
     return { scopes, conditions };
   };
-  const tried = policy.tried && standing(policy.tried, true);
-  return { principal, policy, circumstances, ...standing(policy, false), tried };
+  const shadow = policy.shadow && standing(policy.shadow, true);
+  return { principal, policy, environment, ...standing(policy, false), shadow };
 }
 
-/** One question: this caller, this target, with or without everything on trial. */
-interface Question extends Standing {
-  readonly caller: Caller;
+/** One question: this caller, this target, with or without all shadow rules. */
+interface CheckInput extends Standing {
+  readonly caller: EvaluationContext;
   readonly target: ProtectedTarget;
-  readonly view: View;
+  readonly effective: EffectiveRules;
 }
 
 /** Why a check refuses. */
-export interface Finding {
+export interface CheckFailure {
   readonly reason: Reason;
   readonly rule: string;
   readonly missing?: Partial<Requirements>;
@@ -70,142 +77,150 @@ export type CheckName = 'allow-list' | 'roles' | 'person' | 'conditions' | 'auth
  * the operation too (RFC 9470 section 3): one authorization request then cures both, where the other order would send
  * the person to log in twice.
  */
-export const CHECKS: readonly { readonly name: CheckName; judge(question: Question): Finding | undefined }[] =
-  [
-    { name: 'allow-list', judge: listed },
-    { name: 'roles', judge: roles },
-    { name: 'person', judge: person },
-    { name: 'conditions', judge: conditions },
-    { name: 'authentication', judge: authentication },
-    { name: 'scopes', judge: scopes },
-  ];
+export const CHECKS: readonly {
+  readonly name: CheckName;
+  evaluate(checkInput: CheckInput): CheckFailure | undefined;
+}[] = [
+  { name: 'allow-list', evaluate: allowList },
+  { name: 'roles', evaluate: roles },
+  { name: 'person', evaluate: person },
+  { name: 'conditions', evaluate: conditions },
+  { name: 'authentication', evaluate: authentication },
+  { name: 'scopes', evaluate: scopes },
+];
 
 /**
  * Decides whether this caller may have this target. Where the circumstances hold no arguments, conditions on arguments
  * are left out: what is denied then is denied whatever they are.
  * @param target what was asked for; without a rule it does not exist.
  */
-export function evaluate(caller: Caller, target: Target | ProtectedTarget): Decision {
+export function evaluate(caller: EvaluationContext, target: Target | ProtectedTarget): Decision {
   const { policy } = caller;
   const own = 'rule' in target ? policy.targets.get(targetLabel(target)) : undefined;
   if (!own) return withPolicy(deny({ reason: 'tool_unknown', rule: 'registry' }, NO_REQUIREMENTS), policy);
-  const decision = judge(questionOf(caller, own));
-  const shadow = caller.tried && shadowOf(decision, caller, caller.tried, own);
+  const decision = runChecks(toCheckInput(caller, own));
+  const shadow = caller.shadow && shadowOf(decision, caller, caller.shadow, own);
   return withPolicy(shadow ? { ...decision, shadow } : decision, policy);
 }
 
 /** The question as the policy in effect puts it. */
-export function questionOf(caller: Caller, { target, view }: TargetPolicy): Question {
-  return { caller, target, view, scopes: caller.scopes, conditions: caller.conditions };
+export function toCheckInput(caller: EvaluationContext, { target, effective }: TargetPolicy): CheckInput {
+  return { caller, target, effective, scopes: caller.scopes, conditions: caller.conditions };
 }
 
-/** The decision with everything on trial as if it counted; undefined where it is the same. */
+/** The decision with all shadow rules as if it counted; undefined where it is the same. */
 function shadowOf(
   decision: Decision,
-  caller: Caller,
-  tried: Standing,
-  { target, tried: view }: TargetPolicy,
+  caller: EvaluationContext,
+  shadow: Standing,
+  { target, shadow: effective }: TargetPolicy,
 ): Shadow | undefined {
-  const would = judge({ caller, target, view, ...tried });
+  const would = runChecks({ caller, target, effective, ...shadow });
   if (would.effect === 'deny') {
     const agrees = decision.effect === 'deny' && decision.reason === would.reason;
     return agrees ? undefined : { reason: would.reason, rule: would.rule };
   }
   if (decision.effect === 'allow') return undefined;
   // Only these members can open what the policy in effect denies.
-  const member = tried.scopes.size > caller.scopes.size ? 'scope_implies' : 'time_zone';
+  const member = shadow.scopes.size > caller.scopes.size ? 'scope_implies' : 'time_zone';
   return { reason: null, rule: `${POLICY_FILE}: ${member}` };
 }
 
-function judge(question: Question): Decision {
+function runChecks(checkInput: CheckInput): Decision {
   for (const check of CHECKS) {
-    const finding = check.judge(question);
-    if (finding) return deny(finding, question.view.required);
+    const failure = check.evaluate(checkInput);
+    if (failure) return deny(failure, checkInput.effective.required);
   }
-  return { effect: 'allow', rule: question.target.rule.source, required: question.view.required };
+  return { effect: 'allow', rule: checkInput.target.rule.source, required: checkInput.effective.required };
 }
 
-function listed({ view }: Question): Finding | undefined {
-  return view.closedBy === undefined ? undefined : { reason: 'tool_not_allowed', rule: view.closedBy };
+function allowList({ effective }: CheckInput): CheckFailure | undefined {
+  return effective.blockedBy === undefined
+    ? undefined
+    : { reason: 'tool_not_allowed', rule: effective.blockedBy };
 }
 
-function roles(question: Question): Finding | undefined {
-  const { caller, view } = question;
+function roles(checkInput: CheckInput): CheckFailure | undefined {
+  const { caller, effective } = checkInput;
   const lacks = (group: readonly string[]) => !group.some((role) => caller.principal.roles.includes(role));
-  const demand = view.demands.find((one) => one.roles.some(lacks));
-  if (!demand) return undefined;
+  const requirement = effective.requirements.find((one) => one.roles.some(lacks));
+  if (!requirement) return undefined;
   const missing = {
-    roles: view.required.roles.filter(lacks),
-    scopes: missingScopes(question),
-    assurance: missingAssurance(question),
+    roles: effective.required.roles.filter(lacks),
+    scopes: missingScopes(checkInput),
+    assurance: missingAssurance(checkInput),
   };
-  return { reason: 'role_missing', rule: demand.source, missing };
+  return { reason: 'role_missing', rule: requirement.source, missing };
 }
 
-function person({ caller, target, view }: Question): Finding | undefined {
+function person({ caller, target, effective }: CheckInput): CheckFailure | undefined {
   const { principal, policy } = caller;
   if (principal.kind === 'human') return undefined;
   if (policy.requireHuman && !target.rule.allowWorkload) {
     return { reason: 'human_required', rule: 'AUTH_REQUIRE_HUMAN' };
   }
   // There is nobody whom a challenge could send to authenticate, and what a workload says of it is nobody's.
-  const excluding = view.demands.find(
+  const excluding = effective.requirements.find(
     ({ assurance, workloads }) => assurance !== null || workloads?.has(principal.clientId) === false,
   );
   return excluding && { reason: 'human_required', rule: excluding.source };
 }
 
-function conditions({ conditions: own, target }: Question): Finding | undefined {
+function conditions({ conditions: own, target }: CheckInput): CheckFailure | undefined {
   const failed = own?.failing(target);
   return failed && { reason: 'condition_failed', rule: failed.rule, message: failed.message };
 }
 
-function authentication(question: Question): Finding | undefined {
-  const assurance = missingAssurance(question);
+function authentication(checkInput: CheckInput): CheckFailure | undefined {
+  const assurance = missingAssurance(checkInput);
   if (!assurance) return undefined;
-  const unmet = question.view.demands.find((demand) => lackingAssurance(question.caller, demand.assurance));
+  const unmet = checkInput.effective.requirements.find((requirement) =>
+    lackingAssurance(checkInput.caller, requirement.assurance),
+  );
   return {
     reason: 'assurance_insufficient',
-    rule: unmet?.source ?? question.target.rule.source,
-    missing: { assurance, scopes: missingScopes(question) },
+    rule: unmet?.source ?? checkInput.target.rule.source,
+    missing: { assurance, scopes: missingScopes(checkInput) },
   };
 }
 
-function scopes(question: Question): Finding | undefined {
-  const missing = missingScopes(question);
+function scopes(checkInput: CheckInput): CheckFailure | undefined {
+  const missing = missingScopes(checkInput);
   if (missing.length === 0) return undefined;
-  const unmet = question.view.demands.find((demand) => demand.scopes.some((one) => missing.includes(one)));
+  const unmet = checkInput.effective.requirements.find((requirement) =>
+    requirement.scopes.some((one) => missing.includes(one)),
+  );
   return {
     reason: 'scope_missing',
-    rule: unmet?.source ?? question.target.rule.source,
+    rule: unmet?.source ?? checkInput.target.rule.source,
     missing: { scopes: missing },
   };
 }
 
-function missingScopes({ scopes: held, view }: Question): string[] {
-  return view.required.scopes.filter((scope) => !held.has(scope));
+function missingScopes({ scopes: held, effective }: CheckInput): string[] {
+  return effective.required.scopes.filter((scope) => !held.has(scope));
 }
 
-function missingAssurance({ caller, view }: Question): Assurance | null {
-  return lackingAssurance(caller, view.required.assurance);
+function missingAssurance({ caller, effective }: CheckInput): Assurance | null {
+  return lackingAssurance(caller, effective.required.assurance);
 }
 
 /** What of the demand this principal's authentication does not meet, or null. What the token does not say is not met. */
 function lackingAssurance(
-  { principal: { acr, authenticatedAt }, circumstances }: Caller,
+  { principal: { acr, authenticatedAt }, environment }: EvaluationContext,
   asked: Assurance | null,
 ): Assurance | null {
   if (!asked) return null;
   const { maxAgeSeconds } = asked;
   // Whole seconds, as `auth_time` has them.
-  const age = authenticatedAt === null ? NaN : Math.floor(circumstances.now / 1000) - authenticatedAt;
+  const age = authenticatedAt === null ? NaN : Math.floor(environment.now / 1000) - authenticatedAt;
   const isInContext = asked.acr.length === 0 || asked.acr.some((one) => acr.includes(one));
   const isRecent = maxAgeSeconds === null || (age >= -MAX_SECONDS_AHEAD && age <= maxAgeSeconds);
   if (isInContext && isRecent) return null;
   return { acr: isInContext ? [] : asked.acr, maxAgeSeconds: isRecent ? null : maxAgeSeconds };
 }
 
-function deny({ reason, rule, missing, message }: Finding, required: Requirements): Deny {
+function deny({ reason, rule, missing, message }: CheckFailure, required: Requirements): Deny {
   return {
     effect: 'deny',
     reason,

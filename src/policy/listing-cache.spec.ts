@@ -1,7 +1,7 @@
 import type { Listing } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
-import { KnownLists } from './listing-cache.js';
+import { ListingCache } from './listing-cache.js';
 import { loadPolicy } from './load-policy.js';
 import type { Policy } from './policy.js';
 
@@ -30,7 +30,7 @@ const POLICY = policyOf(ALL);
 const listing = (...shown: ProtectedTarget[]): Listing => ({ shown, hidden: ALL.length - shown.length });
 
 it('asks once for each caller and kind, and again under another policy or of other targets', () => {
-  const lists = new KnownLists();
+  const lists = new ListingCache();
   const [alice, bob] = [principal('alice'), principal('bob')];
   let asked = 0;
   const decide = () => {
@@ -50,7 +50,7 @@ it('asks once for each caller and kind, and again under another policy or of oth
 });
 
 it('never gives one caller the list of another', () => {
-  const lists = new KnownLists();
+  const lists = new ListingCache();
   const [alice, bob] = [principal('alice'), principal('bob')];
   lists.of(alice, 'tools', POLICY, ALL, () => listing(...ALL));
   expect(lists.of(bob, 'tools', POLICY, ALL, () => listing(ALL[1] as ProtectedTarget)).shown).toEqual([
@@ -63,7 +63,7 @@ it.each<[string, Policy]>([
   ['a login may grow too old', policyOf([target('a', 300)])],
   ['conditions look at time and place', { ...POLICY, conditions: {} as never }],
 ])('knows nothing where %s', (_why, policy) => {
-  const lists = new KnownLists();
+  const lists = new ListingCache();
   const alice = principal('alice');
   lists.of(alice, 'tools', policy, ALL, () => listing(...ALL));
   expect(lists.of(alice, 'tools', policy, ALL, () => listing()).shown).toEqual([]);

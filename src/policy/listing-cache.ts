@@ -11,7 +11,7 @@ interface Known {
   readonly listing: Listing;
 }
 
-export class KnownLists {
+export class ListingCache {
   /** Of policies whose lists differ with the clock or with where a request is from. */
   private readonly changing = new WeakMap<Policy, boolean>();
   private readonly known = new WeakMap<Principal, Map<ListKind, Known>>();
@@ -39,8 +39,8 @@ export class KnownLists {
   private isChanging(policy: Policy): boolean {
     const known = this.changing.get(policy);
     if (known !== undefined) return known;
-    const isAged = [...policy.targets.values()].some(({ view, tried }) =>
-      [view, tried].some(({ required }) => (required.assurance?.maxAgeSeconds ?? null) !== null),
+    const isAged = [...policy.targets.values()].some(({ effective, shadow }) =>
+      [effective, shadow].some(({ required }) => (required.assurance?.maxAgeSeconds ?? null) !== null),
     );
     const changing = policy.conditions !== undefined || isAged;
     this.changing.set(policy, changing);

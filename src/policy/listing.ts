@@ -3,33 +3,33 @@ import type { Decision } from '../core/decision.js';
 import type { Listing } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
 import type { ProtectedTarget } from './access-rule.js';
-import { evaluate, type Caller } from './evaluate.js';
+import { evaluate, type EvaluationContext } from './evaluate.js';
 import type { GeneralRules } from './policy.js';
 
 /** Denials that a new token of the same person could cure. Checks before these passed: roles, allow-list, conditions. */
 const OBTAINABLE: readonly Reason[] = ['scope_missing', 'assurance_insufficient'];
 
-export function listed(caller: Caller, all: readonly ProtectedTarget[]): Listing {
+export function listTargets(caller: EvaluationContext, all: readonly ProtectedTarget[]): Listing {
   const { policy } = caller;
   const decided = all.map((target) => {
     const decision = evaluate(caller, target);
     const isShown = isListed(decision, caller);
-    const wouldBeShown = policy.tried ? isVisible(triedReasonOf(decision), policy.tried) : isShown;
+    const wouldBeShown = policy.shadow ? isVisible(triedReasonOf(decision), policy.shadow) : isShown;
     return { target, isShown, wouldBeShown };
   });
   const shown = decided.filter(({ isShown }) => isShown);
-  const wouldHide = shown.filter(({ wouldBeShown }) => !wouldBeShown).length;
+  const shadowHiddenCount = shown.filter(({ wouldBeShown }) => !wouldBeShown).length;
   const wouldShow = decided.filter(({ isShown, wouldBeShown }) => wouldBeShown && !isShown).length;
   return {
     shown: shown.map(({ target }) => target),
     hidden: all.length - shown.length,
-    ...(policy.tried && { wouldHide, ...(wouldShow > 0 && { wouldShow }) }),
+    ...(policy.shadow && { shadowHiddenCount, ...(wouldShow > 0 && { wouldShow }) }),
     ...(policy.digest !== undefined && { policy: policy.digest }),
   };
 }
 
 /** Whether a list of this caller shows the target that was decided about. */
-export function isListed(decision: Decision, { policy }: Caller): boolean {
+export function isListed(decision: Decision, { policy }: EvaluationContext): boolean {
   return isVisible(reasonOf(decision), policy);
 }
 

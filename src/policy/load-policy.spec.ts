@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import type { Decision } from '../core/decision.js';
-import type { JsonObject } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
+import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { CedarConditions } from './cedar/cedar-conditions.js';
 import { callerOf, evaluate } from './evaluate.js';
-import { listed } from './listing.js';
+import { listTargets } from './listing.js';
 import { startCedar } from './cedar/load-cedar.js';
 import { loadPolicy, type LoadedPolicy } from './load-policy.js';
 import { PolicyError, type OperatorFile } from './operator-files.js';
@@ -54,7 +54,7 @@ const PAY = target('pay', {
     },
     ['amount'],
   ),
-  altered: ['code'],
+  transformedProperties: ['code'],
 });
 const READ = target('read', { rule: { scopes: ['read'] }, readOnly: true });
 const WRITE = target('write', { rule: { scopes: ['write'], roles: [['admin']] } });
@@ -116,8 +116,8 @@ function decide(
   asked: ProtectedTarget,
   { as, args, now, ip }: Asked = {},
 ): Decision {
-  const circumstances = { now: now ?? MONDAY, ip: ip ?? '10.1.2.3', arguments: args };
-  return evaluate(callerOf({ ...ALICE, ...as }, policy, circumstances), asked);
+  const environment = { now: now ?? MONDAY, ip: ip ?? '10.1.2.3', arguments: args };
+  return evaluate(callerOf({ ...ALICE, ...as }, policy, environment), asked);
 }
 
 const short = (decision: Decision) =>
@@ -211,26 +211,26 @@ describe('policy.yaml', () => {
       { as: { scopes: ['all'] } },
       'scope_missing by Tools.read',
     ],
-    ['does nothing on trial', 'rules: [{match: pay, scopes: x, mode: shadow}]', PAY, {}, 'allow'],
+    ['does nothing in shadow mode', 'rules: [{match: pay, scopes: x, mode: shadow}]', PAY, {}, 'allow'],
     [
-      'does nothing on trial as a whole',
+      'does nothing in shadow mode as a whole',
       'mode: shadow\nallow_list: [read]\nrules: [{match: pay, scopes: x}]',
       PAY,
       {},
       'allow',
     ],
     [
-      'implies no scope on trial',
+      'implies no shadow scope',
       'mode: shadow\nscope_implies: {super: [read]}',
       READ,
       { as: { scopes: ['super'] } },
       'scope_missing by Tools.read',
     ],
-  ])('%s', (_name, text, asked, question, expected) => {
-    expect(short(decide(yaml(text), asked, question))).toBe(expected);
+  ])('%s', (_name, text, asked, checkInput, expected) => {
+    expect(short(decide(yaml(text), asked, checkInput))).toBe(expected);
   });
 
-  it('says what a rule on trial would have done, and nothing where it would have agreed', () => {
+  it('says what a shadow rule would have done, and nothing where it would have agreed', () => {
     const policy = yaml(
       'rules: [{match: pay, scopes: x, mode: shadow}, {match: read, scopes: read, mode: shadow}]',
     );
@@ -278,7 +278,7 @@ describe('policy.yaml', () => {
     const rates = (text: string) =>
       [...yaml(text).policy.targets.values()].map(({ target: { name }, rates: own }) => [
         name,
-        own.map((one) => `${one.onTrial ? 'trial' : 'class'} ${one.name} by ${one.source}`),
+        own.map((one) => `${one.isShadow ? 'trial' : 'class'} ${one.name} by ${one.source}`),
       ]);
     const classes = 'rates: {a: {per_minute: 1}, b: {per_day: 2}}';
     const rules = 'rules: [{id: x, match: [pay, read], rate: a}, {id: y, match: [read, write], rate: [a, b]';
@@ -300,14 +300,14 @@ describe('policy.yaml', () => {
 
   it('counts in lists the targets that a shadow file would hide and show', () => {
     const listing = (text: string, as: Partial<Principal>) =>
-      listed(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS);
+      listTargets(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS);
     const closed = 'list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]';
-    expect(listing(closed, {})).toMatchObject({ hidden: 0, wouldHide: 1 });
+    expect(listing(closed, {})).toMatchObject({ hidden: 0, shadowHiddenCount: 1 });
     // The list shows the targets that another token opens: the rule would change the call alone.
-    expect(listing(closed.replace('callable', 'obtainable'), {})).toMatchObject({ wouldHide: 0 });
+    expect(listing(closed.replace('callable', 'obtainable'), {})).toMatchObject({ shadowHiddenCount: 0 });
     const poor = { scopes: ['super'], roles: [] };
     expect(listing('mode: shadow\nlist: callable\nscope_implies: {super: [read]}', poor)).toMatchObject({
-      wouldHide: 0,
+      shadowHiddenCount: 0,
     });
     const { shown } = listing('mode: shadow\nallow_list: [pay]', poor);
     expect(shown).toEqual(listing('author: Dora', poor).shown);
@@ -321,7 +321,7 @@ describe('policy.yaml', () => {
       rule: 'a.cedar: hours',
       shadow: { reason: null, rule: 'policy.yaml: time_zone' },
     });
-    expect(policy.notices).toEqual(['on trial, recorded and without effect: policy.yaml: time_zone']);
+    expect(policy.notices).toEqual(['shadow mode, recorded without effect: policy.yaml: time_zone']);
   });
 
   it('puts what all ask for into one challenge', () => {
@@ -335,32 +335,33 @@ describe('policy.yaml', () => {
 
   it('lists what a new token would open unless it says list: callable', () => {
     const shown = (text: string, as: Partial<Principal>) =>
-      listed(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS).shown.map(
-        ({ name }) => name,
-      );
+      listTargets(
+        callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }),
+        TARGETS,
+      ).shown.map(({ name }) => name);
     const poor = { scopes: [], roles: [] };
     expect(shown('list: callable', poor)).toEqual(['pay', 'batch', 'greet']);
     expect(shown('list: obtainable', poor)).toEqual(['pay', 'read', 'batch', 'greet']);
     expect(shown('author: dora', poor)).toEqual(['pay', 'read', 'batch', 'greet']);
     const without = loadPolicy(OPEN, TARGETS, undefined).policy;
     expect(
-      listed(callerOf({ ...ALICE, ...poor }, without, { now: MONDAY, ip: '' }), TARGETS).shown.map(
+      listTargets(callerOf({ ...ALICE, ...poor }, without, { now: MONDAY, ip: '' }), TARGETS).shown.map(
         ({ name }) => name,
       ),
     ).toEqual(['pay', 'read', 'batch', 'greet']);
   });
 
-  it('counts in would_hide the listed targets that rules on trial would hide, obtainable or not', () => {
-    const wouldHide = (text: string) =>
-      listed(
+  it('counts in would_hide the listed targets that shadow rules would hide, obtainable or not', () => {
+    const shadowHiddenCount = (text: string) =>
+      listTargets(
         callerOf({ ...ALICE, scopes: [], roles: [] }, yaml(text).policy, { now: MONDAY, ip: '' }),
         TARGETS,
-      ).wouldHide;
-    // A scope on trial hides nothing while lists are obtainable.
-    expect(wouldHide('rules: [{match: pay, scopes: x, mode: shadow}]')).toBe(0);
-    expect(wouldHide('list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]')).toBe(1);
-    // `read` is listed though it lacks a scope; the role on trial would hide it.
-    expect(wouldHide('rules: [{match: read, roles: x, mode: shadow}]')).toBe(1);
+      ).shadowHiddenCount;
+    // A shadow scope hides nothing while lists are obtainable.
+    expect(shadowHiddenCount('rules: [{match: pay, scopes: x, mode: shadow}]')).toBe(0);
+    expect(shadowHiddenCount('list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]')).toBe(1);
+    // `read` is listed though it lacks a scope; the role in shadow mode would hide it.
+    expect(shadowHiddenCount('rules: [{match: read, roles: x, mode: shadow}]')).toBe(1);
   });
 
   it.each<[string, string[]]>([
@@ -488,9 +489,9 @@ describe('a condition of a declaration that does not fit the arguments', () => {
     name: string,
     args?: JsonObject,
   ) => {
-    const circumstances = { now: MONDAY, ip: '', ...(args && { arguments: args }) };
+    const environment = { now: MONDAY, ip: '', ...(args && { arguments: args }) };
     const own = targets.find((target) => target.name === name) as ProtectedTarget;
-    const decision = evaluate(callerOf(ALICE, one.policy, circumstances), own);
+    const decision = evaluate(callerOf(ALICE, one.policy, environment), own);
     return decision.effect === 'allow' ? 'allow' : decision.reason;
   };
 
@@ -527,7 +528,7 @@ describe('a condition of a declaration that does not fit the arguments', () => {
     expect(decisionOf(one, targets, 'fits', { path: null })).toBe('condition_failed');
     expect(decisionOf(one, targets, 'pay', { amount: 1 })).toBe('allow');
     expect(decisionOf(one, targets, 'read')).toBe('condition_failed');
-    const { shown } = listed(callerOf(ALICE, one.policy, { now: MONDAY, ip: '' }), targets);
+    const { shown } = listTargets(callerOf(ALICE, one.policy, { now: MONDAY, ip: '' }), targets);
     expect(shown.map(({ name }) => name)).not.toContain('look');
   });
 
@@ -813,9 +814,9 @@ describe('conditions', () => {
       'allow',
     ],
     ['a time that is none', rule('context.time.hour < 10'), READ, { args: {}, now: 1e300 }, FORBIDS],
-  ])('%s', (_name, text, asked, question, expected) => {
+  ])('%s', (_name, text, asked, checkInput, expected) => {
     const policy = load({ 'a.cedar': text, 'policy.yaml': 'scope_implies: {read: implied}' });
-    expect(short(decide(policy, asked, question))).toBe(expected);
+    expect(short(decide(policy, asked, checkInput))).toBe(expected);
   });
 
   it('an hour in the zone of the operator', () => {
@@ -855,7 +856,7 @@ describe('conditions', () => {
       'as a file',
       { 'a.cedar': '@id("it") forbid(principal, action, resource);', 'policy.yaml': 'shadow: [a.cedar]' },
     ],
-  ])('on trial have no effect, and say what they would have done: %s', (_name, texts) => {
+  ])('in shadow mode have no effect, and say what they would have done: %s', (_name, texts) => {
     expect(decide(load(texts as Record<string, string>), READ)).toMatchObject({
       effect: 'allow',
       shadow: { reason: 'condition_failed', rule: 'a.cedar: it' },
@@ -867,7 +868,12 @@ describe('conditions', () => {
       'a.cedar': `${rule('action == Action::"read"')}\n@id("hour") forbid(principal, action, resource) when { context.time.hour == 9 && principal.sub == "x" };`,
     });
     const caller = callerOf(ALICE, policy.policy, { now: MONDAY, ip: '' });
-    expect(listed(caller, TARGETS).shown.map(({ name }) => name)).toEqual(['pay', 'write', 'batch', 'greet']);
+    expect(listTargets(caller, TARGETS).shown.map(({ name }) => name)).toEqual([
+      'pay',
+      'write',
+      'batch',
+      'greet',
+    ]);
   });
 
   it('are let go of with their policy: nothing is allowed by what is gone', () => {
@@ -889,7 +895,12 @@ describe('conditions', () => {
     expect(short(decide(policy, PAY))).toBe('allow');
     expect(short(decide(policy, PAY, { args: { amount: 1, note: 'x' } }))).toBe(FORBIDS);
     const caller = callerOf(ALICE, policy.policy, { now: MONDAY, ip: '' });
-    expect(listed(caller, TARGETS).shown.map(({ name }) => name)).toEqual(['pay', 'read', 'batch', 'greet']);
+    expect(listTargets(caller, TARGETS).shown.map(({ name }) => name)).toEqual([
+      'pay',
+      'read',
+      'batch',
+      'greet',
+    ]);
   });
 
   it.each<[string, string]>([
@@ -1038,7 +1049,7 @@ describe('conditions', () => {
       source,
       text: `forbid(principal, action, resource) when { ${when} };`,
       message: undefined,
-      onTrial: false,
+      isShadow: false,
       labels: new Set([label]),
       needsArguments: false,
       reads: new Set<string>(),
@@ -1050,7 +1061,7 @@ describe('conditions', () => {
     const plain = made('plain', 'read', 'principal.sub == "bob"');
     const conditions = new CedarConditions(startCedar(), startCedar, [deep, plain], TARGETS, {
       enforced: 'UTC',
-      tried: 'UTC',
+      shadow: 'UTC',
     });
     const failing = (subject: string, one: ProtectedTarget) =>
       conditions.forCaller({ ...ALICE, subject }, [], { now: MONDAY, ip: '' }, false).failing(one)?.rule;
@@ -1200,9 +1211,9 @@ describe('whatever the operator writes', () => {
         const [was, is] = [without, policy].map((each) => {
           const { policy: _digest, shadow, ...decision } = decide(each, one, { as, args });
           const caller = callerOf({ ...ALICE, ...as }, each.policy, { now: MONDAY, ip: '127.0.0.1' });
-          const { shown, hidden } = listed(caller, TARGETS);
+          const { shown, hidden } = listTargets(caller, TARGETS);
           const own = each.policy.targets.get(one.kind === 'tool' ? one.name : `${one.kind}:${one.name}`);
-          return { decision, shadow, shown, hidden, counted: own?.rates.filter(({ onTrial }) => !onTrial) };
+          return { decision, shadow, shown, hidden, counted: own?.rates.filter(({ isShadow }) => !isShadow) };
         });
         expect({ ...is, shadow: null }).toEqual({ ...was, shadow: null });
         const would = is?.shadow && (is.shadow.reason === null ? 'allow' : 'deny');
@@ -1240,7 +1251,7 @@ describe('whatever the operator writes', () => {
         const curable = yaml.list === 'callable' ? [] : ['scope_missing', 'assurance_insufficient'];
         const caller = (given?: JsonObject) =>
           callerOf({ ...ALICE, ...as }, policy, { now: MONDAY, ip: '127.0.0.1', arguments: given });
-        const shown = new Set(listed(caller(), TARGETS).shown.map(({ name }) => name));
+        const shown = new Set(listTargets(caller(), TARGETS).shown.map(({ name }) => name));
         for (const one of TARGETS) {
           const call = evaluate(caller(args), one);
           seen.add(`${shown.has(one.name) ? 'shown' : 'hidden'} ${call.effect}`);

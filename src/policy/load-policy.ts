@@ -1,6 +1,6 @@
 /** From the operator's files and the registered targets to the policy that decides, or to every fault of it. */
 import { targetLabel } from '../core/decision.js';
-import { visible } from '../lib/format-text.js';
+import { escapeControlChars } from '../lib/format-text.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { CedarConditions } from './cedar/cedar-conditions.js';
@@ -62,13 +62,13 @@ export function loadPolicy(
   }
   const { cedar, cedarRules, unfit } = readRules(cedarFiles, operator?.shadowFiles ?? [], targets, faults);
   if (!operator || faults.length > 0) throw new PolicyError(faults);
-  const timeZones = { enforced: enforcedPart(operator).timeZone, tried: operator.timeZone };
+  const timeZones = { enforced: enforcedPart(operator).timeZone, shadow: operator.timeZone };
   const conditions = cedar && new CedarConditions(cedar, startCedar, cedarRules, targets, timeZones);
   const parts: OperatorParts | undefined = allFiles && {
     digest: digestOfFiles(allFiles),
     policy: operator,
     conditions,
-    conditionsOnTrial: cedarRules.some(({ onTrial }) => onTrial),
+    conditionsShadow: cedarRules.some(({ isShadow }) => isShadow),
   };
   const policy = compilePolicy(base, withheldWhere(unfit, targets), parts, faults);
   if (faults.length > 0) {
@@ -98,7 +98,7 @@ export function loadPolicyFolder(
   folder: string | undefined,
 ): LoadedPolicy {
   if (folder === undefined) return loadPolicy(base, targets, undefined);
-  const ignored = ignoredFiles(folder).map(visible);
+  const ignored = ignoredFiles(folder).map(escapeControlChars);
   const loaded = loadPolicy(base, targets, readOperatorFiles(folder));
   if (ignored.length === 0) return loaded;
   const more = ignored.length > MAX_IGNORED ? ` and ${ignored.length - MAX_IGNORED} more` : '';
@@ -120,13 +120,13 @@ function readRules(
   targets: readonly ProtectedTarget[],
   faults: string[],
 ): Rules {
-  const own = files.map(({ name, text }) => ({ name, text, onTrial: shadow.includes(name) }));
+  const own = files.map(({ name, text }) => ({ name, text, isShadow: shadow.includes(name) }));
   const schema = schemaText(targets);
   const attempt = (unfit: UnfitConditions): Rules & { faults: string[] } => {
     const found: string[] = [];
     const fitting = targets.filter((target) => !unfit.has(targetLabel(target)));
     const declared = declaredConditions(fitting);
-    const all = declared ? [...own, { ...declared, onTrial: false }] : own;
+    const all = declared ? [...own, { ...declared, isShadow: false }] : own;
     const cedar = all.length > 0 ? startCedar() : undefined;
     const cedarRules = cedar ? readCedarFiles(cedar, all, targets, schema, found) : [];
     const count = cedarRules.filter(({ source }) => source.startsWith(`${DECLARED_CONDITIONS}: `)).length;
@@ -159,12 +159,12 @@ function noticesOf(operator: OperatorPolicy, rules: readonly CedarRule[]): strin
     ([scope, others]) => `scope_implies: ${scope} counts as ${others.join(' and ')} too`,
   );
   const trials = [
-    ...(operator.onTrial ? generalMembers(operator).map((name) => `${POLICY_FILE}: ${name}`) : []),
-    ...[...operator.rules, ...rules].filter(({ onTrial }) => onTrial).map(({ source }) => source),
+    ...(operator.isShadow ? generalMembers(operator).map((name) => `${POLICY_FILE}: ${name}`) : []),
+    ...[...operator.rules, ...rules].filter(({ isShadow }) => isShadow).map(({ source }) => source),
   ];
   return [
     ...implied,
-    ...(trials.length > 0 ? [`on trial, recorded and without effect: ${trials.join(', ')}`] : []),
+    ...(trials.length > 0 ? [`shadow mode, recorded without effect: ${trials.join(', ')}`] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { NO_REQUIREMENTS } from '../core/decision.js';
-import type { JsonObject, Message } from '../core/request-context.js';
-import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
+import type { Message } from '../core/request-context.js';
+import type { JsonObject } from '../lib/json.js';
+import type { TargetRegistry, ProtectedTarget } from './access-rule.js';
 import { operationOf } from './operation.js';
 
 function target(kind: ProtectedTarget['kind'], name: string): ProtectedTarget {
@@ -11,7 +12,7 @@ const TOOL = target('tool', 'same');
 const PROMPT = target('prompt', 'same');
 const PAGE = target('resource', 'page');
 
-const catalogue: AccessCatalogue = {
+const catalogue: TargetRegistry = {
   find: (kind, name) => [TOOL, PROMPT, PAGE].find((one) => one.kind === kind && one.name === name),
   list: () => [],
   all: () => [],
@@ -57,7 +58,7 @@ it.each<[string, JsonObject, object]>([
   // Conditions look at the arguments that the target will run with, and at no others.
   const isCompletion = method === 'completion/complete';
   const { arguments: sent } = operation as { arguments?: JsonObject };
-  expect(operation).toHaveProperty('judged', isCompletion ? undefined : (sent ?? {}));
+  expect(operation).toHaveProperty('conditionArguments', isCompletion ? undefined : (sent ?? {}));
 });
 
 it.each([

@@ -1,8 +1,9 @@
 /** What a message asks the gate for. Pure. */
 import { malformedRequest } from '../core/app-error.js';
-import type { JsonObject, ListKind, Message, Operation } from '../core/request-context.js';
+import type { ListKind, Message, Operation } from '../core/request-context.js';
 import type { Target } from '../core/decision.js';
-import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
+import type { TargetRegistry, ProtectedTarget } from './access-rule.js';
 
 const LISTS: ReadonlyMap<string, ListKind> = new Map([
   ['tools/list', 'tools'],
@@ -16,12 +17,12 @@ export type AskedOperation =
   | (Extract<Operation, { kind: 'call' }> & {
       readonly target: Target | ProtectedTarget;
       /** What conditions on arguments look at; undefined where the target does not run with any. */
-      readonly judged: JsonObject | undefined;
+      readonly conditionArguments: JsonObject | undefined;
     })
   | Exclude<Operation, { kind: 'call' }>;
 
 /** @throws AppError `request_malformed` (-32602) where a message that names something names it with no string. */
-export function operationOf(message: Message, catalogue: AccessCatalogue): AskedOperation {
+export function operationOf(message: Message, catalogue: TargetRegistry): AskedOperation {
   const { method, params } = message;
   const list = LISTS.get(method);
   if (list) return { kind: 'list', of: list };
@@ -51,22 +52,22 @@ export function operationOf(message: Message, catalogue: AccessCatalogue): Asked
 function call(
   target: Target | ProtectedTarget,
   args: unknown,
-  judged: JsonObject | undefined,
+  conditionArguments: JsonObject | undefined,
 ): AskedOperation {
-  return { kind: 'call', target, arguments: args, judged };
+  return { kind: 'call', target, arguments: args, conditionArguments };
 }
 
-function named(catalogue: AccessCatalogue, kind: 'tool' | 'prompt', name: unknown): Target | ProtectedTarget {
+function named(catalogue: TargetRegistry, kind: 'tool' | 'prompt', name: unknown): Target | ProtectedTarget {
   const asked = requireText(name, 'params.name');
   return catalogue.find(kind, asked) ?? { kind, name: asked };
 }
 
-function resource(catalogue: AccessCatalogue, uri: unknown): Target | ProtectedTarget {
+function resource(catalogue: TargetRegistry, uri: unknown): Target | ProtectedTarget {
   const asked = requireText(uri, 'params.uri');
   return catalogue.findResourceByUri(asked) ?? { kind: 'resource', name: asked };
 }
 
-function reference(catalogue: AccessCatalogue, ref: unknown): Target | ProtectedTarget {
+function reference(catalogue: TargetRegistry, ref: unknown): Target | ProtectedTarget {
   const asked = (typeof ref === 'object' && ref !== null ? ref : {}) as Record<string, unknown>;
   if (asked.type === 'ref/prompt') return named(catalogue, 'prompt', asked.name);
   if (asked.type === 'ref/resource') return resource(catalogue, asked.uri);
@@ -74,7 +75,7 @@ function reference(catalogue: AccessCatalogue, ref: unknown): Target | Protected
 }
 
 function requireArguments(value: unknown): JsonObject | undefined {
-  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+  if (value !== undefined && !isJsonObject(value)) {
     throw malformedRequest('params.arguments must be an object', { rpcCode: -32602 });
   }
   return value as JsonObject | undefined;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { visible } from '../lib/format-text.js';
+import { escapeControlChars } from '../lib/format-text.js';
 import { isPolicyName, sortNames, type SortedNames } from './file-names.js';
 import { POLICY_FILE } from './policy-file.js';
 
@@ -49,16 +49,16 @@ export function readOperatorFiles(folder: string): OperatorFile[] {
     .slice(0, MAX_FILES)
     .map(
       ({ backup, original }) =>
-        `${visible(backup)}: is a backup of ${visible(original)}, which is missing: restore that, or move the backup away`,
+        `${escapeControlChars(backup)}: is a backup of ${escapeControlChars(original)}, which is missing: restore that, or move the backup away`,
     );
   const files = names.flatMap((name) => {
     if (!isPolicyName(name)) {
-      faults.push(`${visible(name)}: is neither ${POLICY_FILE} nor a .cedar file: move it away`);
+      faults.push(`${escapeControlChars(name)}: is neither ${POLICY_FILE} nor a .cedar file: move it away`);
       return [];
     }
     // Names of files are in decisions, on record, and on screens.
     if (UNSEEN.test(name)) {
-      faults.push(`${visible(name)}: is a name with characters that cannot be seen`);
+      faults.push(`${escapeControlChars(name)}: is a name with characters that cannot be seen`);
       return [];
     }
     return readFile(folder, name, faults);

@@ -1,9 +1,9 @@
 /** `policy.yaml`: text in, what the operator asks for out, or every fault with its line. Pure. */
 import { IsArray, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import type { Assurance } from '../core/decision.js';
-import { quoted } from '../lib/format-text.js';
-import { IsNumber, IsTexts } from '../config/rules.js';
-import { checkEntry, parseYaml, type Entry, type Report } from '../config/yaml-file.js';
+import { quote } from '../lib/format-text.js';
+import { IsNumber, IsStringList } from '../config/rules.js';
+import { checkEntry, parseYaml, type Entry, type FaultReporter } from '../config/yaml-file.js';
 import { linesOf } from '../config/yaml-lines.js';
 import { SCOPE_TOKEN } from './access-rule.js';
 import { LABEL_PATTERN } from './label-pattern.js';
@@ -27,13 +27,13 @@ export interface OperatorRule {
   /** Names of classes of {@link OperatorPolicy.rates}. */
   readonly rates: readonly string[];
   /** Evaluated and recorded, without effect. */
-  readonly onTrial: boolean;
+  readonly isShadow: boolean;
 }
 
 export interface OperatorPolicy {
   readonly author: string | null;
   /** `mode: shadow`: no member of the file changes a decision or a list; effects are recorded only. */
-  readonly onTrial: boolean;
+  readonly isShadow: boolean;
   /** Undefined: it does not narrow the list. */
   readonly allowList: readonly string[] | undefined;
   /** True unless the file says `list: callable`. */
@@ -44,13 +44,13 @@ export interface OperatorPolicy {
   readonly scopeImplies: ReadonlyMap<string, readonly string[]>;
   readonly rates: ReadonlyMap<string, Rate>;
   readonly rules: readonly OperatorRule[];
-  /** Names of `*.cedar` files that are on trial as a whole. */
+  /** Names of `*.cedar` files that are in shadow mode as a whole. */
   readonly shadowFiles: readonly string[];
 }
 
 export const NO_OPERATOR_POLICY: OperatorPolicy = {
   author: null,
-  onTrial: false,
+  isShadow: false,
   allowList: undefined,
   listsObtainable: true,
   timeZone: 'UTC',
@@ -79,7 +79,7 @@ class FileEntry {
   mode?: Mode;
 
   @IsOptional()
-  @IsTexts(isPattern, PATTERNS, { listOnly: true })
+  @IsStringList(isPattern, PATTERNS, { listOnly: true })
   allow_list?: string[];
 
   @IsOptional()
@@ -104,13 +104,13 @@ class FileEntry {
   rules?: unknown[];
 
   @IsOptional()
-  @IsTexts((text) => text.endsWith('.cedar'), 'names of .cedar files', { listOnly: true })
+  @IsStringList((text) => text.endsWith('.cedar'), 'names of .cedar files', { listOnly: true })
   shadow?: string[];
 }
 
 class AssuranceEntry {
   @IsOptional()
-  @IsTexts(isScope, 'authentication contexts')
+  @IsStringList(isScope, 'authentication contexts')
   acr?: string | string[];
 
   /** In seconds. */
@@ -124,16 +124,16 @@ class RuleEntry {
   @Matches(ID, { message: 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -' })
   id?: string;
 
-  @IsTexts(isPattern, PATTERNS)
+  @IsStringList(isPattern, PATTERNS)
   match: string | string[];
 
   @IsOptional()
-  @IsTexts(isScope, 'scopes')
+  @IsStringList(isScope, 'scopes')
   scopes?: string | string[];
 
   /** Any of them. */
   @IsOptional()
-  @IsTexts(isScope, 'roles')
+  @IsStringList(isScope, 'roles')
   roles?: string | string[];
 
   @IsOptional()
@@ -141,12 +141,12 @@ class RuleEntry {
 
   /** Client ids; `none` is none of them. */
   @IsOptional()
-  @IsTexts((text) => text !== '', 'client ids, or none')
+  @IsStringList((text) => text !== '', 'client ids, or none')
   workloads?: string | string[];
 
   /** Each must be there. */
   @IsOptional()
-  @IsTexts((text) => ID.test(text), 'names of classes under rates')
+  @IsStringList((text) => ID.test(text), 'names of classes under rates')
   rate?: string | string[];
 
   @IsOptional()
@@ -160,7 +160,7 @@ const ASKS = ['scopes', 'roles', 'assurance', 'workloads', 'rate'] as const;
 export function readPolicyFile(text: string, faults: string[]): OperatorPolicy | undefined {
   const before = faults.length;
   const lines = linesOf(text);
-  const report: Report = (place, fault) => {
+  const report: FaultReporter = (place, fault) => {
     const line = place === '' ? '' : `:${lines(place)}`;
     faults.push(`${POLICY_FILE}${line}: ${place}${fault}`);
   };
@@ -187,7 +187,7 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
   if (faults.length > before) return undefined;
   return {
     author: file.author ?? null,
-    onTrial: file.mode === 'shadow',
+    isShadow: file.mode === 'shadow',
     allowList: file.allow_list,
     listsObtainable:
       file.list === undefined ? NO_OPERATOR_POLICY.listsObtainable : file.list === 'obtainable',
@@ -200,7 +200,7 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
   };
 }
 
-function checkRule(value: unknown, place: string, rates: Rates, report: Report): void {
+function checkRule(value: unknown, place: string, rates: Rates, report: FaultReporter): void {
   checkEntry(RuleEntry, value, place, { assurance: AssuranceEntry }, report);
   if (typeof value !== 'object' || value === null) return;
   const rule = value as RuleEntry;
@@ -208,12 +208,12 @@ function checkRule(value: unknown, place: string, rates: Rates, report: Report):
     report(`${place}: `, `asks for nothing: name at least one of ${ASKS.join(', ')}`);
   }
   for (const name of namesOf(rule.rate)) {
-    if (!rates.has(name)) report(`${place}.rate: `, `there is no class ${quoted(name)} under rates`);
+    if (!rates.has(name)) report(`${place}.rate: `, `there is no class ${quote(name)} under rates`);
   }
 }
 
 /** Rejects members that could only take effect in spite of `mode: shadow`: ignoring them would hide the contradiction. */
-function checkShadowFile(file: FileEntry, rules: readonly unknown[], report: Report): void {
+function checkShadowFile(file: FileEntry, rules: readonly unknown[], report: FaultReporter): void {
   rules.forEach((rule, at) => {
     if ((rule as RuleEntry | null)?.mode === 'enforce') {
       report(
@@ -242,12 +242,12 @@ function toRule(entry: RuleEntry, at: number, fileMode: Mode | undefined, line: 
     assurance: assurance ? { acr: texts(assurance.acr), maxAgeSeconds: assurance.max_age ?? null } : null,
     workloads: workloads === undefined ? undefined : new Set(workloads === 'none' ? [] : texts(workloads)),
     rates: texts(entry.rate),
-    onTrial: (entry.mode ?? fileMode) === 'shadow',
+    isShadow: (entry.mode ?? fileMode) === 'shadow',
   };
 }
 
 /** @returns also those that are wrong, so that a rule which names one is not called wrong too. */
-function ratesOf(value: unknown, report: Report): Rates {
+function ratesOf(value: unknown, report: FaultReporter): Rates {
   const rates = new Map<string, Rate | undefined>();
   for (const [name, entry] of entriesOf(value, 'rates', report)) {
     if (!ID.test(name)) report(`rates.${name}: `, 'is not a name of 1 to 64 characters of A-Z a-z 0-9 _ . -');
@@ -256,7 +256,7 @@ function ratesOf(value: unknown, report: Report): Rates {
   return rates;
 }
 
-function impliedScopes(value: unknown, report: Report): ReadonlyMap<string, readonly string[]> {
+function impliedScopes(value: unknown, report: FaultReporter): ReadonlyMap<string, readonly string[]> {
   const implied = new Map<string, readonly string[]>();
   for (const [scope, others] of entriesOf(value, 'scope_implies', report)) {
     const place = `scope_implies.${scope}: `;
@@ -306,7 +306,7 @@ function wayBack(from: string, reachedFrom: ReadonlyMap<string, string>): string
   return way;
 }
 
-function entriesOf(value: unknown, place: string, report: Report): [string, unknown][] {
+function entriesOf(value: unknown, place: string, report: FaultReporter): [string, unknown][] {
   if (value === undefined || value === null) return [];
   if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
   report(`${place}: `, 'must be a mapping');

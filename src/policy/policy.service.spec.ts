@@ -2,7 +2,7 @@ import type { ConfigService } from '@nestjs/config';
 import fc from 'fast-check';
 import type { Principal } from '../core/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
-import type { AccessCatalogue, ProtectedTarget } from './access-rule.js';
+import type { TargetRegistry, ProtectedTarget } from './access-rule.js';
 import { PolicyService } from './policy.service.js';
 
 const NOW = 1_800_000_000;
@@ -51,7 +51,7 @@ function service(settings: Partial<PolicySettings> = {}, targets: ProtectedTarge
     ...settings,
   };
   const config = { get: () => own } as unknown as ConfigService<Settings, true>;
-  const catalogue = { list: () => targets, all: () => targets } as unknown as AccessCatalogue;
+  const catalogue = { list: () => targets, all: () => targets } as unknown as TargetRegistry;
   const policy = new PolicyService(config, catalogue);
   policy.load();
   return policy;

@@ -2,14 +2,15 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Decision, Target } from '../core/decision.js';
-import type { JsonObject, ListKind, Listing } from '../core/request-context.js';
+import type { ListKind, Listing } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
-import { ACCESS_CATALOGUE, type AccessCatalogue, type ProtectedTarget } from './access-rule.js';
+import type { JsonObject } from '../lib/json.js';
+import { ACCESS_CATALOGUE, type TargetRegistry, type ProtectedTarget } from './access-rule.js';
 import { challengeNotices, challengeScopes } from './challenge-scopes.js';
-import { callerOf, evaluate, type Caller } from './evaluate.js';
-import { KnownLists } from './listing-cache.js';
-import { listed } from './listing.js';
+import { callerOf, evaluate, type EvaluationContext } from './evaluate.js';
+import { ListingCache } from './listing-cache.js';
+import { listTargets } from './listing.js';
 import { loadPolicyFolder, type LoadedPolicy } from './load-policy.js';
 import type { Policy, TargetPolicy } from './policy.js';
 
@@ -21,7 +22,7 @@ export class PolicyService {
   private readonly logger = new Logger('Policy');
   private readonly listeners = new Set<(before: LoadedPolicy) => void>();
   private loaded: LoadedPolicy | undefined;
-  private readonly lists = new KnownLists();
+  private readonly lists = new ListingCache();
   private since = new Date();
   private challenged: readonly string[] = [];
   private toldOfChallenge = '';
@@ -30,7 +31,7 @@ export class PolicyService {
 
   constructor(
     config: ConfigService<Settings, true>,
-    @Inject(ACCESS_CATALOGUE) readonly catalogue: AccessCatalogue,
+    @Inject(ACCESS_CATALOGUE) readonly catalogue: TargetRegistry,
   ) {
     this.settings = config.get('policy', { infer: true });
   }
@@ -84,20 +85,20 @@ export class PolicyService {
   listing(principal: Principal, kind: ListKind, ip: string): Listing {
     const all = this.catalogue.list(kind);
     return this.lists.of(principal, kind, this.current.policy, all, () =>
-      listed(this.caller(principal, ip, undefined), all),
+      listTargets(this.caller(principal, ip, undefined), all),
     );
   }
 
   /** The lists of this principal that are others now than under the policy before. */
   changedLists(before: LoadedPolicy, principal: Principal, ip: string): ListKind[] {
-    const circumstances = { now: Date.now(), ip };
+    const environment = { now: Date.now(), ip };
     const [was, is] = [before.policy, this.current.policy].map((policy) =>
-      callerOf(principal, policy, circumstances),
-    ) as [Caller, Caller];
+      callerOf(principal, policy, environment),
+    ) as [EvaluationContext, EvaluationContext];
     return LIST_KINDS.filter((kind) => {
       // Of tools there may be others now, under the same names too; of the rest there are always the same.
-      const shown = (caller: Caller) =>
-        listed(caller, kind === 'tools' ? toolsOf(caller.policy) : this.catalogue.list(kind)).shown;
+      const shown = (caller: EvaluationContext) =>
+        listTargets(caller, kind === 'tools' ? toolsOf(caller.policy) : this.catalogue.list(kind)).shown;
       const [before, now] = [shown(was), shown(is)];
       return before.length !== now.length || before.some((target, at) => target !== now[at]);
     });
@@ -132,7 +133,7 @@ export class PolicyService {
     const labels = [...this.current.policy.targets];
     const [open, closed] = [true, false].map((isOpen) =>
       labels
-        .filter(([, { view }]) => (view.closedBy === undefined) === isOpen)
+        .filter(([, { effective }]) => (effective.blockedBy === undefined) === isOpen)
         .map(([label]) => label)
         .sort(),
     );
@@ -152,7 +153,7 @@ export class PolicyService {
     this.toldOfChallenge = told;
   }
 
-  private caller(principal: Principal, ip: string, given: JsonObject | undefined): Caller {
+  private caller(principal: Principal, ip: string, given: JsonObject | undefined): EvaluationContext {
     return callerOf(principal, this.current.policy, { now: Date.now(), ip, arguments: given });
   }
 }

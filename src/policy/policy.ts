@@ -1,12 +1,12 @@
 /** What decides at this deployment: what code declares, and what the operator asks for beyond it, laid side by side for each target. */
 import type { Assurance, Requirements } from '../core/decision.js';
-import type { JsonObject } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
+import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { RateClass } from './rates.js';
 
 /** What one declaration, or one rule of the operator's, asks of a principal. Demands add up: all must be met. */
-export interface Demand extends Requirements {
+export interface Requirement extends Requirements {
   /** Where it stands, for people who ask why: `Class.method`, or `policy.yaml: ID`. */
   readonly source: string;
   /** Client ids of the workloads that may, of those that code lets in; undefined: this demand does not mind. */
@@ -14,26 +14,26 @@ export interface Demand extends Requirements {
 }
 
 /** Everything that is asked for one target. */
-export interface View {
+export interface EffectiveRules {
   /** The list that does not have it, or why it is withheld; undefined where it is open. */
-  readonly closedBy: string | undefined;
+  readonly blockedBy: string | undefined;
   /** Code's own first. */
-  readonly demands: readonly Demand[];
+  readonly requirements: readonly Requirement[];
   /** All demands as one. */
   readonly required: Requirements;
 }
 
 export interface TargetPolicy {
   readonly target: ProtectedTarget;
-  readonly view: View;
-  /** With the rules on trial (`mode: shadow`) as if they counted. The same object where there is none. */
-  readonly tried: View;
-  /** Enforced and on trial; a class that counts for both is in it twice. */
+  readonly effective: EffectiveRules;
+  /** With the shadow rules (`mode: shadow`) as if they counted. The same object where there is none. */
+  readonly shadow: EffectiveRules;
+  /** Enforced and in shadow mode; a class that counts for both is in it twice. */
   readonly rates: readonly RateClass[];
 }
 
 /** What is known of a request beside who asks and for what. */
-export interface Circumstances {
+export interface Environment {
   /** In milliseconds since the epoch. */
   readonly now: number;
   /** Where the request came from. */
@@ -52,13 +52,13 @@ export interface Failed {
 export interface Conditions {
   /**
    * For the questions of one caller: what is the same for all of them is worked out once.
-   * @param tried with the rules and the time zone on trial as if they counted.
+   * @param shadow with the rules and the time zone in shadow mode as if they counted.
    */
   forCaller(
     principal: Principal,
     scopes: readonly string[],
-    circumstances: Circumstances,
-    tried: boolean,
+    environment: Environment,
+    shadow: boolean,
   ): CallerConditions;
 }
 
@@ -83,8 +83,8 @@ export interface Policy extends GeneralRules {
   /** By the name that allow-lists use. */
   readonly targets: ReadonlyMap<string, TargetPolicy>;
   readonly conditions: Conditions | undefined;
-  /** With everything on trial as if it counted; undefined where nothing is on trial. */
-  readonly tried: GeneralRules | undefined;
+  /** With all shadow rules as if it counted; undefined where nothing is in shadow mode. */
+  readonly shadow: GeneralRules | undefined;
 }
 
 /**
@@ -92,9 +92,9 @@ export interface Policy extends GeneralRules {
  * @returns the demands that contradict each other where no authentication would meet them all.
  */
 export function strictestAssurance(
-  demands: readonly (Assurance | null)[],
+  requirements: readonly (Assurance | null)[],
 ): Assurance | null | 'contradiction' {
-  const made = demands.filter((one) => one !== null);
+  const made = requirements.filter((one) => one !== null);
   if (made.length === 0) return null;
   const lists = made.map(({ acr }) => acr).filter((acr) => acr.length > 0);
   const ages = made.flatMap(({ maxAgeSeconds }) => maxAgeSeconds ?? []);

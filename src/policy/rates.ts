@@ -1,9 +1,8 @@
 /** How often what is in a class may be called, and who is counted together: as the operator writes it, and as it is counted. Pure. */
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
-import type { Principal } from '../core/principal.js';
-import { principalKey } from '../core/principal.js';
+import { type Principal, principalKey } from '../core/principal.js';
 import { IsNumber } from '../config/rules.js';
-import { checkEntry, type Report } from '../config/yaml-file.js';
+import { checkEntry, type FaultReporter } from '../config/yaml-file.js';
 
 /** `caller`: one person with one client. `everyone`: all of them together. */
 const COUNTED = ['caller', 'person', 'client', 'everyone'] as const;
@@ -30,7 +29,7 @@ export interface RateClass extends Rate {
   /** The rule that put it there. */
   readonly source: string;
   /** Counted and recorded, and refuses no call. */
-  readonly onTrial: boolean;
+  readonly isShadow: boolean;
 }
 
 class RateEntry {
@@ -56,10 +55,10 @@ class RateEntry {
 }
 
 /** @returns undefined where a fault was reported. */
-export function readRate(name: string, value: unknown, report: Report): Rate | undefined {
+export function readRate(name: string, value: unknown, report: FaultReporter): Rate | undefined {
   const place = `rates.${name}`;
   let isRight = true;
-  const noticing: Report = (where, fault) => {
+  const noticing: FaultReporter = (where, fault) => {
     isRight = false;
     report(where, fault);
   };
@@ -82,7 +81,7 @@ export function readRate(name: string, value: unknown, report: Report): Rate | u
 }
 
 /** Who a call counts for: no two that are counted apart share one. */
-export function countedAs({ by, eachTool }: Rate, principal: Principal, label: string): string {
+export function rateLimitKey({ by, eachTool }: Rate, principal: Principal, label: string): string {
   return JSON.stringify([eachTool ? label : null, whoOf(by, principal)]);
 }
 

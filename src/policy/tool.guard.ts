@@ -2,39 +2,39 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { messageOf } from '../core/request-context.js';
-import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import { isPublicRoute } from '../core/public-route.js';
 import { denialError } from './denial.js';
 import { operationOf } from './operation.js';
 import { PolicyService } from './policy.service.js';
 
 @Injectable()
-export class ToolGuard implements CanActivate, GateStep {
+export class ToolGuard implements CanActivate, PipelineStep {
   constructor(
     private readonly reflector: Reflector,
     private readonly policy: PolicyService,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (!isPublicRoute(this.reflector, context)) this.pass(passageOf(context));
+    if (!isPublicRoute(this.reflector, context)) this.handle(toPipelineContext(context));
     return true;
   }
 
   /** @throws AppError where it is denied. */
-  pass({ exchange }: Passage): void {
-    if (!exchange.principal) throw new Error('ToolGuard ran before a principal was known');
-    const message = messageOf(exchange);
+  handle({ requestContext }: PipelineContext): void {
+    if (!requestContext.principal) throw new Error('ToolGuard ran before a principal was known');
+    const message = messageOf(requestContext);
     const operation = operationOf(message, this.policy.catalogue);
-    exchange.operation = operation;
-    const { principal, ip } = exchange;
-    if (operation.kind === 'list') exchange.listing = this.policy.listing(principal, operation.of, ip);
+    requestContext.operation = operation;
+    const { principal, ip } = requestContext;
+    if (operation.kind === 'list') requestContext.listing = this.policy.listing(principal, operation.of, ip);
     const decision =
       operation.kind === 'call'
-        ? this.policy.decide(principal, operation.target, ip, operation.judged)
+        ? this.policy.decide(principal, operation.target, ip, operation.conditionArguments)
         : undefined;
-    exchange.clock?.lap('decision');
+    requestContext.clock?.mark('decision');
     if (operation.kind !== 'call' || !decision) return;
-    exchange.decision = decision;
+    requestContext.decision = decision;
     if (decision.effect === 'allow') return;
     throw denialError(decision, operation, message.era, this.policy.settings.denialDetail);
   }

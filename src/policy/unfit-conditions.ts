@@ -1,6 +1,6 @@
 /** Conditions of declarations that do not fit the arguments of their target: in, targets; out, a fault for each. Pure but for the engine. */
 import { targetLabel } from '../core/decision.js';
-import { visible } from '../lib/format-text.js';
+import { escapeControlChars } from '../lib/format-text.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { readCedarFiles, type CedarEngine } from './cedar/cedar-file.js';
 import { schemaText } from './cedar/cedar-schema.js';
@@ -33,7 +33,7 @@ export function unfitConditions(targets: readonly ProtectedTarget[]): UnfitCondi
 
 function faultOf(cedar: CedarEngine, target: ProtectedTarget, text: string): string | undefined {
   const faults: string[] = [];
-  const file = { name: DECLARED_CONDITIONS, text, onTrial: false };
+  const file = { name: DECLARED_CONDITIONS, text, isShadow: false };
   const rules = readCedarFiles(cedar, [file], [target], schemaText([target]), faults);
   return faults[0] ?? (rules.length === 1 ? undefined : 'it is not one Cedar expression');
 }
@@ -54,5 +54,5 @@ function readable({ inputSchema }: ProtectedTarget): string {
     return `${name}${required ? '' : '?'}: ${text.length > 100 ? `${text.slice(0, 100)}…` : text}`;
   });
   if (members.size > MAX_LISTED) shown.push(`and ${members.size - MAX_LISTED} more`);
-  return shown.length > 0 ? visible(shown.join(', ')) : 'none of its arguments';
+  return shown.length > 0 ? escapeControlChars(shown.join(', ')) : 'none of its arguments';
 }

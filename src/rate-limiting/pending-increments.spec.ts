@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { shareOf } from './fair-share.js';
-import { UntoldCalls } from './pending-increments.js';
+import { PendingIncrements } from './pending-increments.js';
 
 describe('shareOf', () => {
   it('divides a remainder into whole shares that add up to it', () => {
@@ -23,7 +23,7 @@ describe('shareOf', () => {
 
 describe('UntoldCalls', () => {
   it('counts calls on their way to the database until they are told or given back', () => {
-    const untold = new UntoldCalls();
+    const untold = new PendingIncrements();
     untold.add('a', 100, 0);
     untold.add('a', 100, 0);
     expect(untold.pending(1)).toEqual(['a']);
@@ -41,7 +41,7 @@ describe('UntoldCalls', () => {
   });
 
   it('forgets calls when their window ends', () => {
-    const untold = new UntoldCalls();
+    const untold = new PendingIncrements();
     untold.add('a', 100, 0);
     expect([untold.of('a', 100), untold.take('a', 100), untold.pending(100)]).toEqual([undefined, 0, []]);
   });

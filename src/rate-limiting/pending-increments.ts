@@ -1,6 +1,6 @@
 /** Calls that an instance let pass while the database was away, until the database has counted them. Pure. */
 
-interface Untold {
+interface PendingIncrement {
   /** Not on their way to the database. */
   calls: number;
   /** On their way: counted there, or given back. */
@@ -12,8 +12,8 @@ interface Untold {
 /** Beyond this number of keys, expired ones are looked for and forgotten. */
 const MAX_KEYS = 10_000;
 
-export class UntoldCalls {
-  private readonly keys = new Map<string, Untold>();
+export class PendingIncrements {
+  private readonly keys = new Map<string, PendingIncrement>();
 
   /** How many passed in the current window, those on their way included; with its end. Undefined: none. */
   of(key: string, now: number): { readonly calls: number; readonly until: number } | undefined {
@@ -66,7 +66,7 @@ export class UntoldCalls {
     found.calls += back;
   }
 
-  private current(key: string, now: number): Untold | undefined {
+  private current(key: string, now: number): PendingIncrement | undefined {
     const found = this.keys.get(key);
     if (found && found.until <= now) this.keys.delete(key);
     return found && found.until > now ? found : undefined;

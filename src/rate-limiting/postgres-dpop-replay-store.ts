@@ -1,21 +1,21 @@
 /** DPoP proofs that were used at any instance (RFC 9449 section 11.1). */
 import { Injectable } from '@nestjs/common';
-import { SharedProofs } from '../auth/binding/dpop-replay-store.js';
-import { SharedDatabase } from './shared-database.service.js';
+import { DpopReplayStore } from '../auth/binding/dpop-replay-store.js';
+import { SharedDatabaseService } from './shared-database.service.js';
 
 /** Beyond the time in which a proof is valid: the clocks of instances and database may differ. */
 const MARGIN_MS = 60_000;
 
 @Injectable()
-export class ProofsInDatabase extends SharedProofs {
-  constructor(private readonly database: SharedDatabase) {
+export class PostgresDpopReplayStore extends DpopReplayStore {
+  constructor(private readonly database: SharedDatabaseService) {
     super();
   }
 
   async firstUse(id: Buffer, validUntil: number): Promise<boolean> {
     if (!this.database.isShared) return true;
     const values = [id, new Date(validUntil * 1000 + MARGIN_MS)];
-    const asked = await this.database.ask((store) =>
+    const asked = await this.database.withStore((store) =>
       store.query({
         text: `insert into dpop_proofs (id, valid_until) values ($1, $2)
           on conflict (id) do update set valid_until = excluded.valid_until where dpop_proofs.valid_until < now()

@@ -1,77 +1,81 @@
 /** How often what the operator put into a class of `policy.yaml` may be called. */
 import { Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { targetLabel } from '../core/decision.js';
-import type { Exchange, GateRequest } from '../core/request-context.js';
-import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import type { RequestContext, GateRequest } from '../core/request-context.js';
+import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import type { Principal } from '../core/principal.js';
 import { PolicyService } from '../policy/policy.service.js';
-import { countedAs, type RateClass } from '../policy/rates.js';
-import { Counters, type Limit } from './quota.service.js';
+import { rateLimitKey, type RateClass } from '../policy/rates.js';
+import { QuotaService, type Limit } from './quota.service.js';
 
 @Injectable()
-export class RateClassGuard implements CanActivate, GateStep {
+export class QuotaGuard implements CanActivate, PipelineStep {
   private readonly logger = new Logger('Limits');
 
   constructor(
     private readonly policy: PolicyService,
-    private readonly counters: Counters,
+    private readonly quotas: QuotaService,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { exchange } = context.switchToHttp().getRequest<GateRequest>();
-    if (exchange) await this.pass(passageOf(context));
+    const { requestContext } = context.switchToHttp().getRequest<GateRequest>();
+    if (requestContext) await this.handle(toPipelineContext(context));
     return true;
   }
 
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
-  pass({ exchange }: Passage): void | Promise<void> {
-    if (!exchange.principal || exchange.operation?.kind !== 'call' || !exchange.decision) return;
-    const label = targetLabel(exchange.operation.target);
+  handle({ requestContext }: PipelineContext): void | Promise<void> {
+    if (!requestContext.principal || requestContext.operation?.kind !== 'call' || !requestContext.decision)
+      return;
+    const label = targetLabel(requestContext.operation.target);
     const rates = this.policy.target(label)?.rates ?? [];
-    if (rates.length > 0) return this.count(exchange, exchange.principal, label, rates);
+    if (rates.length > 0) return this.count(requestContext, requestContext.principal, label, rates);
   }
 
   private async count(
-    exchange: Exchange,
+    requestContext: RequestContext,
     principal: Principal,
     label: string,
     rates: readonly RateClass[],
   ): Promise<void> {
-    for (const rate of rates.filter(({ onTrial }) => !onTrial)) {
+    for (const rate of rates.filter(({ isShadow }) => !isShadow)) {
       // Where it is refused, the record names the rule that counted.
-      exchange.limitedBy = rate.source;
-      await this.counters.count(limitOf(rate), countedAs(rate, principal, label));
-      delete exchange.limitedBy;
+      requestContext.rateLimitRule = rate.source;
+      await this.quotas.count(limitOf(rate), rateLimitKey(rate, principal, label));
+      delete requestContext.rateLimitRule;
     }
-    const over = await this.overOnTrial(exchange, principal, label, rates);
-    if (over && exchange.decision) {
-      exchange.decision = { ...exchange.decision, shadow: { reason: 'rate_limited', rule: over.source } };
+    const over = await this.overOnTrial(requestContext, principal, label, rates);
+    if (over && requestContext.decision) {
+      requestContext.decision = {
+        ...requestContext.decision,
+        shadow: { reason: 'rate_limited', rule: over.source },
+      };
     }
-    exchange.clock?.lap('limits');
+    requestContext.clock?.mark('limits');
   }
 
-  /** The first class on trial that would have refused the call. Like enforced classes, it counts only allowed calls. */
+  /** The first shadow class that would have refused the call. Like enforced classes, it counts only allowed calls. */
   private async overOnTrial(
-    { decision }: Exchange,
+    { decision }: RequestContext,
     principal: Principal,
     label: string,
     rates: readonly RateClass[],
   ): Promise<RateClass | undefined> {
     if (decision?.effect !== 'allow' || decision.shadow) return undefined;
-    for (const rate of rates.filter(({ onTrial }) => onTrial)) {
+    for (const rate of rates.filter(({ isShadow }) => isShadow)) {
       try {
-        if (await this.counters.countOnTrial(limitOf(rate), countedAs(rate, principal, label))) return rate;
+        if (await this.quotas.countOnTrial(limitOf(rate), rateLimitKey(rate, principal, label))) return rate;
       } catch (error) {
-        // A rule on trial has no effect, even where its counter fails.
-        this.logger.error({ err: error }, `A call could not be counted on trial: ${rate.source}`);
+        // A shadow rule has no effect, even where its counter fails.
+        this.logger.error({ err: error }, `A call could not be counted shadow: ${rate.source}`);
       }
     }
     return undefined;
   }
 }
 
-/** What is counted on trial starts from zero when it is enforced. */
-function limitOf({ name, by, eachTool, calls, seconds, onTrial }: RateClass): Limit {
-  const kind = onTrial ? 'trial' : 'class';
+/** What is counted in shadow mode starts from zero when it is enforced. */
+function limitOf({ name, by, eachTool, calls, seconds, isShadow }: RateClass): Limit {
+  const kind = isShadow ? 'trial' : 'class';
   return { name: `${kind} ${name} ${by}${eachTool ? ' each' : ''}`, calls, seconds };
 }

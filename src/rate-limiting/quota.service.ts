@@ -6,9 +6,9 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../core/app-error.js';
 import { shareOf } from './fair-share.js';
 import { SharedCounts, type Counted } from './shared-counts.js';
-import { SharedDatabase } from './shared-database.service.js';
-import { SharedSnapshot } from './shared-snapshot.service.js';
-import { UntoldCalls } from './pending-increments.js';
+import { SharedDatabaseService } from './shared-database.service.js';
+import { SharedSnapshotService } from './shared-snapshot.service.js';
+import { PendingIncrements } from './pending-increments.js';
 
 /** Longer ones are quotas, which a restart must not give back. */
 const SHORT_SECONDS = 60;
@@ -30,19 +30,19 @@ interface Counter {
   /** All there is for a short limit of one instance. */
   readonly own: RateLimiterMemory;
   /** Who has had all there is, until it starts again: a flood of refused calls asks no database. */
-  readonly over: LRUCache<string, true>;
+  readonly exhaustedKeys: LRUCache<string, true>;
   /** Passed here while the database did not answer. */
-  readonly untold: UntoldCalls;
+  readonly pendingIncrements: PendingIncrements;
 }
 
 @Injectable()
-export class Counters {
-  private readonly counters = new Map<string, Counter>();
+export class QuotaService {
+  private readonly quotas = new Map<string, Counter>();
 
   constructor(
-    private readonly database: SharedDatabase,
+    private readonly database: SharedDatabaseService,
     private readonly shared: SharedCounts,
-    private readonly snapshot: SharedSnapshot,
+    private readonly snapshot: SharedSnapshotService,
   ) {
     snapshot.onRead(() => this.tellAll());
   }
@@ -72,40 +72,44 @@ export class Counters {
   private async add(limit: Limit, who: string): Promise<Counted> {
     const counter = this.counterOf(limit);
     const isKept = this.database.isShared || limit.seconds > SHORT_SECONDS;
-    return isKept ? this.countKept(counter, limit, who) : addOwn(counter.own, who);
+    return isKept ? this.countPersisted(counter, limit, who) : addOwn(counter.own, who);
   }
 
-  private async countKept(counter: Counter, limit: Limit, who: string): Promise<Counted> {
-    const { over, untold } = counter;
+  private async countPersisted(counter: Counter, limit: Limit, who: string): Promise<Counted> {
+    const { exhaustedKeys, pendingIncrements } = counter;
     // Of one length, and nobody's name in a table. A limit that is raised or lowered goes on from where it was.
     const key = `${limit.name}/${limit.seconds}:${hash('sha256', who, 'base64url')}`;
-    const msOver = over.getRemainingTTL(key);
+    const msOver = exhaustedKeys.getRemainingTTL(key);
     if (msOver > 0) return { calls: limit.calls + 1, msBeforeNext: msOver };
     const counted = await this.tell(counter, key, 1);
-    if (!counted) return this.countAlone(untold, limit, key);
-    if (counted.calls >= limit.calls) over.set(key, true, { ttl: counted.msBeforeNext });
+    if (!counted) return this.countAlone(pendingIncrements, limit, key);
+    if (counted.calls >= limit.calls) exhaustedKeys.set(key, true, { ttl: counted.msBeforeNext });
     return counted;
   }
 
   /** Counts further calls in the database, with those that passed while it was away. */
-  private async tell({ untold, limit }: Counter, key: string, more: number): Promise<Counted | undefined> {
-    const telling = untold.take(key, Date.now());
+  private async tell(
+    { pendingIncrements, limit }: Counter,
+    key: string,
+    more: number,
+  ): Promise<Counted | undefined> {
+    const telling = pendingIncrements.take(key, Date.now());
     let counted: Counted | undefined;
     try {
       counted = await this.shared.add({ key, calls: more + telling, seconds: limit.seconds });
     } finally {
-      if (!counted) untold.giveBack(key, telling);
+      if (!counted) pendingIncrements.giveBack(key, telling);
     }
     if (!counted) return undefined;
-    untold.told(key, telling);
+    pendingIncrements.told(key, telling);
     this.snapshot.note(key, counted);
     return counted;
   }
 
   /** The database is back: the other instances are to know what passed here, before the same caller comes again. */
   private tellAll(): void {
-    for (const counter of this.counters.values()) {
-      for (const key of counter.untold.pending(Date.now())) {
+    for (const counter of this.quotas.values()) {
+      for (const key of counter.pendingIncrements.pending(Date.now())) {
         // A failure gives them back: the next time that the database answers they are told.
         this.tell(counter, key, 0).catch(() => undefined);
       }
@@ -113,9 +117,9 @@ export class Counters {
   }
 
   /** Without the database: this instance passes its share of the calls that the limit had left, and no more. */
-  private countAlone(untold: UntoldCalls, limit: Limit, key: string): Counted {
+  private countAlone(pendingIncrements: PendingIncrements, limit: Limit, key: string): Counted {
     const now = Date.now();
-    const [known, passed] = [this.snapshot.of(key), untold.of(key, now)];
+    const [known, passed] = [this.snapshot.of(key), pendingIncrements.of(key, now)];
     const { place } = this.snapshot;
     const refused = (msBeforeNext: number) => ({ calls: limit.calls + 1, msBeforeNext });
     // Neither the counts nor the other instances are known. A quota is not begun anew by a restart.
@@ -125,20 +129,20 @@ export class Counters {
     const until = passed?.until ?? known?.until ?? now + limit.seconds * 1000;
     const calls = passed?.calls ?? 0;
     if (calls >= share) return refused(until - now);
-    untold.add(key, until, now);
+    pendingIncrements.add(key, until, now);
     return { calls: before + calls + 1, msBeforeNext: until - now };
   }
 
   private counterOf(limit: Limit): Counter {
-    const known = this.counters.get(keyOf(limit));
+    const known = this.quotas.get(keyOf(limit));
     if (known) return known;
     const made: Counter = {
       limit,
       own: new RateLimiterMemory({ points: limit.calls, duration: limit.seconds }),
-      over: new LRUCache({ max: MAX_OVER }),
-      untold: new UntoldCalls(),
+      exhaustedKeys: new LRUCache({ max: MAX_OVER }),
+      pendingIncrements: new PendingIncrements(),
     };
-    this.counters.set(keyOf(limit), made);
+    this.quotas.set(keyOf(limit), made);
     return made;
   }
 }

@@ -2,39 +2,39 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
-import { passageOf, type GateStep, type Passage } from '../core/pipeline-context.js';
+import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import { principalKey } from '../core/principal.js';
 import { isPublicRoute } from '../core/public-route.js';
 import type { Settings } from '../config/settings.js';
-import { Counters } from './quota.service.js';
+import { QuotaService } from './quota.service.js';
 
 @Injectable()
-export class RateLimitGuard implements CanActivate, GateStep {
+export class RateLimitGuard implements CanActivate, PipelineStep {
   private readonly perMinute: number;
 
   constructor(
     private readonly reflector: Reflector,
-    private readonly counters: Counters,
+    private readonly quotas: QuotaService,
     config: ConfigService<Settings, true>,
   ) {
     this.perMinute = config.get('limits', { infer: true }).perMinute;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (!isPublicRoute(this.reflector, context)) await this.pass(passageOf(context));
+    if (!isPublicRoute(this.reflector, context)) await this.handle(toPipelineContext(context));
     return true;
   }
 
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
-  async pass({ exchange }: Passage): Promise<void> {
-    const { principal } = exchange;
+  async handle({ requestContext }: PipelineContext): Promise<void> {
+    const { principal } = requestContext;
     if (!principal) throw new Error('RateLimitGuard ran before a principal was known');
     if (this.perMinute > 0) {
-      await this.counters.count(
+      await this.quotas.count(
         { name: 'requests', calls: this.perMinute, seconds: 60 },
         principalKey(principal),
       );
     }
-    exchange.clock?.lap('limits');
+    requestContext.clock?.mark('limits');
   }
 }

@@ -1,24 +1,24 @@
 import { Global, Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
-import { SharedProofs } from '../auth/binding/dpop-replay-store.js';
+import { DpopReplayStore } from '../auth/binding/dpop-replay-store.js';
 import { StorageModule } from '../storage/storage.module.js';
-import { Counters } from './quota.service.js';
+import { QuotaService } from './quota.service.js';
 import { SharedCounts } from './shared-counts.js';
-import { SharedSnapshot } from './shared-snapshot.service.js';
-import { SharedDatabase } from './shared-database.service.js';
-import { ProofsInDatabase } from './postgres-dpop-replay-store.js';
+import { SharedSnapshotService } from './shared-snapshot.service.js';
+import { SharedDatabaseService } from './shared-database.service.js';
+import { PostgresDpopReplayStore } from './postgres-dpop-replay-store.js';
 
 /** For the guards, which belong to the application, and for whoever checks proofs. */
 @Global()
 @Module({
   imports: [StorageModule, AuditModule],
   providers: [
-    SharedDatabase,
+    SharedDatabaseService,
     SharedCounts,
-    SharedSnapshot,
-    Counters,
-    { provide: SharedProofs, useClass: ProofsInDatabase },
+    SharedSnapshotService,
+    QuotaService,
+    { provide: DpopReplayStore, useClass: PostgresDpopReplayStore },
   ],
-  exports: [SharedDatabase, Counters, SharedProofs],
+  exports: [SharedDatabaseService, QuotaService, DpopReplayStore],
 })
-export class LimitsModule {}
+export class RateLimitingModule {}

@@ -1,9 +1,9 @@
 /** Counts in the database: what comes while it is being asked goes with the next question, all of it in one statement. */
 import { Injectable } from '@nestjs/common';
-import { SharedDatabase, type QueryStore } from './shared-database.service.js';
+import { SharedDatabaseService, type QueryStore } from './shared-database.service.js';
 
 /** What is counted in one statement, so that it stays a short one. */
-const MAX_TOGETHER = 1_000;
+const MAX_BATCH = 1_000;
 
 /**
  * Whose time is over starts again. Rows are taken in order: of two instances that count the same at the same time
@@ -45,12 +45,12 @@ export class SharedCounts {
   private readonly waiting: Waiting[] = [];
   private isAsking = false;
 
-  constructor(private readonly database: SharedDatabase) {}
+  constructor(private readonly database: SharedDatabaseService) {}
 
   /** @returns undefined where the database does not answer. */
   async add(addition: Addition): Promise<Counted | undefined> {
     // Nobody waits for the one that finds out whether it is back.
-    if (this.database.isAlone) return (await this.ask([addition]))?.[0];
+    if (this.database.isDegraded) return (await this.ask([addition]))?.[0];
     const counted = new Promise<Counted | undefined>((done, failed) => {
       this.waiting.push({ addition, done, failed });
     });
@@ -63,7 +63,7 @@ export class SharedCounts {
     // Requests that have arrived by now come along.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      const some = this.waiting.splice(0, MAX_TOGETHER);
+      const some = this.waiting.splice(0, MAX_BATCH);
       try {
         const counted = await this.ask(some.map(({ addition }) => addition));
         some.forEach(({ done }, at) => done(counted?.[at]));
@@ -75,7 +75,7 @@ export class SharedCounts {
   }
 
   private async ask(additions: readonly Addition[]): Promise<Counted[] | undefined> {
-    return (await this.database.ask((store) => addAll(store, additions)))?.answer;
+    return (await this.database.withStore((store) => addAll(store, additions)))?.answer;
   }
 }
 

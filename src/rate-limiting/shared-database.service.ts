@@ -4,7 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import { CompiledQuery } from 'kysely';
 import type pg from 'pg';
 import { AuditService } from '../audit/audit.service.js';
-import { within } from '../lib/with-timeout.js';
+import { withTimeout } from '../lib/with-timeout.js';
 import type { Settings } from '../config/settings.js';
 import { Database } from '../storage/database.js';
 import { openPool, type PoolOptions } from '../storage/pool.js';
@@ -44,13 +44,13 @@ export interface CountingStatus {
 }
 
 @Injectable()
-export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShutdown {
+export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Counting');
   private readonly databaseUrl: string | undefined;
   private readonly pool: pg.Pool | undefined;
   private readonly store: QueryStore;
   private opened: Promise<unknown> | undefined;
-  private alone = false;
+  private degraded = false;
   private since = Date.now();
   private retryAt = 0;
   private tidying: NodeJS.Timeout | undefined;
@@ -74,8 +74,8 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   }
 
   /** Whether it did not answer the last time. */
-  get isAlone(): boolean {
-    return this.alone;
+  get isDegraded(): boolean {
+    return this.degraded;
   }
 
   onApplicationBootstrap(): void {
@@ -84,28 +84,30 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
 
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.tidying);
-    await within(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
+    await withTimeout(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
   }
 
   /** Undefined where there is nothing to be together with. */
   status(): CountingStatus | undefined {
     if (!this.isShared) return undefined;
-    return { counting: this.alone ? 'alone' : 'together', since: new Date(this.since).toISOString() };
+    return { counting: this.degraded ? 'alone' : 'together', since: new Date(this.since).toISOString() };
   }
 
   /**
    * @returns undefined where the database does not answer, at once where that is known.
    */
-  async ask<T>(question: (store: QueryStore) => Promise<T>): Promise<{ readonly answer: T } | undefined> {
-    if (this.alone && performance.now() < this.retryAt) return undefined;
+  async withStore<T>(
+    question: (store: QueryStore) => Promise<T>,
+  ): Promise<{ readonly answer: T } | undefined> {
+    if (this.degraded && performance.now() < this.retryAt) return undefined;
     this.retryAt = performance.now() + RETRY_MS;
     try {
       const answer = await this.inTime(question);
-      if (this.alone) this.enter('together', null);
+      if (this.degraded) this.enter('together', null);
       return { answer };
     } catch (error) {
       this.retryAt = performance.now() + RETRY_MS;
-      if (!this.alone) this.enter('alone', publicReason(error, this.databaseUrl));
+      if (!this.degraded) this.enter('alone', publicReason(error, this.databaseUrl));
       return undefined;
     }
   }
@@ -125,7 +127,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
 
   private async inTime<T>(question: (store: QueryStore) => Promise<T>): Promise<T> {
     const asking = this.migrated().then(async () => ({ answer: await question(this.store) }));
-    const done = await within(asking, this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS);
+    const done = await withTimeout(asking, this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS);
     if (!done) {
       asking.catch(() => undefined);
       throw new Error('No answer in time');
@@ -142,7 +144,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private enter(counting: 'alone' | 'together', cause: string | null): void {
-    this.alone = counting === 'alone';
+    this.degraded = counting === 'alone';
     this.since = Date.now();
     if (cause === null) this.logger.log('Requests are counted together with the other instances again');
     else this.logger.error(`Requests are counted by this instance alone: ${cause}`);
@@ -154,7 +156,7 @@ export class SharedDatabase implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private async tidy(): Promise<void> {
-    if (this.alone || !this.opened) return;
+    if (this.degraded || !this.opened) return;
     const now = new Date();
     const over = [
       { text: 'delete from rate_counters where expire < $1', values: [now.getTime()] },

@@ -2,10 +2,10 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { randomUUID } from 'node:crypto';
-import { within } from '../lib/with-timeout.js';
+import { withTimeout } from '../lib/with-timeout.js';
 import type { Place } from './fair-share.js';
 import type { Counted } from './shared-counts.js';
-import { SharedDatabase } from './shared-database.service.js';
+import { SharedDatabaseService } from './shared-database.service.js';
 
 /** The copy is at most so old, and the time of one query. */
 const EVERY_MS = 250;
@@ -28,7 +28,7 @@ interface Known {
 type Row = Readonly<Record<string, unknown>>;
 
 @Injectable()
-export class SharedSnapshot implements OnApplicationBootstrap, OnApplicationShutdown {
+export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Of the heartbeat, a row among the counters that counts nothing. */
   private readonly key = `instance/${randomUUID()}`;
   private readonly known = new LRUCache<string, Known>({ max: MAX_KNOWN });
@@ -40,7 +40,7 @@ export class SharedSnapshot implements OnApplicationBootstrap, OnApplicationShut
   private found: Place | undefined;
   private readonly listeners: (() => void)[] = [];
 
-  constructor(private readonly database: SharedDatabase) {}
+  constructor(private readonly database: SharedDatabaseService) {}
 
   onApplicationBootstrap(): void {
     if (this.database.isShared) this.next(0);
@@ -49,10 +49,10 @@ export class SharedSnapshot implements OnApplicationBootstrap, OnApplicationShut
   async onApplicationShutdown(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    await within(this.reading ?? Promise.resolve(), GOODBYE_MS);
+    await withTimeout(this.reading ?? Promise.resolve(), GOODBYE_MS);
     if (!this.found) return;
     const goodbye = this.database.run(inTurn(`delete from rate_counters where key = '${this.key}'`));
-    await within(
+    await withTimeout(
       goodbye.catch(() => undefined),
       GOODBYE_MS,
     );

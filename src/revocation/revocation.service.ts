@@ -6,7 +6,7 @@ import pg from 'pg';
 import { AuditService } from '../audit/audit.service.js';
 import { AppError } from '../core/app-error.js';
 import type { Principal } from '../core/principal.js';
-import { within } from '../lib/with-timeout.js';
+import { withTimeout } from '../lib/with-timeout.js';
 import { libpqUrl } from '../config/database-url.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import { connectionOf, type Connection } from '../storage/connection.js';
@@ -52,7 +52,7 @@ export interface RevocationStatus {
 }
 
 @Injectable()
-export class RevocationsService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class RevocationService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Revocations');
   private readonly maxAgeMs: number;
   private readonly databaseUrl: string | undefined;
@@ -90,7 +90,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     this.timers.forEach((timer) => clearInterval(timer));
-    await within(this.stopListening(), CONNECT_MS);
+    await withTimeout(this.stopListening(), CONNECT_MS);
     await this.reading;
     await this.own?.close();
   }
@@ -102,7 +102,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   require(principal: Principal): void | Promise<void> {
     if (this.maxAgeMs === 0) return;
     if (this.readAt !== undefined) return this.requireNow(principal);
-    return within(this.refresh(), PATIENCE_MS).then(() => this.requireNow(principal));
+    return withTimeout(this.refresh(), PATIENCE_MS).then(() => this.requireNow(principal));
   }
 
   private requireNow(principal: Principal): void {
@@ -180,7 +180,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
 
   private async inTime<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
     const working = this.db().then(async (db) => ({ done: await work(db) }));
-    const ended = await within(working, PATIENCE_MS);
+    const ended = await withTimeout(working, PATIENCE_MS);
     if (!ended) {
       working.catch(() => undefined);
       throw new Error('The database gave no answer in time');

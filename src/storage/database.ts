@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { type Kysely, sql } from 'kysely';
-import { within } from '../lib/with-timeout.js';
+import { withTimeout } from '../lib/with-timeout.js';
 import type { Settings, StorageSettings } from '../config/settings.js';
 import { type Connection, openConnection } from './connection.js';
 import { publicReason } from './public-reason.js';
@@ -36,7 +36,7 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
   async ready(): Promise<boolean> {
     // One probe at a time: a database that hangs must not fill the pool with questions after its health.
     this.probe ??= this.ask().finally(() => (this.probe = undefined));
-    return (await within(this.probe, READY_TIMEOUT_MS)) ?? false;
+    return (await withTimeout(this.probe, READY_TIMEOUT_MS)) ?? false;
   }
 
   /** In the background: the server starts, and answers for its health, while the database comes up. */

@@ -17,15 +17,15 @@ export interface PoolOptions {
 }
 
 /** What pg says of an answer that did not come in time; it has no code. */
-const SILENT = 'Query read timeout';
+const QUERY_TIMEOUT_MESSAGE = 'Query read timeout';
 
 /** pg keeps a connection whose answer did not come, and whoever is next would wait behind the question that was given up. */
-class Session extends pg.Client {
+class PoolClient extends pg.Client {
   override query(...question: never[]): never {
     const asked = (super.query as (...question: never[]) => unknown).apply(this, question);
     if (asked instanceof Promise) {
       asked.catch(({ message }: Error) => {
-        if (message === SILENT) this.end().catch(ignore);
+        if (message === QUERY_TIMEOUT_MESSAGE) this.end().catch(ignore);
       });
     }
     return asked as never;
@@ -46,7 +46,7 @@ export function openPool(
     idle_in_transaction_session_timeout: statementMs,
     query_timeout: answerMs,
     keepAlive: true,
-    Client: Session,
+    Client: PoolClient,
     ...(prepare !== undefined && {
       onConnect: async (client) => {
         await client.query(prepare);

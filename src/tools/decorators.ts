@@ -4,7 +4,7 @@
  */
 import 'reflect-metadata';
 import { callSiteFile } from '../lib/call-site.js';
-import { ownerOf } from '../lib/find-declaring-prototype.js';
+import { findDeclaringPrototype } from '../lib/find-declaring-prototype.js';
 
 type DtoClass = new () => object;
 
@@ -87,7 +87,7 @@ export function PromptCompletion(options: PromptCompletionOptions): MethodDecora
 
 /** What is declared of a method, on the prototype that it stands on. */
 export function readDeclaration(prototype: object, method: string): Declaration | undefined {
-  const owner = ownerOf(prototype, method);
+  const owner = findDeclaringPrototype(prototype, method);
   return owner && (Reflect.getOwnMetadata(DECLARATION, owner, method) as Declaration | undefined);
 }
 

@@ -1,6 +1,6 @@
 /** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
 import 'reflect-metadata';
-import type { JsonObject } from '../core/request-context.js';
+import type { JsonObject } from '../lib/json.js';
 import { declaresRule, readAccessRule, readRecordedArguments } from '../policy/decorators.js';
 import type {
   Declaration,
@@ -10,7 +10,7 @@ import type {
   ToolOptions,
 } from './decorators.js';
 import type { Handler, PromptDefinition, ResourceDefinition, ToolDefinition } from './definitions.js';
-import { alteredProperties } from './transformed-properties.js';
+import { transformedProperties } from './transformed-properties.js';
 import { dtoSchema, isValidatedClass, type DtoClass } from './dto-schema.js';
 import { NoInput } from './no-input.js';
 import type { ToolCall } from './tool-call.js';
@@ -43,7 +43,7 @@ export function defineTool(declared: Declared, options: ToolOptions): ToolDefini
     rule: readAccessRule(declared.type, declared.method),
     recordedArguments: recordedArguments(declared, inputSchema),
     inputSchema,
-    altered: input ? alteredProperties(input) : [],
+    transformedProperties: input ? transformedProperties(input) : [],
     readOnly: annotations?.readOnlyHint === true,
     input,
     output,
@@ -70,7 +70,7 @@ export function definePrompt(declared: Declared, options: PromptOptions): Prompt
     rule: readAccessRule(declared.type, declared.method),
     recordedArguments: recordedArguments(declared, schema),
     inputSchema: schema,
-    altered: input ? alteredProperties(input) : [],
+    transformedProperties: input ? transformedProperties(input) : [],
     input,
     completions: new Map(),
     run: handlerOf(declared),
@@ -111,7 +111,7 @@ export function defineResource(declared: Declared, options: ResourceOptions): Re
     kind: 'resource',
     name,
     rule: readAccessRule(declared.type, declared.method),
-    ...judgedBy(at),
+    ...conditionArgumentsOf(at),
     at,
     mimeType,
     run: handlerOf(declared),
@@ -129,7 +129,9 @@ export function defineResource(declared: Declared, options: ResourceOptions): Re
  * What conditions look at: of a template its variables, as the method gets them. Its URI can be spelled in many ways
  * (`%73ecret`), and a condition on it would judge another value.
  */
-function judgedBy(at: ResourceDefinition['at']): Pick<ResourceDefinition, 'inputSchema' | 'variablesOf'> {
+function conditionArgumentsOf(
+  at: ResourceDefinition['at'],
+): Pick<ResourceDefinition, 'inputSchema' | 'variablesOf'> {
   if ('uri' in at) return { inputSchema: URI_SCHEMA };
   const { matcher } = at;
   const properties = Object.fromEntries(matcher.names.map((name) => [name, { type: 'string' }]));

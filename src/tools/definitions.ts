@@ -1,6 +1,6 @@
 /** What the registry knows of each tool, resource and prompt: the entry shown to clients, and how to run it. */
-import type { JsonObject } from '../core/request-context.js';
-import type { HeldToken } from '../core/subject-token.js';
+import type { SubjectToken } from '../core/subject-token.js';
+import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import type { DtoClass } from './dto-schema.js';
 import type { ToolCall } from './tool-call.js';
@@ -30,7 +30,7 @@ export interface MountedToolDefinition extends ProtectedTarget {
    * @returns a tool result in MCP's terms, as the other server gave it.
    * @throws ToolError for what the caller did wrong; ToolUnavailable where it cannot be had.
    */
-  readonly relay: (args: JsonObject, call: ToolCall, token: HeldToken | undefined) => Promise<JsonObject>;
+  readonly relay: (args: JsonObject, call: ToolCall, token: SubjectToken | undefined) => Promise<JsonObject>;
 }
 
 export interface PromptDefinition extends Definition<'prompt'> {

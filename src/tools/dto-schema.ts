@@ -2,8 +2,7 @@
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import { createRequire } from 'node:module';
-import type { JsonObject } from '../core/request-context.js';
-
+import type { JsonObject } from '../lib/json.js';
 export type DtoClass = new () => object;
 
 const DEFS = '#/$defs/';

@@ -5,7 +5,7 @@ import { matchesLabel } from '../policy/label-pattern.js';
 type Named = Pick<UpstreamSettings, 'prefix' | 'tools'>;
 
 /** Entries that are about this tool, by the upstream's own name for it. */
-export function entriesFor<T extends Named>({ tools }: T, name: string): T['tools'] {
+export function matchingEntries<T extends Named>({ tools }: T, name: string): T['tools'] {
   return tools.filter(({ match }) => match.some((pattern) => matchesLabel(pattern, name)));
 }
 
@@ -16,19 +16,19 @@ export function unmatchedPatterns({ tools }: Named, names: readonly string[]): s
 }
 
 /** The last entry that gives it a name has the say. */
-export function nameHere(upstream: Named, name: string): string {
-  const given = entriesFor(upstream, name).findLast((entry) => entry.name !== undefined)?.name;
+export function exposedName(upstream: Named, name: string): string {
+  const given = matchingEntries(upstream, name).findLast((entry) => entry.name !== undefined)?.name;
   return `${upstream.prefix}${given ?? name}`;
 }
 
 /** Whether an upstream could have a tool of this name here, seen or not. */
-export function mayBeMounted(label: string, upstreams: readonly Named[]): boolean {
+export function couldMatchUpstream(label: string, upstreams: readonly Named[]): boolean {
   return upstreams.some((upstream) => {
     if (!label.startsWith(upstream.prefix)) return false;
     const rest = label.slice(upstream.prefix.length);
     return (
       upstream.tools.some(({ name }) => name === rest) ||
-      (entriesFor(upstream, rest).length > 0 && nameHere(upstream, rest) === label)
+      (matchingEntries(upstream, rest).length > 0 && exposedName(upstream, rest) === label)
     );
   });
 }

@@ -1,6 +1,6 @@
 /** What a tool, resource or prompt returned, in MCP's terms. Pure. */
-import type { JsonObject } from '../core/request-context.js';
 import { isToolResult } from '../core/mcp-types.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import {
   InputRequired,
   ToolResult,
@@ -12,7 +12,7 @@ import {
 /** `inputRequired` results go back to the client as a question; `result` is a result of the asked method. */
 export type Rendered =
   /** `isWhole`: of another server, and looked at already: every member of it is to be kept. */
-  | { readonly kind: 'result'; readonly result: JsonObject; readonly isWhole?: true }
+  | { readonly kind: 'result'; readonly result: JsonObject; readonly passThrough?: true }
   | { readonly kind: 'inputRequired'; readonly question: InputRequired };
 
 /**
@@ -26,7 +26,7 @@ export function renderToolResult(value: unknown): Rendered {
   if (typeof value === 'string') return { kind: 'result', result: { content: [text(value)] } };
   const json = JSON.stringify(value);
   const plain: unknown = JSON.parse(json);
-  const structured = typeof plain === 'object' && plain !== null && !Array.isArray(plain);
+  const structured = isJsonObject(plain);
   return {
     kind: 'result',
     result: { content: [text(json)], ...(structured && { structuredContent: plain }) },
@@ -38,7 +38,7 @@ function plainResult({ content, structuredContent }: ToolResult): JsonObject {
   const written = JSON.stringify({ content, structuredContent: structuredContent ?? undefined });
   const result = JSON.parse(written) as JsonObject;
   const { structuredContent: object = {} } = result;
-  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object);
+  const isObject = isJsonObject(object);
   if (!isObject || !isToolResult(result)) throw new Error('The tool returned no result of MCP');
   return result;
 }

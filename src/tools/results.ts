@@ -1,6 +1,5 @@
 /** What a tool, a resource or a prompt may return beside plain values, and the error that speaks to the caller. */
-import type { JsonObject } from '../core/request-context.js';
-
+import type { JsonObject } from '../lib/json.js';
 export type Content =
   | { type: 'text'; text: string; [more: string]: unknown }
   | { type: 'image' | 'audio'; data: string; mimeType: string; [more: string]: unknown }

@@ -1,6 +1,6 @@
 /** What a tool, a resource or a prompt is given beside its input. */
-import type { JsonObject } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
+import type { JsonObject } from '../lib/json.js';
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical' | 'alert' | 'emergency';
 

@@ -1,7 +1,8 @@
 /** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
 import { Injectable, Logger } from '@nestjs/common';
 import { targetLabel } from '../core/decision.js';
-import type { Exchange, JsonObject, OutcomeStatus } from '../core/request-context.js';
+import type { RequestContext, OutcomeStatus } from '../core/request-context.js';
+import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
 import type {
   MountedToolDefinition,
@@ -10,7 +11,7 @@ import type {
   ToolDefinition,
 } from './definitions.js';
 import type { DtoClass } from './dto-schema.js';
-import { ToolRegistry } from './registry.js';
+import { ToolRegistry } from './tool-registry.js';
 import {
   renderCompletion,
   renderPrompt,
@@ -34,11 +35,12 @@ export class ToolInvoker {
 
   constructor(private readonly registry: ToolRegistry) {}
 
-  /** Calls the tool that this exchange's decision allows. */
-  callTool(exchange: Exchange, call: ToolCall, args: unknown): Promise<Invoked> {
-    const tool = this.allowed(exchange, 'tool') as ToolDefinition | MountedToolDefinition;
-    return this.track(exchange, call, async () => {
-      if ('relay' in tool) return relayed(await tool.relay(argumentsOf(args), call, exchange.heldToken));
+  /** Calls the tool that this request's decision allows. */
+  callTool(requestContext: RequestContext, call: ToolCall, args: unknown): Promise<Invoked> {
+    const tool = this.allowed(requestContext, 'tool') as ToolDefinition | MountedToolDefinition;
+    return this.track(requestContext, call, async () => {
+      if ('relay' in tool)
+        return relayed(await tool.relay(argumentsOf(args), call, requestContext.heldToken));
       const checked = await checkInput(tool.input, args);
       if (!checked.ok) return badInput(checked.faults);
       const rendered = renderToolResult(await tool.run(checked.input, call));
@@ -47,18 +49,18 @@ export class ToolInvoker {
     });
   }
 
-  readResource(exchange: Exchange, call: ToolCall, uri: string): Promise<Invoked> {
-    const resource = this.allowed(exchange, 'resource') as ResourceDefinition;
-    return this.track(exchange, call, async () => {
+  readResource(requestContext: RequestContext, call: ToolCall, uri: string): Promise<Invoked> {
+    const resource = this.allowed(requestContext, 'resource') as ResourceDefinition;
+    return this.track(requestContext, call, async () => {
       const variables = 'matcher' in resource.at ? (resource.at.matcher.match(uri) ?? {}) : {};
       const value = await resource.run({ uri, variables }, call);
       return { status: 'ok', invoked: renderResource(value, uri, resource.mimeType) };
     });
   }
 
-  getPrompt(exchange: Exchange, call: ToolCall, args: unknown): Promise<Invoked> {
-    const prompt = this.allowed(exchange, 'prompt') as PromptDefinition;
-    return this.track(exchange, call, async () => {
+  getPrompt(requestContext: RequestContext, call: ToolCall, args: unknown): Promise<Invoked> {
+    const prompt = this.allowed(requestContext, 'prompt') as PromptDefinition;
+    return this.track(requestContext, call, async () => {
       const checked = await checkInput(prompt.input, args);
       if (!checked.ok) return badInput(checked.faults);
       return {
@@ -69,20 +71,24 @@ export class ToolInvoker {
   }
 
   /** Suggestions for an argument of a prompt; none for resources, and none where the prompt offers none. */
-  complete(exchange: Exchange, call: ToolCall, argument: { name: string; value: string }): Promise<Invoked> {
-    const target = this.allowed(exchange, 'prompt', 'resource');
+  complete(
+    requestContext: RequestContext,
+    call: ToolCall,
+    argument: { name: string; value: string },
+  ): Promise<Invoked> {
+    const target = this.allowed(requestContext, 'prompt', 'resource');
     const completion =
       target.kind === 'prompt' ? (target as PromptDefinition).completions.get(argument.name) : undefined;
-    return this.track(exchange, call, async () => {
+    return this.track(requestContext, call, async () => {
       const values = await completion?.(argument.value, call);
       return { status: 'ok', invoked: { kind: 'result', result: renderCompletion(values ?? []) } };
     });
   }
 
   /** For what is allowed or refused like a call but runs nothing (subscribing to a resource). */
-  acknowledge(exchange: Exchange, call: ToolCall): Promise<Invoked> {
-    this.allowed(exchange, 'resource');
-    return this.track(exchange, call, async () => ({
+  acknowledge(requestContext: RequestContext, call: ToolCall): Promise<Invoked> {
+    this.allowed(requestContext, 'resource');
+    return this.track(requestContext, call, async () => ({
       status: 'ok',
       invoked: { kind: 'result', result: {} },
     }));
@@ -92,8 +98,8 @@ export class ToolInvoker {
    * The definition of the very target that was decided.
    * @throws Error where there is no `allow` for it: a call that got here past the gate is a bug, and runs nothing.
    */
-  private allowed(exchange: Exchange, ...kinds: ProtectedTarget['kind'][]): ProtectedTarget {
-    const { operation, decision, audited } = exchange;
+  private allowed(requestContext: RequestContext, ...kinds: ProtectedTarget['kind'][]): ProtectedTarget {
+    const { operation, decision, audited } = requestContext;
     if (
       operation?.kind !== 'call' ||
       decision?.effect !== 'allow' ||
@@ -102,18 +108,18 @@ export class ToolInvoker {
       throw new Error('A call reached the invoker without a decision that allows it');
     }
     if (!audited) throw new Error('A call reached the invoker before its decision was recorded');
-    if (exchange.outcome) throw new Error('A call reached the invoker twice');
+    if (requestContext.outcome) throw new Error('A call reached the invoker twice');
     const { target } = operation;
     // What was decided may have been replaced, or withheld, while its decision was put on record.
-    if (!this.registry.holds(target))
+    if (!this.registry.isCurrent(target))
       throw new Error(`${targetLabel(target)} was allowed and is not there any more`);
     return target;
   }
 
-  private track(exchange: Exchange, call: ToolCall, run: () => Promise<Ended>): Promise<Invoked> {
+  private track(requestContext: RequestContext, call: ToolCall, run: () => Promise<Ended>): Promise<Invoked> {
     const started = performance.now();
     const ended = this.guarded(run, call);
-    exchange.outcome = ended.then(({ status }) => ({
+    requestContext.outcome = ended.then(({ status }) => ({
       status,
       durationMs: Math.round(performance.now() - started),
     }));
@@ -159,7 +165,7 @@ export class ToolInvoker {
 function relayed(result: JsonObject): Ended {
   return {
     status: result.isError === true ? 'tool_error' : 'ok',
-    invoked: { kind: 'result', result, isWhole: true },
+    invoked: { kind: 'result', result, passThrough: true },
   };
 }
 

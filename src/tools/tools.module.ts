@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ACCESS_CATALOGUE } from '../policy/access-rule.js';
 import { ToolInvoker } from './tool-invoker.js';
-import { ToolRegistry } from './registry.js';
+import { ToolRegistry } from './tool-registry.js';
 
 @Module({
   imports: [DiscoveryModule],

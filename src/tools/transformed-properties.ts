@@ -15,11 +15,11 @@ const { defaultMetadataStorage: store } = createRequire(__filename)('class-trans
 const PLAIN_TO_CLASS = 0;
 
 /** Names of the properties under `@Transform`, `@Expose` or `@Exclude`, under a `@Type` that converts, or with such a property inside. */
-export function alteredProperties(dto: DtoClass): string[] {
-  return alteredIn(dto, new Set());
+export function transformedProperties(dto: DtoClass): string[] {
+  return transformedIn(dto, new Set());
 }
 
-function alteredIn(dto: DtoClass, seen: Set<unknown>): string[] {
+function transformedIn(dto: DtoClass, seen: Set<unknown>): string[] {
   if (seen.has(dto)) return [];
   seen.add(dto);
   return Object.keys(dtoSchema(dto).properties as object).filter((property) => {
@@ -27,6 +27,6 @@ function alteredIn(dto: DtoClass, seen: Set<unknown>): string[] {
     if (store.findExposeMetadata(dto, property) || store.findExcludeMetadata(dto, property)) return true;
     const type = store.findTypeMetadata(dto, property)?.typeFunction();
     if (type === undefined) return false;
-    return isValidatedClass(type) ? alteredIn(type, seen).length > 0 : true;
+    return isValidatedClass(type) ? transformedIn(type, seen).length > 0 : true;
   });
 }

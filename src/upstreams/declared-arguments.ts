@@ -1,6 +1,6 @@
 /** The arguments that a tool's input schema declares, also where it combines schemas. Pure. */
-import type { JsonObject } from '../core/request-context.js';
 import { referredTo } from '../lib/json-pointer.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 
 export interface DeclaredArguments {
   readonly names: ReadonlySet<string>;
@@ -21,12 +21,12 @@ export function declaredArguments(root: JsonObject): DeclaredArguments {
   const pending: { schema: unknown; always: boolean }[] = [{ schema: root, always: true }];
   for (let read = 0; pending.length > 0 && read < MAX_SUBSCHEMAS; read++) {
     const { schema, always } = pending.pop() as { schema: unknown; always: boolean };
-    if (!isObject(schema)) continue;
+    if (!isJsonObject(schema)) continue;
     const { properties, patternProperties, additionalProperties, $ref } = schema;
-    for (const name of Object.keys(isObject(properties) ? properties : {})) names.add(name);
+    for (const name of Object.keys(isJsonObject(properties) ? properties : {})) names.add(name);
     if (
       always &&
-      (patternProperties !== undefined || additionalProperties === true || isObject(additionalProperties))
+      (patternProperties !== undefined || additionalProperties === true || isJsonObject(additionalProperties))
     )
       takesOthers = true;
     if (typeof $ref === 'string') pending.push({ schema: referredTo(root, $ref), always });
@@ -36,13 +36,9 @@ export function declaredArguments(root: JsonObject): DeclaredArguments {
     }
     for (const keyword of SINGLE) pending.push({ schema: schema[keyword], always: false });
     for (const keyword of BY_NAME) {
-      const inner = isObject(schema[keyword]) ? Object.values(schema[keyword]) : [];
+      const inner = isJsonObject(schema[keyword]) ? Object.values(schema[keyword]) : [];
       pending.push(...inner.map((one) => ({ schema: one, always: false })));
     }
   }
   return { names, takesOthers };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

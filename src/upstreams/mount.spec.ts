@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
-import { mayBeMounted } from '../tools/mounted-names.js';
+import { couldMatchUpstream } from '../tools/mounted-names.js';
 import { mountTool, undeclaredArguments } from './mount.js';
 import { readTools } from './connection/read-tools.js';
 
@@ -166,7 +166,7 @@ it.each<[string, boolean]>([
   ['files_read_me', true],
   ['prompt:files_read', false],
 ])('knows whether %s could be one', (label, expected) => {
-  expect(mayBeMounted(label, [upstream({ match: ['read_*'] }, { match: ['get'], name: 'read' })])).toBe(
+  expect(couldMatchUpstream(label, [upstream({ match: ['read_*'] }, { match: ['get'], name: 'read' })])).toBe(
     expected,
   );
 });

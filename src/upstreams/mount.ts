@@ -1,10 +1,10 @@
 /** A tool of an upstream, and what the operator says of it: in, the definition that the gate decides about and shows, out. Pure. */
-import type { JsonObject } from '../core/request-context.js';
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
+import type { JsonObject } from '../lib/json.js';
 import type { AccessRule } from '../policy/access-rule.js';
 import { strictestAssurance } from '../policy/policy.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
-import { entriesFor, nameHere } from '../tools/mounted-names.js';
+import { matchingEntries, exposedName } from '../tools/mounted-names.js';
 import { declaredArguments } from './declared-arguments.js';
 import { readableInput, readableOutput } from './readable-schema.js';
 import type { UpstreamTool } from './connection/read-tools.js';
@@ -28,9 +28,9 @@ export function mountTool(
   relay: Relay,
   withheld: string | undefined,
 ): MountedToolDefinition | undefined {
-  const entries = entriesFor(upstream, tool.name);
+  const entries = matchingEntries(upstream, tool.name);
   if (entries.length === 0) return undefined;
-  const name = nameHere(upstream, tool.name);
+  const name = exposedName(upstream, tool.name);
   if (!NAME.test(name)) throw new Error(`${name} is longer than a name of a tool can be`);
   const { inputSchema, ...definition } = tool.definition as JsonObject & { inputSchema: JsonObject };
   const recordedArguments = unique(entries, (entry) => entry.recordedArguments);

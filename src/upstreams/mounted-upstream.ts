@@ -1,15 +1,15 @@
 /** One upstream behind the gate: what it was found to have, how its tools are called, and how it is. */
-import type { JsonObject } from '../core/request-context.js';
 import { principalKey } from '../core/principal.js';
-import { withoutTokens } from '../lib/redact-tokens.js';
+import type { JsonObject } from '../lib/json.js';
+import { redactTokens } from '../lib/redact-tokens.js';
 import type { UpstreamSettings } from '../config/settings.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
-import { entriesFor, unmatchedPatterns } from '../tools/mounted-names.js';
+import { matchingEntries, unmatchedPatterns } from '../tools/mounted-names.js';
 import { ToolError, ToolUnavailable } from '../tools/results.js';
 import type { ToolCall } from '../tools/tool-call.js';
-import { personKey, rightsKey, type Caller } from './connection/upstream-caller.js';
+import { personKey, authorizationKey, type UpstreamCaller } from './connection/upstream-caller.js';
 import { Connection } from './connection/connection.js';
-import { Connections } from './connection/connection-pool.js';
+import { ConnectionPool } from './connection/connection-pool.js';
 import { credentialsOf, type UpstreamCredentials } from './connection/credentials.js';
 import { explainFailure, missingIn } from './connection/explain-failure.js';
 import { mountTool, undeclaredArguments, type Relay } from './mount.js';
@@ -23,7 +23,7 @@ export interface UpstreamContext {
   readonly folder: string;
   /** What tells it who asks, for one call; undefined where it is not to be told. */
   readonly identityHeader:
-    ((caller: Caller, tool: string, decisionId: string) => Promise<string>) | undefined;
+    ((caller: UpstreamCaller, tool: string, decisionId: string) => Promise<string>) | undefined;
   readonly log: UpstreamLog;
   /** It was found to have other tools than before, or was asked for the first time. */
   onFound(): void;
@@ -39,7 +39,7 @@ export type UpstreamState = 'unknown' | 'up' | 'down';
 
 /** How often a list that says that it has changed is asked for again. */
 const LIST_EVERY_MS = 1_000;
-const MAX_SAID = 500;
+const MAX_STDERR_TAIL = 500;
 const STDERR_LINES = 5;
 /** The conversation that is there for no caller. */
 const NOBODY = '';
@@ -54,8 +54,8 @@ export class MountedUpstream {
   /** Tools that are left out, and why. */
   faults: readonly string[] = [];
   /** The last lines of what it wrote to stderr. */
-  readonly said: string[] = [];
-  private readonly connections: Connections;
+  readonly stderrTail: string[] = [];
+  private readonly pool: ConnectionPool;
   /** How the last process ended, and the line of stderr that names a missing part of it. */
   private exited: string | undefined;
   private missing: string | undefined;
@@ -70,7 +70,7 @@ export class MountedUpstream {
     private readonly context: UpstreamContext,
   ) {
     this.credentials = credentialsOf(settings.transport === 'http' ? settings.auth : undefined);
-    this.connections = new Connections({
+    this.pool = new ConnectionPool({
       settings,
       keyOf: (caller) => this.keyOf(caller),
       open: (key, caller, ended) => this.open(key, caller, ended),
@@ -84,12 +84,12 @@ export class MountedUpstream {
 
   /** Conversations that are open. */
   get size(): number {
-    return this.connections.size;
+    return this.pool.size;
   }
 
   /** How long it is left alone for, in milliseconds. */
   get pausedFor(): number {
-    return this.connections.pausedFor;
+    return this.pool.pausedFor;
   }
 
   /** Whether it can be asked what it has without anybody there. */
@@ -98,7 +98,7 @@ export class MountedUpstream {
   }
 
   /** Asks what it has, without a caller where that can be. Never throws. */
-  look(caller?: Caller): Promise<void> {
+  refresh(caller?: UpstreamCaller): Promise<void> {
     this.looking ??= this.ask(caller).finally(() => {
       this.looking = undefined;
     });
@@ -126,18 +126,18 @@ export class MountedUpstream {
   /** Resolves when nothing is left of it. */
   async close(): Promise<void> {
     clearTimeout(this.listing);
-    await this.connections.closeAll();
+    await this.pool.closeAll();
   }
 
   private async relay(
     tool: UpstreamTool,
     args: JsonObject,
     call: ToolCall,
-    caller: Caller,
+    caller: UpstreamCaller,
   ): Promise<JsonObject> {
     const { settings } = this;
     const timeoutMs =
-      entriesFor(settings, tool.name).findLast((entry) => entry.timeoutMs !== undefined)?.timeoutMs ??
+      matchingEntries(settings, tool.name).findLast((entry) => entry.timeoutMs !== undefined)?.timeoutMs ??
       settings.callTimeoutMs;
     const work = async (connection: Connection) => {
       // What this very conversation offers, not what another one did.
@@ -147,7 +147,7 @@ export class MountedUpstream {
       return connection.call(tool.name, args, {
         signal: call.signal,
         timeoutMs,
-        progress: (...told) => void call.progress(...told),
+        progress: (...toPublicError) => void call.progress(...toPublicError),
         headers: await this.identityOf(caller, tool.name, call.decisionId),
       });
     };
@@ -157,24 +157,24 @@ export class MountedUpstream {
       return toToolResult(await this.withAnotherTry(use));
     } catch (error) {
       call.signal.throwIfAborted();
-      throw this.told(error);
+      throw this.toPublicError(error);
     }
   }
 
   private async withAnotherTry(
-    use: Parameters<Connections['use']>[0] & { caller: Caller },
+    use: Parameters<ConnectionPool['use']>[0] & { caller: UpstreamCaller },
   ): Promise<JsonObject> {
     try {
-      return (await this.connections.use(use)) as JsonObject;
+      return (await this.pool.use(use)) as JsonObject;
     } catch (error) {
       if (this.settings.transport !== 'http' || !maySucceedAnew(error)) throw error;
       if (error.code === 'unauthorized') this.credentials.forget(use.caller);
-      return (await this.connections.use(use)) as JsonObject;
+      return (await this.pool.use(use)) as JsonObject;
     }
   }
 
   private async identityOf(
-    caller: Caller,
+    caller: UpstreamCaller,
     tool: string,
     decisionId: string,
   ): Promise<Record<string, string>> {
@@ -184,29 +184,33 @@ export class MountedUpstream {
   }
 
   /** In words for the caller; nothing that the upstream said is in them, unless the operator wants it there. */
-  private told(error: unknown): ToolUnavailable {
+  private toPublicError(error: unknown): ToolUnavailable {
     const { name, relaysErrors } = this.settings;
     if (!(error instanceof UpstreamError))
       return new ToolUnavailable(`The upstream ${name} failed.`, { cause: error });
     const { message, code, cause } = error;
-    const said =
+    const stderrTail =
       relaysErrors && code === 'refused' && cause instanceof Error ? `: ${this.masked(cause.message)}` : '';
-    return new ToolUnavailable(`The upstream ${name} failed: ${message}${said}.`, {
+    return new ToolUnavailable(`The upstream ${name} failed: ${message}${stderrTail}.`, {
       cause: cause instanceof Error ? new Error(`${name}: ${this.masked(cause.message)}`) : error,
     });
   }
 
-  private keyOf(caller: Caller | undefined): string {
+  private keyOf(caller: UpstreamCaller | undefined): string {
     const { processes } = this.settings;
     if (!caller) return NOBODY;
     // A conversation that was begun with one person's rights is nobody else's.
-    const rights = this.credentials.isPersonal ? rightsKey(caller.principal) : '';
+    const rights = this.credentials.isPersonal ? authorizationKey(caller.principal) : '';
     if (processes === 'per_person') return `${personKey(caller.principal)} ${rights}`;
     if (processes === 'per_client') return `${principalKey(caller.principal)} ${rights}`;
     return rights;
   }
 
-  private async open(key: string, caller: Caller | undefined, ended: () => void): Promise<Connection> {
+  private async open(
+    key: string,
+    caller: UpstreamCaller | undefined,
+    ended: () => void,
+  ): Promise<Connection> {
     const { settings, context } = this;
     this.missing = undefined;
     this.exited = undefined;
@@ -220,7 +224,7 @@ export class MountedUpstream {
           key,
           folder: context.folder,
           headers: () => this.credentials.headersFor(caller),
-          onStderr: (line) => this.hears(line),
+          onStderr: (line) => this.onStderr(line),
           onExit: (how) => {
             this.exited = how;
           },
@@ -237,22 +241,22 @@ export class MountedUpstream {
     opened = connection;
     if (this.speaksForAll(caller) || !this.tools) {
       this.about = connection.about;
-      this.finds(connection.lastRead);
+      this.updateTools(connection.lastRead);
     }
     return connection;
   }
 
   /** Whether what this conversation offers is what there is; others are one caller's own. */
-  private speaksForAll(caller: Caller | undefined): boolean {
+  private speaksForAll(caller: UpstreamCaller | undefined): boolean {
     return this.keyOf(caller) === NOBODY;
   }
 
-  private async ask(caller: Caller | undefined): Promise<void> {
+  private async ask(caller: UpstreamCaller | undefined): Promise<void> {
     const { name, listTimeoutMs } = this.settings;
     try {
-      await this.connections.use({ caller, patienceMs: listTimeoutMs, work: () => Promise.resolve() });
+      await this.pool.use({ caller, patienceMs: listTimeoutMs, work: () => Promise.resolve() });
       // Where each caller has one of its own this one was for looking alone.
-      if (this.settings.processes !== 'shared' && !caller) await this.connections.drop(undefined);
+      if (this.settings.processes !== 'shared' && !caller) await this.pool.drop(undefined);
     } catch (error) {
       const { message, code } = error as UpstreamError;
       this.state = 'down';
@@ -261,13 +265,13 @@ export class MountedUpstream {
         const hint = explainFailure(error, this.settings, { how: this.exited, missing: this.missing });
         const detail = hint ?? (cause instanceof Error ? cause.message : undefined);
         const why = detail === undefined ? '' : ` (${this.masked(detail)})`;
-        const said = this.said.length > 0 ? `; it said: ${this.said.join(' | ')}` : '';
-        this.context.log.warn(`The upstream ${name} failed: ${message}${why}${said}`);
+        const stderrTail = this.stderrTail.length > 0 ? `; it said: ${this.stderrTail.join(' | ')}` : '';
+        this.context.log.warn(`The upstream ${name} failed: ${message}${why}${stderrTail}`);
       }
     }
   }
 
-  private finds(read: ReadTools): void {
+  private updateTools(read: ReadTools): void {
     this.state = 'up';
     const before = this.tools;
     this.tools = new Map(read.tools.map((tool) => [tool.name, tool]));
@@ -296,17 +300,17 @@ export class MountedUpstream {
     const { name, processes } = this.settings;
     try {
       const read = await connection?.list();
-      if (read && processes === 'shared' && !this.needsCaller) this.finds(read);
+      if (read && processes === 'shared' && !this.needsCaller) this.updateTools(read);
     } catch (error) {
       this.context.log.debug(`${name}: ${(error as Error).message}`);
     }
   }
 
-  private hears(line: string): void {
+  private onStderr(line: string): void {
     const masked = this.masked(line);
     this.missing ??= missingIn(masked);
-    this.said.push(masked);
-    if (this.said.length > STDERR_LINES) this.said.shift();
+    this.stderrTail.push(masked);
+    if (this.stderrTail.length > STDERR_LINES) this.stderrTail.shift();
     this.context.log.debug(`${this.settings.name} says: ${masked}`);
   }
 
@@ -316,7 +320,7 @@ export class MountedUpstream {
       (rest, secret) => rest.replaceAll(secret, '[secret]'),
       text,
     );
-    return withoutTokens(without).slice(0, MAX_SAID);
+    return redactTokens(without).slice(0, MAX_STDERR_TAIL);
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { digestOf } from '../lib/canonical-json.js';
 import { replaceFile } from '../lib/durable-file.js';
-import type { JsonObject } from '../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { readTools, type UpstreamTool } from './connection/read-tools.js';
 
 /** By the upstream, and by its own name for the tool. An upstream that is not there was never accepted. */
@@ -50,11 +50,11 @@ export function readPins(file: string): Pins {
 /** @throws Error where the text is not what {@link pinsText} writes. */
 export function parsePins(text: string, file: string): Pins {
   const whole = parsed(text, file);
-  if (whole.version !== 1 || !isObject(whole.upstreams))
+  if (whole.version !== 1 || !isJsonObject(whole.upstreams))
     throw new Error(`${file} is no file of accepted definitions`);
   return new Map(
     Object.entries(whole.upstreams).map(([upstream, tools]) => {
-      if (!isObject(tools)) throw new Error(`${file}: ${upstream}: is no mapping`);
+      if (!isJsonObject(tools)) throw new Error(`${file}: ${upstream}: is no mapping`);
       return [upstream, toolsOf(tools, `${file}: ${upstream}`)];
     }),
   );
@@ -89,7 +89,7 @@ export function pinsState(file: string): string {
 function toolsOf(tools: JsonObject, place: string): ReadonlyMap<string, UpstreamTool> {
   return new Map(
     Object.entries(tools).map(([name, entry]) => {
-      const { sha256, definition } = (isObject(entry) ? entry : {}) as JsonObject;
+      const { sha256, definition } = (isJsonObject(entry) ? entry : {}) as JsonObject;
       const { tools: read, faults } = readTools([definition]);
       const [tool] = read;
       if (!tool) throw new Error(`${place}: ${faults.join('; ')}`);
@@ -105,7 +105,7 @@ function toolsOf(tools: JsonObject, place: string): ReadonlyMap<string, Upstream
 function parsed(text: string, file: string): JsonObject {
   try {
     const whole: unknown = JSON.parse(text);
-    if (isObject(whole)) return whole;
+    if (isJsonObject(whole)) return whole;
   } catch {
     // Said below.
   }
@@ -114,8 +114,4 @@ function parsed(text: string, file: string): JsonObject {
 
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
   return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,7 @@ import { specTypeSchemas } from '@modelcontextprotocol/client';
 import { ListToolsResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator as ValidatorV1 } from '@modelcontextprotocol/sdk/validation/ajv';
 import fc from 'fast-check';
-import type { JsonObject } from '../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { readableInput, readableOutput } from './readable-schema.js';
 import { readTools } from './connection/read-tools.js';
 
@@ -377,7 +377,7 @@ function scattered(root: object, oddities: readonly JsonObject[], seed: number):
       if (['enum', 'const', 'required'].includes(name)) continue;
       const several = ['properties', '$defs', 'allOf', 'anyOf', 'oneOf'].includes(name);
       for (const one of several ? Object.values(inner as object) : [inner]) {
-        if (typeof one === 'object' && one !== null && !Array.isArray(one)) nodes.push(one as JsonObject);
+        if (isJsonObject(one)) nodes.push(one as JsonObject);
         visit(one);
       }
     }

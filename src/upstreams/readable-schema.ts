@@ -2,8 +2,8 @@
  * A JSON Schema of an upstream, in a form that stock clients parse and compile. Every repair keeps the meaning or allows
  * more, never less: the upstream checks its arguments itself. Pure.
  */
-import type { JsonObject } from '../core/request-context.js';
 import { referredTo } from '../lib/json-pointer.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 
 export interface ReadableSchema {
   readonly schema: JsonObject;
@@ -106,7 +106,7 @@ export function readableInput(schema: JsonObject): ReadableSchema {
 
 /** @returns the schema, or in words why a tool is shown without it. */
 export function readableOutput(schema: unknown): ReadableSchema | string {
-  if (!isObject(schema)) return 'is no object';
+  if (!isJsonObject(schema)) return 'is no object';
   const types = Array.isArray(schema.type) ? (schema.type as unknown[]) : [schema.type];
   if (types.length !== 1 || types[0] !== 'object') return 'does not have the type "object"';
   const repair = repaired(schema);
@@ -162,7 +162,7 @@ class Repair {
   /** @param widens whether a subschema that allows more makes the whole allow more. */
   private schema(node: unknown, place: string, widens: boolean): Repaired {
     if (typeof node === 'boolean') return node;
-    if (!isObject(node)) return this.instead(place, 'is no schema', widens, {});
+    if (!isJsonObject(node)) return this.instead(place, 'is no schema', widens, {});
     const repaired: JsonObject = {};
     for (const [keyword, value] of Object.entries(node)) {
       const kept = this.keyword(keyword, value, `${place}/${keyword}`, widens);
@@ -235,7 +235,7 @@ class Repair {
   }
 
   private byName(keyword: string, value: unknown, place: string, widens: boolean): unknown {
-    if (!isObject(value)) return this.without(place, 'is no mapping of schemas', widens);
+    if (!isJsonObject(value)) return this.without(place, 'is no mapping of schemas', widens);
     const named: JsonObject = {};
     for (const [name, one] of Object.entries(value)) {
       // Other members would be additional ones then, which may be refused.
@@ -257,7 +257,7 @@ class Repair {
   }
 
   private dependencies(value: unknown, place: string, widens: boolean): unknown {
-    if (!isObject(value)) return this.without(place, 'is no mapping', widens);
+    if (!isJsonObject(value)) return this.without(place, 'is no mapping', widens);
     const named: JsonObject = {};
     for (const [name, one] of Object.entries(value)) {
       const repaired = isTexts(one) ? one : this.schema(one, `${place}/${name}`, widens);
@@ -329,14 +329,14 @@ function hasEndlessReference(root: JsonObject, targets: readonly unknown[]): boo
   const open = new Set<unknown>();
   const done = new Set<unknown>();
   const leadsBack = (node: unknown): boolean => {
-    if (!isObject(node) || done.has(node)) return false;
+    if (!isJsonObject(node) || done.has(node)) return false;
     if (open.has(node)) return true;
     open.add(node);
     const combined = [node.allOf, node.anyOf, node.oneOf].flatMap((list): unknown[] =>
       Array.isArray(list) ? list : [],
     );
     const dependent = [node.dependentSchemas, node.dependencies].flatMap((named) =>
-      isObject(named) ? Object.values(named) : [],
+      isJsonObject(named) ? Object.values(named) : [],
     );
     const referred = typeof node.$ref === 'string' ? [referredTo(root, node.$ref)] : [];
     const isEndless = [...referred, ...combined, ...dependent, node.not, node.if, node.then, node.else].some(
@@ -365,7 +365,7 @@ function valueFault(keyword: string, value: unknown): string | undefined {
     case 'required':
       return isTexts(value) ? undefined : 'is no list of names';
     case 'dependentRequired':
-      return isObject(value) && Object.values(value).every(isTexts)
+      return isJsonObject(value) && Object.values(value).every(isTexts)
         ? undefined
         : 'is no mapping to lists of names';
     case 'uniqueItems':
@@ -386,13 +386,9 @@ function isPattern(text: string): boolean {
 }
 
 function isSchema(value: unknown): boolean {
-  return isObject(value) || typeof value === 'boolean';
+  return isJsonObject(value) || typeof value === 'boolean';
 }
 
 function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

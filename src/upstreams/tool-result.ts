@@ -1,6 +1,6 @@
 /** What an upstream answered, as a result that every client can read. Pure. */
-import type { JsonObject } from '../core/request-context.js';
-import { isContent, isToolResult, SERVER_INFO } from '../core/mcp-types.js';
+import { isContent, isToolResult, SERVER_INFO_META_KEY } from '../core/mcp-types.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { UpstreamError } from './connection/upstream-error.js';
 
 /** What comes later is recursive, here and at clients. */
@@ -15,7 +15,7 @@ const MAX_DEPTH = 200;
 export function toToolResult(given: JsonObject): JsonObject {
   const answer = withoutUnset(given);
   const { content, resultType = 'complete' } = answer;
-  if (!Array.isArray(content) || !content.every(isObject)) throw noResult();
+  if (!Array.isArray(content) || !content.every(isJsonObject)) throw noResult();
   if (resultType !== 'complete' || nestsTooDeep(answer)) throw noResult();
   const readable = content.every(isContent)
     ? answer
@@ -32,7 +32,7 @@ export function toToolResult(given: JsonObject): JsonObject {
 /** Clients before 2026-07-28 refuse a whole result whose structured content is no object: it is shown as text. */
 function withStructuredObject(result: JsonObject): JsonObject {
   const { structuredContent, ...rest } = result;
-  if (structuredContent === undefined || isObject(structuredContent)) return result;
+  if (structuredContent === undefined || isJsonObject(structuredContent)) return result;
   const text = JSON.stringify(structuredContent);
   const content = rest.content as readonly JsonObject[];
   return content.some((part) => part.text === text)
@@ -51,8 +51,8 @@ function withoutUnset(answer: JsonObject): JsonObject {
 
 function withoutServerInfo(result: JsonObject): JsonObject {
   const { _meta } = result;
-  if (!isObject(_meta) || !Object.hasOwn(_meta, SERVER_INFO)) return result;
-  const { [SERVER_INFO]: _said, ...rest } = _meta;
+  if (!isJsonObject(_meta) || !Object.hasOwn(_meta, SERVER_INFO_META_KEY)) return result;
+  const { [SERVER_INFO_META_KEY]: _said, ...rest } = _meta;
   return { ...result, _meta: rest };
 }
 
@@ -69,8 +69,4 @@ function nestsTooDeep(root: object): boolean {
 
 function noResult(): UpstreamError {
   return new UpstreamError('refused', 'its answer is no result of a tool');
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

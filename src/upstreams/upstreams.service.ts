@@ -3,16 +3,16 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Change } from '../audit/record.js';
 import { AuditService } from '../audit/audit.service.js';
-import { visible } from '../lib/format-text.js';
+import { escapeControlChars } from '../lib/format-text.js';
 import { challengeScopesChange } from '../audit/security-config-snapshot.js';
-import { within } from '../lib/with-timeout.js';
+import { withTimeout } from '../lib/with-timeout.js';
 import type { Settings, UpstreamsSettings } from '../config/settings.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
 import { PolicyService } from '../policy/policy.service.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
-import { entriesFor } from '../tools/mounted-names.js';
-import { ToolRegistry } from '../tools/registry.js';
-import type { Caller } from './connection/upstream-caller.js';
+import { matchingEntries } from '../tools/mounted-names.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import type { UpstreamCaller } from './connection/upstream-caller.js';
 import { identityHeader } from './identity-header.js';
 import { loadIdentityKey, type IdentityKey } from './identity-key.js';
 import { MountedUpstream, type UpstreamState } from './mounted-upstream.js';
@@ -107,16 +107,16 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.timers.forEach((timer) => clearInterval(timer));
     this.started = false;
     const closing = Promise.all(this.upstreams.map((upstream) => upstream.close()));
-    await within(Promise.all([closing, this.work]), CLOSE_PATIENCE_MS);
+    await withTimeout(Promise.all([closing, this.work]), CLOSE_PATIENCE_MS);
     // Who does not even greet is not waited for, and has not been asked to go.
     this.atExit();
     process.off('exit', this.atExit);
   }
 
   /** Somebody asks for the list: an upstream that opens to nobody without a caller can be asked now. Nothing waits for it. */
-  meet(caller: Caller): void {
+  discoverForCaller(caller: UpstreamCaller): void {
     for (const upstream of this.upstreams) {
-      if (this.started && upstream.needsCaller && !upstream.found) void upstream.look(caller);
+      if (this.started && upstream.needsCaller && !upstream.found) void upstream.refresh(caller);
     }
   }
 
@@ -161,7 +161,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   };
 
   private identityOf(audience: string) {
-    return async ({ principal }: Caller, tool: string, decisionId: string) =>
+    return async ({ principal }: UpstreamCaller, tool: string, decisionId: string) =>
       identityHeader(await this.identityKey(), {
         issuer: this.resource,
         audience,
@@ -172,12 +172,12 @@ export class UpstreamsService implements OnApplicationShutdown {
   }
 
   private lookAll(): void {
-    for (const upstream of this.upstreams) if (!upstream.needsCaller) void upstream.look();
+    for (const upstream of this.upstreams) if (!upstream.needsCaller) void upstream.refresh();
   }
 
   private lookForMissing(): void {
     for (const upstream of this.upstreams) {
-      if (!upstream.needsCaller && !upstream.found && upstream.pausedFor === 0) void upstream.look();
+      if (!upstream.needsCaller && !upstream.found && upstream.pausedFor === 0) void upstream.refresh();
     }
   }
 
@@ -201,18 +201,18 @@ export class UpstreamsService implements OnApplicationShutdown {
   /** One after the other: what is accepted, what is found, and what is in force go together. Never throws. */
   private reconcile(pins?: Pins): Promise<void> {
     this.work = this.work
-      .then(() => this.settle(pins))
+      .then(() => this.applyPins(pins))
       .catch((error: unknown) =>
         this.logger.error({ err: error as Error }, 'Upstreams could not be mounted'),
       );
     return this.work;
   }
 
-  private async settle(pins: Pins | undefined): Promise<void> {
+  private async applyPins(pins: Pins | undefined): Promise<void> {
     const before = { pins: this.pins, mounted: this.registry.mounted };
     const accepted = pins ? acceptedChanges(this.pins, pins) : [];
     this.pins = pins ?? this.pins;
-    const pinned = await this.trustFirst();
+    const pinned = await this.pinOnFirstUse();
     const differing = this.newlyDiffering();
     const wanted = this.definitions();
     const same = isSame(wanted, before.mounted);
@@ -221,7 +221,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     let definitions: readonly MountedToolDefinition[];
     let changes: readonly UpstreamChange[];
     try {
-      const holds = this.whatHolds(wanted, before.mounted);
+      const holds = this.selectCompatible(wanted, before.mounted);
       ({ definitions, candidate } = holds);
       // What the policy does not hold over is not trusted at first use: the next start would fail over it.
       const trusted = pinned.changes.filter(({ upstream }) => !holds.refused.has(upstream));
@@ -240,7 +240,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     }
     this.registry.mount(definitions);
     this.policy.adopt(candidate);
-    for (const change of changes) this.logger.log(wordsFor(change));
+    for (const change of changes) this.logger.log(describeChange(change));
   }
 
   /**
@@ -248,7 +248,7 @@ export class UpstreamsService implements OnApplicationShutdown {
    * those that it had: its conditions, or rules about its tools, are no matter of the others.
    * @throws Error where the policy does not hold over what there was, either.
    */
-  private whatHolds(
+  private selectCompatible(
     wanted: readonly MountedToolDefinition[],
     before: readonly MountedToolDefinition[],
   ): {
@@ -295,7 +295,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   }
 
   /** What an upstream has that was never accepted is accepted once, as a whole, where the operator's file says so. */
-  private async trustFirst(): Promise<{ changes: UpstreamChange[] }> {
+  private async pinOnFirstUse(): Promise<{ changes: UpstreamChange[] }> {
     const first = this.upstreams.filter(
       ({ settings, found }) => settings.trustFirstUse && found && !this.pins.has(settings.name),
     );
@@ -330,7 +330,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     const accepted = this.pins.get(settings.name) ?? new Map();
     return (
       differences(accepted, found)
-        .filter(({ tool }) => entriesFor(settings, tool).length > 0)
+        .filter(({ tool }) => matchingEntries(settings, tool).length > 0)
         // Where each caller has what is the caller's own, what one does not have others may.
         .filter(({ to }) => !needsCaller || to !== null)
     );
@@ -351,7 +351,7 @@ export class UpstreamsService implements OnApplicationShutdown {
 
   /** Of all upstreams, in the order of the file; a name that two of them would have is left out. */
   private definitions(): MountedToolDefinition[] {
-    const taken = new Set(this.registry.own.map(({ name }) => name));
+    const taken = new Set(this.registry.localTools.map(({ name }) => name));
     return this.upstreams.flatMap((upstream) => {
       const withheld = new Map(this.differencesOf(upstream).map((one) => [one.tool, one] as const));
       const accepted = [...(this.pins.get(upstream.settings.name) ?? new Map()).values()];
@@ -386,7 +386,7 @@ export class UpstreamsService implements OnApplicationShutdown {
       definition = upstream.mount(tool, withheld);
       if (definition) this.owners.set(definition, name);
       for (const remark of definition?.remarks ?? []) {
-        this.logger.warn(`The upstream ${name}: ${tool.name}: ${visible(remark)}`);
+        this.logger.warn(`The upstream ${name}: ${tool.name}: ${escapeControlChars(remark)}`);
       }
     } catch (error) {
       this.logger.warn(`The upstream ${name}: ${tool.name} is left out: ${(error as Error).message}`);
@@ -426,7 +426,7 @@ function changeOf(
   };
 }
 
-function wordsFor({ upstream, action, tools, more = 0 }: UpstreamChange): string {
+function describeChange({ upstream, action, tools, more = 0 }: UpstreamChange): string {
   const count = tools.length + more;
   switch (action) {
     case 'pinned':

@@ -2,8 +2,8 @@
 import type { CheckName } from '../../src/cli/doctor/checks.js';
 import type { IssuerSettings } from '../../src/config/settings.js';
 
-export interface TrapCase {
-  readonly trap: string;
+export interface RuleCase {
+  readonly rule: string;
   /** Which check fails; `note` where none does. */
   readonly check: CheckName | 'note';
   /** The reason of that check; not for notes. */
@@ -59,7 +59,7 @@ const JWT = { typ: 'JWT' };
 const jwe = (header: object) => `${Buffer.from(JSON.stringify(header)).toString('base64url')}.AA.AA.AA.AA`;
 
 /** The text itself is wrong. */
-const FORM: readonly TrapCase[] = [
+const FORM: readonly RuleCase[] = [
   ...['$TOKEN', '${ACCESS_TOKEN}', '<token>', 'undefined', 'null', '[objectObject]'].map((token) =>
     form('placeholder', token, ['a variable was empty']),
   ),
@@ -102,7 +102,7 @@ const FORM: readonly TrapCase[] = [
 ];
 
 /** The token is of another issuer, or of ours under another name. */
-const ISSUERS: readonly TrapCase[] = [
+const ISSUERS: readonly RuleCase[] = [
   issuer('issuer-missing', {}, undefined, ['RFC 9068']),
   issuer('issuer-missing', {}, ['https://login.example.com'], ['does not name its issuer']),
   issuer('google-issuer', { issuer: 'https://accounts.google.com' }, 'accounts.google.com', [
@@ -167,9 +167,9 @@ const ISSUERS: readonly TrapCase[] = [
   issuer('other-issuer', {}, keycloak.issuer, ['Keycloak', 'IDENTITY_FILE']),
 ];
 
-const HEADER: readonly TrapCase[] = [
+const HEADER: readonly RuleCase[] = [
   {
-    trap: 'refresh-token',
+    rule: 'refresh-token',
     check: 'algorithm',
     reason: 'token_algorithm',
     settings: keycloak,
@@ -178,14 +178,14 @@ const HEADER: readonly TrapCase[] = [
     words: ['refresh token of Keycloak', 'access_token'],
   },
   {
-    trap: 'critical-extension',
+    rule: 'critical-extension',
     check: 'algorithm',
     reason: 'token_malformed',
     header: { crit: ['b64'] },
     words: ['crit'],
   },
   {
-    trap: 'symmetric-algorithm',
+    rule: 'symmetric-algorithm',
     check: 'algorithm',
     reason: 'token_algorithm',
     settings: auth0,
@@ -193,35 +193,35 @@ const HEADER: readonly TrapCase[] = [
     words: ['Signing Algorithm RS256'],
   },
   {
-    trap: 'symmetric-algorithm',
+    rule: 'symmetric-algorithm',
     check: 'algorithm',
     reason: 'token_algorithm',
     header: { alg: 'HS256' },
     words: ['shared secret', 'asymmetric'],
   },
   {
-    trap: 'no-signature',
+    rule: 'no-signature',
     check: 'algorithm',
     reason: 'token_algorithm',
     header: { alg: 'none' },
     words: ['not signed'],
   },
   {
-    trap: 'algorithm-not-listed',
+    rule: 'algorithm-not-listed',
     check: 'algorithm',
     reason: 'token_algorithm',
     header: { alg: 'RS512' },
     words: ['AUTH_ALGORITHMS=RS256,PS256,ES256,EdDSA,RS512'],
   },
   {
-    trap: 'unknown-algorithm',
+    rule: 'unknown-algorithm',
     check: 'algorithm',
     reason: 'token_algorithm',
     header: { alg: 'ES256K' },
     words: ['"ES256K"'],
   },
   {
-    trap: 'unknown-algorithm',
+    rule: 'unknown-algorithm',
     check: 'algorithm',
     reason: 'token_algorithm',
     header: { alg: undefined },
@@ -242,7 +242,7 @@ const HEADER: readonly TrapCase[] = [
   type('other-token', { typ: 'application/dpop+jwt' }, { htm: 'POST' }, {}, ['DPoP proof']),
 ];
 
-const SIGNATURE: readonly TrapCase[] = [
+const SIGNATURE: readonly RuleCase[] = [
   signature('issuer-unavailable', {
     answer: 'identity_unavailable',
     reason: 'identity_unavailable',
@@ -280,7 +280,7 @@ const SIGNATURE: readonly TrapCase[] = [
   introspection('introspection-answer', 'token_claims', ['exp']),
 ];
 
-const AUDIENCE: readonly TrapCase[] = [
+const AUDIENCE: readonly RuleCase[] = [
   audience('entra-graph-token', { ...entraPerson, aud: '00000003-0000-0000-c000-000000000000' }, entra, [
     'Graph',
     'Expose an API',
@@ -352,7 +352,7 @@ const AUDIENCE: readonly TrapCase[] = [
   ]),
 ];
 
-const TIMES: readonly TrapCase[] = [
+const TIMES: readonly RuleCase[] = [
   times('time-not-a-number', 'token_claims', { exp: '1800000300' }, ['exp a text', 'seconds']),
   times('clock-behind', 'token_not_yet_valid', { iat: NOW + 120, exp: NOW + 420 }, [
     '2 min',
@@ -391,7 +391,7 @@ const TIMES: readonly TrapCase[] = [
   lifetime('no-lifetime', 'token_claims', { iat: NOW + 4, exp: NOW + 3 }, {}, ['makes no sense in time']),
 ];
 
-const NATURE: readonly TrapCase[] = [
+const NATURE: readonly RuleCase[] = [
   nature('id-token', { nonce: 'n' }, {}, ['ID token']),
   nature('id-token', { at_hash: 'h' }, {}, ['at_hash']),
   nature('refresh-token', { typ: 'Offline' }, keycloak, ['"Offline"']),
@@ -406,9 +406,9 @@ const NATURE: readonly TrapCase[] = [
   ),
 ];
 
-const CLAIMS: readonly TrapCase[] = [
+const CLAIMS: readonly RuleCase[] = [
   {
-    trap: 'id-token',
+    rule: 'id-token',
     check: 'claims',
     reason: 'token_claims',
     settings: entra,
@@ -417,14 +417,14 @@ const CLAIMS: readonly TrapCase[] = [
     words: ['ID token'],
   },
   {
-    trap: 'preset-other',
+    rule: 'preset-other',
     check: 'claims',
     reason: 'token_claims',
     claims: { client_id: undefined, cid: 'c', uid: 'u' },
     words: ['AUTH_PRESET=okta'],
   },
   {
-    trap: 'claim-missing',
+    rule: 'claim-missing',
     check: 'claims',
     reason: 'token_claims',
     claims: { client_id: undefined },
@@ -442,7 +442,7 @@ const CLAIMS: readonly TrapCase[] = [
   claim('role-odd', { roles: ['admin', 7] }, {}, ['does not hold texts alone']),
   claim('role-odd', { roles: { admin: true } }, { claims: { roles: ['roles'] } }, ['an object']),
   {
-    trap: 'subject-missing',
+    rule: 'subject-missing',
     check: 'claims',
     reason: 'token_claims',
     claims: { sub: undefined },
@@ -450,7 +450,7 @@ const CLAIMS: readonly TrapCase[] = [
   },
 ];
 
-const BINDING: readonly TrapCase[] = [
+const BINDING: readonly RuleCase[] = [
   binding('no-certificates-here', { cnf: { 'x5t#S256': THUMBPRINT } }, {}, ['TLS_CLIENT_CA_FILE']),
   binding('unknown-binding', { cnf: { kid: 'abc' } }, {}, ['cannot check']),
   { ...binding('unknown-binding', { ...entraPerson, cnf: { kid: 'abc' } }, entra, ['SHR']), header: JWT },
@@ -460,7 +460,7 @@ const BINDING: readonly TrapCase[] = [
   binding('odd-binding', { cnf: { jkt: 'short' } }, {}, ['43 characters']),
 ];
 
-const NOTES: readonly TrapCase[] = [
+const NOTES: readonly RuleCase[] = [
   note('workload', { sub: 'agent', scope: 'a' }, {}, ['human_required', '@AllowWorkload()']),
   { ...note('workload', { ...entraPerson, scp: undefined, roles: ['r'] }, entra, ['.default']), header: JWT },
   {
@@ -501,7 +501,7 @@ const NOTES: readonly TrapCase[] = [
   note('large-token', { scope: 'a', groups: 'g'.repeat(12_000) }, {}, ['431', '16 KiB']),
 ];
 
-export const TRAP_CASES: readonly TrapCase[] = [
+export const RULE_CASES: readonly RuleCase[] = [
   ...FORM,
   ...ISSUERS,
   ...HEADER,
@@ -514,14 +514,14 @@ export const TRAP_CASES: readonly TrapCase[] = [
   ...NOTES,
 ];
 
-type Rest = Partial<Omit<TrapCase, 'words'>> & Pick<TrapCase, 'words'>;
-type Settings = NonNullable<TrapCase['settings']>;
-type Claims = NonNullable<TrapCase['claims']>;
-type Words = TrapCase['words'];
+type Rest = Partial<Omit<RuleCase, 'words'>> & Pick<RuleCase, 'words'>;
+type Settings = NonNullable<RuleCase['settings']>;
+type Claims = NonNullable<RuleCase['claims']>;
+type Words = RuleCase['words'];
 
-function form(trap: string, token: string, words: Words): TrapCase {
+function form(rule: string, token: string, words: Words): RuleCase {
   return {
-    trap,
+    rule,
     check: 'form',
     reason: /^[\w\-.~+/]+=*$/.test(token) ? 'token_malformed' : 'request_malformed',
     token,
@@ -529,21 +529,21 @@ function form(trap: string, token: string, words: Words): TrapCase {
   };
 }
 
-function issuer(trap: string, settings: Settings, iss: unknown, words: Words): TrapCase {
-  return { trap, check: 'issuer', reason: 'token_issuer', settings, claims: { iss }, words };
+function issuer(rule: string, settings: Settings, iss: unknown, words: Words): RuleCase {
+  return { rule, check: 'issuer', reason: 'token_issuer', settings, claims: { iss }, words };
 }
 
-function type(trap: string, header: object, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'type', reason: 'token_type', settings, header: { ...header }, claims, words };
+function type(rule: string, header: object, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'type', reason: 'token_type', settings, header: { ...header }, claims, words };
 }
 
-function signature(trap: string, rest: Rest): TrapCase {
-  return { trap, check: 'signature', reason: 'token_signature', answer: 'token_signature', ...rest };
+function signature(rule: string, rest: Rest): RuleCase {
+  return { rule, check: 'signature', reason: 'token_signature', answer: 'token_signature', ...rest };
 }
 
-function introspection(trap: string, answer: NonNullable<TrapCase['answer']>, words: Words): TrapCase {
+function introspection(rule: string, answer: NonNullable<RuleCase['answer']>, words: Words): RuleCase {
   return {
-    trap,
+    rule,
     check: 'introspection',
     reason: answer,
     answer,
@@ -552,30 +552,30 @@ function introspection(trap: string, answer: NonNullable<TrapCase['answer']>, wo
   };
 }
 
-function audience(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'audience', reason: 'token_audience', settings, header: JWT, claims, words };
+function audience(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'audience', reason: 'token_audience', settings, header: JWT, claims, words };
 }
 
-function times(trap: string, reason: string, claims: Claims, words: Words): TrapCase {
-  return { trap, check: 'times', reason, claims, words };
+function times(rule: string, reason: string, claims: Claims, words: Words): RuleCase {
+  return { rule, check: 'times', reason, claims, words };
 }
 
-function lifetime(trap: string, reason: string, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'lifetime', reason, settings, header: JWT, claims, words };
+function lifetime(rule: string, reason: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'lifetime', reason, settings, header: JWT, claims, words };
 }
 
-function nature(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'nature', reason: 'token_type', settings, claims, words };
+function nature(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'nature', reason: 'token_type', settings, claims, words };
 }
 
-function binding(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'binding', reason: 'token_binding', settings, claims, words };
+function binding(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'binding', reason: 'token_binding', settings, claims, words };
 }
 
-function claim(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'claims', reason: 'token_claims', settings, header: JWT, claims, words };
+function claim(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'claims', reason: 'token_claims', settings, header: JWT, claims, words };
 }
 
-function note(trap: string, claims: Claims, settings: Settings, words: Words): TrapCase {
-  return { trap, check: 'note', settings, claims, words };
+function note(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'note', settings, claims, words };
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { changesBetween, matrixOf, type Answer, type Matrix } from '../../src/cli/policy/matrix.js';
 import { principalsIn } from '../../src/cli/policy/principals.js';
-import { registeredTargets } from '../../src/cli/policy/registered.js';
+import { registeredTargets } from '../../src/cli/registered-targets.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { loadPolicy } from '../../src/policy/load-policy.js';
 import { readOperatorFiles } from '../../src/policy/operator-files.js';

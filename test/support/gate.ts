@@ -1,11 +1,11 @@
-/** The real server on a real port, with an issuer of its own and a ledger that a test can read. */
+/** The real server on a real port, with an issuer of its own and an audit log that a test can read. */
 import type { ModuleMetadata } from '@nestjs/common';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { firstSeqOf } from '../../src/audit/ledger-files.js';
+import { firstSeqOf } from '../../src/audit/audit-log-files.js';
 import { createApp, type App } from '../../src/create-app.js';
 import { Database } from '../../src/storage/database.js';
 import { TestIssuer, type Claims } from './issuer.js';
@@ -25,8 +25,8 @@ export interface GateOptions {
   readonly beforeListening?: (app: App) => void;
 }
 
-/** A line of the ledger. */
-export type LedgerLine = Record<string, any>;
+/** A line of the audit log. */
+export type AuditLogLine = Record<string, any>;
 
 export interface Answer {
   readonly status: number;
@@ -206,30 +206,32 @@ export class Gate {
     return answerOf(await fetch(`${this.origin}${path}`, init));
   }
 
-  /** What requests left so far. An outcome is written after its answer: wait for it with {@link waitForLedger}. */
-  ledger(): LedgerLine[] {
-    return readLedger(this.app.settings.audit.file).filter(({ request }) => request !== null);
+  /** What requests left so far. An outcome is written after its answer: wait for it with {@link waitForAuditLog}. */
+  auditLog(): AuditLogLine[] {
+    return readAuditLog(this.app.settings.audit.file).filter(({ request }) => request !== null);
   }
 
   /** With what the server did by itself. */
-  wholeLedger(): LedgerLine[] {
-    return readLedger(this.app.settings.audit.file);
+  wholeAuditLog(): AuditLogLine[] {
+    return readAuditLog(this.app.settings.audit.file);
   }
 
-  /** The ledger once it holds such a line; fails after five seconds. */
-  async waitForLedger(found: (line: LedgerLine) => boolean): Promise<LedgerLine[]> {
+  /** The audit log once it holds such a line; fails after five seconds. */
+  async waitForAuditLog(found: (line: AuditLogLine) => boolean): Promise<AuditLogLine[]> {
     for (let left = 100; left > 0; left--) {
-      const lines = this.ledger();
+      const lines = this.auditLog();
       if (lines.some(found)) return lines;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    throw new Error(`The ledger never held the expected line; it holds ${JSON.stringify(this.ledger())}`);
+    throw new Error(
+      `The audit log never held the expected line; it holds ${JSON.stringify(this.auditLog())}`,
+    );
   }
 
-  /** The ledger once the end of every call in it is on record, which comes after its answer; what comes then is new. */
-  async settledLedger(): Promise<LedgerLine[]> {
+  /** The audit log once the end of every call in it is on record, which comes after its answer; what comes then is new. */
+  async settledAuditLog(): Promise<AuditLogLine[]> {
     for (let left = 100; left > 0; left--) {
-      const lines = this.ledger();
+      const lines = this.auditLog();
       const ended = new Set(lines.filter(({ event }) => event === 'outcome').map((line) => line.decision_id));
       const allowed = lines.filter(({ event, decision }) => event === 'decision' && decision === 'allow');
       if (allowed.every(({ id }) => ended.has(id))) return lines;
@@ -244,7 +246,7 @@ export class Gate {
 }
 
 /** The records of the archives and of the current file, in order: a rotation at midnight UTC hides no record. */
-export function readLedger(file: string): LedgerLine[] {
+export function readAuditLog(file: string): AuditLogLine[] {
   const archives = readdirSync(dirname(file))
     .filter((name) => firstSeqOf(file, name) !== undefined)
     .sort()
@@ -254,7 +256,7 @@ export function readLedger(file: string): LedgerLine[] {
     .join('')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as LedgerLine);
+    .map((line) => JSON.parse(line) as AuditLogLine);
 }
 
 export async function answerOf(response: Response): Promise<Answer> {

@@ -68,7 +68,7 @@ async function heldWrites(folder: string): Promise<HangingDisk> {
   const probe = await open(join(path, 'probe'), 'w');
   const prototype = Object.getPrototypeOf(probe) as FileHandle;
   await probe.close();
-  // Restored by `remove`; the ledger is the only file that this process writes through a handle and at a position.
+  // Restored by `remove`; the audit log is the only file that this process writes through a handle and at a position.
   const write = Reflect.get(prototype, 'write') as (...args: unknown[]) => Promise<unknown>;
   let released = Promise.resolve();
   let letGo = () => undefined as void;

@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { UPSTREAMS, type Started } from './acceptance-set.js';
-import { Gate, temporaryFolder, type GateOptions, type LedgerLine } from './gate.js';
+import { Gate, temporaryFolder, type GateOptions, type AuditLogLine } from './gate.js';
 
 const INFO = { name: 'test-agent', version: '1.2.3' };
 
@@ -89,7 +89,7 @@ export class MountedGate {
   ): Promise<Map<string, Record<string, any>>> {
     const until = Date.now() + seconds * 1_000;
     for (;;) {
-      // A busy machine may keep the ledger waiting for longer than a caller waits.
+      // A busy machine may keep the audit log waiting for longer than a caller waits.
       const tools = await this.tools(token).catch((error: Error) => error);
       if (tools instanceof Error) {
         if (Date.now() > until) throw tools;
@@ -99,11 +99,11 @@ export class MountedGate {
   }
 
   /** What is on record of this tool's last call, once it has ended. */
-  async recorded(tool: string): Promise<{ decision: LedgerLine; status: string }> {
-    const decision = this.gate.ledger().findLast((line) => line.event === 'decision' && line.tool === tool);
+  async recorded(tool: string): Promise<{ decision: AuditLogLine; status: string }> {
+    const decision = this.gate.auditLog().findLast((line) => line.event === 'decision' && line.tool === tool);
     if (!decision) throw new Error(`${tool} was never decided about`);
-    const ended = (line: LedgerLine) => line.event === 'outcome' && line.decision_id === decision.id;
-    const outcome = (await this.gate.waitForLedger(ended)).find(ended) as LedgerLine;
+    const ended = (line: AuditLogLine) => line.event === 'outcome' && line.decision_id === decision.id;
+    const outcome = (await this.gate.waitForAuditLog(ended)).find(ended) as AuditLogLine;
     return { decision, status: outcome.outcome.status as string };
   }
 }

@@ -1,12 +1,12 @@
 /** A record in the Common Event Format, version 0 (ArcSight CEF, revision 27). Pure. */
-import type { PlacedRecord } from '../record.js';
+import type { StoredRecord } from '../record.js';
 import { VERSION } from '../../lib/version.js';
 import { severityOf } from './severity.js';
 
 /** 0 to 10. */
 const SEVERITY = { informational: 2, low: 4, medium: 6, high: 8 } as const;
 
-export function toCef(record: PlacedRecord): string {
+export function toCef(record: StoredRecord): string {
   const {
     event,
     decision,

@@ -3,4 +3,4 @@ import { AuditModule } from '../audit.module.js';
 import { ForwardingService } from './forwarding.service.js';
 
 @Module({ imports: [AuditModule], providers: [ForwardingService], exports: [ForwardingService] })
-export class SinksModule {}
+export class ExportModule {}

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PlacedRecord } from '../record.js';
+import type { StoredRecord } from '../record.js';
 import { FileSink } from './file.sink.js';
 
 describe('FileSink', () => {
@@ -15,7 +15,7 @@ describe('FileSink', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const deliver = (line: string) =>
-    new FileSink({ path, format: 'json' }).deliver([{ line, record: {} as PlacedRecord }]);
+    new FileSink({ path, format: 'json' }).deliver([{ line, record: {} as StoredRecord }]);
 
   it('makes the folder and a file of mode 0600, and appends to it', async () => {
     await deliver('{"a":1}');

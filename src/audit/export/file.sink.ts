@@ -3,12 +3,12 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder, syncFolder } from '../../lib/durable-file.js';
 import type { SinkFormat } from '../../config/settings.js';
-import { render, type Delivered, type Sink } from './sink.js';
+import { render, type SinkRecord, type Sink } from './sink.js';
 
 export class FileSink implements Sink {
   constructor(private readonly settings: { readonly path: string; readonly format: SinkFormat }) {}
 
-  async deliver(records: readonly Delivered[]): Promise<void> {
+  async deliver(records: readonly SinkRecord[]): Promise<void> {
     const { path, format } = this.settings;
     await makeFolder(dirname(path));
     const handle = await open(path, 'a+', 0o600);

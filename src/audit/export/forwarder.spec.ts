@@ -2,14 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Ledger } from '../audit-log.js';
+import { AuditLog } from '../audit-log.js';
 import { changeRecord } from '../record.js';
 import { signingKeyOf } from '../signing-key.js';
 import { until } from '../../../test/support/remote.js';
-import { Follower } from './log-reader.js';
+import { LogReader } from './log-reader.js';
 import { Forwarder } from './forwarder.js';
-import { PositionFile } from './cursor.js';
-import type { Delivered, Sink } from './sink.js';
+import { CursorFile } from './cursor.js';
+import type { SinkRecord, Sink } from './sink.js';
 
 const PEM = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 const key = signingKeyOf(PEM, 'test');
@@ -17,13 +17,13 @@ const { change: _change, ...blank } = changeRecord({ what: 'key', from: '', to: 
 
 let folder: string;
 let file: string;
-let ledger: Ledger;
+let auditLog: AuditLog;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'forwarder-'));
   file = join(folder, 'audit.jsonl');
   // Every write puts the file aside: each record has a file of its own, but for its checkpoints.
-  ledger = await Ledger.open({
+  auditLog = await AuditLog.open({
     file,
     key: () => key,
     instance: 'gate-1',
@@ -37,23 +37,23 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  await ledger.close();
+  await auditLog.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 const write = async (...ids: string[]) => {
-  for (const id of ids) await ledger.append({ ...blank, id, event: 'list' }).written;
+  for (const id of ids) await auditLog.append({ ...blank, id, event: 'list' }).written;
 };
-const idsOf = (delivered: readonly Delivered[]) =>
+const idsOf = (delivered: readonly SinkRecord[]) =>
   delivered.filter(({ record }) => record.event === 'list').map(({ record }) => record.id);
 
 class Collector implements Sink {
-  readonly arrived: Delivered[] = [];
+  readonly arrived: SinkRecord[] = [];
   down = false;
   /** Takes what it is given, and says that it did not. */
   forgets = false;
 
-  deliver(records: readonly Delivered[]): Promise<void> {
+  deliver(records: readonly SinkRecord[]): Promise<void> {
     if (this.down) return Promise.reject(new Error('down'));
     this.arrived.push(...records);
     return this.forgets ? Promise.reject(new Error('lost the answer')) : Promise.resolve();
@@ -65,11 +65,11 @@ class Collector implements Sink {
 }
 
 describe('a follower', () => {
-  async function readAll(follower: Follower, most = 1): Promise<Delivered[]> {
-    const all: Delivered[] = [];
-    for (let found = await follower.read(most, ledger.reach); found.length > 0;) {
+  async function readAll(reader: LogReader, most = 1): Promise<SinkRecord[]> {
+    const all: SinkRecord[] = [];
+    for (let found = await reader.read(most, auditLog.reach); found.length > 0;) {
       all.push(...found);
-      found = await follower.read(most, ledger.reach);
+      found = await reader.read(most, auditLog.reach);
     }
     return all;
   }
@@ -78,10 +78,10 @@ describe('a follower', () => {
     'reads over all files, %i at a time, each record once and as it stands there',
     async (most) => {
       await write('a', 'b', 'c', 'd');
-      const follower = new Follower(file, 1);
-      const all = await readAll(follower, most);
+      const reader = new LogReader(file, 1);
+      const all = await readAll(reader, most);
       expect(all.map(({ record }) => record.seq)).toEqual(
-        Array.from({ length: ledger.reach }, (_, at) => at + 1),
+        Array.from({ length: auditLog.reach }, (_, at) => at + 1),
       );
       expect(idsOf(all)).toEqual(['a', 'b', 'c', 'd']);
       const text = readdirSync(folder)
@@ -90,19 +90,19 @@ describe('a follower', () => {
         .join('');
       for (const { line } of all) expect(text).toContain(`${line}\n`);
       await write('e');
-      expect(idsOf(await readAll(follower, most))).toEqual(['e']);
-      await follower.close();
+      expect(idsOf(await readAll(reader, most))).toEqual(['e']);
+      await reader.close();
     },
   );
 
   it('begins in the middle, and reads no further than the disk', async () => {
     await write('a', 'b', 'c');
-    const follower = new Follower(file, 3);
-    const read = await follower.read(100, 4);
+    const reader = new LogReader(file, 3);
+    const read = await reader.read(100, 4);
     expect(read.map(({ record }) => record.seq)).toEqual([3]);
-    expect((await follower.read(100, 4)).map(({ record }) => record.seq)).toEqual([4]);
-    expect(await follower.read(100, 4)).toEqual([]);
-    await follower.close();
+    expect((await reader.read(100, 4)).map(({ record }) => record.seq)).toEqual([4]);
+    expect(await reader.read(100, 4)).toEqual([]);
+    await reader.close();
   });
 
   it('says what is missing', async () => {
@@ -111,12 +111,12 @@ describe('a follower', () => {
       .filter((name) => /\d{12}/.test(name))
       .sort();
     unlinkSync(join(folder, first as string));
-    const follower = new Follower(file, 1);
-    await expect(follower.read(100, ledger.reach)).rejects.toThrow('Record 1 is in no file');
-    expect(await follower.oldest()).toBe(4);
-    await follower.skipTo(4);
-    expect(idsOf(await readAll(follower))).toEqual(['b', 'c']);
-    await follower.close();
+    const reader = new LogReader(file, 1);
+    await expect(reader.read(100, auditLog.reach)).rejects.toThrow('Record 1 is in no file');
+    expect(await reader.oldest()).toBe(4);
+    await reader.skipTo(4);
+    expect(idsOf(await readAll(reader))).toEqual(['b', 'c']);
+    await reader.close();
   });
 });
 
@@ -127,14 +127,14 @@ describe('a forwarder', () => {
     warn: (line: string) => log.lines.push(line),
   };
   const start = async (collector: Collector) => {
-    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
+    const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
     const forwarder = new Forwarder({
       name: 'siem',
       sink: collector,
-      position,
-      ledger: file,
+      cursor,
+      auditLog: file,
       instance: () => 'gate-1',
-      reach: () => ledger.reach,
+      lastDurableSeq: () => auditLog.reach,
       log,
     });
     forwarder.start();
@@ -167,7 +167,7 @@ describe('a forwarder', () => {
     await write('a', 'b', 'c');
     await until(() => log.lines.length > 0);
     expect(forwarder.status()).toMatchObject({
-      behind: ledger.reach,
+      behind: auditLog.reach,
       failing_since: expect.any(String) as string,
     });
     collector.down = false;
@@ -195,8 +195,8 @@ describe('a forwarder', () => {
 
   it('goes on where records are gone, and says which', async () => {
     await write('a', 'b', 'c');
-    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
-    await position.write({ instance: 'gate-1', seq: 1 });
+    const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
+    await cursor.write({ instance: 'gate-1', seq: 1 });
     const [first] = readdirSync(folder)
       .filter((name) => /\d{12}/.test(name))
       .sort();
@@ -209,28 +209,28 @@ describe('a forwarder', () => {
   });
 
   it('delivers a new chain from its beginning, whatever number the old one had', async () => {
-    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
-    await position.write({ instance: 'the-chain-before', seq: 2 });
+    const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
+    await cursor.write({ instance: 'the-chain-before', seq: 2 });
     await write('a', 'b');
     const collector = new Collector();
     const forwarder = await start(collector);
     await until(() => idsOf(collector.arrived).length === 2);
-    expect(log.lines).toEqual(['siem: the ledger is a new chain, and is delivered from its beginning']);
+    expect(log.lines).toEqual(['siem: the audit log is a new chain, and is delivered from its beginning']);
     await forwarder.stop();
   });
 
   it.each([
     ['was cut', { seq: 99 }],
     ['was rewritten', { seq: 2, hash: 'ab' }],
-  ])('delivers all that is there again where the ledger %s behind what arrived', async (_, place) => {
+  ])('delivers all that is there again where the audit log %s behind what arrived', async (_, place) => {
     await write('a', 'b');
-    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
-    await position.write({ instance: 'gate-1', ...place });
+    const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
+    await cursor.write({ instance: 'gate-1', ...place });
     const collector = new Collector();
     const forwarder = await start(collector);
     await write('c');
     await until(() => idsOf(collector.arrived).length === 3);
-    expect(log.lines.join()).toContain('the ledger was cut or rewritten');
+    expect(log.lines.join()).toContain('the audit log was cut or rewritten');
     await forwarder.stop();
   });
 
@@ -251,8 +251,8 @@ describe('a forwarder', () => {
 
   it('does not begin anew where its position cannot be read', async () => {
     await write('a');
-    const position = await PositionFile.in(join(folder, 'positions'), 'siem');
-    await position.write({ instance: 'gate-1', seq: 1 });
+    const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
+    await cursor.write({ instance: 'gate-1', seq: 1 });
     writeFileSync(join(folder, 'positions', 'siem.json'), 'nonsense');
     const collector = new Collector();
     const forwarder = await start(collector);

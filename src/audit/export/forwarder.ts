@@ -1,19 +1,19 @@
-/** Delivers the ledger to one sink: in order, at least once, from where it stood; nobody waits for it. */
+/** Delivers the audit log to one sink: in order, at least once, from where it stood; nobody waits for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Follower } from './log-reader.js';
-import type { Position, PositionFile } from './cursor.js';
-import type { Delivered, Sink } from './sink.js';
+import { LogReader } from './log-reader.js';
+import type { Cursor, CursorFile } from './cursor.js';
+import type { SinkRecord, Sink } from './sink.js';
 
 export interface ForwarderOptions {
   readonly name: string;
   readonly sink: Sink;
-  readonly position: PositionFile;
+  readonly cursor: CursorFile;
   /** The file that is written. */
-  readonly ledger: string;
+  readonly auditLog: string;
   /** The chain that is written. */
   readonly instance: () => string;
   /** Number of the last record of it that is on the disk; 0 while there is none. */
-  readonly reach: () => number;
+  readonly lastDurableSeq: () => number;
   readonly log: { log(message: string): void; warn(message: string): void };
 }
 
@@ -36,7 +36,7 @@ export class Forwarder {
   private last = 0;
   private failingSince: Date | undefined;
   /** Read, and not known to have arrived. */
-  private waiting: readonly Delivered[] | undefined;
+  private waiting: readonly SinkRecord[] | undefined;
   private running: Promise<void> | undefined;
 
   constructor(private readonly options: ForwarderOptions) {}
@@ -59,24 +59,24 @@ export class Forwarder {
   }
 
   status(): ForwarderStatus {
-    const { name, reach } = this.options;
+    const { name, lastDurableSeq } = this.options;
     return {
       name,
-      behind: Math.max(0, reach() - this.arrived),
+      behind: Math.max(0, lastDurableSeq() - this.arrived),
       failing_since: this.failingSince?.toISOString() ?? null,
     };
   }
 
   private async run(): Promise<void> {
-    let follower: Follower | undefined;
+    let reader: LogReader | undefined;
     for (let failures = 0; !this.stopping.signal.aborted;) {
       try {
-        if (this.options.reach() === 0) {
+        if (this.options.lastDurableSeq() === 0) {
           await this.pause(POLL_MS);
           continue;
         }
-        follower ??= await this.follow();
-        const delivered = await this.deliver(follower);
+        reader ??= await this.follow();
+        const delivered = await this.deliver(reader);
         if (failures > 0 && delivered) this.recovered();
         if (delivered) failures = 0;
         else await this.pause(POLL_MS);
@@ -85,66 +85,66 @@ export class Forwarder {
         this.failed(error);
         // What was read and has not arrived is sent again. Where reading failed, it begins anew: the files may be others.
         if (!this.waiting) {
-          await follower?.close();
-          follower = undefined;
+          await reader?.close();
+          reader = undefined;
         }
         await this.pause(Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS));
       }
     }
-    await follower?.close();
+    await reader?.close();
   }
 
-  private async follow(): Promise<Follower> {
-    const { ledger, position, name, log, instance } = this.options;
-    const kept = await position.read();
+  private async follow(): Promise<LogReader> {
+    const { auditLog, cursor, name, log, instance } = this.options;
+    const kept = await cursor.read();
     // A number of another chain says nothing of this one.
     const isOfThis = kept?.instance === instance();
     if (kept && !isOfThis)
-      log.warn(`${name}: the ledger is a new chain, and is delivered from its beginning`);
+      log.warn(`${name}: the audit log is a new chain, and is delivered from its beginning`);
     this.last = isOfThis ? (kept?.seq ?? 0) : 0;
     if (kept && isOfThis && !(await this.stillHas(kept))) {
       log.warn(
-        `${name}: record ${kept.seq} was delivered, and is not in the ledger as it was: the ledger was cut or rewritten. All that it holds is delivered again`,
+        `${name}: record ${kept.seq} was delivered, and is not in the audit log as it was: the audit log was cut or rewritten. All that it holds is delivered again`,
       );
       this.last = 0;
     }
-    const follower = new Follower(ledger, this.arrived + 1);
-    const oldest = await follower.oldest();
+    const reader = new LogReader(auditLog, this.arrived + 1);
+    const oldest = await reader.oldest();
     if (oldest > this.arrived + 1) {
       if (this.arrived > 0) {
         log.warn(
-          `${name}: the records from ${this.arrived + 1} to ${oldest - 1} are gone from the ledger, and were never delivered`,
+          `${name}: the records from ${this.arrived + 1} to ${oldest - 1} are gone from the audit log, and were never delivered`,
         );
       }
       this.last = oldest - 1;
-      await follower.skipTo(oldest);
+      await reader.skipTo(oldest);
     }
-    return follower;
+    return reader;
   }
 
-  /** Whether what arrived last is in the ledger as it arrived; true where its file is gone, and nobody can say. */
-  private async stillHas({ seq, hash }: Position): Promise<boolean> {
-    const { ledger, reach } = this.options;
-    if (seq > reach()) return false;
-    const follower = new Follower(ledger, seq);
+  /** Whether what arrived last is in the audit log as it arrived; true where its file is gone, and nobody can say. */
+  private async stillHas({ seq, hash }: Cursor): Promise<boolean> {
+    const { auditLog, lastDurableSeq } = this.options;
+    if (seq > lastDurableSeq()) return false;
+    const reader = new LogReader(auditLog, seq);
     try {
-      if ((await follower.oldest()) > seq) return true;
-      const [delivered] = await follower.read(1, reach());
+      if ((await reader.oldest()) > seq) return true;
+      const [delivered] = await reader.read(1, lastDurableSeq());
       return hash === undefined || delivered?.record.hash === hash;
     } finally {
-      await follower.close();
+      await reader.close();
     }
   }
 
-  private async deliver(follower: Follower): Promise<boolean> {
-    const { sink, position, reach } = this.options;
-    const records = this.waiting ?? (await follower.read(BATCH, reach()));
+  private async deliver(reader: LogReader): Promise<boolean> {
+    const { sink, cursor, lastDurableSeq } = this.options;
+    const records = this.waiting ?? (await reader.read(BATCH, lastDurableSeq()));
     const last = records.at(-1)?.record;
     if (!last) return false;
     this.waiting = records;
     await sink.deliver(records);
     this.last = last.seq;
-    await position.write({ instance: last.instance, seq: last.seq, hash: last.hash });
+    await cursor.write({ instance: last.instance, seq: last.seq, hash: last.hash });
     this.waiting = undefined;
     return true;
   }

@@ -1,4 +1,4 @@
-/** Has the ledger delivered to everything that AUDIT_SINKS_FILE names. */
+/** Has the audit log delivered to everything that AUDIT_SINKS_FILE names. */
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { OutboundSettings, Settings, SinkSettings } from '../../config/sett
 import { FileSink } from './file.sink.js';
 import { Forwarder, type ForwarderStatus } from './forwarder.js';
 import { HttpsSink } from './https.sink.js';
-import { PositionFile } from './cursor.js';
+import { CursorFile } from './cursor.js';
 import { PostgresSink } from './postgres.sink.js';
 import type { Sink } from './sink.js';
 import { StdoutSink } from './stdout.sink.js';
@@ -31,13 +31,13 @@ export class ForwardingService implements OnApplicationBootstrap, OnApplicationS
       const forwarder = new Forwarder({
         name: settings.name,
         sink: toSink(settings, outbound),
-        position: await PositionFile.in(join(dataDir, 'audit-sinks'), settings.name),
-        ledger: file,
+        cursor: await CursorFile.in(join(dataDir, 'audit-sinks'), settings.name),
+        auditLog: file,
         instance: () => this.audit.instance,
-        reach: () => this.audit.reach,
+        lastDurableSeq: () => this.audit.lastDurableSeq,
         log: this.logger,
       });
-      this.audit.keepFor(() => forwarder.arrived);
+      this.audit.registerConsumer(() => forwarder.arrived);
       this.forwarders.push(forwarder);
       forwarder.start();
     }

@@ -4,7 +4,7 @@ import { request as overPlain, type Agent, type IncomingMessage } from 'node:htt
 import { request as overTls } from 'node:https';
 import type { OutboundSettings, SinkFormat } from '../../config/settings.js';
 import { agentFor } from '../../http/outbound/outbound.js';
-import { render, type Delivered, type Sink } from './sink.js';
+import { render, type SinkRecord, type Sink } from './sink.js';
 
 export interface HttpsSinkSettings {
   /** https, or http on loopback. */
@@ -37,7 +37,7 @@ export class HttpsSink implements Sink {
    * Any 2xx is an arrival. A redirect is none: it would take the token, and the records, somewhere else.
    * @throws Error with the status, or with why there was no answer.
    */
-  async deliver(records: readonly Delivered[]): Promise<void> {
+  async deliver(records: readonly SinkRecord[]): Promise<void> {
     const { url, format, token } = this.settings;
     const options = {
       agent: this.agent,

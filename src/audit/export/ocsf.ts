@@ -1,6 +1,6 @@
 /** A record as an event of the Open Cybersecurity Schema Framework: API Activity (class 6003) of version 1.3. Pure. */
-import type { PlacedRecord } from '../record.js';
-import type { JsonObject } from '../../core/request-context.js';
+import type { JsonObject } from '../../lib/json.js';
+import type { StoredRecord } from '../record.js';
 import { VERSION } from '../../lib/version.js';
 import { severityOf } from './severity.js';
 
@@ -11,7 +11,7 @@ const SEVERITY = { informational: 1, low: 2, medium: 3, high: 4 } as const;
 const STATUS = { success: 1, failure: 2, other: OTHER } as const;
 const ACTION = { allowed: 1, denied: 2, observed: 3 } as const;
 
-export function toOcsf(record: PlacedRecord): JsonObject {
+export function toOcsf(record: StoredRecord): JsonObject {
   const { request, principal, tool, event, id, decision_id: decisionId, seq, time, instance } = record;
   const operation = request?.method ?? `${event}${record.change ? `/${record.change.what}` : ''}`;
   return {
@@ -68,7 +68,7 @@ export function toOcsf(record: PlacedRecord): JsonObject {
   };
 }
 
-function actorOf({ decision, rule }: PlacedRecord, principal: PlacedRecord['principal']): JsonObject {
+function actorOf({ decision, rule }: StoredRecord, principal: StoredRecord['principal']): JsonObject {
   if (!principal) return { user: { name: 'unknown', type_id: 0 } };
   const { sub, iss, kind, client_id: client, tenant, roles, token_id: token } = principal;
   return {
@@ -89,7 +89,7 @@ function actorOf({ decision, rule }: PlacedRecord, principal: PlacedRecord['prin
   };
 }
 
-function statusOf({ decision, reason, outcome }: PlacedRecord): JsonObject {
+function statusOf({ decision, reason, outcome }: StoredRecord): JsonObject {
   if (outcome) {
     return outcome.status === 'ok'
       ? { status_id: STATUS.success, status: 'Success' }
@@ -103,7 +103,7 @@ function statusOf({ decision, reason, outcome }: PlacedRecord): JsonObject {
     : { status_id: STATUS.other, status: 'Other' };
 }
 
-function actionOf({ decision }: PlacedRecord): JsonObject {
+function actionOf({ decision }: StoredRecord): JsonObject {
   if (decision === null) return { action_id: ACTION.observed, action: 'Observed' };
   return decision === 'allow'
     ? { action_id: ACTION.allowed, action: 'Allowed', disposition_id: 1, disposition: 'Allowed' }

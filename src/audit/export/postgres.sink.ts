@@ -1,7 +1,7 @@
 /** Rows of a table that only grows: what is there cannot be changed or deleted, not even by who inserts. */
 import pg from 'pg';
 import { libpqUrl } from '../../config/database-url.js';
-import type { Delivered, Sink } from './sink.js';
+import type { SinkRecord, Sink } from './sink.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -50,7 +50,7 @@ export class PostgresSink implements Sink {
     this.pool.on('error', () => undefined);
   }
 
-  async deliver(records: readonly Delivered[]): Promise<void> {
+  async deliver(records: readonly SinkRecord[]): Promise<void> {
     this.ready ??= this.prepare();
     try {
       await this.ready;
@@ -73,8 +73,8 @@ export class PostgresSink implements Sink {
     if (rowCount !== records.length) await this.requireSame(records);
   }
 
-  /** @throws Error where a record is there already, and is another one: the ledger was cut or rewritten since. */
-  private async requireSame(records: readonly Delivered[]): Promise<void> {
+  /** @throws Error where a record is there already, and is another one: the audit log was cut or rewritten since. */
+  private async requireSame(records: readonly SinkRecord[]): Promise<void> {
     const { rows } = await this.pool.query<{ seq: string }>(
       `select there.seq from unnest($1::text[], $2::bigint[], $3::text[]) as sent (instance, seq, line)
        join audit_records there on there.instance = sent.instance and there.seq = sent.seq
@@ -86,7 +86,7 @@ export class PostgresSink implements Sink {
       ],
     );
     if (rows[0])
-      throw new Error(`Record ${rows[0].seq} is there, and is another one: the ledger was rewritten`);
+      throw new Error(`Record ${rows[0].seq} is there, and is another one: the audit log was rewritten`);
   }
 
   async close(): Promise<void> {

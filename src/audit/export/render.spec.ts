@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { changeRecord, type PlacedRecord } from '../record.js';
+import { changeRecord, type StoredRecord } from '../record.js';
 import { toCef } from './cef.js';
 import { toOcsf } from './ocsf.js';
 
 const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
-const BLANK: PlacedRecord = {
+const BLANK: StoredRecord = {
   ...NOTHING,
   v: 1,
   seq: 7,
@@ -14,7 +14,7 @@ const BLANK: PlacedRecord = {
   hash: 'bb',
   id: 'the-id',
 };
-const CALL: PlacedRecord = {
+const CALL: StoredRecord = {
   ...BLANK,
   event: 'decision',
   decision: 'allow',
@@ -48,27 +48,27 @@ const CALL: PlacedRecord = {
   ],
   required: { scopes: ['database.read'], roles: ['admin|owner'], acr: [], max_age: null },
 };
-const DENIED: PlacedRecord = {
+const DENIED: StoredRecord = {
   ...CALL,
   decision: 'deny',
   reason: 'scope_missing',
   missing: { scopes: ['database.read'], roles: [], acr: [], max_age: null },
 };
-const ENDED: PlacedRecord = {
+const ENDED: StoredRecord = {
   ...CALL,
   event: 'outcome',
   decision: null,
   decision_id: 'the-decision',
   outcome: { status: 'tool_error', duration_ms: 12 },
 };
-const STRANGER: PlacedRecord = {
+const STRANGER: StoredRecord = {
   ...BLANK,
   event: 'authentication',
   decision: 'deny',
   reason: 'token_missing',
   request: { id: 'r', trace_id: null, method: null, ip: '192.0.2.1', client: null },
 };
-const GAP: PlacedRecord = {
+const GAP: StoredRecord = {
   ...BLANK,
   event: 'change',
   change: { what: 'gap', since: 'a', until: 'b', late: 1, lost: {} },

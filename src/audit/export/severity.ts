@@ -1,10 +1,10 @@
 /** How much a record should worry whoever reads it. Pure. */
-import type { PlacedRecord } from '../record.js';
+import type { StoredRecord } from '../record.js';
 
 export type Severity = 'informational' | 'low' | 'medium' | 'high';
 
-/** High: the ledger itself. Medium: the gate could not do its work. Low: somebody was refused. */
-export function severityOf({ decision, reason, change }: PlacedRecord): Severity {
+/** High: the audit log itself. Medium: the gate could not do its work. Low: somebody was refused. */
+export function severityOf({ decision, reason, change }: StoredRecord): Severity {
   if (change?.what === 'gap' || change?.what === 'key' || reason === 'audit_unavailable') return 'high';
   if (reason === 'internal_error' || reason === 'identity_unavailable') return 'medium';
   return decision === 'deny' ? 'low' : 'informational';

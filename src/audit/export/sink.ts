@@ -1,23 +1,23 @@
 /** Something that records are delivered to. */
-import type { PlacedRecord } from '../record.js';
+import type { StoredRecord } from '../record.js';
 import { toCef } from './cef.js';
 import { toOcsf } from './ocsf.js';
 import type { SinkFormat } from '../../config/settings.js';
 
-/** A record, and the line that it is in the ledger. */
-export interface Delivered {
-  readonly record: PlacedRecord;
+/** A record, and the line that it is in the audit log. */
+export interface SinkRecord {
+  readonly record: StoredRecord;
   readonly line: string;
 }
 
 export interface Sink {
   /** Resolves when the records have arrived, as far as the protocol can tell. May be given the same ones again. */
-  deliver(records: readonly Delivered[]): Promise<void>;
+  deliver(records: readonly SinkRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /** One line, without its break. */
-export function render({ record, line }: Delivered, format: SinkFormat): string {
+export function render({ record, line }: SinkRecord, format: SinkFormat): string {
   switch (format) {
     case 'json':
       return line;

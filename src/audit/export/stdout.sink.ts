@@ -1,11 +1,11 @@
 /** Lines on stdout, among those of the log: for platforms that collect what a container writes. */
 import type { SinkFormat } from '../../config/settings.js';
-import { render, type Delivered, type Sink } from './sink.js';
+import { render, type SinkRecord, type Sink } from './sink.js';
 
 export class StdoutSink implements Sink {
   constructor(private readonly format: SinkFormat) {}
 
-  deliver(records: readonly Delivered[]): Promise<void> {
+  deliver(records: readonly SinkRecord[]): Promise<void> {
     const text = records.map((one) => `${render(one, this.format)}\n`).join('');
     return new Promise((resolve, reject) => {
       process.stdout.write(text, (error) => (error ? reject(error) : resolve()));

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { SinkFormat } from '../../config/settings.js';
 import { severityOf, type Severity } from './severity.js';
-import { render, type Delivered, type Sink } from './sink.js';
+import { render, type SinkRecord, type Sink } from './sink.js';
 
 export interface SyslogSinkSettings {
   readonly host: string;
@@ -21,11 +21,11 @@ const TIMEOUT_MS = 10_000;
 
 export class SyslogSink implements Sink {
   private socket: TLSSocket | undefined;
-  private last: readonly Delivered[] = [];
+  private last: readonly SinkRecord[] = [];
 
   constructor(private readonly settings: SyslogSinkSettings) {}
 
-  async deliver(records: readonly Delivered[]): Promise<void> {
+  async deliver(records: readonly SinkRecord[]): Promise<void> {
     const isNew = !this.socket || this.socket.destroyed;
     const socket = isNew ? await this.open() : (this.socket as TLSSocket);
     const all = isNew ? [...this.last, ...records] : records;
@@ -60,7 +60,7 @@ export class SyslogSink implements Sink {
   }
 
   /** RFC 5425 section 4.3: the length in octets comes first, so that no message can end another. */
-  private framed(one: Delivered): string {
+  private framed(one: SinkRecord): string {
     const { time, instance, event } = one.record;
     const priority = FACILITY * 8 + SEVERITIES[severityOf(one.record)];
     const message = `<${priority}>1 ${time} ${printable(instance)} identity-aware-mcp-server - ${event} - ${render(one, this.settings.format)}`;

@@ -1,8 +1,8 @@
 /** A token's `cnf` (RFC 7800 section 3.1) held against what its sender has shown to possess. Pure. */
 import type { IssuerSettings } from '../../config/settings.js';
-import { isJsonObject } from './proof-json.js';
-import { refuseToken } from '../token-errors.js';
-import { sameText } from '../../lib/timing-safe-string-equal.js';
+import { isJsonObject } from '../../lib/json.js';
+import { invalidTokenError } from '../token-errors.js';
+import { timingSafeStringEqual } from '../../lib/timing-safe-string-equal.js';
 
 /** Thumbprints of what came with the request, each proven by its own means before. */
 export interface Presented {
@@ -39,10 +39,10 @@ export function confirm(cnf: unknown, presented: Presented): Confirmation {
     if (!method || typeof expected !== 'string' || !THUMBPRINT.test(expected)) throw unknownBinding();
     const given = presented[method.presented];
     if (given === undefined) {
-      throw refuseToken('token_binding', `The token is bound to the ${method.name}, and none was sent`);
+      throw invalidTokenError('token_binding', `The token is bound to the ${method.name}, and none was sent`);
     }
-    if (!sameText(given, expected)) {
-      throw refuseToken('token_binding', `The token is bound to another ${method.name}`);
+    if (!timingSafeStringEqual(given, expected)) {
+      throw invalidTokenError('token_binding', `The token is bound to another ${method.name}`);
     }
     held[method.binding] = true;
   }
@@ -60,19 +60,19 @@ export function checkBound(
   { dpop, mtls }: Pick<IssuerSettings, 'dpop' | 'mtls'>,
 ): void {
   if (!bound.dpop && typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop') {
-    throw refuseToken(
+    throw invalidTokenError(
       'token_binding',
       'The token is of type DPoP, and does not say which key it is bound to',
     );
   }
   if (dpop === 'required' && !bound.dpop) {
-    throw refuseToken('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
+    throw invalidTokenError('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
   }
   if (mtls === 'required' && !bound.mtls) {
-    throw refuseToken('token_binding', 'Tokens must be bound to a client certificate here');
+    throw invalidTokenError('token_binding', 'Tokens must be bound to a client certificate here');
   }
 }
 
 function unknownBinding() {
-  return refuseToken('token_binding', 'The token is bound in a way that cannot be checked here');
+  return invalidTokenError('token_binding', 'The token is bound in a way that cannot be checked here');
 }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose';
 import { AppError } from '../../core/app-error.js';
 import { acceptsAlgorithm } from '../algorithms.js';
-import { parseJsonObject, type JsonObject } from './proof-json.js';
+import type { JsonObject } from '../../lib/json.js';
+import { parseStrictJsonObject } from './proof-json.js';
 import { readProofKey } from './proof-key.js';
 import { sameTarget } from './proof-target.js';
 import { refuseProof } from './proof-errors.js';
@@ -62,7 +63,7 @@ function decode(proof: string): { header: JsonObject; claims: JsonObject } {
   });
   try {
     if (header && claims && signature && rest.length === 0) {
-      return { header: parseJsonObject(header), claims: parseJsonObject(claims) };
+      return { header: parseStrictJsonObject(header), claims: parseStrictJsonObject(claims) };
     }
   } catch (error) {
     throw refuseProof('The DPoP proof is not a signed JWT', error);

@@ -1,5 +1,5 @@
 /** Where DPoP proofs are remembered for all instances; the application provides it, beside what each remembers by itself. */
-export abstract class SharedProofs {
+export abstract class DpopReplayStore {
   /**
    * Called only with a proof that is new to this instance.
    * @param validUntil in seconds since the epoch.

@@ -1,4 +1,5 @@
 /** The two JSON texts of a DPoP proof, read so that no two readers can see different things in them. Pure. */
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 
 /** Names with a meaning to JavaScript, which no header and no claim has. */
 const RESERVED = ['__proto__', 'constructor'];
@@ -6,17 +7,11 @@ const RESERVED = ['__proto__', 'constructor'];
 /** A string of JSON, and whether it names a member. Exact on text that JSON.parse has accepted. */
 const STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/g;
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * One JSON object in UTF-8, no member of it named twice (RFC 7515 section 4, RFC 7519 section 4).
  * @throws of any kind where the bytes are anything else.
  */
-export function parseJsonObject(bytes: Uint8Array): JsonObject {
+export function parseStrictJsonObject(bytes: Uint8Array): JsonObject {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   const value: unknown = JSON.parse(text);
   if (!isJsonObject(value)) throw new TypeError('Not a JSON object');

@@ -1,7 +1,7 @@
 /** The key that a DPoP proof brings along (RFC 9449 section 4.2): public, asymmetric, strong, and fit for its algorithm. */
 import type { JWK } from 'jose';
 import { acceptsAlgorithm } from '../algorithms.js';
-import { isJsonObject, type JsonObject } from './proof-json.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { refuseProof } from './proof-errors.js';
 
 interface KeyKind {

@@ -4,11 +4,11 @@ import { ConfigService } from '@nestjs/config';
 import type { AuthScheme } from '../../core/challenge.js';
 import type { ServerSettings, Settings } from '../../config/settings.js';
 import { checkBound, confirm } from './confirmation.js';
-import { DpopNonces, requireNonce } from './dpop-nonce.js';
+import { DpopNonces, requireNonce } from './dpop-nonces.js';
 import { refuseProof, verifyProof, type VerifiedProof } from './dpop-proof.js';
 import { idOfProof, ProofReplay } from './proof-replay.js';
-import { refuseToken } from '../token-errors.js';
-import { SharedProofs } from './dpop-replay-store.js';
+import { invalidTokenError } from '../token-errors.js';
+import { DpopReplayStore } from './dpop-replay-store.js';
 import type { VerifiedToken } from '../verify/verified-tokens.js';
 
 /** A token, and what came with it. */
@@ -35,7 +35,7 @@ export class SenderBinding {
   /** @param shared not there where tokens are only looked at (the doctor). */
   constructor(
     config: ConfigService<Settings, true>,
-    @Optional() private readonly shared?: SharedProofs,
+    @Optional() private readonly shared?: DpopReplayStore,
   ) {
     this.server = config.get('server', { infer: true });
     const secret = config.get('auth', { infer: true }).dpopNonceSecret;
@@ -52,14 +52,14 @@ export class SenderBinding {
    *   a proof is wrong or used before, where the issuer's tokens must be bound and this one is not, or where a token
    *   without a key is sent in the DPoP scheme. The challenge names the scheme that cures it, where one does.
    */
-  hold(verified: VerifiedToken, presented: Presented): void | Promise<void> {
+  verifyBinding(verified: VerifiedToken, presented: Presented): void | Promise<void> {
     if (presented.scheme === 'DPoP' && binds(verified.claims.cnf, 'jkt')) {
-      return this.holdProven(verified, presented);
+      return this.verifyDpop(verified, presented);
     }
     this.check(verified, presented, undefined);
     // No proof makes this token good in the DPoP scheme (RFC 9449 section 7.1); the Bearer scheme does.
     if (presented.scheme === 'DPoP') {
-      throw refuseToken(
+      throw invalidTokenError(
         'token_binding',
         'The token is bound to no key: present it as a Bearer token',
         undefined,
@@ -68,8 +68,8 @@ export class SenderBinding {
     }
   }
 
-  private async holdProven(verified: VerifiedToken, presented: Presented): Promise<void> {
-    const proof = await this.proven(presented, verified.issuer.clockToleranceSeconds);
+  private async verifyDpop(verified: VerifiedToken, presented: Presented): Promise<void> {
+    const proof = await this.readProof(presented, verified.issuer.clockToleranceSeconds);
     this.check(verified, presented, proof);
     // Last: a proof that was refused for another reason may be sent again.
     if (!(await this.isFirstUse(proof))) throw refuseProof('The DPoP proof was used before');
@@ -81,7 +81,7 @@ export class SenderBinding {
     proof: VerifiedProof | undefined,
   ): void {
     if (!proof && binds(claims.cnf, 'jkt')) {
-      throw refuseToken(
+      throw invalidTokenError(
         'token_binding',
         'The token is bound to a key and must be sent with a DPoP proof',
         undefined,
@@ -100,7 +100,7 @@ export class SenderBinding {
     return (await this.shared?.firstUse(idOfProof(proof), proof.validUntil)) ?? true;
   }
 
-  private async proven(
+  private async readProof(
     { token, request, proofs }: Presented,
     toleranceSeconds: number,
   ): Promise<VerifiedProof> {

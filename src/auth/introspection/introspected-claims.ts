@@ -1,7 +1,7 @@
 /** The claims of a token that its issuer is asked about, completed from the token where the answer names no audience. */
 import type { IssuerSettings } from '../../config/settings.js';
 import { completeClaims } from '../verify/complete-claims.js';
-import { withSubject } from './introspection.js';
+import { withSubject } from './introspection-client.js';
 import type { IntrospectionService } from './introspection.service.js';
 import type { JwksService } from '../keys/jwks.service.js';
 import type { Claims } from '../presets/presets.js';

@@ -3,13 +3,13 @@ import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { isSecureUrl } from '../../config/rules.js';
 import type { IntrospectionSettings, IssuerSettings, Settings } from '../../config/settings.js';
-import { Introspection } from './introspection.js';
+import { IntrospectionClient } from './introspection-client.js';
 import { IssuerMetadataService } from '../keys/issuer-metadata.service.js';
 import type { Claims } from '../presets/presets.js';
 
 @Injectable()
 export class IntrospectionService {
-  private readonly introspection: Introspection | undefined;
+  private readonly introspection: IntrospectionClient | undefined;
   private readonly issuer: string | undefined;
 
   constructor(
@@ -34,7 +34,7 @@ export class IntrospectionService {
     return this.asked.said(token);
   }
 
-  private get asked(): Introspection {
+  private get asked(): IntrospectionClient {
     if (!this.introspection) throw new Error('A token was to be introspected where no issuer is asked');
     return this.introspection;
   }
@@ -47,8 +47,8 @@ export class IntrospectionService {
       : [{ issuer, introspection: introspection.lastAnswer ?? 'unknown' }];
   }
 
-  private of(issuer: IssuerSettings, settings: IntrospectionSettings): Introspection {
-    return new Introspection({
+  private of(issuer: IssuerSettings, settings: IntrospectionSettings): IntrospectionClient {
+    return new IntrospectionClient({
       issuer: issuer.issuer,
       settings,
       endpoint: async () => settings.endpoint ?? endpointIn(await this.metadata.get(issuer)),

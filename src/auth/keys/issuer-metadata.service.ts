@@ -1,21 +1,21 @@
-/** The metadata documents of all issuers, each kept by {@link IssuerMetadata}. */
+/** The metadata documents of all issuers, each kept by {@link IssuerMetadataDocument}. */
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { JsonObject } from '../../core/request-context.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
-import { IssuerMetadata } from './issuer-metadata.js';
+import type { JsonObject } from '../../lib/json.js';
+import { IssuerMetadataDocument } from './issuer-metadata-document.js';
 
 @Injectable()
 export class IssuerMetadataService implements OnApplicationShutdown {
   private readonly logger = new Logger(IssuerMetadataService.name);
-  private readonly documents: ReadonlyMap<string, IssuerMetadata>;
+  private readonly documents: ReadonlyMap<string, IssuerMetadataDocument>;
 
   constructor(config: ConfigService<Settings, true>) {
     const { issuers, refusesDemoIssuer } = config.get('auth', { infer: true });
     this.documents = new Map(
       issuers.map(({ issuer, metadataUrl, keyMaxAgeSeconds }) => [
         issuer,
-        new IssuerMetadata({
+        new IssuerMetadataDocument({
           issuer,
           metadataUrl,
           refusesDemoIssuer,
@@ -28,19 +28,19 @@ export class IssuerMetadataService implements OnApplicationShutdown {
 
   /** @throws AppError `identity_unavailable` while it cannot be had, or names another issuer (RFC 8414 section 3.3). */
   get({ issuer }: Pick<IssuerSettings, 'issuer'>): Promise<JsonObject> {
-    return this.of(issuer).get();
+    return this.forIssuer(issuer).get();
   }
 
   /** Keeps the document of this issuer fresh from now on: for those whose keys depend on it. */
   keep({ issuer }: IssuerSettings): void {
-    this.of(issuer).start();
+    this.forIssuer(issuer).start();
   }
 
   onApplicationShutdown(): void {
     for (const document of this.documents.values()) document.stop();
   }
 
-  private of(issuer: string): IssuerMetadata {
+  private forIssuer(issuer: string): IssuerMetadataDocument {
     const document = this.documents.get(issuer);
     if (!document) throw new Error('Metadata was asked for of an issuer that is not configured');
     return document;

@@ -32,7 +32,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
   onApplicationBootstrap(): void {
     for (const issuer of this.issuers) {
       if (issuer.jwksUri === undefined) this.metadata.keep(issuer);
-      this.of(issuer).start();
+      this.forIssuer(issuer).start();
     }
   }
 
@@ -42,12 +42,12 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
 
   /** True once the keys of every issuer are known. Asks for those that are not. */
   async ready(): Promise<boolean> {
-    const ready = await Promise.all(this.issuers.map((issuer) => this.of(issuer).ready()));
+    const ready = await Promise.all(this.issuers.map((issuer) => this.forIssuer(issuer).ready()));
     return ready.every(Boolean);
   }
 
   status(): IssuerKeys[] {
-    return this.issuers.map((issuer) => ({ issuer: issuer.issuer, ...this.of(issuer).status() }));
+    return this.issuers.map((issuer) => ({ issuer: issuer.issuer, ...this.forIssuer(issuer).status() }));
   }
 
   /**
@@ -58,7 +58,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
     issuer: IssuerSettings,
     header: JWSHeaderParameters & { alg: string },
   ): Promise<readonly VerificationKey[]> {
-    return this.of(issuer).candidates(header);
+    return this.forIssuer(issuer).candidates(header);
   }
 
   /**
@@ -66,15 +66,15 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
    * @throws AppError `identity_unavailable` where the keys are older than may be believed.
    */
   holds(issuer: IssuerSettings, keyId: string): boolean {
-    return this.of(issuer).holds(keyId);
+    return this.forIssuer(issuer).hasKey(keyId);
   }
 
   /** Says that a token of this issuer has a signature that no key fits: its keys may be out of date. */
-  suspect(issuer: IssuerSettings): void {
-    this.of(issuer).suspect();
+  refreshAfterBadSignature(issuer: IssuerSettings): void {
+    this.forIssuer(issuer).suspect();
   }
 
-  private of({ issuer }: IssuerSettings): KeySet {
+  private forIssuer({ issuer }: IssuerSettings): KeySet {
     const keySet = this.keySets.get(issuer);
     if (!keySet) throw new Error('Keys were asked for of an issuer that is not configured');
     return keySet;

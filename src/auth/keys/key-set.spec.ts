@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { makeKey, TestIssuer, type SigningKey } from '../../../test/support/issuer.js';
 import { CollectedLog, moveWallClock, until } from '../../../test/support/remote.js';
-import { IssuerMetadata } from './issuer-metadata.js';
+import { IssuerMetadataDocument } from './issuer-metadata-document.js';
 import { KeySet, type KeySetOptions } from './key-set.js';
 
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
@@ -84,12 +84,12 @@ describe('keys', () => {
     open({ refreshMs: 400 });
     if (background) keys.start();
     const id = await idOf('key-1');
-    expect(keys.holds(id)).toBe(true);
+    expect(keys.hasKey(id)).toBe(true);
     issuer.keys.splice(0, 1, await makeKey('key-2'));
     await pass(400);
-    expect(keys.holds(id)).toBe(false);
+    expect(keys.hasKey(id)).toBe(false);
     expect(await unknown('key-1')).toEqual([]);
-    expect(keys.holds(await idOf('key-2'))).toBe(true);
+    expect(keys.hasKey(await idOf('key-2'))).toBe(true);
   });
 
   it('are not believed blindly after the machine was suspended', async () => {
@@ -97,7 +97,7 @@ describe('keys', () => {
     const id = await idOf('key-1');
     issuer.keys.splice(0, 1, await makeKey('key-2'));
     moveWallClock(AN_HOUR);
-    expect(keys.holds(id)).toBe(false);
+    expect(keys.hasKey(id)).toBe(false);
     expect(await unknown('key-1')).toEqual([]);
   });
 
@@ -124,7 +124,12 @@ describe('keys', () => {
   });
 
   it('are found where the metadata says, also after it says another place', async () => {
-    const metadata = new IssuerMetadata({ issuer: issuer.url, refreshMs: 100, maxAgeMs: AN_HOUR, log });
+    const metadata = new IssuerMetadataDocument({
+      issuer: issuer.url,
+      refreshMs: 100,
+      maxAgeMs: AN_HOUR,
+      log,
+    });
     open({ refreshMs: 100, uri: async () => (await metadata.get()).jwks_uri });
     expect(await known()).toHaveLength(1);
     issuer.keys.splice(0, 1, await makeKey('key-2'));
@@ -169,7 +174,7 @@ describe('a rotation', () => {
       for (let round = 2; round < 6; round++) {
         issuer.keys.splice(0, 1, await makeKey(`key-${round}`));
         const id = await idOf(`key-${round}`);
-        expect(keys.holds(id)).toBe(true);
+        expect(keys.hasKey(id)).toBe(true);
       }
     } finally {
       done.abort();
@@ -509,7 +514,7 @@ describe('a set', () => {
       issuer.scripts.set('/jwks', (_request, response) => answer(response));
       issuer.overrides.set('/moved', { keys: [issuer.key.jwk] });
       await until(() => known().then(() => keys.status().state === 'stale' && log.lines.length > 0));
-      expect([keys.holds(id), await keys.ready(), keys.status().keys]).toEqual([true, true, 1]);
+      expect([keys.hasKey(id), await keys.ready(), keys.status().keys]).toEqual([true, true, 1]);
       expect(issuer.hits.has('/moved')).toBe(false);
       issuer.scripts.clear();
       await until(() => known().then(() => keys.status().state === 'fresh'));
@@ -529,7 +534,7 @@ describe('an issuer that takes back its last key', () => {
     issuer.scripts.set('/jwks', (_request, response) => response.end(JSON.stringify(document())));
     await until(() => keys.ready().then((ready) => !ready));
     await expect(known()).rejects.toMatchObject(UNAVAILABLE);
-    expect(() => keys.holds(id)).toThrow(expect.objectContaining(UNAVAILABLE));
+    expect(() => keys.hasKey(id)).toThrow(expect.objectContaining(UNAVAILABLE));
     expect(keys.status()).toMatchObject({ state: 'none', keys: 0 });
     expect(log.lines.join()).toContain('holds no key that can be used');
     issuer.scripts.clear();
@@ -569,14 +574,14 @@ describe('an issuer that is down', () => {
     issuer.failing = 503;
     const bound = performance.now() + 3_000;
     await until(() => log.lines.length > 0);
-    expect([keys.holds(id), keys.status().state]).toEqual([true, 'stale']);
+    expect([keys.hasKey(id), keys.status().state]).toEqual([true, 'stale']);
     await until(() => performance.now() > bound);
-    expect(() => keys.holds(id)).toThrow(expect.objectContaining(UNAVAILABLE));
+    expect(() => keys.hasKey(id)).toThrow(expect.objectContaining(UNAVAILABLE));
     await expect(known()).rejects.toMatchObject(UNAVAILABLE);
     expect([await keys.ready(), keys.status().keys]).toEqual([false, 0]);
     issuer.failing = undefined;
     await until(() => keys.ready());
-    expect(keys.holds(id)).toBe(true);
+    expect(keys.hasKey(id)).toBe(true);
   });
 });
 
@@ -588,6 +593,6 @@ it('stop ends those who wait, and all fetching', async () => {
   keys.stop();
   await expect(waiting).rejects.toMatchObject(UNAVAILABLE);
   await expect(unknown()).rejects.toMatchObject(UNAVAILABLE);
-  expect(keys.holds(id)).toBe(true);
+  expect(keys.hasKey(id)).toBe(true);
   expect(issuer.jwksFetches).toBe(1);
 });

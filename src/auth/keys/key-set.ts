@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { isSecureUrl } from '../../config/rules.js';
 import { acceptsAlgorithm } from '../algorithms.js';
-import { addressOf, fetchJson } from '../../http/outbound/bounded-fetch.js';
+import { withoutQuery, fetchJson } from '../../http/outbound/bounded-fetch.js';
 import {
   readPublishedKeys,
   type DroppedKey,
@@ -11,7 +11,12 @@ import {
   type VerificationKey,
 } from './published-keys.js';
 import { identityUnavailable } from '../token-errors.js';
-import { RemoteDocument, Withdrawn, type DocumentLog, type DocumentStatus } from './remote-document.js';
+import {
+  RemoteDocument,
+  DocumentInvalidated,
+  type DocumentLog,
+  type DocumentStatus,
+} from './remote-document.js';
 
 export type { VerificationKey } from './published-keys.js';
 
@@ -64,7 +69,7 @@ export class KeySet {
   private readonly stopping = new AbortController();
   private pausing: Promise<void> | undefined;
   private waiting = 0;
-  private complained = '';
+  private warned = '';
 
   constructor(private readonly options: KeySetOptions) {
     this.cooldownMs = options.cooldownMs ?? COOLDOWN_MS;
@@ -102,7 +107,7 @@ export class KeySet {
     const published = await this.document.get();
     const nameless = this.options.acceptsKeyWithoutKid === true && isSingleWithoutKid(published);
     const anyFits = kid === undefined || nameless;
-    const { keys } = anyFits || published.kids.has(kid) ? published : await this.lookFor(kid, asked);
+    const { keys } = anyFits || published.kids.has(kid) ? published : await this.waitForKid(kid, asked);
     return keys.filter((key) => acceptsAlgorithm(key.algorithms, alg) && (anyFits || key.kid === kid));
   }
 
@@ -112,7 +117,7 @@ export class KeySet {
    * @param keyId the `id` of a `VerificationKey`.
    * @throws AppError `identity_unavailable` once the keys are older than `maxAgeMs`, while the issuer cannot be asked.
    */
-  holds(keyId: string): boolean {
+  hasKey(keyId: string): boolean {
     const published = this.document.peek();
     if (this.document.overdue) return false;
     if (!published) throw identityUnavailable(this.document.lastError);
@@ -149,7 +154,7 @@ export class KeySet {
    * All who wait share it, and the cooldown is counted from the last fetch of any kind, so that strangers with random
    * ids cause no more fetches than one stranger with one.
    */
-  private async lookFor(kid: string, asked: number): Promise<Pick<PublishedKeys, 'keys'>> {
+  private async waitForKid(kid: string, asked: number): Promise<Pick<PublishedKeys, 'keys'>> {
     if (this.missing.has(kid)) return { keys: [] };
     if (this.waiting >= MAX_WAITING) throw identityUnavailable(new Error('Too many requests wait for keys'));
     this.waiting++;
@@ -193,17 +198,18 @@ export class KeySet {
     }
     const document = await fetchJson(uri, signal);
     const published = await readPublishedKeys(document, this.options.algorithms, this.document.peek()?.keys);
-    this.complain(published.dropped);
+    this.warnDropped(published.dropped);
     // An answer, and no outage: whoever takes back his last key must be believed as well.
-    if (published.keys.length === 0) throw new Withdrawn(`${addressOf(uri)} holds no key that can be used`);
+    if (published.keys.length === 0)
+      throw new DocumentInvalidated(`${withoutQuery(uri)} holds no key that can be used`);
     return published;
   }
 
   /** Once for the same entries, not with each refresh. */
-  private complain(dropped: readonly DroppedKey[]): void {
+  private warnDropped(dropped: readonly DroppedKey[]): void {
     const all = dropped.map(({ what }) => what).join('; ');
-    if (all === this.complained) return;
-    this.complained = all;
+    if (all === this.warned) return;
+    this.warned = all;
     if (dropped.length === 0) return;
     // What is wrong comes first, for not all of them are named.
     const named = [...dropped].sort((one, other) => Number(other.faulty) - Number(one.faulty));

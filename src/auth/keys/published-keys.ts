@@ -8,6 +8,7 @@ import {
   type JWK,
   type JWSHeaderParameters,
 } from 'jose';
+import { isJsonObject } from '../../lib/json.js';
 import { namesOfAlgorithm } from '../algorithms.js';
 import { rootMessage } from './remote-document.js';
 
@@ -84,7 +85,7 @@ async function readKey(
   accepted: readonly string[],
   known: ReadonlyMap<string, PublishedKey>,
 ): Promise<PublishedKey> {
-  if (!isObject(entry)) throw new Error('is no object');
+  if (!isJsonObject(entry)) throw new Error('is no object');
   if (entry.kty === 'oct') throw new Error('is symmetric');
   if (SECRET_MEMBERS.some((name) => name in entry)) throw new Error('holds a private key');
   const jwk = entry as JWK;
@@ -135,9 +136,5 @@ async function idOf(jwk: JWK): Promise<string> {
 }
 
 function kidOf(entry: unknown): string | undefined {
-  return isObject(entry) && typeof entry.kid === 'string' ? entry.kid : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(entry) && typeof entry.kid === 'string' ? entry.kid : undefined;
 }

@@ -11,7 +11,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export interface RemoteDocumentOptions<T> {
   /** For logs; holds no secret. */
   readonly name: string;
-  /** One fetch. What it throws is logged by its root cause, and {@link Withdrawn} ends the use of what is known; a result after `signal` is dropped. */
+  /** One fetch. What it throws is logged by its root cause, and {@link DocumentInvalidated} ends the use of what is known; a result after `signal` is dropped. */
   load(signal: AbortSignal): Promise<T>;
   /** A change at the origin is seen within this time, while the origin answers. */
   readonly refreshMs: number;
@@ -23,7 +23,7 @@ export interface RemoteDocumentOptions<T> {
 }
 
 /** The origin answered, and what was there is there no longer: nothing that was known is used any more. */
-export class Withdrawn extends Error {}
+export class DocumentInvalidated extends Error {}
 
 export interface DocumentLog {
   warn(message: string): void;
@@ -212,7 +212,7 @@ export class RemoteDocument<T extends object> {
     const count = (this.failure?.count ?? 0) + 1;
     const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LAST_RETRY_MS, this.intervalMs);
     this.failure = { error, at: now(), count, retryMs };
-    if (error instanceof Withdrawn) this.kept = undefined;
+    if (error instanceof DocumentInvalidated) this.kept = undefined;
     this.report();
     this.schedule(retryMs);
   }
@@ -235,7 +235,7 @@ export class RemoteDocument<T extends object> {
       log.warn(
         `${name}: not refreshed, what is known is used for another ${Math.ceil(left / 1_000)} s: ${cause}`,
       );
-    } else if (this.reported === 'stale' && !(this.failure?.error instanceof Withdrawn)) {
+    } else if (this.reported === 'stale' && !(this.failure?.error instanceof DocumentInvalidated)) {
       log.warn(`${name}: what is known is too old and no longer used: ${cause}`);
     } else {
       log.warn(`${name}: unavailable: ${cause}`);

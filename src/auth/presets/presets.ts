@@ -26,7 +26,7 @@ export interface PresetFacts {
   /** The provider's marks of a token with no person behind it, beyond `sub` equal to the client. */
   readonly isWorkload: (claims: Claims) => boolean;
   /** Why a genuine token of the provider is no access token; undefined where it is one. Public. */
-  readonly foreign: (claims: Claims) => string | undefined;
+  readonly rejectTokenKind: (claims: Claims) => string | undefined;
 }
 
 const ID_TOKEN = 'an ID token carries the nonce of its login';
@@ -44,7 +44,7 @@ const GENERIC: PresetFacts = {
   tenant: ['tenant'],
   acr: ['acr'],
   isWorkload: () => false,
-  foreign: (claims) => (claims.nonce === undefined ? undefined : ID_TOKEN),
+  rejectTokenKind: (claims) => (claims.nonce === undefined ? undefined : ID_TOKEN),
 };
 
 export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
@@ -102,7 +102,7 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
       claims.clientAddress !== undefined ||
       (typeof claims.preferred_username === 'string' &&
         claims.preferred_username.startsWith('service-account-')),
-    foreign: ({ typ }) =>
+    rejectTokenKind: ({ typ }) =>
       typ === undefined || typ === 'Bearer' || typ === 'DPoP'
         ? undefined
         : 'its typ claim is not Bearer or DPoP',
@@ -117,7 +117,7 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     roles: ['cognito:groups'],
     clientId: ['client_id'],
     isWorkload: (claims) => claims.username === undefined,
-    foreign: ({ token_use: use }) => (use === 'access' ? undefined : 'its token_use is not access'),
+    rejectTokenKind: ({ token_use: use }) => (use === 'access' ? undefined : 'its token_use is not access'),
   },
   // cloud.google.com/docs/authentication/token-types: access tokens are opaque. What a gate can check is a Google-signed
   // ID token made for it (by a service account, or Identity-Aware Proxy): no scopes, and no roles but what a role map
@@ -132,10 +132,10 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     clientId: ['azp'],
     tenant: ['hd'],
     isWorkload: ({ email }) => typeof email !== 'string' || email.endsWith('gserviceaccount.com'),
-    foreign: (claims) =>
+    rejectTokenKind: (claims) =>
       claims.email !== undefined && claims.email_verified !== true
         ? 'its e-mail address is not verified'
-        : GENERIC.foreign(claims),
+        : GENERIC.rejectTokenKind(claims),
   },
   // docs.pingidentity.com, PingFederate, "Configuring JSON token management": the contract of the token is the
   // administrator's; `typ` is absent unless set there.

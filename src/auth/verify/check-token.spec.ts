@@ -6,7 +6,7 @@ import {
   checkAlgorithm,
   checkAudience,
   checkLifetime,
-  checkNature,
+  checkTokenKind,
   checkTimes,
   checkType,
 } from './check-token.js';
@@ -80,7 +80,7 @@ it.each([
 it.each(['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm', 'htu', 'ath', 'nonce'])(
   'a token with %s is of another kind',
   (name) => {
-    expect(reason(() => checkNature({ [name]: 'x' }, ISSUER))).toBe('token_type');
+    expect(reason(() => checkTokenKind({ [name]: 'x' }, ISSUER))).toBe('token_type');
   },
 );
 
@@ -129,7 +129,7 @@ it('no claim, whatever it is, is more than a refusal', () => {
   fc.assert(
     fc.property(claims, fc.double(), (some, now) => {
       for (const check of [checkTimes, checkLifetime]) reason(() => check(some, ISSUER, now));
-      for (const check of [checkAudience, checkNature]) reason(() => check(some, ISSUER));
+      for (const check of [checkAudience, checkTokenKind]) reason(() => check(some, ISSUER));
     }),
   );
 });

@@ -3,7 +3,7 @@ import type { ProtectedHeaderParameters } from 'jose';
 import type { IssuerSettings } from '../../config/settings.js';
 import { acceptsAlgorithm } from '../algorithms.js';
 import { PRESET_FACTS, type Claims } from '../presets/presets.js';
-import { refuseToken } from '../token-errors.js';
+import { invalidTokenError } from '../token-errors.js';
 
 /** Claims that an ID token, a logout token or security event, and a DPoP proof have, and an access token never has. */
 const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm', 'htu', 'ath'];
@@ -11,10 +11,10 @@ const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm'
 /** @throws AppError `token_algorithm`; `token_malformed` where the header asks for an extension (RFC 7515 section 4.1.11). */
 export function checkAlgorithm(header: ProtectedHeaderParameters, issuer: IssuerSettings): void {
   if (!acceptsAlgorithm(issuer.algorithms, header.alg)) {
-    throw refuseToken('token_algorithm', 'The token is signed with an algorithm that is not accepted');
+    throw invalidTokenError('token_algorithm', 'The token is signed with an algorithm that is not accepted');
   }
   if (header.crit !== undefined) {
-    throw refuseToken('token_malformed', 'The token has critical header extensions');
+    throw invalidTokenError('token_malformed', 'The token has critical header extensions');
   }
 }
 
@@ -29,7 +29,7 @@ export function checkType({ typ }: ProtectedHeaderParameters, issuer: IssuerSett
     typ === undefined
       ? accepted.includes('none')
       : type !== undefined && type !== 'none' && accepted.includes(type);
-  if (!fits) throw refuseToken('token_type', 'The token is not an access token');
+  if (!fits) throw invalidTokenError('token_type', 'The token is not an access token');
 }
 
 export function acceptedTypes(issuer: IssuerSettings): readonly string[] {
@@ -45,15 +45,15 @@ export function checkAudience(claims: Claims, issuer: IssuerSettings): void {
   if (audience === undefined && issuer.introspection?.acceptsMissingAudience === true) return;
   const named = Array.isArray(audience) ? (audience as unknown[]) : [audience];
   if (!named.some((one) => typeof one === 'string' && issuer.audience.includes(one))) {
-    throw refuseToken('token_audience', 'The token is not meant for this server');
+    throw invalidTokenError('token_audience', 'The token is not meant for this server');
   }
 }
 
 /** @throws AppError `token_type` where a genuine token of the issuer is of another kind. */
-export function checkNature(claims: Claims, issuer: IssuerSettings): void {
-  const foreign = FOREIGN_CLAIMS.some((name) => claims[name] !== undefined);
-  if (foreign || PRESET_FACTS[issuer.preset].foreign(claims) !== undefined) {
-    throw refuseToken('token_type', 'The token is not an access token');
+export function checkTokenKind(claims: Claims, issuer: IssuerSettings): void {
+  const isForeignKind = FOREIGN_CLAIMS.some((name) => claims[name] !== undefined);
+  if (isForeignKind || PRESET_FACTS[issuer.preset].rejectTokenKind(claims) !== undefined) {
+    throw invalidTokenError('token_type', 'The token is not an access token');
   }
 }
 
@@ -66,11 +66,11 @@ export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number):
   const tolerance = issuer.clockToleranceSeconds;
   const { exp, nbf, iat } = timesOf(claims);
   if (nbf !== undefined && nbf > now + tolerance) {
-    throw refuseToken('token_not_yet_valid', 'The token is not valid yet');
+    throw invalidTokenError('token_not_yet_valid', 'The token is not valid yet');
   }
-  if (exp <= now - tolerance) throw refuseToken('token_expired', 'The token has expired');
+  if (exp <= now - tolerance) throw invalidTokenError('token_expired', 'The token has expired');
   if (iat !== undefined && iat > now + tolerance) {
-    throw refuseToken('token_not_yet_valid', 'The token was issued in the future');
+    throw invalidTokenError('token_not_yet_valid', 'The token was issued in the future');
   }
 }
 
@@ -82,26 +82,26 @@ export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number):
 export function checkLifetime(claims: Claims, issuer: IssuerSettings, now: number): void {
   const { exp, iat } = timesOf(claims);
   if (iat === undefined && !issuer.introspection) {
-    throw refuseToken('token_lifetime', 'The token does not say when it was issued (iat)');
+    throw invalidTokenError('token_lifetime', 'The token does not say when it was issued (iat)');
   }
   const lifetime = exp - (iat ?? now);
   if (iat !== undefined && lifetime <= 0) {
-    throw refuseToken('token_claims', 'The token expires before it was issued');
+    throw invalidTokenError('token_claims', 'The token expires before it was issued');
   }
   const maximum = issuer.maxTokenLifetimeSeconds;
   if (maximum > 0 && !(lifetime <= maximum)) {
-    throw refuseToken('token_lifetime', 'The token lives longer than is accepted here');
+    throw invalidTokenError('token_lifetime', 'The token lives longer than is accepted here');
   }
 }
 
 function timesOf({ exp, nbf, iat }: Claims): { exp: number; nbf?: number; iat?: number } {
   for (const [name, time] of Object.entries({ nbf, iat })) {
     if (time !== undefined && !isNumber(time)) {
-      throw refuseToken('token_claims', `The ${name} claim of the token is not a number`);
+      throw invalidTokenError('token_claims', `The ${name} claim of the token is not a number`);
     }
   }
   if (!isNumber(exp)) {
-    throw refuseToken('token_claims', 'The exp claim of the token is missing or not a number');
+    throw invalidTokenError('token_claims', 'The exp claim of the token is missing or not a number');
   }
   return { exp, nbf: nbf as number | undefined, iat: iat as number | undefined };
 }

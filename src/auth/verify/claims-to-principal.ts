@@ -2,10 +2,11 @@
 import type { DelegationLink, Principal } from '../../core/principal.js';
 import { readClaim } from '../../lib/claim-path.js';
 import { displayName } from '../../core/display-name.js';
+import { isJsonObject } from '../../lib/json.js';
 import { isWellFormed } from '../../lib/well-formed.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import { PRESET_FACTS, type Claims, type PresetFacts } from '../presets/presets.js';
-import { refuseToken } from '../token-errors.js';
+import { invalidTokenError } from '../token-errors.js';
 
 /** So many actors are kept: those who acted last. How many others there were is kept, too. */
 export const MAX_ACTORS = 10;
@@ -65,7 +66,7 @@ function scopesOf(value: unknown, prefix: string): string[] {
   if (value === undefined) return [];
   const scopes = typeof value === 'string' ? value.split(' ') : value;
   if (!isTexts(scopes))
-    throw refuseToken('token_claims', 'The scope claim is neither a string nor a list of strings');
+    throw invalidTokenError('token_claims', 'The scope claim is neither a string nor a list of strings');
   const named = scopes.map((scope) => (scope.startsWith(prefix) ? scope.slice(prefix.length) : scope));
   return [...new Set(named.filter((scope) => scope !== ''))];
 }
@@ -103,14 +104,14 @@ function rolesIn(
   if (typeof value === 'string' && isWellFormed(value)) {
     if (separator !== undefined) return separated(value, separator);
     if (may.single) return [value];
-    throw refuseToken(
+    throw invalidTokenError(
       'token_claims',
       'A role claim is one text and not a list: the setting roles_separator accepts it',
     );
   }
   const granted = may.keys ? grantedRoles(value, roleOrganizations) : undefined;
   if (granted) return granted;
-  throw refuseToken('token_claims', 'A role claim is not a list of strings');
+  throw invalidTokenError('token_claims', 'A role claim is not a list of strings');
 }
 
 function separated(text: string, separator: string): string[] {
@@ -125,11 +126,13 @@ function separated(text: string, separator: string): string[] {
  * @returns undefined where it is another kind of object: the names of its members are no roles.
  */
 function grantedRoles(value: unknown, organizations: readonly string[] | undefined): string[] | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const grants = Object.entries(value);
   const areGrants = grants.every(
     ([role, by]) =>
-      isWellFormed(role) && isObject(by) && Object.values(by).every((domain) => typeof domain === 'string'),
+      isWellFormed(role) &&
+      isJsonObject(by) &&
+      Object.values(by).every((domain) => typeof domain === 'string'),
   );
   if (!areGrants) return undefined;
   return grants
@@ -144,14 +147,14 @@ function acrOf(claims: Claims, facts: PresetFacts): string[] {
     .filter((value) => value !== undefined)
     .flat();
   if (!isTexts(values))
-    throw refuseToken('token_claims', 'The acr claim is neither a string nor a list of strings');
+    throw invalidTokenError('token_claims', 'The acr claim is neither a string nor a list of strings');
   return [...new Set(values)];
 }
 
 function authenticatedAt(value: unknown): number | null {
   if (value === undefined) return null;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  throw refuseToken('token_claims', 'The auth_time claim is not a number');
+  throw invalidTokenError('token_claims', 'The auth_time claim is not a number');
 }
 
 /** What revocations of more than one token go by. */
@@ -170,8 +173,8 @@ function delegationOf(
 ): Pick<Principal, 'delegation' | 'delegationOmitted'> {
   const actors: DelegationLink[] = [];
   for (let actor = act; actor !== undefined; actor = (actor as Claims).act) {
-    if (typeof actor !== 'object' || actor === null || Array.isArray(actor)) {
-      throw refuseToken('token_claims', 'The act claim is not an object');
+    if (!isJsonObject(actor)) {
+      throw invalidTokenError('token_claims', 'The act claim is not an object');
     }
     const { sub, iss } = actor as Claims;
     actors.push({
@@ -196,7 +199,7 @@ function firstPresent(claims: Claims, places: readonly string[]): unknown {
 
 function text(value: unknown, name: string): string {
   if (typeof value !== 'string' || value.trim() === '' || !isWellFormed(value)) {
-    throw refuseToken('token_claims', `The token has no usable ${name} claim`);
+    throw invalidTokenError('token_claims', `The token has no usable ${name} claim`);
   }
   return value;
 }
@@ -207,8 +210,4 @@ function optionalText(value: unknown, name: string): string | null {
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string' && isWellFormed(item));
-}
-
-function isObject(value: unknown): value is Claims {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 /** What an introspection answer leaves out, taken from the token itself where that is a signed JWT. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Claims } from '../presets/presets.js';
-import { refuseToken } from '../token-errors.js';
+import { invalidTokenError } from '../token-errors.js';
 
 /** Claims that say whose the token is and who may present it: two different values are a contradiction. */
 const IDENTITY = ['iss', 'sub', 'client_id', 'azp', 'act', 'cnf', 'jti'];
@@ -19,7 +19,7 @@ export function completeClaims(answer: Claims, signed: Claims): Claims {
       !isDeepStrictEqual(answer[name], signed[name]),
   );
   if (differ.length > 0) {
-    throw refuseToken(
+    throw invalidTokenError(
       'token_claims',
       `The token and its introspection contradict each other (${differ.join(', ')})`,
     );

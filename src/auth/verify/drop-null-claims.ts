@@ -1,4 +1,5 @@
 /** Claims without members that are null: an optional claim that is null counts as an absent one. Pure. */
+import { isJsonObject } from '../../lib/json.js';
 import type { Claims } from '../presets/presets.js';
 
 /** Deeper members keep their nulls, and the check of their claim refuses them: a bound on recursion. */
@@ -8,7 +9,7 @@ const MAX_DEPTH = 32;
  * Removes null members of the claims and of the objects in them, up to 32 levels. Lists keep theirs.
  * A required claim that is null is missing afterwards, and its check refuses the token.
  */
-export function withoutNulls(claims: Claims): Claims {
+export function dropNullClaims(claims: Claims): Claims {
   return strip(claims, 1);
 }
 
@@ -17,11 +18,7 @@ function strip(object: Claims, depth: number): Claims {
   return Object.fromEntries(
     members.map(([name, value]) => [
       name,
-      isObject(value) && depth < MAX_DEPTH ? strip(value, depth + 1) : value,
+      isJsonObject(value) && depth < MAX_DEPTH ? strip(value, depth + 1) : value,
     ]),
   );
-}
-
-function isObject(value: unknown): value is Claims {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 /** A text read as a signed JWT, before anything of it is believed. Pure. */
 import { decodeJwt, decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import type { Claims } from '../presets/presets.js';
-import { withoutNulls } from './drop-null-claims.js';
+import { dropNullClaims } from './drop-null-claims.js';
 
 export interface UnverifiedJwt {
   readonly header: ProtectedHeaderParameters;
@@ -21,7 +21,7 @@ export function readJwt(token: string): UnverifiedJwt | undefined {
 
 /** A null `aud` stays: some presets accept the client in the place of an absent one, and null is not absent enough for that. */
 function presentClaims(claims: Claims): Claims {
-  const present = withoutNulls(claims);
+  const present = dropNullClaims(claims);
   return claims.aud === null ? { ...present, aud: null } : present;
 }
 

@@ -1,7 +1,7 @@
 /** Which of an issuer's keys signed a token. */
 import { compactVerify, type JWSHeaderParameters } from 'jose';
 import type { VerificationKey } from '../keys/key-set.js';
-import { refuseToken } from '../token-errors.js';
+import { invalidTokenError } from '../token-errors.js';
 
 /**
  * @param header of the token; its `alg` is one that is accepted.
@@ -16,7 +16,7 @@ export async function signerOf(
   for (const candidate of candidates) {
     if (await isSignedBy(token, candidate, header)) return candidate;
   }
-  throw refuseToken('token_signature', 'The signature of the token cannot be verified');
+  throw invalidTokenError('token_signature', 'The signature of the token cannot be verified');
 }
 
 /** False for whatever is wrong, an odd key included: another key of the issuer may fit. */

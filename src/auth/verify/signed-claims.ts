@@ -29,7 +29,7 @@ export async function signedClaims(
   try {
     return { claims: jwt.claims, keyId: (await signerOf(token, header, candidates)).id };
   } catch (error) {
-    if (candidates.length > 0) jwks.suspect(issuer);
+    if (candidates.length > 0) jwks.refreshAfterBadSignature(issuer);
     throw error;
   }
 }

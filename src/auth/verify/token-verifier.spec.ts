@@ -16,7 +16,7 @@ const AUDIENCE = 'https://gate.example.com/mcp';
 const THUMBPRINT = 'bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2';
 
 let issuer: TestIssuer;
-let foreign: SigningKey;
+let isForeignKind: SigningKey;
 let config: ConfigService<Settings, true>;
 let jwks: JwksService;
 let metadata: IssuerMetadataService;
@@ -49,7 +49,7 @@ async function outcome(verifier: TokenVerifier, token: string, certificate?: str
 
 beforeAll(async () => {
   issuer = await TestIssuer.start();
-  foreign = await makeKey('key-1');
+  isForeignKind = await makeKey('key-1');
   const settings = loadSettings(
     { AUTH_ISSUER: issuer.url, AUTH_AUDIENCE: AUDIENCE, TOOL_ALLOW_LIST: '*' },
     () => '',
@@ -110,7 +110,7 @@ it('a token seen before is judged as one never seen, at any time, whatever is in
       async (made, used) => {
         jest.restoreAllMocks();
         const tokens = await Promise.all(
-          made.map(([some, by]) => issuer.mint(AUDIENCE, some, by === 'own' ? {} : { key: foreign })),
+          made.map(([some, by]) => issuer.mint(AUDIENCE, some, by === 'own' ? {} : { key: isForeignKind })),
         );
         const remembering = verifierOf(new VerifiedTokens());
         let at = start;

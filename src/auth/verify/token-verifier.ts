@@ -3,13 +3,13 @@ import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Principal } from '../../core/principal.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
-import { checkAudience, checkLifetime, checkNature, checkTimes } from './check-token.js';
+import { checkAudience, checkLifetime, checkTokenKind, checkTimes } from './check-token.js';
 import { claimsToPrincipal } from './claims-to-principal.js';
 import { introspectedClaims } from '../introspection/introspected-claims.js';
 import { IntrospectionService } from '../introspection/introspection.service.js';
 import { JwksService } from '../keys/jwks.service.js';
 import { namesAnotherIssuer, readJwt, type UnverifiedJwt } from './read-jwt.js';
-import { refuseToken } from '../token-errors.js';
+import { invalidTokenError } from '../token-errors.js';
 import { SenderBinding, type Presented } from '../binding/sender-binding.js';
 import { signedClaims } from './signed-claims.js';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
@@ -36,16 +36,16 @@ export class TokenVerifier {
    * @throws AppError `token_*` (401) where the token is bad, `identity_unavailable` (503) where its issuer cannot be asked.
    */
   async verify(presented: Presented): Promise<Principal> {
-    const verified = this.recall(presented.token) ?? (await this.establish(presented.token));
+    const verified = this.fromCache(presented.token) ?? (await this.verifyUncached(presented.token));
     // The clock and the sender are asked at each use, whether or not the token was seen before.
     checkTimes(verified.claims, verified.issuer, Date.now() / 1000);
-    const holding = this.binding.hold(verified, presented);
+    const holding = this.binding.verifyBinding(verified, presented);
     if (holding) await holding;
     return verified.principal;
   }
 
   /** A token seen before, while the issuer still has the key that signed it. */
-  private recall(token: string): VerifiedToken | undefined {
+  private fromCache(token: string): VerifiedToken | undefined {
     const verified = this.known.get(token);
     if (!verified || verified.keyId === undefined) return undefined;
     if (this.jwks.holds(verified.issuer, verified.keyId)) return verified;
@@ -53,7 +53,7 @@ export class TokenVerifier {
     return undefined;
   }
 
-  private async establish(token: string): Promise<VerifiedToken> {
+  private async verifyUncached(token: string): Promise<VerifiedToken> {
     const jwt = readJwt(token);
     const issuer = this.issuerOf(token, jwt);
     const { claims, keyId } =
@@ -67,12 +67,12 @@ export class TokenVerifier {
           }
         : await signedClaims(token, jwt, issuer, this.jwks);
     if (this.refusesDemoIssuer && claims.demo_issuer === true) {
-      throw refuseToken('token_issuer', 'The token is of a demo issuer');
+      throw invalidTokenError('token_issuer', 'The token is of a demo issuer');
     }
     const now = Date.now() / 1000;
     checkAudience(claims, issuer);
     checkTimes(claims, issuer, now);
-    checkNature(claims, issuer);
+    checkTokenKind(claims, issuer);
     checkLifetime(claims, issuer, now);
     const verified = { principal: claimsToPrincipal(claims, issuer), claims, issuer, keyId };
     // What the issuer was asked about is remembered, more shortly, where it was asked.
@@ -87,7 +87,7 @@ export class TokenVerifier {
     const isSomebodyElses = !jwt && asked !== undefined && namesAnotherIssuer(token, asked.issuer);
     if (issuer && !isSomebodyElses) return issuer;
     throw jwt
-      ? refuseToken('token_issuer', 'The token is of another issuer')
-      : refuseToken('token_malformed', 'The token is not a signed JWT');
+      ? invalidTokenError('token_issuer', 'The token is of another issuer')
+      : invalidTokenError('token_malformed', 'The token is not a signed JWT');
   }
 }

@@ -1,5 +1,4 @@
-import type { VerifiedToken } from './verified-tokens.js';
-import { VerifiedTokens } from './verified-tokens.js';
+import { type VerifiedToken, VerifiedTokens } from './verified-tokens.js';
 
 const verified = {} as VerifiedToken;
 

@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { hash } from 'node:crypto';
 import type { Principal } from '../../core/principal.js';
-import { tokenCache } from '../../lib/token-lru.js';
+import { createTokenLru } from '../../lib/token-lru.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import type { Claims } from '../presets/presets.js';
 
@@ -20,7 +20,7 @@ export interface VerifiedToken {
 
 @Injectable()
 export class VerifiedTokens {
-  private readonly tokens = tokenCache<VerifiedToken>();
+  private readonly tokens = createTokenLru<VerifiedToken>();
 
   get(token: string): VerifiedToken | undefined {
     return this.tokens.get(keyOf(token));

@@ -42,11 +42,11 @@ export type Command =
       readonly format: 'text' | 'json' | 'html';
     };
 
-export const HELP = `Asks the ledger. Without files: the one of this server, with all that was put aside.
+export const HELP = `Asks the audit log. Without files: the one of this server, with all that was put aside.
 
   npm run audit -- verify [FILES]         is it what the server wrote? names the first record that is not
       --key FILE                          a public key (PEM or JWK) whose signatures count; several times
-                                          for several keys. Without: those that the ledger itself names
+                                          for several keys. Without: those that the audit log itself names
       --expect SEQ:HASH                   a record that was seen before: tells a cut end, a new history
   npm run audit -- query [FILES]          records, one a line
       --person --agent --client --tool    who and what
@@ -117,7 +117,7 @@ const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
   chain: ['json'],
   report: [...SELECTING, 'format', 'pseudonym-key', 'issuer', 'json'],
 };
-/** What is a closed list in the ledger is one here: a typing error would find nothing, and say nothing. */
+/** What is a closed list in the audit log is one here: a typing error would find nothing, and say nothing. */
 const KNOWN: Partial<Record<Option, readonly string[]>> = {
   decision: ['allow', 'deny'],
   event: EVENTS,

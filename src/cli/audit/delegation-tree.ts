@@ -1,9 +1,9 @@
 /** On whose behalf a call was made: the chain of delegation of one decision, as a tree for people. Pure. */
-import { visible } from '../../lib/format-text.js';
-import type { PlacedRecord } from '../../audit/record.js';
+import { escapeControlChars } from '../../lib/format-text.js';
+import type { StoredRecord } from '../../audit/record.js';
 
 /** @param records the decision and what belongs to it, in order. */
-export function drawTree(records: readonly PlacedRecord[]): string {
+export function drawTree(records: readonly StoredRecord[]): string {
   const decision = records.find(({ decision_id: of }) => of === null) ?? records[0];
   if (!decision) return '';
   const { delegation, delegation_omitted: omitted = 0, on_behalf_of: person, principal } = decision;
@@ -24,7 +24,7 @@ export function drawTree(records: readonly PlacedRecord[]): string {
   );
 }
 
-function act(record: PlacedRecord, ends: readonly string[]): string[] {
+function act(record: StoredRecord, ends: readonly string[]): string[] {
   const { request, tool, decision, reason, rule, id, time, seq, required, missing } = record;
   const what = tool ?? request?.method ?? record.event;
   const verdict =
@@ -48,12 +48,12 @@ function act(record: PlacedRecord, ends: readonly string[]): string[] {
   ];
 }
 
-function endOf({ outcome, time }: PlacedRecord): string {
+function endOf({ outcome, time }: StoredRecord): string {
   if (!outcome) return `then at ${time}`;
   const { status, duration_ms: duration } = outcome;
   return `ended ${shown(status)}${duration === null ? '' : ` after ${duration} ms`} at ${time}`;
 }
 
 function shown(text: string): string {
-  return visible(text);
+  return escapeControlChars(text);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson } from '../../lib/canonical-json.js';
 import { find } from './find.js';
-import { changeRecord, type PlacedRecord } from '../../audit/record.js';
+import { changeRecord, type StoredRecord } from '../../audit/record.js';
 import { selects, type Selection } from './selection.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'find-'));
@@ -15,9 +15,9 @@ const START = Date.UTC(2026, 10, 22);
 const timeAt = (second: number) => new Date(START + second * 1000).toISOString();
 
 const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
-const BLANK: PlacedRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
+const BLANK: StoredRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
 
-const records: fc.Arbitrary<PlacedRecord[]> = fc
+const records: fc.Arbitrary<StoredRecord[]> = fc
   .array(
     fc.record({
       sub: names,
@@ -32,7 +32,7 @@ const records: fc.Arbitrary<PlacedRecord[]> = fc
     { maxLength: 12 },
   )
   .map((all) =>
-    all.map((one, at): PlacedRecord => ({
+    all.map((one, at): StoredRecord => ({
       ...BLANK,
       seq: at + 1,
       id: `id-${at}`,
@@ -87,13 +87,13 @@ const selections: fc.Arbitrary<Selection> = fc
   .tuple(fc.record(conditions), fc.subarray(Object.keys(conditions) as (keyof Selection)[], { maxLength: 2 }))
   .map(([all, chosen]) => Object.fromEntries(chosen.map((name) => [name, all[name]])) as Selection);
 
-async function found(files: readonly string[], selection: Selection): Promise<PlacedRecord[]> {
-  const all: PlacedRecord[] = [];
+async function found(files: readonly string[], selection: Selection): Promise<StoredRecord[]> {
+  const all: StoredRecord[] = [];
   for await (const { record } of find(files, selection)) all.push(record);
   return all;
 }
 
-function write(name: string, all: readonly PlacedRecord[]): string {
+function write(name: string, all: readonly StoredRecord[]): string {
   const path = join(folder, name);
   writeFileSync(path, all.map((record) => `${canonicalJson(record)}\n`).join(''));
   return path;
@@ -117,10 +117,10 @@ it('finds a moment in a large file without reading it all', async () => {
   const [one] = fc.sample(
     records.filter((all) => all.length > 0),
     1,
-  )[0] as PlacedRecord[];
+  )[0] as StoredRecord[];
   const count = 20_000;
   const many = Array.from({ length: count }, (_, at) => ({
-    ...(one as PlacedRecord),
+    ...(one as StoredRecord),
     seq: at + 1,
     time: timeAt(at),
   }));

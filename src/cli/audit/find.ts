@@ -1,8 +1,8 @@
-/** Reads the selected records of a ledger, in order; memory does not grow with it. */
+/** Reads the selected records of an audit log, in order; memory does not grow with it. */
 import { open, type FileHandle } from 'node:fs/promises';
-import { parseObject } from '../../lib/parse-object.js';
+import { parseJsonObject } from '../../lib/json.js';
 import { readLines } from '../../audit/lines.js';
-import type { PlacedRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
 import { commonText, selects, type Selection } from './selection.js';
 
 /** Closer than this, reading on is faster than halving on. */
@@ -14,7 +14,7 @@ const PROBE_BYTES = 1024 * 1024;
 export async function* find(
   files: readonly string[],
   selection: Selection,
-): AsyncGenerator<{ readonly record: PlacedRecord; readonly text: string }> {
+): AsyncGenerator<{ readonly record: StoredRecord; readonly text: string }> {
   const text = commonText(selection);
   const holding = text === undefined ? undefined : Buffer.from(text, 'utf8');
   for (const file of files) {
@@ -64,7 +64,7 @@ async function lineBehind(
 }
 
 /** The record that a line holds; undefined where it holds none. */
-export function recordIn(text: string): PlacedRecord | undefined {
-  const record = parseObject(text);
-  return typeof record?.time === 'string' ? (record as unknown as PlacedRecord) : undefined;
+export function recordIn(text: string): StoredRecord | undefined {
+  const record = parseJsonObject(text);
+  return typeof record?.time === 'string' ? (record as unknown as StoredRecord) : undefined;
 }

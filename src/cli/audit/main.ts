@@ -1,4 +1,4 @@
-/** `npm run audit`: questions to the ledger in, answers and an exit code out. */
+/** `npm run audit`: questions to the audit log in, answers and an exit code out. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pseudonym } from '../../audit/pseudonyms.js';
@@ -6,22 +6,22 @@ import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
 import { npmVariables, readEnvironment } from '../../config/environment.js';
 import { auditFileOf, auditKeyFileOf, ConfigurationError } from '../../config/load-settings.js';
 import { HELP, readCommandLine, USAGE, type Command, type PseudonymOf } from './command-line.js';
-import { listed, quoted } from '../../lib/format-text.js';
+import { formatList, quote } from '../../lib/format-text.js';
 import { find } from './find.js';
 import { follow } from './follow.js';
-import { inOrder, Last, newest, type Found } from './newest-record.js';
+import { inOrder, NewestRecord, newest, type Found } from './newest-record.js';
 import { lookUp } from './on-record.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
 import { reportPage } from './report-page.js';
-import type { PlacedRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
 import { selects, type Selection } from './selection.js';
 import { chainsIn, SourceError, type ChainFiles } from './sources.js';
 import { Summarizer } from './summary.js';
 import { drawTree } from './delegation-tree.js';
 import { verifyChain, type Trust } from './verify.js';
 
-const GOOD = 0;
-const NOT_GOOD = 1;
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
 /** Of the files before the followed one, at most so many records are shown. */
 const MAX_BEFORE = 100_000;
 
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
   switch (command.kind) {
     case 'help':
       await write(`${HELP}\n`);
-      return GOOD;
+      return EXIT_OK;
     case 'wrong':
       console.error(usageError(USAGE, command.message));
       return WRONG_USAGE;
@@ -64,10 +64,10 @@ async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise
       ? '\n  (by the key of this server: who can write to it can sign; --key is one that was kept elsewhere)'
       : trust.keys
         ? ''
-        : '\n  (by the keys that the ledger itself names: give --key to know whose they are)';
+        : '\n  (by the keys that the audit log itself names: give --key to know whose they are)';
     await write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${by}\n`);
   }
-  return isGood ? GOOD : NOT_GOOD;
+  return isGood ? EXIT_OK : EXIT_FAILED;
 }
 
 async function query(command: Asked<'query'>): Promise<number> {
@@ -87,9 +87,9 @@ async function query(command: Asked<'query'>): Promise<number> {
     for (const found of records) await show(found);
     if (hasMore) console.error(`Only the newest ${limit} are shown; --limit 0 shows all.`);
   }
-  if (count > 0) return GOOD;
+  if (count > 0) return EXIT_OK;
   console.error(['No record matches.', ...(await unknownNames(chains, command))].join(' '));
-  return NOT_GOOD;
+  return EXIT_FAILED;
 }
 
 /** Ends when it is interrupted, or when the reader of its output goes. */
@@ -100,7 +100,7 @@ async function followOne({ paths, limit, json }: Asked<'query'>, selection: Sele
   const archives = older?.files.filter((one) => one !== file) ?? [];
   if (path !== undefined && !older?.files.includes(path)) throw new SourceError('--follow is of one file.');
   const line = ({ record, text }: Found) => `${json ? text : renderRecord(record)}\n`;
-  const first = new Last<Found>(limit);
+  const first = new NewestRecord<Found>(limit);
   let hasBegun = false;
   const onEnd = async () => {
     const missing = limit - first.items.length;
@@ -116,7 +116,7 @@ async function followOne({ paths, limit, json }: Asked<'query'>, selection: Sele
     if (hasBegun) await write(line(found));
     else first.add(found);
   }
-  return GOOD;
+  return EXIT_OK;
 }
 
 /** A sentence for each name of the question that was never on record: a typing error finds nothing, too. */
@@ -131,14 +131,14 @@ async function unknownNames(
     if (name === undefined || shown === undefined) continue;
     const { issuers, near } = await lookUp(chains, kind, name, { suggests: name === shown });
     if (issuers.size > 0) continue;
-    const others = near.length > 0 ? ` Similar names on record: ${listed(near)}.` : '';
-    sentences.push(`The ${kind} ${quoted(shown)} was never on record.${others}`);
+    const others = near.length > 0 ? ` Similar names on record: ${formatList(near)}.` : '';
+    sentences.push(`The ${kind} ${quote(shown)} was never on record.${others}`);
   }
   return sentences;
 }
 
 async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
-  const records: PlacedRecord[] = [];
+  const records: StoredRecord[] = [];
   for (const { files } of await chainsOf(paths)) {
     for await (const { record } of find(files, { id })) records.push(record);
   }
@@ -147,10 +147,10 @@ async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
   if (decisionId) return chain({ kind: 'chain', paths, id: decisionId, json });
   if (records.length === 0) {
     console.error(`There is no record ${id}.`);
-    return NOT_GOOD;
+    return EXIT_FAILED;
   }
   await write(json ? `${JSON.stringify(records)}\n` : `${drawTree(records)}\n`);
-  return GOOD;
+  return EXIT_OK;
 }
 
 async function report(command: Asked<'report'>): Promise<number> {
@@ -169,7 +169,7 @@ async function report(command: Asked<'report'>): Promise<number> {
   else if (format === 'html')
     await write(reportPage(summary, `Audit report since ${selection.since ?? 'the beginning'}`));
   else await write(`${renderSummary(summary)}\n`);
-  return GOOD;
+  return EXIT_OK;
 }
 
 function chainsOf(paths: readonly string[]) {
@@ -222,7 +222,7 @@ function write(text: string): Promise<void> {
 
 // A reader that has seen enough (head, less) is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? GOOD : NOT_GOOD);
+  process.exit(error.code === 'EPIPE' ? EXIT_OK : EXIT_FAILED);
 });
 main().then(
   (code) => {
@@ -231,6 +231,6 @@ main().then(
   (error: unknown) => {
     const isForeseen = error instanceof SourceError || error instanceof ConfigurationError;
     console.error(isForeseen ? error.message : error);
-    process.exit(error instanceof SourceError ? WRONG_USAGE : NOT_GOOD);
+    process.exit(error instanceof SourceError ? WRONG_USAGE : EXIT_FAILED);
   },
 );

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { changeRecord, type PlacedRecord } from '../../audit/record.js';
+import { changeRecord, type StoredRecord } from '../../audit/record.js';
 import { follow } from './follow.js';
 import { inOrder, newest } from './newest-record.js';
 import { lookUp } from './on-record.js';
@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'newest-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
-const record = (seq: number, instance = 'gate-1', more: Partial<PlacedRecord> = {}): PlacedRecord => ({
+const record = (seq: number, instance = 'gate-1', more: Partial<StoredRecord> = {}): StoredRecord => ({
   ...NOTHING,
   v: 1,
   seq,
@@ -22,8 +22,8 @@ const record = (seq: number, instance = 'gate-1', more: Partial<PlacedRecord> = 
   hash: '',
   ...more,
 });
-const lines = (all: readonly PlacedRecord[]) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
-const write = (name: string, all: readonly PlacedRecord[]) => {
+const lines = (all: readonly StoredRecord[]) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
+const write = (name: string, all: readonly StoredRecord[]) => {
   const path = join(folder, name);
   writeFileSync(path, lines(all));
   return path;
@@ -122,7 +122,7 @@ describe('follow', () => {
 
 describe('lookUp', () => {
   const principal = (sub: string, iss = 'https://a') =>
-    ({ iss, sub, client_id: 'agent', token_id: `t-${sub}` }) as PlacedRecord['principal'];
+    ({ iss, sub, client_id: 'agent', token_id: `t-${sub}` }) as StoredRecord['principal'];
   const chains = () => [
     {
       instance: 'gate-1',

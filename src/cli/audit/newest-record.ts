@@ -1,11 +1,11 @@
 /** The selected records of several chains in the order of time: all of them, or the newest. */
-import type { PlacedRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
 import { find } from './find.js';
 import type { Selection } from './selection.js';
 import type { ChainFiles } from './sources.js';
 
 export interface Found {
-  readonly record: PlacedRecord;
+  readonly record: StoredRecord;
   /** The line of the record, as written. */
   readonly text: string;
 }
@@ -45,7 +45,7 @@ export async function newest(
 async function lastOf(files: readonly string[], selection: Selection, most: number): Promise<Found[]> {
   let found: Found[] = [];
   for (const file of [...files].reverse()) {
-    const kept = new Last<Found>(most - found.length);
+    const kept = new NewestRecord<Found>(most - found.length);
     for await (const one of find([file], selection)) kept.add(one);
     found = [...kept.items, ...found];
     if (found.length >= most) break;
@@ -54,7 +54,7 @@ async function lastOf(files: readonly string[], selection: Selection, most: numb
 }
 
 /** The last items of a sequence. */
-export class Last<T> {
+export class NewestRecord<T> {
   private kept: T[] = [];
 
   /** @param most how many are kept. */

@@ -1,8 +1,8 @@
 /** Whether a name was ever on record, and which similar ones were. */
 import { open } from 'node:fs/promises';
-import { NearNames } from '../../lib/similar-names.js';
+import { SimilarNames } from '../../lib/similar-names.js';
 import { readLines } from '../../audit/lines.js';
-import type { PlacedRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
 import { recordIn } from './find.js';
 import type { ChainFiles } from './sources.js';
 
@@ -26,7 +26,7 @@ export interface OnRecord {
 const PATIENCE_MS = 5_000;
 
 /** How each kind of name stands in a record. */
-const NAMES: Readonly<Record<NameKind, (record: PlacedRecord) => readonly RecordedName[]>> = {
+const NAMES: Readonly<Record<NameKind, (record: StoredRecord) => readonly RecordedName[]>> = {
   person: ({ on_behalf_of: person, principal }) =>
     principal ? [{ name: person ?? principal.sub, issuer: principal.iss }] : [],
   agent: ({ delegation }) =>
@@ -63,7 +63,7 @@ export async function lookUp(
     if (issuer === undefined ? issuers.size > 0 : issuers.has(issuer)) break;
   }
   if (!suggests || issuers.size > 0) return { issuers, near: [] };
-  const near = new NearNames(name);
+  const near = new SimilarNames(name);
   const deadline = performance.now() + PATIENCE_MS;
   for await (const record of records(files)) {
     for (const one of NAMES[kind](record)) near.add(one.name);
@@ -72,7 +72,7 @@ export async function lookUp(
   return { issuers, near: near.names };
 }
 
-async function* records(files: readonly string[], holding?: Buffer): AsyncGenerator<PlacedRecord> {
+async function* records(files: readonly string[], holding?: Buffer): AsyncGenerator<StoredRecord> {
   for (const file of files) {
     const handle = await open(file, 'r');
     try {

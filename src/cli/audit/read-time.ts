@@ -1,6 +1,6 @@
 /** Times as people type them. Pure. */
 import { readDateTime, readDay } from '../../lib/date-time.js';
-import { quoted } from '../../lib/format-text.js';
+import { quote } from '../../lib/format-text.js';
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const FORMS =
@@ -17,6 +17,6 @@ export function readTime(text: string, now: Date, option: string): string {
     count === undefined
       ? (readDay(text) ?? readDateTime(text))
       : now.getTime() - Number(count) * (UNITS[unit] as number);
-  if (time === undefined) throw new Error(`--${option}: ${quoted(text, 40)} is no time. Forms: ${FORMS}.`);
+  if (time === undefined) throw new Error(`--${option}: ${quote(text, 40)} is no time. Forms: ${FORMS}.`);
   return new Date(time).toISOString();
 }

@@ -1,6 +1,6 @@
-/** What the commands print for people. Pure; what a ledger holds is made fit for a terminal. */
-import { visible } from '../../lib/format-text.js';
-import type { PlacedRecord } from '../../audit/record.js';
+/** What the commands print for people. Pure; what an audit log holds is made fit for a terminal. */
+import { escapeControlChars } from '../../lib/format-text.js';
+import type { StoredRecord } from '../../audit/record.js';
 import { labelOf, type Summary } from './summary.js';
 import type { Verdict } from './verify.js';
 
@@ -21,27 +21,27 @@ export function renderVerdict(verdict: Verdict): string {
     ['keys', keys.join(', ') || 'none'],
     ['end', to ? `${to.seq}:${to.hash}` : 'none'],
   ];
-  const lines = facts.map(([name, value]) => `  ${name.padEnd(8)} ${visible(value)}`);
+  const lines = facts.map(([name, value]) => `  ${name.padEnd(8)} ${escapeControlChars(value)}`);
   const unsigned = to ? to.seq - (signedUntil ?? 0) : 0;
   const good =
     unsigned === 0
       ? 'INTACT: every record is as it was written, in its place.'
       : `INTACT up to record ${signedUntil}, which is signed. The ${unsigned} behind it fit, and are not signed yet: whoever can write to the file could have written them.`;
   const verdictLine = fault
-    ? `TAMPERED: ${visible(fault.file)}, line ${fault.line}: ${fault.kind}: ${visible(fault.says)} All before it is as it was written.`
+    ? `TAMPERED: ${escapeControlChars(fault.file)}, line ${fault.line}: ${fault.kind}: ${escapeControlChars(fault.says)} All before it is as it was written.`
     : good;
-  return [...lines, ...notes.map((note) => `  note     ${visible(note)}`), verdictLine].join('\n');
+  return [...lines, ...notes.map((note) => `  note     ${escapeControlChars(note)}`), verdictLine].join('\n');
 }
 
 /** One line for one record. */
-export function renderRecord(record: PlacedRecord): string {
+export function renderRecord(record: StoredRecord): string {
   const { time, event, decision, reason, tool, outcome, principal, request, id } = record;
   const who = principal ? `${labelOf(record)} via ${principal.client_id}` : (request?.ip ?? 'the server');
   const what = tool ?? request?.method ?? record.change?.what ?? event;
   const how =
     outcome?.status ??
     (decision === 'deny' ? `deny ${reason ?? ''}` : (decision ?? record.change?.what ?? event));
-  return visible(`${time}  ${how.padEnd(24)}  ${what.padEnd(24)}  ${who}  ${id}`);
+  return escapeControlChars(`${time}  ${how.padEnd(24)}  ${what.padEnd(24)}  ${who}  ${id}`);
 }
 
 export function renderSummary(summary: Summary): string {
@@ -86,7 +86,9 @@ function table(
   rows: readonly (readonly (string | number)[])[],
 ): string {
   if (rows.length === 0) return `\n${title}: none`;
-  const shown = rows.slice(0, MAX_ROWS).map((row) => row.map((cell) => cut(visible(String(cell)))));
+  const shown = rows
+    .slice(0, MAX_ROWS)
+    .map((row) => row.map((cell) => cut(escapeControlChars(String(cell)))));
   const widths = heads.map((head, at) => Math.max(head.length, ...shown.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     `  ${cells.map((cell, at) => (/^\d+$/.test(cell) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0))).join('  ')}`.trimEnd();

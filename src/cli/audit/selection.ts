@@ -1,5 +1,5 @@
 /** Which records are asked for. Pure. */
-import type { PlacedRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
 
 /** Every member that is set must hold. */
 export interface Selection {
@@ -21,7 +21,7 @@ export interface Selection {
   readonly until?: string;
 }
 
-export function selects(selection: Selection, record: PlacedRecord): boolean {
+export function selects(selection: Selection, record: StoredRecord): boolean {
   const { person, agent, client, tool, decision, reason, event, status, trace, id, since, until } = selection;
   const { principal } = record;
   return (
@@ -41,7 +41,7 @@ export function selects(selection: Selection, record: PlacedRecord): boolean {
 }
 
 /**
- * A text that every selected line holds, as the ledger spells it: the rarest one that the selection has. Undefined where
+ * A text that every selected line holds, as the audit log spells it: the rarest one that the selection has. Undefined where
  * every line must be read.
  */
 export function commonText(selection: Selection): string | undefined {

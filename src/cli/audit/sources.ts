@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { archivesOf, openIfThere } from '../../audit/audit-log-files.js';
 import { endOfText, readLines } from '../../audit/lines.js';
 import { isTornRecord } from '../../audit/recover.js';
-import { parseObject } from '../../lib/parse-object.js';
+import { parseJsonObject } from '../../lib/json.js';
 
 export interface ChainFiles {
   readonly instance: string;
@@ -15,11 +15,12 @@ export interface ChainFiles {
 export class SourceError extends Error {}
 
 /**
- * @param paths files, or folders of files that end in `.jsonl`; none: the ledger of this server with all that was put aside.
- * @throws SourceError where something is not there, or holds no ledger.
+ * @param paths files, or folders of files that end in `.jsonl`; none: the audit log of this server with all that was put aside.
+ * @throws SourceError where something is not there, or holds no audit log.
  */
-export async function chainsIn(paths: readonly string[], ownLedger: string): Promise<ChainFiles[]> {
-  const files = paths.length > 0 ? (await Promise.all(paths.map(filesAt))).flat() : await ownFiles(ownLedger);
+export async function chainsIn(paths: readonly string[], ownAuditLog: string): Promise<ChainFiles[]> {
+  const files =
+    paths.length > 0 ? (await Promise.all(paths.map(filesAt))).flat() : await ownFiles(ownAuditLog);
   const chains = new Map<string, { path: string; seq: number }[]>();
   for (const path of new Set(files)) {
     const { instance, seq } = await beginningOf(path);
@@ -31,10 +32,10 @@ export async function chainsIn(paths: readonly string[], ownLedger: string): Pro
   }));
 }
 
-async function ownFiles(ledger: string): Promise<string[]> {
-  const files = [...(await archivesOf(ledger)), ...((await holdsText(ledger)) ? [ledger] : [])];
+async function ownFiles(auditLog: string): Promise<string[]> {
+  const files = [...(await archivesOf(auditLog)), ...((await holdsText(auditLog)) ? [auditLog] : [])];
   if (files.length === 0)
-    throw new SourceError(`There is no ledger at ${ledger}. Name its files, or set AUDIT_FILE.`);
+    throw new SourceError(`There is no audit log at ${auditLog}. Name its files, or set AUDIT_FILE.`);
   return files;
 }
 
@@ -75,7 +76,7 @@ async function beginningOf(path: string): Promise<{ instance: string; seq: numbe
   try {
     for await (const lines of readLines(handle)) {
       for (const { text } of lines) {
-        const { instance, seq } = parseObject(text) ?? {};
+        const { instance, seq } = parseJsonObject(text) ?? {};
         if (typeof instance === 'string' && typeof seq === 'number') return { instance, seq };
       }
       break;
@@ -83,5 +84,5 @@ async function beginningOf(path: string): Promise<{ instance: string; seq: numbe
   } finally {
     await handle.close();
   }
-  throw new SourceError(`${basename(path)} holds no record of a ledger.`);
+  throw new SourceError(`${basename(path)} holds no record of an audit log.`);
 }

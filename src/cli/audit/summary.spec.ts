@@ -1,18 +1,18 @@
 import { reportPage } from './report-page.js';
 import { renderSummary } from './render.js';
-import { changeRecord, type PlacedRecord } from '../../audit/record.js';
+import { changeRecord, type StoredRecord } from '../../audit/record.js';
 import { Summarizer, type Summary } from './summary.js';
 import { drawTree } from './delegation-tree.js';
 
 const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
-const BLANK: PlacedRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
+const BLANK: StoredRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
 /** What is asked for, or missing. */
 const asks = (scopes: string[], roles: string[] = []) => ({ scopes, roles, acr: [], max_age: null });
 
 let seq = 0;
 function record(
-  more: Partial<PlacedRecord> & { person?: string; scopes?: string[]; roles?: string[] },
-): PlacedRecord {
+  more: Partial<StoredRecord> & { person?: string; scopes?: string[]; roles?: string[] },
+): StoredRecord {
   const { person, scopes = [], roles = [], ...rest } = more;
   seq += 1;
   return {
@@ -64,7 +64,7 @@ it('counts by the subject, and shows the name of the token behind it', () => {
   expect(summary.unusedGrants).toEqual([{ person: '17 <alice>', scopes: ['a'], roles: [] }]);
 });
 
-function summaryOf(records: readonly PlacedRecord[]): Summary {
+function summaryOf(records: readonly StoredRecord[]): Summary {
   const summarizer = new Summarizer();
   records.forEach((one) => summarizer.add(one));
   return summarizer.summary();
@@ -149,10 +149,10 @@ it('counts who used what, what was refused and why, and grants that were never u
   ]);
 });
 
-it('shows nothing of a ledger as it is: neither a terminal nor a page does what it says', () => {
+it('shows nothing of an audit log as it is: neither a terminal nor a page does what it says', () => {
   const summary = summaryOf(RECORDS);
   const page = reportPage(summary, HOSTILE);
-  const tree = drawTree([RECORDS.at(-1) as PlacedRecord]);
+  const tree = drawTree([RECORDS.at(-1) as StoredRecord]);
   for (const text of [renderSummary(summary), page, tree]) {
     expect(text.includes('\u001b') || text.includes('\u202e')).toBe(false);
     expect(text).toContain('\\u{202e}');

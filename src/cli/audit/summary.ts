@@ -1,5 +1,5 @@
 /** Who used what, what was refused and why, which grants were never used: counted record by record. */
-import type { Change, PlacedRecord } from '../../audit/record.js';
+import type { Change, StoredRecord } from '../../audit/record.js';
 
 export interface Use {
   readonly person: string;
@@ -61,7 +61,7 @@ export class Summarizer {
   private readonly changes: { time: string; what: string; says: string }[] = [];
   private isCut = false;
 
-  add(record: PlacedRecord): void {
+  add(record: StoredRecord): void {
     this.records += 1;
     this.from ??= record.time;
     this.to = record.time;
@@ -95,7 +95,7 @@ export class Summarizer {
     };
   }
 
-  private use(record: PlacedRecord): Use | undefined {
+  private use(record: StoredRecord): Use | undefined {
     const person = personOf(record);
     const tool = toolOf(record) ?? '';
     return this.row(this.uses, [person, tool], () => ({
@@ -108,14 +108,14 @@ export class Summarizer {
     }));
   }
 
-  private addOutcome(record: PlacedRecord): void {
+  private addOutcome(record: StoredRecord): void {
     const status = record.outcome?.status ?? 'unknown';
     this.outcomes[status] = (this.outcomes[status] ?? 0) + 1;
     const use = status === 'ok' ? undefined : this.use(record);
     if (use) use.failed += 1;
   }
 
-  private addRefusal(record: PlacedRecord): void {
+  private addRefusal(record: StoredRecord): void {
     this.counts.denied += 1;
     if (record.event === 'authentication') this.counts.unauthenticated += 1;
     const { reason } = record;
@@ -135,7 +135,7 @@ export class Summarizer {
     refusal.last = record.time;
   }
 
-  private addGrants(record: PlacedRecord, { scopes, roles }: NonNullable<PlacedRecord['principal']>): void {
+  private addGrants(record: StoredRecord, { scopes, roles }: NonNullable<StoredRecord['principal']>): void {
     const grants = this.row(this.granted, [personOf(record)], () => ({
       person: labelOf(record),
       scopes: new Set<string>(),
@@ -164,7 +164,7 @@ export class Summarizer {
       .sort((a, b) => (a.person < b.person ? -1 : 1));
   }
 
-  private addChange({ time, change }: PlacedRecord): void {
+  private addChange({ time, change }: StoredRecord): void {
     if (!change || this.changes.length >= MAX_ROWS) return;
     this.changes.push({ time, what: change.what, says: changeWords(change) });
   }
@@ -183,17 +183,17 @@ export class Summarizer {
   }
 }
 
-function toolOf({ reason, tool }: PlacedRecord): string | null {
+function toolOf({ reason, tool }: StoredRecord): string | null {
   return reason === 'tool_unknown' && tool !== null ? UNKNOWN : tool;
 }
 
 /** The person; of a workload the client, marked as what it is. */
-export function personOf({ on_behalf_of: person, principal }: PlacedRecord): string {
+export function personOf({ on_behalf_of: person, principal }: StoredRecord): string {
   return person ?? (principal ? `${principal.sub} (workload)` : 'nobody');
 }
 
 /** The person, and the name that the token gives. The name alone would be no proof: its holder can choose it. */
-export function labelOf(record: PlacedRecord): string {
+export function labelOf(record: StoredRecord): string {
   const name = record.principal?.display_name;
   return name === undefined ? personOf(record) : `${personOf(record)} <${name}>`;
 }

@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seal, unseal } from '../../audit/chain.js';
-import { place, type End } from '../../audit/append-to-chain.js';
+import { encodeWithHash, decodeVerified } from '../../audit/chain.js';
+import { appendToChain, type ChainHead } from '../../audit/append-to-chain.js';
 import { changeRecord, type AuditRecord, type Checkpoint } from '../../audit/record.js';
 import { signingKeyOf } from '../../audit/signing-key.js';
 import { verifyChain, type Trust, type Verdict } from './verify.js';
@@ -29,7 +29,7 @@ function checkpoint(kind: Checkpoint['kind'], key = KEY): Checkpoint {
 
 interface Chain {
   readonly key?: typeof KEY;
-  readonly from?: End;
+  readonly from?: ChainHead;
   readonly instance?: string;
 }
 
@@ -38,7 +38,7 @@ function written(
   all: readonly (AuditRecord | Checkpoint)[],
   { key = KEY, from, instance = 'gate-1' }: Chain = {},
 ) {
-  const { text, end } = place(all, from ?? { seq: 0, hash: null }, {
+  const { text, end } = appendToChain(all, from ?? { seq: 0, hash: null }, {
     instance,
     key,
     time: '2026-11-22T10:00:00.000Z',
@@ -80,8 +80,8 @@ const edited = (lines: readonly string[], at: number) =>
 const rewritten = (lines: readonly string[], at: number) =>
   lines.map((line, index) => {
     if (index !== at) return line;
-    const { hash: _hash, ...rest } = unseal(line) ?? {};
-    return seal({ ...rest, tool: 'forged' }).line;
+    const { hash: _hash, ...rest } = decodeVerified(line) ?? {};
+    return encodeWithHash({ ...rest, tool: 'forged' }).line;
   });
 
 it('finds nothing in what was written, and says how far the signatures go', async () => {
@@ -315,7 +315,7 @@ describe('a record that was seen before', () => {
   const seen = (seq: number, hash: string): Trust => ({ ...TRUSTED, expected: { seq, hash } });
 
   it('is there', async () => {
-    const hash = unseal(first.lines[3] as string)?.hash as string;
+    const hash = decodeVerified(first.lines[3] as string)?.hash as string;
     expect((await verify([first.lines, second.lines], seen(4, hash))).fault).toBeNull();
   });
 

@@ -1,14 +1,13 @@
-/** Is a ledger what the server wrote? Reads it once, in order, and names the first record that is not in its place. */
+/** Is an audit log what the server wrote? Reads it once, in order, and names the first record that is not in its place. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { isSignedBy, unseal } from '../../audit/chain.js';
+import { isSignedBy, decodeVerified } from '../../audit/chain.js';
 import { endOfText, readLines, type Line } from '../../audit/lines.js';
 import type { Change, Checkpoint } from '../../audit/record.js';
 import { isTornRecord } from '../../audit/recover.js';
 import { publicJwk } from '../../audit/signing-key.js';
-import type { JsonObject } from '../../core/request-context.js';
-import { parseObject } from '../../lib/parse-object.js';
+import { type JsonObject, parseJsonObject } from '../../lib/json.js';
 
 /** What is wrong with the first record that is wrong. */
 export type FaultKind =
@@ -49,7 +48,7 @@ export interface Verdict {
 }
 
 export interface Trust {
-  /** Keys whose signatures count. Undefined: those that the ledger itself names, which proves no more than that it is of one piece. */
+  /** Keys whose signatures count. Undefined: those that the audit log itself names, which proves no more than that it is of one piece. */
   readonly keys: readonly KeyObject[] | undefined;
   /** A record that was seen before, in a log or at a collector. */
   readonly expected: { readonly seq: number; readonly hash: string } | undefined;
@@ -60,7 +59,7 @@ const UNSIGNED_AT_MOST = 2_000;
 /** How far is looked ahead for the record that should be here. */
 const LOOK_AHEAD = 10_000;
 
-/** A line of the ledger, read. */
+/** A line of the audit log, read. */
 interface Item {
   readonly file: string;
   readonly line: number;
@@ -166,7 +165,7 @@ class Reading {
         file: last.item.file,
         line: last.item.line,
         seq: to.seq,
-        says: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the ledger ends at ${to.seq}.`,
+        says: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the audit log ends at ${to.seq}.`,
       });
     }
     this.noteBeginning();
@@ -234,7 +233,7 @@ class Reading {
       );
       return undefined;
     }
-    const record = unseal(item.text);
+    const record = decodeVerified(item.text);
     if (!record) throw this.changed(item);
     const { seq, instance } = record;
     if (!Number.isSafeInteger(seq) || typeof instance !== 'string') throw this.changed(item);
@@ -380,7 +379,7 @@ class Reading {
       rest.push(next);
     }
     const follows = rest.some(({ text }) => {
-      const later = unseal(text);
+      const later = decodeVerified(text);
       return later?.seq === wanted && later.prev === hash;
     });
     if (follows && seq > wanted) {
@@ -438,6 +437,6 @@ function ownKey({ key, key_id: id }: Checkpoint, fault: () => Error): KeyObject 
 }
 
 function seqIn(text: string): number | null {
-  const seq = parseObject(text)?.seq;
+  const seq = parseJsonObject(text)?.seq;
   return Number.isSafeInteger(seq) ? (seq as number) : null;
 }

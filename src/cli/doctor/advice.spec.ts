@@ -1,26 +1,26 @@
-/** The usual traps, one by one: each is met by the check of the server that it fails, and recognized for what it is. */
+/** Diagnostic rules, one by one: each is met by the check of the server that it fails, and recognized for what it is. */
 import fc from 'fast-check';
 import { forge } from '../../../test/cases/forge.js';
-import { ISSUER, NOW, RESOURCE, TRAP_CASES, type TrapCase } from '../../../test/cases/doctor-cases.js';
+import { ISSUER, NOW, RESOURCE, RULE_CASES, type RuleCase } from '../../../test/cases/doctor-cases.js';
 import { makeKey, type SigningKey } from '../../../test/support/issuer.js';
 import { readJwt } from '../../auth/verify/read-jwt.js';
-import { identityUnavailable, refuseToken } from '../../auth/token-errors.js';
+import { identityUnavailable, invalidTokenError } from '../../auth/token-errors.js';
 import { ISSUER_DEFAULTS } from '../../config/identity-file.js';
 import type { IssuerSettings } from '../../config/settings.js';
-import { advise, remark, TRAPS } from './advice.js';
-import { judge, type Evidence, type Judgement } from './checks.js';
+import { advise, remark, DIAGNOSTIC_RULES } from './advice.js';
+import { runChecks, type Evidence, type CheckReport } from './checks.js';
 import { nearestIssuer } from './nearest-issuer.js';
 import { providerOf } from './providers.js';
 import type { Advice } from './report.js';
 import { settingNames } from './setting.js';
-import type { Situation } from './diagnostic-context.js';
-import { NOTES } from './traps/notes.js';
+import type { DiagnosticContext } from './diagnostic-context.js';
+import { NOTES } from './rules/notes.js';
 
 let key: SigningKey;
 beforeAll(async () => (key = await makeKey('key-1')));
 
 /** A good token but for what the case is about. */
-function tokenOf({ token, header, claims, settings = {} }: TrapCase): string {
+function tokenOf({ token, header, claims, settings = {} }: RuleCase): string {
   if (token !== undefined) return token;
   const usual = {
     iss: settings.issuer ?? ISSUER,
@@ -34,38 +34,38 @@ function tokenOf({ token, header, claims, settings = {} }: TrapCase): string {
   return forge({ header: { alg: 'ES256', kid: 'key-1', typ: 'at+jwt', ...header }, claims: content }, key);
 }
 
-function examined(trapCase: TrapCase): { situation: Situation; judgement: Judgement } {
+function examined(ruleCase: RuleCase): { context: DiagnosticContext; checkReport: CheckReport } {
   const settings: IssuerSettings = {
     ...ISSUER_DEFAULTS,
     issuer: ISSUER,
     audience: [RESOURCE],
-    ...trapCase.settings,
+    ...ruleCase.settings,
   };
-  const token = tokenOf(trapCase);
+  const token = tokenOf(ruleCase);
   const jwt = readJwt(token);
   const nearest = nearestIssuer(jwt, [settings]);
-  const { answer } = trapCase;
+  const { answer } = ruleCase;
   const error =
     answer === 'identity_unavailable'
       ? identityUnavailable(new Error('connect ECONNREFUSED'))
-      : answer && refuseToken(answer, 'as the server says it');
+      : answer && invalidTokenError(answer, 'as the server says it');
   const evidence: Evidence = {
     token,
     jwt,
     ...nearest,
-    genuine: error ? { error } : jwt && { claims: jwt.claims },
+    signatureCheck: error ? { error } : jwt && { claims: jwt.claims },
     seesCertificates: false,
     now: NOW,
   };
-  const judgement = judge(evidence);
-  const claims = judgement.claims ?? {};
-  const situation: Situation = {
+  const checkReport = runChecks(evidence);
+  const claims = checkReport.claims ?? {};
+  const context: DiagnosticContext = {
     token,
     jwt,
     claims,
     issuer: settings,
     provider: providerOf(claims, settings, nearest.isOfIssuer),
-    publishedKids: trapCase.publishedKids,
+    publishedKids: ruleCase.publishedKids,
     reason: undefined,
     cause: answer === 'identity_unavailable' ? 'connect ECONNREFUSED' : undefined,
     setting: settingNames(false),
@@ -74,47 +74,49 @@ function examined(trapCase: TrapCase): { situation: Situation; judgement: Judgem
     seesCertificates: false,
     now: NOW,
   };
-  return { situation, judgement };
+  return { context, checkReport };
 }
 
-function adviceOn(trapCase: TrapCase): Advice | undefined {
-  const { situation, judgement } = examined(trapCase);
-  if (trapCase.check !== 'note') {
-    const outcome = judgement.outcomes.find(({ check }) => check === trapCase.check);
-    expect(outcome).toMatchObject({ state: 'FAILS', reason: trapCase.reason });
-    return advise(trapCase.check, { ...situation, reason: outcome?.reason });
+function adviceOn(ruleCase: RuleCase): Advice | undefined {
+  const { context, checkReport } = examined(ruleCase);
+  if (ruleCase.check !== 'note') {
+    const outcome = checkReport.outcomes.find(({ check }) => check === ruleCase.check);
+    expect(outcome).toMatchObject({ state: 'FAILS', reason: ruleCase.reason });
+    return advise(ruleCase.check, { ...context, reason: outcome?.reason });
   }
-  const { principal } = judgement;
-  if (!principal) throw new Error(`refused: ${JSON.stringify(judgement.outcomes)}`);
-  const ids = trapCase.claims?.groups ?? trapCase.claims?.roles;
+  const { principal } = checkReport;
+  if (!principal) throw new Error(`refused: ${JSON.stringify(checkReport.outcomes)}`);
+  const ids = ruleCase.claims?.groups ?? ruleCase.claims?.roles;
   const notes = remark({
-    ...situation,
+    ...context,
     principal,
     providerRoles: Array.isArray(ids) ? (ids as string[]) : [],
   });
-  return notes.find(({ trap }) => trap === trapCase.trap);
+  return notes.find(({ rule }) => rule === ruleCase.rule);
 }
 
-it.each(TRAP_CASES.map((one) => [one.check, one.trap, one] as const))('%s: %s', (_check, _trap, trapCase) => {
-  const advice = adviceOn(trapCase);
-  expect(advice?.trap).toBe(trapCase.trap);
-  const words = [advice?.says, advice?.there, advice?.here].join(' ');
-  for (const word of trapCase.words) expect(words).toContain(word);
+it.each(RULE_CASES.map((one) => [one.check, one.rule, one] as const))('%s: %s', (_check, _trap, ruleCase) => {
+  const advice = adviceOn(ruleCase);
+  expect(advice?.rule).toBe(ruleCase.rule);
+  const words = [advice?.message, advice?.providerFix, advice?.serverFix].join(' ');
+  for (const word of ruleCase.words) expect(words).toContain(word);
   // Something to do, somewhere; in whole sentences, that hold no value that is missing.
-  expect(advice?.there ?? advice?.here ?? (trapCase.check === 'note' && 'nothing')).toBeTruthy();
+  expect(advice?.providerFix ?? advice?.serverFix ?? (ruleCase.check === 'note' && 'nothing')).toBeTruthy();
   expect(words).not.toMatch(/undefined|NaN|\[object/);
   expect(words).not.toContain('alice-is-nobodys-business');
 });
 
-it('every trap that there is has been met', () => {
-  const met = new Set(TRAP_CASES.map(({ check, trap }) => `${check} ${trap}`));
-  const there = [
-    ...Object.entries(TRAPS).flatMap(([check, traps]) => traps.map(({ name }) => `${check} ${name}`)),
+it('every diagnostic rule has been met', () => {
+  const met = new Set(RULE_CASES.map(({ check, rule }) => `${check} ${rule}`));
+  const providerFix = [
+    ...Object.entries(DIAGNOSTIC_RULES).flatMap(([check, rules]) =>
+      rules.map(({ name }) => `${check} ${name}`),
+    ),
     ...NOTES.map(({ name }) => `note ${name}`),
   ];
   // These fail at several checks, and are met at one or another of them.
-  const elsewhere = there.filter((name) => /(id|other|refresh|graph)-token$/.test(name));
-  expect(there.filter((name) => !met.has(name) && !elsewhere.includes(name))).toEqual([]);
+  const elsewhere = providerFix.filter((name) => /(id|other|refresh|graph)-token$/.test(name));
+  expect(providerFix.filter((name) => !met.has(name) && !elsewhere.includes(name))).toEqual([]);
 });
 
 it('whatever a token says: some advice on every check, and never the token or its signature', () => {
@@ -153,21 +155,21 @@ it('whatever a token says: some advice on every check, and never the token or it
   );
   fc.assert(
     fc.property(claims, header, settings, (some, more, preset) => {
-      const trapCase = {
-        trap: '',
+      const ruleCase = {
+        rule: '',
         check: 'form',
         claims: some,
         header: more,
         settings: { preset },
         words: [],
       } as const;
-      const { situation, judgement } = examined(trapCase);
-      for (const { check, state, reason } of judgement.outcomes) {
+      const { context, checkReport } = examined(ruleCase);
+      for (const { check, state, reason } of checkReport.outcomes) {
         if (state !== 'FAILS') continue;
-        const advice = advise(check, { ...situation, reason });
+        const advice = advise(check, { ...context, reason });
         expect(advice).toBeDefined();
         const said = JSON.stringify(advice);
-        for (const part of situation.token.split('.').slice(1)) expect(said).not.toContain(part);
+        for (const part of context.token.split('.').slice(1)) expect(said).not.toContain(part);
         expect(said).not.toMatch(/\\u00[01]|\\u007f/);
       }
     }),

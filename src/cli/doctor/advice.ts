@@ -1,19 +1,19 @@
-/** The usual traps: what a failed check mostly means, and what to change there or here. Pure. */
+/** Diagnostic rules: what a failed check mostly means, and what to change there or here. Pure. */
 import type { CheckName } from './checks.js';
 import type { Advice } from './report.js';
-import type { Situation, Trap } from './diagnostic-context.js';
-import { AUDIENCE } from './traps/audience.js';
-import { BINDING } from './traps/binding.js';
-import { CLAIMS, NATURE } from './traps/claims.js';
-import { FORM } from './traps/form.js';
-import { ALGORITHM, TYPE } from './traps/header.js';
-import { ISSUER } from './traps/issuer.js';
-import { NOTES, type Accepted } from './traps/notes.js';
-import { INTROSPECTION, SIGNATURE } from './traps/signature.js';
-import { LIFETIME, TIMES } from './traps/times.js';
+import type { DiagnosticContext, DiagnosticRule } from './diagnostic-context.js';
+import { AUDIENCE } from './rules/audience.js';
+import { BINDING } from './rules/binding.js';
+import { CLAIMS, NATURE } from './rules/claims.js';
+import { FORM } from './rules/form.js';
+import { ALGORITHM, TYPE } from './rules/header.js';
+import { ISSUER } from './rules/issuer.js';
+import { NOTES, type Accepted } from './rules/notes.js';
+import { INTROSPECTION, SIGNATURE } from './rules/signature.js';
+import { LIFETIME, TIMES } from './rules/times.js';
 
 /** Of each check, from the special to the general: the first that fits is said. */
-export const TRAPS: Readonly<Record<CheckName, readonly Trap[]>> = {
+export const DIAGNOSTIC_RULES: Readonly<Record<CheckName, readonly DiagnosticRule[]>> = {
   form: FORM,
   issuer: ISSUER,
   algorithm: ALGORITHM,
@@ -29,18 +29,18 @@ export const TRAPS: Readonly<Record<CheckName, readonly Trap[]>> = {
 };
 
 /** What to do about a check that failed. */
-export function advise(check: CheckName, situation: Situation): Advice | undefined {
-  for (const { name, look } of TRAPS[check]) {
-    const words = look(situation);
-    if (words) return { trap: name, ...words };
+export function advise(check: CheckName, context: DiagnosticContext): Advice | undefined {
+  for (const { name, match } of DIAGNOSTIC_RULES[check]) {
+    const words = match(context);
+    if (words) return { rule: name, ...words };
   }
   return undefined;
 }
 
 /** What a token that is accepted does not bring. */
 export function remark(accepted: Accepted): Advice[] {
-  return NOTES.flatMap(({ name, look }) => {
-    const words = look(accepted);
-    return words ? [{ trap: name, ...words }] : [];
+  return NOTES.flatMap(({ name, match }) => {
+    const words = match(accepted);
+    return words ? [{ rule: name, ...words }] : [];
   });
 }

@@ -1,15 +1,15 @@
 /** Asks an issuer what the server asks it, and keeps more of the answers than the server needs. */
-import { addressOf, boundedFetch, fetchJson, JSON_TYPES } from '../../http/outbound/bounded-fetch.js';
+import { withoutQuery, boundedFetch, fetchJson, JSON_TYPES } from '../../http/outbound/bounded-fetch.js';
 import { ClientAuthenticationError } from '../../http/outbound/client-authentication.js';
 import type { IntrospectionService } from '../../auth/introspection/introspection.service.js';
-import { isMetadataOf, metadataUrls } from '../../auth/keys/issuer-metadata.js';
+import { isMetadataOf, metadataUrls } from '../../auth/keys/issuer-metadata-document.js';
 import { readPublishedKeys, type PublishedKey, type PublishedKeys } from '../../auth/keys/published-keys.js';
 import { rootMessage } from '../../auth/keys/remote-document.js';
 import { AppError } from '../../core/app-error.js';
-import type { JsonObject } from '../../core/request-context.js';
 import { ASYMMETRIC, isSecureUrl } from '../../config/rules.js';
 import type { IssuerSettings } from '../../config/settings.js';
-import { isMetadataAddress } from './traps/issuer.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
+import { isMetadataAddress } from './rules/issuer.js';
 
 /** As the server: for all addresses of a document together. */
 const TIMEOUT_MS = 5_000;
@@ -80,7 +80,7 @@ function isRight({ document }: MetadataAnswer, issuer: IssuerSettings): boolean 
 }
 
 async function askForDocument(url: string, signal: AbortSignal): Promise<MetadataAnswer> {
-  const address = addressOf(url);
+  const address = withoutQuery(url);
   const nothing = { address, issuer: undefined, document: undefined, clockAhead: undefined };
   try {
     const sent = Date.now();
@@ -88,7 +88,7 @@ async function askForDocument(url: string, signal: AbortSignal): Promise<Metadat
     const clockAhead = clockOf(response.headers, (sent + Date.now()) / 2);
     if (response.status !== 200) return { ...nothing, clockAhead, failure: `answered ${response.status}` };
     const document: unknown = await response.json().catch(() => undefined);
-    if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    if (!isJsonObject(document)) {
       return { ...nothing, clockAhead, failure: 'did not answer with a JSON object' };
     }
     const json = document as JsonObject;
@@ -117,9 +117,9 @@ export async function askKeys(
     const published = await readPublishedKeys(set, algorithms);
     const all = await readPublishedKeys(set, ASYMMETRIC);
     const ignored = all.keys.filter(({ id }) => !published.ids.has(id));
-    return { uri: addressOf(uri), published, ignored };
+    return { uri: withoutQuery(uri), published, ignored };
   } catch (error) {
-    return { failure: `${addressOf(uri)}: ${rootMessage(error)}` };
+    return { failure: `${withoutQuery(uri)}: ${rootMessage(error)}` };
   }
 }
 

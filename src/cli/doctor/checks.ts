@@ -3,7 +3,7 @@ import {
   checkAlgorithm,
   checkAudience,
   checkLifetime,
-  checkNature,
+  checkTokenKind,
   checkTimes,
   checkType,
 } from '../../auth/verify/check-token.js';
@@ -12,7 +12,7 @@ import { checkBound, confirm, type Confirmation } from '../../auth/binding/confi
 import { readCredential } from '../../auth/credential.js';
 import type { Claims } from '../../auth/presets/presets.js';
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
-import { refuseToken } from '../../auth/token-errors.js';
+import { invalidTokenError } from '../../auth/token-errors.js';
 import { AppError, type ErrorCode } from '../../core/app-error.js';
 import type { Principal } from '../../core/principal.js';
 import type { IssuerSettings } from '../../config/settings.js';
@@ -37,7 +37,7 @@ export interface Outcome {
   readonly check: CheckName;
   readonly state: 'ok' | 'FAILS' | 'not checked';
   readonly reason?: ErrorCode;
-  readonly says: string;
+  readonly message: string;
 }
 
 /** What there is to judge. */
@@ -50,14 +50,14 @@ export interface Evidence {
   /** False: the token is of none of the issuers, and `issuer` is only the one that it most looks like. */
   readonly isOfIssuer: boolean;
   /** Claims whose signature, or whose issuer, was asked; or why there are none. Undefined: nobody was asked. */
-  readonly genuine: { readonly claims: Claims } | { readonly error: AppError } | undefined;
+  readonly signatureCheck: { readonly claims: Claims } | { readonly error: AppError } | undefined;
   /** Whether a certificate of the client can ever reach this server. */
   readonly seesCertificates: boolean;
   /** In seconds since the epoch. */
   readonly now: number;
 }
 
-export interface Judgement {
+export interface CheckReport {
   readonly outcomes: readonly Outcome[];
   /** What the token says, or what its issuer says of it; believed only where no check fails. */
   readonly claims: Claims | undefined;
@@ -68,13 +68,13 @@ export interface Judgement {
 
 const UNBOUND: Confirmation = { dpop: false, mtls: false };
 
-export function judge(evidence: Evidence): Judgement {
-  const { jwt, issuer, genuine } = evidence;
+export function runChecks(evidence: Evidence): CheckReport {
+  const { jwt, issuer, signatureCheck } = evidence;
   const asked = issuer?.introspection !== undefined;
-  const claims = genuine && 'claims' in genuine ? genuine.claims : jwt?.claims;
+  const claims = signatureCheck && 'claims' in signatureCheck ? signatureCheck.claims : jwt?.claims;
   const first = [checkForm(evidence), checkIssuer(evidence)];
   const second = asked ? [checkAnswer(evidence)] : [...checkHeader(jwt, issuer), checkSignature(evidence)];
-  return { ...judgeClaims(claims, evidence, [...first, ...second]), claims };
+  return { ...checkClaims(claims, evidence, [...first, ...second]), claims };
 }
 
 /** The reason that the server gives for these outcomes; null where it accepts the token. */
@@ -87,19 +87,19 @@ function checkForm({ token, jwt, issuer, isOfIssuer }: Evidence): Outcome {
     readCredential([`Bearer ${token}`], []);
     if (jwt) return 'a signed JWT';
     if (isOfIssuer && issuer?.introspection) return 'opaque: its issuer is asked about it';
-    throw refuseToken('token_malformed', 'The token is not a signed JWT');
+    throw invalidTokenError('token_malformed', 'The token is not a signed JWT');
   });
 }
 
 function checkIssuer({ jwt, issuer, isOfIssuer }: Evidence): Outcome {
   if (!jwt) {
     return isOfIssuer
-      ? { check: 'issuer', state: 'ok', says: 'the one that is asked about tokens' }
-      : { check: 'issuer', state: 'not checked', says: 'nothing could be read' };
+      ? { check: 'issuer', state: 'ok', message: 'the one that is asked about tokens' }
+      : { check: 'issuer', state: 'not checked', message: 'nothing could be read' };
   }
-  if (isOfIssuer) return { check: 'issuer', state: 'ok', says: issuer?.issuer ?? '' };
+  if (isOfIssuer) return { check: 'issuer', state: 'ok', message: issuer?.issuer ?? '' };
   return attempt('issuer', () => {
-    throw refuseToken('token_issuer', 'The token is of another issuer');
+    throw invalidTokenError('token_issuer', 'The token is of another issuer');
   });
 }
 
@@ -118,31 +118,31 @@ function checkHeader(jwt: UnverifiedJwt | undefined, issuer: IssuerSettings | un
   ];
 }
 
-function checkSignature({ jwt, isOfIssuer, genuine }: Evidence): Outcome {
+function checkSignature({ jwt, isOfIssuer, signatureCheck }: Evidence): Outcome {
   const check = 'signature';
   if (!jwt) return unread(check);
-  if (!isOfIssuer) return { check, state: 'not checked', says: 'keys of another issuer are never tried' };
-  if (!genuine) return { check, state: 'not checked', says: 'no key is tried with this algorithm' };
-  return 'error' in genuine
-    ? failure(check, genuine.error)
-    : { check, state: 'ok', says: 'fits a key of the issuer' };
+  if (!isOfIssuer) return { check, state: 'not checked', message: 'keys of another issuer are never tried' };
+  if (!signatureCheck) return { check, state: 'not checked', message: 'no key is tried with this algorithm' };
+  return 'error' in signatureCheck
+    ? failure(check, signatureCheck.error)
+    : { check, state: 'ok', message: 'fits a key of the issuer' };
 }
 
-function checkAnswer({ isOfIssuer, genuine }: Evidence): Outcome {
+function checkAnswer({ isOfIssuer, signatureCheck }: Evidence): Outcome {
   const check = 'introspection';
-  if (!isOfIssuer || !genuine) {
-    return { check, state: 'not checked', says: 'a token is never shown to an issuer that it is not of' };
+  if (!isOfIssuer || !signatureCheck) {
+    return { check, state: 'not checked', message: 'a token is never shown to an issuer that it is not of' };
   }
-  return 'error' in genuine
-    ? failure(check, genuine.error)
-    : { check, state: 'ok', says: 'its issuer says: active' };
+  return 'error' in signatureCheck
+    ? failure(check, signatureCheck.error)
+    : { check, state: 'ok', message: 'its issuer says: active' };
 }
 
-function judgeClaims(
+function checkClaims(
   claims: Claims | undefined,
   { issuer, now, seesCertificates }: Evidence,
   before: readonly Outcome[],
-): Omit<Judgement, 'claims'> {
+): Omit<CheckReport, 'claims'> {
   if (!claims || !issuer) {
     const rest = (['audience', 'times', 'nature', 'lifetime', 'claims', 'binding'] as const).map(unread);
     return { outcomes: [...before, ...rest], principal: undefined, bound: UNBOUND };
@@ -159,7 +159,7 @@ function judgeClaims(
       return 'valid now';
     }),
     attempt('nature', () => {
-      checkNature(claims, issuer);
+      checkTokenKind(claims, issuer);
       return 'no mark of anything but an access token';
     }),
     attempt('lifetime', () => {
@@ -186,7 +186,7 @@ function checkBinding(claims: Claims, issuer: IssuerSettings, seesCertificates: 
     certificateThumbprint: memberOf(cnf, 'x5t#S256'),
   });
   if (bound.mtls && !seesCertificates) {
-    throw refuseToken(
+    throw invalidTokenError(
       'token_binding',
       'The token is bound to a client certificate, and none ever reaches this server',
     );
@@ -210,12 +210,12 @@ export function memberOf(cnf: unknown, name: 'jkt' | 'x5t#S256'): string | undef
 }
 
 function unread(check: CheckName): Outcome {
-  return { check, state: 'not checked', says: 'nothing could be read' };
+  return { check, state: 'not checked', message: 'nothing could be read' };
 }
 
 function attempt(check: CheckName, run: () => string): Outcome {
   try {
-    return { check, state: 'ok', says: run() };
+    return { check, state: 'ok', message: run() };
   } catch (error) {
     if (error instanceof AppError) return failure(check, error);
     throw error;
@@ -223,5 +223,5 @@ function attempt(check: CheckName, run: () => string): Outcome {
 }
 
 function failure(check: CheckName, { code, message }: AppError): Outcome {
-  return { check, state: 'FAILS', reason: code, says: message };
+  return { check, state: 'FAILS', reason: code, message: message };
 }

@@ -20,7 +20,7 @@ export const HELP = `Says why a token is refused, or what is wrong with the conf
   --help                            this
 
 It reads the variables that the server reads, asks the issuers, and opens neither a port, nor the
-database, nor the ledger. It needs \`npm run build\` once.
+database, nor the audit log. It needs \`npm run build\` once.
 
 "there:" is what to change at the provider or in the client, "here:" in the configuration of this server.
 It never prints the token. Exit code: 0 good, 1 not good, 2 wrong usage.`;

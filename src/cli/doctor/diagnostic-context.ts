@@ -4,10 +4,10 @@ import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
 import type { ErrorCode } from '../../core/app-error.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import type { Provider } from './providers.js';
-import type { Words } from './report.js';
+import type { Explanation } from './report.js';
 import type { NameSetting } from './setting.js';
 
-export interface Situation {
+export interface DiagnosticContext {
   readonly token: string;
   readonly jwt: UnverifiedJwt | undefined;
   /** Empty where there are none. */
@@ -32,11 +32,11 @@ export interface Situation {
 }
 
 /** One thing that goes wrong in the world: how it is recognized, and what to say. */
-export interface Trap {
+export interface DiagnosticRule {
   /** Stable: tests and scripts know it by this. */
   readonly name: string;
   /** Undefined where this is not it. */
-  readonly look: (situation: Situation) => Words | undefined | false;
+  readonly match: (context: DiagnosticContext) => Explanation | undefined | false;
 }
 
 /** A value that should be a text; nothing where it is not: what a token holds may be of any kind. */

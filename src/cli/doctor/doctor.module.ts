@@ -1,4 +1,4 @@
-/** The part of the application that verifies tokens, and nothing else: no port, no database, no ledger. */
+/** The part of the application that verifies tokens, and nothing else: no port, no database, no audit log. */
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { AuthModule } from '../../auth/auth.module.js';
@@ -7,7 +7,7 @@ import { OutboundModule } from '../../http/outbound/outbound.module.js';
 
 @Module({})
 export class DoctorModule {
-  static with(settings: Settings): DynamicModule {
+  static forRoot(settings: Settings): DynamicModule {
     return {
       module: DoctorModule,
       imports: [

@@ -1,7 +1,7 @@
 /** The configuration and the issuers that it names, asked as the server asks them. */
 import { fetchJson } from '../../http/outbound/bounded-fetch.js';
-import type { JsonObject } from '../../core/request-context.js';
 import type { ServerSettings } from '../../config/settings.js';
+import type { JsonObject } from '../../lib/json.js';
 import { askIssuer } from './ask-issuer.js';
 import type { Deployment } from './deployment.js';
 import { issuerLines } from './issuer-lines.js';

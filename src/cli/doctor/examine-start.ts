@@ -1,17 +1,17 @@
 /** Whether the server would start with this configuration: asked with the server's own parts, none of which is started. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { ownRegistry } from '../policy/registered.js';
+import { ownRegistry } from '../registered-targets.js';
 import { archivesOf } from '../../audit/audit-log-files.js';
 import { loadSigningKey } from '../../audit/signing-key.js';
 import { targetLabel } from '../../core/decision.js';
 import { keyDamage } from '../../lib/key-file.js';
-import { listed, visible } from '../../lib/format-text.js';
+import { formatList, escapeControlChars } from '../../lib/format-text.js';
 import { ConfigurationError } from '../../config/load-settings.js';
 import type { Settings, UpstreamsSettings } from '../../config/settings.js';
 import { readTlsFiles } from '../../config/tls-files.js';
 import { loadPolicy } from '../../policy/load-policy.js';
 import { PolicyError, readOperatorFiles } from '../../policy/operator-files.js';
-import { DeclarationError, type ToolRegistry } from '../../tools/registry.js';
+import { DeclarationError, type ToolRegistry } from '../../tools/tool-registry.js';
 import { acceptedTools } from '../../upstreams/accepted-tools.js';
 import { loadIdentityKey } from '../../upstreams/identity-key.js';
 import { isGood, verdictWords, type Line, type Report, type Section } from './report.js';
@@ -35,7 +35,7 @@ export async function startSection(settings: Settings): Promise<Section> {
     {
       state: 'not checked',
       name: 'the rest',
-      says: 'the port, the database and the audit log are opened by the server alone',
+      message: 'the port, the database and the audit log are opened by the server alone',
     } as const,
   ];
   return { title: 'The start', lines };
@@ -47,7 +47,7 @@ function tlsLines({ server: { tls } }: Settings): Line[] {
     readTlsFiles(tls);
     return [fine('TLS', 'the certificate and its key fit together')];
   } catch (error) {
-    return faultsOf(error).map((says) => broken('TLS', says));
+    return faultsOf(error).map((message) => broken('TLS', message));
   }
 }
 
@@ -91,7 +91,9 @@ async function keyLine(
   );
   if (fault === undefined) return [];
   if (!mayReplace || !isDamaged(path)) return [broken(name, fault)];
-  return [{ state: 'look at this', name, says: `${path} is damaged: the server replaces it at its start` }];
+  return [
+    { state: 'look at this', name, message: `${path} is damaged: the server replaces it at its start` },
+  ];
 }
 
 function isDamaged(path: string): boolean {
@@ -108,10 +110,10 @@ async function targetLines(settings: Settings): Promise<Line[]> {
     registry = await ownRegistry(settings);
   } catch (error) {
     // Without the names of the tools neither upstreams nor policy can be asked about.
-    return faultsOf(error).map((says) => broken('names', says));
+    return faultsOf(error).map((message) => broken('names', message));
   }
   const { allowList } = settings.policy;
-  const opened = allowList === '*' ? 'all of them' : listed([...allowList]);
+  const opened = allowList === '*' ? 'all of them' : formatList([...allowList]);
   const own = registry.all().map(targetLabel);
   const lines = [fine('names', `${own.length} tools, resources and prompts of this server; open: ${opened}`)];
   const upstreams = upstreamLines(settings.upstreams, registry);
@@ -127,15 +129,19 @@ function upstreamLines(settings: UpstreamsSettings, registry: ToolRegistry): Lin
   try {
     const { definitions, notices } = acceptedTools(
       settings,
-      registry.own.map((one) => one.name),
+      registry.localTools.map((one) => one.name),
     );
     registry.mount(definitions);
     return [
       fine(name, `${settings.list.length} upstreams, ${definitions.length} accepted tools`),
-      ...notices.map((says): Line => ({ state: 'look at this', name, says: visible(says) })),
+      ...notices.map((message): Line => ({
+        state: 'look at this',
+        name,
+        message: escapeControlChars(message),
+      })),
     ];
   } catch (error) {
-    return faultsOf(error).map((says) => broken(name, says));
+    return faultsOf(error).map((message) => broken(name, message));
   }
 }
 
@@ -145,15 +151,15 @@ function policyLines({ policy }: Settings, registry: ToolRegistry): Line[] {
     const files = policy.directory === undefined ? undefined : readOperatorFiles(policy.directory);
     const loaded = loadPolicy(policy, registry.all(), files);
     loaded.dispose();
-    const says = files
+    const message = files
       ? `the files of POLICY_DIR hold over the tools`
       : 'no POLICY_DIR: the code decides alone';
     return [
-      fine(name, says),
-      ...loaded.notices.map((notice): Line => ({ state: 'look at this', name, says: notice })),
+      fine(name, message),
+      ...loaded.notices.map((notice): Line => ({ state: 'look at this', name, message: notice })),
     ];
   } catch (error) {
-    return faultsOf(error).map((says) => broken(name, says));
+    return faultsOf(error).map((message) => broken(name, message));
   }
 }
 
@@ -169,10 +175,10 @@ function faultsOf(error: unknown): readonly string[] {
   return [(error as Error).message];
 }
 
-function fine(name: string, says: string): Line {
-  return { state: 'fine', name, says };
+function fine(name: string, message: string): Line {
+  return { state: 'fine', name, message };
 }
 
-function broken(name: string, says: string): Line {
-  return { state: 'broken', name, says };
+function broken(name: string, message: string): Line {
+  return { state: 'broken', name, message };
 }

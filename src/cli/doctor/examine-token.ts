@@ -4,15 +4,15 @@ import { readJwt } from '../../auth/verify/read-jwt.js';
 import { rootMessage } from '../../auth/keys/remote-document.js';
 import type { Principal } from '../../core/principal.js';
 import { advise, remark } from './advice.js';
-import { judge, memberOf, type Evidence, type Judgement, type Outcome } from './checks.js';
+import { runChecks, memberOf, type Evidence, type CheckReport, type Outcome } from './checks.js';
 import { seesCertificates, type Deployment } from './deployment.js';
 import { principalFacts, tokenFacts } from './facts.js';
 import { nearestIssuer, type NearestIssuer } from './nearest-issuer.js';
 import type { Pasted } from './pasted.js';
-import { prove, publishedKids, verify } from './verify-with-server-code.js';
+import { verifyWithServerCode, publishedKids, verify } from './verify-with-server-code.js';
 import { providerOf } from './providers.js';
 import type { Line, Report, Section } from './report.js';
-import type { Situation } from './diagnostic-context.js';
+import type { DiagnosticContext } from './diagnostic-context.js';
 import { verdictOf } from './verdict.js';
 
 export async function examineToken({ token, removed }: Pasted, deployment: Deployment): Promise<Report> {
@@ -23,34 +23,36 @@ export async function examineToken({ token, removed }: Pasted, deployment: Deplo
     token,
     jwt,
     ...nearest,
-    genuine: nearest.isOfIssuer ? await prove(token, jwt, nearest.issuer, deployment) : undefined,
+    signatureCheck: nearest.isOfIssuer
+      ? await verifyWithServerCode(token, jwt, nearest.issuer, deployment)
+      : undefined,
     seesCertificates: seesCertificates(settings),
     now: Date.now() / 1000,
   };
-  const judgement = judge(evidence);
-  const situation = await situationOf(evidence, judgement, nearest, deployment);
-  const certificate = evidence.seesCertificates ? memberOf(situation.claims.cnf, 'x5t#S256') : undefined;
+  const checkReport = runChecks(evidence);
+  const context = await toDiagnosticContext(evidence, checkReport, nearest, deployment);
+  const certificate = evidence.seesCertificates ? memberOf(context.claims.cnf, 'x5t#S256') : undefined;
   const answer = await verify(token, certificate, deployment);
-  const { principal, ...verdict } = verdictOf(judgement, answer, situation.provider);
+  const { principal, ...verdict } = verdictOf(checkReport, answer, context.provider);
   return {
     ...verdict,
     sections: [
-      tokenSection(situation, removed),
+      tokenSection(context, removed),
       {
         title: 'The checks, in the order of the server',
-        lines: checkLines(judgement.outcomes, situation, nearest),
+        lines: checkLines(checkReport.outcomes, context, nearest),
       },
-      ...(principal ? [principalSection(principal, situation)] : []),
+      ...(principal ? [principalSection(principal, context)] : []),
     ],
   };
 }
 
-async function situationOf(
-  { token, jwt, genuine, seesCertificates: certificates, now }: Evidence,
-  { claims = {}, outcomes }: Judgement,
+async function toDiagnosticContext(
+  { token, jwt, signatureCheck, seesCertificates: certificates, now }: Evidence,
+  { claims = {}, outcomes }: CheckReport,
   { issuer, isOfIssuer }: NearestIssuer,
   deployment: Deployment,
-): Promise<Situation> {
+): Promise<DiagnosticContext> {
   const { settings, setting } = deployment;
   const isUnsigned = outcomes.some(({ reason }) => reason === 'token_signature');
   return {
@@ -61,7 +63,7 @@ async function situationOf(
     provider: providerOf(claims, issuer, isOfIssuer),
     publishedKids: isUnsigned ? await publishedKids(issuer, deployment) : undefined,
     reason: undefined,
-    cause: genuine && 'error' in genuine ? rootMessage(genuine.error) : undefined,
+    cause: signatureCheck && 'error' in signatureCheck ? rootMessage(signatureCheck.error) : undefined,
     setting,
     resource: settings.server.resource,
     requireHuman: settings.policy.requireHuman,
@@ -70,13 +72,13 @@ async function situationOf(
   };
 }
 
-function tokenSection({ token, jwt, claims, now }: Situation, removed: readonly string[]): Section {
-  const isReadable = isJudged({ jwt, claims });
+function tokenSection({ token, jwt, claims, now }: DiagnosticContext, removed: readonly string[]): Section {
+  const isReadable = isChecked({ jwt, claims });
   const size = `${token.length} characters in ${token.split('.').length} part(s)`;
   const pasted: Line = {
     state: 'look at this',
     name: 'pasted',
-    says: `left out here: ${removed.join(', ')}. A client that sends that along is refused (request_malformed).`,
+    message: `left out here: ${removed.join(', ')}. A client that sends that along is refused (request_malformed).`,
   };
   return {
     title: jwt || !isReadable ? 'The token' : 'The token, as its issuer describes it',
@@ -88,54 +90,54 @@ function tokenSection({ token, jwt, claims, now }: Situation, removed: readonly 
 /** Advice is given once: one mistake fails several checks. */
 function checkLines(
   outcomes: readonly Outcome[],
-  situation: Situation,
+  context: DiagnosticContext,
   { issuer, isOfIssuer }: NearestIssuer,
 ): Line[] {
   const given = new Set<string>();
   const lines = outcomes.map(({ check, ...outcome }): Line => {
     const { reason } = outcome;
-    const advice = outcome.state === 'FAILS' ? advise(check, { ...situation, reason }) : undefined;
-    const isNew = advice && !given.has(advice.trap);
-    if (isNew) given.add(advice.trap);
+    const advice = outcome.state === 'FAILS' ? advise(check, { ...context, reason }) : undefined;
+    const isNew = advice && !given.has(advice.rule);
+    if (isNew) given.add(advice.rule);
     return { name: check, ...outcome, ...(isNew && { advice }) };
   });
-  if (!isJudged(situation)) return restInOne(lines);
-  if (isOfIssuer || !situation.jwt) return lines;
+  if (!isChecked(context)) return restInOne(lines);
+  if (isOfIssuer || !context.jwt) return lines;
   const note: Line = {
     name: 'note',
     state: 'look at this',
-    says: `of no issuer of this server: the rest is judged as if it were of ${issuer.issuer}`,
+    message: `of no issuer of this server: the rest is judged as if it were of ${issuer.issuer}`,
   };
   return lines.flatMap((line) => (line.name === 'issuer' ? [line, note] : [line]));
 }
 
 /** Whether there is anything to judge beside the text itself. */
-function isJudged({ jwt, claims }: Pick<Situation, 'jwt' | 'claims'>): boolean {
+function isChecked({ jwt, claims }: Pick<DiagnosticContext, 'jwt' | 'claims'>): boolean {
   return jwt !== undefined || Object.keys(claims).length > 0;
 }
 
 /** Ten lines that say nothing hide the one that says something. */
 function restInOne(lines: readonly Line[]): Line[] {
-  const rest: Line = { name: 'the rest', state: 'not checked', says: 'there is nothing to read' };
+  const rest: Line = { name: 'the rest', state: 'not checked', message: 'there is nothing to read' };
   return [...lines.filter(({ state }) => state !== 'not checked'), rest];
 }
 
-function principalSection(principal: Principal, situation: Situation): Section {
-  const providerRoles = rolesBeforeMap(situation);
-  const notes = remark({ ...situation, principal, providerRoles });
+function principalSection(principal: Principal, context: DiagnosticContext): Section {
+  const providerRoles = rolesBeforeMap(context);
+  const notes = remark({ ...context, principal, providerRoles });
   return {
     title: 'Whom the server lets in',
-    facts: principalFacts(principal, situation.now),
-    lines: notes.map((advice): Line => ({ state: 'look at this', name: advice.trap, says: '', advice })),
+    facts: principalFacts(principal, context.now),
+    lines: notes.map((advice): Line => ({ state: 'look at this', name: advice.rule, message: '', advice })),
   };
 }
 
 /** By the provider's names: read as if every one of them meant itself. None where nothing maps them. */
-function rolesBeforeMap({ claims, issuer }: Situation): readonly string[] {
-  return issuer.roleMap ? claimsToPrincipal(claims, { ...issuer, roleMap: new Itself() }).roles : [];
+function rolesBeforeMap({ claims, issuer }: DiagnosticContext): readonly string[] {
+  return issuer.roleMap ? claimsToPrincipal(claims, { ...issuer, roleMap: new IdentityRoleMap() }).roles : [];
 }
 
-class Itself extends Map<string, string> {
+class IdentityRoleMap extends Map<string, string> {
   override get(name: string): string {
     return name;
   }

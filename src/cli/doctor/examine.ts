@@ -28,7 +28,7 @@ export async function examine(env: Environment, pasted: Pasted | undefined): Pro
   if (isReport(settings)) return settings;
   // First, and only for this question: loading the whole application would use up the time that issuers have.
   const start = pasted ? undefined : await (await import('./examine-start.js')).startSection(settings);
-  const app = await NestFactory.createApplicationContext(DoctorModule.with(settings), {
+  const app = await NestFactory.createApplicationContext(DoctorModule.forRoot(settings), {
     logger: false,
     abortOnError: false,
   });

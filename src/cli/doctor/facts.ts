@@ -6,7 +6,13 @@ import type { Claims } from '../../auth/presets/presets.js';
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
 import type { Principal } from '../../core/principal.js';
 import type { Fact } from './report.js';
-import { duration, listed, moment, quoted, visible } from '../../lib/format-text.js';
+import {
+  duration,
+  formatList,
+  formatRelativeTime,
+  quote,
+  escapeControlChars,
+} from '../../lib/format-text.js';
 
 const MAX_NAMES = 60;
 
@@ -16,13 +22,13 @@ export function tokenFacts(jwt: UnverifiedJwt | undefined, claims: Claims, now: 
   return [
     ...(header
       ? [
-          fact('typ', header.typ === undefined ? 'not there' : quoted(header.typ, 40)),
-          fact('alg', quoted(header.alg, 40)),
+          fact('typ', header.typ === undefined ? 'not there' : quote(header.typ, 40)),
+          fact('alg', quote(header.alg, 40)),
           fact('kid', header.kid === undefined ? 'not there' : 'present'),
         ]
       : []),
-    fact('iss', quoted(claims.iss)),
-    fact('aud', quoted(claims.aud)),
+    fact('iss', quote(claims.iss)),
+    fact('aud', quote(claims.aud)),
     fact('sub', claims.sub === undefined ? 'not there' : 'present'),
     fact('times', times(claims, now)),
     fact('claims', names(claims)),
@@ -33,14 +39,14 @@ export function principalFacts(principal: Principal, now: number): Fact[] {
   const { acr, authenticatedAt } = principal;
   return [
     fact('kind', principal.kind),
-    fact('client', quoted(principal.clientId)),
-    fact('tenant', principal.tenant === null ? 'none' : quoted(principal.tenant)),
-    fact('scopes', listed(principal.scopes)),
-    fact('roles', listed(principal.roles)),
+    fact('client', quote(principal.clientId)),
+    fact('tenant', principal.tenant === null ? 'none' : quote(principal.tenant)),
+    fact('scopes', formatList(principal.scopes)),
+    fact('roles', formatList(principal.roles)),
     fact('delegation', delegation(principal)),
-    fact('acr', listed(acr)),
-    fact('logged in', authenticatedAt === null ? 'not said' : moment(authenticatedAt, now)),
-    fact('expires', moment(principal.expiresAt, now)),
+    fact('acr', formatList(acr)),
+    fact('logged in', authenticatedAt === null ? 'not said' : formatRelativeTime(authenticatedAt, now)),
+    fact('expires', formatRelativeTime(principal.expiresAt, now)),
   ];
 }
 
@@ -57,13 +63,16 @@ function times({ iat, nbf, exp }: Claims, now: number): string {
   const end = typeof exp === 'number' && exp <= now ? 'expired' : 'expires';
   const said = Object.entries({ issued: iat, 'valid from': nbf, [end]: exp })
     .filter(([, time]) => time !== undefined)
-    .map(([name, time]) => `${name} ${typeof time === 'number' ? moment(time, now) : quoted(time, 40)}`);
+    .map(
+      ([name, time]) =>
+        `${name} ${typeof time === 'number' ? formatRelativeTime(time, now) : quote(time, 40)}`,
+    );
   if (typeof iat === 'number' && typeof exp === 'number') said.push(`lifetime ${duration(exp - iat)}`);
   return said.join(', ') || 'none';
 }
 
 function names(claims: Claims): string {
   const all = Object.keys(claims);
-  const shown = all.slice(0, MAX_NAMES).map((name) => visible(name.slice(0, 100)));
+  const shown = all.slice(0, MAX_NAMES).map((name) => escapeControlChars(name.slice(0, 100)));
   return shown.join(' ') + (all.length > MAX_NAMES ? ` and ${all.length - MAX_NAMES} more` : '');
 }

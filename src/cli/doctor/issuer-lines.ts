@@ -6,11 +6,11 @@ import type { IssuerAnswers, MetadataAnswer } from './ask-issuer.js';
 import { guessProvider, PROVIDER_NAMES } from './providers.js';
 import type { Advice, Line } from './report.js';
 import type { NameSetting } from './setting.js';
-import { duration, listed, quoted, visible } from '../../lib/format-text.js';
+import { duration, formatList, quote, escapeControlChars } from '../../lib/format-text.js';
 import { bindingLines, loginLines } from './login-lines.js';
-import { adviseOnConnection } from './traps/connection.js';
-import { audiencesMeant } from './traps/audience.js';
-import { compareIssuers, isMetadataAddress, issuerOfMetadata } from './traps/issuer.js';
+import { adviseOnConnection } from './rules/connection.js';
+import { audiencesMeant } from './rules/audience.js';
+import { compareIssuers, isMetadataAddress, issuerOfMetadata } from './rules/issuer.js';
 
 const MAX_KEYS = 12;
 
@@ -42,16 +42,18 @@ export function issuerLines(subject: IssuerCase): Line[] {
 function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   const name = 'metadata';
   const right = answers.metadata.at(-1) as MetadataAnswer;
-  if (answers.document) return { name, state: 'fine', says: `${right.address}, of exactly this issuer` };
+  if (answers.document) return { name, state: 'fine', message: `${right.address}, of exactly this issuer` };
   if (answers.metadata.length === 0) {
     return {
       name,
       state: 'look at this',
-      says: 'none: the issuer is an http identifier, which is never fetched, and clients are not told where to log in',
+      message:
+        'none: the issuer is an http identifier, which is never fetched, and clients are not told where to log in',
       advice: {
-        trap: 'identifier-without-metadata',
-        says: 'The metadata of AD FS is at https://HOST/adfs/.well-known/openid-configuration, and clients are sent to the issuer of that address.',
-        here: `${setting('metadata_url')}.`,
+        rule: 'identifier-without-metadata',
+        message:
+          'The metadata of AD FS is at https://HOST/adfs/.well-known/openid-configuration, and clients are sent to the issuer of that address.',
+        serverFix: `${setting('metadata_url')}.`,
       },
     };
   }
@@ -66,7 +68,7 @@ function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
     name,
     // Neither keys nor introspection need it where their addresses are configured; clients still do.
     state: needsMetadata(issuer) ? 'broken' : 'look at this',
-    says: `none: ${failuresOf(answers.metadata)}${needsMetadata(issuer) || !isFirst ? '' : '; clients need it to log in'}`,
+    message: `none: ${failuresOf(answers.metadata)}${needsMetadata(issuer) || !isFirst ? '' : '; clients need it to log in'}`,
     advice: difference ?? adviseOnConnection(failures),
   };
 }
@@ -85,17 +87,18 @@ function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
       : 'directly (NO_PROXY or loopback)';
     hosts.set(new URL(url).host, way);
   }
-  const says = [...hosts].map(([host, way]) => `${visible(host)} ${way}`).join(', ');
-  return [{ name: 'proxy', state: 'fine', says }];
+  const message = [...hosts].map(([host, way]) => `${escapeControlChars(host)} ${way}`).join(', ');
+  return [{ name: 'proxy', state: 'fine', message }];
 }
 
 /** Where the document itself could not be had, its address still tells the issuer. */
 function metadataAddressAdvice(configured: string, setting: NameSetting): Advice | undefined {
   if (!isMetadataAddress(configured)) return undefined;
   return {
-    trap: 'well-known-address',
-    says: 'The configured issuer is the address of a metadata document. The issuer is the text that this document names as "issuer".',
-    here: `Most likely ${setting('issuer', issuerOfMetadata(configured))}.`,
+    rule: 'well-known-address',
+    message:
+      'The configured issuer is the address of a metadata document. The issuer is the text that this document names as "issuer".',
+    serverFix: `Most likely ${setting('issuer', issuerOfMetadata(configured))}.`,
   };
 }
 
@@ -103,7 +106,7 @@ function metadataAddressAdvice(configured: string, setting: NameSetting): Advice
 function failuresOf(answers: readonly MetadataAnswer[]): string {
   const failures = new Map<string, string[]>();
   for (const { address, issuer, failure } of answers) {
-    const what = failure === undefined ? `is the metadata of ${quoted(issuer)}` : visible(failure);
+    const what = failure === undefined ? `is the metadata of ${quote(issuer)}` : escapeControlChars(failure);
     failures.set(what, [...(failures.get(what) ?? []), address]);
   }
   return [...failures].map(([what, addresses]) => `${addresses.join(', ')}: ${what}`).join('; ');
@@ -117,13 +120,13 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   const name = 'keys';
   if (issuer.introspection) return [];
   if (!keys)
-    return [{ name, state: 'not checked', says: 'nobody knows where they are without the metadata' }];
+    return [{ name, state: 'not checked', message: 'nobody knows where they are without the metadata' }];
   const inMetadata: Advice | undefined =
     issuer.jwksUri !== undefined && isMetadataAddress(issuer.jwksUri)
       ? {
-          trap: 'keys-at-metadata',
-          says: 'The configured address of the keys looks like that of a metadata document.',
-          here: `Leave ${setting('jwks_uri')} out: the metadata says where the keys are.`,
+          rule: 'keys-at-metadata',
+          message: 'The configured address of the keys looks like that of a metadata document.',
+          serverFix: `Leave ${setting('jwks_uri')} out: the metadata says where the keys are.`,
         }
       : undefined;
   if ('failure' in keys) {
@@ -131,7 +134,7 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
       {
         name,
         state: 'broken',
-        says: `none: ${visible(keys.failure)}`,
+        message: `none: ${escapeControlChars(keys.failure)}`,
         advice: inMetadata ?? adviseOnConnection(keys.failure),
       },
     ];
@@ -139,11 +142,11 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   const { published, uri, ignored } = keys;
   const lines: Line[] = [
     published.keys.length > 0
-      ? { name, state: 'fine', says: `${published.keys.length} at ${uri}: ${namesOf(published.keys)}` }
+      ? { name, state: 'fine', message: `${published.keys.length} at ${uri}: ${namesOf(published.keys)}` }
       : {
           name,
           state: 'broken',
-          says: `none at ${uri} can be used`,
+          message: `none at ${uri} can be used`,
           ...(inMetadata && { advice: inMetadata }),
         },
   ];
@@ -152,20 +155,20 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
     lines.push({
       name: 'algorithms',
       state: 'look at this',
-      says: `accepted are ${issuer.algorithms.join(', ')}; for others are the keys ${namesOf(ignored)}`,
+      message: `accepted are ${issuer.algorithms.join(', ')}; for others are the keys ${namesOf(ignored)}`,
       advice: {
-        trap: 'algorithm-not-listed',
-        says: 'Tokens that are signed with those are refused (token_algorithm).',
-        here: `If they sign access tokens: ${setting('algorithms', [...issuer.algorithms, ...algorithms].join(','))}.`,
+        rule: 'algorithm-not-listed',
+        message: 'Tokens that are signed with those are refused (token_algorithm).',
+        serverFix: `If they sign access tokens: ${setting('algorithms', [...issuer.algorithms, ...algorithms].join(','))}.`,
       },
     });
   }
-  const odd = published.dropped.filter(({ faulty }) => faulty).map(({ what }) => visible(what));
+  const odd = published.dropped.filter(({ faulty }) => faulty).map(({ what }) => escapeControlChars(what));
   if (odd.length > 0) {
     lines.push({
       name: 'odd keys',
       state: 'look at this',
-      says: `not used: ${odd.slice(0, MAX_KEYS).join('; ')}`,
+      message: `not used: ${odd.slice(0, MAX_KEYS).join('; ')}`,
     });
   }
   return lines;
@@ -174,7 +177,7 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
 function namesOf(keys: readonly PublishedKey[]): string {
   const names = keys.map(
     ({ kid, algorithms }) =>
-      `${kid === undefined ? 'without a kid' : quoted(kid, 64)} (${[...algorithms].join(' ')})`,
+      `${kid === undefined ? 'without a kid' : quote(kid, 64)} (${[...algorithms].join(' ')})`,
   );
   const more = names.length > MAX_KEYS ? ` and ${names.length - MAX_KEYS} more` : '';
   return names.slice(0, MAX_KEYS).join(', ') + more;
@@ -184,33 +187,40 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
   if (!issuer.introspection || answer === undefined) return [];
   const name = 'introspection';
   const { clientId, authentication, endpoint } = issuer.introspection;
-  const where = `${endpoint ?? 'the endpoint of the metadata'}, as the client ${quoted(clientId)} with ${authentication.method}`;
+  const where = `${endpoint ?? 'the endpoint of the metadata'}, as the client ${quote(clientId)} with ${authentication.method}`;
   if (answer === 'accepted')
     return [
-      { name, state: 'fine', says: `${where}: it accepts this server, and does not know an invented token` },
+      {
+        name,
+        state: 'fine',
+        message: `${where}: it accepts this server, and does not know an invented token`,
+      },
     ];
   if (answer === 'believes-anything') {
     return [
       {
         name,
         state: 'broken',
-        says: `${where}: it calls an invented token active, and so would let in anybody`,
+        message: `${where}: it calls an invented token active, and so would let in anybody`,
       },
     ];
   }
-  const says = `${where}: ${visible(answer.failure)}`;
-  if (!answer.refused) return [{ name, state: 'broken', says, advice: adviseOnConnection(answer.failure) }];
+  const message = `${where}: ${escapeControlChars(answer.failure)}`;
+  if (!answer.refused)
+    return [{ name, state: 'broken', message, advice: adviseOnConnection(answer.failure) }];
   return [
     {
       name,
       state: 'broken',
-      says,
+      message,
       advice: {
-        trap: 'introspection-client-refused',
-        says: 'The provider does not take this server for the client that it says it is, or not for one that may ask.',
-        there:
+        rule: 'introspection-client-refused',
+        message:
+          'The provider does not take this server for the client that it says it is, or not for one that may ask.',
+        providerFix:
           'Look at the client there: its id, its secret or public key, its method of authentication, and that it may introspect.',
-        here: 'introspection: client_id, client_authentication, client_secret_file or private_key_file, in IDENTITY_FILE.',
+        serverFix:
+          'introspection: client_id, client_authentication, client_secret_file or private_key_file, in IDENTITY_FILE.',
       },
     },
   ];
@@ -218,17 +228,17 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
 
 function audienceLine({ issuer, resource, setting }: IssuerCase): Line {
   const own = issuer.audience.includes(resource);
-  const says = `tokens must be for ${listed(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quoted(resource)}, and the provider must make that of it`}`;
+  const message = `tokens must be for ${formatList(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quote(resource)}, and the provider must make that of it`}`;
   const near = own ? undefined : audiencesMeant(issuer.audience, resource);
-  if (near === undefined) return { name: 'audience', state: 'fine', says };
+  if (near === undefined) return { name: 'audience', state: 'fine', message };
   return {
     name: 'audience',
     state: 'look at this',
-    says,
+    message,
     advice: {
-      trap: 'audience-nearly',
-      says: `${quoted(near)} and ${quoted(resource)} are nearly the same, but audiences are compared as texts: tokens for the resource that clients ask for are refused (token_audience).`,
-      here: `Set PUBLIC_URL to the origin in the audience; or ${setting('audience', resource)}.`,
+      rule: 'audience-nearly',
+      message: `${quote(near)} and ${quote(resource)} are nearly the same, but audiences are compared as texts: tokens for the resource that clients ask for are refused (token_audience).`,
+      serverFix: `Set PUBLIC_URL to the origin in the audience; or ${setting('audience', resource)}.`,
     },
   };
 }
@@ -240,11 +250,11 @@ function presetLine({ issuer: { issuer, preset }, setting }: IssuerCase): Line[]
     {
       name: 'preset',
       state: 'look at this',
-      says: `${preset}, and this looks like an issuer of ${PROVIDER_NAMES[provider]}`,
+      message: `${preset}, and this looks like an issuer of ${PROVIDER_NAMES[provider]}`,
       advice: {
-        trap: 'preset-other',
-        says: `Scopes, roles and types of tokens are looked for where ${preset} has them.`,
-        here: `${setting('preset', provider)}.`,
+        rule: 'preset-other',
+        message: `Scopes, roles and types of tokens are looked for where ${preset} has them.`,
+        serverFix: `${setting('preset', provider)}.`,
       },
     },
   ];
@@ -257,20 +267,20 @@ function clockLine({ issuer, answers, setting }: IssuerCase): Line[] {
   const tolerance = issuer.clockToleranceSeconds;
   // The header has whole seconds only.
   if (Math.abs(ahead) <= Math.max(tolerance, 1))
-    return [{ name, state: 'fine', says: 'as that of the issuer' }];
+    return [{ name, state: 'fine', message: 'as that of the issuer' }];
   const isBehind = ahead > 0;
   return [
     {
       name,
       state: 'look at this',
-      says: `that of this machine is ${duration(ahead)} ${isBehind ? 'behind' : 'ahead of'} that of the issuer; ${tolerance} s are tolerated`,
+      message: `that of this machine is ${duration(ahead)} ${isBehind ? 'behind' : 'ahead of'} that of the issuer; ${tolerance} s are tolerated`,
       advice: {
-        trap: isBehind ? 'clock-behind' : 'clock-ahead',
-        says: isBehind
+        rule: isBehind ? 'clock-behind' : 'clock-ahead',
+        message: isBehind
           ? 'New tokens are refused as from the future.'
           : 'Tokens are refused before they expire.',
-        there: 'Both machines need NTP; that is the cure.',
-        here: `${setting('clock_tolerance_seconds')} (at most 60) forgives a little.`,
+        providerFix: 'Both machines need NTP; that is the cure.',
+        serverFix: `${setting('clock_tolerance_seconds')} (at most 60) forgives a little.`,
       },
     },
   ];

@@ -1,8 +1,8 @@
 /** What the metadata of an issuer tells the clients that this server sends there. Pure. */
-import type { JsonObject } from '../../core/request-context.js';
 import type { IssuerSettings } from '../../config/settings.js';
+import type { JsonObject } from '../../lib/json.js';
 import type { Line } from './report.js';
-import { listed } from '../../lib/format-text.js';
+import { formatList } from '../../lib/format-text.js';
 import { textsOf } from './diagnostic-context.js';
 
 /** What clients find where they are sent to log in (RFC 8414, OAuth 2.1, MCP authorization). */
@@ -15,29 +15,31 @@ export function loginLines(document: JsonObject): Line[] {
   const takesDocuments = document.client_id_metadata_document_supported === true;
   return [
     lacking.length === 0
-      ? { name: 'login', state: 'fine', says: 'clients find where to log in, and where to get tokens' }
+      ? { name: 'login', state: 'fine', message: 'clients find where to log in, and where to get tokens' }
       : {
           name: 'login',
           state: 'look at this',
-          says: `the metadata has no ${lacking.join(' and no ')}: clients cannot log in by it`,
+          message: `the metadata has no ${lacking.join(' and no ')}: clients cannot log in by it`,
         },
     methods.includes('S256')
-      ? { name: 'PKCE', state: 'fine', says: 'S256' }
+      ? { name: 'PKCE', state: 'fine', message: 'S256' }
       : {
           name: 'PKCE',
           state: 'look at this',
-          says: 'the metadata does not say that S256 is supported (code_challenge_methods_supported): clients of MCP must then refuse to log in, and many do',
+          message:
+            'the metadata does not say that S256 is supported (code_challenge_methods_supported): clients of MCP must then refuse to log in, and many do',
         },
     registers || takesDocuments
       ? {
           name: 'registration',
           state: 'fine',
-          says: `clients can register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint, unless that wants credentials (Okta)'].filter(Boolean).join(', or ')}`,
+          message: `clients can register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint, unless that wants credentials (Okta)'].filter(Boolean).join(', or ')}`,
         }
       : {
           name: 'registration',
           state: 'look at this',
-          says: 'clients cannot register by themselves (no registration_endpoint, no client_id_metadata_document_supported): register each at the provider, and give it its client id',
+          message:
+            'clients cannot register by themselves (no registration_endpoint, no client_id_metadata_document_supported): register each at the provider, and give it its client id',
         },
   ];
 }
@@ -52,23 +54,25 @@ export function bindingLines({ dpop, mtls }: IssuerSettings, document: JsonObjec
         ? {
             name: 'DPoP',
             state: 'fine',
-            says: `required here, and supported there: ${listed(algorithms, 20)}`,
+            message: `required here, and supported there: ${formatList(algorithms, 20)}`,
           }
         : {
             name: 'DPoP',
             state: 'look at this',
-            says: 'required here, and the metadata does not say that the issuer can do it (dpop_signing_alg_values_supported)',
+            message:
+              'required here, and the metadata does not say that the issuer can do it (dpop_signing_alg_values_supported)',
           },
     );
   }
   if (mtls === 'required') {
     lines.push(
       document.tls_client_certificate_bound_access_tokens === true
-        ? { name: 'mTLS', state: 'fine', says: 'required here, and supported there' }
+        ? { name: 'mTLS', state: 'fine', message: 'required here, and supported there' }
         : {
             name: 'mTLS',
             state: 'look at this',
-            says: 'required here, and the metadata does not say that the issuer can do it (tls_client_certificate_bound_access_tokens)',
+            message:
+              'required here, and the metadata does not say that the issuer can do it (tls_client_certificate_bound_access_tokens)',
           },
     );
   }

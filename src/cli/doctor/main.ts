@@ -33,8 +33,8 @@ async function main(): Promise<number> {
   }
   const report = await reportOn(command.kind === 'start', pasted);
   const { isTTY, columns } = process.stdout;
-  const look = { colour: isTTY, width: isTTY ? Math.min(columns, WIDEST) : WIDTH };
-  await write(command.json ? renderJson(report) : renderText(report, look));
+  const match = { colour: isTTY, width: isTTY ? Math.min(columns, WIDEST) : WIDTH };
+  await write(command.json ? renderJson(report) : renderText(report, match));
   return report.good ? GOOD : NOT_GOOD;
 }
 

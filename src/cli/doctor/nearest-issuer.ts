@@ -3,7 +3,7 @@ import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import { guessProvider } from './providers.js';
 import { settingNames } from './setting.js';
-import { distanceOf } from './traps/issuer.js';
+import { distanceOf } from './rules/issuer.js';
 
 export interface NearestIssuer {
   readonly issuer: IssuerSettings;

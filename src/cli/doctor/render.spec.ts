@@ -10,23 +10,23 @@ const REPORT: Report = {
     {
       title: 'The checks',
       lines: [
-        { state: 'ok', name: 'form', says: 'a signed JWT' },
+        { state: 'ok', name: 'form', message: 'a signed JWT' },
         {
           state: 'FAILS',
           name: 'audience',
           reason: 'token_audience',
-          says: 'The token is not meant for this server',
+          message: 'The token is not meant for this server',
           advice: {
-            trap: 'other-audience',
-            says: 'It is for somebody else.',
-            there: 'Ask anew.',
-            here: 'AUTH_AUDIENCE',
+            rule: 'other-audience',
+            message: 'It is for somebody else.',
+            providerFix: 'Ask anew.',
+            serverFix: 'AUTH_AUDIENCE',
           },
         },
         {
           state: 'not checked',
           name: 'signature',
-          says: 'https://a-word-that-is-longer-than-a-line-can-be.example/path',
+          message: 'https://a-word-that-is-longer-than-a-line-can-be.example/path',
         },
       ],
     },

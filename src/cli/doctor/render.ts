@@ -19,10 +19,10 @@ const STATE_WIDTH = Math.max(...Object.keys(COLOURS).map((state) => state.length
 /** Narrower columns would break every word. */
 const NARROWEST = 40;
 
-export function renderText({ sections, verdict, good }: Report, look: Look): string {
-  const parts = sections.map((section) => renderSection(section, look));
-  const mark = paint(good ? 'ok' : 'FAILS', 'Verdict:', look);
-  return `${[...parts, wrapped(`${mark} `, 'Verdict: '.length, verdict, look.width)].join('\n\n')}\n`;
+export function renderText({ sections, verdict, good }: Report, match: Look): string {
+  const parts = sections.map((section) => renderSection(section, match));
+  const mark = paint(good ? 'ok' : 'FAILS', 'Verdict:', match);
+  return `${[...parts, wrapped(`${mark} `, 'Verdict: '.length, verdict, match.width)].join('\n\n')}\n`;
 }
 
 /** One object; the texts are the same. */
@@ -30,25 +30,25 @@ export function renderJson(report: Report): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
-function renderSection({ title, facts = [], lines = [] }: Section, look: Look): string {
+function renderSection({ title, facts = [], lines = [] }: Section, match: Look): string {
   const names = Math.max(0, ...[...facts, ...lines].map(({ name }) => name.length));
   return [
     title,
-    ...facts.map(({ name, value }) => wrapped(`  ${name.padEnd(names)}  `, names + 4, value, look.width)),
-    ...lines.flatMap((line) => renderLine(line, names, look)),
+    ...facts.map(({ name, value }) => wrapped(`  ${name.padEnd(names)}  `, names + 4, value, match.width)),
+    ...lines.flatMap((line) => renderLine(line, names, match)),
   ].join('\n');
 }
 
-function renderLine({ state, name, reason, says, advice }: Line, names: number, look: Look): string[] {
+function renderLine({ state, name, reason, message, advice }: Line, names: number, match: Look): string[] {
   const indent = 2 + STATE_WIDTH + 2 + names + 2;
-  const start = `  ${paint(state, state.padEnd(STATE_WIDTH), look)}  ${name.padEnd(names)}  `;
+  const start = `  ${paint(state, state.padEnd(STATE_WIDTH), match)}  ${name.padEnd(names)}  `;
   const texts = [
-    reason === undefined ? says : `${reason}: ${says}`,
-    advice?.says ?? '',
-    advice?.there === undefined ? '' : `there: ${advice.there}`,
-    advice?.here === undefined ? '' : `here: ${advice.here}`,
+    reason === undefined ? message : `${reason}: ${message}`,
+    advice?.message ?? '',
+    advice?.providerFix === undefined ? '' : `there: ${advice.providerFix}`,
+    advice?.serverFix === undefined ? '' : `here: ${advice.serverFix}`,
   ].filter((text) => text !== '');
-  return texts.map((text, at) => wrapped(at === 0 ? start : ' '.repeat(indent), indent, text, look.width));
+  return texts.map((text, at) => wrapped(at === 0 ? start : ' '.repeat(indent), indent, text, match.width));
 }
 
 /** @param indent how wide `start` looks: colours take no room. */

@@ -5,23 +5,23 @@ import type { ErrorCode } from '../../core/app-error.js';
 export type State = 'ok' | 'fine' | 'look at this' | 'FAILS' | 'broken' | 'not checked';
 
 /** What to do about something: in one place, in the other, or in either. */
-export interface Words {
-  readonly says: string;
+export interface Explanation {
+  readonly message: string;
   /** What to change at the provider, or in the client that asks it. */
-  readonly there?: string;
+  readonly providerFix?: string;
   /** What to change in the configuration of this server. */
-  readonly here?: string;
+  readonly serverFix?: string;
 }
 
-export interface Advice extends Words {
+export interface Advice extends Explanation {
   /** A stable name of what was recognized. */
-  readonly trap: string;
+  readonly rule: string;
 }
 
 export interface Line {
   readonly state: State;
   readonly name: string;
-  readonly says: string;
+  readonly message: string;
   /** The reason that the server gives for the refusal. */
   readonly reason?: ErrorCode;
   readonly advice?: Advice;
@@ -69,6 +69,8 @@ export function verdictWords(sections: readonly Section[]): string {
 /** Of faults that stop the boot there is nothing further to ask. */
 export function faultyConfiguration(faults: readonly string[]): Report {
   const title = `The configuration has ${faults.length} fault(s), and the server does not start:`;
-  const sections: Section[] = [{ title, lines: faults.map((says) => ({ state: 'broken', name: '', says })) }];
+  const sections: Section[] = [
+    { title, lines: faults.map((message) => ({ state: 'broken', name: '', message })) },
+  ];
   return { good: false, verdict: verdictWords(sections), reason: null, sections };
 }

@@ -1,9 +1,9 @@
 /** What the configuration says of this server itself, and whether one answers under it. Pure. */
-import type { JsonObject } from '../../core/request-context.js';
 import { isLoopbackHost } from '../../config/rules.js';
 import type { ChallengeScopes, Settings } from '../../config/settings.js';
+import type { JsonObject } from '../../lib/json.js';
 import type { Line } from './report.js';
-import { listed, quoted } from '../../lib/format-text.js';
+import { formatList, quote } from '../../lib/format-text.js';
 import { textsOf } from './diagnostic-context.js';
 
 export interface ServerCase {
@@ -23,7 +23,7 @@ export function serverLines(subject: ServerCase): Line[] {
   return [
     resourceLine(settings),
     challengeLine(settings),
-    ...settings.notices.map((says): Line => ({ name: 'notice', state: 'look at this', says })),
+    ...settings.notices.map((message): Line => ({ name: 'notice', state: 'look at this', message })),
     ...readyLine(ready, explained),
     ...runningLines(settings, running, issuer),
   ];
@@ -36,7 +36,7 @@ function resourceLine({ server }: Settings): Line {
   return {
     name: 'resource',
     state: 'fine',
-    says: `clients ask for tokens for ${quoted(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
+    message: `clients ask for tokens for ${quote(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
   };
 }
 
@@ -47,22 +47,23 @@ function challengeLine({ policy }: Settings): Line {
     minimal: 'the scopes of the read-only tools, prompts and resources alone',
   };
   const { challengeScopes: setting } = policy;
-  const says =
+  const message =
     typeof setting === 'string'
       ? `CHALLENGE_SCOPES=${setting}: a first login asks for ${words[setting]}`
-      : `CHALLENGE_SCOPES: a first login asks for ${listed(setting, 20)}`;
-  return { name: 'challenge', state: 'fine', says };
+      : `CHALLENGE_SCOPES: a first login asks for ${formatList(setting, 20)}`;
+  return { name: 'challenge', state: 'fine', message };
 }
 
 /** The word of the server's own parts, where the lines about the issuers do not say it already. */
 function readyLine(ready: boolean, explained: boolean): Line[] {
-  if (ready) return [{ name: 'keys', state: 'fine', says: 'the server has the keys of every issuer' }];
+  if (ready) return [{ name: 'keys', state: 'fine', message: 'the server has the keys of every issuer' }];
   if (explained) return [];
   return [
     {
       name: 'keys',
       state: 'broken',
-      says: 'the server cannot get the keys of every issuer, and the doctor could: ask again, and if that stays so, report it',
+      message:
+        'the server cannot get the keys of every issuer, and the doctor could: ask again, and if that stays so, report it',
     },
   ];
 }
@@ -73,18 +74,18 @@ function runningLines(
   issuer: JsonObject | undefined,
 ): Line[] {
   if (!running) {
-    const says = `no server answers at ${resource}: what it tells clients was not compared`;
-    return [{ name: 'running', state: 'not checked', says }];
+    const message = `no server answers at ${resource}: what it tells clients was not compared`;
+    return [{ name: 'running', state: 'not checked', message }];
   }
   if (running.resource !== resource) {
-    const says = `what answers at ${resource} says that it is ${quoted(running.resource)}: another server, or other variables`;
-    return [{ name: 'running', state: 'look at this', says }];
+    const message = `what answers at ${resource} says that it is ${quote(running.resource)}: another server, or other variables`;
+    return [{ name: 'running', state: 'look at this', message }];
   }
   return [
     {
       name: 'running',
       state: 'fine',
-      says: 'a server answers at this address, and says that it is this one',
+      message: 'a server answers at this address, and says that it is this one',
     },
     ...otherScopesLine(policy.challengeScopes, auth.issuers[0]?.scopePrefix ?? '', running),
     ...scopesLine(textsOf(running.scopes_supported), issuer),
@@ -97,32 +98,34 @@ function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supp
   const asked = textsOf(scopes_supported).toSorted().join(' ');
   const wanted = setting.map((scope) => prefix + scope).toSorted();
   if (asked === wanted.join(' ')) return [];
-  const says =
+  const message =
     'the server asks for other scopes than CHALLENGE_SCOPES names: restart it with these variables';
-  return [{ name: 'challenge', state: 'look at this', says }];
+  return [{ name: 'challenge', state: 'look at this', message }];
 }
 
 /** The scopes that the server tells clients to ask for first, against those that the issuer says it knows. */
 function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): Line[] {
   if (!issuer || asked.length === 0) return [];
   const name = 'scopes';
-  const says = `clients are told to ask for ${listed(asked)}`;
+  const message = `clients are told to ask for ${formatList(asked)}`;
   if (!Array.isArray(issuer.scopes_supported)) {
-    return [{ name, state: 'fine', says: `${says}; the issuer does not say which it knows` }];
+    return [{ name, state: 'fine', message: `${message}; the issuer does not say which it knows` }];
   }
   const known = textsOf(issuer.scopes_supported);
   const unknown = asked.filter((scope) => !known.includes(scope));
-  if (unknown.length === 0) return [{ name, state: 'fine', says: `${says}, and the issuer knows them` }];
+  if (unknown.length === 0)
+    return [{ name, state: 'fine', message: `${message}, and the issuer knows them` }];
   return [
     {
       name,
       state: 'look at this',
-      says: `${says}; the issuer does not list ${listed(unknown)}`,
+      message: `${message}; the issuer does not list ${formatList(unknown)}`,
       advice: {
-        trap: 'scope-unknown',
-        says: 'A login that asks for a scope that the issuer does not know fails there (invalid_scope), or brings a token without it. Some issuers (Entra ID) list no scope of an API, and know it all the same.',
-        there: 'Define the scopes of the tools for the API that stands for this server.',
-        here: 'Or name the scopes that the issuer knows in CHALLENGE_SCOPES.',
+        rule: 'scope-unknown',
+        message:
+          'A login that asks for a scope that the issuer does not know fails there (invalid_scope), or brings a token without it. Some issuers (Entra ID) list no scope of an API, and know it all the same.',
+        providerFix: 'Define the scopes of the tools for the API that stands for this server.',
+        serverFix: 'Or name the scopes that the issuer knows in CHALLENGE_SCOPES.',
       },
     },
   ];

@@ -1,11 +1,11 @@
-import { refuseToken } from '../../auth/token-errors.js';
+import { invalidTokenError } from '../../auth/token-errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { Judgement, Outcome } from './checks.js';
+import type { CheckReport, Outcome } from './checks.js';
 import { verdictOf } from './verdict.js';
 
 const principal = { kind: 'human' } as Principal;
-const fails: Outcome = { check: 'audience', state: 'FAILS', reason: 'token_audience', says: '' };
-const judged = (over: Partial<Judgement> = {}): Judgement => ({
+const fails: Outcome = { check: 'audience', state: 'FAILS', reason: 'token_audience', message: '' };
+const judged = (over: Partial<CheckReport> = {}): CheckReport => ({
   outcomes: [],
   claims: {},
   principal,
@@ -13,7 +13,7 @@ const judged = (over: Partial<Judgement> = {}): Judgement => ({
   ...over,
 });
 const refused = (reason: 'token_audience' | 'token_binding' | 'token_type') => ({
-  error: refuseToken(reason, 'No'),
+  error: invalidTokenError(reason, 'No'),
 });
 
 it('is the word of the server', () => {
@@ -41,8 +41,8 @@ it.each([
   [judged({ outcomes: [fails] }), { principal }],
   [judged(), refused('token_type')],
   [judged({ outcomes: [fails] }), refused('token_type')],
-])('is not good, and says so, where the checks say another thing', (judgement, answer) => {
-  const verdict = verdictOf(judgement, answer, undefined);
+])('is not good, and says so, where the checks say another thing', (checkReport, answer) => {
+  const verdict = verdictOf(checkReport, answer, undefined);
   expect(verdict.good).toBe(false);
   expect(verdict.verdict).toContain('the doctor has a bug');
 });

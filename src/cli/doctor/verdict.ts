@@ -1,7 +1,7 @@
 /** The last word on a token: that of the server's own verifier. Pure. */
 import type { ErrorCode } from '../../core/app-error.js';
 import type { Principal } from '../../core/principal.js';
-import { reasonOf, type Judgement } from './checks.js';
+import { reasonOf, type CheckReport } from './checks.js';
 import type { Answer } from './verify-with-server-code.js';
 import type { Provider } from './providers.js';
 
@@ -14,9 +14,9 @@ export interface Verdict {
 }
 
 /** @param provider of the token, where it can be told: there is a page about each. */
-export function verdictOf(judgement: Judgement, answer: Answer, provider: Provider | undefined): Verdict {
-  const found = reasonOf(judgement.outcomes);
-  const { principal, bound } = judgement;
+export function verdictOf(checkReport: CheckReport, answer: Answer, provider: Provider | undefined): Verdict {
+  const found = reasonOf(checkReport.outcomes);
+  const { principal, bound } = checkReport;
   // Whoever asks the doctor does not have the key of the client: no proof could be sent, and that alone is refused.
   const lacksProof =
     found === null && bound.dpop && 'error' in answer && answer.error.code === 'token_binding';

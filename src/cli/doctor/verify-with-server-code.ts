@@ -15,12 +15,12 @@ import type { Deployment } from './deployment.js';
 export type Answer = { readonly principal: Principal } | { readonly error: AppError };
 
 /** @returns undefined where there is nothing to ask: no key is for an algorithm that is not accepted. */
-export async function prove(
+export async function verifyWithServerCode(
   token: string,
   jwt: UnverifiedJwt | undefined,
   issuer: IssuerSettings,
   { jwks, introspection }: Deployment,
-): Promise<Evidence['genuine']> {
+): Promise<Evidence['signatureCheck']> {
   return orError(async () => {
     if (issuer.introspection)
       return { claims: await introspectedClaims(token, jwt, issuer, { introspection, jwks }) };

@@ -3,14 +3,14 @@ import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { readTime } from '../audit/read-time.js';
 import { argumentError, type CommandUsage } from '../usage.js';
-import { quoted } from '../../lib/format-text.js';
+import { quote } from '../../lib/format-text.js';
 
 /** Who a matrix is about. */
-export type Whom =
+export type SubjectSelector =
   /** A file, stdin, or a name of the audit log. */
   | { readonly kind: 'named'; readonly as: string }
   | { readonly kind: 'roles' }
-  | { readonly kind: 'ledger'; readonly paths: readonly string[]; readonly since: string };
+  | { readonly kind: 'audit-log'; readonly paths: readonly string[]; readonly since: string };
 
 export type Format = 'text' | 'csv' | 'html' | 'json';
 
@@ -35,7 +35,7 @@ export type Command =
     } & Common)
   | ({
       readonly kind: 'matrix';
-      readonly whom: Whom;
+      readonly subject: SubjectSelector;
       readonly at: string | undefined;
       readonly ip: string;
     } & Common)
@@ -43,7 +43,7 @@ export type Command =
       readonly kind: 'diff';
       readonly before: string;
       readonly after: string;
-      readonly whom: Whom;
+      readonly subject: SubjectSelector;
       readonly at: string | undefined;
       readonly ip: string;
     } & Common)
@@ -62,7 +62,7 @@ export const HELP = `Says what a policy does before it does it. Nothing is start
                                           why this principal may or may not, step by step
   npm run policy -- matrix                who can what
   npm run policy -- diff OLD NEW          which cells of the matrix change from one folder to another
-  npm run policy -- replay [FILES]        what the ledger would hold under --policy: every difference
+  npm run policy -- replay [FILES]        what the audit log would hold under --policy: every difference
 
   --policy DIR            the folder that is asked about; POLICY_DIR
   --as FILE               a principal, as a record has it, or a list under principals: (YAML or JSON)
@@ -70,8 +70,8 @@ export const HELP = `Says what a policy does before it does it. Nothing is start
   --as -                  a token or a principal on stdin; the token is verified where its issuer answers,
                           and never printed
   --roles                 in place of --as: one person for each role, with every scope; the default
-  --ledger FILE           in place of --as: the people of the ledger, several times for several files
-  --since --until         of the ledger: 7d, 12h, 30m, or a date; 30d for --ledger
+  --audit-log FILE           in place of --as: the people of the audit log, several times for several files
+  --since --until         of the audit log: 7d, 12h, 30m, or a date; 30d for --audit-log
   --at TIME --ip ADDRESS  what conditions take for the time and the source; now, 127.0.0.1
   --format text|csv|html|json             csv and html are for matrix
   --json                  the same as --format json (npm run -s keeps npm quiet)
@@ -91,29 +91,29 @@ const OPTIONS = {
   at: { type: 'string' },
   ip: { type: 'string' },
   roles: { type: 'boolean' },
-  ledger: { type: 'string', multiple: true },
+  auditLog: { type: 'string', multiple: true },
   since: { type: 'string' },
   until: { type: 'string' },
   format: { type: 'string' },
 } as const;
 export const USAGE: CommandUsage = { script: 'policy', options: OPTIONS };
 type Option = keyof typeof OPTIONS;
-type Values = { [K in Exclude<Option, 'help' | 'json' | 'roles' | 'ledger'>]?: string } & {
+type Values = { [K in Exclude<Option, 'help' | 'json' | 'roles' | 'auditLog'>]?: string } & {
   help?: boolean;
   json?: boolean;
   roles?: boolean;
-  ledger?: string[];
+  auditLog?: string[];
 };
 
-const WHOM: readonly Option[] = ['as', 'roles', 'ledger', 'since'];
-const SITUATION: readonly Option[] = ['at', 'ip'];
+const SUBJECT_OPTIONS: readonly Option[] = ['as', 'roles', 'auditLog', 'since'];
+const ENVIRONMENT_OPTIONS: readonly Option[] = ['at', 'ip'];
 const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
   check: ['policy', 'format', 'json'],
   schema: [],
-  explain: ['policy', 'as', 'tool', 'args', ...SITUATION, 'format', 'json'],
-  matrix: ['policy', ...WHOM, ...SITUATION, 'format', 'json'],
-  diff: [...WHOM, ...SITUATION, 'format', 'json'],
-  replay: ['policy', 'ledger', 'since', 'until', 'format', 'json'],
+  explain: ['policy', 'as', 'tool', 'args', ...ENVIRONMENT_OPTIONS, 'format', 'json'],
+  matrix: ['policy', ...SUBJECT_OPTIONS, ...ENVIRONMENT_OPTIONS, 'format', 'json'],
+  diff: [...SUBJECT_OPTIONS, ...ENVIRONMENT_OPTIONS, 'format', 'json'],
+  replay: ['policy', 'auditLog', 'since', 'until', 'format', 'json'],
 };
 const TABLES = ['matrix'];
 
@@ -140,7 +140,7 @@ function read(args: readonly string[], now: Date): Command {
     return wrong(`${name} takes no names of files: --policy names the folder.`);
   }
   if (values.ip !== undefined && isIP(values.ip) === 0)
-    return wrong(`--ip: ${quoted(values.ip)} is no address.`);
+    return wrong(`--ip: ${quote(values.ip)} is no address.`);
   const common = { policy: values.policy, format: readFormat(values, name) };
   const situation = {
     at: values.at === undefined ? undefined : readTime(values.at, now, 'at'),
@@ -157,30 +157,31 @@ function read(args: readonly string[], now: Date): Command {
       return { kind: 'explain', as, target: tool, arguments: given, ...situation, ...common };
     }
     case 'matrix':
-      return { kind: 'matrix', whom: readWhom(values, now), ...situation, ...common };
+      return { kind: 'matrix', subject: readSubject(values, now), ...situation, ...common };
     case 'diff': {
       const [before, after, more] = words;
       if (before === undefined || after === undefined || more !== undefined) {
         return wrong('diff needs two folders, the old one and the new one.');
       }
-      return { kind: 'diff', before, after, whom: readWhom(values, now), ...situation, ...common };
+      return { kind: 'diff', before, after, subject: readSubject(values, now), ...situation, ...common };
     }
     default: {
       const timeOf = (option: 'since' | 'until') =>
         values[option] === undefined ? undefined : readTime(values[option], now, option);
-      const paths = [...words, ...(values.ledger ?? [])];
+      const paths = [...words, ...(values.auditLog ?? [])];
       return { kind: 'replay', paths, since: timeOf('since'), until: timeOf('until'), ...common };
     }
   }
 }
 
-function readWhom({ as, roles, ledger, since }: Values, now: Date): Whom {
-  if ([as, roles, ledger].filter((one) => one !== undefined).length > 1) {
-    throw new Error('--as, --roles and --ledger are different people: name one of them.');
+function readSubject({ as, roles, auditLog, since }: Values, now: Date): SubjectSelector {
+  if ([as, roles, auditLog].filter((one) => one !== undefined).length > 1) {
+    throw new Error('--as, --roles and --audit-log are different people: name one of them.');
   }
-  if (since !== undefined && ledger === undefined) throw new Error('--since has no effect without --ledger.');
+  if (since !== undefined && auditLog === undefined)
+    throw new Error('--since has no effect without --audit-log.');
   if (as !== undefined) return { kind: 'named', as };
-  if (ledger) return { kind: 'ledger', paths: ledger, since: readTime(since ?? '30d', now, 'since') };
+  if (auditLog) return { kind: 'audit-log', paths: auditLog, since: readTime(since ?? '30d', now, 'since') };
   return { kind: 'roles' };
 }
 

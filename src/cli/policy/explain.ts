@@ -4,10 +4,10 @@ import { duration } from '../../lib/format-text.js';
 import {
   CHECKS,
   evaluate,
-  questionOf,
-  type Caller,
+  toCheckInput,
+  type EvaluationContext,
   type CheckName,
-  type Finding,
+  type CheckFailure,
 } from '../../policy/evaluate.js';
 import type { CedarRule } from '../../policy/cedar/cedar-file.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
@@ -34,7 +34,7 @@ export interface Explanation {
 }
 
 /** @param label as allow-lists name it. */
-export function explain(loaded: LoadedPolicy, caller: Caller, label: string): Explanation {
+export function explain(loaded: LoadedPolicy, caller: EvaluationContext, label: string): Explanation {
   const own = loaded.policy.targets.get(label);
   if (!own) {
     const decision = evaluate(caller, { kind: 'tool', name: label });
@@ -47,44 +47,50 @@ export function explain(loaded: LoadedPolicy, caller: Caller, label: string): Ex
       open: [],
     };
   }
-  const question = questionOf(caller, own);
+  const checkInput = toCheckInput(caller, own);
   const steps: Step[] = [];
   let refused = false;
   for (const check of CHECKS) {
-    const finding: Finding | undefined = refused ? undefined : check.judge(question);
+    const failure: CheckFailure | undefined = refused ? undefined : check.evaluate(checkInput);
     steps.push({
       check: check.name,
-      outcome: refused ? 'not reached' : finding ? 'refused' : 'passed',
-      says: saying(check.name, finding, loaded, caller, own),
-      rule: finding?.rule,
+      outcome: refused ? 'not reached' : failure ? 'refused' : 'passed',
+      says: saying(check.name, failure, loaded, caller, own),
+      rule: failure?.rule,
     });
-    refused ||= finding !== undefined;
+    refused ||= failure !== undefined;
   }
   const decision = evaluate(caller, own.target);
-  const enforced = unjudged(loaded, caller, own).filter(({ onTrial }) => !onTrial);
+  const enforced = withoutConditions(loaded, caller, own).filter(({ isShadow }) => !isShadow);
   const open = enforced.map(({ source }) => source);
   return { target: targetLabel(own.target), decision, steps, rates: own.rates, open };
 }
 
-function unjudged({ cedarRules }: LoadedPolicy, caller: Caller, { target }: TargetPolicy): CedarRule[] {
-  if (caller.circumstances.arguments) return [];
+function withoutConditions(
+  { cedarRules }: LoadedPolicy,
+  caller: EvaluationContext,
+  { target }: TargetPolicy,
+): CedarRule[] {
+  if (caller.environment.arguments) return [];
   const label = targetLabel(target);
   return cedarRules.filter(({ labels, needsArguments }) => needsArguments && labels.has(label));
 }
 
 function saying(
   name: CheckName,
-  finding: Finding | undefined,
+  failure: CheckFailure | undefined,
   loaded: LoadedPolicy,
-  caller: Caller,
+  caller: EvaluationContext,
   targetPolicy: TargetPolicy,
 ): string {
-  const { view, target } = targetPolicy;
+  const { effective, target } = targetPolicy;
   const { principal } = caller;
-  const { scopes, roles, assurance } = view.required;
+  const { scopes, roles, assurance } = effective.required;
   switch (name) {
     case 'allow-list':
-      return view.closedBy === undefined ? 'every list has it' : `${view.closedBy} does not have it`;
+      return effective.blockedBy === undefined
+        ? 'every list has it'
+        : `${effective.blockedBy} does not have it`;
     case 'roles':
       return `asks for ${rolesText(roles)}; there ${are(principal.roles)}`;
     case 'person': {
@@ -92,10 +98,10 @@ function saying(
       return `${workloads}; this is a ${principal.kind === 'human' ? 'person' : 'workload'}`;
     }
     case 'conditions': {
-      if (finding)
-        return `${finding.rule} forbids it${finding.message === undefined ? '' : `: ${finding.message}`}`;
+      if (failure)
+        return `${failure.rule} forbids it${failure.message === undefined ? '' : `: ${failure.message}`}`;
       const own = loaded.cedarRules.filter(({ labels }) => labels.has(targetLabel(target)));
-      const left = unjudged(loaded, caller, targetPolicy);
+      const left = withoutConditions(loaded, caller, targetPolicy);
       const judged = own.filter((rule) => !left.includes(rule));
       const open = left.length > 0 ? `; ${sources(left)} need arguments, and there are none` : '';
       return `${judged.length === 0 ? 'none' : `none of ${sources(judged)} forbids it`}${open}`;
@@ -104,7 +110,7 @@ function saying(
       if (!assurance) return 'asks for none in particular';
       const { acr, authenticatedAt: at } = principal;
       const login =
-        at === null ? 'a login at an unknown time' : `a login ${agoText(caller.circumstances.now, at)}`;
+        at === null ? 'a login at an unknown time' : `a login ${agoText(caller.environment.now, at)}`;
       return `asks for ${assuranceText(assurance)}; there is ${login}${acr.length > 0 ? `, of ${acr.join(' ')}` : ''}`;
     }
     case 'scopes':

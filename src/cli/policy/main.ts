@@ -1,6 +1,7 @@
 /** `npm run policy`: questions to a policy in, answers and an exit code out. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isJsonObject } from '../../lib/json.js';
 import { find } from '../audit/find.js';
 import { chainsIn } from '../audit/sources.js';
 import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
@@ -9,16 +10,16 @@ import { auditFileOf, loadSettings } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
 import type { ProtectedTarget } from '../../policy/access-rule.js';
 import { schemaText } from '../../policy/cedar/cedar-schema.js';
-import { visible } from '../../lib/format-text.js';
+import { escapeControlChars } from '../../lib/format-text.js';
 import { callerOf } from '../../policy/evaluate.js';
 import { loadPolicyFolder, type LoadedPolicy } from '../../policy/load-policy.js';
 import { PolicyError } from '../../policy/operator-files.js';
-import { HELP, readCommandLine, USAGE, type Command, type Whom } from './command-line.js';
+import { HELP, readCommandLine, USAGE, type Command, type SubjectSelector } from './command-line.js';
 import { explain } from './explain.js';
 import { changesBetween, matrixOf, type Matrix } from './matrix.js';
 import { peopleAs } from './people.js';
 import { principalOfRecord, principalsByRole, withoutScopes, type NamedPrincipal } from './principals.js';
-import { registeredTargets } from './registered.js';
+import { registeredTargets } from '../registered-targets.js';
 import {
   matrixCsv,
   matrixPage,
@@ -61,25 +62,25 @@ async function main(): Promise<number> {
     return WRONG_USAGE;
   }
   const settings = decidingSettings();
-  const targets = await registeredTargets(settings, (notice) => console.error(visible(notice)));
-  const advisor = new Advisor(settings, targets);
+  const targets = await registeredTargets(settings, (notice) => console.error(escapeControlChars(notice)));
+  const context = new CommandContext(settings, targets);
   switch (command.kind) {
     case 'check':
-      return advisor.check(command);
+      return context.check(command);
     case 'schema':
-      return advisor.schema();
+      return context.schema();
     case 'explain':
-      return advisor.explain(command);
+      return context.explain(command);
     case 'matrix':
-      return advisor.matrix(command);
+      return context.matrix(command);
     case 'diff':
-      return advisor.diff(command);
+      return context.diff(command);
     case 'replay':
-      return advisor.replay(command);
+      return context.replay(command);
   }
 }
 
-class Advisor {
+class CommandContext {
   constructor(
     private readonly settings: Settings,
     private readonly targets: readonly ProtectedTarget[],
@@ -107,18 +108,18 @@ class Advisor {
     const [who, another] = principals;
     if (!who || another) throw new Error('--as: explain is about one principal.');
     if (origin !== undefined) console.error(origin);
-    const circumstances = {
-      ...situationOf(at, ip),
+    const environment = {
+      ...toDiagnosticContext(at, ip),
       arguments: given === undefined ? undefined : objectIn(given),
     };
-    const explanation = explain(loaded, callerOf(who.principal, loaded.policy, circumstances), target);
+    const explanation = explain(loaded, callerOf(who.principal, loaded.policy, environment), target);
     await write(format === 'json' ? JSON.stringify(explanation) : renderExplanation(explanation));
     return explanation.decision.effect === 'allow' && !refused ? GOOD : NOT_GOOD;
   }
 
-  async matrix({ policy, whom, at, ip, format }: Asked<'matrix'>): Promise<number> {
+  async matrix({ policy, subject, at, ip, format }: Asked<'matrix'>): Promise<number> {
     const loaded = this.load(policy);
-    const matrix = matrixOf(loaded, await this.people(whom, loaded, at), situationOf(at, ip));
+    const matrix = matrixOf(loaded, await this.people(subject, loaded, at), toDiagnosticContext(at, ip));
     const title = `Who can what, under ${loaded.policy.digest ?? 'no policy'}`;
     const renders = {
       text: renderMatrix,
@@ -130,16 +131,16 @@ class Advisor {
     return GOOD;
   }
 
-  async diff({ before, after, whom, at, ip, format }: Asked<'diff'>): Promise<number> {
+  async diff({ before, after, subject, at, ip, format }: Asked<'diff'>): Promise<number> {
     const [was, is] = [this.load(before), this.load(after)];
     const lists = [was, is].map(({ policy }) => policy.listsObtainable);
     const isListOther = lists[0] !== lists[1];
-    let people = await this.people(whom, is, at);
-    if (whom.kind === 'roles') {
-      people = union(await this.people(whom, was, at), people);
+    let people = await this.people(subject, is, at);
+    if (subject.kind === 'roles') {
+      people = union(await this.people(subject, was, at), people);
       if (isListOther) people = [...people, ...withoutScopes(people)];
     }
-    const situation = situationOf(at, ip);
+    const situation = toDiagnosticContext(at, ip);
     const changes = changesBetween(matrixOf(was, people, situation), matrixOf(is, people, situation));
     if (format !== 'json' && isListOther) {
       await write(`list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`);
@@ -186,16 +187,20 @@ class Advisor {
     }
   }
 
-  private async people(whom: Whom, loaded: LoadedPolicy, at: string | undefined): Promise<NamedPrincipal[]> {
-    if (whom.kind === 'roles') return principalsByRole(loaded, situationOf(at, '').now);
-    if (whom.kind === 'named') {
-      const { principals, origin } = await peopleAs(whom.as, readEnvironment());
+  private async people(
+    subject: SubjectSelector,
+    loaded: LoadedPolicy,
+    at: string | undefined,
+  ): Promise<NamedPrincipal[]> {
+    if (subject.kind === 'roles') return principalsByRole(loaded, toDiagnosticContext(at, '').now);
+    if (subject.kind === 'named') {
+      const { principals, origin } = await peopleAs(subject.as, readEnvironment());
       if (origin !== undefined) console.error(origin);
       return [...principals];
     }
     const people = new Map<string, NamedPrincipal>();
-    for (const { files } of await chainsIn(whom.paths, auditFileOf(readEnvironment()))) {
-      for await (const { record } of find(files, { since: whom.since })) {
+    for (const { files } of await chainsIn(subject.paths, auditFileOf(readEnvironment()))) {
+      for await (const { record } of find(files, { since: subject.since })) {
         const principal = principalOfRecord(record);
         if (!principal) continue;
         // As last seen.
@@ -208,7 +213,7 @@ class Advisor {
     }
     if (people.size > MAX_PEOPLE)
       console.error(`Only the first ${MAX_PEOPLE} of ${people.size} people are shown.`);
-    const named = toldApart([...people.values()]);
+    const named = disambiguate([...people.values()]);
     return named.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MAX_PEOPLE);
   }
 }
@@ -227,7 +232,10 @@ function decidingSettings(): Settings {
   );
 }
 
-function situationOf(at: string | undefined, ip: string): { readonly now: number; readonly ip: string } {
+function toDiagnosticContext(
+  at: string | undefined,
+  ip: string,
+): { readonly now: number; readonly ip: string } {
   return { now: at === undefined ? Date.now() : Date.parse(at), ip };
 }
 
@@ -238,13 +246,12 @@ function objectIn(text: string): Record<string, unknown> {
   } catch {
     value = undefined;
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
+  if (isJsonObject(value)) return value as Record<string, unknown>;
   throw new Error('--args must be a JSON object.');
 }
 
 /** Two issuers may give the same name to two people. */
-function toldApart(people: readonly NamedPrincipal[]): NamedPrincipal[] {
+function disambiguate(people: readonly NamedPrincipal[]): NamedPrincipal[] {
   const counts = new Map<string, number>();
   for (const { name } of people) counts.set(name, (counts.get(name) ?? 0) + 1);
   return people.map(({ name, principal }) => ({

@@ -5,7 +5,7 @@ import type { CedarRule } from '../../policy/cedar/cedar-file.js';
 import { callerOf, evaluate } from '../../policy/evaluate.js';
 import { isListed } from '../../policy/listing.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
-import type { Circumstances } from '../../policy/policy.js';
+import type { Environment } from '../../policy/policy.js';
 import type { NamedPrincipal } from './principals.js';
 
 /** `depends`: on the arguments. Otherwise the reason for which it is refused. */
@@ -43,14 +43,14 @@ export interface CellChange {
   readonly listed?: boolean;
 }
 
-/** @param circumstances without arguments: what depends on them is said to. */
+/** @param environment without arguments: what depends on them is said to. */
 export function matrixOf(
   { policy, cedarRules }: LoadedPolicy,
   principals: readonly NamedPrincipal[],
-  circumstances: Omit<Circumstances, 'arguments'>,
+  environment: Omit<Environment, 'arguments'>,
 ): Matrix {
-  const onArguments = cedarRules.filter(({ needsArguments, onTrial }) => needsArguments && !onTrial);
-  const callers = principals.map(({ principal }) => callerOf(principal, policy, circumstances));
+  const onArguments = cedarRules.filter(({ needsArguments, isShadow }) => needsArguments && !isShadow);
+  const callers = principals.map(({ principal }) => callerOf(principal, policy, environment));
   const targets = [...policy.targets.values()].map(({ target }) => target);
   const rows = targets.map((target) => {
     const label = targetLabel(target);

@@ -4,10 +4,10 @@ import { resolve } from 'node:path';
 import { find } from '../audit/find.js';
 import { chainsIn, type ChainFiles } from '../audit/sources.js';
 import { pseudonym } from '../../audit/pseudonyms.js';
-import type { PlacedRecord } from '../../audit/record.js';
-import { NearNames } from '../../lib/similar-names.js';
+import type { StoredRecord } from '../../audit/record.js';
+import { SimilarNames } from '../../lib/similar-names.js';
 import type { Principal } from '../../core/principal.js';
-import { quoted, visible } from '../../lib/format-text.js';
+import { quote, escapeControlChars } from '../../lib/format-text.js';
 import { auditFileOf, type Environment } from '../../config/load-settings.js';
 import { readPasted } from '../doctor/pasted.js';
 import { principalOfRecord, principalsIn, type NamedPrincipal } from './principals.js';
@@ -49,11 +49,11 @@ function ofFile(path: string, text: string): People {
 async function personOfLog(name: string, env: Environment): Promise<People> {
   const chains = await chainsIn([], auditFileOf(env)).catch((error: Error) => {
     throw new Error(
-      `--as: there is no file ${quoted(name)}, and no audit log with that name: ${error.message}`,
+      `--as: there is no file ${quote(name)}, and no audit log with that name: ${error.message}`,
     );
   });
   const asked = readName(name, env);
-  const newest = new Map<string, PlacedRecord>();
+  const newest = new Map<string, StoredRecord>();
   for (const { files } of chains) {
     // By a selection, lines of others are not parsed. A pseudonym depends on the issuer of each record.
     const selection = asked.pseudonymKey === undefined ? { person: asked.subject } : {};
@@ -66,21 +66,21 @@ async function personOfLog(name: string, env: Environment): Promise<People> {
   }
   const [record, another] = [...newest.values()];
   if (another) {
-    const issuers = [...newest.keys()].map((one) => quoted(one)).join(' and ');
-    throw new Error(`--as: ${quoted(name)} is a subject of ${issuers}: write the principal to a file.`);
+    const issuers = [...newest.keys()].map((one) => quote(one)).join(' and ');
+    throw new Error(`--as: ${quote(name)} is a subject of ${issuers}: write the principal to a file.`);
   }
   const principal = record && principalOfRecord(record);
   if (!record || !principal) {
-    const names = (await nearSubjects(chains, asked.subject)).map((one) => quoted(one)).join(', ');
+    const names = (await nearSubjects(chains, asked.subject)).map((one) => quote(one)).join(', ');
     const near = names === '' ? '' : ` Near names: ${names}.`;
-    throw new Error(`--as: ${quoted(name)} is neither a file nor a subject of the audit log.${near}`);
+    throw new Error(`--as: ${quote(name)} is neither a file nor a subject of the audit log.${near}`);
   }
   const { subject, clientId, delegation } = principal;
   // Conditions compare the subject of the token, not its pseudonym.
   const links = delegation.map((link) => (link.sub === subject ? { ...link, sub: asked.subject } : link));
   return {
     principals: [{ name, principal: { ...principal, subject: asked.subject, delegation: links } }],
-    origin: visible(`${asked.subject} via ${clientId}, as in the record of ${record.time}`),
+    origin: escapeControlChars(`${asked.subject} via ${clientId}, as in the record of ${record.time}`),
     refused: false,
   };
 }
@@ -92,7 +92,7 @@ interface AskedName {
   readonly pseudonymKey: string | undefined;
 }
 
-/** `SUBJECT`, or `SUBJECT via CLIENT` as `matrix --ledger` names its columns. */
+/** `SUBJECT`, or `SUBJECT via CLIENT` as `matrix --audit-log` names its columns. */
 function readName(name: string, { AUDIT_PSEUDONYM_KEY_FILE: file }: Environment): AskedName {
   const at = name.lastIndexOf(' via ');
   const pseudonymKey = file === undefined ? undefined : readFileSync(resolve(file), 'utf8').trim();
@@ -112,7 +112,7 @@ function isAsked(
 }
 
 async function nearSubjects(chains: readonly ChainFiles[], name: string): Promise<readonly string[]> {
-  const near = new NearNames(name);
+  const near = new SimilarNames(name);
   for (const { files } of chains) {
     for await (const { record } of find(files, {})) {
       const principal = principalOfRecord(record);

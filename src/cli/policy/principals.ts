@@ -1,9 +1,10 @@
-/** Who a policy is asked about: from a file, from the ledger, or one for each role. Pure. */
+/** Who a policy is asked about: from a file, from the audit log, or one for each role. Pure. */
 import { IsIn, IsOptional, IsString, MinLength } from 'class-validator';
-import type { PlacedRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
 import type { DelegationLink, Principal, PrincipalKind } from '../../core/principal.js';
-import { IsNumber, IsTexts } from '../../config/rules.js';
-import { checkEntry, parseYaml, type Entry, type Report } from '../../config/yaml-file.js';
+import { IsNumber, IsStringList } from '../../config/rules.js';
+import { checkEntry, parseYaml, type Entry, type FaultReporter } from '../../config/yaml-file.js';
+import { isJsonObject } from '../../lib/json.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
 
 export interface NamedPrincipal {
@@ -57,15 +58,15 @@ class PrincipalEntry {
   tenant?: string;
 
   @IsOptional()
-  @IsTexts(isText, 'scopes')
+  @IsStringList(isText, 'scopes')
   scopes?: string[];
 
   @IsOptional()
-  @IsTexts(isText, 'roles')
+  @IsStringList(isText, 'roles')
   roles?: string[];
 
   @IsOptional()
-  @IsTexts(isText, 'authentication contexts')
+  @IsStringList(isText, 'authentication contexts')
   acr?: string[];
 
   @IsOptional()
@@ -81,12 +82,12 @@ class PrincipalEntry {
 }
 
 /**
- * One principal, a list of them under `principals`, or a record of the ledger with its `principal`; YAML or JSON.
+ * One principal, a list of them under `principals`, or a record of the audit log with its `principal`; YAML or JSON.
  * @throws Error with every fault, by its place.
  */
 export function principalsIn(path: string, text: string): NamedPrincipal[] {
   const faults: string[] = [];
-  const report: Report = (place, fault) => faults.push(`${path}: ${place}${fault}`);
+  const report: FaultReporter = (place, fault) => faults.push(`${path}: ${place}${fault}`);
   const file = parseYaml(path, () => text, 'principals', report);
   if (!file) throw new Error(faults.join('\n'));
   const entries: [string, unknown][] = Array.isArray(file.principals)
@@ -108,7 +109,7 @@ export function principalsIn(path: string, text: string): NamedPrincipal[] {
   return delegation && first ? [{ ...first, principal: { ...first.principal, delegation } }] : principals;
 }
 
-function delegationIn(value: unknown, report: Report): DelegationLink[] | undefined {
+function delegationIn(value: unknown, report: FaultReporter): DelegationLink[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) report('delegation: ', 'must be a list');
   const links: unknown[] = Array.isArray(value) ? value : [];
@@ -117,7 +118,7 @@ function delegationIn(value: unknown, report: Report): DelegationLink[] | undefi
 }
 
 /** As a record has it; undefined where it has none, or none that a server wrote. */
-export function principalOfRecord({ principal: one, delegation }: PlacedRecord): Principal | undefined {
+export function principalOfRecord({ principal: one, delegation }: StoredRecord): Principal | undefined {
   if (!one || ![one.scopes, one.roles, one.acr, delegation].every(Array.isArray)) return undefined;
   if (![one.iss, one.sub, one.client_id].every((text) => typeof text === 'string')) return undefined;
   return {
@@ -148,7 +149,7 @@ export function withoutScopes(people: readonly NamedPrincipal[]): NamedPrincipal
 /** One person for each role that anything asks for or a condition names, with every scope; and one with no role. */
 export function principalsByRole({ policy, cedarRules }: LoadedPolicy, now: number): NamedPrincipal[] {
   const { targets } = policy;
-  const required = [...targets.values()].map(({ view }) => view.required);
+  const required = [...targets.values()].map(({ effective }) => effective.required);
   const scopes = [...new Set(required.flatMap((one) => one.scopes))];
   const acr = [...new Set(required.flatMap(({ assurance }) => assurance?.acr ?? []))];
   const named = cedarRules.flatMap(({ roles: some }) => [...some]);
@@ -189,7 +190,7 @@ function toPrincipal(entry: PrincipalEntry): NamedPrincipal {
 
 /** Records say null, and empty lists, where there is nothing. */
 function withoutEmpty(value: unknown): Entry {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value as Entry;
+  if (!isJsonObject(value)) return value as Entry;
   return Object.fromEntries(
     Object.entries(value).filter(([, one]) => one !== null && !(Array.isArray(one) && one.length === 0)),
   );

@@ -1,6 +1,6 @@
-/** What the commands print. Pure; what comes from files and ledgers is made fit for a terminal, a spreadsheet, a page. */
+/** What the commands print. Pure; what comes from files and audit logs is made fit for a terminal, a spreadsheet, a page. */
 import { page, section } from '../../lib/html-page.js';
-import { visible } from '../../lib/format-text.js';
+import { escapeControlChars } from '../../lib/format-text.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
 import { rateText } from '../../policy/rates.js';
 import type { Explanation } from './explain.js';
@@ -21,7 +21,7 @@ export function renderCheck({ policy, operator, cedarRules, author, notices }: L
       ...(rule.workloads ? [`of workloads only ${[...rule.workloads].join(', ') || 'none'}`] : []),
       ...rule.rates.map((name) => `rate ${name}`),
     ];
-    return row(rule.source, rule.onTrial, rule.match, asks.join('; '));
+    return row(rule.source, rule.isShadow, rule.match, asks.join('; '));
   });
   const all = policy.targets.size;
   const conditions = cedarRules.map((rule) => {
@@ -29,53 +29,54 @@ export function renderCheck({ policy, operator, cedarRules, author, notices }: L
     const phase = rule.needsArguments
       ? `calls, by ${[...rule.reads].join(', ') || 'arguments'}`
       : 'lists and calls';
-    return row(rule.source, rule.onTrial, where, phase);
+    return row(rule.source, rule.isShadow, where, phase);
   });
   const head =
     policy.digest === undefined
       ? 'no policy'
       : `policy ${policy.digest}${author === null ? '' : ` by ${author}`}`;
   return [
-    visible(head),
+    escapeControlChars(head),
     ...rules,
     ...conditions,
-    ...notices.map((notice) => `  note: ${visible(notice)}`),
+    ...notices.map((notice) => `  note: ${escapeControlChars(notice)}`),
   ].join('\n');
 }
 
-function row(source: string, onTrial: boolean, where: readonly string[], what: string): string {
+function row(source: string, isShadow: boolean, where: readonly string[], what: string): string {
   const names =
     where.length > 6 ? `${where.slice(0, 6).join(', ')} and ${where.length - 6} more` : where.join(', ');
-  return visible(`  ${source}${onTrial ? ' (on trial)' : ''}: ${names}: ${what}`);
+  return escapeControlChars(`  ${source}${isShadow ? ' (shadow)' : ''}: ${names}: ${what}`);
 }
 
 export function renderExplanation({ target, decision, steps, rates, open }: Explanation): string {
   const width = Math.max(...steps.map(({ check }) => check.length));
   const lines = steps.map(({ check, outcome, says, rule }) => {
     const by = rule === undefined || says.startsWith(rule) ? '' : ` (${rule})`;
-    return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : visible(`${says}${by}`)}`;
+    return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : escapeControlChars(`${says}${by}`)}`;
   });
   const { shadow } = decision;
   const would = shadow?.reason === null ? 'would allow it' : `would refuse it with ${shadow?.reason}`;
-  const trial = shadow ? [visible(`  on trial: ${shadow.rule} ${would}`)] : [];
+  const trial = shadow ? [escapeControlChars(`  shadow: ${shadow.rule} ${would}`)] : [];
   const counted = rates.map((rate) =>
-    visible(
-      `  counts in ${rate.name}${rate.onTrial ? ' (on trial)' : ''}: ${rateText(rate)} (${rate.source})`,
+    escapeControlChars(
+      `  counts in ${rate.name}${rate.isShadow ? ' (shadow)' : ''}: ${rateText(rate)} (${rate.source})`,
     ),
   );
   const allowed = open.length === 0 ? 'allowed' : `depends on its arguments, by ${open.join(', ')}`;
   const verdict = decision.effect === 'allow' ? allowed : `refused: ${decision.reason}, by ${decision.rule}`;
-  return [visible(`${target}: ${verdict}`), ...lines, ...counted, ...trial].join('\n');
+  return [escapeControlChars(`${target}: ${verdict}`), ...lines, ...counted, ...trial].join('\n');
 }
 
 export function renderMatrix({ principals, rows }: Matrix): string {
   const lines = [['', ...principals], ...rows.map(({ target, cells }) => [target, ...cells.map(wordOf)])];
   const widths =
-    lines[0]?.map((_, at) => Math.max(...lines.map((line) => visible(line[at] ?? '').length))) ?? [];
+    lines[0]?.map((_, at) => Math.max(...lines.map((line) => escapeControlChars(line[at] ?? '').length))) ??
+    [];
   return lines
     .map((line) =>
       line
-        .map((text, at) => visible(text).padEnd(widths[at] ?? 0))
+        .map((text, at) => escapeControlChars(text).padEnd(widths[at] ?? 0))
         .join('  ')
         .trimEnd(),
     )
@@ -110,13 +111,15 @@ export function renderChanges(changes: readonly CellChange[]): string {
   const lines = changes.map(({ target, principal, before, after, conditions, listed }) => {
     if (listed !== undefined) {
       const says = listed ? 'appears in lists' : 'disappears from lists';
-      return visible(`  ${target}, ${principal}: ${says} (${wordOf(after)})`);
+      return escapeControlChars(`  ${target}, ${principal}: ${says} (${wordOf(after)})`);
     }
     if (conditions) {
-      return visible(`  ${target}, ${principal}: depends on other conditions: ${conditions.join(', ')}`);
+      return escapeControlChars(
+        `  ${target}, ${principal}: depends on other conditions: ${conditions.join(', ')}`,
+      );
     }
     const by = after?.rule === undefined ? '' : ` (${after.rule})`;
-    return visible(`  ${target}, ${principal}: ${wordOf(before)} → ${wordOf(after)}${by}`);
+    return escapeControlChars(`  ${target}, ${principal}: ${wordOf(before)} → ${wordOf(after)}${by}`);
   });
   return [`${changes.length} cell(s) change:`, ...lines].join('\n');
 }
@@ -139,16 +142,20 @@ export function renderReplay({ same, skipped, unknown, kinds }: ReplaySummary): 
   const lines = [`${same + different} decision(s) made again: ${same} the same, ${different} different.`];
   if (skipped > 0) lines.push(`${skipped} record(s) that no policy decided were left out.`);
   for (const [rule, count] of unknown) {
-    lines.push(visible(`${count} cannot be decided again: ${rule} reads arguments that are not on record.`));
+    lines.push(
+      escapeControlChars(`${count} cannot be decided again: ${rule} reads arguments that are not on record.`),
+    );
   }
   for (const { count, examples } of kinds) {
     const [first] = examples;
     if (!first) continue;
     lines.push(
-      visible(`  ${first.target}: ${first.before} → ${first.after}, by ${first.rule}: ${count} time(s)`),
+      escapeControlChars(
+        `  ${first.target}: ${first.before} → ${first.after}, by ${first.rule}: ${count} time(s)`,
+      ),
     );
     for (const { time, person, id } of examples.slice(0, MAX_EXAMPLES)) {
-      lines.push(visible(`    ${time}  ${person}  ${id}`));
+      lines.push(escapeControlChars(`    ${time}  ${person}  ${id}`));
     }
   }
   return lines.join('\n');
@@ -161,7 +168,7 @@ function wordOf(cell: MatrixCell | undefined): string {
 
 /** RFC 4180; what a spreadsheet would take for a formula, in wide letters too, is made a text. */
 function csvField(text: string): string {
-  const shown = text.replace(UNSEEN, visible);
+  const shown = text.replace(UNSEEN, escapeControlChars);
   const safe = /^\s*[=+\-@＝＋－＠]/u.test(shown) ? `'${shown}` : shown;
   return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,8 +1,8 @@
-/** Decides again, under another policy, what the ledger says was asked: what would have gone otherwise. */
-import type { PlacedRecord } from '../../audit/record.js';
+/** Decides again, under another policy, what the audit log says was asked: what would have gone otherwise. */
+import type { StoredRecord } from '../../audit/record.js';
 import { targetLabel, type Decision } from '../../core/decision.js';
-import type { JsonObject } from '../../core/request-context.js';
 import type { Reason } from '../../core/reasons.js';
+import type { JsonObject } from '../../lib/json.js';
 import type { ProtectedTarget } from '../../policy/access-rule.js';
 import { argumentsType } from '../../policy/cedar/cedar-types.js';
 import { callerOf, evaluate } from '../../policy/evaluate.js';
@@ -42,16 +42,16 @@ export interface Difference {
 }
 
 /** @param candidate the policy to be tried. */
-export function replay(record: PlacedRecord, candidate: LoadedPolicy): Verdict {
+export function replay(record: StoredRecord, candidate: LoadedPolicy): Verdict {
   const principal = principalOfRecord(record);
   const { event, decision, reason, tool, request } = record;
   if (event !== 'decision' || !principal || typeof tool !== 'string' || !request) return { kind: 'skipped' };
-  // A call that a rule of rates counted, or that a ledger did not take, was allowed by the policy before it.
+  // A call that a rule of rates counted, or that an audit log did not take, was allowed by the policy before it.
   if (decision === 'deny' && !OF_POLICY.includes(reason)) return { kind: 'skipped' };
   const own = candidate.policy.targets.get(tool);
   const given = own && argumentsOnRecord(record, own.target, candidate);
-  const circumstances = { now: Date.parse(record.time), ip: request.ip, arguments: given?.arguments };
-  const caller = callerOf(principal, candidate.policy, circumstances);
+  const environment = { now: Date.parse(record.time), ip: request.ip, arguments: given?.arguments };
+  const caller = callerOf(principal, candidate.policy, environment);
   const again = own ? evaluate(caller, own.target) : evaluate(caller, { kind: 'tool', name: tool });
   // What is refused without arguments is refused with any; what is allowed without them may not be.
   if (again.effect === 'allow' && given?.missing !== undefined)
@@ -74,7 +74,7 @@ export function replay(record: PlacedRecord, candidate: LoadedPolicy): Verdict {
 
 /** @returns `missing`: the rule that reads what is not on record, where there is one. */
 function argumentsOnRecord(
-  record: PlacedRecord,
+  record: StoredRecord,
   target: ProtectedTarget,
   { cedarRules }: LoadedPolicy,
 ): { readonly arguments: JsonObject | undefined; readonly missing: string | undefined } {
@@ -88,7 +88,7 @@ function argumentsOnRecord(
   };
   const label = targetLabel(target);
   const reading = cedarRules.filter(
-    ({ labels, needsArguments, onTrial }) => labels.has(label) && needsArguments && !onTrial,
+    ({ labels, needsArguments, isShadow }) => labels.has(label) && needsArguments && !isShadow,
   );
   const blind = reading.find(({ reads }) => ![...reads].every(isKnown));
   return { arguments: blind ? undefined : known, missing: blind?.source };

@@ -6,7 +6,7 @@ import { readJwt } from '../../auth/verify/read-jwt.js';
 import { TokenVerifier } from '../../auth/verify/token-verifier.js';
 import type { AppError } from '../../core/app-error.js';
 import type { Principal } from '../../core/principal.js';
-import { quoted } from '../../lib/format-text.js';
+import { quote } from '../../lib/format-text.js';
 import { loadSettings, type Environment } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
 import { DoctorModule } from '../doctor/doctor.module.js';
@@ -42,7 +42,7 @@ export async function principalOfToken(token: string, env: Environment): Promise
 }
 
 async function verified(token: string, settings: Settings): Promise<Answer> {
-  const app = await NestFactory.createApplicationContext(DoctorModule.with(settings), {
+  const app = await NestFactory.createApplicationContext(DoctorModule.forRoot(settings), {
     logger: false,
     abortOnError: false,
   });
@@ -60,7 +60,7 @@ function decoded(token: string, { auth }: Settings): Principal {
     throw new Error('--as -: the token is opaque or damaged, and cannot be read without its issuer.');
   const issuer = auth.issuers.find((one) => one.issuer === claims.iss);
   if (!issuer) {
-    const name = typeof claims.iss === 'string' ? quoted(claims.iss) : 'no issuer';
+    const name = typeof claims.iss === 'string' ? quote(claims.iss) : 'no issuer';
     throw new Error(`--as -: the token is of ${name}, which is no issuer of this server.`);
   }
   try {

@@ -258,7 +258,7 @@ function logging({ audit, operations }: Settings): Draft[] {
       cure: 'METRICS_PORT',
     },
     {
-      name: 'the key of the ledger is not made and kept beside it',
+      name: 'the key of the audit log is not made and kept beside it',
       state: either(!audit.makesKey),
       level: 'L4',
       against: ['MCP08'],

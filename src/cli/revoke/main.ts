@@ -1,9 +1,10 @@
 /** `npm run revoke`: what is to be revoked in, done or not done out. */
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { isJsonObject } from '../../lib/json.js';
 import { readRevocation } from '../../revocation/admin/read-revocation.js';
 import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
-import { visible } from '../../lib/format-text.js';
+import { escapeControlChars } from '../../lib/format-text.js';
 import { npmVariables, readEnvironment } from '../../config/environment.js';
 import { loadSettings } from '../../config/load-settings.js';
 import { proxyVariables, readOutbound } from '../../config/proxies.js';
@@ -126,12 +127,12 @@ async function atServer(command: Work, server: string): Promise<number> {
         : await ask('', 'POST', command.members);
   if (command.kind === 'withdraw' && response.status === 204) return done(true, command.id);
   const answer = await objectIn(response);
-  const { code, message } = (isObject(answer.error) ? answer.error : {}) as Record<string, unknown>;
+  const { code, message } = (isJsonObject(answer.error) ? answer.error : {}) as Record<string, unknown>;
   if (command.kind === 'withdraw' && response.status === 404 && isRevocationUnknown(message)) {
     return done(false, command.id);
   }
   if (!response.ok) {
-    const why = typeof message === 'string' ? visible(message) : 'no reason';
+    const why = typeof message === 'string' ? escapeControlChars(message) : 'no reason';
     const hint =
       response.status === 404 && code !== undefined
         ? '. The address is another one, or REVOCATION_MAX_AGE_SECONDS=0 switches revocation off there'
@@ -177,15 +178,11 @@ function readToken(): string {
 /** The JSON object of an answer; empty where it holds none. */
 async function objectIn(response: Response): Promise<Record<string, unknown>> {
   const json: unknown = await response.json().catch(() => undefined);
-  return isObject(json) ? json : {};
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(json) ? json : {};
 }
 
 function isRevocation(value: unknown): value is object {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   const { id, kind, issuer, value: of, issued_before: before } = value;
   const isTime = typeof before === 'number' && Math.abs(before) <= MAX_SECONDS;
   return [id, kind, issuer, of].every((one) => typeof one === 'string') && isTime;
@@ -209,10 +206,10 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
 /** Says which server, what failed, and mostly why. */
 function connectionFailure({ name, message, cause }: Error, { origin }: URL): string {
   const { code, message: reason, name: kind } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
-  if (kind === 'ProxyError') return `${origin} cannot be asked: ${visible(reason ?? '')}.`;
+  if (kind === 'ProxyError') return `${origin} cannot be asked: ${escapeControlChars(reason ?? '')}.`;
   const what = name === 'TimeoutError' ? 'no answer in time' : (code ?? reason ?? message);
   const why = FAILURES.find(([form]) => form.test(`${what} ${reason ?? ''}`))?.[1];
-  return `${origin} cannot be asked (${visible(what)})${why === undefined ? '' : `: ${why}`}.`;
+  return `${origin} cannot be asked (${escapeControlChars(what)})${why === undefined ? '' : `: ${why}`}.`;
 }
 
 /** Members as the administration shows them. */
@@ -248,12 +245,12 @@ function lineOf({
 }: Record<string, string | number | null>): string {
   const until = new Date(Number(at) * 1000).toISOString();
   const why = reason === null ? '' : `: ${reason}`;
-  return visible(`${id}  ${kind} ${value} of ${issuer}, issued until ${until}, by ${by}${why}`);
+  return escapeControlChars(`${id}  ${kind} ${value} of ${issuer}, issued until ${until}, by ${by}${why}`);
 }
 
 function done(isThere: boolean, id: string): number {
-  if (isThere) console.log(`${visible(id)} is withdrawn.`);
-  else console.error(`There is no revocation ${visible(id)}.`);
+  if (isThere) console.log(`${escapeControlChars(id)} is withdrawn.`);
+  else console.error(`There is no revocation ${escapeControlChars(id)}.`);
   return isThere ? GOOD : NOT_GOOD;
 }
 

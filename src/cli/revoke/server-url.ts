@@ -1,5 +1,5 @@
 /** The address of a running server, as people type it. Pure. */
-import { quoted } from '../../lib/format-text.js';
+import { quote } from '../../lib/format-text.js';
 import { isLoopbackHost } from '../../config/rules.js';
 
 /**
@@ -15,12 +15,12 @@ export function revocationsAt(text: string): URL {
     if (typed === '' || !URL.canParse(guess)) throw notAnOrigin(typed);
     const { hostname, host } = new URL(guess);
     const scheme = isLoopbackHost(hostname) ? 'http' : 'https';
-    throw new Error(`--server: ${quoted(withoutPassword(typed))} has no scheme. Write ${scheme}://${host}.`);
+    throw new Error(`--server: ${quote(withoutPassword(typed))} has no scheme. Write ${scheme}://${host}.`);
   }
   if (!URL.canParse(typed)) throw notAnOrigin(typed);
   const url = new URL(typed);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new Error(`--server: ${quoted(url.protocol)} is neither http: nor https:.`);
+    throw new Error(`--server: ${quote(url.protocol)} is neither http: nor https:.`);
   }
   if (url.username !== '' || url.password !== '') {
     throw new Error('--server: a name or password has no place in it; the token on stdin says who you are.');
@@ -38,7 +38,7 @@ export function revocationsAt(text: string): URL {
 }
 
 function notAnOrigin(text: string): Error {
-  return new Error(`--server: ${quoted(withoutPassword(text))} is no URL. Write https://gate.example.com.`);
+  return new Error(`--server: ${quote(withoutPassword(text))} is no URL. Write https://gate.example.com.`);
 }
 
 function withoutPassword(text: string): string {

@@ -2,7 +2,7 @@
 import { pseudonym } from '../../audit/pseudonyms.js';
 import { lookUp, type NameKind, type OnRecord } from '../audit/on-record.js';
 import { chainsIn, SourceError, type ChainFiles } from '../audit/sources.js';
-import { listed, quoted } from '../../lib/format-text.js';
+import { formatList, quote } from '../../lib/format-text.js';
 import type { Settings } from '../../config/settings.js';
 
 /** By the kind of the revocation. Sessions are not on record, and issuers are those of the configuration. */
@@ -44,8 +44,8 @@ export async function unknownNote(
   const elsewhere = found.flatMap(({ issuers }) => [...issuers]).filter((one) => one !== null);
   const near = found.flatMap((one) => one.near);
   return [
-    `Not on record: no ${String(kind)} ${quoted(value)} of ${issuer} was ever seen in ${file}. It is revoked all the same.`,
-    ...(elsewhere.length > 0 ? [`It is on record as one of ${listed(elsewhere)}.`] : []),
-    ...(near.length > 0 ? [`Similar names on record: ${listed(near)}.`] : []),
+    `Not on record: no ${String(kind)} ${quote(value)} of ${issuer} was ever seen in ${file}. It is revoked all the same.`,
+    ...(elsewhere.length > 0 ? [`It is on record as one of ${formatList(elsewhere)}.`] : []),
+    ...(near.length > 0 ? [`Similar names on record: ${formatList(near)}.`] : []),
   ].join(' ');
 }

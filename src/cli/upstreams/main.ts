@@ -3,17 +3,17 @@ import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
-import { HeldToken } from '../../core/subject-token.js';
+import { SubjectToken } from '../../core/subject-token.js';
 import type { Principal } from '../../core/principal.js';
-import { visible } from '../../lib/format-text.js';
+import { escapeControlChars } from '../../lib/format-text.js';
 import { npmVariables, readEnvironment } from '../../config/environment.js';
 import { ConfigurationError, loadSettings } from '../../config/load-settings.js';
 import type { UpstreamsSettings } from '../../config/settings.js';
 import { useProxies } from '../../http/outbound/outbound.js';
 import { unfitConditions } from '../../policy/unfit-conditions.js';
 import type { MountedToolDefinition } from '../../tools/definitions.js';
-import { entriesFor, unmatchedPatterns } from '../../tools/mounted-names.js';
-import type { Caller } from '../../upstreams/connection/upstream-caller.js';
+import { matchingEntries, unmatchedPatterns } from '../../tools/mounted-names.js';
+import type { UpstreamCaller } from '../../upstreams/connection/upstream-caller.js';
 import { MountedUpstream } from '../../upstreams/mounted-upstream.js';
 import { differences, readPins, writePins, type Pins } from '../../upstreams/pins.js';
 import type { UpstreamTool } from '../../upstreams/connection/read-tools.js';
@@ -36,7 +36,7 @@ const NONE: Tools = new Map();
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** An upstream that was asked, and what it complained about meanwhile. */
-interface Looked {
+interface InspectedUpstream {
   readonly upstream: MountedUpstream;
   readonly problems: readonly string[];
   readonly milliseconds: number;
@@ -110,7 +110,7 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
   const all = await lookAt(command, settings);
   const tested = all.map(({ upstream, problems, milliseconds }): Tested => {
     const tools = [...(upstream.found ?? NONE).keys()].sort();
-    const isNamed = (tool: string) => entriesFor(upstream.settings, tool).length > 0;
+    const isNamed = (tool: string) => matchingEntries(upstream.settings, tool).length > 0;
     return {
       name: upstream.settings.name,
       ...mountingOf(upstream),
@@ -147,7 +147,7 @@ function mountingOf(upstream: MountedUpstream): Pick<Tested, 'withheld' | 'remar
 
 async function diff(command: Asked, settings: UpstreamsSettings, pins: Pins): Promise<number> {
   const all = await lookAt(command, settings);
-  const failed = complain(all);
+  const failed = warn(all);
   const changes = all.flatMap(({ upstream }) => changesOf(upstream, pins));
   const found = new Map(all.map(({ upstream }) => [upstream.settings.name, upstream.found ?? NONE]));
   console.log(
@@ -164,7 +164,7 @@ async function accept(
   pins: Pins,
 ): Promise<number> {
   const all = await lookAt(command, settings);
-  const failed = complain(all);
+  const failed = warn(all);
   const found = all
     .filter(({ upstream }) => upstream.found)
     .map(({ upstream }) => ({ upstream, differing: changesOf(upstream, pins) }));
@@ -209,9 +209,9 @@ async function accept(
 }
 
 /** Asks each, one after the other, so that what is said can be told apart. */
-async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<Looked[]> {
+async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<InspectedUpstream[]> {
   const caller = command.withToken ? callerOf(readFileSync(0, 'utf8').trim()) : undefined;
-  const all: Looked[] = [];
+  const all: InspectedUpstream[] = [];
   for (const one of chosen(settings, command.names)) {
     const problems: string[] = [];
     const upstream = new MountedUpstream(one, contextOf(settings, problems));
@@ -223,7 +223,7 @@ async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<Look
     for (const signal of SIGNALS) process.once(signal, end);
     const started = performance.now();
     if (upstream.needsCaller && !caller) problems.push('it is asked in the name of a caller: --token -');
-    else await upstream.look(caller);
+    else await upstream.refresh(caller);
     all.push({ upstream, problems, milliseconds: Math.round(performance.now() - started) });
     await upstream.close();
     for (const signal of SIGNALS) process.off(signal, end);
@@ -231,10 +231,10 @@ async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<Look
   return all;
 }
 
-function complain(all: readonly Looked[]): boolean {
+function warn(all: readonly InspectedUpstream[]): boolean {
   const failed = all.filter(({ upstream }) => !upstream.found);
   for (const { upstream, problems } of failed) {
-    console.error(`${upstream.settings.name}: FAILED: ${problems.map(visible).join('; ')}`);
+    console.error(`${upstream.settings.name}: FAILED: ${problems.map(escapeControlChars).join('; ')}`);
   }
   return failed.length > 0;
 }
@@ -242,7 +242,7 @@ function complain(all: readonly Looked[]): boolean {
 function changesOf({ settings, found }: MountedUpstream, pins: Pins): Changed[] {
   if (!found) return [];
   const before = pins.get(settings.name) ?? NONE;
-  const isNamed = (tool: string) => entriesFor(settings, tool).length > 0;
+  const isNamed = (tool: string) => matchingEntries(settings, tool).length > 0;
   return changed(settings.name, differences(before, found), before, found, isNamed);
 }
 
@@ -260,7 +260,7 @@ function contextOf({ folder }: UpstreamsSettings, problems: string[]) {
 }
 
 /** The token is not looked at here: who it is for decides whether it is good. */
-function callerOf(token: string): Caller {
+function callerOf(token: string): UpstreamCaller {
   const principal: Principal = {
     issuer: '',
     subject: '',
@@ -276,7 +276,7 @@ function callerOf(token: string): Caller {
     delegation: [],
     delegationOmitted: 0,
   };
-  return { principal, token: new HeldToken(token) };
+  return { principal, token: new SubjectToken(token) };
 }
 
 main().then(

@@ -1,8 +1,8 @@
 /** What `npm run upstreams` says, as data and as text. Pure. */
 import { digestOf } from '../../lib/canonical-json.js';
-import { listed, quoted, visible } from '../../lib/format-text.js';
-import type { JsonObject } from '../../core/request-context.js';
+import { formatList, quote, escapeControlChars } from '../../lib/format-text.js';
 import type { UpstreamSettings } from '../../config/settings.js';
+import type { JsonObject } from '../../lib/json.js';
 import type { MountedToolDefinition } from '../../tools/definitions.js';
 import type { Difference } from '../../upstreams/pins.js';
 import type { UpstreamTool } from '../../upstreams/connection/read-tools.js';
@@ -99,7 +99,7 @@ export function digestOfChanges(all: readonly Changed[]): string {
 export function renderMounted(all: readonly Mounted[]): string {
   return all
     .map(({ name, reached, processes, tools, accepted }) => {
-      const head = `${name}  ${visible(reached)}  (${processes})`;
+      const head = `${name}  ${escapeControlChars(reached)}  (${processes})`;
       if (!accepted) return `${head}\n  nothing was accepted yet`;
       if (tools.length === 0) return `${head}\n  none of its tools is named by the file`;
       const width = Math.max(...tools.map(({ here }) => here.length));
@@ -120,17 +120,17 @@ export function renderTested(all: readonly Tested[]): string {
   return all
     .map((one) => {
       const head = one.answered
-        ? `${one.name}: answered after ${one.milliseconds} ms, ${visible(one.about ?? 'without a name')}`
+        ? `${one.name}: answered after ${one.milliseconds} ms, ${escapeControlChars(one.about ?? 'without a name')}`
         : `${one.name}: FAILED after ${one.milliseconds} ms`;
       const lines = [
         // Of one that has answered they are the faults below.
-        ...(one.answered ? [] : one.problems.map(visible)),
-        ...(one.answered ? [`named by the file: ${one.named.length} (${listed(one.named)})`] : []),
-        ...(one.notNamed.length > 0 ? [`not named, and so not there: ${listed(one.notNamed)}`] : []),
+        ...(one.answered ? [] : one.problems.map(escapeControlChars)),
+        ...(one.answered ? [`named by the file: ${one.named.length} (${formatList(one.named)})`] : []),
+        ...(one.notNamed.length > 0 ? [`not named, and so not there: ${formatList(one.notNamed)}`] : []),
         ...one.unmatched.map((pattern) => `match ${pattern} fits none of its tools`),
-        ...one.withheld.map((fault) => `withheld: ${visible(fault)}`),
-        ...one.remarks.map(visible),
-        ...one.faults.map((fault) => `left out: ${visible(fault)}`),
+        ...one.withheld.map((fault) => `withheld: ${escapeControlChars(fault)}`),
+        ...one.remarks.map(escapeControlChars),
+        ...one.faults.map((fault) => `left out: ${escapeControlChars(fault)}`),
       ];
       return [head, ...lines.map((line) => `  ${line}`)].join('\n');
     })
@@ -152,7 +152,7 @@ export function renderChanged(
         const value = tools.get(one.tool)?.definition[member];
         return value === undefined
           ? 'nothing'
-          : quoted(typeof value === 'string' ? value : JSON.stringify(value), 2_000);
+          : quote(typeof value === 'string' ? value : JSON.stringify(value), 2_000);
       };
       const lines =
         kind === 'gone'

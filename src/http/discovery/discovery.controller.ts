@@ -2,10 +2,10 @@
 import { Controller, Get, Header, NotFoundException, Options, Param } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { IssuerMetadataService } from '../../auth/keys/issuer-metadata.service.js';
-import type { JsonObject } from '../../core/request-context.js';
 import { PublicRoute } from '../../core/public-route.js';
 import { PROOF_ALGORITHMS } from '../../auth/binding/sender-binding.js';
 import type { AuthSettings, IssuerSettings, ServerSettings, Settings } from '../../config/settings.js';
+import type { JsonObject } from '../../lib/json.js';
 import { PolicyService } from '../../policy/policy.service.js';
 import { authorizationServers } from './authorization-servers.js';
 

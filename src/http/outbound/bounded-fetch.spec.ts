@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { until } from '../../../test/support/remote.js';
-import { addressOf, boundedFetch, fetchJson } from './bounded-fetch.js';
+import { withoutQuery, boundedFetch, fetchJson } from './bounded-fetch.js';
 
 const LIMIT = 512 * 1024;
 const asked: string[] = [];
@@ -127,7 +127,7 @@ it('passes on what else is asked', async () => {
 });
 
 it('names an address without its query', () => {
-  expect(addressOf('https://h/keys?appid=1#a')).toBe('https://h/keys');
+  expect(withoutQuery('https://h/keys?appid=1#a')).toBe('https://h/keys');
 });
 
 function flood(response: ServerResponse): void {

@@ -17,7 +17,7 @@ export async function boundedFetch(url: string | URL, options: RequestInit = {})
   if (options.signal) return fetchWhole(url, options, options.signal);
   const controller = new AbortController();
   const timer = setTimeout(
-    () => controller.abort(new Error(`${addressOf(url)} gave no answer within ${TIMEOUT_MS} ms`)),
+    () => controller.abort(new Error(`${withoutQuery(url)} gave no answer within ${TIMEOUT_MS} ms`)),
     TIMEOUT_MS,
   );
   try {
@@ -33,16 +33,16 @@ export async function boundedFetch(url: string | URL, options: RequestInit = {})
  */
 export async function fetchJson(url: string | URL, signal: AbortSignal): Promise<unknown> {
   const response = await boundedFetch(url, { headers: { accept: JSON_TYPES }, signal });
-  if (response.status !== 200) throw new Error(`${addressOf(url)} answered ${response.status}`);
+  if (response.status !== 200) throw new Error(`${withoutQuery(url)} answered ${response.status}`);
   try {
     return await response.json();
   } catch {
-    throw new Error(`${addressOf(url)} did not answer with JSON`);
+    throw new Error(`${withoutQuery(url)} did not answer with JSON`);
   }
 }
 
 /** For messages: without a query, which may hold what is nobody's business. */
-export function addressOf(url: string | URL): string {
+export function withoutQuery(url: string | URL): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
 }

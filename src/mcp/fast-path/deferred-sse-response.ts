@@ -12,7 +12,7 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-export class LateStream {
+export class DeferredSseResponse {
   private timer: NodeJS.Timeout;
   private isOpen = false;
 
@@ -24,7 +24,7 @@ export class LateStream {
   }
 
   /** @param message a notification. What cannot be written as JSON is not told: that is no failure of what it is about. */
-  tell(message: object): void {
+  notify(message: object): void {
     let text: string;
     try {
       text = JSON.stringify(message);

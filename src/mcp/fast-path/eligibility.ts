@@ -1,13 +1,14 @@
 /** The messages that need nothing of the SDK's: one answer, in one piece, and nothing said before it. Pure. */
-import type { JsonObject, Message } from '../../core/request-context.js';
+import type { Message } from '../../core/request-context.js';
+import type { JsonObject } from '../../lib/json.js';
 
 const CALL_MEMBERS = new Set(['name', 'arguments', '_meta']);
 const LIST_MEMBERS = new Set(['_meta']);
 /** What asks for more than an answer: to be told how far the work is, and what the tool logs. */
-const WISHES = ['progressToken', 'io.modelcontextprotocol/logLevel'];
+const STREAMING_META_KEYS = ['progressToken', 'io.modelcontextprotocol/logLevel'];
 
 /** @param message that was found to be well-formed. */
-export function isPlain({ id, method, params, form }: Message): boolean {
+export function isFastPathEligible({ id, method, params, form }: Message): boolean {
   if (id === null || form === 'events') return false;
   switch (method) {
     case 'tools/call':
@@ -22,5 +23,5 @@ export function isPlain({ id, method, params, form }: Message): boolean {
 function hasOnly(params: JsonObject, members: ReadonlySet<string>): boolean {
   for (const name in params) if (!members.has(name)) return false;
   const meta = params._meta;
-  return typeof meta !== 'object' || meta === null || !WISHES.some((wish) => wish in meta);
+  return typeof meta !== 'object' || meta === null || !STREAMING_META_KEYS.some((wish) => wish in meta);
 }

@@ -1,24 +1,25 @@
 /** Answers as the SDK would write them, for what needs nothing of it; whatever else there is to say is the SDK's to say. Pure. */
-import type { JsonObject, Message, RequestId } from '../../core/request-context.js';
-import { SERVER_INFO } from '../../core/mcp-types.js';
+import type { Message, RequestId } from '../../core/request-context.js';
+import { SERVER_INFO_META_KEY } from '../../core/mcp-types.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { renderToolFailure } from '../../tools/render-result.js';
 import type { Invoked } from '../../tools/tool-invoker.js';
-import { downLevel } from '../adapt-to-revision.js';
-import type { Withheld } from '../token-revoked-error.js';
+import { adaptToRevision } from '../adapt-to-revision.js';
+import type { TokenRevokedError } from '../token-revoked-error.js';
 
 const TEXT_MEMBERS = 2;
 const RESULT_MEMBERS = new Set(['content', 'structuredContent']);
 
-export class PlainAnswers {
+export class FastPathSerializer {
   private readonly meta: JsonObject;
   /** Behind the members of a result, by era and by method. */
-  private readonly behind: { readonly call: string; readonly list: string };
+  private readonly resultSuffix: { readonly call: string; readonly list: string };
 
   /** @param serverInfo what the server says of itself in every modern result. */
   constructor(serverInfo: JsonObject) {
-    this.meta = { [SERVER_INFO]: serverInfo };
+    this.meta = { [SERVER_INFO_META_KEY]: serverInfo };
     const identity = `"_meta":${JSON.stringify(this.meta)}`;
-    this.behind = {
+    this.resultSuffix = {
       call: `,"resultType":"complete",${identity}`,
       list: `,"resultType":"complete","ttlMs":0,"cacheScope":"private",${identity}`,
     };
@@ -26,7 +27,7 @@ export class PlainAnswers {
 
   /** @param entries the tools, as they are written. */
   list({ id, era }: Message, entries: string): string {
-    return framed(id, `{"tools":[${entries}]${era === 'modern' ? this.behind.list : ''}}`);
+    return jsonRpcResult(id, `{"tools":[${entries}]${era === 'modern' ? this.resultSuffix.list : ''}}`);
   }
 
   /** @returns undefined where the SDK has more to say of it: what is not plain text, and what asks back. */
@@ -38,33 +39,36 @@ export class PlainAnswers {
 
   private answer(message: Message, invoked: Invoked, decisionId: string): string | undefined {
     const { id, era } = message;
-    if (invoked.kind === 'failure') return framed(id, this.failure(era, invoked.message, decisionId));
+    if (invoked.kind === 'failure') return jsonRpcResult(id, this.failure(era, invoked.message, decisionId));
     if (invoked.kind !== 'result') return undefined;
-    if (invoked.isWhole) return this.whole(message, invoked.result);
+    if (invoked.passThrough) return this.whole(message, invoked.result);
     if (!isPlainResult(invoked.result)) return undefined;
     const { content, structuredContent } = invoked.result;
     const texts = content.map(({ text }) => `{"type":"text","text":${JSON.stringify(text)}}`);
     const structured =
       structuredContent === undefined ? '' : `,"structuredContent":${JSON.stringify(structuredContent)}`;
-    const behind = era === 'modern' ? this.behind.call : '';
-    return framed(id, `{"content":[${texts.join(',')}]${structured}${behind}}`);
+    const resultSuffix = era === 'modern' ? this.resultSuffix.call : '';
+    return jsonRpcResult(id, `{"content":[${texts.join(',')}]${structured}${resultSuffix}}`);
   }
 
   /** As another server gave it: the SDK would leave out what the specification does not know. */
   private whole({ id, era, revision }: Message, result: JsonObject): string | undefined {
     const { structuredContent } = result;
     // Older revisions have no word for a list there, or a text.
-    if (structuredContent !== undefined && !isObject(structuredContent)) return undefined;
+    if (structuredContent !== undefined && !isJsonObject(structuredContent)) return undefined;
     if (era === 'legacy') {
-      return framed(id, JSON.stringify(revision === undefined ? result : downLevel(result, revision)));
+      return jsonRpcResult(
+        id,
+        JSON.stringify(revision === undefined ? result : adaptToRevision(result, revision)),
+      );
     }
     const { _meta: theirs, ...rest } = result;
     const _meta = { ...(theirs as JsonObject | undefined), ...this.meta };
-    return framed(id, JSON.stringify({ ...rest, resultType: 'complete', _meta }));
+    return jsonRpcResult(id, JSON.stringify({ ...rest, resultType: 'complete', _meta }));
   }
 
   /** Of a call that was cut short: the answer that it had is nobody's. */
-  withheld({ id }: Message, { code, message, data }: Withheld): string {
+  withheld({ id }: Message, { code, message, data }: TokenRevokedError): string {
     return JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, data } });
   }
 
@@ -78,7 +82,7 @@ export class PlainAnswers {
   }
 }
 
-function framed(id: RequestId | null, result: string): string {
+function jsonRpcResult(id: RequestId | null, result: string): string {
   return `{"result":${result},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
 }
 
@@ -87,16 +91,12 @@ function isPlainResult(result: JsonObject): result is { content: { text: string 
   for (const name in result) if (!RESULT_MEMBERS.has(name)) return false;
   const { content, structuredContent } = result;
   if (!Array.isArray(content)) return false;
-  if (structuredContent !== undefined && !isObject(structuredContent)) return false;
+  if (structuredContent !== undefined && !isJsonObject(structuredContent)) return false;
   return content.every(
     (one: unknown) =>
-      isObject(one) &&
+      isJsonObject(one) &&
       one.type === 'text' &&
       typeof one.text === 'string' &&
       Object.keys(one).length === TEXT_MEMBERS,
   );
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -10,68 +10,74 @@ import type { Express, Request } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditInterceptor } from '../../audit/audit.interceptor.js';
-import { messageOf, type Exchange, type GateRequest, type JsonObject } from '../../core/request-context.js';
-import { LazyPassage, senderSeen, type GateStep, type Passage } from '../../core/pipeline-context.js';
+import { messageOf, type RequestContext, type GateRequest } from '../../core/request-context.js';
+import {
+  LazyPipelineContext,
+  senderSeen,
+  type PipelineStep,
+  type PipelineContext,
+} from '../../core/pipeline-context.js';
 import type { Principal } from '../../core/principal.js';
 import { LogContext } from '../../http/log-context.js';
-import { nameRequest } from '../../http/request-logging.js';
+import { generateRequestId } from '../../http/request-logging.js';
 import type { Settings } from '../../config/settings.js';
-import { ToolRegistry } from '../../tools/registry.js';
+import type { JsonObject } from '../../lib/json.js';
+import { ToolRegistry } from '../../tools/tool-registry.js';
 import type { ToolCall } from '../../tools/tool-call.js';
 import { ToolInvoker, type Invoked } from '../../tools/tool-invoker.js';
 import { ErrorFilter } from '../../http/error.filter.js';
-import { Front } from '../request-context.factory.js';
-import { LateStream } from './deferred-sse-response.js';
-import { ListTexts } from './serialized-list-cache.js';
-import { PlainAnswers } from './fast-path-serializer.js';
-import { isPlain } from './eligibility.js';
+import { RequestContextFactory } from '../request-context.factory.js';
+import { DeferredSseResponse } from './deferred-sse-response.js';
+import { SerializedListCache } from './serialized-list-cache.js';
+import { FastPathSerializer } from './fast-path-serializer.js';
+import { isFastPathEligible } from './eligibility.js';
 import { toOriginForm } from '../../http/request-target.js';
-import { SdkBridge, SERVER_INFO } from '../mcp-server-adapter.js';
-import { unlessWithheld, Withheld } from '../token-revoked-error.js';
+import { McpServerAdapter, IMPLEMENTATION } from '../mcp-server-adapter.js';
+import { rejectIfRevoked, TokenRevokedError } from '../token-revoked-error.js';
 
 /** Injection token of what every request of the endpoint passes, in order. */
-export const GATE_STEPS = Symbol('GateSteps');
-/** Injection token of the modules whose middlewares the short way stands for. */
-export const OWN_MIDDLEWARES = Symbol('OwnMiddlewares');
+export const REQUEST_PIPELINE = Symbol('GateSteps');
+/** Injection token of the modules whose middlewares the fast path stands for. */
+export const BUILTIN_MIDDLEWARE = Symbol('OwnMiddlewares');
 
 const CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
 type Incoming = IncomingMessage & GateRequest & { id?: unknown };
 
-interface Surroundings {
+interface FastPathOptions {
   readonly express: Express;
   /** The request as Express sees it. */
   readonly seen: Request;
   readonly protect: (response: ServerResponse) => void;
 }
-export type Take = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
 @Injectable()
-export class ShortWay implements OnApplicationBootstrap {
+export class FastPath implements OnApplicationBootstrap {
   private readonly path: string;
   private isOpen = false;
-  private readonly answers = new PlainAnswers(SERVER_INFO);
-  private readonly lists = new ListTexts();
+  private readonly answers = new FastPathSerializer(IMPLEMENTATION);
+  private readonly lists = new SerializedListCache();
 
   constructor(
     config: ConfigService<Settings, true>,
-    private readonly front: Front,
-    @Inject(GATE_STEPS) private readonly steps: readonly GateStep[],
+    private readonly contextFactory: RequestContextFactory,
+    @Inject(REQUEST_PIPELINE) private readonly steps: readonly PipelineStep[],
     private readonly audit: AuditInterceptor,
     private readonly errors: ErrorFilter,
-    private readonly bridge: SdkBridge,
+    private readonly adapter: McpServerAdapter,
     private readonly invoker: ToolInvoker,
     private readonly registry: ToolRegistry,
     private readonly logger: PinoLogger,
     private readonly logContext: LogContext,
     private readonly application: ApplicationConfig,
     private readonly modules: ModulesContainer,
-    @Inject(OWN_MIDDLEWARES) private readonly own: readonly Type[],
+    @Inject(BUILTIN_MIDDLEWARE) private readonly own: readonly Type[],
   ) {
     this.path = config.get('server', { infer: true }).mcpPath;
   }
 
-  /** Whatever somebody has put into Nest's pipeline must see every request: then there is no short way. */
+  /** Whatever somebody has put into Nest's pipeline must see every request: then there is no fast path. */
   onApplicationBootstrap(): void {
     const { application, modules } = this;
     const foreign = [...modules.values()].filter(
@@ -95,31 +101,34 @@ export class ShortWay implements OnApplicationBootstrap {
    * @param express what answers everything else.
    * @param protect sets the headers that every answer has.
    */
-  inFrontOf(express: Express, protect: (response: ServerResponse) => void): Take {
-    const seenBy = gettersOf(express);
+  wrap(express: Express, protect: (response: ServerResponse) => void): RequestHandler {
+    const createRequestView = requestGettersOf(express);
     return (request, response) => {
       toOriginForm(request);
       if (!this.isOpen || request.method !== 'POST' || request.url !== this.path)
         return express(request as Request, response as never);
-      return this.take(request, response, { express, seen: seenBy(request), protect });
+      return this.take(request, response, { express, seen: createRequestView(request), protect });
     };
   }
 
   private async take(
     request: Incoming,
     response: ServerResponse,
-    { express, seen, protect }: Surroundings,
+    { express, seen, protect }: FastPathOptions,
   ): Promise<void> {
-    const requestId = nameRequest(request, response);
+    const requestId = generateRequestId(request, response);
     request.id = requestId;
-    const exchange = await this.front.receive(request, response, { requestId, ip: senderSeen(seen).ip });
-    request.exchange = exchange;
-    if (!exchange.inbound.ok || !isPlain(exchange.inbound.message)) {
+    const requestContext = await this.contextFactory.create(request, response, {
+      requestId,
+      ip: senderSeen(seen).ip,
+    });
+    request.requestContext = requestContext;
+    if (!requestContext.parsed.ok || !isFastPathEligible(requestContext.parsed.message)) {
       return express(request as Request, response as never);
     }
     protect(response);
     this.logEnd(request, response);
-    await this.serve(new LazyPassage(exchange, request, response, this.path, seen));
+    await this.serve(new LazyPipelineContext(requestContext, request, response, this.path, seen));
   }
 
   /** As pino-http does it. */
@@ -139,75 +148,77 @@ export class ShortWay implements OnApplicationBootstrap {
     });
   }
 
-  private async serve(passage: Passage): Promise<void> {
-    const { exchange, response } = passage;
+  private async serve(pipelineContext: PipelineContext): Promise<void> {
+    const { requestContext, response } = pipelineContext;
     try {
       for (const step of this.steps) {
         // Most know at once: only what has to be waited for is.
-        const passing = step.pass(passage);
+        const passing = step.handle(pipelineContext);
         if (passing) await passing;
       }
-      await this.audit.begin(exchange);
-      await this.ended(passage);
+      await this.audit.begin(requestContext);
+      await this.withOutcome(pipelineContext);
     } catch (error) {
       // As on the other way, where every line of a request says which it is.
-      await this.logContext.run(passage.request, () => this.errors.answer(error, exchange, response));
+      await this.logContext.run(pipelineContext.request, () =>
+        this.errors.answer(error, requestContext, response),
+      );
     }
   }
 
   /** As the interceptor does it on the other way. */
-  private async ended(passage: Passage): Promise<void> {
+  private async withOutcome(pipelineContext: PipelineContext): Promise<void> {
     try {
-      await this.answer(passage);
+      await this.answer(pipelineContext);
     } catch (error) {
-      this.audit.finish(passage.exchange, error);
+      this.audit.finish(pipelineContext.requestContext, error);
       throw error;
     }
-    this.audit.finish(passage.exchange);
+    this.audit.finish(pipelineContext.requestContext);
   }
 
-  private async answer(passage: Passage): Promise<void> {
-    const { exchange, response } = passage;
-    const message = messageOf(exchange);
-    const before = this.bridge.beforeAnswer(exchange);
+  private async answer(pipelineContext: PipelineContext): Promise<void> {
+    const { requestContext, response } = pipelineContext;
+    const message = messageOf(requestContext);
+    const before = this.adapter.beforeAnswer(requestContext);
     if (before) await before;
     if (message.method === 'tools/list') {
-      return send(response, this.answers.list(message, this.shown(exchange)));
+      return send(response, this.answers.list(message, this.shown(requestContext)));
     }
     // Who has gone before it began wants nothing any more; older revisions do not take that for a cancellation.
     if (response.destroyed && message.era === 'modern') return;
     const mayStream = message.era === 'legacy' && message.form !== 'json';
-    const stream = mayStream ? new LateStream(response) : undefined;
+    const stream = mayStream ? new DeferredSseResponse(response) : undefined;
     let text: string | undefined;
     let invoked: Invoked | undefined;
     try {
-      invoked = await this.call(passage, stream);
-      text = this.answers.call(message, invoked, exchange.decisionId);
+      invoked = await this.call(pipelineContext, stream);
+      text = this.answers.call(message, invoked, requestContext.decisionId);
     } catch (error) {
-      if (!(error instanceof Withheld)) throw error;
+      if (!(error instanceof TokenRevokedError)) throw error;
       text = this.answers.withheld(message, error);
     } finally {
       stream?.pause();
     }
     if (response.destroyed) return;
-    if (text === undefined) return this.bridge.serveEnded(response, exchange, invoked as Invoked);
+    if (text === undefined) return this.adapter.serveEnded(response, requestContext, invoked as Invoked);
     if (!stream?.end(text)) send(response, text);
   }
 
   private async call(
-    { exchange, request, response }: Passage,
-    stream: LateStream | undefined,
+    { requestContext, request, response }: PipelineContext,
+    stream: DeferredSseResponse | undefined,
   ): Promise<Invoked> {
-    const { id, params } = messageOf(exchange);
-    const principal = exchange.principal as Principal;
+    const { id, params } = messageOf(requestContext);
+    const principal = requestContext.principal as Principal;
     const cancellation = new AbortController();
     const leave = () => cancellation.abort();
     response.once('close', leave);
-    const done = this.bridge.inFlight.add(principal, id, cancellation);
+    const done = this.adapter.inFlight.add(principal, id, cancellation);
     try {
-      const call = toToolCall(exchange, principal, cancellation.signal, stream);
-      return await unlessWithheld(cancellation.signal, exchange.decisionId, () =>
-        this.logContext.run(request, () => this.invoker.callTool(exchange, call, params.arguments)),
+      const call = toToolCall(requestContext, principal, cancellation.signal, stream);
+      return await rejectIfRevoked(cancellation.signal, requestContext.decisionId, () =>
+        this.logContext.run(request, () => this.invoker.callTool(requestContext, call, params.arguments)),
       );
     } finally {
       done();
@@ -215,20 +226,20 @@ export class ShortWay implements OnApplicationBootstrap {
     }
   }
 
-  /** What the gate decided, and the ledger has, that this caller sees. */
-  private shown({ listing, audited }: Exchange): string {
+  /** What the gate decided, and the audit log has, that this caller sees. */
+  private shown({ listing, audited }: RequestContext): string {
     if (!listing || !audited) throw new Error('A list was to be shown before it was decided and recorded');
     return this.lists.of(listing, ({ kind, name }) => this.registry.find(kind, name)?.entry);
   }
 }
 
 function toToolCall(
-  { decisionId, trace, inbound }: Exchange,
+  { decisionId, trace, parsed }: RequestContext,
   principal: Principal,
   signal: AbortSignal,
-  stream: LateStream | undefined,
+  stream: DeferredSseResponse | undefined,
 ): ToolCall {
-  const message = inbound.ok ? inbound.message : undefined;
+  const message = parsed.ok ? parsed.message : undefined;
   const meta = message?.params._meta as JsonObject | undefined;
   const isModern = message?.era === 'modern';
   return {
@@ -243,7 +254,7 @@ function toToolCall(
     async progress() {},
     async log(level, data) {
       if (signal.aborted) return;
-      stream?.tell({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data } });
+      stream?.notify({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data } });
     },
   };
 }
@@ -260,13 +271,13 @@ function send(response: ServerResponse, text: string): void {
 }
 
 /** A request as Express's own getters see it, so that `TRUST_PROXY` means the same on both ways. */
-function gettersOf({ request: prototype }: Express): (request: IncomingMessage) => Request {
-  class Seen {
+function requestGettersOf({ request: prototype }: Express): (request: IncomingMessage) => Request {
+  class ExpressRequestView {
     constructor(
       readonly headers: IncomingMessage['headers'],
       readonly socket: IncomingMessage['socket'],
     ) {}
   }
-  Object.setPrototypeOf(Seen.prototype, prototype);
-  return ({ headers, socket }) => new Seen(headers, socket) as unknown as Request;
+  Object.setPrototypeOf(ExpressRequestView.prototype, prototype);
+  return ({ headers, socket }) => new ExpressRequestView(headers, socket) as unknown as Request;
 }

@@ -1,9 +1,9 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 import fc from 'fast-check';
-import type { JsonObject } from '../../core/request-context.js';
+import type { JsonObject } from '../../lib/json.js';
 import { classify, classifyBySdk } from '../classify.js';
 import type { McpHeaders } from '../parse-request.js';
-import { plainEra } from './protocol-era.js';
+import { detectProtocolEra } from './protocol-era.js';
 
 const REVISION = '2026-07-28';
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
@@ -54,7 +54,7 @@ it.each<[string, McpHeaders, JsonObject, 'modern' | 'legacy' | undefined]>([
   ['an unheard-of version', { ...HEADERS, protocolVersion: '2001-01-01' }, body({ name: 'a' }), undefined],
   ['one form of answer', { ...HEADERS, accept: 'application/json' }, body({ name: 'a' }), 'legacy'],
 ])('%s', (_what, headers, message, era) => {
-  expect(plainEra(headers, message)).toBe(era);
+  expect(detectProtocolEra(headers, message)).toBe(era);
   expect(classify(headers, message)).toEqual(classifyBySdk(headers, message));
 });
 
@@ -134,7 +134,7 @@ it('the SDK says the same of whatever is told by its shape', () => {
   fc.assert(
     fc.property(requests, (built) => {
       const message = JSON.parse(JSON.stringify(built.message)) as JsonObject;
-      const era = plainEra(built.headers, message);
+      const era = detectProtocolEra(built.headers, message);
       if (era === undefined) return;
       taken[era] += 1;
       expect(classifyBySdk(built.headers, message)).toEqual({

@@ -3,7 +3,8 @@
  * to the SDK, which says the same of all that is taken here: a test holds the two together. Pure.
  */
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
-import type { JsonObject, Message } from '../../core/request-context.js';
+import type { Message } from '../../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import type { McpHeaders } from '../parse-request.js';
 
 /** The revision of the per-request envelope. */
@@ -47,17 +48,17 @@ const BODY: Shape = new Map([
   ['jsonrpc', (value) => value === '2.0'],
   ['id', (value) => isText(value) || Number.isSafeInteger(value)],
   ['method', isText],
-  ['params', isObject],
+  ['params', isJsonObject],
 ]);
 const CALL: Shape = new Map([
   ['name', isText],
-  ['arguments', isObject],
-  ['_meta', isObject],
+  ['arguments', isJsonObject],
+  ['_meta', isJsonObject],
 ]);
-const LIST: Shape = new Map([['_meta', isObject]]);
+const LIST: Shape = new Map([['_meta', isJsonObject]]);
 
 /** @param body as it was parsed from JSON. @returns undefined: the SDK is to say. */
-export function plainEra(headers: McpHeaders, body: JsonObject): Message['era'] | undefined {
+export function detectProtocolEra(headers: McpHeaders, body: JsonObject): Message['era'] | undefined {
   const { id, jsonrpc, method, params } = body;
   if (!hasShape(body, BODY) || id === undefined || jsonrpc === undefined || !isPlainCall(method, params))
     return undefined;
@@ -76,7 +77,7 @@ function isPlainCall(method: unknown, params: unknown): boolean {
 }
 
 function hasShape(value: unknown, shape: Shape): value is JsonObject {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   for (const name in value) {
     const is = shape.get(name);
     if (!is?.(value[name])) return false;
@@ -84,12 +85,8 @@ function hasShape(value: unknown, shape: Shape): value is JsonObject {
   return true;
 }
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isEmpty(value: unknown): boolean {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   for (const _name in value) return false;
   return true;
 }

@@ -1,8 +1,9 @@
 /** Lists as they are written: each entry once, and each list once for all who see the same. */
-import type { JsonObject, Listing } from '../../core/request-context.js';
+import type { Listing } from '../../core/request-context.js';
 import type { Target } from '../../core/decision.js';
+import type { JsonObject } from '../../lib/json.js';
 
-export class ListTexts {
+export class SerializedListCache {
   private readonly entries = new WeakMap<JsonObject, string>();
   private readonly lists = new WeakMap<readonly Target[], string>();
 

@@ -3,13 +3,13 @@ import { AuditModule } from '../../audit/audit.module.js';
 import { AuthModule } from '../../auth/auth.module.js';
 import { RevocationModule } from '../../revocation/revocation.module.js';
 import { StorageModule } from '../../storage/storage.module.js';
-import { SinksModule } from '../../audit/export/export.module.js';
+import { ExportModule } from '../../audit/export/export.module.js';
 import { UpstreamsModule } from '../../upstreams/upstreams.module.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 
 @Module({
-  imports: [RevocationModule, SinksModule, AuditModule, AuthModule, StorageModule, UpstreamsModule],
+  imports: [RevocationModule, ExportModule, AuditModule, AuthModule, StorageModule, UpstreamsModule],
   controllers: [HealthController],
   providers: [HealthService],
   exports: [HealthService],

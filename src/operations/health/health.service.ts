@@ -3,10 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { AuditService } from '../../audit/audit.service.js';
 import { IntrospectionService } from '../../auth/introspection/introspection.service.js';
 import { JwksService, type IssuerKeys } from '../../auth/keys/jwks.service.js';
-import { SharedDatabase } from '../../rate-limiting/shared-database.service.js';
+import { SharedDatabaseService } from '../../rate-limiting/shared-database.service.js';
 import { PolicyService } from '../../policy/policy.service.js';
 import { Drain } from '../shutdown/drain.js';
-import { RevocationsService } from '../../revocation/revocation.service.js';
+import { RevocationService } from '../../revocation/revocation.service.js';
 import { ForwardingService } from '../../audit/export/forwarding.service.js';
 import { Database } from '../../storage/database.js';
 import { UpstreamsService } from '../../upstreams/upstreams.service.js';
@@ -26,25 +26,25 @@ export class HealthService {
     private readonly audit: AuditService,
     private readonly forwarding: ForwardingService,
     private readonly policy: PolicyService,
-    private readonly revocations: RevocationsService,
-    private readonly shared: SharedDatabase,
+    private readonly revocations: RevocationService,
+    private readonly shared: SharedDatabaseService,
     private readonly drain: Drain,
     private readonly upstreams: UpstreamsService,
   ) {}
 
-  /** Keys of every issuer known, database reachable, ledger writable, and not about to end. Never rejects. */
+  /** Keys of every issuer known, database reachable, audit log writable, and not about to end. Never rejects. */
   async ready(): Promise<Readiness> {
-    const [keys, database, ledger] = await Promise.all([
+    const [keys, database, auditLog] = await Promise.all([
       this.jwks.ready(),
       this.database.ready(),
       this.audit.ready(),
     ]);
-    const checks = { keys, database, ledger };
+    const checks = { keys, database, audit_log: auditLog };
     const isReady = Object.values(checks).every(Boolean) && !this.drain.isDraining;
     // An issuer that is asked about each token is shown, and decides nothing: an instance that gets no requests would
     // never ask it again.
     const issuers = [...this.jwks.status().map(shownKeys), ...this.introspection.status()];
-    // Nor do collectors: the ledger keeps what they lack.
+    // Nor do collectors: the audit log keeps what they lack.
     const sinks = this.forwarding.status();
     // Nor does a changed policy that was refused: the one before decides.
     const policy = this.policy.status();

@@ -4,12 +4,12 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { AuditService } from '../../audit/audit.service.js';
 import { JwksService } from '../../auth/keys/jwks.service.js';
 import { targetLabel } from '../../core/decision.js';
-import type { Exchange, Outcome } from '../../core/request-context.js';
+import type { RequestContext, Outcome } from '../../core/request-context.js';
 import { VERSION } from '../../lib/version.js';
 import { Drain } from '../shutdown/drain.js';
-import { SharedDatabase } from '../../rate-limiting/shared-database.service.js';
+import { SharedDatabaseService } from '../../rate-limiting/shared-database.service.js';
 import { PolicyService } from '../../policy/policy.service.js';
-import { RevocationsService } from '../../revocation/revocation.service.js';
+import { RevocationService } from '../../revocation/revocation.service.js';
 import { ForwardingService } from '../../audit/export/forwarding.service.js';
 
 /** Others are `other`, and what is no message `none`: a caller must not make time series. */
@@ -77,8 +77,8 @@ export class Metrics {
     audit: AuditService,
     jwks: JwksService,
     forwarding: ForwardingService,
-    revocations: RevocationsService,
-    shared: SharedDatabase,
+    revocations: RevocationService,
+    shared: SharedDatabaseService,
   ) {
     const gauge = <L extends string>(
       name: string,
@@ -109,9 +109,11 @@ export class Metrics {
     gauge('gate_jwks_usable_keys', 'Keys that can verify tokens', ['issuer'], (to) => {
       for (const { issuer, keys } of jwks.status()) to.set({ issuer }, keys);
     });
-    gauge('gate_ledger_records', 'Number of the last record on the disk', [], (to) => to.set(audit.reach));
-    gauge('gate_ledger_waiting_records', 'Records that could not be written yet', [], (to) =>
-      to.set(audit.waiting),
+    gauge('gate_audit_log_records', 'Number of the last record on the disk', [], (to) =>
+      to.set(audit.lastDurableSeq),
+    );
+    gauge('gate_audit_log_pending_records', 'Records that could not be written yet', [], (to) =>
+      to.set(audit.pendingCount),
     );
     gauge('gate_sink_behind_records', 'Records on the disk that a sink does not have', ['sink'], (to) => {
       for (const { name, behind } of forwarding.status()) to.set({ sink: name }, behind);
@@ -122,7 +124,7 @@ export class Metrics {
       if (since) to.set((Date.now() - Date.parse(since)) / 1000);
     });
     gauge(
-      'gate_counting_alone',
+      'gate_rate_limit_store_degraded',
       '1 while limits are not counted together with the other instances',
       [],
       (to) => {
@@ -138,20 +140,20 @@ export class Metrics {
     return { type: this.registry.contentType, text: await this.registry.metrics() };
   }
 
-  observe(exchange: Exchange, status: number): void {
-    const { inbound, clock, refused, operation, audited, outcome } = exchange;
+  observe(requestContext: RequestContext, status: number): void {
+    const { parsed, clock, refused, operation, audited, outcome } = requestContext;
     this.requests.inc({
-      method: inbound.ok ? methodLabel(inbound.message.method) : 'none',
+      method: parsed.ok ? methodLabel(parsed.message.method) : 'none',
       status: String(status),
     });
     for (const { stage, from, to } of clock?.laps ?? []) this.stages.observe({ stage }, (to - from) / 1000);
     if (refused) this.decisions.inc({ decision: 'deny', reason: refused });
     else if (audited && operation && operation.kind !== 'protocol')
       this.decisions.inc({ decision: 'allow', reason: '' });
-    void outcome?.then((ended) => this.ended(exchange, ended));
+    void outcome?.then((ended) => this.ended(requestContext, ended));
   }
 
-  private ended({ operation }: Exchange, { status, durationMs }: Outcome): void {
+  private ended({ operation }: RequestContext, { status, durationMs }: Outcome): void {
     if (operation?.kind !== 'call') return;
     this.calls.inc({ target: targetLabel(operation.target), status });
     this.tools.observe({ status }, durationMs / 1000);

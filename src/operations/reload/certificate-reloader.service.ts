@@ -10,7 +10,7 @@ import type { Settings, TlsSettings } from '../../config/settings.js';
 const EVERY_MS = 2_000;
 
 @Injectable()
-export class CertificateReloader implements OnApplicationBootstrap, OnApplicationShutdown {
+export class CertificateReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Certificates');
   private timer: NodeJS.Timeout | undefined;
   private inUse = '';

@@ -10,13 +10,13 @@ import { PolicyService } from '../../policy/policy.service.js';
 const EVERY_MS = 1_000;
 
 @Injectable()
-export class PolicyReloader implements OnApplicationBootstrap, OnApplicationShutdown {
+export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Policy');
   private timer: NodeJS.Timeout | undefined;
   /** As of the last look; files that still change are left alone until they rest. */
   private seen = '';
   /** As of the last try, good or bad. */
-  private tried = '';
+  private shadow = '';
   private busy = false;
 
   constructor(
@@ -42,7 +42,7 @@ export class PolicyReloader implements OnApplicationBootstrap, OnApplicationShut
       const state = folderState(directory);
       const rests = state === this.seen;
       this.seen = state;
-      if (rests && state !== this.tried && (await this.take())) this.tried = state;
+      if (rests && state !== this.shadow && (await this.take())) this.shadow = state;
     } finally {
       this.busy = false;
     }

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../../audit/audit.module.js';
-import { CertificateReloader } from './certificate-reloader.service.js';
-import { PolicyReloader } from './policy-reloader.service.js';
+import { CertificateReloaderService } from './certificate-reloader.service.js';
+import { PolicyReloaderService } from './policy-reloader.service.js';
 
-@Module({ imports: [AuditModule], providers: [PolicyReloader, CertificateReloader] })
+@Module({ imports: [AuditModule], providers: [PolicyReloaderService, CertificateReloaderService] })
 export class ReloadModule {}

@@ -45,14 +45,14 @@ export class Drain {
   /**
    * Ends the connections of a server that takes no new ones, each when it has nothing left to carry.
    * @param graceMs what is still being answered then is cut off.
-   * @param giveUp tells the calls that still run to stop.
+   * @param abortRunningCalls tells the calls that still run to stop.
    * @returns how many requests were cut off.
    */
-  async finish(server: Server, graceMs: number, giveUp: () => void): Promise<number> {
+  async finish(server: Server, graceMs: number, abortRunningCalls: () => void): Promise<number> {
     const until = performance.now() + graceMs;
     const left = await this.settled(server, until);
     if (left > 0) {
-      giveUp();
+      abortRunningCalls();
       await this.settled(server, performance.now() + LAST_WORD_MS);
     }
     server.closeAllConnections();

@@ -4,4 +4,4 @@ import { Drain } from './drain.js';
 /** Whether this process is about to end concerns probes and whoever counts requests. */
 @Global()
 @Module({ providers: [Drain], exports: [Drain] })
-export class LifecycleModule {}
+export class ShutdownModule {}

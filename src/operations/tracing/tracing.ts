@@ -2,9 +2,9 @@
 import type { Span, Tracer, TraceState } from '@opentelemetry/api';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { targetLabel } from '../../core/decision.js';
-import type { Exchange, Outcome, Trace } from '../../core/request-context.js';
+import type { RequestContext, Outcome, Trace } from '../../core/request-context.js';
 import { VERSION } from '../../lib/version.js';
-import { within } from '../../lib/with-timeout.js';
+import { withTimeout } from '../../lib/with-timeout.js';
 import type { OutboundSettings, TracingSettings } from '../../config/settings.js';
 import { agentFor } from '../../http/outbound/outbound.js';
 
@@ -64,24 +64,24 @@ export class Tracing {
     return trace;
   }
 
-  end(exchange: Exchange, status: number): void {
-    const span = exchange.trace && this.spans.get(exchange.trace);
+  end(requestContext: RequestContext, status: number): void {
+    const span = requestContext.trace && this.spans.get(requestContext.trace);
     if (!span) return;
     const context = this.api.trace.setSpan(this.api.ROOT_CONTEXT, span);
-    const { clock, outcome, inbound, operation, refused } = exchange;
+    const { clock, outcome, parsed, operation, refused } = requestContext;
     for (const { stage, from, to } of clock?.laps ?? []) {
       this.tracer.startSpan(stage, { startTime: wall(from) }, context).end(wall(to));
     }
-    const method = inbound.ok ? inbound.message.method : 'unreadable';
+    const method = parsed.ok ? parsed.message.method : 'unreadable';
     // What does not exist has a name that the caller made up.
     const isKnown =
-      operation?.kind === 'call' && refused !== 'tool_unknown' && exchange.decision !== undefined;
+      operation?.kind === 'call' && refused !== 'tool_unknown' && requestContext.decision !== undefined;
     const target = isKnown && operation?.kind === 'call' ? operation.target : undefined;
     span.updateName(target ? `${method} ${targetLabel(target)}` : method);
     span.setAttributes({
       'mcp.method.name': method,
       'http.response.status_code': status,
-      'gate.decision.id': exchange.decisionId,
+      'gate.decision.id': requestContext.decisionId,
       ...(target?.kind === 'tool' && {
         'gen_ai.tool.name': target.name,
         'gen_ai.operation.name': 'execute_tool',
@@ -93,7 +93,7 @@ export class Tracing {
     const ended = Date.now();
     if (!outcome) return span.end(ended);
     void outcome.then((how) => {
-      this.toolSpan(exchange, how, context);
+      this.toolSpan(requestContext, how, context);
       if (how.status === 'failed') span.setStatus({ code: this.api.SpanStatusCode.ERROR });
       span.setAttribute('gate.outcome', how.status);
       span.end(Math.max(ended, Date.now()));
@@ -102,14 +102,14 @@ export class Tracing {
 
   /** What is still here is told, for as long as that is worth waiting for. */
   async stop(): Promise<void> {
-    await within(
+    await withTimeout(
       this.provider.shutdown().catch(() => undefined),
       FLUSH_MS,
     );
   }
 
   private toolSpan(
-    { clock }: Exchange,
+    { clock }: RequestContext,
     { durationMs, status }: Outcome,
     context: ReturnType<Api['trace']['setSpan']>,
   ): void {

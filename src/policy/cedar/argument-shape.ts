@@ -1,6 +1,6 @@
 /** The shape of arguments in a JSON Schema, as class-validator, Python, Rust, Go and .NET write it. Pure. */
-import type { JsonObject } from '../../core/request-context.js';
 import { referredTo } from '../../lib/json-pointer.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 
 export type Simple = 'String' | 'Long' | 'Bool' | 'decimal';
 
@@ -49,7 +49,7 @@ function read(schema: unknown, reading: Reading, depth: number, steps: number): 
   if (schema === true) return ANY;
   if (schema === false) return NEVER;
   reading.left -= 1;
-  if (!isObject(schema) || depth > MAX_DEPTH || steps > MAX_STEPS || reading.left < 0) return NONE;
+  if (!isJsonObject(schema) || depth > MAX_DEPTH || steps > MAX_STEPS || reading.left < 0) return NONE;
   const inner = (one: unknown) => read(one, reading, depth, steps + 1);
   const parts: Shape[] = [ownShape(schema, reading, depth)];
   if (typeof schema.$ref === 'string') parts.push(inner(referredTo(reading.root, schema.$ref)));
@@ -69,8 +69,8 @@ function ownShape(schema: JsonObject, reading: Reading, depth: number): Shape {
   if (type !== undefined) {
     const names: unknown[] = Array.isArray(type) ? type : [type];
     shape = names.map((name) => shapeOfType(name, schema, reading, depth)).reduce(either, NEVER);
-  } else if (isObject(schema.properties)) shape = shapeOfType('object', schema, reading, depth);
-  else if (isObject(schema.items)) shape = shapeOfType('array', schema, reading, depth);
+  } else if (isJsonObject(schema.properties)) shape = shapeOfType('object', schema, reading, depth);
+  else if (isJsonObject(schema.items)) shape = shapeOfType('array', schema, reading, depth);
   if (Array.isArray(values)) shape = both(shape, values.map(shapeOfValue).reduce(either, NEVER));
   if (Object.hasOwn(schema, 'const')) shape = both(shape, shapeOfValue(schema.const));
   return shape;
@@ -83,11 +83,11 @@ function shapeOfType(name: unknown, schema: JsonObject, reading: Reading, depth:
   }
   if (name === 'array') {
     const { items } = schema;
-    return known({ kind: 'Set', of: isObject(items) ? read(items, reading, depth + 1, 0) : ANY });
+    return known({ kind: 'Set', of: isJsonObject(items) ? read(items, reading, depth + 1, 0) : ANY });
   }
   if (name !== 'object') return NONE;
   const required: unknown[] = Array.isArray(schema.required) ? schema.required : [];
-  const members = Object.entries(isObject(schema.properties) ? schema.properties : {}).map(
+  const members = Object.entries(isJsonObject(schema.properties) ? schema.properties : {}).map(
     ([member, property]) =>
       [
         member,
@@ -160,8 +160,4 @@ function merged(
     return [name, { shape, required }] as const;
   });
   return { kind: 'record', members: new Map(members) };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -14,11 +14,11 @@ import {
   type Reads,
   type RecordType,
 } from './cedar-types.js';
-import type { CallerConditions, Circumstances, Conditions, Failed } from '../policy.js';
+import type { CallerConditions, Environment, Conditions, Failed } from '../policy.js';
 
 const GATE = { type: 'Gate', id: 'gate' };
 /** Rules only forbid; without something that permits, Cedar denies everything. */
-const FLOOR = { id: 'floor', text: 'permit(principal, action, resource);' };
+const PERMIT_ALL = { id: 'floor', text: 'permit(principal, action, resource);' };
 const CANNOT_BE_EVALUATED = 'A condition of the policy could not be evaluated';
 const UNFIT = 'A condition of the policy could not be evaluated: an argument is not of its declared type';
 
@@ -32,16 +32,16 @@ interface RuleSet {
   readonly looksAtAction: boolean;
 }
 
-/** IANA names: of the policy in effect, and with its members on trial as if they counted. */
+/** IANA names: of the policy in effect, and with its members in shadow mode as if they counted. */
 export interface TimeZones {
   readonly enforced: string;
-  readonly tried: string;
+  readonly shadow: string;
 }
 
-/** By whether rules on trial count, and whether there are arguments; undefined where there is no rule. */
+/** By whether shadow rules count, and whether there are arguments; undefined where there is no rule. */
 interface TargetRules {
   readonly type: RecordType;
-  readonly sets: Readonly<Record<'list' | 'call' | 'listTried' | 'callTried', RuleSet | undefined>>;
+  readonly sets: Readonly<Record<'list' | 'call' | 'listShadow' | 'callShadow', RuleSet | undefined>>;
 }
 
 export class CedarConditions implements Conditions {
@@ -64,23 +64,23 @@ export class CedarConditions implements Conditions {
     timeZones: TimeZones,
   ) {
     this.cedar = cedar;
-    this.clocks = { enforced: clockIn(timeZones.enforced), tried: clockIn(timeZones.tried) };
+    this.clocks = { enforced: clockIn(timeZones.enforced), shadow: clockIn(timeZones.shadow) };
     for (const target of targets) {
       const label = targetLabel(target);
       const own = rules.filter(({ labels }) => labels.has(label));
       if (own.length === 0) continue;
-      const setOf = (tried: boolean, withArguments: boolean) =>
+      const setOf = (shadow: boolean, withArguments: boolean) =>
         this.ruleSet(
           cedar,
-          own.filter((rule) => (tried || !rule.onTrial) && (withArguments || !rule.needsArguments)),
+          own.filter((rule) => (shadow || !rule.isShadow) && (withArguments || !rule.needsArguments)),
         );
       this.targets.set(label, {
         type: argumentsType(target.inputSchema),
         sets: {
           list: setOf(false, false),
           call: setOf(false, true),
-          listTried: setOf(true, false),
-          callTried: setOf(true, true),
+          listShadow: setOf(true, false),
+          callShadow: setOf(true, true),
         },
       });
     }
@@ -89,19 +89,21 @@ export class CedarConditions implements Conditions {
   forCaller(
     principal: Principal,
     scopes: readonly string[],
-    circumstances: Circumstances,
-    tried: boolean,
+    environment: Environment,
+    shadow: boolean,
   ): CallerConditions {
     let facts: CallerFacts | undefined;
-    const clock = this.clocks[tried ? 'tried' : 'enforced'];
-    const caller = () => (facts ??= new CallerFacts(principal, scopes, circumstances, clock));
+    const clock = this.clocks[shadow ? 'shadow' : 'enforced'];
+    const caller = () => (facts ??= new CallerFacts(principal, scopes, environment, clock));
     const known = new Map<string, Failed | undefined>();
     return {
       failing: (target) => {
         const own = this.targets.get(targetLabel(target));
         if (!own) return undefined;
-        const given = circumstances.arguments;
-        const set = given ? own.sets[tried ? 'callTried' : 'call'] : own.sets[tried ? 'listTried' : 'list'];
+        const given = environment.arguments;
+        const set = given
+          ? own.sets[shadow ? 'callShadow' : 'call']
+          : own.sets[shadow ? 'listShadow' : 'list'];
         if (!set) return undefined;
         // Rules that look neither at the action nor at arguments say the same of every target.
         const key = given || set.looksAtAction ? undefined : set.id;
@@ -129,7 +131,7 @@ export class CedarConditions implements Conditions {
       reads: readsOf(rules.flatMap(({ paths }) => paths)),
       looksAtAction: rules.some(({ looksAtAction }) => looksAtAction),
     };
-    give(set, cedar);
+    preparse(set, cedar);
     this.sets.set(key, set);
     return set;
   }
@@ -138,7 +140,7 @@ export class CedarConditions implements Conditions {
   private restart(): void {
     if (!this.cedar) return;
     this.cedar = this.start();
-    for (const set of this.sets.values()) give(set, this.cedar);
+    for (const set of this.sets.values()) preparse(set, this.cedar);
   }
 
   /** Whatever goes wrong here forbids. */
@@ -148,7 +150,7 @@ export class CedarConditions implements Conditions {
     type: RecordType,
     factsOf: () => CallerFacts,
   ): Failed | undefined {
-    const unknown: Failed = { rule: set.rules[0]?.source ?? FLOOR.id, message: CANNOT_BE_EVALUATED };
+    const unknown: Failed = { rule: set.rules[0]?.source ?? PERMIT_ALL.id, message: CANNOT_BE_EVALUATED };
     let call: Cedar.StatefulAuthorizationCall;
     try {
       const caller = factsOf();
@@ -180,9 +182,9 @@ export class CedarConditions implements Conditions {
   }
 }
 
-function give({ id, rules }: RuleSet, cedar: CedarEngine): void {
+function preparse({ id, rules }: RuleSet, cedar: CedarEngine): void {
   const staticPolicies = Object.fromEntries([
-    [FLOOR.id, FLOOR.text],
+    [PERMIT_ALL.id, PERMIT_ALL.text],
     ...rules.map(({ source, text }) => [source, text] as const),
   ]);
   const parsed = cedar.preparsePolicySet(id, { staticPolicies });
@@ -206,7 +208,7 @@ class CallerFacts {
   constructor(
     principal: Principal,
     scopes: readonly string[],
-    private readonly circumstances: Circumstances,
+    private readonly environment: Environment,
     clock: Intl.DateTimeFormat,
   ) {
     const { issuer, subject, clientId, kind, roles } = principal;
@@ -219,16 +221,16 @@ class CallerFacts {
       { uid: this.uid, attrs: attributesOf(principal, scopes), parents },
       ...parents.map((uid) => ({ uid, attrs: {}, parents: [] })),
     ];
-    const ip = plainAddress(circumstances.ip);
+    const ip = plainAddress(environment.ip);
     this.surroundings = {
-      time: timeOf(circumstances.now, clock),
+      time: timeOf(environment.now, clock),
       ...(ip !== undefined && { ip: { __extn: { fn: 'ip', arg: ip } } }),
     };
   }
 
   /** @throws UnfitValue */
   context(type: RecordType, reads: Reads): Cedar.Context {
-    const given = this.circumstances.arguments;
+    const given = this.environment.arguments;
     return given ? { ...this.surroundings, arguments: toArguments(type, given, reads) } : this.surroundings;
   }
 }

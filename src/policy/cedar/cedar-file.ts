@@ -9,7 +9,7 @@ import type { ArgumentPath } from './cedar-types.js';
 export type CedarEngine = typeof Cedar;
 
 /** What the engine throws when it runs out of stack. It is down then, and says so to every question. */
-const DOWN = ['RuntimeError', 'RangeError'];
+const ENGINE_CRASHES = ['RuntimeError', 'RangeError'];
 
 export interface CedarRule {
   /** `hours.cedar: office-hours`; the line where it has no id. */
@@ -18,7 +18,7 @@ export interface CedarRule {
   /** What it says to the caller, where it says something. */
   readonly message: string | undefined;
   /** Evaluated and recorded, without effect. */
-  readonly onTrial: boolean;
+  readonly isShadow: boolean;
   /** Labels of the targets that its scope names. */
   readonly labels: ReadonlySet<string>;
   /** It cannot be evaluated before there are arguments, and so decides calls and no lists. */
@@ -47,7 +47,7 @@ export interface CedarFile {
   readonly name: string;
   readonly text: string;
   /** All of its rules are, unless one says otherwise. */
-  readonly onTrial: boolean;
+  readonly isShadow: boolean;
 }
 
 /** A rule, and how to say where something in it stands. */
@@ -70,10 +70,10 @@ export function readCedarFiles(
   const rules: LocatedRule[] = [];
   for (const file of files) {
     const down = `${file.name}: it nests too deeply for the engine`;
-    if (!whileUp(() => rules.push(...parseFile(cedar, file, targets, faults)), down, faults)) return [];
+    if (!tryEngine(() => rules.push(...parseFile(cedar, file, targets, faults)), down, faults)) return [];
   }
   const names = files.map(({ name }) => name).join(', ');
-  whileUp(
+  tryEngine(
     () => holdAgainst(cedar, schema, rules),
     `${names}: a rule nests too deeply for the engine`,
     faults,
@@ -82,12 +82,12 @@ export function readCedarFiles(
 }
 
 /** @returns false where the engine is down now, which is said of what brought it down. */
-function whileUp(ask: () => void, down: string, faults: string[]): boolean {
+function tryEngine(ask: () => void, down: string, faults: string[]): boolean {
   try {
     ask();
     return true;
   } catch (error) {
-    if (!DOWN.includes((error as Error).name)) throw error;
+    if (!ENGINE_CRASHES.includes((error as Error).name)) throw error;
     faults.push(down);
     return false;
   }
@@ -213,7 +213,7 @@ function toRule(
   }
   const named = targets.filter((target) => isInScope(action, target));
   for (const target of named) {
-    const altered = target.altered?.find((one) => reads.has(one));
+    const altered = target.transformedProperties?.find((one) => reads.has(one));
     if (altered !== undefined) {
       fault(`it reads ${altered}, which ${targetLabel(target)} is given in another form than it was sent in`);
     }
@@ -222,7 +222,7 @@ function toRule(
     source: `${file.name}: ${id ?? `line ${line}`}`,
     text,
     message,
-    onTrial: mode === undefined ? file.onTrial : mode === 'shadow',
+    isShadow: mode === undefined ? file.isShadow : mode === 'shadow',
     labels: new Set(named.map(targetLabel)),
     needsArguments,
     reads,

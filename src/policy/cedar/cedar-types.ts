@@ -1,6 +1,6 @@
 /** Arguments in Cedar's terms: the type of each from the tool's JSON Schema, and the value of each from what a caller sent. Pure. */
 import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs';
-import type { JsonObject } from '../../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { isWellFormed } from '../../lib/well-formed.js';
 import { shapeOf, type Shape, type Simple } from './argument-shape.js';
 
@@ -117,7 +117,7 @@ export function toArguments(
     const member = type.members.get(name);
     const value = Object.hasOwn(sent, name) ? sent[name] : undefined;
     if (!member || value === undefined || value === null) continue;
-    if (inner !== 'whole' && member.type.kind === 'record' && isObject(value)) {
+    if (inner !== 'whole' && member.type.kind === 'record' && isJsonObject(value)) {
       values[name] = toArguments(member.type, value, inner, budget);
     } else values[name] = toValue(member.type, value, budget);
   }
@@ -150,14 +150,10 @@ function toValue(type: ArgumentType, value: unknown, budget: Budget): CedarValue
       break;
     case 'record':
       // Two records that differ in a member without a type would be equal to a condition.
-      if (isObject(value) && Object.keys(value).every((name) => type.members.has(name))) {
+      if (isJsonObject(value) && Object.keys(value).every((name) => type.members.has(name))) {
         const all = [...type.members.keys()].map((name) => [name, 'whole'] as const);
         return toArguments(type, value, new Map(all), budget);
       }
   }
   throw new UnfitValue(`not a ${type.kind}`);
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

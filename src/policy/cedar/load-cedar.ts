@@ -9,11 +9,11 @@ import type { CedarEngine } from './cedar-file.js';
 /** V8 up to 12 (Node 20 and 22) ends the process when it takes back an optimized call from JavaScript into WebAssembly. */
 const CRASHING_V8 = 12;
 
-interface Glue {
+interface WasmBindings {
   readonly start: (exports: CedarEngine, require: NodeJS.Require, folder: string, wasm: object) => void;
   readonly folder: string;
 }
-let glue: Glue | undefined;
+let bindings: WasmBindings | undefined;
 let compiled: WebAssembly.Module | undefined;
 
 /**
@@ -21,19 +21,21 @@ let compiled: WebAssembly.Module | undefined;
  * for good, since WebAssembly does not unwind it, and must not take the policy in force with it.
  */
 export function startCedar(): CedarEngine {
-  const { start, folder } = (glue ??= readGlue());
+  const { start, folder } = (bindings ??= readBindings());
   const engine = {} as CedarEngine;
   start(engine, createRequire(__filename), folder, { Instance: WebAssembly.Instance, Module: onceCompiled });
   return engine;
 }
 
-function readGlue(): Glue {
+function readBindings(): WasmBindings {
   if (Number.parseInt(process.versions.v8, 10) <= CRASHING_V8) {
     setFlagsFromString('--no-turbo-inline-js-wasm-calls');
   }
   const filename = createRequire(__filename).resolve('@cedar-policy/cedar-wasm/nodejs');
   const parameters = ['exports', 'require', '__dirname', 'WebAssembly'];
-  const start = compileFunction(readFileSync(filename, 'utf8'), parameters, { filename }) as Glue['start'];
+  const start = compileFunction(readFileSync(filename, 'utf8'), parameters, {
+    filename,
+  }) as WasmBindings['start'];
   return { start, folder: dirname(filename) };
 }
 

@@ -1,39 +1,39 @@
-/** Turns a request of the administration into an exchange, so that the same guards judge it and the same audit has it. */
+/** Turns a request of the administration into a request context, so that the same guards judge it and the same audit has it. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
-import type { Exchange, GateRequest, Inbound } from '../../core/request-context.js';
+import type { RequestContext, GateRequest, ParsedRequest } from '../../core/request-context.js';
 import { readBody } from '../../http/read-body.js';
 import { senderSeen } from '../../core/pipeline-context.js';
 import { RequestObserver } from '../../core/request-observer.js';
-import { StageClock } from '../../core/request-timings.js';
+import { RequestTimings } from '../../core/request-timings.js';
 import { traceOf } from '../../core/trace.js';
 
 /** What each method does, as the record names it. */
 const NAMES: Readonly<Record<string, string>> = { GET: 'list', POST: 'revoke', DELETE: 'withdraw' };
 
 @Injectable()
-export class AdminFrontMiddleware implements NestMiddleware {
+export class AdminContextMiddleware implements NestMiddleware {
   constructor(private readonly observer: RequestObserver) {}
 
   async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
-    if (request.exchange) return next();
-    const exchange: Exchange = {
+    if (request.requestContext) return next();
+    const requestContext: RequestContext = {
       requestId: request.id as string,
       decisionId: randomUUID(),
       trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
-      clock: new StageClock(),
+      clock: new RequestTimings(),
       ip: senderSeen(request).ip,
       client: request.get('user-agent') ?? null,
-      inbound: await this.inbound(request),
+      parsed: await this.inbound(request),
       audited: false,
     };
-    request.exchange = exchange;
-    response.once('close', () => this.observer.end(exchange, response.statusCode));
+    request.requestContext = requestContext;
+    response.once('close', () => this.observer.end(requestContext, response.statusCode));
     next();
   }
 
-  private async inbound(request: Request): Promise<Inbound> {
+  private async inbound(request: Request): Promise<ParsedRequest> {
     const body = request.method === 'POST' ? await readBody(request) : ({ ok: true, value: {} } as const);
     if (!body.ok) return { ok: false, id: null, fault: body.fault };
     const params = request.method === 'DELETE' ? { id: request.path.split('/').at(-1) } : body.value;

@@ -14,9 +14,9 @@ import {
 } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { AppError, malformedRequest } from '../../core/app-error.js';
-import { exchangeOf, messageOf, type Exchange, type GateRequest } from '../../core/request-context.js';
+import { exchangeOf, messageOf, type RequestContext, type GateRequest } from '../../core/request-context.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
-import { RevocationsService } from '../revocation.service.js';
+import { RevocationService } from '../revocation.service.js';
 import type { StoredRevocation } from '../revocation-store.js';
 import { decideAdmin } from './decide-admin.js';
 import { readRevocation } from './read-revocation.js';
@@ -26,10 +26,10 @@ const RETRY_AFTER_SECONDS = 5;
 /** The decision of these routes; the guards before it have verified the token. */
 class AdminGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    const exchange = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
-    if (!exchange.principal) throw new Error('AdminGuard ran before a principal was known');
-    const { method, params } = messageOf(exchange);
-    exchange.operation = {
+    const requestContext = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    if (!requestContext.principal) throw new Error('AdminGuard ran before a principal was known');
+    const { method, params } = messageOf(requestContext);
+    requestContext.operation = {
       kind: 'call',
       target: {
         kind: 'tool',
@@ -38,8 +38,8 @@ class AdminGuard implements CanActivate {
       },
       arguments: params,
     };
-    const decision = decideAdmin(exchange.principal);
-    exchange.decision = decision;
+    const decision = decideAdmin(requestContext.principal);
+    requestContext.decision = decision;
     if (decision.effect === 'allow') return true;
     const isRole = decision.reason === 'role_missing';
     throw new AppError(decision.reason, isRole ? 'This needs an administrator' : 'The token lacks a scope', {
@@ -56,7 +56,7 @@ export class AdminController {
   private readonly issuers: readonly IssuerSettings[];
 
   constructor(
-    private readonly revocations: RevocationsService,
+    private readonly revocations: RevocationService,
     config: ConfigService<Settings, true>,
   ) {
     this.issuers = config.get('auth', { infer: true }).issuers;
@@ -65,7 +65,7 @@ export class AdminController {
   @Get()
   @Header('cache-control', 'no-store')
   list(@Req() request: GateRequest): Promise<{ revocations: object[] }> {
-    return ended(exchangeOf(request), () =>
+    return withOutcome(exchangeOf(request), () =>
       Promise.resolve({ revocations: this.revocations.list().map(shown) }),
     );
   }
@@ -74,11 +74,11 @@ export class AdminController {
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   add(@Req() request: GateRequest): Promise<object> {
-    const exchange = exchangeOf(request);
-    return ended(exchange, async () => {
-      const read = readRevocation(messageOf(exchange).params, Date.now(), this.issuers);
+    const requestContext = exchangeOf(request);
+    return withOutcome(requestContext, async () => {
+      const read = readRevocation(messageOf(requestContext).params, Date.now(), this.issuers);
       if (!read.ok) throw malformedRequest(read.fault);
-      const by = exchange.principal?.subject ?? 'unknown';
+      const by = requestContext.principal?.subject ?? 'unknown';
       return shown(await stored(this.revocations.add({ ...read.revocation, by })));
     });
   }
@@ -86,7 +86,7 @@ export class AdminController {
   @Delete(':id')
   @HttpCode(204)
   async withdraw(@Req() request: GateRequest, @Param('id') id: string): Promise<void> {
-    await ended(exchangeOf(request), async () => {
+    await withOutcome(exchangeOf(request), async () => {
       if (!(await stored(this.revocations.withdraw(id)))) {
         throw new AppError('not_found', 'There is no such revocation', { status: 404 });
       }
@@ -95,11 +95,11 @@ export class AdminController {
 }
 
 /** Says to the audit how it ended. */
-async function ended<T>(exchange: Exchange, run: () => Promise<T>): Promise<T> {
+async function withOutcome<T>(requestContext: RequestContext, run: () => Promise<T>): Promise<T> {
   const started = performance.now();
   const running = run();
   const durationMs = () => Math.round(performance.now() - started);
-  exchange.outcome = running.then(
+  requestContext.outcome = running.then(
     () => ({ status: 'ok' as const, durationMs: durationMs() }),
     () => ({ status: 'failed' as const, durationMs: durationMs() }),
   );

@@ -1,11 +1,11 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { RevocationModule } from '../revocation.module.js';
 import { AdminController } from './admin.controller.js';
-import { AdminFrontMiddleware } from './admin-context.middleware.js';
+import { AdminContextMiddleware } from './admin-context.middleware.js';
 
 @Module({ imports: [RevocationModule], controllers: [AdminController] })
 export class AdminModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(AdminFrontMiddleware).forRoutes(AdminController);
+    consumer.apply(AdminContextMiddleware).forRoutes(AdminController);
   }
 }

@@ -1,6 +1,6 @@
 /** What somebody wants revoked: members in, a revocation out, or what is wrong with them. Pure. */
 import { readDateTime } from '../../lib/date-time.js';
-import type { JsonObject } from '../../core/request-context.js';
+import type { JsonObject } from '../../lib/json.js';
 import { isWellFormed } from '../../lib/well-formed.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import { REVOCATION_KINDS, type Revocation, type RevocationKind } from '../revocation.js';

@@ -1,8 +1,8 @@
 /** Who delivers, and whether he may: before anything of the token is believed. Pure. */
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
-import { sameText } from '../../lib/timing-safe-string-equal.js';
+import { timingSafeStringEqual } from '../../lib/timing-safe-string-equal.js';
 import type { TransmitterSettings } from '../../config/settings.js';
-import { refuseSet } from './set-errors.js';
+import { invalidSetError } from './set-errors.js';
 
 /**
  * @param authorization the header of the delivery.
@@ -10,7 +10,7 @@ import { refuseSet } from './set-errors.js';
  * @throws AppError `authentication_failed` where no transmitter sends this header, `invalid_request` where there is no
  *   token, `invalid_issuer` where it is of no transmitter, `access_denied` where of another one than the header.
  */
-export function recognize(
+export function authenticateTransmitter(
   transmitters: readonly TransmitterSettings[],
   authorization: string | undefined,
   jwt: UnverifiedJwt | undefined,
@@ -18,19 +18,23 @@ export function recognize(
   // All of them are compared, so that the time that it takes says nothing about which one.
   const senders = transmitters.filter((one) => sends(one, authorization));
   if (senders.length === 0) {
-    throw refuseSet(
+    throw invalidSetError(
       'authentication_failed',
       'The Authorization header is not that of a transmitter',
       authorization === undefined ? 'token_missing' : 'token_signature',
     );
   }
-  if (!jwt) throw refuseSet('invalid_request', 'The body is not a signed JWT', 'token_malformed');
+  if (!jwt) throw invalidSetError('invalid_request', 'The body is not a signed JWT', 'token_malformed');
   const transmitter = transmitters.find(({ issuer }) => issuer === jwt.claims.iss);
   if (!transmitter) {
-    throw refuseSet('invalid_issuer', 'The token is of no transmitter that is known here', 'token_issuer');
+    throw invalidSetError(
+      'invalid_issuer',
+      'The token is of no transmitter that is known here',
+      'token_issuer',
+    );
   }
   if (!senders.includes(transmitter)) {
-    throw refuseSet(
+    throw invalidSetError(
       'access_denied',
       'The token is of another transmitter than the Authorization header',
       'token_issuer',
@@ -40,5 +44,5 @@ export function recognize(
 }
 
 function sends({ authorization: expected }: TransmitterSettings, given: string | undefined): boolean {
-  return expected === undefined || (given !== undefined && sameText(given, expected));
+  return expected === undefined || (given !== undefined && timingSafeStringEqual(given, expected));
 }

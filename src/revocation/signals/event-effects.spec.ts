@@ -3,7 +3,7 @@ import type { ProtectedHeaderParameters } from 'jose';
 import { AppError } from '../../core/app-error.js';
 import { SIGNAL_EVENTS, type TransmitterSettings } from '../../config/settings.js';
 import { checkHeader, readSet } from './read-set.js';
-import { translate } from './event-effects.js';
+import { toEffects } from './event-effects.js';
 
 const ISSUER = 'https://login.example.com';
 const NOW = 1_795_000_000;
@@ -27,15 +27,15 @@ const LOGIN = { format: 'opaque', id: 'sid-1' };
 
 const read = (claims: object, one: Partial<TransmitterSettings> = {}) =>
   readSet({ aud: 'urn:gate', iat: NOW, jti: 'j', events: {}, ...claims }, { ...TRANSMITTER, ...one }, NOW);
-const meanings = (claims: object, one: Partial<TransmitterSettings> = {}) =>
-  translate(read(claims, one), { ...TRANSMITTER, ...one }, NOW);
+const effects = (claims: object, one: Partial<TransmitterSettings> = {}) =>
+  toEffects(read(claims, one), { ...TRANSMITTER, ...one }, NOW);
 
 /** What one event of this name does to whom. */
 function effect(name: string, claims: object, members: object = {}, one: Partial<TransmitterSettings> = {}) {
   try {
-    const [meaning] = meanings({ events: { [name]: members }, ...claims }, one);
-    if (!meaning?.revocation) return meaning?.why;
-    const { kind, issuer, value, issuedBefore } = meaning.revocation;
+    const [effect] = effects({ events: { [name]: members }, ...claims }, one);
+    if (!effect?.revocation) return effect?.why;
+    const { kind, issuer, value, issuedBefore } = effect.revocation;
     expect(issuer).toBe(ISSUER);
     return [kind, value, issuedBefore];
   } catch (error) {
@@ -110,7 +110,7 @@ describe('whom it hits', () => {
 
   it('nobody at all, where one of several events is of somebody else', () => {
     const events = { [SESSION]: { subject: ALICE }, [DISABLED]: { subject: MALLORY } };
-    expect(() => meanings({ events })).toThrow('of an issuer that this transmitter does not speak for');
+    expect(() => effects({ events })).toThrow('of an issuer that this transmitter does not speak for');
   });
 });
 
@@ -218,7 +218,7 @@ describe('whatever it says', () => {
     fc.assert(
       fc.property(claims, fc.boolean(), (given, emailIsSubject) => {
         try {
-          for (const { revocation } of meanings(given, { emailIsSubject })) {
+          for (const { revocation } of effects(given, { emailIsSubject })) {
             if (!revocation) continue;
             expect(revocation.issuer).toBe(ISSUER);
             expect(['subject', 'session', 'token']).toContain(revocation.kind);

@@ -1,13 +1,13 @@
 /** What the events of a genuine token mean here (CAEP 1.0, RISC 1.0, SSF 1.0): revocations, or nothing, and why. Pure. */
-import type { JsonObject } from '../../core/request-context.js';
-import { withoutTokens } from '../../lib/redact-tokens.js';
+import type { JsonObject } from '../../lib/json.js';
+import { redactTokens } from '../../lib/redact-tokens.js';
 import type { SignalEvent, TransmitterSettings } from '../../config/settings.js';
 import type { Revocation } from '../revocation.js';
 import type { SecurityEvents } from './read-set.js';
-import { refuseSet } from './set-errors.js';
-import { aimAt } from './subject.js';
+import { invalidSetError } from './set-errors.js';
+import { resolveSubject } from './subject.js';
 
-export type Meaning =
+export type EventEffect =
   | { readonly event: string; readonly revocation: Omit<Revocation, 'id'> }
   | {
       readonly event: string;
@@ -52,17 +52,17 @@ const MILLISECONDS_FROM = 100_000_000_000;
  * @throws AppError `access_denied` where one is about somebody of another issuer, `invalid_request` where one that should
  *   revoke cannot be understood: then none of them has an effect, and the transmitter learns of it.
  */
-export function translate(set: SecurityEvents, transmitter: TransmitterSettings, now: number): Meaning[] {
-  return [...set.events].map(([event, members]) => meaningOf(event, members, set, transmitter, now));
+export function toEffects(set: SecurityEvents, transmitter: TransmitterSettings, now: number): EventEffect[] {
+  return [...set.events].map(([event, members]) => effectOf(event, members, set, transmitter, now));
 }
 
-function meaningOf(
+function effectOf(
   event: string,
   members: JsonObject,
   set: SecurityEvents,
   transmitter: TransmitterSettings,
   now: number,
-): Meaning {
+): EventEffect {
   const name = BY_NAME.get(event);
   if (name === undefined) return { event, revocation: undefined, ...aboutStream(event, members) };
   if (!transmitter.events.has(name)) {
@@ -71,22 +71,22 @@ function meaningOf(
   if (name === 'assurance-level-change' && members.change_direction === 'increase') {
     return { event, revocation: undefined, why: 'the assurance rose', isWarning: false };
   }
-  const aim = aimAt(members.subject ?? set.subject, ENDS[name].ends, transmitter);
-  if (aim.is === 'foreign') {
-    throw refuseSet(
+  const match = resolveSubject(members.subject ?? set.subject, ENDS[name].ends, transmitter);
+  if (match.is === 'foreign') {
+    throw invalidSetError(
       'access_denied',
       'The subject is of an issuer that this transmitter does not speak for',
       'token_issuer',
     );
   }
-  if (aim.is === 'unusable') throw refuseSet('invalid_request', aim.why, 'token_claims');
+  if (match.is === 'unusable') throw invalidSetError('invalid_request', match.why, 'token_claims');
   return {
     event,
     revocation: {
-      ...aim.target,
-      issuedBefore: momentOf(members, set, now + transmitter.clockToleranceSeconds),
+      ...match.target,
+      issuedBefore: timeOf(members, set, now + transmitter.clockToleranceSeconds),
       by: transmitter.issuer,
-      reason: `${name} (jti ${withoutTokens(set.jti)})`,
+      reason: `${name} (jti ${redactTokens(set.jti)})`,
     },
   };
 }
@@ -104,14 +104,18 @@ function aboutStream(event: string, { status }: JsonObject): { why: string; isWa
 }
 
 /** When it happened, in whole seconds: the event's word, then the token's, then when the token was issued. */
-function momentOf(members: JsonObject, set: SecurityEvents, latest: number): number {
+function timeOf(members: JsonObject, set: SecurityEvents, latest: number): number {
   const time = members.event_timestamp ?? set.happenedAt ?? set.issuedAt;
   if (typeof time !== 'number' || !Number.isFinite(time) || time < 0) {
-    throw refuseSet('invalid_request', 'The time of the event is not a number of seconds', 'token_claims');
+    throw invalidSetError(
+      'invalid_request',
+      'The time of the event is not a number of seconds',
+      'token_claims',
+    );
   }
   const seconds = Math.floor(time >= MILLISECONDS_FROM ? time / 1000 : time);
   if (seconds > latest) {
-    throw refuseSet('invalid_request', 'The event happens in the future', 'token_not_yet_valid');
+    throw invalidSetError('invalid_request', 'The event happens in the future', 'token_not_yet_valid');
   }
   return seconds;
 }

@@ -1,10 +1,10 @@
 /** What a security event token must be, beyond genuine (RFC 8417, RFC 8725, SSF 1.0 section 4), and what it holds. Pure. */
 import type { ProtectedHeaderParameters } from 'jose';
 import { acceptsAlgorithm } from '../../auth/algorithms.js';
-import type { JsonObject } from '../../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { isWellFormed } from '../../lib/well-formed.js';
 import type { TransmitterSettings } from '../../config/settings.js';
-import { refuseSet } from './set-errors.js';
+import { invalidSetError } from './set-errors.js';
 
 export interface SecurityEvents {
   /** Names the token among all of its transmitter. */
@@ -27,17 +27,17 @@ const MAX_TEXT = 1_000;
 export function checkHeader({ typ, alg, crit }: ProtectedHeaderParameters, one: TransmitterSettings): string {
   // What keeps an access token, an ID token or a logout token of the same issuer from being read as an event.
   if (typeof typ !== 'string' || typ.toLowerCase().replace(/^application\//, '') !== 'secevent+jwt') {
-    throw refuseSet('invalid_request', 'The typ of the token is not secevent+jwt', 'token_type');
+    throw invalidSetError('invalid_request', 'The typ of the token is not secevent+jwt', 'token_type');
   }
   if (typeof alg !== 'string' || !acceptsAlgorithm(one.algorithms, alg)) {
-    throw refuseSet(
+    throw invalidSetError(
       'invalid_key',
       'The token is signed with an algorithm that is not accepted',
       'token_algorithm',
     );
   }
   if (crit !== undefined) {
-    throw refuseSet('invalid_request', 'The token has critical header extensions', 'token_malformed');
+    throw invalidSetError('invalid_request', 'The token has critical header extensions', 'token_malformed');
   }
   return alg;
 }
@@ -52,28 +52,32 @@ export function readSet(claims: JsonObject, transmitter: TransmitterSettings, no
   const { aud, iat, jti, toe, events, sub_id: subject } = claims;
   const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audience.some((one) => typeof one === 'string' && transmitter.audience.includes(one))) {
-    throw refuseSet('invalid_audience', 'The token is not meant for this server', 'token_audience');
+    throw invalidSetError('invalid_audience', 'The token is not meant for this server', 'token_audience');
   }
   if (typeof iat !== 'number' || !Number.isFinite(iat)) {
-    throw refuseSet('invalid_request', 'The iat of the token is missing or not a number', 'token_claims');
+    throw invalidSetError(
+      'invalid_request',
+      'The iat of the token is missing or not a number',
+      'token_claims',
+    );
   }
   if (iat > now + transmitter.clockToleranceSeconds) {
-    throw refuseSet('invalid_request', 'The token was issued in the future', 'token_not_yet_valid');
+    throw invalidSetError('invalid_request', 'The token was issued in the future', 'token_not_yet_valid');
   }
   if (!isText(jti)) {
-    throw refuseSet(
+    throw invalidSetError(
       'invalid_request',
       `The jti of the token is missing or no text of at most ${MAX_TEXT} characters`,
       'token_claims',
     );
   }
-  const entries = isObject(events) ? Object.entries(events) : [];
+  const entries = isJsonObject(events) ? Object.entries(events) : [];
   if (
     entries.length === 0 ||
     entries.length > MAX_EVENTS ||
-    !entries.every(([name, event]) => isText(name) && isObject(event))
+    !entries.every(([name, event]) => isText(name) && isJsonObject(event))
   ) {
-    throw refuseSet(
+    throw invalidSetError(
       'invalid_request',
       `The events of the token are not 1 to ${MAX_EVENTS} names with an object each`,
       'token_claims',
@@ -97,8 +101,4 @@ export function isText(value: unknown): value is string {
     !value.includes('\0') &&
     isWellFormed(value)
   );
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

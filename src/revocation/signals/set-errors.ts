@@ -15,7 +15,7 @@ export type SetError =
  * @param description public; holds nothing of the token.
  * @param reason what the record says.
  */
-export function refuseSet(
+export function invalidSetError(
   err: SetError,
   description: string,
   reason: Reason,

@@ -1,44 +1,44 @@
-/** Turns a delivery into an exchange, so that its Host is checked and a refusal is on record as any other. */
+/** Turns a delivery into a request context, so that its Host is checked and a refusal is on record as any other. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { readBytes } from '../../http/read-body.js';
-import type { Exchange, GateRequest, Inbound } from '../../core/request-context.js';
+import type { RequestContext, GateRequest, ParsedRequest } from '../../core/request-context.js';
 import { senderSeen } from '../../core/pipeline-context.js';
 import { RequestObserver } from '../../core/request-observer.js';
-import { StageClock } from '../../core/request-timings.js';
+import { RequestTimings } from '../../core/request-timings.js';
 import { traceOf } from '../../core/trace.js';
-import { refuseSet } from './set-errors.js';
+import { invalidSetError } from './set-errors.js';
 
 /** A token about one event is some hundred bytes. */
 const MAX_BYTES = 64 * 1024;
 
 @Injectable()
-export class SignalsFrontMiddleware implements NestMiddleware {
+export class SignalsContextMiddleware implements NestMiddleware {
   constructor(private readonly observer: RequestObserver) {}
 
   async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
-    if (request.exchange) return next();
-    const exchange: Exchange = {
+    if (request.requestContext) return next();
+    const requestContext: RequestContext = {
       requestId: request.id as string,
       decisionId: randomUUID(),
       trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
-      clock: new StageClock(),
+      clock: new RequestTimings(),
       ip: senderSeen(request).ip,
       client: request.get('user-agent') ?? null,
-      inbound: await this.inbound(request),
+      parsed: await this.inbound(request),
       audited: false,
     };
-    request.exchange = exchange;
-    response.once('close', () => this.observer.end(exchange, response.statusCode));
+    request.requestContext = requestContext;
+    response.once('close', () => this.observer.end(requestContext, response.statusCode));
     next();
   }
 
-  private async inbound(request: Request): Promise<Inbound> {
+  private async inbound(request: Request): Promise<ParsedRequest> {
     const read = await readBytes(request, 'application/secevent+jwt', MAX_BYTES);
     if (!read.ok) {
       const { status, message, headers, cause } = read.fault;
-      const fault = refuseSet('invalid_request', message, 'request_malformed', {
+      const fault = invalidSetError('invalid_request', message, 'request_malformed', {
         status: status === 413 ? 413 : 400,
         headers,
         cause,

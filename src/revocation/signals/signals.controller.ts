@@ -14,11 +14,11 @@ export class SignalsController {
   @HttpCode(202)
   @Header('cache-control', 'no-store')
   async receive(@Req() request: Request & GateRequest): Promise<void> {
-    const exchange = exchangeOf(request);
+    const requestContext = exchangeOf(request);
     await this.signals.receive({
-      token: messageOf(exchange).params.token as string,
+      token: messageOf(requestContext).params.token as string,
       authorization: request.get('authorization'),
-      ip: exchange.ip,
+      ip: requestContext.ip,
     });
   }
 }

@@ -5,15 +5,15 @@ import { createHash } from 'node:crypto';
 import { AuditService } from '../../audit/audit.service.js';
 import { readJwt } from '../../auth/verify/read-jwt.js';
 import { AppError } from '../../core/app-error.js';
-import { withoutTokens } from '../../lib/redact-tokens.js';
+import { redactTokens } from '../../lib/redact-tokens.js';
 import type { Settings, TransmitterSettings } from '../../config/settings.js';
-import { Counters } from '../../rate-limiting/quota.service.js';
+import { QuotaService } from '../../rate-limiting/quota.service.js';
 import type { StoredRevocation } from '../revocation-store.js';
-import { RevocationsService } from '../revocation.service.js';
+import { RevocationService } from '../revocation.service.js';
 import { checkHeader, readSet, type SecurityEvents } from './read-set.js';
-import { recognize } from './authenticate-transmitter.js';
-import { TransmitterKeys } from './transmitter-keys.service.js';
-import { translate, type Meaning } from './event-effects.js';
+import { authenticateTransmitter } from './authenticate-transmitter.js';
+import { TransmitterKeysService } from './transmitter-keys.service.js';
+import { toEffects, type EventEffect } from './event-effects.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -31,9 +31,9 @@ export class SignalsService {
 
   constructor(
     config: ConfigService<Settings, true>,
-    private readonly keys: TransmitterKeys,
-    private readonly counters: Counters,
-    private readonly revocations: RevocationsService,
+    private readonly keys: TransmitterKeysService,
+    private readonly counters: QuotaService,
+    private readonly revocations: RevocationService,
     private readonly audit: AuditService,
   ) {
     this.transmitters = config.get('signals', { infer: true });
@@ -45,15 +45,15 @@ export class SignalsService {
    *   the transmitter shall send it again.
    */
   async receive({ token, authorization, ip }: Delivery): Promise<void> {
-    const { jwt, transmitter } = recognize(this.transmitters, authorization, readJwt(token));
+    const { jwt, transmitter } = authenticateTransmitter(this.transmitters, authorization, readJwt(token));
     await this.count(transmitter, ip);
     const alg = checkHeader(jwt.header, transmitter);
     await this.keys.requireSigned(token, { ...jwt.header, alg }, transmitter);
     const now = Date.now() / 1000;
     const set = readSet(jwt.claims, transmitter, now);
-    const meanings = translate(set, transmitter, now);
-    const stored = await this.store(set, transmitter, meanings);
-    if (stored) await this.record(set, transmitter, meanings, stored);
+    const effects = toEffects(set, transmitter, now);
+    const stored = await this.store(set, transmitter, effects);
+    if (stored) await this.record(set, transmitter, effects, stored);
     else this.logger.log(`A token of ${transmitter.issuer} was delivered again`);
   }
 
@@ -66,7 +66,7 @@ export class SignalsService {
   private async store(
     { jti }: SecurityEvents,
     { issuer }: TransmitterSettings,
-    meanings: readonly Meaning[],
+    effects: readonly EventEffect[],
   ): Promise<StoredRevocation[] | undefined> {
     const message = createHash('sha256')
       .update(JSON.stringify([issuer, jti]))
@@ -74,7 +74,7 @@ export class SignalsService {
     try {
       return await this.revocations.addOnce(
         message,
-        meanings.flatMap(({ revocation }) => revocation ?? []),
+        effects.flatMap(({ revocation }) => revocation ?? []),
       );
     } catch (error) {
       throw new AppError('identity_unavailable', 'The event cannot be kept now: send it again', {
@@ -85,31 +85,31 @@ export class SignalsService {
     }
   }
 
-  /** After the fact: a ledger that cannot be written keeps nobody's tokens in force. */
+  /** After the fact: an audit log that cannot be written keeps nobody's tokens in force. */
   private async record(
     { jti }: SecurityEvents,
     { issuer }: TransmitterSettings,
-    meanings: readonly Meaning[],
+    effects: readonly EventEffect[],
     stored: readonly StoredRevocation[],
   ): Promise<void> {
     const ids = stored.map(({ id }) => id);
-    const changes = meanings.map((meaning) => {
-      const event = withoutTokens(meaning.event);
-      const why = meaning.revocation ? null : meaning.why;
+    const changes = effects.map((effect) => {
+      const event = redactTokens(effect.event);
+      const why = effect.revocation ? null : effect.why;
       if (why !== null) {
-        const isWarning = !meaning.revocation && meaning.isWarning;
+        const isWarning = !effect.revocation && effect.isWarning;
         this.logger[isWarning ? 'warn' : 'log'](`${event} of ${issuer} changes nothing: ${why}`);
       }
       return {
         what: 'signal' as const,
         transmitter: issuer,
-        jti: withoutTokens(jti),
+        jti: redactTokens(jti),
         event,
         action: why === null ? ('revoked' as const) : ('acknowledged' as const),
         revocations: why === null ? ids.splice(0, 1) : [],
         why,
       };
     });
-    await Promise.all(changes.map((change) => this.audit.recordHappened(change)));
+    await Promise.all(changes.map((change) => this.audit.recordBestEffort(change)));
   }
 }

@@ -1,13 +1,13 @@
 /** Whom an event is about (RFC 9493, SSF 1.0 section 3), as what can be revoked: the tokens of a person, of a login, or one. Pure. */
-import type { JsonObject } from '../../core/request-context.js';
 import type { TransmitterSettings } from '../../config/settings.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import type { Revocation } from '../revocation.js';
-import { isObject, isText } from './read-set.js';
+import { isText } from './read-set.js';
 
 export type Target = Pick<Revocation, 'kind' | 'issuer' | 'value'>;
 
 /** `foreign`: of an issuer that this transmitter does not speak for. `unusable`: nothing here is known by that name. */
-export type Aim =
+export type SubjectMatch =
   | { readonly is: 'target'; readonly target: Target }
   | { readonly is: 'foreign' }
   | { readonly is: 'unusable'; readonly why: string };
@@ -23,12 +23,12 @@ const MAX_ALIASES = 20;
  * @param wanted what the event ends. Of a login: that login, and all of the person where the login is not named in a way
  *   that can be used, for too much is better than nothing. Of a person: never less than the person where one is named.
  */
-export function aimAt(
+export function resolveSubject(
   subject: unknown,
   wanted: Role,
   { subjectIssuer, emailIsSubject }: Pick<TransmitterSettings, 'subjectIssuer' | 'emailIsSubject'>,
-): Aim {
-  if (!isObject(subject)) return unusable('The event names no subject');
+): SubjectMatch {
+  if (!isJsonObject(subject)) return unusable('The event names no subject');
   const read = (identifier: unknown, roles: readonly Role[]) =>
     readIdentifier(identifier, roles, subjectIssuer, emailIsSubject);
   if (!isComplex(subject)) {
@@ -59,8 +59,8 @@ function readIdentifier(
   roles: readonly Role[],
   issuer: string,
   emailIsSubject: boolean,
-): Aim {
-  if (!isObject(identifier)) return unusable('The subject is no subject identifier');
+): SubjectMatch {
+  if (!isJsonObject(identifier)) return unusable('The subject is no subject identifier');
   const { iss, sub, id, jti, email } = identifier;
   const format = formatOf(identifier);
   if (format === 'aliases') return readAliases(identifier, roles, issuer, emailIsSubject);
@@ -87,14 +87,14 @@ function readAliases(
   roles: readonly Role[],
   issuer: string,
   emailIsSubject: boolean,
-): Aim {
+): SubjectMatch {
   const list = Array.isArray(identifiers) ? (identifiers as unknown[]).slice(0, MAX_ALIASES) : [];
   // Aliases within aliases are forbidden, and would be a way to keep us busy.
-  const flat = list.filter((one) => !(isObject(one) && formatOf(one) === 'aliases'));
-  const aims = flat.map((one) => readIdentifier(one, roles, issuer, emailIsSubject));
+  const flat = list.filter((one) => !(isJsonObject(one) && formatOf(one) === 'aliases'));
+  const matches = flat.map((one) => readIdentifier(one, roles, issuer, emailIsSubject));
   return (
-    aims.find(({ is }) => is === 'target') ??
-    aims.find(({ is }) => is === 'foreign') ??
+    matches.find(({ is }) => is === 'target') ??
+    matches.find(({ is }) => is === 'foreign') ??
     unusable('None of the aliases of the subject is accepted here')
   );
 }
@@ -105,6 +105,6 @@ function shown(format: string | undefined): string {
   return known.find((one) => one === format) ?? 'an unknown one';
 }
 
-function unusable(why: string): Aim {
+function unusable(why: string): SubjectMatch {
   return { is: 'unusable', why };
 }

@@ -2,12 +2,12 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { ProtectedHeaderParameters } from 'jose';
-import { IssuerMetadata } from '../../auth/keys/issuer-metadata.js';
+import { IssuerMetadataDocument } from '../../auth/keys/issuer-metadata-document.js';
 import { KeySet } from '../../auth/keys/key-set.js';
 import { signerOf } from '../../auth/verify/signature.js';
 import { AppError } from '../../core/app-error.js';
 import type { Settings, TransmitterSettings } from '../../config/settings.js';
-import { refuseSet } from './set-errors.js';
+import { invalidSetError } from './set-errors.js';
 
 /** A key that the transmitter took back is believed no longer than this. */
 const REFRESH_MS = 300_000;
@@ -17,11 +17,11 @@ const MAX_AGE_MS = 3_600_000;
 interface Keys {
   readonly keySet: KeySet;
   /** Undefined where the address of the keys is configured. */
-  readonly metadata: IssuerMetadata | undefined;
+  readonly metadata: IssuerMetadataDocument | undefined;
 }
 
 @Injectable()
-export class TransmitterKeys implements OnApplicationBootstrap, OnApplicationShutdown {
+export class TransmitterKeysService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Signals');
   private readonly keys: ReadonlyMap<string, Keys>;
 
@@ -62,7 +62,11 @@ export class TransmitterKeys implements OnApplicationBootstrap, OnApplicationShu
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (candidates.length > 0) keySet.suspect();
-      throw refuseSet('invalid_key', 'No key of the transmitter has signed the token', 'token_signature');
+      throw invalidSetError(
+        'invalid_key',
+        'No key of the transmitter has signed the token',
+        'token_signature',
+      );
     }
   }
 
@@ -70,7 +74,7 @@ export class TransmitterKeys implements OnApplicationBootstrap, OnApplicationShu
     const common = { maxAgeMs: MAX_AGE_MS, log: this.logger };
     const metadata =
       jwksUri === undefined
-        ? new IssuerMetadata({ ...common, issuer, metadataUrl: configurationUrl(issuer) })
+        ? new IssuerMetadataDocument({ ...common, issuer, metadataUrl: configurationUrl(issuer) })
         : undefined;
     const keySet = new KeySet({
       ...common,

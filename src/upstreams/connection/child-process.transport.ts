@@ -2,8 +2,8 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
-import type { JsonObject } from '../../core/request-context.js';
-import { within } from '../../lib/with-timeout.js';
+import type { JsonObject } from '../../lib/json.js';
+import { withTimeout } from '../../lib/with-timeout.js';
 import { tolerant } from './tolerant-message.js';
 
 export interface ChildProcessOptions {
@@ -24,13 +24,13 @@ export interface ChildProcessOptions {
 /** After its input has ended, and after it was asked to go. */
 const PATIENCE_MS = 1_500;
 const MAX_STDERR_LINE = 1_000;
-const COMPLAIN_EVERY_MS = 1_000;
+const WARN_EVERY_MS = 1_000;
 /** Of a line that is too long, as much of each end is kept. */
 const END = 300;
 /** A line so many times longer than it may be is none that will end. */
 const ENDLESS = 4;
 /** Where the id of an answer is: in front of it, or behind it. Anywhere else it could be anybody's. */
-const ID_IN_FRONT = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15})\s*,/;
+const LEADING_ID = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15})\s*,/;
 const ID_BEHIND = /,\s*"id"\s*:\s*(\d{1,15})\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/;
 
 /** Of answers to what it asks, so many bytes may wait until it reads them. */
@@ -46,12 +46,12 @@ export class ChildProcessTransport implements Transport {
   private child: ChildProcess | undefined;
   private exited: Promise<void> = Promise.resolve();
   private closing: Promise<void> | undefined;
-  private complainedAt = -Infinity;
+  private warnedAt = -Infinity;
   /** Lines of a pretty-printed message that has not ended yet. */
   private several: string[] = [];
   private severalLength = 0;
   private readonly output: Lines;
-  private readonly complaints: Lines;
+  private readonly warnings: Lines;
 
   constructor(private readonly options: ChildProcessOptions) {
     this.output = new Lines(
@@ -61,7 +61,7 @@ export class ChildProcessTransport implements Transport {
       () => this.giveUp(),
     );
     const hear = (line: string) => options.onStderr(line);
-    this.complaints = new Lines(MAX_STDERR_LINE, hear, hear, () => undefined);
+    this.warnings = new Lines(MAX_STDERR_LINE, hear, hear, () => undefined);
   }
 
   /** @throws Error where the program cannot be started. */
@@ -88,7 +88,7 @@ export class ChildProcessTransport implements Transport {
       child.stdout.pause();
       setImmediate(() => child.stdout.resume());
     });
-    child.stderr.on('data', (chunk: Buffer) => this.complaints.add(chunk));
+    child.stderr.on('data', (chunk: Buffer) => this.warnings.add(chunk));
     for (const stream of [child.stdin, child.stdout, child.stderr]) {
       stream.on('error', (error) => this.onerror?.(error));
     }
@@ -145,7 +145,7 @@ export class ChildProcessTransport implements Transport {
 
   /** Waits for the process itself; a group that outlives it is signalled all the same. */
   private gone(): Promise<void> {
-    return within(this.exited, PATIENCE_MS);
+    return withTimeout(this.exited, PATIENCE_MS);
   }
 
   /** @returns whether there was anybody to signal. */
@@ -181,8 +181,8 @@ export class ChildProcessTransport implements Transport {
     }
     // One of them says as much as a thousand.
     const now = performance.now();
-    if (now - this.complainedAt < COMPLAIN_EVERY_MS) return;
-    this.complainedAt = now;
+    if (now - this.warnedAt < WARN_EVERY_MS) return;
+    this.warnedAt = now;
     this.onerror?.(new Error('A line on stdout is no message'));
   }
 
@@ -214,7 +214,7 @@ export class ChildProcessTransport implements Transport {
   }
 
   private skip(head: string, tail: string): void {
-    const id = (ID_IN_FRONT.exec(head) ?? ID_BEHIND.exec(tail))?.[1];
+    const id = (LEADING_ID.exec(head) ?? ID_BEHIND.exec(tail))?.[1];
     const error = { code: TOO_LARGE, message: 'A message was too large' };
     this.onerror?.(new Error(error.message));
     if (id !== undefined) this.onmessage?.({ jsonrpc: '2.0', id: Number(id), error });

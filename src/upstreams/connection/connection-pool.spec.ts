@@ -1,16 +1,16 @@
 /** What one caller does to a conversation is no matter of those who share it, or wait for one of their own. */
-import type { Caller } from './upstream-caller.js';
-import { Connections } from './connection-pool.js';
+import type { UpstreamCaller } from './upstream-caller.js';
+import { ConnectionPool } from './connection-pool.js';
 import { UpstreamError } from './upstream-error.js';
 
 const SETTINGS = { processes: 'shared', transport: 'http', maxProcesses: 2, idleMs: 60_000, concurrency: 8 };
-const caller = (subject: string) => ({ principal: { subject } }) as unknown as Caller;
+const caller = (subject: string) => ({ principal: { subject } }) as unknown as UpstreamCaller;
 const never = () => new Promise<void>(() => undefined);
 const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-function connections(settings: object = {}) {
+function pool(settings: object = {}) {
   const opened: { key: string; closed: boolean }[] = [];
-  const all = new Connections({
+  const all = new ConnectionPool({
     settings: { ...SETTINGS, ...settings } as never,
     keyOf: (one) => ('processes' in settings ? (one?.principal.subject ?? '') : ''),
     open: (key) => {
@@ -33,7 +33,7 @@ function connections(settings: object = {}) {
 const lost = () => Promise.reject(new UpstreamError('session_lost', 'it answered 400'));
 
 it('leaves the calls of others alone where a conversation ends for one', async () => {
-  const { opened, living, use } = connections();
+  const { opened, living, use } = pool();
   let finish: () => void = () => undefined;
   const other = use(() => new Promise((resolve) => (finish = resolve)));
   await soon();
@@ -47,14 +47,14 @@ it('leaves the calls of others alone where a conversation ends for one', async (
 });
 
 it('ends the conversation that failed, and not the one that is there in its place', async () => {
-  const { opened, use } = connections();
+  const { opened, use } = pool();
   await expect(Promise.all([use(lost).catch(() => use(never)), use(lost)])).rejects.toThrow('400');
   await soon();
   expect(opened.map(({ closed }) => closed)).toEqual([true, false]);
 });
 
 it('has never more than there may be, however many come at once', async () => {
-  const { living, use } = connections({ processes: 'per_person' });
+  const { living, use } = pool({ processes: 'per_person' });
   await use(() => Promise.resolve(), 'a');
   void use(never, 'b');
   await soon();
@@ -63,7 +63,7 @@ it('has never more than there may be, however many come at once', async () => {
 });
 
 it('leaves an upstream alone for its own failures, and not for being in use', async () => {
-  const { use } = connections({ processes: 'per_person' });
+  const { use } = pool({ processes: 'per_person' });
   void use(never, 'a');
   let finish: () => void = () => undefined;
   const b = use(() => new Promise((resolve) => (finish = resolve)), 'b');

@@ -1,22 +1,22 @@
 /** The conversations with one upstream: one for all callers, or one for each; opened when needed, closed when idle, left alone when they fail. */
-import { Turns } from '../../lib/semaphore.js';
+import { Semaphore } from '../../lib/semaphore.js';
 import type { UpstreamSettings } from '../../config/settings.js';
-import type { Caller } from './upstream-caller.js';
+import type { UpstreamCaller } from './upstream-caller.js';
 import type { Connection } from './connection.js';
-import { Pause } from '../../lib/backoff.js';
+import { Backoff } from '../../lib/backoff.js';
 import { UpstreamError, type UpstreamErrorCode } from './upstream-error.js';
 
-export interface ConnectionsOptions {
+export interface ConnectionPoolOptions {
   readonly settings: UpstreamSettings;
   /** Which conversation a caller takes part in; of two keys nothing is ever shared. */
-  keyOf(caller: Caller | undefined): string;
+  keyOf(caller: UpstreamCaller | undefined): string;
   /** @param ended to be called when it has ended by itself. @throws UpstreamError */
-  open(key: string, caller: Caller | undefined, ended: () => void): Promise<Connection>;
+  open(key: string, caller: UpstreamCaller | undefined, ended: () => void): Promise<Connection>;
 }
 
 interface Opened {
   readonly connection: Connection;
-  readonly turns: Turns;
+  readonly turns: Semaphore;
   readonly since: number;
   calls: number;
   usedAt: number;
@@ -26,7 +26,7 @@ interface Opened {
 }
 
 export interface Use<T> {
-  readonly caller: Caller | undefined;
+  readonly caller: UpstreamCaller | undefined;
   readonly signal?: AbortSignal;
   /** How long a call waits in line. */
   readonly patienceMs: number;
@@ -44,16 +44,16 @@ const STEADY_MS = 10_000;
 /** Nobody else's business: the next caller may be let in. */
 const OWN_FAULT: readonly UpstreamErrorCode[] = ['credentials', 'unauthorized'];
 
-export class Connections {
+export class ConnectionPool {
   private readonly opened = new Map<string, Promise<Opened>>();
   /** Conversations that are being closed; nothing of them may be left when this server ends. */
-  private readonly leaving = new Set<Promise<void>>();
+  private readonly closing = new Set<Promise<void>>();
   /** Conversations that are over but for the calls of others that still run in them. */
-  private readonly retired = new Set<Opened>();
-  private readonly pause = new Pause();
+  private readonly discarded = new Set<Opened>();
+  private readonly pause = new Backoff();
   private closed = false;
 
-  constructor(private readonly options: ConnectionsOptions) {}
+  constructor(private readonly options: ConnectionPoolOptions) {}
 
   /** @throws UpstreamError; the signal's reason; what the work throws. */
   async use<T>(use: Use<T>): Promise<T> {
@@ -67,18 +67,18 @@ export class Connections {
       if (performance.now() - opened.since >= STEADY_MS) this.pause.succeeded();
       return result;
     } catch (error) {
-      if (use.endsWith?.(error)) await this.retire(key, opened);
+      if (use.endsWith?.(error)) await this.discard(key, opened);
       throw error;
     } finally {
       opened.calls -= 1;
       opened.usedAt = performance.now();
       if (opened.isOver) this.leaveWhenUnused(opened);
-      else this.rest(key, opened);
+      else this.release(key, opened);
     }
   }
 
   /** The conversation of this caller is over; the next call opens another. */
-  drop(caller: Caller | undefined): Promise<void> {
+  drop(caller: UpstreamCaller | undefined): Promise<void> {
     return this.close(this.options.keyOf(caller));
   }
 
@@ -96,11 +96,11 @@ export class Connections {
   async closeAll(): Promise<void> {
     this.closed = true;
     await Promise.all([...this.opened.keys()].map((key) => this.close(key)));
-    await Promise.all([...this.retired].map(({ connection }) => connection.close()));
-    await Promise.all(this.leaving);
+    await Promise.all([...this.discarded].map(({ connection }) => connection.close()));
+    await Promise.all(this.closing);
   }
 
-  private get(key: string, caller: Caller | undefined): Promise<Opened> {
+  private get(key: string, caller: UpstreamCaller | undefined): Promise<Opened> {
     const known = this.opened.get(key);
     if (known) return known;
     if (this.closed) return Promise.reject(new UpstreamError('unreachable', 'this server is going'));
@@ -117,13 +117,13 @@ export class Connections {
     return opening;
   }
 
-  private async start(key: string, caller: Caller | undefined): Promise<Opened> {
+  private async start(key: string, caller: UpstreamCaller | undefined): Promise<Opened> {
     const { settings } = this.options;
     await this.makeRoom();
     const since = performance.now();
     try {
       const connection = await this.options.open(key, caller, () => this.ended(key, since));
-      const turns = new Turns(settings.concurrency, MAX_WAITING);
+      const turns = new Semaphore(settings.concurrency, MAX_WAITING);
       return { connection, turns, since, calls: 0, usedAt: performance.now() };
     } catch (error) {
       const { code } = error as UpstreamError;
@@ -138,7 +138,7 @@ export class Connections {
     const limit = processes === 'shared' ? MAX_SESSIONS : maxProcesses;
     if (this.opened.size < limit) return;
     const settled = await Promise.all(
-      [...this.opened].map(async ([key, opening]) => ({ key, opened: await settledNow(opening) })),
+      [...this.opened].map(async ([key, opening]) => ({ key, opened: await releasedNow(opening) })),
     );
     const idle = settled
       .filter((one): one is { key: string; opened: Opened } => one.opened?.calls === 0)
@@ -150,20 +150,20 @@ export class Connections {
   }
 
   /** Only this very conversation: another may be there in its place already. */
-  private async retire(key: string, opened: Opened): Promise<void> {
+  private async discard(key: string, opened: Opened): Promise<void> {
     const current = this.opened.get(key);
-    if (opened.isOver || !current || (await settledNow(current)) !== opened) return;
+    if (opened.isOver || !current || (await releasedNow(current)) !== opened) return;
     if (this.opened.get(key) !== current) return;
     this.opened.delete(key);
     opened.isOver = true;
     clearTimeout(opened.idle);
-    this.retired.add(opened);
+    this.discarded.add(opened);
   }
 
   private leaveWhenUnused(opened: Opened): void {
-    if (opened.calls > 0 || !this.retired.delete(opened)) return;
-    const leaving = opened.connection.close().finally(() => this.leaving.delete(leaving));
-    this.leaving.add(leaving);
+    if (opened.calls > 0 || !this.discarded.delete(opened)) return;
+    const closing = opened.connection.close().finally(() => this.closing.delete(closing));
+    this.closing.add(closing);
   }
 
   private ended(key: string, since: number): void {
@@ -172,7 +172,7 @@ export class Connections {
   }
 
   /** What nobody uses ends after a while, unless it is everybody's. */
-  private rest(key: string, opened: Opened): void {
+  private release(key: string, opened: Opened): void {
     const { processes, transport, idleMs } = this.options.settings;
     if (opened.calls > 0 || (processes === 'shared' && transport === 'stdio') || this.closed) return;
     opened.idle = setTimeout(() => void this.close(key), idleMs).unref();
@@ -182,7 +182,7 @@ export class Connections {
     const opening = this.opened.get(key);
     if (!opening) return Promise.resolve();
     this.opened.delete(key);
-    const leaving = opening
+    const closing = opening
       .then(
         ({ connection, idle }) => {
           clearTimeout(idle);
@@ -190,9 +190,9 @@ export class Connections {
         },
         () => undefined,
       )
-      .finally(() => this.leaving.delete(leaving));
-    this.leaving.add(leaving);
-    return leaving;
+      .finally(() => this.closing.delete(closing));
+    this.closing.add(closing);
+    return closing;
   }
 
   private forget(key: string, opening: Promise<Opened>): void {
@@ -205,7 +205,7 @@ function tooMany(): UpstreamError {
 }
 
 /** Undefined where it is not settled, or has failed. */
-function settledNow<T>(promise: Promise<T>): Promise<T | undefined> {
+function releasedNow<T>(promise: Promise<T>): Promise<T | undefined> {
   const soon = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
   return Promise.race([promise.catch(() => undefined), soon]);
 }

@@ -8,7 +8,7 @@ import {
   type RequestOptions,
   type Transport,
 } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { VERSION } from '../../lib/version.js';
 import type { UpstreamSettings } from '../../config/settings.js';
 import { TOO_LARGE } from './child-process.transport.js';
@@ -55,7 +55,7 @@ const ANY_OBJECT = {
     version: 1,
     vendor: 'identity-aware-mcp-server',
     validate: (value: unknown) =>
-      isObject(value) ? { value } : { issues: [{ message: 'the result is no object' }] },
+      isJsonObject(value) ? { value } : { issues: [{ message: 'the result is no object' }] },
   },
 } as const;
 
@@ -169,7 +169,7 @@ export class Connection {
       });
     });
     try {
-      return cleaned(await Promise.race([this.request(name, args, settings), breaks]));
+      return stripProtocolMeta(await Promise.race([this.request(name, args, settings), breaks]));
     } catch (error) {
       throw failure(error);
     } finally {
@@ -282,9 +282,9 @@ function causes(error: unknown): unknown[] {
 }
 
 /** Without what is between the upstream and the gate: who the upstream is, and what it says of caching. */
-function cleaned(result: JsonObject): JsonObject {
+function stripProtocolMeta(result: JsonObject): JsonObject {
   const { _meta: meta, resultType: _type, ...rest } = result;
-  if (!isObject(meta)) return rest;
+  if (!isJsonObject(meta)) return rest;
   const own = Object.entries(meta).filter(([name]) => !name.startsWith('io.modelcontextprotocol/'));
   return own.length > 0 ? { ...rest, _meta: Object.fromEntries(own) } : rest;
 }
@@ -333,8 +333,4 @@ function lengthOf(root: unknown): number {
     for (const inner of Object.values(value) as unknown[]) pending.push(inner);
   }
   return length;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,8 @@
 /** What an upstream is shown to let the gate in: a secret, or a token, of the gate's own or made for the caller; never the caller's. */
-import { tokenCache } from '../../lib/token-lru.js';
+import { createTokenLru } from '../../lib/token-lru.js';
 import type { UpstreamAuthSettings } from '../../config/settings.js';
-import { rightsKey, type Caller } from './upstream-caller.js';
-import { TokenEndpoint, type IssuedToken } from './token-request.js';
+import { authorizationKey, type UpstreamCaller } from './upstream-caller.js';
+import { TokenEndpoint, type IssuedToken } from './token-endpoint.js';
 import { UpstreamError } from './upstream-error.js';
 
 type Headers = Readonly<Record<string, string>>;
@@ -11,9 +11,9 @@ export interface UpstreamCredentials {
   /** Whether it is another one for each caller. */
   readonly isPersonal: boolean;
   /** @throws UpstreamError `credentials` */
-  headersFor(caller: Caller | undefined): Promise<Headers>;
+  headersFor(caller: UpstreamCaller | undefined): Promise<Headers>;
   /** The upstream does not accept it any more. */
-  forget(caller: Caller | undefined): void;
+  forget(caller: UpstreamCaller | undefined): void;
 }
 
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';
@@ -72,7 +72,7 @@ function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCreden
 
 /** Tokens that are asked for once, and used until shortly before they end. */
 class Tokens implements UpstreamCredentials {
-  private readonly known = tokenCache<string>();
+  private readonly known = createTokenLru<string>();
   /** By caller: nobody waits for, or gets, the answer to another's question. */
   private readonly pending = new Map<string, Promise<string>>();
 
@@ -81,15 +81,15 @@ class Tokens implements UpstreamCredentials {
     private readonly ask: (subject: string) => Promise<IssuedToken>,
   ) {}
 
-  async headersFor(caller: Caller | undefined): Promise<Headers> {
+  async headersFor(caller: UpstreamCaller | undefined): Promise<Headers> {
     return { Authorization: `Bearer ${await this.tokenFor(caller)}` };
   }
 
-  forget(caller: Caller | undefined): void {
+  forget(caller: UpstreamCaller | undefined): void {
     this.known.delete(this.keyOf(caller));
   }
 
-  async tokenFor(caller: Caller | undefined): Promise<string> {
+  async tokenFor(caller: UpstreamCaller | undefined): Promise<string> {
     const key = this.keyOf(caller);
     const known = this.known.get(key);
     if (known !== undefined) return known;
@@ -97,14 +97,14 @@ class Tokens implements UpstreamCredentials {
     return pending;
   }
 
-  private request(key: string, caller: Caller | undefined): Promise<string> {
+  private request(key: string, caller: UpstreamCaller | undefined): Promise<string> {
     const token = this.fetch(key, caller).finally(() => this.pending.delete(key));
     this.pending.set(key, token);
     return token;
   }
 
-  private async fetch(key: string, caller: Caller | undefined): Promise<string> {
-    const subject = this.isPersonal ? caller?.token?.forExchange() : '';
+  private async fetch(key: string, caller: UpstreamCaller | undefined): Promise<string> {
+    const subject = this.isPersonal ? caller?.token?.reveal() : '';
     if (subject === undefined) throw new UpstreamError('credentials', 'no token for it could be had');
     const { token, lifetimeSeconds = UNSAID_SECONDS } = await this.ask(subject);
     // What was made out of a token does not outlive it.
@@ -116,7 +116,7 @@ class Tokens implements UpstreamCredentials {
     return token;
   }
 
-  private keyOf(caller: Caller | undefined): string {
-    return this.isPersonal && caller ? rightsKey(caller.principal) : '';
+  private keyOf(caller: UpstreamCaller | undefined): string {
+    return this.isPersonal && caller ? authorizationKey(caller.principal) : '';
   }
 }

@@ -1,8 +1,8 @@
 /** What an upstream lists as its tools: in, those that can be shown without harm, and what is wrong with the others. Pure. */
 import { digestOf } from '../../lib/canonical-json.js';
-import type { JsonObject } from '../../core/request-context.js';
 import { referredTo } from '../../lib/json-pointer.js';
-import { quoted } from '../../lib/format-text.js';
+import { quote } from '../../lib/format-text.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 
 /** A tool as an upstream describes it: what is shown of it, pinned and compared. */
 export interface UpstreamTool {
@@ -47,10 +47,10 @@ export function readTools(listed: readonly unknown[]): ReadTools {
 }
 
 function readTool(raw: unknown): UpstreamTool | string {
-  if (!isObject(raw)) return 'an entry of the list is no object';
+  if (!isJsonObject(raw)) return 'an entry of the list is no object';
   const { name } = raw;
   if (typeof name !== 'string' || !NAME.test(name))
-    return `${quoted(String(name).slice(0, 40))}: is no name of a tool`;
+    return `${quote(String(name).slice(0, 40))}: is no name of a tool`;
   const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
   const definition = Object.fromEntries(shown.map((member) => [member, raw[member]]));
   const fault = faultOf(raw, definition);
@@ -72,10 +72,12 @@ function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
     if (problem !== undefined) return `its ${member} ${problem}`;
   }
   const { inputSchema, execution } = raw;
-  if (inputSchema !== undefined && inputSchema !== null && !isObject(inputSchema))
+  if (inputSchema !== undefined && inputSchema !== null && !isJsonObject(inputSchema))
     return 'its inputSchema is no object';
-  if (!isObject(inputSchema) || !isOfObject(inputSchema)) return 'its inputSchema is not one of an object';
-  if (isObject(execution) && execution.taskSupport === 'required') return 'it can be called as a task only';
+  if (!isJsonObject(inputSchema) || !isOfObject(inputSchema))
+    return 'its inputSchema is not one of an object';
+  if (isJsonObject(execution) && execution.taskSupport === 'required')
+    return 'it can be called as a task only';
   const problem = referenceFault(inputSchema);
   if (problem !== undefined) return `its inputSchema ${problem}`;
   if (JSON.stringify(definition).length > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
@@ -124,14 +126,10 @@ function referenceFault(root: JsonObject): string | undefined {
 
 /** Arguments are an object always: a schema that also allows null, or that leaves out its type, allows objects. */
 function isOfObject({ type, properties }: JsonObject): boolean {
-  if (type === undefined || type === null) return isObject(properties);
+  if (type === undefined || type === null) return isJsonObject(properties);
   return type === 'object' || (Array.isArray(type) && type.includes('object'));
 }
 
 function isSchema(value: unknown): boolean {
   return typeof value === 'object' || typeof value === 'boolean';
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 /** Bodies of HTTP answers, with their messages made {@link tolerant}: JSON as a whole, a stream of events event by event. */
-import type { JsonObject } from '../../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { mayNeedTolerance, tolerant } from './tolerant-message.js';
 
 /** @returns the JSON of a message; the text itself where it is none, or needs nothing. */
@@ -11,7 +11,7 @@ export function tolerantJson(text: string): string {
   } catch {
     return text;
   }
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) return text;
+  if (!isJsonObject(message)) return text;
   const changed = tolerant(message as JsonObject);
   return changed === message ? text : JSON.stringify(changed);
 }

@@ -1,10 +1,5 @@
-/**
- * Messages of upstreams in the style of JSON-RPC 1, where an unset member is null, as MCP has them. In, a message as it was
- * parsed; out, the same message without members that say nothing. Pure.
- */
-import type { JsonObject } from '../../core/request-context.js';
-
 /** An answer with both a result and an error is taken for an error of this code (of our own). */
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 export const CONTRADICTION = -31_002;
 
 const ENVELOPE = ['result', 'error', 'method', 'params'] as const;
@@ -41,8 +36,8 @@ export function tolerant(message: JsonObject): JsonObject {
       error: { code: CONTRADICTION, message: 'Both a result and an error' },
     };
   }
-  const params = isObject(plain.params) ? withoutNulls(plain.params, ['_meta']) : plain.params;
-  const inner = isObject(result) ? tolerantResult(result) : result;
+  const params = isJsonObject(plain.params) ? withoutNulls(plain.params, ['_meta']) : plain.params;
+  const inner = isJsonObject(result) ? tolerantResult(result) : result;
   if (params === plain.params && inner === result) return plain;
   return { ...plain, ...(params !== undefined && { params }), ...(inner !== undefined && { result: inner }) };
 }
@@ -53,10 +48,10 @@ function tolerantResult(given: JsonObject): JsonObject {
   const { capabilities = {}, serverInfo = {} } = result;
   return {
     ...result,
-    capabilities: isObject(capabilities)
+    capabilities: isJsonObject(capabilities)
       ? withoutNulls(capabilities, Object.keys(capabilities))
       : capabilities,
-    serverInfo: isObject(serverInfo) ? named(serverInfo) : serverInfo,
+    serverInfo: isJsonObject(serverInfo) ? named(serverInfo) : serverInfo,
   };
 }
 
@@ -75,8 +70,4 @@ function withoutNulls(object: JsonObject, names: readonly string[]): JsonObject 
   const unset = names.filter((name) => object[name] === null);
   if (unset.length === 0) return object;
   return Object.fromEntries(Object.entries(object).filter(([name]) => !unset.includes(name)));
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { targetLabel, type Target, type TargetKind } from '../core/decision.js';
 import type { ListKind } from '../core/request-context.js';
 import type { Settings } from '../config/settings.js';
-import type { AccessCatalogue, AccessRule, ProtectedTarget } from '../policy/access-rule.js';
+import type { TargetRegistry, AccessRule, ProtectedTarget } from '../policy/access-rule.js';
 import { declaresRule } from '../policy/decorators.js';
 import { readDeclaration, type Declaration } from './decorators.js';
 import { defineCompletion, definePrompt, defineResource, defineTool, type Declared } from './define.js';
@@ -15,7 +15,7 @@ import type {
   ResourceDefinition,
   ToolDefinition,
 } from './definitions.js';
-import { mayBeMounted } from './mounted-names.js';
+import { couldMatchUpstream } from './mounted-names.js';
 
 /** Several things wrong with the declarations, each in a sentence that names file, class and method. */
 export class DeclarationError extends Error {
@@ -28,7 +28,7 @@ export class DeclarationError extends Error {
 type Definition = ToolDefinition | MountedToolDefinition | PromptDefinition | ResourceDefinition;
 
 @Injectable()
-export class ToolRegistry implements AccessCatalogue, OnModuleInit {
+export class ToolRegistry implements TargetRegistry, OnModuleInit {
   private readonly tools = new Map<string, ToolDefinition>();
   /** Those of other servers; replaced as a whole. */
   private mountedTools: ReadonlyMap<string, MountedToolDefinition> = new Map();
@@ -76,7 +76,7 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   }
 
   /** Whether it is there, and no other in its place: tools of other servers are replaced, and withheld. */
-  holds(target: Target): target is Definition {
+  isCurrent(target: Target): target is Definition {
     return this.find(target.kind, target.name) === target;
   }
 
@@ -100,7 +100,7 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
   }
 
   /** Tools of this server. */
-  get own(): readonly ToolDefinition[] {
+  get localTools(): readonly ToolDefinition[] {
     return [...this.tools.values()];
   }
 
@@ -198,7 +198,7 @@ export class ToolRegistry implements AccessCatalogue, OnModuleInit {
     const known = new Set(this.all().map(targetLabel));
     const { list: upstreams } = this.config.get('upstreams', { infer: true });
     return [...allowList]
-      .filter((label) => !known.has(label) && !mayBeMounted(label, upstreams))
+      .filter((label) => !known.has(label) && !couldMatchUpstream(label, upstreams))
       .map((label) => `TOOL_ALLOW_LIST: ${label} is the name of nothing that this server has`);
   }
 }

@@ -1,7 +1,7 @@
 /** Where a request comes from and how, as far as the proxies of `TRUST_PROXY` are believed. Pure. */
 import type { IncomingMessage } from 'node:http';
 import { nodeAddress, plainAddress } from '../lib/ip-addresses.js';
-import { forwardedElements, type ForwardedElement } from './forwarded.js';
+import { forwardedElements, type ForwardedElement } from '../lib/forwarded-header.js';
 
 /** The address of a client that no trusted proxy tells. No rule on addresses allows it. */
 export const UNKNOWN_ADDRESS = 'unknown';

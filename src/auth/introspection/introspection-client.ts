@@ -1,8 +1,8 @@
 /** Asking an issuer about a token that says nothing by itself (RFC 7662). */
 import { hash } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
-import { tokenCache } from '../../lib/token-lru.js';
-import { Turns } from '../../lib/semaphore.js';
+import { createTokenLru } from '../../lib/token-lru.js';
+import { Semaphore } from '../../lib/semaphore.js';
 import type { IntrospectionSettings } from '../../config/settings.js';
 import { boundedFetch } from '../../http/outbound/bounded-fetch.js';
 import {
@@ -11,8 +11,8 @@ import {
   type Credentials,
 } from '../../http/outbound/client-authentication.js';
 import type { Claims } from '../presets/presets.js';
-import { identityUnavailable, refuseToken } from '../token-errors.js';
-import { withoutNulls } from '../verify/drop-null-claims.js';
+import { identityUnavailable, invalidTokenError } from '../token-errors.js';
+import { dropNullClaims } from '../verify/drop-null-claims.js';
 
 export interface IntrospectionOptions {
   /** Exact `iss`. */
@@ -40,17 +40,17 @@ const ACCESS_TOKEN_TYPES = ['bearer', 'dpop'];
 const FOREIGN_USE = /^(refresh|id)(_token)?$/i;
 
 /** One issuer, asked about its tokens. */
-export class Introspection {
+export class IntrospectionClient {
   private readonly authenticate: () => Promise<Credentials>;
   /** By the digest of the token: who reads this memory cannot use what it finds. */
-  private readonly active = tokenCache<Claims>();
+  private readonly active = createTokenLru<Claims>();
   private readonly pending = new Map<string, Promise<Claims>>();
   private last: 'ok' | 'failing' | undefined;
-  private readonly turns: Turns;
+  private readonly semaphore: Semaphore;
 
   constructor(private readonly options: IntrospectionOptions) {
     this.authenticate = clientAuthentication(options.settings, options.issuer);
-    this.turns = new Turns(options.maxConcurrent ?? MAX_CONCURRENT);
+    this.semaphore = new Semaphore(options.maxConcurrent ?? MAX_CONCURRENT);
   }
 
   /** As `said`, with the client as the subject where the answer names none. */
@@ -68,7 +68,7 @@ export class Introspection {
    */
   async said(token: string): Promise<Claims> {
     if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
-      throw refuseToken('token_malformed', 'The token is too long');
+      throw invalidTokenError('token_malformed', 'The token is too long');
     }
     const key = hash('sha256', token, 'base64');
     return this.active.get(key) ?? (await (this.pending.get(key) ?? this.open(key, token)));
@@ -77,7 +77,7 @@ export class Introspection {
   private open(key: string, token: string): Promise<Claims> {
     if (this.pending.size >= MAX_PENDING) throw busy();
     const { timeoutMs = TIMEOUT_MS } = this.options;
-    const answer = this.turns
+    const answer = this.semaphore
       .run(() => this.ask(key, token), timeoutMs, busy)
       .finally(() => this.pending.delete(key));
     this.pending.set(key, answer);
@@ -132,7 +132,7 @@ export class Introspection {
     const code = await errorCodeOf(response);
     // Some say so of a JWT, or of an ID token: it is about the token, and not about who asks.
     if (status === 400 && code === 'unsupported_token_type') {
-      return refuseToken('token_type', 'The token is not an access token that its issuer answers for');
+      return invalidTokenError('token_type', 'The token is not an access token that its issuer answers for');
     }
     const said = `The introspection endpoint answered ${status}${code === undefined ? '' : ` ${code}`}`;
     if (!CLIENT_REFUSED.includes(status)) return new Error(said);
@@ -174,17 +174,17 @@ function parsed(bytes: ArrayBuffer): unknown {
 }
 
 function activeClaims(answer: Claims, issuer: string): Claims & { readonly exp: number } {
-  if (answer.active !== true) throw refuseToken('token_revoked', 'The token is not active');
-  const claims = withoutNulls(answer);
+  if (answer.active !== true) throw invalidTokenError('token_revoked', 'The token is not active');
+  const claims = dropNullClaims(answer);
   const { iss = issuer, token_type: type, token_use: use, exp } = claims;
-  if (iss !== issuer) throw refuseToken('token_issuer', 'The token is of another issuer');
+  if (iss !== issuer) throw invalidTokenError('token_issuer', 'The token is of another issuer');
   const foreign = typeof use === 'string' && FOREIGN_USE.test(use);
   if (foreign || (type !== undefined && !isAccessTokenType(type))) {
-    throw refuseToken('token_type', 'The token is not an access token');
+    throw invalidTokenError('token_type', 'The token is not an access token');
   }
   // Nothing else bounds what an opaque token can be used for.
   if (typeof exp !== 'number' || !Number.isFinite(exp)) {
-    throw refuseToken('token_claims', 'The issuer does not say when the token expires');
+    throw invalidTokenError('token_claims', 'The issuer does not say when the token expires');
   }
   return { ...claims, iss, exp };
 }

@@ -15,9 +15,9 @@ import {
   type ToolOptions,
 } from './decorators.js';
 import { NoInput } from './no-input.js';
-import { DeclarationError, ToolRegistry } from './registry.js';
+import { DeclarationError, ToolRegistry } from './tool-registry.js';
 
-const HERE = 'src/tools/registry.spec.ts';
+const HERE = 'src/tools/tool-registry.spec.ts';
 const NAME = 'is not 1 to 128 characters of A-Z a-z 0-9 _ . -';
 
 class TextInput {

@@ -1,6 +1,6 @@
 /** Tokens that a provider signs too, and that are for something else. They fail at more than one check. */
-import { quoted } from '../../../lib/format-text.js';
-import { textOf, textsOf, type Situation, type Trap } from '../diagnostic-context.js';
+import { quote } from '../../../lib/format-text.js';
+import { textOf, textsOf, type DiagnosticContext, type DiagnosticRule } from '../diagnostic-context.js';
 
 const ID_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash'];
 
@@ -19,41 +19,42 @@ const FOREIGN_TYPES: Readonly<Record<string, string>> = {
 /** Microsoft Graph, by its application id and by its names. */
 const GRAPH = /^(00000003-0000-0000-c000-000000000000|https:\/\/graph\.microsoft\.com\/?)$/;
 
-export const GRAPH_TOKEN: Trap = {
+export const GRAPH_TOKEN: DiagnosticRule = {
   name: 'entra-graph-token',
-  look: ({ jwt, claims, provider, issuer }) =>
+  match: ({ jwt, claims, provider, issuer }) =>
     (textsOf(claims.aud).some((audience) => GRAPH.test(audience)) ||
       (provider === 'entra' && jwt?.header.nonce !== undefined)) && {
-      says: 'The token is for Microsoft Graph, whose tokens nobody else can verify: Entra gives it where no other API is asked for.',
-      there: `The client must ask for a scope of the API made for this server: api://APPLICATION-ID/SCOPE (Expose an API in its app registration), not User.Read or another scope of Graph. Its token is then for ${issuer.audience.join(' or ')}.`,
+      message:
+        'The token is for Microsoft Graph, whose tokens nobody else can verify: Entra gives it where no other API is asked for.',
+      providerFix: `The client must ask for a scope of the API made for this server: api://APPLICATION-ID/SCOPE (Expose an API in its app registration), not User.Read or another scope of Graph. Its token is then for ${issuer.audience.join(' or ')}.`,
     },
 };
 
-export const ID_TOKEN: Trap = {
+export const ID_TOKEN: DiagnosticRule = {
   name: 'id-token',
-  look: (situation) => {
-    const mark = idTokenMark(situation);
+  match: (context) => {
+    const mark = idTokenMark(context);
     return (
       mark !== undefined && {
-        says: `This is an ID token (${mark}): it tells a client who has logged in, and opens nothing.`,
-        there: 'The client must send the access_token of the same answer, not the id_token.',
+        message: `This is an ID token (${mark}): it tells a client who has logged in, and opens nothing.`,
+        providerFix: 'The client must send the access_token of the same answer, not the id_token.',
       }
     );
   },
 };
 
-export const REFRESH_TOKEN: Trap = {
+export const REFRESH_TOKEN: DiagnosticRule = {
   name: 'refresh-token',
-  look: ({ claims }) =>
+  match: ({ claims }) =>
     ['Refresh', 'Offline'].includes(textOf(claims.typ)) && {
-      says: `This is a refresh token of Keycloak (its typ claim is ${quoted(claims.typ)}): it is for the token endpoint alone.`,
-      there: 'The client must send the access_token of the same answer.',
+      message: `This is a refresh token of Keycloak (its typ claim is ${quote(claims.typ)}): it is for the token endpoint alone.`,
+      providerFix: 'The client must send the access_token of the same answer.',
     },
 };
 
-export const OTHER_TOKEN: Trap = {
+export const OTHER_TOKEN: DiagnosticRule = {
   name: 'other-token',
-  look: ({ jwt, claims }) => {
+  match: ({ jwt, claims }) => {
     const type = textOf(jwt?.header.typ)
       .toLowerCase()
       .replace(/^application\//, '');
@@ -61,17 +62,17 @@ export const OTHER_TOKEN: Trap = {
     const kind = isProof ? 'dpop+jwt' : claims.events !== undefined ? 'logout+jwt' : type;
     return (
       Object.hasOwn(FOREIGN_TYPES, kind) && {
-        says: `This is ${FOREIGN_TYPES[kind]}.`,
-        there: 'The client must send an access token.',
+        message: `This is ${FOREIGN_TYPES[kind]}.`,
+        providerFix: 'The client must send an access token.',
       }
     );
   },
 };
 
-export const NOT_AN_ACCESS_TOKEN: readonly Trap[] = [REFRESH_TOKEN, OTHER_TOKEN, ID_TOKEN];
+export const NOT_AN_ACCESS_TOKEN: readonly DiagnosticRule[] = [REFRESH_TOKEN, OTHER_TOKEN, ID_TOKEN];
 
 /** A mark that only an ID token has; or the lack of all that an access token has, where the audience is the client. */
-function idTokenMark({ jwt, claims, provider, issuer }: Situation): string | undefined {
+function idTokenMark({ jwt, claims, provider, issuer }: DiagnosticContext): string | undefined {
   if (claims.token_use === 'id') return 'its token_use is "id"';
   if (claims.typ === 'ID') return 'its typ claim is "ID"';
   const mark = ID_CLAIMS.find((name) => claims[name] !== undefined);
@@ -79,9 +80,9 @@ function idTokenMark({ jwt, claims, provider, issuer }: Situation): string | und
   if (mark !== undefined && !(mark === 'nonce' && claims.typ === 'Bearer')) return `it has the claim ${mark}`;
   // Of Google, an ID token that was made for this server is what it can check.
   if (!jwt || issuer.preset === 'google') return undefined;
-  const says = (names: readonly string[]) => names.some((name) => claims[name] !== undefined);
-  if (says(['scope', 'scp', 'client_id', 'cid', 'appid', 'roles'])) return undefined;
-  if (provider === 'entra' && says(['preferred_username', 'name']))
+  const message = (names: readonly string[]) => names.some((name) => claims[name] !== undefined);
+  if (message(['scope', 'scp', 'client_id', 'cid', 'appid', 'roles'])) return undefined;
+  if (provider === 'entra' && message(['preferred_username', 'name']))
     return 'it has no scp, and names the person';
   if (textsOf(claims.aud).length === 1 && claims.azp === claims.aud)
     return 'its audience is the client itself';

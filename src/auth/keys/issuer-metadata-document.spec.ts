@@ -1,7 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { TestIssuer } from '../../../test/support/issuer.js';
 import { CollectedLog, until } from '../../../test/support/remote.js';
-import { IssuerMetadata, metadataUrls, type IssuerMetadataOptions } from './issuer-metadata.js';
+import {
+  IssuerMetadataDocument,
+  metadataUrls,
+  type IssuerMetadataOptions,
+} from './issuer-metadata-document.js';
 
 const UNAVAILABLE = { code: 'identity_unavailable', status: 503 };
 const AN_HOUR = 3_600_000;
@@ -22,7 +26,7 @@ it.each([
 describe('the metadata', () => {
   let server: TestIssuer;
   let log: CollectedLog;
-  let metadata: IssuerMetadata;
+  let metadata: IssuerMetadataDocument;
 
   beforeEach(async () => {
     server = await TestIssuer.start();
@@ -33,8 +37,8 @@ describe('the metadata', () => {
     await server.stop();
   });
 
-  function open(options: Partial<IssuerMetadataOptions> = {}): IssuerMetadata {
-    metadata = new IssuerMetadata({ issuer: server.url, maxAgeMs: AN_HOUR, log, ...options });
+  function open(options: Partial<IssuerMetadataOptions> = {}): IssuerMetadataDocument {
+    metadata = new IssuerMetadataDocument({ issuer: server.url, maxAgeMs: AN_HOUR, log, ...options });
     return metadata;
   }
 

@@ -2,7 +2,7 @@
 import type { Advice } from '../report.js';
 
 /** Failures on the way through a proxy come first: their words may also hold those of the others. */
-const CONNECTION: readonly (readonly [trap: string, form: RegExp, says: string, here?: string])[] = [
+const CONNECTION: readonly (readonly [rule: string, form: RegExp, message: string, serverFix?: string])[] = [
   [
     'proxy-credentials',
     /The proxy \S+ answered 407/,
@@ -74,6 +74,6 @@ const CONNECTION: readonly (readonly [trap: string, form: RegExp, says: string, 
 export function adviseOnConnection(failure: string): Advice | undefined {
   const found = CONNECTION.find(([, form]) => form.test(failure));
   if (!found) return undefined;
-  const [trap, , says, here] = found;
-  return { trap, says, ...(here !== undefined && { here }) };
+  const [rule, , message, serverFix] = found;
+  return { rule, message, ...(serverFix !== undefined && { serverFix }) };
 }

@@ -1,8 +1,8 @@
 /** The metadata document of one issuer (RFC 8414, OpenID Connect Discovery 1.0), kept fresh. */
-import type { JsonObject } from '../../core/request-context.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { preferFirst } from '../../lib/prefer-first.js';
 import { isSecureUrl } from '../../config/rules.js';
-import { addressOf, fetchJson } from '../../http/outbound/bounded-fetch.js';
+import { withoutQuery, fetchJson } from '../../http/outbound/bounded-fetch.js';
 import { RemoteDocument, type DocumentLog, type DocumentStatus } from './remote-document.js';
 
 const REFRESH_MS = 10 * 60_000;
@@ -25,7 +25,7 @@ export interface IssuerMetadataOptions {
   readonly log: DocumentLog;
 }
 
-export class IssuerMetadata {
+export class IssuerMetadataDocument {
   private readonly document: RemoteDocument<JsonObject>;
 
   constructor(options: IssuerMetadataOptions) {
@@ -126,7 +126,7 @@ async function fetchDocument(
   signal: AbortSignal,
 ): Promise<JsonObject> {
   const document = await fetchJson(url, signal);
-  if (!isObject(document)) throw new Error(`${addressOf(url)} answered with no JSON object`);
+  if (!isJsonObject(document)) throw new Error(`${withoutQuery(url)} answered with no JSON object`);
   if (!isRight(document)) throw new Error(otherIssuer(url, document.issuer));
   return document;
 }
@@ -134,9 +134,5 @@ async function fetchDocument(
 /** Says which one: a slash too many is the usual mistake. */
 function otherIssuer(url: string, issuer: unknown): string {
   const name = typeof issuer === 'string' ? JSON.stringify(issuer.slice(0, 200)) : 'no issuer';
-  return `${addressOf(url)} is the metadata of ${name}`;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return `${withoutQuery(url)} is the metadata of ${name}`;
 }

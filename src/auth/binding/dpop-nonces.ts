@@ -2,7 +2,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
 import type { VerifiedProof } from './dpop-proof.js';
-import { sameText } from '../../lib/timing-safe-string-equal.js';
+import { timingSafeStringEqual } from '../../lib/timing-safe-string-equal.js';
 
 /** A nonce is given out for this long and accepted for as long again. */
 export const NONCE_SLOT_SECONDS = 60;
@@ -22,7 +22,9 @@ export class DpopNonces {
   /** The nonce of this slot, or of the one before: a client may use what it was given a moment ago. */
   accepts(nonce: string, nowSeconds: number): boolean {
     const slot = slotAt(nowSeconds);
-    return sameText(nonce, this.ofSlot(slot)) || sameText(nonce, this.ofSlot(slot - 1));
+    return (
+      timingSafeStringEqual(nonce, this.ofSlot(slot)) || timingSafeStringEqual(nonce, this.ofSlot(slot - 1))
+    );
   }
 
   private ofSlot(slot: number): string {

@@ -1,79 +1,79 @@
 /** When a token is good, and for how long. */
 import type { Provider } from '../providers.js';
-import { duration, moment, quoted } from '../../../lib/format-text.js';
-import type { Situation, Trap } from '../diagnostic-context.js';
+import { duration, formatRelativeTime, quote } from '../../../lib/format-text.js';
+import type { DiagnosticContext, DiagnosticRule } from '../diagnostic-context.js';
 
 /** Clocks that are set by hand differ by minutes; what is off by more is no clock. */
 const CLOCKS_DIFFER_SECONDS = 600;
 /** In seconds, this is the year 5138. */
 const MILLISECONDS_FROM = 1e11;
 
-const MILLISECONDS: Trap = {
+const MILLISECONDS: DiagnosticRule = {
   name: 'milliseconds',
-  look: ({ claims }) => {
+  match: ({ claims }) => {
     const names = (['exp', 'nbf', 'iat'] as const).filter((name) => isInMilliseconds(claims[name]));
     return (
       names.length > 0 && {
-        says: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds. Times in tokens are in seconds (RFC 7519).`,
-        there:
+        message: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds. Times in tokens are in seconds (RFC 7519).`,
+        providerFix:
           'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
       }
     );
   },
 };
 
-export const TIMES: readonly Trap[] = [
+export const TIMES: readonly DiagnosticRule[] = [
   {
     name: 'time-not-a-number',
-    look: ({ reason, claims }) =>
+    match: ({ reason, claims }) =>
       reason === 'token_claims' && {
-        says: `Times are numbers of seconds since 1970 (RFC 7519); this token has exp ${kindOf(claims.exp)}, nbf ${kindOf(claims.nbf)}, iat ${kindOf(claims.iat)}.`,
-        there:
+        message: `Times are numbers of seconds since 1970 (RFC 7519); this token has exp ${kindOf(claims.exp)}, nbf ${kindOf(claims.nbf)}, iat ${kindOf(claims.iat)}.`,
+        providerFix:
           'Something that rewrites claims at the provider makes texts of them, or leaves them out: a mapper, a hook, an action.',
       },
   },
   MILLISECONDS,
   {
     name: 'clock-behind',
-    look: ({ claims, now, issuer, setting }) => {
+    match: ({ claims, now, issuer, setting }) => {
       const ahead = beginning(claims) - now;
       return (
         ahead > 0 &&
         ahead < CLOCKS_DIFFER_SECONDS && {
-          says: `The token is from the future, by ${duration(ahead)}: the clock of this machine is behind that of the provider.`,
-          there: 'Both machines need NTP; that is the cure.',
-          here: `${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
+          message: `The token is from the future, by ${duration(ahead)}: the clock of this machine is behind that of the provider.`,
+          providerFix: 'Both machines need NTP; that is the cure.',
+          serverFix: `${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
         }
       );
     },
   },
   {
     name: 'not-yet-valid',
-    look: ({ reason, claims, now }) =>
+    match: ({ reason, claims, now }) =>
       reason === 'token_not_yet_valid' && {
-        says: `The token becomes valid ${moment(beginning(claims), now)}.`,
-        there:
+        message: `The token becomes valid ${formatRelativeTime(beginning(claims), now)}.`,
+        providerFix:
           'Wait, or get another one. If it is new, one of the two clocks is wrong by far: look at the date of both machines.',
       },
   },
   {
     name: 'just-expired',
-    look: ({ claims, now, issuer, setting }) => {
+    match: ({ claims, now, issuer, setting }) => {
       const past = now - numberOf(claims.exp);
       return (
         past < CLOCKS_DIFFER_SECONDS && {
-          says: `The token expired ${duration(past)} ago; it was good for ${lifetimeOf(claims)}.`,
-          there: 'Get a new one: clients renew a token before it expires.',
-          here: `If it is new, the clock of this machine is ahead: NTP is the cure, ${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
+          message: `The token expired ${duration(past)} ago; it was good for ${lifetimeOf(claims)}.`,
+          providerFix: 'Get a new one: clients renew a token before it expires.',
+          serverFix: `If it is new, the clock of this machine is ahead: NTP is the cure, ${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
         }
       );
     },
   },
   {
     name: 'expired',
-    look: ({ claims, now }) => ({
-      says: `The token expired ${moment(numberOf(claims.exp), now)}; it was good for ${lifetimeOf(claims)}.`,
-      there: 'Get a new one: the client must renew its tokens.',
+    match: ({ claims, now }) => ({
+      message: `The token expired ${formatRelativeTime(numberOf(claims.exp), now)}; it was good for ${lifetimeOf(claims)}.`,
+      providerFix: 'Get a new one: the client must renew its tokens.',
     }),
   },
 ];
@@ -91,35 +91,36 @@ const LIFETIMES: Partial<Record<Provider, string>> = {
   ping: 'The access token manager (PingFederate; 120 minutes is its default), or the resource (PingOne), has the lifetime.',
 };
 
-export const LIFETIME: readonly Trap[] = [
+export const LIFETIME: readonly DiagnosticRule[] = [
   MILLISECONDS,
   {
     name: 'no-iat',
-    look: ({ claims, issuer }) =>
+    match: ({ claims, issuer }) =>
       claims.iat === undefined &&
       !issuer.introspection && {
-        says: 'The token does not say when it was issued (iat), so nobody can say how long it is good for (RFC 9068 section 2.2).',
-        there: 'Have the provider write iat into access tokens.',
+        message:
+          'The token does not say when it was issued (iat), so nobody can say how long it is good for (RFC 9068 section 2.2).',
+        providerFix: 'Have the provider write iat into access tokens.',
       },
   },
   {
     name: 'lifetime-too-long',
-    look: ({ reason, claims, issuer, provider, setting, now }) => {
+    match: ({ reason, claims, issuer, provider, setting, now }) => {
       if (reason !== 'token_lifetime') return undefined;
       const lifetime = numberOf(claims.exp) - (claims.iat === undefined ? now : numberOf(claims.iat));
       return {
-        says: `The token is good for ${duration(lifetime)} (${Math.round(lifetime)} seconds), and ${duration(issuer.maxTokenLifetimeSeconds)} (${issuer.maxTokenLifetimeSeconds}) is accepted: a stolen one works until its end.`,
-        there:
+        message: `The token is good for ${duration(lifetime)} (${Math.round(lifetime)} seconds), and ${duration(issuer.maxTokenLifetimeSeconds)} (${issuer.maxTokenLifetimeSeconds}) is accepted: a stolen one works until its end.`,
+        providerFix:
           (provider && LIFETIMES[provider]) ?? 'Have the provider issue access tokens for a shorter time.',
-        here: `Or accept it: ${setting('max_token_lifetime_seconds', Math.ceil(lifetime))}.`,
+        serverFix: `Or accept it: ${setting('max_token_lifetime_seconds', Math.ceil(lifetime))}.`,
       };
     },
   },
   {
     name: 'no-lifetime',
-    look: ({ claims }) => ({
-      says: `The token makes no sense in time: exp is ${kindOf(claims.exp)}, iat ${kindOf(claims.iat)}, and the first must be after the second.`,
-      there: 'Something that writes claims at the provider is wrong: a mapper, a hook, an action.',
+    match: ({ claims }) => ({
+      message: `The token makes no sense in time: exp is ${kindOf(claims.exp)}, iat ${kindOf(claims.iat)}, and the first must be after the second.`,
+      providerFix: 'Something that writes claims at the provider is wrong: a mapper, a hook, an action.',
     }),
   },
 ];
@@ -135,15 +136,15 @@ function numberOf(value: unknown): number {
 }
 
 /** The later of the two times before which a token is not good. */
-function beginning({ iat, nbf }: Situation['claims']): number {
+function beginning({ iat, nbf }: DiagnosticContext['claims']): number {
   return Math.max(...[iat, nbf].filter((time) => typeof time === 'number'));
 }
 
 function kindOf(value: unknown): string {
-  return typeof value === 'number' ? 'a number' : typeof value === 'string' ? 'a text' : quoted(value);
+  return typeof value === 'number' ? 'a number' : typeof value === 'string' ? 'a text' : quote(value);
 }
 
-function lifetimeOf({ exp, iat }: Situation['claims']): string {
+function lifetimeOf({ exp, iat }: DiagnosticContext['claims']): string {
   const lifetime = numberOf(exp) - numberOf(iat);
   return Number.isNaN(lifetime) ? 'an unknown time' : duration(lifetime);
 }

@@ -1,12 +1,12 @@
-/** What is registered in this build, read without starting any of it: no port, no database, no ledger. */
+/** What is registered in this build, read without starting any of it: no port, no database, no audit log. */
 import 'reflect-metadata';
 import type { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner, ModulesContainer, NestFactory } from '@nestjs/core';
-import { AppModule } from '../../app.module.js';
-import type { Settings } from '../../config/settings.js';
-import type { ProtectedTarget } from '../../policy/access-rule.js';
-import { ToolRegistry } from '../../tools/registry.js';
-import { acceptedTools } from '../../upstreams/accepted-tools.js';
+import { AppModule } from '../app.module.js';
+import type { Settings } from '../config/settings.js';
+import type { ProtectedTarget } from '../policy/access-rule.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import { acceptedTools } from '../upstreams/accepted-tools.js';
 
 /**
  * @param tell takes what the server leaves out, or what cannot be known without asking an upstream.
@@ -19,7 +19,7 @@ export async function registeredTargets(
   const registry = await ownRegistry(settings);
   const { definitions, notices } = acceptedTools(
     settings.upstreams,
-    registry.own.map(({ name }) => name),
+    registry.localTools.map(({ name }) => name),
   );
   notices.forEach(tell);
   registry.mount(definitions);
@@ -31,7 +31,7 @@ export async function registeredTargets(
  * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
  */
 export async function ownRegistry(settings: Settings): Promise<ToolRegistry> {
-  const context = await NestFactory.createApplicationContext(AppModule.with(settings, []), {
+  const context = await NestFactory.createApplicationContext(AppModule.forRoot(settings, []), {
     // The modules are put together, and nothing of them is made.
     preview: true,
     logger: ['error'],

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { forwardedElements } from './forwarded.js';
+import { forwardedElements } from './forwarded-header.js';
 
 const read = (header: string) => [...forwardedElements(header)].map((one) => one && [one.for, one.proto]);
 

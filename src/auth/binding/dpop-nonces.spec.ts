@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { DpopNonces, NONCE_SLOT_SECONDS, requireNonce } from './dpop-nonce.js';
+import { DpopNonces, NONCE_SLOT_SECONDS, requireNonce } from './dpop-nonces.js';
 
 const SECRET = 'a secret of thirty-two characters';
 /** The first second of a slot. */

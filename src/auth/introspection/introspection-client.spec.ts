@@ -15,7 +15,7 @@ import { makeKey, TestIssuer } from '../../../test/support/issuer.js';
 import { AppError } from '../../core/app-error.js';
 import type { IntrospectionSettings } from '../../config/settings.js';
 import { ClientAuthenticationError } from '../../http/outbound/client-authentication.js';
-import { Introspection, type IntrospectionOptions } from './introspection.js';
+import { IntrospectionClient, type IntrospectionOptions } from './introspection-client.js';
 import { identityUnavailable } from '../token-errors.js';
 
 const SECRET = 'a secret: 100% of it & more';
@@ -33,8 +33,8 @@ afterEach(() => endpoint.stop());
 async function introspection(
   settings: Partial<IntrospectionSettings> = {},
   options: Partial<IntrospectionOptions> = {},
-): Promise<Introspection> {
-  return new Introspection({
+): Promise<IntrospectionClient> {
+  return new IntrospectionClient({
     issuer: endpoint.issuer,
     settings: await endpoint.settings(settings),
     endpoint: () => Promise.reject(new Error('The address was configured')),
@@ -137,7 +137,7 @@ describe('asking', () => {
       issuer: 'https://issuer.example',
     });
     try {
-      const asked = new Introspection({
+      const asked = new IntrospectionClient({
         issuer: 'https://issuer.example',
         settings: await strict.settings(),
         endpoint: () => Promise.reject(new Error('The address was configured')),
@@ -755,7 +755,7 @@ describe('what an error shows', () => {
     try {
       strict.behaviour = (response, { form }) => response.socket?.end(`${[...form].join(' ')}\r\n\r\n`);
       const settings = await strict.settings();
-      const asked = new Introspection({ issuer: strict.issuer, settings, endpoint: async () => '' });
+      const asked = new IntrospectionClient({ issuer: strict.issuer, settings, endpoint: async () => '' });
       const error = await refusal(asked.claims(token));
       const assertion = strict.questions[0]?.form.get('client_assertion') as string;
       expect(assertion.split('.')).toHaveLength(3);
@@ -853,7 +853,7 @@ describe('oidc-provider', () => {
         method === 'private_key_jwt'
           ? { method, key: await exportPKCS8(privateKey), algorithm: alg, keyId: kid }
           : { method, secret: SECRET };
-      const asked = new Introspection({
+      const asked = new IntrospectionClient({
         issuer,
         settings: { endpoint: undefined, clientId, authentication, cacheSeconds: 0 },
         endpoint: async () => `${issuer}/token/introspection`,
@@ -875,7 +875,7 @@ describe('oidc-provider', () => {
   it('does not know a client with another secret', async () => {
     const authentication = { method: 'client_secret_post', secret: 'wrong' } as const;
     const settings = { endpoint: undefined, clientId: 'client_secret_post', authentication, cacheSeconds: 0 };
-    const asked = new Introspection({
+    const asked = new IntrospectionClient({
       issuer,
       settings,
       endpoint: async () => `${issuer}/token/introspection`,

@@ -1,0 +1,186 @@
+/** For whom a token is, where that is not this server. */
+import { PRESET_FACTS } from '../../../auth/presets/presets.js';
+import { isLoopbackHost } from '../../../config/rules.js';
+import type { Explanation } from '../report.js';
+import type { NameSetting } from '../setting.js';
+import { formatList, quote } from '../../../lib/format-text.js';
+import { textsOf, type DiagnosticContext, type DiagnosticRule } from '../diagnostic-context.js';
+import { GRAPH_TOKEN, NOT_AN_ACCESS_TOKEN } from './not-an-access-token.js';
+
+export const AUDIENCE: readonly DiagnosticRule[] = [
+  GRAPH_TOKEN,
+  ...NOT_AN_ACCESS_TOKEN,
+  {
+    name: 'entra-audience-spelling',
+    match: ({ claims, issuer, setting }) => {
+      const said = textsOf(claims.aud).find((one) => issuer.audience.some((ours) => isTwin(one, ours)));
+      return (
+        said !== undefined && {
+          message: `The token is for ${quote(said)}, which is the other name of what is configured (${formatList(issuer.audience)}): Entra writes the application id in tokens of version 2.0, and may write api://… in those of version 1.0.`,
+          serverFix: setting('audience', [...issuer.audience, said].join(',')),
+        }
+      );
+    },
+  },
+  {
+    name: 'audience-loopback',
+    match: ({ claims, issuer, resource, setting }) => {
+      const said = textsOf(claims.aud).find((one) =>
+        issuer.audience.some((ours) => differByLoopbackName(ours, one)),
+      );
+      return said !== undefined && loopbackWords(said, issuer.audience, resource, setting);
+    },
+  },
+  {
+    name: 'audience-nearly',
+    match: ({ claims, issuer, setting }) => {
+      const said = textsOf(claims.aud).find((one) =>
+        issuer.audience.some((ours) => plain(ours) === plain(one)),
+      );
+      return (
+        said !== undefined && {
+          message: `The token is for ${quote(said)}, and ${formatList(issuer.audience)} is accepted: nearly the same, but they are compared as texts.`,
+          providerFix:
+            'Write it there as it is here: clients ask for the resource identifier of this server.',
+          serverFix: `Or ${setting('audience', said)}.`,
+        }
+      );
+    },
+  },
+  {
+    name: 'keycloak-audience-mapper',
+    match: (context) =>
+      context.provider === 'keycloak' && {
+        message: `${isFor(context)}: Keycloak puts nothing about this server into a token unless it is told to.`,
+        providerFix: `In the realm, Client scopes: make one (or open the -dedicated one of the client), Add mapper > By configuration > Audience, Included Custom Audience ${context.issuer.audience[0]}, Add to access token on; then give that client scope to the client.`,
+        ...otherAudience(context),
+      },
+  },
+  {
+    name: 'auth0-userinfo-only',
+    match: (context) => {
+      const audience = textsOf(context.claims.aud);
+      return (
+        context.provider === 'auth0' &&
+        audience.length > 0 &&
+        audience.every((one) => one.endsWith('/userinfo')) && {
+          message: `${isFor(context)}: no API was asked for.`,
+          providerFix: `The client must ask with audience=${context.issuer.audience[0]}, the identifier of the API made for this server.`,
+        }
+      );
+    },
+  },
+  {
+    name: 'okta-audience',
+    match: (context) =>
+      context.provider === 'okta' && {
+        message: `${isFor(context)}: in Okta the audience is a setting of the authorization server, the same for all of its tokens.`,
+        providerFix: `Security > API > Authorization Servers, the one of this issuer, Settings, Audience: ${context.issuer.audience[0]}. An authorization server for this server alone is best.`,
+        ...otherAudience(context),
+      },
+  },
+  {
+    name: 'cognito-audience',
+    match: (context) =>
+      context.provider === 'cognito' && {
+        message: `${isFor(context)}: Amazon Cognito writes aud only where the client asked for a resource (resource=…), and names the client otherwise.`,
+        providerFix: `Have the client send resource=${context.resource}; the resource server of the user pool must have that identifier.`,
+        ...(typeof context.claims.client_id === 'string' && {
+          serverFix: `Or name the client, if it is a client of this server and of nothing else: ${context.setting('audience', context.claims.client_id)}.`,
+        }),
+      },
+  },
+  {
+    name: 'audience-missing',
+    match: (context) =>
+      context.claims.aud === undefined && {
+        message: 'The token does not say for whom it is (no aud).',
+        providerFix: `Define an API or resource for this server at the provider, with the identifier ${context.issuer.audience[0]}, and have the client ask for it: resource=${context.resource} (RFC 8707).`,
+      },
+  },
+  {
+    name: 'audience-is-client',
+    match: (context) =>
+      textsOf(context.claims.aud).some((one) => clientsOf(context).includes(one)) && {
+        message: `${isFor(context)}, which is the client itself: no resource was asked for.`,
+        providerFix: `Define an API or resource for this server at the provider, with the identifier ${context.issuer.audience[0]}, and have the client ask for it.`,
+      },
+  },
+  {
+    name: 'other-audience',
+    match: (context) => ({
+      message: `${isFor(context)}.`,
+      providerFix: `Have the client ask for a token for this server: resource=${context.resource} (RFC 8707), or what the provider has in its place.`,
+      ...otherAudience(context),
+    }),
+  },
+];
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An application id and the address that Entra makes of it, or the other way round. */
+function isTwin(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return GUID.test(short) && new RegExp(`^api://(.*/)?${short}$`, 'i').test(long);
+}
+
+/** An accepted audience that most likely means this resource: another name of this machine, a slash, capitals, the scheme. */
+export function audiencesMeant(accepted: readonly string[], resource: string): string | undefined {
+  return accepted.find((one) => plain(one) === plain(resource) || differByLoopbackName(one, resource));
+}
+
+/** Whether two audiences are one server of this machine under two names: `localhost`, `127.0.0.1`, `[::1]`. */
+export function differByLoopbackName(one: string, other: string): boolean {
+  return one !== other && URL.canParse(one) && URL.canParse(other) && loopback(one) === loopback(other);
+}
+
+/** The same text for every name of this machine; for other hosts a symbol, which equals nothing. */
+function loopback(audience: string): string | symbol {
+  const url = new URL(audience);
+  if (!isLoopbackHost(url.hostname)) return Symbol('elsewhere');
+  url.hostname = 'localhost';
+  return plain(url.href);
+}
+
+/** @param said the audience of the token; `accepted` are those of this server. */
+function loopbackWords(
+  said: string,
+  accepted: readonly string[],
+  resource: string,
+  setting: NameSetting,
+): Explanation {
+  return {
+    message: `The token is for ${quote(said)}, and ${formatList(accepted)} is accepted. localhost and 127.0.0.1 are the same machine, but audiences are compared as texts.`,
+    providerFix: `Have clients use the address ${quote(resource)}, and ask for a token for it.`,
+    serverFix: `Or set PUBLIC_URL to the origin that clients use, ${quote(new URL(said).origin)}${accepted.includes(resource) ? '' : `, and ${setting('audience', said)}`}.`,
+  };
+}
+
+/** Without what people get wrong: capitals, the slash at the end, the scheme. */
+function plain(audience: string): string {
+  return audience
+    .toLowerCase()
+    .replace(/\/$/, '')
+    .replace(/^https?:\/\//, '');
+}
+
+function isFor(context: DiagnosticContext): string {
+  const { claims, issuer } = context;
+  const audience = PRESET_FACTS[issuer.preset].audienceOf(claims);
+  const said = audience === undefined ? 'nobody (no aud)' : quote(audience);
+  return `The token is for ${said}, and ${formatList(issuer.audience)} is accepted`;
+}
+
+function clientsOf({ claims }: DiagnosticContext): readonly unknown[] {
+  return [claims.azp, claims.client_id, claims.cid, claims.appid];
+}
+
+/** Audiences that tokens have by themselves: to accept one would be to accept every token of the issuer. */
+const EVERYBODYS = /^(account|.*\/userinfo|https:\/\/[^/]+\.okta\.com)$/;
+
+function otherAudience({ setting, claims }: DiagnosticContext): Pick<Explanation, 'serverFix'> {
+  const own = textsOf(claims.aud).filter((audience) => !EVERYBODYS.test(audience));
+  if (own.length !== 1) return {};
+  const value = setting('audience', own[0]);
+  return { serverFix: `Only if that audience stands for this server and for nothing else: ${value}.` };
+}

@@ -1,0 +1,74 @@
+/** What a token is bound to, and what it must be bound to here. */
+import { textOf, type DiagnosticRule } from '../diagnostic-context.js';
+
+export const BINDING: readonly DiagnosticRule[] = [
+  {
+    name: 'no-certificates-here',
+    match: ({ claims, seesCertificates }) =>
+      !seesCertificates &&
+      hasMember(claims.cnf, 'x5t#S256') && {
+        message:
+          'The token is bound to a client certificate, and this server never sees one: such a token cannot be used here.',
+        serverFix:
+          'TLS_CLIENT_CA_FILE, or client_certificate_header in IDENTITY_FILE where a proxy ends TLS.',
+      },
+  },
+  {
+    name: 'unknown-binding',
+    match: ({ claims, provider }) =>
+      claims.cnf !== undefined &&
+      !hasMember(claims.cnf, 'jkt') &&
+      !hasMember(claims.cnf, 'x5t#S256') && {
+        message:
+          'The token is bound (cnf) in a way that this server cannot check; it knows DPoP (jkt) and certificates (x5t#S256).',
+        providerFix:
+          provider === 'entra'
+            ? 'It is a proof-of-possession token of Entra (SHR): have the client ask for a bearer token.'
+            : 'Have the client ask for a bearer token, or for one bound by DPoP.',
+      },
+  },
+  {
+    name: 'dpop-without-key',
+    match: ({ claims }) =>
+      textOf(claims.token_type).toLowerCase() === 'dpop' &&
+      !hasMember(claims.cnf, 'jkt') && {
+        message:
+          'The issuer says that the token is bound to a key (token_type DPoP), and not to which: nobody could be held to that.',
+        providerFix: 'Have the introspection endpoint answer with cnf.jkt (RFC 9449 section 6.2).',
+      },
+  },
+  {
+    name: 'dpop-required',
+    match: ({ issuer, claims, setting }) =>
+      issuer.dpop === 'required' &&
+      !hasMember(claims.cnf, 'jkt') && {
+        message: 'The token is bound to no key, and tokens of this issuer must be (DPoP).',
+        providerFix:
+          'The client must send a DPoP proof with its token request; the provider must support it (Keycloak: "Require DPoP bound tokens" of the client).',
+        serverFix: `Or ${setting('dpop', 'allowed')}.`,
+      },
+  },
+  {
+    name: 'mtls-required',
+    match: ({ issuer, claims, setting }) =>
+      issuer.mtls === 'required' &&
+      !hasMember(claims.cnf, 'x5t#S256') && {
+        message: 'The token is bound to no client certificate, and tokens of this issuer must be.',
+        providerFix:
+          'The client must ask for its token over mutual TLS, and the provider must bind it (RFC 8705).',
+        serverFix: `Or ${setting('mtls', 'allowed')}.`,
+      },
+  },
+  {
+    name: 'odd-binding',
+    match: () => ({
+      message:
+        'The token has a cnf claim that cannot be read: a thumbprint is a SHA-256 in base64url, 43 characters.',
+      providerFix: 'Have the provider write jkt or x5t#S256 as RFC 9449 and RFC 8705 say.',
+    }),
+  },
+];
+
+function hasMember(cnf: unknown, name: string): boolean {
+  return typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, name);
+}

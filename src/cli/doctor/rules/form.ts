@@ -1,0 +1,144 @@
+/** Texts that are no signed JWT: what else people paste, and what providers give in place of one. */
+import { decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
+import { textOf, type DiagnosticContext, type DiagnosticRule } from '../diagnostic-context.js';
+
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const LEAKED = 'Treat it as known to others now: make a new one.';
+
+/** Texts that say by their beginning what they are, as their makers document or as everybody knows them. */
+const KNOWN_FORMS: readonly (readonly [name: string, form: RegExp, message: string, providerFix: string])[] =
+  [
+    [
+      'placeholder',
+      /^(\$\w*|\$?\{.*\}|<.*>|%\w+%|undefined|null|nil|none|true|false|\[object.*\])$/i,
+      'This is a placeholder, not a token: a variable was empty, or was not replaced.',
+      'Look at the script or the client that sends it.',
+    ],
+    [
+      'metadata-address',
+      /^\S*\/\.well-known\//i,
+      'This is the address of a metadata document, not a token. An issuer is configured by the text that this document has as "issuer".',
+      'Send an access token of that issuer; to check the issuer itself, run the doctor without a token.',
+    ],
+    [
+      'address',
+      /^[a-z][a-z\d+.-]*:\/\//i,
+      'This is an address, not a token.',
+      'If it is the address to which a login returned: the client exchanges its code for a token, and sends that.',
+    ],
+    [
+      'google-access-token',
+      /^ya29\./,
+      'An access token of Google is opaque and for the APIs of Google alone: no other server can check it.',
+      'Send an ID token that was made for this server (by a service account, or by Identity-Aware Proxy), or have clients log in at an authorization server that has Google behind it.',
+    ],
+    [
+      'refresh-token',
+      /^(1\/\/|v1\.M[\w-]{20}|[01]\.A[\w-]{20}|M\.[CR]\d)/,
+      'This looks like a refresh token or an authorization code: it is for the token endpoint of the provider alone.',
+      'Exchange it there, and send the access_token of the answer.',
+    ],
+    [
+      'authorization-code',
+      new RegExp(`^(4/[\\w-]{10}|${UUID}\\.${UUID}\\.${UUID}$)`, 'i'),
+      'This looks like an authorization code: it is for the token endpoint of the provider alone.',
+      'Exchange it there, and send the access_token of the answer.',
+    ],
+    [
+      'client-secret',
+      /^(GOCSPX-|[\w.~-]{3}\dQ~[\w.~-]{30})/,
+      `This looks like a client secret. ${LEAKED}`,
+      'A client uses its secret at the token endpoint, and sends here the access_token of the answer.',
+    ],
+    [
+      'api-key',
+      /^(gh[opusr]_|github_pat_|glpat-|sk-|xox[abpr]-|AKIA[0-9A-Z]{16}$|AIza)/,
+      `This looks like the API key of another service. ${LEAKED}`,
+      'A client sends here an access token of the issuer that this server is configured with, and nothing else.',
+    ],
+    [
+      'private-key',
+      /^-----BEGIN/,
+      `This is a PEM file, not a token. If it is a private key: ${LEAKED.toLowerCase()}`,
+      'Send an access token.',
+    ],
+    [
+      'identifier',
+      new RegExp(`^${UUID}$`, 'i'),
+      'This is a UUID: the name of an application, of a tenant or of a secret, but no token.',
+      'Get an access token for that application, and send it.',
+    ],
+  ];
+
+export const FORM: readonly DiagnosticRule[] = [
+  ...KNOWN_FORMS.map(([name, form, message, providerFix]): DiagnosticRule => ({
+    name,
+    match: ({ token }) => form.test(token) && { message, providerFix },
+  })),
+  {
+    name: 'cognito-refresh-token',
+    match: (context) =>
+      context.provider === 'cognito' &&
+      encryptedHeader(context) !== undefined && {
+        message: 'Amazon Cognito encrypts its refresh tokens, and nothing else: this is one.',
+        providerFix: 'Send the access_token of the answer, not the refresh_token.',
+      },
+  },
+  {
+    name: 'auth0-no-audience',
+    match: (context) => {
+      const header = encryptedHeader(context);
+      const isAuth0 = context.provider === 'auth0' || /\.auth0\.com\/?$/.test(textOf(header?.iss));
+      // An API that encrypts its tokens has a key of its own, and so another `alg`.
+      if (!isAuth0 || (header && header.alg !== 'dir')) return undefined;
+      if (!header && (looksLikeJwt(context) || context.token.includes('.'))) return undefined;
+      return {
+        message: 'Auth0 gives a token that only Auth0 can read where no audience is asked for.',
+        providerFix: `The client must ask with audience=IDENTIFIER, the identifier of the API made for this server (APIs in the dashboard; here it is ${context.issuer.audience.join(' or ')}). MCP clients send resource in its place: Resource Parameter Compatibility Profile, in the advanced settings of the tenant. For clients that send neither: Default Audience, in its general settings.`,
+      };
+    },
+  },
+  {
+    name: 'encrypted-token',
+    match: (context) =>
+      encryptedHeader(context) !== undefined && {
+        message: 'The token is encrypted (a JWE), for somebody else: this server has no key to read it.',
+        providerFix:
+          'Turn off encryption for the access tokens of this API, or ask for a token for this API.',
+      },
+  },
+  {
+    name: 'cut-off',
+    match: (context) =>
+      looksLikeJwt(context) && {
+        message:
+          'This begins like a JWT, and is not a whole one: some of it is missing or was changed on the way. A JWT is three parts of base64url with dots between them, without "=".',
+        providerFix:
+          'Copy it again, from a file and not from a terminal, which breaks lines and selects up to a dot.',
+      },
+  },
+  {
+    name: 'opaque-token',
+    match: ({ setting }) => ({
+      message: 'Nothing of this can be read: an opaque access token, a refresh token, a code or a secret.',
+      providerFix:
+        'Ask the provider for access tokens that are JWTs, for the API that stands for this server.',
+      serverFix: `If access tokens of this provider are opaque, have it asked about each: ${setting('introspection')}.`,
+    }),
+  },
+];
+
+function looksLikeJwt({ token }: DiagnosticContext): boolean {
+  return token.startsWith('eyJ');
+}
+
+/** The header of what has the five parts of a JWE. */
+function encryptedHeader({ token }: DiagnosticContext): ProtectedHeaderParameters | undefined {
+  if (token.split('.').length !== 5) return undefined;
+  try {
+    const header = decodeProtectedHeader(token);
+    return header.enc === undefined ? undefined : header;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,18 @@
+/** The type of a JSON object and its guard (RFC 8259). */
+
+export type JsonObject = Record<string, unknown>;
+
+/** True for an object that is neither null nor an array. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The object that `text` holds; undefined when `text` is not JSON or holds another JSON value. */
+export function parseJsonObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
