@@ -15,9 +15,6 @@ import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { until } from './support/remote.js';
 
-/** Reasons that nothing produces yet. */
-const UNUSED: readonly Reason[] = ['approval_required'];
-
 /** What differs from the usual server. */
 interface Deployment {
   readonly env?: Record<string, string>;
@@ -162,9 +159,8 @@ const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
 it('every reason of the closed list has a case', () => {
-  const covered = new Set([...refusals.map(({ reason }) => reason), ...UNUSED]);
+  const covered = new Set(refusals.map(({ reason }) => reason));
   expect([...covered].sort()).toEqual([...REASONS].sort());
-  expect(refusals.filter(({ reason }) => UNUSED.includes(reason))).toEqual([]);
 });
 
 describe.each(deployments)('under %s', (deployment) => {

@@ -24,7 +24,6 @@ export const REASONS = [
   'human_required',
   'assurance_insufficient',
   'condition_failed',
-  'approval_required',
   'audit_unavailable',
   'internal_error',
 ] as const;
