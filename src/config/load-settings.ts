@@ -377,6 +377,7 @@ function toSettings(
         ? splitList(variables.ALLOWED_HOSTS).map((name) => withoutRootDot(name.toLowerCase()))
         : withLoopbackNames(publicUrl).map((origin) => withoutRootDot(new URL(origin).hostname)),
       trustProxy: trustProxy(variables.TRUST_PROXY ?? 'false'),
+      fastPath: (variables.MCP_FAST_PATH ?? 'auto') as 'auto' | 'off',
       proxyHeaders: (variables.TRUST_PROXY_HEADERS ?? 'auto') as ProxyHeaders,
       tls: tls
         ? {

@@ -24,6 +24,8 @@ export interface ServerSettings {
    */
   readonly publicUrl: string;
   readonly mcpPath: string;
+  /** `auto`: plain `tools/call` and `tools/list` bypass Express, Nest and the SDK unless the host application extends them. */
+  readonly fastPath: 'auto' | 'off';
   /** The resource identifier (RFC 8707, RFC 9728): `PUBLIC_URL` + `MCP_PATH`. */
   readonly resource: string;
   readonly allowedOrigins: readonly string[];

@@ -49,6 +49,10 @@ export class Variables {
   })
   MCP_PATH?: string;
 
+  @IsOptional()
+  @IsIn(['auto', 'off'], { message: 'must be auto or off' })
+  MCP_FAST_PATH?: string;
+
   /** Required, unless `IDENTITY_FILE` names the issuers. */
   @ValidateIf(
     (variables: Variables) => variables.IDENTITY_FILE === undefined || variables.AUTH_ISSUER !== undefined,
@@ -272,6 +276,7 @@ export const VARIABLE_NAMES = [
   'PORT',
   'PUBLIC_URL',
   'MCP_PATH',
+  'MCP_FAST_PATH',
   'AUTH_ISSUER',
   'AUTH_AUDIENCE',
   'AUTH_JWKS_URI',

@@ -55,6 +55,7 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 @Injectable()
 export class FastPath implements OnApplicationBootstrap {
   private readonly path: string;
+  private readonly isEnabled: boolean;
   private isOpen = false;
   private readonly answers = new FastPathSerializer(IMPLEMENTATION);
   private readonly lists = new SerializedListCache();
@@ -74,7 +75,9 @@ export class FastPath implements OnApplicationBootstrap {
     private readonly modules: ModulesContainer,
     @Inject(BUILTIN_MIDDLEWARE) private readonly own: readonly Type[],
   ) {
-    this.path = config.get('server', { infer: true }).mcpPath;
+    const { mcpPath, fastPath } = config.get('server', { infer: true });
+    this.path = mcpPath;
+    this.isEnabled = fastPath === 'auto';
   }
 
   /** Whatever somebody has put into Nest's pipeline must see every request: then there is no fast path. */
@@ -84,6 +87,7 @@ export class FastPath implements OnApplicationBootstrap {
       ({ instance, metatype }) => 'configure' in (instance as object) && !this.own.includes(metatype),
     );
     this.isOpen =
+      this.isEnabled &&
       foreign.length === 0 &&
       isSame(application.getGlobalGuards(), this.steps) &&
       isSame(application.getGlobalInterceptors(), [this.audit]) &&
