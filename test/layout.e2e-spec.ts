@@ -32,7 +32,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   upstreams: ['tools', 'policy', 'http/outbound', 'audit', 'config', 'core', 'lib'],
   mcp: ['upstreams', 'revocation', 'tools', 'policy', 'http', 'audit', 'config', 'core', 'lib'],
   'operations/shutdown': [],
-  'operations/reload': ['policy', 'audit', 'config'],
+  'operations/reload': ['policy', 'audit', 'config', 'lib'],
   'operations/tracing': ['http/outbound', 'config', 'core', 'lib'],
   'operations/health': [
     'upstreams',

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { makeFolder, syncFolder } from '../lib/durable-file.js';
 import { acquireFileLock } from '../lib/file-lock.js';
 import type { JsonObject } from '../lib/json.js';
+import { startPoller, type Poller } from '../lib/poller.js';
 import { AppendFile } from './append-file.js';
 import { archiveName } from './audit-log-files.js';
 import { appendToChain, type ChainHead } from './append-to-chain.js';
@@ -81,7 +82,7 @@ export class AuditLog {
   private closed = false;
   /** Whether the last thing done to the file succeeded; undefined until something was. */
   private healthy: boolean | undefined;
-  private readonly timers: readonly NodeJS.Timeout[];
+  private readonly pollers: readonly Poller[];
   /** Records that are being written. */
   private batch: readonly Waiting[] = [];
   /** Duration of the current file operation in units of STALL_STEP_MS; undefined between operations. */
@@ -105,9 +106,9 @@ export class AuditLog {
     this.first = before.first;
     this.running = new Set(before.unfinished.map(({ id }) => id as string));
     this.configuration = before.configuration;
-    this.timers = [
-      setInterval(() => this.signLately(), CHECKPOINT_AFTER_MS).unref(),
-      setInterval(() => this.watch(), STALL_STEP_MS).unref(),
+    this.pollers = [
+      startPoller(() => this.signLately(), CHECKPOINT_AFTER_MS),
+      startPoller(() => this.watch(), STALL_STEP_MS),
     ];
   }
 
@@ -177,7 +178,7 @@ export class AuditLog {
   /** Waits for what was appended, signs the end, then closes. */
   async close(): Promise<void> {
     this.closed = true;
-    this.timers.forEach((timer) => clearInterval(timer));
+    this.pollers.forEach((poller) => poller.stop());
     clearTimeout(this.lateFlush);
     await this.serialize(() => this.finish()).catch((error: unknown) =>
       this.options.onError(error, 'The end of the audit log could not be signed'),

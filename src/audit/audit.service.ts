@@ -8,6 +8,7 @@ import type { JsonObject } from '../lib/json.js';
 import { UnorderedCollection } from '../lib/unordered-collection.js';
 import type { RequestContext, Outcome } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
+import { startPoller, type Poller } from '../lib/poller.js';
 import { withTimeout } from '../lib/with-timeout.js';
 import type { AuditSettings, Settings } from '../config/settings.js';
 import { Backlog } from './backlog.js';
@@ -52,7 +53,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private auditLog: AuditLog | undefined;
   private publicKey: PublicJwk | undefined;
   private start: { configuration: JsonObject; version: string } | undefined;
-  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly pollers: Poller[] = [];
   private retrying = false;
   /** Records that are out of the backlog, and on their way to the disk. */
   private following = 0;
@@ -82,8 +83,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
    */
   async recordStart(configuration: JsonObject, version: string): Promise<void> {
     this.start = { configuration, version };
-    this.timers.push(setInterval(() => void this.retry(), RETRY_MS).unref());
-    this.timers.push(setInterval(() => void this.removeExpired(), RETENTION_EVERY_MS).unref());
+    this.pollers.push(startPoller(() => this.retry(), RETRY_MS));
+    this.pollers.push(startPoller(() => this.removeExpired(), RETENTION_EVERY_MS));
     try {
       await this.begin();
     } catch (error) {
@@ -95,7 +96,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
 
   /** Waits a while for calls that still run, so that their ends are on record; signs the end of the audit log. */
   async onApplicationShutdown(): Promise<void> {
-    this.timers.forEach((timer) => clearInterval(timer));
+    this.pollers.forEach((poller) => poller.stop());
     await withTimeout(Promise.all(this.running.items()), SHUTDOWN_WAIT_MS);
     if (!this.backlog.isEmpty) await withTimeout(this.retry(), PATIENCE_MS);
     if (!this.backlog.isEmpty)

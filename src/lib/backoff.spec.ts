@@ -1,10 +1,20 @@
-import { Backoff } from './backoff.js';
+import { Backoff, backoffDelay } from './backoff.js';
 
-it('leaves alone for longer and longer, never for long, and not at all after the first failure or a success', () => {
-  const pause = new Backoff();
+it.each([
+  [1, 1_000],
+  [2, 2_000],
+  [5, 16_000],
+  [6, 30_000],
+  [5_000, 30_000],
+])('backoffDelay gives the pause after %i failures as %i ms', (failures, expected) => {
+  expect(backoffDelay(failures, 1_000, 30_000)).toBe(expected);
+});
+
+it('Backoff pauses from the second failure on, longer each time, up to a minute, until a success', () => {
+  const backoff = new Backoff();
   const lengths = Array.from({ length: 12 }, () => {
-    pause.failed(1_000);
-    return pause.left(1_000);
+    backoff.failed(1_000);
+    return backoff.left(1_000);
   });
   expect(lengths[0]).toBe(0);
   lengths.slice(1).forEach((length, at) => {
@@ -12,9 +22,9 @@ it('leaves alone for longer and longer, never for long, and not at all after the
     expect(length).toBeGreaterThanOrEqual(expected * 0.8);
     expect(length).toBeLessThanOrEqual(expected * 1.2);
   });
-  expect(pause.left(1_000_000)).toBe(0);
-  pause.succeeded();
-  expect(pause.left(1_000)).toBe(0);
-  pause.failed(1_000);
-  expect(pause.left(1_000)).toBe(0);
+  expect(backoff.left(1_000_000)).toBe(0);
+  backoff.succeeded();
+  expect(backoff.left(1_000)).toBe(0);
+  backoff.failed(1_000);
+  expect(backoff.left(1_000)).toBe(0);
 });

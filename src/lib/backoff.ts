@@ -1,8 +1,14 @@
-/** How long an upstream that fails is left alone: not at all at first, then longer each time, so that it is not started over and over. */
+/** Exponential backoff: the pauses between attempts at something that fails. */
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 60_000;
 
+/** @param failures in a row, from 1. @returns milliseconds: `firstMs`, doubled with each further failure, at most `longestMs`. */
+export function backoffDelay(failures: number, firstMs: number, longestMs: number): number {
+  return Math.min(firstMs * 2 ** (failures - 1), longestMs);
+}
+
+/** Remembers failures. The first one causes no pause, the following ones pause for 1 s up to 60 s, with 20 % jitter. */
 export class Backoff {
   private failures = 0;
   private until = 0;
@@ -10,8 +16,8 @@ export class Backoff {
   /** @param now monotonic, in milliseconds. */
   failed(now: number): void {
     this.failures += 1;
-    const pause = this.failures === 1 ? 0 : Math.min(FIRST_MS * 2 ** (this.failures - 2), LONGEST_MS);
-    // Instances that lost the same upstream do not all come back at the same moment.
+    const pause = this.failures === 1 ? 0 : backoffDelay(this.failures - 1, FIRST_MS, LONGEST_MS);
+    // The jitter keeps instances that lost the same upstream from returning at the same moment.
     this.until = now + pause * (0.8 + Math.random() * 0.4);
   }
 
@@ -20,7 +26,7 @@ export class Backoff {
     this.until = 0;
   }
 
-  /** In milliseconds; 0 where nothing is to be waited for. */
+  /** The rest of the pause in milliseconds; 0 where there is no pause. @param now monotonic, in milliseconds. */
   left(now: number): number {
     return Math.max(0, this.until - now);
   }

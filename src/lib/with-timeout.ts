@@ -1,7 +1,25 @@
-/** Waits no longer than this; what is waited for goes on. Undefined where it takes longer. */
+/** Time limits for promises. The limit never cancels the work: the caller passes a signal for that. */
+
+/** Resolves to undefined where `promise` has not settled after `milliseconds`. */
 export function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  return limited<T | undefined>(promise, milliseconds, (resolve) => resolve(undefined));
+}
+
+/**
+ * Rejects with `late()` where `promise` has not settled after `milliseconds`. A later rejection of `promise` is ignored.
+ * @param late is called once, at the time limit; it may abort the work.
+ */
+export function withDeadline<T>(promise: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
+  return limited(promise, milliseconds, (_resolve, reject) => reject(late()));
+}
+
+function limited<T>(
+  promise: Promise<T>,
+  milliseconds: number,
+  onLimit: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds, undefined);
+    const timer = setTimeout(() => onLimit(resolve, reject), milliseconds);
     promise.then(
       (value) => {
         clearTimeout(timer);

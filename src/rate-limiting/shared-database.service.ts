@@ -4,7 +4,8 @@ import { ConfigService } from '@nestjs/config';
 import { CompiledQuery } from 'kysely';
 import type pg from 'pg';
 import { AuditService } from '../audit/audit.service.js';
-import { withTimeout } from '../lib/with-timeout.js';
+import { startPoller, type Poller } from '../lib/poller.js';
+import { withDeadline, withTimeout } from '../lib/with-timeout.js';
 import type { Settings } from '../config/settings.js';
 import { Database } from '../storage/database.js';
 import { openPool, type PoolOptions } from '../storage/pool.js';
@@ -53,7 +54,7 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
   private degraded = false;
   private since = Date.now();
   private retryAt = 0;
-  private tidying: NodeJS.Timeout | undefined;
+  private tidying: Poller | undefined;
 
   constructor(
     config: ConfigService<Settings, true>,
@@ -79,11 +80,11 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
   }
 
   onApplicationBootstrap(): void {
-    this.tidying = setInterval(() => void this.tidy(), TIDY_MS).unref();
+    this.tidying = startPoller(() => this.tidy(), TIDY_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.tidying);
+    this.tidying?.stop();
     await withTimeout(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
   }
 
@@ -125,14 +126,12 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     return results.map(({ rows }) => rows as Readonly<Record<string, unknown>>[]);
   }
 
-  private async inTime<T>(question: (store: QueryStore) => Promise<T>): Promise<T> {
-    const asking = this.migrated().then(async () => ({ answer: await question(this.store) }));
-    const done = await withTimeout(asking, this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS);
-    if (!done) {
-      asking.catch(() => undefined);
-      throw new Error('No answer in time');
-    }
-    return done.answer;
+  private inTime<T>(question: (store: QueryStore) => Promise<T>): Promise<T> {
+    return withDeadline(
+      this.migrated().then(() => question(this.store)),
+      this.isShared ? PATIENCE_MS : 10 * PATIENCE_MS,
+      () => new Error('No answer in time'),
+    );
   }
 
   /** A failure is forgotten: the next one tries again. */

@@ -6,7 +6,8 @@ import pg from 'pg';
 import { AuditService } from '../audit/audit.service.js';
 import { AppError } from '../core/app-error.js';
 import type { Principal } from '../core/principal.js';
-import { withTimeout } from '../lib/with-timeout.js';
+import { startPoller, type Poller } from '../lib/poller.js';
+import { withDeadline, withTimeout } from '../lib/with-timeout.js';
 import { libpqUrl } from '../config/database-url.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
 import { connectionOf, type Connection } from '../storage/connection.js';
@@ -58,7 +59,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
   private readonly databaseUrl: string | undefined;
   private readonly issuers: readonly IssuerSettings[];
   private readonly listeners = new Set<(isRevoked: (principal: Principal) => boolean) => void>();
-  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly pollers: Poller[] = [];
   private known = new Map<string, StoredRevocation>();
   private index = new RevocationIndex([]);
   private readAt: number | undefined;
@@ -83,13 +84,13 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
   onApplicationBootstrap(): void {
     if (this.maxAgeMs === 0) return;
     void this.refresh();
-    this.timers.push(setInterval(() => void this.tick(), POLL_MS).unref());
-    this.timers.push(setInterval(() => void this.tidy(), REMOVE_EVERY_MS).unref());
+    this.pollers.push(startPoller(() => this.tick(), POLL_MS));
+    this.pollers.push(startPoller(() => this.tidy(), REMOVE_EVERY_MS));
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
-    this.timers.forEach((timer) => clearInterval(timer));
+    this.pollers.forEach((poller) => poller.stop());
     await withTimeout(this.stopListening(), CONNECT_MS);
     await this.reading;
     await this.own?.close();
@@ -178,14 +179,12 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     return isThere;
   }
 
-  private async inTime<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    const working = this.db().then(async (db) => ({ done: await work(db) }));
-    const ended = await withTimeout(working, PATIENCE_MS);
-    if (!ended) {
-      working.catch(() => undefined);
-      throw new Error('The database gave no answer in time');
-    }
-    return ended.done;
+  private inTime<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return withDeadline(
+      this.db().then(work),
+      PATIENCE_MS,
+      () => new Error('The database gave no answer in time'),
+    );
   }
 
   /** Migrated first, by whoever opens the database of the tools. */

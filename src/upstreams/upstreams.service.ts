@@ -5,6 +5,7 @@ import type { Change } from '../audit/record.js';
 import { AuditService } from '../audit/audit.service.js';
 import { escapeControlChars } from '../lib/format-text.js';
 import { challengeScopesChange } from '../audit/security-config-snapshot.js';
+import { startPoller, type Poller } from '../lib/poller.js';
 import { withTimeout } from '../lib/with-timeout.js';
 import type { Settings, UpstreamsSettings } from '../config/settings.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
@@ -43,7 +44,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   private readonly settings: UpstreamsSettings;
   private readonly resource: string;
   private readonly upstreams: readonly MountedUpstream[];
-  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly pollers: Poller[] = [];
   private pins: Pins = NO_PINS;
   private seenPins = '';
   /** By upstream and tool: so that what did not change stays the same object. */
@@ -94,9 +95,9 @@ export class UpstreamsService implements OnApplicationShutdown {
   start(): void {
     if (this.upstreams.length === 0) return;
     this.started = true;
-    this.timers.push(setInterval(() => this.readAgain(), EVERY_MS).unref());
-    this.timers.push(setInterval(() => this.lookForMissing(), LOOK_EVERY_MS).unref());
-    this.timers.push(setInterval(() => this.lookAll(), ASK_EVERY_MS).unref());
+    this.pollers.push(startPoller(() => this.readAgain(), EVERY_MS));
+    this.pollers.push(startPoller(() => this.lookForMissing(), LOOK_EVERY_MS));
+    this.pollers.push(startPoller(() => this.lookAll(), ASK_EVERY_MS));
     // A process that is ended without being asked would leave its children behind.
     process.once('exit', this.atExit);
     this.lookAll();
@@ -104,7 +105,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.timers.forEach((timer) => clearInterval(timer));
+    this.pollers.forEach((poller) => poller.stop());
     this.started = false;
     const closing = Promise.all(this.upstreams.map((upstream) => upstream.close()));
     await withTimeout(Promise.all([closing, this.work]), CLOSE_PATIENCE_MS);

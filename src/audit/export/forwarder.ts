@@ -1,5 +1,7 @@
 /** Delivers the audit log to one sink: in order, at least once, from where it stood; nobody waits for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffDelay } from '../../lib/backoff.js';
+import { rootCause, type ErrorLike } from '../../lib/root-cause.js';
 import { LogReader } from './log-reader.js';
 import type { Cursor, CursorFile } from './cursor.js';
 import type { SinkRecord, Sink } from './sink.js';
@@ -88,7 +90,7 @@ export class Forwarder {
           await reader?.close();
           reader = undefined;
         }
-        await this.pause(Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS));
+        await this.pause(backoffDelay(failures, FIRST_RETRY_MS, LAST_RETRY_MS));
       }
     }
     await reader?.close();
@@ -167,9 +169,7 @@ export class Forwarder {
 
 /** The root of it: "fetch failed" tells nobody anything. Never the address, which may hold a secret. */
 function reasonOf(error: unknown): string {
-  let at = error;
-  for (let depth = 0; depth < 5 && (at as Error)?.cause !== undefined; depth++) at = (at as Error).cause;
-  const { code, message } = (at ?? {}) as { code?: unknown; message?: unknown };
+  const { code, message } = (rootCause(error) ?? {}) as ErrorLike;
   // The code of a time-out is a number.
   const reason = typeof code === 'string' ? code : typeof message === 'string' ? message : 'unknown error';
   return reason.slice(0, 200);

@@ -1,6 +1,7 @@
 /** Asking an issuer about a token that says nothing by itself (RFC 7662). */
 import { hash } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
+import { causeChain } from '../../lib/root-cause.js';
 import { createTokenLru } from '../../lib/token-lru.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import type { IntrospectionSettings } from '../../config/settings.js';
@@ -210,11 +211,6 @@ function busy(): AppError {
 /** What failed, in words: errors of fetch can hold the bytes of an answer, which may quote the token. */
 function withoutDetails(error: unknown, issuer: string): Error {
   if (error instanceof ClientAuthenticationError) return error;
-  const words: string[] = [];
-  for (let at = error; typeof at === 'object' && at !== null && words.length < 5;) {
-    const { message, code, cause } = at as { message?: unknown; code?: unknown; cause?: unknown };
-    words.push(String(message || code));
-    at = cause;
-  }
+  const words = causeChain(error).map(({ message, code }) => String(message || code));
   return new Error(`No answer of ${issuer} about a token: ${words.join(': ')}`);
 }

@@ -10,7 +10,7 @@ import {
 } from 'jose';
 import { isJsonObject } from '../../lib/json.js';
 import { namesOfAlgorithm } from '../algorithms.js';
-import { rootMessage } from './remote-document.js';
+import { rootMessage } from '../../lib/root-cause.js';
 
 const MAX_KEYS = 100;
 const MIN_RSA_BITS = 2048;

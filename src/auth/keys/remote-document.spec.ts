@@ -2,7 +2,8 @@ import { createHook } from 'node:async_hooks';
 import { TestIssuer } from '../../../test/support/issuer.js';
 import { CollectedLog, moveWallClock, until } from '../../../test/support/remote.js';
 import { fetchJson } from '../../http/outbound/bounded-fetch.js';
-import { RemoteDocument, rootMessage, type RemoteDocumentOptions } from './remote-document.js';
+import { rootMessage } from '../../lib/root-cause.js';
+import { RemoteDocument, type RemoteDocumentOptions } from './remote-document.js';
 
 interface Numbered {
   readonly n: number;
@@ -324,20 +325,6 @@ describe('stop', () => {
     timers.end();
     expect(timers.holding()).toBe(0);
   });
-});
-
-describe('rootMessage', () => {
-  it.each([
-    [
-      'a chain',
-      new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') }),
-      'connect ECONNREFUSED',
-    ],
-    ['several', new AggregateError([new Error('a'), new TypeError('b', { cause: new Error('c') })]), 'a; c'],
-    ['an error without words', new RangeError(), 'RangeError'],
-    ['no error', 'text', 'text'],
-    ['a long one', new Error('x'.repeat(1_000)), 'x'.repeat(500)],
-  ])('%s', (_name, error, message) => expect(rootMessage(error)).toBe(message));
 });
 
 /** The timers that the code under test has made from now on, and that have neither fired nor been cleared. */

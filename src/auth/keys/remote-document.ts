@@ -1,4 +1,7 @@
 /** A document of somebody else's: fetched, kept, kept fresh, and kept usable for a while when it cannot be had. */
+import { backoffDelay } from '../../lib/backoff.js';
+import { rootMessage } from '../../lib/root-cause.js';
+import { withDeadline } from '../../lib/with-timeout.js';
 import { identityUnavailable } from '../token-errors.js';
 
 const TIMEOUT_MS = 5_000;
@@ -187,15 +190,12 @@ export class RemoteDocument<T extends object> {
     const { timeoutMs = TIMEOUT_MS } = this.options;
     const controller = new AbortController();
     this.controller = controller;
-    const timer = setTimeout(
-      () => controller.abort(new Error(`no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    try {
-      return await Promise.race([this.options.load(controller.signal), rejection(controller.signal)]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const { signal } = controller;
+    return withDeadline(Promise.race([this.options.load(signal), rejection(signal)]), timeoutMs, () => {
+      const late = new Error(`no answer within ${timeoutMs} ms`);
+      controller.abort(late);
+      return late;
+    });
   }
 
   private succeed(kept: { value: T; since: Moment; attempt: number }): void {
@@ -210,7 +210,7 @@ export class RemoteDocument<T extends object> {
     // The end of a fetch by `stop()` says nothing about the origin.
     if (this.life === 'stopped') return;
     const count = (this.failure?.count ?? 0) + 1;
-    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LAST_RETRY_MS, this.intervalMs);
+    const retryMs = Math.min(backoffDelay(count, FIRST_RETRY_MS, LAST_RETRY_MS), this.intervalMs);
     this.failure = { error, at: now(), count, retryMs };
     if (error instanceof DocumentInvalidated) this.kept = undefined;
     this.report();
@@ -260,16 +260,4 @@ function rejection(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
-}
-
-/**
- * What an error says at its root: `fetch failed` tells nobody anything, `ECONNREFUSED` does. At most 500 characters.
- * Not by `instanceof`: what the runtime throws (DOMException, errors of fetch) may be of another realm.
- */
-export function rootMessage(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return String(error).slice(0, 500);
-  const { cause, errors, message, name } = error as Partial<AggregateError>;
-  if (cause !== undefined) return rootMessage(cause);
-  const text = Array.isArray(errors) ? errors.map(rootMessage).join('; ') : message || name;
-  return String(text).slice(0, 500);
 }

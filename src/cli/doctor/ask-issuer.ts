@@ -4,7 +4,7 @@ import { ClientAuthenticationError } from '../../http/outbound/client-authentica
 import type { IntrospectionService } from '../../auth/introspection/introspection.service.js';
 import { isMetadataOf, metadataUrls } from '../../auth/keys/issuer-metadata-document.js';
 import { readPublishedKeys, type PublishedKey, type PublishedKeys } from '../../auth/keys/published-keys.js';
-import { rootMessage } from '../../auth/keys/remote-document.js';
+import { rootMessage } from '../../lib/root-cause.js';
 import { AppError } from '../../core/app-error.js';
 import { ASYMMETRIC, isSecureUrl } from '../../config/rules.js';
 import type { IssuerSettings } from '../../config/settings.js';

@@ -1,7 +1,7 @@
 /** One token, judged by the parts of the server itself: check by check, and then as a request would be. */
 import { claimsToPrincipal } from '../../auth/verify/claims-to-principal.js';
 import { readJwt } from '../../auth/verify/read-jwt.js';
-import { rootMessage } from '../../auth/keys/remote-document.js';
+import { rootMessage } from '../../lib/root-cause.js';
 import type { Principal } from '../../core/principal.js';
 import { advise, remark } from './advice.js';
 import { runChecks, memberOf, type Evidence, type CheckReport, type Outcome } from './checks.js';

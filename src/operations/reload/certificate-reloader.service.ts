@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import { createHash } from 'node:crypto';
 import type { Server } from 'node:https';
+import { startPoller, type Poller } from '../../lib/poller.js';
 import { readTlsFiles, type TlsFiles } from '../../config/tls-files.js';
 import type { Settings, TlsSettings } from '../../config/settings.js';
 
@@ -12,7 +13,7 @@ const EVERY_MS = 2_000;
 @Injectable()
 export class CertificateReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Certificates');
-  private timer: NodeJS.Timeout | undefined;
+  private poller: Poller | undefined;
   private inUse = '';
   /** Files that were refused; said once. */
   private refused = '';
@@ -26,11 +27,11 @@ export class CertificateReloaderService implements OnApplicationBootstrap, OnApp
     const { tls } = this.config.get('server', { infer: true });
     if (!tls) return;
     this.inUse = digestOf(readTlsFiles(tls));
-    this.timer = setInterval(() => this.look(tls), EVERY_MS).unref();
+    this.poller = startPoller(() => this.look(tls), EVERY_MS);
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    this.poller?.stop();
   }
 
   /** Certificate and key are two files: while only one of them is new they do not fit, and the old ones stay. */

@@ -2,6 +2,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { AuditService } from '../../audit/audit.service.js';
 import { challengeScopesChange } from '../../audit/security-config-snapshot.js';
+import { startPoller, type Poller } from '../../lib/poller.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
 import { folderState, PolicyError } from '../../policy/operator-files.js';
 import { PolicyService } from '../../policy/policy.service.js';
@@ -12,12 +13,11 @@ const EVERY_MS = 1_000;
 @Injectable()
 export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Policy');
-  private timer: NodeJS.Timeout | undefined;
+  private poller: Poller | undefined;
   /** As of the last look; files that still change are left alone until they rest. */
   private seen = '';
   /** As of the last try, good or bad. */
-  private shadow = '';
-  private busy = false;
+  private tried = '';
 
   constructor(
     private readonly policy: PolicyService,
@@ -28,24 +28,18 @@ export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicat
     const { directory } = this.policy.settings;
     if (directory === undefined) return;
     // What changed while the server started is found by its digest at the first look.
-    this.timer = setInterval(() => void this.look(directory), EVERY_MS).unref();
+    this.poller = startPoller(() => this.look(directory), EVERY_MS);
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    this.poller?.stop();
   }
 
   private async look(directory: string): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    try {
-      const state = folderState(directory);
-      const rests = state === this.seen;
-      this.seen = state;
-      if (rests && state !== this.shadow && (await this.take())) this.shadow = state;
-    } finally {
-      this.busy = false;
-    }
+    const state = folderState(directory);
+    const rests = state === this.seen;
+    this.seen = state;
+    if (rests && state !== this.tried && (await this.take())) this.tried = state;
   }
 
   /** @returns whether there is nothing more to try with these files. */

@@ -9,7 +9,9 @@ import {
   type Transport,
 } from '@modelcontextprotocol/client';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
+import { causeChain } from '../../lib/root-cause.js';
 import { VERSION } from '../../lib/version.js';
+import { withDeadline } from '../../lib/with-timeout.js';
 import type { UpstreamSettings } from '../../config/settings.js';
 import { TOO_LARGE } from './child-process.transport.js';
 import { readTools, type ReadTools, type UpstreamTool } from './read-tools.js';
@@ -115,10 +117,11 @@ export class Connection {
     client.onerror = (error) => options.onError(error);
     client.onclose = () => connection?.hasEnded();
     try {
-      await inTime(
+      // The client library forgets its time limit at some stages of a handshake.
+      await withDeadline(
         client.connect(transport, { timeout: connectTimeoutMs }),
         connectTimeoutMs + 1_000,
-        'The handshake took too long',
+        () => new UpstreamError('timeout', 'The handshake took too long'),
       );
       await connection.list();
       return connection;
@@ -230,7 +233,8 @@ export class Connection {
 /** What failed, by a closed list of codes. */
 function failure(error: unknown): UpstreamError {
   // What failed on the way to a request comes back inside of what the client library makes of it.
-  const known = causes(error).find((one) => one instanceof UpstreamError);
+  const causes = causeChain(error);
+  const known = causes.find((one) => one instanceof UpstreamError);
   if (known) return known as UpstreamError;
   const said = { cause: error };
   if (error instanceof ProtocolError) {
@@ -260,25 +264,17 @@ function failure(error: unknown): UpstreamError {
     if (error.code === SdkErrorCode.InvalidResult)
       return new UpstreamError('refused', 'its answer is none', said);
   }
-  if (causes(error).some((one) => one instanceof AnswerTooLarge)) {
+  if (causes.some((one) => one instanceof AnswerTooLarge)) {
     return new UpstreamError('too_large', 'its answer was too large', said);
   }
   // What is written to a process that has ended.
-  if (causes(error).some((one) => (one as NodeJS.ErrnoException).code === 'EPIPE'))
+  if (causes.some(({ code }) => code === 'EPIPE'))
     return new UpstreamError('unreachable', 'it ended before it answered', said);
   return new UpstreamError('unreachable', 'it cannot be reached', said);
 }
 
 function isUnsupported(error: unknown): boolean {
   return error instanceof Error && /protocol version/i.test(error.message);
-}
-
-function causes(error: unknown): unknown[] {
-  const found: unknown[] = [];
-  for (let at = error; typeof at === 'object' && at !== null && found.length < 5; at = (at as Error).cause) {
-    found.push(at);
-  }
-  return found;
 }
 
 /** Without what is between the upstream and the gate: who the upstream is, and what it says of caching. */
@@ -305,19 +301,6 @@ function throttled(tell: CallOptions['progress']) {
     isOver ||= isDone;
     tell(progress, total, message);
   };
-}
-
-/** The client library forgets its time limit at some stages of a handshake. */
-async function inTime<T>(promise: Promise<T>, milliseconds: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new UpstreamError('timeout', what)), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** About as long as its JSON; not by recursion, since nobody has looked yet how deep it nests. */

@@ -1,4 +1,5 @@
 /** Why an upstream cannot be reached, with the remedy, for the operator's log and commands. Callers never see it. Pure. */
+import { allCauses, type ErrorLike } from '../../lib/root-cause.js';
 import type { UpstreamSettings } from '../../config/settings.js';
 
 /** What is known of the process of an upstream. */
@@ -30,9 +31,9 @@ export function explainFailure(
   settings: UpstreamSettings,
   end: ProcessEnd,
 ): string | undefined {
-  const all = causes(error);
+  const all = allCauses(error);
   const code = all
-    .map((one) => (one as { code?: unknown }).code)
+    .map(({ code }) => code)
     .find((one) => typeof one === 'string' && /^[A-Z][A-Z0-9_]+$/.test(one)) as string | undefined;
   return settings.transport === 'stdio'
     ? ofProcess(settings.command[0], code, end)
@@ -54,10 +55,8 @@ function ofProcess(
   return `the program ${how}: start it by hand with the same variables to see why`;
 }
 
-function ofHttp(url: URL, all: readonly unknown[], code: string | undefined): string | undefined {
-  const status = all
-    .map((one) => (one as { status?: unknown }).status)
-    .find((one) => typeof one === 'number');
+function ofHttp(url: URL, all: readonly ErrorLike[], code: string | undefined): string | undefined {
+  const status = all.map(({ status }) => status).find((one) => typeof one === 'number');
   const text = all.map((one) => (one instanceof Error ? one.message : '')).join(' ');
   const isSse = /\/sse\/?$/.test(url.pathname);
   if (status === 405 || (isSse && status !== undefined && status !== 401 && status !== 403))
@@ -78,17 +77,4 @@ function ofHttp(url: URL, all: readonly unknown[], code: string | undefined): st
   if (BROKEN.includes(code))
     return `${url.host} closed the connection (${code}): check the server, or the proxy in front of it`;
   return undefined;
-}
-
-function causes(error: unknown): unknown[] {
-  const found: unknown[] = [];
-  const pending: unknown[] = [error];
-  while (pending.length > 0 && found.length < 20) {
-    const one = pending.shift();
-    if (typeof one !== 'object' || one === null) continue;
-    found.push(one);
-    // Several addresses of a host fail together (AggregateError).
-    pending.push((one as Error).cause, ...((one as { errors?: unknown[] }).errors ?? []));
-  }
-  return found;
 }
