@@ -1,5 +1,4 @@
 /** The doctor as an operator runs it: what it says, what it never shows, and that it agrees with the server. */
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,6 +34,7 @@ import {
 import { answerJson, IntrospectionEndpoint } from './support/introspection-endpoint.js';
 import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
+import { runProgram } from './support/server-process.js';
 
 type Env = Record<string, string | undefined>;
 
@@ -85,15 +85,13 @@ afterAll(async () => {
 
 /** As `npm run doctor -- args`, in an empty folder. */
 async function doctor(args: readonly string[], variables: Env = env, stdin = ''): Promise<Run> {
-  const child = spawn(process.execPath, [join(__dirname, '../dist/cli/doctor/main.js'), ...args], {
+  const { code, out, err } = await runProgram('cli/doctor/main.js', {
+    args,
     cwd: folder.path,
-    env: { PATH: process.env.PATH, ...variables },
+    env: variables,
+    input: stdin,
   });
-  const seen = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => (seen.stdout += String(chunk)));
-  child.stderr.on('data', (chunk) => (seen.stderr += String(chunk)));
-  child.stdin.end(stdin);
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  const seen = { stdout: out, stderr: err };
   if (seen.stdout === '' && seen.stderr !== '' && args.includes('--json')) throw new Error(seen.stderr);
   return { code, ...seen, words: seen.stdout.replace(/\s+/g, ' ') };
 }

@@ -1,6 +1,4 @@
 /** `npm run policy` as it is built, and the access matrix of the example tools. */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accessMatrixDrift } from './support/access-matrix.js';
@@ -9,8 +7,8 @@ import { writePins } from '../src/upstreams/pins.js';
 import { upstreamsFile } from './support/fixture-upstream.js';
 import { Gate, PEOPLE, temporaryFolder, writePolicy } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
+import { type Ended, runProgram, runProgramSync } from './support/server-process.js';
 
-const ROOT = join(__dirname, '..');
 const MATRIX = join(__dirname, 'cases/access-matrix.yaml');
 const TUESDAY = '2026-11-24T10:00:00Z';
 const folder = temporaryFolder();
@@ -38,19 +36,8 @@ function file(name: string, value: unknown): string {
   return path;
 }
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 function policy(args: readonly string[], env: Record<string, string> = {}): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli/policy/main', ...args], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH, TOOL_ALLOW_LIST: '*', ...env },
-  });
-  return { code: status, out: stdout, err: stderr };
+  return runProgramSync('cli/policy/main.js', { args, env: { TOOL_ALLOW_LIST: '*', ...env } });
 }
 
 it('check says what a policy asks for, rule by rule, or every fault of it', () => {
@@ -357,19 +344,11 @@ describe('with upstreams', () => {
 describe('a token on stdin', () => {
   const audience = 'urn:gate';
   const explainToken = async (input: string, issuer: string): Promise<Ended> => {
-    const child = spawn(
-      process.execPath,
-      ['dist/cli/policy/main', 'explain', '--as', '-', '--tool', 'read_customer'],
-      {
-        cwd: ROOT,
-        env: { PATH: process.env.PATH, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*' },
-      },
-    );
-    child.stdin.end(input);
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    const [code] = (await once(child, 'close')) as [number];
+    const { code, out, err } = await runProgram('cli/policy/main.js', {
+      args: ['explain', '--as', '-', '--tool', 'read_customer'],
+      env: { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*' },
+      input,
+    });
     // Neither a token nor its signature is printed.
     for (const part of input.split('.')) expect(`${out}${err}`).not.toContain(part.slice(0, 20) || '.');
     return { code, out, err };
@@ -495,12 +474,8 @@ it.each<[string[], string]>([
 });
 
 it('an allow-list that is not set is said to be taken as open', () => {
-  const { status, stderr } = spawnSync(process.execPath, ['dist/cli/policy/main', 'matrix'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH },
-  });
-  expect([status, stderr]).toEqual([
+  const { code, err } = runProgramSync('cli/policy/main.js', { args: ['matrix'] });
+  expect([code, err]).toEqual([
     0,
     'TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.\n',
   ]);

@@ -1,41 +1,20 @@
 /** `npm run revoke` as it is built: into the database, and through a running server. */
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { freePort, Gate, temporaryFolder } from './support/gate.js';
 import { ProbeModule } from './support/probe.tools.js';
 import { until } from './support/remote.js';
+import { type Ended, runProgram } from './support/server-process.js';
 
 const postgres = databaseBackends().find(({ name }) => name === 'postgres');
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 const nowhere = temporaryFolder();
 afterAll(() => nowhere.remove());
 
-/** Not waited for in place: the server that it asks runs in this process. */
-function revoke(args: readonly string[], env: Record<string, string> = {}, stdin = ''): Promise<Ended> {
-  const child = spawn(process.execPath, ['dist/cli/revoke/main', ...args], {
-    cwd: join(__dirname, '..'),
-    env: {
-      PATH: process.env.PATH,
-      AUTH_ISSUER: 'https://issuer.example',
-      TOOL_ALLOW_LIST: '*',
-      DATA_DIR: nowhere.path,
-      ...env,
-    },
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')));
-  child.stdin.end(stdin);
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+function revoke(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ended> {
+  const usual = { AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*', DATA_DIR: nowhere.path };
+  return runProgram('cli/revoke/main.js', { args, env: { ...usual, ...env }, input });
 }
 
 (postgres ? describe : describe.skip)('with a server on PostgreSQL', () => {
