@@ -1,5 +1,4 @@
 import type { RequestContext } from '../core/request-context.js';
-import type { Principal } from '../core/principal.js';
 import { canonicalJson } from '../lib/canonical-json.js';
 import { encodeWithHash, decodeVerified } from './chain.js';
 import { appendToChain } from './append-to-chain.js';
@@ -12,22 +11,16 @@ import {
   type AuditRecord,
 } from './record.js';
 import { RecordFragmentCache } from './record-fragment-cache.js';
+import { principal } from '../../test/support/principals.js';
 
-const PRINCIPAL: Principal = {
-  issuer: 'https://issuer',
+const PRINCIPAL = principal({
   subject: 'zoë "z"',
-  kind: 'human',
-  clientId: 'agent',
-  tenant: null,
   scopes: ['b', 'a'],
   roles: ['admin'],
-  acr: [],
   authenticatedAt: 7,
-  tokenId: null,
   expiresAt: 9_000_000_000,
-  delegation: [{ type: 'human', sub: 'zoë "z"', iss: 'https://issuer' }],
   delegationOmitted: 3,
-};
+});
 const CALLED: RequestContext = {
   requestId: 'request',
   decisionId: 'decision',

@@ -1,5 +1,6 @@
 import { pseudonym, pseudonymized } from './pseudonyms.js';
 import { changeRecord, type AuditRecord } from './record.js';
+import { principalOfRecord } from '../../test/support/principals.js';
 
 const KEY = 'k'.repeat(32);
 const ISSUER = 'https://issuer';
@@ -7,19 +8,15 @@ const { change: _, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, 
 const RECORD: AuditRecord = {
   ...blank,
   event: 'decision',
-  principal: {
+  principal: principalOfRecord({
     iss: ISSUER,
-    sub: 'alice',
     display_name: 'alice smith',
-    kind: 'human',
     client_id: 'assistant',
     tenant: 'acme',
     scopes: ['read'],
     roles: ['staff', 'alice@example.com'],
-    acr: [],
-    auth_time: null,
     token_id: 'jti',
-  },
+  }),
   on_behalf_of: 'alice',
   delegation: [
     { sub: 'alice', iss: ISSUER, type: 'human' },

@@ -1,6 +1,5 @@
 import { malformedRequest } from '../core/app-error.js';
 import type { RequestContext } from '../core/request-context.js';
-import type { Principal } from '../core/principal.js';
 import { digestOf } from '../lib/canonical-json.js';
 import {
   decisionRecord,
@@ -10,12 +9,9 @@ import {
   refusalRecord,
   type AuditRecord,
 } from './record.js';
+import { principal } from '../../test/support/principals.js';
 
-const PRINCIPAL: Principal = {
-  issuer: 'https://issuer',
-  subject: 'alice',
-  kind: 'human',
-  clientId: 'agent',
+const PRINCIPAL = principal({
   tenant: 'acme',
   scopes: ['a', 'b'],
   roles: ['staff'],
@@ -27,8 +23,7 @@ const PRINCIPAL: Principal = {
     { sub: 'alice', iss: 'https://issuer', type: 'human' },
     { sub: 'agent', iss: 'https://issuer', type: 'client' },
   ],
-  delegationOmitted: 0,
-};
+});
 const REQUIRED = { scopes: ['a'], roles: [['staff', 'partner'], ['admin']], assurance: null };
 
 function message(method: string): RequestContext['parsed'] {

@@ -1,21 +1,8 @@
 import type { Principal } from '../core/principal.js';
 import { InFlightCalls } from './in-flight-calls.js';
+import { principal } from '../../test/support/principals.js';
 
-const ALICE: Principal = {
-  issuer: 'https://issuer',
-  subject: 'alice',
-  kind: 'human',
-  clientId: 'agent',
-  tenant: null,
-  scopes: [],
-  roles: [],
-  acr: [],
-  authenticatedAt: null,
-  tokenId: null,
-  expiresAt: 0,
-  delegation: [],
-  delegationOmitted: 0,
-};
+const ALICE = principal();
 
 it.each<[string, Partial<Principal>, unknown, boolean]>([
   ['its own call', {}, 7, true],

@@ -4,6 +4,7 @@ import { challengeNotices, challengeScopes } from './challenge-scopes.js';
 import { evaluate, callerOf } from './evaluate.js';
 import { loadPolicy } from './load-policy.js';
 import type { Policy } from './policy.js';
+import { principal } from '../../test/support/principals.js';
 
 function target(
   name: string,
@@ -108,25 +109,10 @@ it('a person with every role and exactly the scopes of allowed lacks no scope of
       ),
       (names, text) => {
         const of = policy(text, new Set(names));
-        const caller = callerOf(
-          {
-            issuer: 'i',
-            subject: 's',
-            kind: 'human',
-            clientId: 'c',
-            tenant: null,
-            scopes: [...challengeScopes(of, 'allowed')],
-            roles: ['admin'],
-            acr: [],
-            authenticatedAt: null,
-            tokenId: null,
-            expiresAt: 0,
-            delegation: [],
-            delegationOmitted: 0,
-          },
-          of,
-          { now: 0, ip: '' },
-        );
+        const caller = callerOf(principal({ scopes: challengeScopes(of, 'allowed'), roles: ['admin'] }), of, {
+          now: 0,
+          ip: '',
+        });
         for (const one of TARGETS) {
           const decision = evaluate(caller, one);
           expect(decision.effect === 'allow' || decision.reason === 'tool_not_allowed').toBe(true);

@@ -6,6 +6,7 @@ import type { ProtectedTarget } from './access-rule.js';
 import { readAccessRule, RequireAssurance, RequireRoles, RequireScopes } from './decorators.js';
 import { compilePolicy } from './compile-policy.js';
 import { callerOf, evaluate as decide } from './evaluate.js';
+import { principal } from '../../test/support/principals.js';
 
 const NOW = 1_800_000_000;
 
@@ -46,25 +47,6 @@ const policies = fc.record({
   allowList: fc.oneof(fc.constant('*' as const), fc.constantFrom(new Set(['tool']), new Set(['other']))),
   requireHuman: fc.boolean(),
 });
-
-function principal(facts: Partial<Principal>): Principal {
-  return {
-    issuer: 'https://issuer',
-    subject: 'alice',
-    kind: 'human',
-    clientId: 'agent',
-    tenant: null,
-    scopes: [],
-    roles: [],
-    acr: [],
-    authenticatedAt: null,
-    tokenId: null,
-    expiresAt: 0,
-    delegation: [],
-    delegationOmitted: 0,
-    ...facts,
-  };
-}
 
 function target(rule: Partial<ProtectedTarget['rule']>): ProtectedTarget {
   const whole = {

@@ -1,12 +1,10 @@
 import type { Listing } from '../core/request-context.js';
-import type { Principal } from '../core/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
 import { ListingCache } from './listing-cache.js';
 import { loadPolicy } from './load-policy.js';
 import type { Policy } from './policy.js';
+import { principal } from '../../test/support/principals.js';
 
-const principal = (subject: string) =>
-  ({ issuer: 'https://issuer', subject, scopes: [], roles: [] }) as never as Principal;
 const target = (name: string, maxAgeSeconds: number | null = null): ProtectedTarget => ({
   kind: 'tool',
   name,
@@ -31,7 +29,7 @@ const listing = (...shown: ProtectedTarget[]): Listing => ({ shown, hidden: ALL.
 
 it('asks once for each caller and kind, and again under another policy or of other targets', () => {
   const lists = new ListingCache();
-  const [alice, bob] = [principal('alice'), principal('bob')];
+  const [alice, bob] = [principal({ subject: 'alice' }), principal({ subject: 'bob' })];
   let asked = 0;
   const decide = () => {
     asked += 1;
@@ -51,7 +49,7 @@ it('asks once for each caller and kind, and again under another policy or of oth
 
 it('never gives one caller the list of another', () => {
   const lists = new ListingCache();
-  const [alice, bob] = [principal('alice'), principal('bob')];
+  const [alice, bob] = [principal({ subject: 'alice' }), principal({ subject: 'bob' })];
   lists.of(alice, 'tools', POLICY, ALL, () => listing(...ALL));
   expect(lists.of(bob, 'tools', POLICY, ALL, () => listing(ALL[1] as ProtectedTarget)).shown).toEqual([
     ALL[1],
@@ -64,7 +62,7 @@ it.each<[string, Policy]>([
   ['conditions look at time and place', { ...POLICY, conditions: {} as never }],
 ])('knows nothing where %s', (_why, policy) => {
   const lists = new ListingCache();
-  const alice = principal('alice');
+  const alice = principal({ subject: 'alice' });
   lists.of(alice, 'tools', policy, ALL, () => listing(...ALL));
   expect(lists.of(alice, 'tools', policy, ALL, () => listing()).shown).toEqual([]);
 });

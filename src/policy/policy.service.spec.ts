@@ -4,26 +4,13 @@ import type { Principal } from '../core/principal.js';
 import type { PolicySettings, Settings } from '../config/settings.js';
 import type { TargetRegistry, ProtectedTarget } from './access-rule.js';
 import { PolicyService } from './policy.service.js';
+import { principal } from '../../test/support/principals.js';
 
 const NOW = 1_800_000_000;
 const IP = '192.0.2.1';
 const names = fc.subarray(['a', 'b']);
 
-const PRINCIPAL: Principal = {
-  issuer: 'https://issuer',
-  subject: 'alice',
-  kind: 'human',
-  clientId: 'agent',
-  tenant: null,
-  scopes: [],
-  roles: [],
-  acr: [],
-  authenticatedAt: null,
-  tokenId: null,
-  expiresAt: 0,
-  delegation: [],
-  delegationOmitted: 0,
-};
+const PRINCIPAL = principal();
 const principals: fc.Arbitrary<Principal> = fc
   .record({
     kind: fc.constantFrom('human' as const, 'workload' as const),
@@ -32,7 +19,7 @@ const principals: fc.Arbitrary<Principal> = fc
     acr: names,
     authenticatedAt: fc.option(fc.integer({ min: NOW - 3, max: NOW })),
   })
-  .map((facts) => ({ ...PRINCIPAL, ...facts }));
+  .map(principal);
 const targets: fc.Arbitrary<ProtectedTarget> = fc
   .record({
     scopes: names,

@@ -2,6 +2,7 @@
 import { createPublicKey, KeyObject } from 'node:crypto';
 import type { Claims, SigningKey, TestIssuer } from '../support/issuer.js';
 import { forge, forgeHmac, segment, signingInput } from './forge.js';
+import { accessTokenClaims } from '../support/principals.js';
 
 export interface World {
   readonly issuer: TestIssuer;
@@ -25,16 +26,7 @@ export interface TokenCase {
 export const soon = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
 export function usualClaims({ issuer, resource }: Pick<World, 'issuer' | 'resource'>): Claims {
-  return {
-    iss: issuer.url,
-    aud: resource,
-    sub: 'alice',
-    client_id: 'agent',
-    scope: 'probe',
-    iat: soon(0),
-    exp: soon(300),
-    jti: 'token-1',
-  };
+  return accessTokenClaims({ iss: issuer.url, aud: resource, scope: 'probe', jti: 'token-1' });
 }
 
 export function usualHeader({ key }: Pick<World, 'key'>): Record<string, unknown> {

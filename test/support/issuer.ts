@@ -9,6 +9,7 @@ import {
 } from 'jose';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { accessTokenClaims } from './principals.js';
 
 export interface SigningKey {
   readonly alg: string;
@@ -64,18 +65,10 @@ export class TestIssuer {
     options: { key?: SigningKey; header?: Partial<JWTHeaderParameters> } = {},
   ): Promise<string> {
     const key = options.key ?? this.key;
-    const now = Math.floor(Date.now() / 1000);
-    const usual = {
-      iss: this.url,
-      aud: audience,
-      sub: 'alice',
-      client_id: 'agent',
-      iat: now,
-      exp: now + 300,
-      jti: `jti-${now}`,
-    };
     const payload = Object.fromEntries(
-      Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
+      Object.entries(accessTokenClaims({ iss: this.url, aud: audience, ...claims })).filter(
+        ([, value]) => value !== undefined,
+      ),
     );
     const header = Object.fromEntries(
       Object.entries({ alg: key.alg, kid: key.kid, typ: 'at+jwt', ...options.header }).filter(

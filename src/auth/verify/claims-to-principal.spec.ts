@@ -4,8 +4,9 @@ import { claimsToPrincipal, MAX_ACTORS } from './claims-to-principal.js';
 import { ISSUER_DEFAULTS } from '../../config/identity-file.js';
 import { PRESETS, type IssuerSettings, type Preset } from '../../config/settings.js';
 import type { Claims } from '../presets/presets.js';
+import { accessTokenClaims } from '../../../test/support/principals.js';
 
-const GENERIC = { iss: 'https://i', sub: 'alice', client_id: 'agent', exp: 1 };
+const GENERIC = accessTokenClaims({ iss: 'https://i', iat: undefined, exp: 1, jti: undefined });
 const AUDIENCE = ['https://gate/mcp'];
 
 const read = (claims: Claims, preset: Preset = 'generic', more: Partial<IssuerSettings> = {}) =>

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson } from '../../lib/canonical-json.js';
 import { find } from './find.js';
-import { changeRecord, type StoredRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
+import { BLANK } from '../../../test/support/audit-records.js';
 import { selects, type Selection } from './selection.js';
+import { principalOfRecord } from '../../../test/support/principals.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'find-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -13,9 +15,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const names = fc.constantFrom('alice', 'bob', 'a"b', 'é', 'agent');
 const START = Date.UTC(2026, 10, 22);
 const timeAt = (second: number) => new Date(START + second * 1000).toISOString();
-
-const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
-const BLANK: StoredRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
 
 const records: fc.Arbitrary<StoredRecord[]> = fc
   .array(
@@ -44,18 +43,11 @@ const records: fc.Arbitrary<StoredRecord[]> = fc
       tool: one.tool,
       principal: one.anonymous
         ? null
-        : {
-            iss: 'https://issuer',
+        : principalOfRecord({
             sub: one.sub,
             kind: one.workload ? 'workload' : 'human',
             client_id: one.client,
-            tenant: null,
-            scopes: [],
-            roles: [],
-            acr: [],
-            auth_time: null,
-            token_id: null,
-          },
+          }),
       on_behalf_of: one.anonymous || one.workload ? null : one.sub,
       delegation: one.anonymous
         ? []

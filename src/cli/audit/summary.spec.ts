@@ -1,11 +1,11 @@
 import { reportPage } from './report-page.js';
 import { renderSummary } from './render.js';
-import { changeRecord, type StoredRecord } from '../../audit/record.js';
+import type { StoredRecord } from '../../audit/record.js';
+import { BLANK } from '../../../test/support/audit-records.js';
 import { Summarizer, type Summary } from './summary.js';
 import { drawTree } from './delegation-tree.js';
+import { principalOfRecord } from '../../../test/support/principals.js';
 
-const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
-const BLANK: StoredRecord = { ...NOTHING, v: 1, seq: 0, time: '', instance: 'gate-1', prev: null, hash: '' };
 /** What is asked for, or missing. */
 const asks = (scopes: string[], roles: string[] = []) => ({ scopes, roles, acr: [], max_age: null });
 
@@ -26,20 +26,7 @@ function record(
     rule: 'Tools.read',
     request: { id: 'r', trace_id: null, method: 'tools/call', ip: '::1', client: null },
     tool: 'read',
-    principal: person
-      ? {
-          iss: 'https://issuer',
-          sub: person,
-          kind: 'human',
-          client_id: 'agent',
-          tenant: null,
-          scopes,
-          roles,
-          acr: [],
-          auth_time: null,
-          token_id: null,
-        }
-      : null,
+    principal: person ? principalOfRecord({ sub: person, scopes, roles }) : null,
     on_behalf_of: person ?? null,
     delegation: person
       ? [
