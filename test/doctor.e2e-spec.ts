@@ -177,7 +177,7 @@ describe('a good token', () => {
         'signature',
         'audience',
         'times',
-        'nature',
+        'kind',
         'lifetime',
         'claims',
         'binding',
@@ -236,12 +236,7 @@ const FAILURES: readonly (readonly [
     () => token({ iat: soon(90), exp: soon(300) }),
     () => ['clock of this machine is behind'],
   ],
-  [
-    'token_type',
-    'nature',
-    () => token({ nonce: 'n' }),
-    () => ['ID token', 'access_token of the same answer'],
-  ],
+  ['token_type', 'kind', () => token({ nonce: 'n' }), () => ['ID token', 'access_token of the same answer']],
   ['token_lifetime', 'lifetime', () => token({ exp: soon(86_400) }), () => ['86400 seconds', '3600']],
   ['token_claims', 'claims', () => token({ sub: undefined }), () => ['sub']],
   ['token_binding', 'binding', () => token({ cnf: { kid: 'x' } }), () => ['cannot check']],
@@ -273,23 +268,23 @@ describe('a bad token', () => {
 
   it('goes on after a check that fails: one run names every fault', async () => {
     const report = await examined(token({ aud: 'x', exp: soon(86_400), sub: undefined }, { typ: 'JWT' }));
-    const failing = linesOf(report).filter(({ state }) => state === 'FAILS');
+    const failing = linesOf(report).filter(({ state }) => state === 'fail');
     expect(failing.map(({ name }) => name)).toEqual(['type', 'audience', 'lifetime', 'claims']);
     expect(report.reason).toBe('token_type');
   });
 
   it('of another issuer is judged by the rest all the same, and no key is tried', async () => {
     const report = await examined(token({ iss: attacker.url, aud: 'x' }, {}, attacker.key));
-    expect(line(report, 'issuer')).toMatchObject({ state: 'FAILS', advice: { rule: 'host-alias' } });
+    expect(line(report, 'issuer')).toMatchObject({ state: 'fail', advice: { rule: 'host-alias' } });
     expect(line(report, 'signature')).toMatchObject({ state: 'not checked' });
-    expect(line(report, 'audience')).toMatchObject({ state: 'FAILS' });
+    expect(line(report, 'audience')).toMatchObject({ state: 'fail' });
   });
 
   it('gives one advice once, though it fails twice by one mistake', async () => {
     const report = await examined(token({ aud: 'agent', nonce: 'n', client_id: undefined, azp: 'agent' }));
     const advised = linesOf(report).filter(({ advice }) => advice?.rule === 'id-token');
     expect(advised.map(({ name }) => name)).toEqual(['audience']);
-    expect(line(report, 'nature')).toMatchObject({ state: 'FAILS', reason: 'token_type' });
+    expect(line(report, 'kind')).toMatchObject({ state: 'fail', reason: 'token_type' });
   });
 
   it('shows what is in it without letting it write on the screen', async () => {
@@ -362,8 +357,7 @@ describe('agrees with the server', () => {
           reason: refused,
         });
         expect(report.verdict).not.toContain('bug');
-        if (expected === 'human_required')
-          expect(line(report, 'workload')).toMatchObject({ state: 'look at this' });
+        if (expected === 'human_required') expect(line(report, 'workload')).toMatchObject({ state: 'warn' });
       }
       await provider.stop();
     },
@@ -481,21 +475,21 @@ describe('opaque tokens', () => {
 
   it('without a token: whether the issuer accepts this server as the one that asks', async () => {
     const good = await examine(asking(), undefined);
-    expect(line(good, 'introspection')).toMatchObject({ state: 'fine' });
+    expect(line(good, 'introspection')).toMatchObject({ state: 'ok' });
     const refused = await examine(asking('another secret'), undefined);
     expect(refused.good).toBe(false);
     expect(line(refused, 'introspection')).toMatchObject({
-      state: 'broken',
+      state: 'fail',
       advice: { rule: 'introspection-client-refused' },
     });
     expect(JSON.stringify(refused)).not.toContain('another secret');
     opaque.behaviour = (response) => answerJson(response, 200, { active: true, exp: soon(300) });
     expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({
-      state: 'broken',
+      state: 'fail',
       message: expect.stringContaining('would let in anybody'),
     });
     opaque.behaviour = (response) => response.writeHead(503).end();
-    expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({ state: 'broken' });
+    expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({ state: 'fail' });
   });
 });
 
@@ -510,7 +504,7 @@ describe('the configuration', () => {
     expect(run.words).toContain('AUTH_ALGORITHMS=ES256,RS256');
     expect(run.words).toContain('a server answers at this address, and says that it is this one');
     expect(run.words).toContain('TOOL_ALLOW_LIST=*: every registered tool');
-    expect(run.words).toMatch(/look at this PKCE .*look at this registration /);
+    expect(run.words).toMatch(/warn +PKCE .*warn +registration /);
     expect(await doctor(['--config'])).toMatchObject({ code: 0, stdout: run.stdout });
   });
 
@@ -562,7 +556,7 @@ describe('the configuration', () => {
     const report = await examine(env, undefined);
     expect(report.good).toBe(false);
     expect(line(report, 'metadata')).toMatchObject({
-      state: 'broken',
+      state: 'fail',
       message: expect.stringContaining(`${METADATA}: is the metadata of "${issuer.url}/"`),
       advice: { rule: 'trailing-slash', serverFix: `AUTH_ISSUER=${issuer.url}/` },
     });
@@ -572,7 +566,7 @@ describe('the configuration', () => {
     issuer.scripts.set(METADATA, (_request, response) => response.writeHead(404).end());
     const report = await examine({ ...env, AUTH_JWKS_URI: `${issuer.url}/jwks` }, undefined);
     expect(report.good).toBe(true);
-    expect(line(report, 'metadata')).toMatchObject({ state: 'look at this', advice: { rule: 'not-found' } });
+    expect(line(report, 'metadata')).toMatchObject({ state: 'warn', advice: { rule: 'not-found' } });
   });
 
   it.each<[string, (url: string) => void, string, string]>([
@@ -602,7 +596,7 @@ describe('the configuration', () => {
     arrange(issuer.url);
     const report = await examine(env, undefined);
     expect(report.good).toBe(false);
-    expect(linesOf(report).find((one) => one.name === name && one.state === 'broken')).toMatchObject({
+    expect(linesOf(report).find((one) => one.name === name && one.state === 'fail')).toMatchObject({
       advice: { rule },
     });
   });
@@ -631,7 +625,7 @@ describe('the configuration', () => {
     });
     const clock = line(await examine(env, undefined), 'clock');
     expect(clock).toMatchObject({
-      state: 'look at this',
+      state: 'warn',
       message: expect.stringContaining(words),
       advice: { rule },
     });
@@ -654,23 +648,23 @@ describe('the configuration', () => {
     const variables = named({ issuer: issuer.url, dpop: 'required' });
     const report = await examine(variables, undefined);
     for (const name of ['login', 'PKCE', 'registration', 'DPoP']) {
-      expect(line(report, name)).toMatchObject({ state: 'fine' });
+      expect(line(report, name)).toMatchObject({ state: 'ok' });
     }
     expect(line(report, 'scopes')).toMatchObject({
-      state: 'look at this',
+      state: 'warn',
       advice: { rule: 'scope-unknown' },
     });
     issuer.overrides.set(METADATA, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
     const bare = await examine(variables, undefined);
     for (const name of ['login', 'PKCE', 'registration', 'DPoP']) {
-      expect(line(bare, name)).toMatchObject({ state: 'look at this' });
+      expect(line(bare, name)).toMatchObject({ state: 'warn' });
     }
   });
 
   it.each<[string | undefined, string, string]>([
-    [undefined, 'fine', 'CHALLENGE_SCOPES=allowed: a first login asks for every scope'],
-    ['minimal', 'fine', 'CHALLENGE_SCOPES=minimal: a first login asks for the scopes of the read-only'],
-    ['db.read, db.write', 'fine', 'a first login asks for "db.read"'],
+    [undefined, 'ok', 'CHALLENGE_SCOPES=allowed: a first login asks for every scope'],
+    ['minimal', 'ok', 'CHALLENGE_SCOPES=minimal: a first login asks for the scopes of the read-only'],
+    ['db.read, db.write', 'ok', 'a first login asks for "db.read"'],
   ])('says what a first login asks for (CHALLENGE_SCOPES: %s)', async (setting, state, message) => {
     const report = await examine({ ...env, CHALLENGE_SCOPES: setting }, undefined);
     expect(line(report, 'challenge')).toMatchObject({ state, message: expect.stringContaining(message) });
@@ -680,7 +674,7 @@ describe('the configuration', () => {
     const report = await examine({ ...env, CHALLENGE_SCOPES: 'other.scope' }, undefined);
     expect(linesOf(report)).toContainEqual({
       name: 'challenge',
-      state: 'look at this',
+      state: 'warn',
       message: expect.stringContaining('asks for other scopes than CHALLENGE_SCOPES names') as string,
     });
   });
@@ -693,7 +687,7 @@ describe('the configuration', () => {
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const report = await examine({ ...env, AUTH_ISSUER: url }, undefined);
     expect(line(report, 'metadata')).toMatchObject({
-      state: 'broken',
+      state: 'fail',
       advice: { rule: 'certificate-unknown', serverFix: expect.stringContaining('NODE_EXTRA_CA_CERTS') },
     });
     await new Promise((resolve) => server.close(resolve));
@@ -707,7 +701,7 @@ describe('the configuration', () => {
     const { port } = other.address() as AddressInfo;
     const report = await examine({ ...env, PORT: String(port) }, undefined);
     expect(line(report, 'running')).toMatchObject({
-      state: 'look at this',
+      state: 'warn',
       message: expect.stringContaining('https://other.example/mcp'),
     });
     other.closeAllConnections();
@@ -797,7 +791,7 @@ describe('the start', () => {
     UPSTREAM_PINS_FILE: written('pins.json', pins),
   });
   const lineOf = (report: Report, name: string) =>
-    report.sections[0]?.lines?.find((one) => one.name === name && one.state === 'broken');
+    report.sections[0]?.lines?.find((one) => one.name === name && one.state === 'fail');
 
   it.each(STOPPED)(
     '%s: not good, in the words of the server, which does not start',
@@ -840,7 +834,7 @@ describe('the start', () => {
     writeFileSync(join(data, 'audit-key.pem'), '');
     const report = await examineTheStart({ ...env, DATA_DIR: data });
     expect(report).toMatchObject({ good: true });
-    expect(line(report, 'audit key')).toMatchObject({ state: 'look at this' });
+    expect(line(report, 'audit key')).toMatchObject({ state: 'warn' });
     expect(readdirSync(data)).toEqual(['audit-key.pem']);
     writeFileSync(join(data, 'audit.jsonl'), '{}\n');
     expect(await examineTheStart({ ...env, DATA_DIR: data })).toMatchObject({ good: false });
@@ -865,7 +859,7 @@ describe('addresses that were pasted', () => {
       const report = await examine({ ...env, AUTH_ISSUER: issuer.url + path }, undefined);
       expect(report.good).toBe(false);
       expect(line(report, 'metadata')).toMatchObject({
-        state: 'broken',
+        state: 'fail',
         advice: { rule: 'well-known-address', serverFix: `AUTH_ISSUER=${issuer.url}` },
       });
     }
@@ -876,7 +870,7 @@ describe('addresses that were pasted', () => {
 
   it('names the metadata where it is configured as the address of the keys', async () => {
     const report = await examine({ ...env, AUTH_JWKS_URI: issuer.url + METADATA }, undefined);
-    const keys = linesOf(report).find(({ name, state }) => name === 'keys' && state === 'broken');
+    const keys = linesOf(report).find(({ name, state }) => name === 'keys' && state === 'fail');
     expect(keys).toMatchObject({ advice: { rule: 'keys-at-metadata' } });
   });
 
@@ -886,11 +880,11 @@ describe('addresses that were pasted', () => {
       const named = audience.replace('PORT', env.PORT as string);
       const report = await examine({ ...env, AUTH_AUDIENCE: named }, undefined);
       expect(line(report, 'audience')).toMatchObject({
-        state: 'look at this',
+        state: 'warn',
         advice: { rule: 'audience-nearly' },
       });
       const both = await examine({ ...env, AUTH_AUDIENCE: `${named},${gate.url}` }, undefined);
-      expect(line(both, 'audience')).toMatchObject({ state: 'fine' });
+      expect(line(both, 'audience')).toMatchObject({ state: 'ok' });
     },
   );
 });

@@ -246,16 +246,16 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     if (unfinished.length > 0) this.logger.warn(`${unfinished.length} call(s) of the last run never ended`);
   }
 
-  private append(record: AuditRecord, isUrged = true): Entry | undefined {
+  private append(record: AuditRecord, flushNow = true): Entry | undefined {
     const { pseudonymKey } = this.settings;
     const own = pseudonymKey === undefined ? record : pseudonymized(record, pseudonymKey);
-    return this.auditLog?.append(own, isUrged);
+    return this.auditLog?.append(own, flushNow);
   }
 
   /** What does not get to the disk follows late. */
-  private appendOrKeep(record: AuditRecord, isUrged = true): Entry | undefined {
+  private appendOrKeep(record: AuditRecord, flushNow = true): Entry | undefined {
     const since = new Date();
-    const entry = this.append(record, isUrged);
+    const entry = this.append(record, flushNow);
     this.keepIfLost(record, since, entry);
     return entry;
   }

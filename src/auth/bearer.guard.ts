@@ -42,7 +42,7 @@ export class BearerGuard implements CanActivate, PipelineStep {
   }: PipelineContext): Promise<void> {
     const { scheme, token } = readCredential(headerValues(request, 'authorization'), queryKeys);
     requestContext.scheme = scheme;
-    if (scheme === 'DPoP') this.tellNonce(response);
+    if (scheme === 'DPoP') this.sendNonce(response);
     try {
       requestContext.principal = await this.verifier.verify({
         scheme,
@@ -58,7 +58,7 @@ export class BearerGuard implements CanActivate, PipelineStep {
   }
 
   /** RFC 9449 section 8.2: every answer may carry the nonce for the next proof. */
-  private tellNonce(response: ServerResponse): void {
+  private sendNonce(response: ServerResponse): void {
     const nonce = this.binding.nonce();
     if (nonce !== undefined) response.setHeader('dpop-nonce', nonce);
   }

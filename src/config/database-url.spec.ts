@@ -1,5 +1,5 @@
 import { generate } from 'selfsigned';
-import { databaseRelaxation, databaseUrlFaults, libpqUrl, saysSslMode } from './database-url.js';
+import { databaseRelaxation, databaseUrlFaults, libpqUrl, namesSslMode } from './database-url.js';
 
 const BASE = 'postgres://gate:s3cret@db.example.com/gate';
 const CA = 'sslrootcert=/ca.pem';
@@ -84,7 +84,7 @@ describe('libpqUrl', () => {
   it('leaves an address without TLS parameters as it is', () => {
     for (const url of [BASE, `${BASE}?options=-c%20a%3Db`, 'postgres://a@/b?host=/run']) {
       expect(libpqUrl(url)).toBe(url);
-      expect(saysSslMode(url)).toBe(false);
+      expect(namesSslMode(url)).toBe(false);
     }
   });
 

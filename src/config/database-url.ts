@@ -116,7 +116,7 @@ export function databaseRelaxation(url: string): string | undefined {
 }
 
 /** Whether the address says itself how it is to be connected to; the driver would read `PGSSLMODE` otherwise. */
-export function saysSslMode(url: string): boolean {
+export function namesSslMode(url: string): boolean {
   const { sslmode, ssl, sslrootcert } = parametersOf(url);
   return (sslmode ?? ssl ?? sslrootcert) !== undefined;
 }

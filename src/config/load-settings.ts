@@ -4,7 +4,7 @@ import { validateSync } from 'class-validator';
 import { join, resolve } from 'node:path';
 import { withoutRootDot } from '../lib/root-dot.js';
 import type { ProxyHeaders } from '../core/sender.js';
-import { databaseRelaxation, databaseUrlFaults, saysSslMode } from './database-url.js';
+import { databaseRelaxation, databaseUrlFaults, namesSslMode } from './database-url.js';
 import { ISSUER_DEFAULTS, plainType, readIdentityFile, type IssuersSettings } from './identity-file.js';
 import { proxyNotices, proxyVariables, readOutbound } from './proxies.js';
 import { readSignalsFile } from './signals-file.js';
@@ -94,7 +94,7 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
   for (const { name, url } of databasesOf(databaseUrl, sinks)) {
     faults.push(...databaseUrlFaults(url, read).map((fault) => `${name}: ${fault}`));
-    if (env.PGSSLMODE !== undefined && !saysSslMode(url)) {
+    if (env.PGSSLMODE !== undefined && !namesSslMode(url)) {
       faults.push(`${name}: PGSSLMODE is not read: write sslmode in the URL`);
     }
   }

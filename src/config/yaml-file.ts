@@ -40,7 +40,7 @@ export function parseYaml(
   const lineOf = (offset: number) => text.slice(0, offset).split('\n').length;
   const excess = excessOf(text);
   if (excess) {
-    report('', `line ${lineOf(excess.offset)} ${excess.says}`);
+    report('', `line ${lineOf(excess.offset)} ${excess.message}`);
     return undefined;
   }
   // No aliases: nobody needs them here, and they are how a small file becomes a huge object.
@@ -60,15 +60,15 @@ export function parseYaml(
 }
 
 /** What is too much in a text, found without composing it, and so without recursion. */
-function excessOf(text: string): { readonly offset: number; readonly says: string } | undefined {
+function excessOf(text: string): { readonly offset: number; readonly message: string } | undefined {
   const pending = [...new Parser().parse(text)].map((token) => ({ token, depth: 0 }));
   for (let next = pending.pop(); next; next = pending.pop()) {
     const { token, depth } = next;
-    if (depth > MAX_DEPTH) return { offset: token.offset, says: `is nested more than ${MAX_DEPTH} deep` };
+    if (depth > MAX_DEPTH) return { offset: token.offset, message: `is nested more than ${MAX_DEPTH} deep` };
     if (token.type === 'document' && token.value) pending.push({ token: token.value, depth });
     if (!('items' in token)) continue;
     if (token.type !== 'block-seq' && !isList(token) && token.items.length > MAX_MEMBERS) {
-      return { offset: token.offset, says: `begins a mapping of more than ${MAX_MEMBERS} members` };
+      return { offset: token.offset, message: `begins a mapping of more than ${MAX_MEMBERS} members` };
     }
     for (const { key, value } of token.items) {
       for (const inner of [key, value]) if (inner) pending.push({ token: inner, depth: depth + 1 });

@@ -2,7 +2,12 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { exchangeOf, type RequestContext, type GateRequest, type TargetOrigin } from './request-context.js';
+import {
+  requestContextOf,
+  type RequestContext,
+  type GateRequest,
+  type TargetOrigin,
+} from './request-context.js';
 import { senderOf, type Proxies, type Sender } from './sender.js';
 
 export interface PipelineContext {
@@ -82,5 +87,5 @@ export function toPipelineContext(context: ExecutionContext): PipelineContext {
   const http = context.switchToHttp();
   const request = http.getRequest<Request & GateRequest>();
   const response = http.getResponse<Response>();
-  return new LazyPipelineContext(exchangeOf(request), request, response, request.originalUrl, request);
+  return new LazyPipelineContext(requestContextOf(request), request, response, request.originalUrl, request);
 }

@@ -126,7 +126,7 @@ export interface GateRequest {
  * The exchange of a request that must have one.
  * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
  */
-export function exchangeOf(request: GateRequest): RequestContext {
+export function requestContextOf(request: GateRequest): RequestContext {
   if (!request.requestContext) throw new Error('A guarded route was reached without a request context');
   return request.requestContext;
 }

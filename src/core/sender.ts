@@ -31,7 +31,7 @@ export interface Sender {
 type Request = Pick<IncomingMessage, 'headers' | 'socket'>;
 
 /** A list read from its end: with each entry, one hop names the hop before it. Undefined: unreadable. */
-type Told = Iterable<string | undefined>;
+type ForwardedHops = Iterable<string | undefined>;
 
 /**
  * Walks the hops from the connection on and stops at the first that is not trusted: its address is the client's.
@@ -45,10 +45,10 @@ export function senderOf(request: Request, { trusts, headers: counted }: Proxies
     return { ip: peer ?? UNKNOWN_ADDRESS, byProxy: false, secure: isEncrypted };
   }
   if (counts('forwarded', counted, request)) return senderByForwarded(request, peer, trusts, isEncrypted);
-  const told = listOf(request, 'x-forwarded-for').reverse();
+  const hops = listOf(request, 'x-forwarded-for').reverse();
   const protocols = listOf(request, 'x-forwarded-proto');
   return {
-    ip: clientOf(peer, told, trusts),
+    ip: clientOf(peer, hops, trusts),
     byProxy: true,
     // Proxies that append keep the client's own value in front: each part must be https.
     secure: protocols.length === 0 ? isEncrypted : protocols.every((one) => one.toLowerCase() === 'https'),
@@ -72,13 +72,13 @@ function senderByForwarded(
 ): Sender {
   /** The elements of trusted proxies, the one at the other end of the connection first. */
   const believed: (ForwardedElement | undefined)[] = [];
-  const told = function* () {
+  const hops = function* () {
     for (const element of forwardedElements(headers.forwarded ?? '')) {
       believed.push(element);
       yield element?.for;
     }
   };
-  const ip = clientOf(peer, told(), trusts);
+  const ip = clientOf(peer, hops(), trusts);
   const [nearest, ...others] = believed.map((element) => (element ? element.proto : 'malformed'));
   const isSecure = nearest === undefined ? isEncrypted : nearest === 'https';
   return {
@@ -89,10 +89,10 @@ function senderByForwarded(
 }
 
 /** @param peer an address that is trusted. */
-function clientOf(peer: string, told: Told, trusts: Proxies['trusts']): string {
+function clientOf(peer: string, hops: ForwardedHops, trusts: Proxies['trusts']): string {
   let client = peer;
   let hop = 0;
-  for (const node of told) {
+  for (const node of hops) {
     const address = node === undefined ? undefined : nodeAddress(node);
     if (address === undefined) return UNKNOWN_ADDRESS;
     client = address;

@@ -56,7 +56,7 @@ export class Mailer implements OnApplicationShutdown {
       return sent.messageId as string;
     } catch (error) {
       signal.throwIfAborted();
-      throw told(error as SmtpFailure);
+      throw toPublicError(error as SmtpFailure);
     }
   }
 
@@ -72,7 +72,7 @@ interface SmtpFailure {
 }
 
 /** Codes only: the words of the server, and the error that holds them, may repeat what was said to it. */
-function told({ code, command, responseCode }: SmtpFailure): Error {
+function toPublicError({ code, command, responseCode }: SmtpFailure): Error {
   if (command === 'RCPT TO' && responseCode !== undefined && responseCode >= 500) {
     return new ToolError('The mail server refuses this recipient');
   }

@@ -22,7 +22,7 @@ export class Semaphore {
   ): Promise<T> {
     if (this.taken >= this.atOnce) {
       if (this.queue.size >= this.waiting) throw turnedAway();
-      await this.place(patienceMs, turnedAway, signal);
+      await this.enqueue(patienceMs, turnedAway, signal);
     } else this.taken += 1;
     try {
       return await work();
@@ -34,7 +34,11 @@ export class Semaphore {
     }
   }
 
-  private place(patienceMs: number, turnedAway: () => Error, signal: AbortSignal | undefined): Promise<void> {
+  private enqueue(
+    patienceMs: number,
+    turnedAway: () => Error,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer);

@@ -52,7 +52,7 @@ export function compilePolicy(
   }
   const enforced = enforcedPart(file);
   const compiled = targets.map((target) => compileTarget(target, base, { file, enforced }, faults));
-  const hasTrials =
+  const hasShadowRules =
     file.isShadow || operator?.conditionsShadow === true || file.rules.some(({ isShadow }) => isShadow);
   return {
     digest: operator?.digest,
@@ -60,7 +60,7 @@ export function compilePolicy(
     targets: new Map(compiled.map((one) => [targetLabel(one.target), one])),
     ...generalRules(enforced),
     conditions: operator?.conditions,
-    shadow: hasTrials ? generalRules(file) : undefined,
+    shadow: hasShadowRules ? generalRules(file) : undefined,
   };
 }
 

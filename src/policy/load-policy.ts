@@ -158,13 +158,13 @@ function noticesOf(operator: OperatorPolicy, rules: readonly CedarRule[]): strin
   const implied = [...enforcedPart(operator).scopeImplies].map(
     ([scope, others]) => `scope_implies: ${scope} counts as ${others.join(' and ')} too`,
   );
-  const trials = [
+  const shadowRules = [
     ...(operator.isShadow ? generalMembers(operator).map((name) => `${POLICY_FILE}: ${name}`) : []),
     ...[...operator.rules, ...rules].filter(({ isShadow }) => isShadow).map(({ source }) => source),
   ];
   return [
     ...implied,
-    ...(trials.length > 0 ? [`shadow mode, recorded without effect: ${trials.join(', ')}`] : []),
+    ...(shadowRules.length > 0 ? [`shadow mode, recorded without effect: ${shadowRules.join(', ')}`] : []),
   ];
 }
 

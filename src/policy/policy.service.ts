@@ -25,7 +25,7 @@ export class PolicyService {
   private readonly lists = new ListingCache();
   private since = new Date();
   private challenged: readonly string[] = [];
-  private toldOfChallenge = '';
+  private loggedChallenge = '';
   /** Since when the files hold a policy that was refused; undefined while they hold the one in force. */
   refused: Date | undefined;
 
@@ -53,7 +53,7 @@ export class PolicyService {
     this.since = new Date();
     this.challenged = this.challengeScopesUnder(loaded);
     for (const notice of loaded.notices) this.logger.warn(notice);
-    this.tellOfChallenge(loaded);
+    this.logChallengeChange(loaded);
     if (!before) return;
     for (const listener of this.listeners) listener(before);
     before.dispose();
@@ -146,11 +146,11 @@ export class PolicyService {
   }
 
   /** A reload that changes nothing about it repeats no notice. */
-  private tellOfChallenge({ policy }: LoadedPolicy): void {
+  private logChallengeChange({ policy }: LoadedPolicy): void {
     const notices = challengeNotices(policy, this.settings.challengeScopes);
-    const told = notices.join('\n');
-    if (told !== this.toldOfChallenge) for (const notice of notices) this.logger.warn(notice);
-    this.toldOfChallenge = told;
+    const logged = notices.join('\n');
+    if (logged !== this.loggedChallenge) for (const notice of notices) this.logger.warn(notice);
+    this.loggedChallenge = logged;
   }
 
   private caller(principal: Principal, ip: string, given: JsonObject | undefined): EvaluationContext {

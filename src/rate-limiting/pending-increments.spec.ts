@@ -23,26 +23,26 @@ describe('shareOf', () => {
 
 describe('UntoldCalls', () => {
   it('counts calls on their way to the database until they are told or given back', () => {
-    const untold = new PendingIncrements();
-    untold.add('a', 100, 0);
-    untold.add('a', 100, 0);
-    expect(untold.pending(1)).toEqual(['a']);
-    expect(untold.take('a', 1)).toBe(2);
-    expect([untold.take('a', 1), untold.pending(1), untold.of('a', 1)]).toEqual([
+    const pending = new PendingIncrements();
+    pending.add('a', 100, 0);
+    pending.add('a', 100, 0);
+    expect(pending.pending(1)).toEqual(['a']);
+    expect(pending.take('a', 1)).toBe(2);
+    expect([pending.take('a', 1), pending.pending(1), pending.of('a', 1)]).toEqual([
       0,
       [],
       { calls: 2, until: 100 },
     ]);
-    untold.add('a', 100, 1);
-    untold.giveBack('a', 2);
-    expect(untold.take('a', 1)).toBe(3);
-    untold.told('a', 3);
-    expect(untold.of('a', 1)).toBeUndefined();
+    pending.add('a', 100, 1);
+    pending.giveBack('a', 2);
+    expect(pending.take('a', 1)).toBe(3);
+    pending.confirm('a', 3);
+    expect(pending.of('a', 1)).toBeUndefined();
   });
 
   it('forgets calls when their window ends', () => {
-    const untold = new PendingIncrements();
-    untold.add('a', 100, 0);
-    expect([untold.of('a', 100), untold.take('a', 100), untold.pending(100)]).toEqual([undefined, 0, []]);
+    const pending = new PendingIncrements();
+    pending.add('a', 100, 0);
+    expect([pending.of('a', 100), pending.take('a', 100), pending.pending(100)]).toEqual([undefined, 0, []]);
   });
 });

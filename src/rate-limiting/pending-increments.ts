@@ -50,7 +50,7 @@ export class PendingIncrements {
   }
 
   /** The database has counted them. */
-  told(key: string, calls: number): void {
+  confirm(key: string, calls: number): void {
     const found = this.keys.get(key);
     if (!found || calls === 0) return;
     found.telling = Math.max(0, found.telling - calls);

@@ -44,7 +44,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
       await this.quotas.count(limitOf(rate), rateLimitKey(rate, principal, label));
       delete requestContext.rateLimitRule;
     }
-    const over = await this.overOnTrial(requestContext, principal, label, rates);
+    const over = await this.exhaustedShadow(requestContext, principal, label, rates);
     if (over && requestContext.decision) {
       requestContext.decision = {
         ...requestContext.decision,
@@ -55,7 +55,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
   }
 
   /** The first shadow class that would have refused the call. Like enforced classes, it counts only allowed calls. */
-  private async overOnTrial(
+  private async exhaustedShadow(
     { decision }: RequestContext,
     principal: Principal,
     label: string,
@@ -64,7 +64,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
     if (decision?.effect !== 'allow' || decision.shadow) return undefined;
     for (const rate of rates.filter(({ isShadow }) => isShadow)) {
       try {
-        if (await this.quotas.countOnTrial(limitOf(rate), rateLimitKey(rate, principal, label))) return rate;
+        if (await this.quotas.countShadow(limitOf(rate), rateLimitKey(rate, principal, label))) return rate;
       } catch (error) {
         // A shadow rule has no effect, even where its counter fails.
         this.logger.error({ err: error }, `A call could not be counted shadow: ${rate.source}`);

@@ -44,7 +44,7 @@ export class QuotaService {
     private readonly shared: SharedCounts,
     private readonly snapshot: SharedSnapshotService,
   ) {
-    snapshot.onRead(() => this.tellAll());
+    snapshot.onRead(() => this.persistPending());
   }
 
   /**
@@ -64,7 +64,7 @@ export class QuotaService {
    * Counts like {@link count}, and refuses nothing.
    * @returns whether {@link count} would have refused.
    */
-  async countOnTrial(limit: Limit, who: string): Promise<boolean> {
+  async countShadow(limit: Limit, who: string): Promise<boolean> {
     const { calls } = await this.add(limit, who);
     return calls > limit.calls;
   }
@@ -81,14 +81,14 @@ export class QuotaService {
     const key = `${limit.name}/${limit.seconds}:${hash('sha256', who, 'base64url')}`;
     const msOver = exhaustedKeys.getRemainingTTL(key);
     if (msOver > 0) return { calls: limit.calls + 1, msBeforeNext: msOver };
-    const counted = await this.tell(counter, key, 1);
+    const counted = await this.persist(counter, key, 1);
     if (!counted) return this.countAlone(pendingIncrements, limit, key);
     if (counted.calls >= limit.calls) exhaustedKeys.set(key, true, { ttl: counted.msBeforeNext });
     return counted;
   }
 
   /** Counts further calls in the database, with those that passed while it was away. */
-  private async tell(
+  private async persist(
     { pendingIncrements, limit }: Counter,
     key: string,
     more: number,
@@ -101,17 +101,17 @@ export class QuotaService {
       if (!counted) pendingIncrements.giveBack(key, telling);
     }
     if (!counted) return undefined;
-    pendingIncrements.told(key, telling);
+    pendingIncrements.confirm(key, telling);
     this.snapshot.note(key, counted);
     return counted;
   }
 
   /** The database is back: the other instances are to know what passed here, before the same caller comes again. */
-  private tellAll(): void {
+  private persistPending(): void {
     for (const counter of this.quotas.values()) {
       for (const key of counter.pendingIncrements.pending(Date.now())) {
         // A failure gives them back: the next time that the database answers they are told.
-        this.tell(counter, key, 0).catch(() => undefined);
+        this.persist(counter, key, 0).catch(() => undefined);
       }
     }
   }

@@ -202,13 +202,13 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
     let relay: Relay;
     const started: Database[] = [];
     const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
-    const complained = jest.spyOn(Logger.prototype, 'error').mockImplementation();
+    const failed = jest.spyOn(Logger.prototype, 'error').mockImplementation();
 
     beforeEach(async () => {
       place = await backend.open();
       relay = await Relay.start();
       warned.mockClear();
-      complained.mockClear();
+      failed.mockClear();
     });
 
     afterEach(async () => {
@@ -280,12 +280,12 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       database.onApplicationBootstrap();
       await expect(database.get()).rejects.toThrow('The database cannot be opened');
       await new Promise(setImmediate);
-      expect(complained).toHaveBeenCalledTimes(1);
-      expect(String(complained.mock.calls[0])).not.toMatch(/s3cret|postgres:/);
+      expect(failed).toHaveBeenCalledTimes(1);
+      expect(String(failed.mock.calls[0])).not.toMatch(/s3cret|postgres:/);
       expect(await database.ready()).toBe(false);
       relay.accept();
       expect(await database.ready()).toBe(true);
-      expect(complained).toHaveBeenCalledTimes(1);
+      expect(failed).toHaveBeenCalledTimes(1);
     });
 
     it('says within seconds that a silent database is not ready, and does not wait for it to stop', async () => {

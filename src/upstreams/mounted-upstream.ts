@@ -42,7 +42,7 @@ const LIST_EVERY_MS = 1_000;
 const MAX_STDERR_TAIL = 500;
 const STDERR_LINES = 5;
 /** The conversation that is there for no caller. */
-const NOBODY = '';
+const NO_CALLER_KEY = '';
 /** Where another try may go better, in a new conversation. Nothing was done: it was turned away at the door. */
 const TRY_AGAIN: readonly UpstreamErrorCode[] = ['session_lost', 'unauthorized'];
 
@@ -198,7 +198,7 @@ export class MountedUpstream {
 
   private keyOf(caller: UpstreamCaller | undefined): string {
     const { processes } = this.settings;
-    if (!caller) return NOBODY;
+    if (!caller) return NO_CALLER_KEY;
     // A conversation that was begun with one person's rights is nobody else's.
     const rights = this.credentials.isPersonal ? authorizationKey(caller.principal) : '';
     if (processes === 'per_person') return `${personKey(caller.principal)} ${rights}`;
@@ -248,7 +248,7 @@ export class MountedUpstream {
 
   /** Whether what this conversation offers is what there is; others are one caller's own. */
   private speaksForAll(caller: UpstreamCaller | undefined): boolean {
-    return this.keyOf(caller) === NOBODY;
+    return this.keyOf(caller) === NO_CALLER_KEY;
   }
 
   private async ask(caller: UpstreamCaller | undefined): Promise<void> {

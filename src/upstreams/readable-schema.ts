@@ -101,7 +101,7 @@ export function readableInput(schema: JsonObject): ReadableSchema {
   const root = { ...repair.root, type: 'object' };
   const isLost = (reference: string) => reference.startsWith('#/') && !isSchema(referredTo(root, reference));
   if (repair.references.some(isLost)) throw new Error('its inputSchema cannot be repaired');
-  return { schema: root, repairs: repair.told };
+  return { schema: root, repairs: repair.repairs };
 }
 
 /** @returns the schema, or in words why a tool is shown without it. */
@@ -112,7 +112,7 @@ export function readableOutput(schema: unknown): ReadableSchema | string {
   const repair = repaired(schema);
   if (!repair) return 'cannot be read by clients';
   const root = { ...repair.root, type: 'object' };
-  return repair.compileFault(root) ?? { schema: root, repairs: repair.told };
+  return repair.compileFault(root) ?? { schema: root, repairs: repair.repairs };
 }
 
 /** With `oneOf` as it is; where that allows no repair with `oneOf` as `anyOf`, which allows more. */
@@ -121,7 +121,7 @@ function repaired(schema: JsonObject): Repair | undefined {
 }
 
 class Repair {
-  readonly told: string[] = [];
+  readonly repairs: string[] = [];
   readonly references: string[] = [];
   readonly root: JsonObject;
   readonly isDone: boolean;
@@ -170,7 +170,7 @@ class Repair {
       if (kept === undefined) continue;
       if (keyword !== 'oneOf' || !this.relaxed) repaired[keyword] = kept;
       else {
-        this.tell(`${place}/oneOf`, 'is shown as anyOf');
+        this.addRepair(`${place}/oneOf`, 'is shown as anyOf');
         if (node.anyOf === undefined) repaired.anyOf = kept;
       }
     }
@@ -186,7 +186,7 @@ class Repair {
   /** @returns undefined where the keyword is left out. */
   private keyword(keyword: string, value: unknown, place: string, widens: boolean): unknown {
     if (LEFT_OUT.includes(keyword)) {
-      if (keyword !== 'x-mcp-header') this.tell(place, 'is left out');
+      if (keyword !== 'x-mcp-header') this.addRepair(place, 'is left out');
       return undefined;
     }
     if (VALUES.includes(keyword)) {
@@ -195,13 +195,13 @@ class Repair {
     }
     // An unset member in the style of JSON-RPC 1.
     if (value === null) {
-      this.tell(place, 'is null: left out');
+      this.addRepair(place, 'is null: left out');
       return undefined;
     }
     if (keyword === '$id' && place === '/$id') return undefined;
     if (keyword === '$schema') {
       if (place === '/$schema' && typeof value === 'string' && DIALECTS.test(value)) return value;
-      this.tell(place, 'is no dialect that clients read: left out');
+      this.addRepair(place, 'is no dialect that clients read: left out');
       return undefined;
     }
     this.keywords.add(keyword);
@@ -250,7 +250,7 @@ class Repair {
       else {
         named[name] = repaired ? {} : { not: {} };
         this.schemas.add(named[name]);
-        if (keyword === 'properties') this.tell(inside, `is ${repaired}: shown as an object`);
+        if (keyword === 'properties') this.addRepair(inside, `is ${repaired}: shown as an object`);
       }
     }
     return named;
@@ -294,19 +294,19 @@ class Repair {
   /** @returns undefined: left out, which allows more. */
   private without(place: string, why: string, widens: boolean): undefined | typeof UNFIT {
     if (!widens) return UNFIT;
-    this.tell(place, `${why}: left out`);
+    this.addRepair(place, `${why}: left out`);
     return undefined;
   }
 
   private instead(place: string, why: string, widens: boolean, other: JsonObject): Repaired {
     if (!widens) return UNFIT;
-    this.tell(place, `${why}: shown as any value`);
+    this.addRepair(place, `${why}: shown as any value`);
     this.schemas.add(other);
     return other;
   }
 
-  private tell(place: string, what: string): void {
-    if (this.told.length < MAX_REPAIRS) this.told.push(`${place.slice(0, 100) || '/'} ${what}`);
+  private addRepair(place: string, what: string): void {
+    if (this.repairs.length < MAX_REPAIRS) this.repairs.push(`${place.slice(0, 100) || '/'} ${what}`);
   }
 }
 

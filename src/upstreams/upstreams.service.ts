@@ -22,7 +22,7 @@ import { differences, NO_PINS, pinsState, readPins, writePins, type Difference, 
 /** The file of what is accepted is looked at this often. */
 const EVERY_MS = 1_000;
 /** An upstream that was not found yet is looked for this often, and one that was is asked what it has. */
-const LOOK_EVERY_MS = 15_000;
+const REFRESH_EVERY_MS = 15_000;
 const ASK_EVERY_MS = 300_000;
 const CLOSE_PATIENCE_MS = 10_000;
 /** On record of one change. */
@@ -52,7 +52,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   /** Names of the upstreams that tools are of. */
   private readonly owners = new WeakMap<MountedToolDefinition, string>();
   /** What was told of already. */
-  private readonly told = new Map<string, string>();
+  private readonly loggedDifferences = new Map<string, string>();
   private work: Promise<void> = Promise.resolve();
   private key: Promise<IdentityKey> | undefined;
   private started = false;
@@ -96,11 +96,11 @@ export class UpstreamsService implements OnApplicationShutdown {
     if (this.upstreams.length === 0) return;
     this.started = true;
     this.pollers.push(startPoller(() => this.readAgain(), EVERY_MS));
-    this.pollers.push(startPoller(() => this.lookForMissing(), LOOK_EVERY_MS));
-    this.pollers.push(startPoller(() => this.lookAll(), ASK_EVERY_MS));
+    this.pollers.push(startPoller(() => this.refreshMissing(), REFRESH_EVERY_MS));
+    this.pollers.push(startPoller(() => this.refreshAll(), ASK_EVERY_MS));
     // A process that is ended without being asked would leave its children behind.
     process.once('exit', this.atExit);
-    this.lookAll();
+    this.refreshAll();
     void this.reconcile();
   }
 
@@ -172,11 +172,11 @@ export class UpstreamsService implements OnApplicationShutdown {
       });
   }
 
-  private lookAll(): void {
+  private refreshAll(): void {
     for (const upstream of this.upstreams) if (!upstream.needsCaller) void upstream.refresh();
   }
 
-  private lookForMissing(): void {
+  private refreshMissing(): void {
     for (const upstream of this.upstreams) {
       if (!upstream.needsCaller && !upstream.found && upstream.pausedFor === 0) void upstream.refresh();
     }
@@ -236,7 +236,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     } catch (error) {
       candidate?.dispose();
       this.pins = before.pins;
-      this.told.clear();
+      this.loggedDifferences.clear();
       throw error;
     }
     this.registry.mount(definitions);
@@ -343,9 +343,9 @@ export class UpstreamsService implements OnApplicationShutdown {
       const { name } = upstream.settings;
       const found = this.differencesOf(upstream);
       const state = JSON.stringify(found);
-      const before = this.told.get(name) ?? '[]';
+      const before = this.loggedDifferences.get(name) ?? '[]';
       if (!upstream.found || state === before) return [];
-      this.told.set(name, state);
+      this.loggedDifferences.set(name, state);
       return [changeOf(name, found.length > 0 ? 'withheld' : 'restored', found)];
     });
   }

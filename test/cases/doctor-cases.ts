@@ -392,13 +392,13 @@ const TIMES: readonly RuleCase[] = [
 ];
 
 const NATURE: readonly RuleCase[] = [
-  nature('id-token', { nonce: 'n' }, {}, ['ID token']),
-  nature('id-token', { at_hash: 'h' }, {}, ['at_hash']),
-  nature('refresh-token', { typ: 'Offline' }, keycloak, ['"Offline"']),
-  nature('other-token', { events: {} }, {}, ['security event']),
-  nature('other-token', { htu: 'https://x' }, {}, ['DPoP proof']),
-  nature('foreign-mark', { sub_id: {} }, {}, ['a claim that they never have']),
-  nature(
+  tokenKind('id-token', { nonce: 'n' }, {}, ['ID token']),
+  tokenKind('id-token', { at_hash: 'h' }, {}, ['at_hash']),
+  tokenKind('refresh-token', { typ: 'Offline' }, keycloak, ['"Offline"']),
+  tokenKind('other-token', { events: {} }, {}, ['security event']),
+  tokenKind('other-token', { htu: 'https://x' }, {}, ['DPoP proof']),
+  tokenKind('foreign-mark', { sub_id: {} }, {}, ['a claim that they never have']),
+  tokenKind(
     'foreign-mark',
     { token_use: 'other', username: 'alice', client_id: RESOURCE, aud: undefined },
     cognito,
@@ -564,8 +564,8 @@ function lifetime(rule: string, reason: string, claims: Claims, settings: Settin
   return { rule, check: 'lifetime', reason, settings, header: JWT, claims, words };
 }
 
-function nature(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
-  return { rule, check: 'nature', reason: 'token_type', settings, claims, words };
+function tokenKind(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {
+  return { rule, check: 'kind', reason: 'token_type', settings, claims, words };
 }
 
 function binding(rule: string, claims: Claims, settings: Settings, words: Words): RuleCase {

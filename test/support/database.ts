@@ -48,9 +48,9 @@ function postgresAnswers(): boolean {
     execFileSync(process.execPath, ['-e', program], { env, timeout: 10_000, stdio: 'ignore' });
     return true;
   } catch {
-    const complaint = 'NO POSTGRESQL ANSWERS (TEST_DATABASE_URL)';
-    if (process.env.CI === 'true') throw new Error(complaint);
-    console.warn(`${complaint}: these tests run on the embedded database ONLY`);
+    const warning = 'NO POSTGRESQL ANSWERS (TEST_DATABASE_URL)';
+    if (process.env.CI === 'true') throw new Error(warning);
+    console.warn(`${warning}: these tests run on the embedded database ONLY`);
     return false;
   }
 }

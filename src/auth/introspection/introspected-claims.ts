@@ -20,10 +20,10 @@ export async function introspectedClaims(
   {
     introspection,
     jwks,
-  }: { introspection: Pick<IntrospectionService, 'claims' | 'said'>; jwks: JwksService },
+  }: { introspection: Pick<IntrospectionService, 'claims' | 'activeClaims'>; jwks: JwksService },
 ): Promise<Claims> {
   if (!jwt) return introspection.claims(token);
-  const answer = await introspection.said(token);
+  const answer = await introspection.activeClaims(token);
   if (answer.aud !== undefined) return withSubject(answer);
   const { claims } = await signedClaims(token, jwt, issuer, jwks);
   return withSubject(completeClaims(answer, claims));

@@ -56,7 +56,7 @@ export class IntrospectionClient {
 
   /** As `said`, with the client as the subject where the answer names none. */
   async claims(token: string): Promise<Claims> {
-    return withSubject(await this.said(token));
+    return withSubject(await this.activeClaims(token));
   }
 
   /**
@@ -67,7 +67,7 @@ export class IntrospectionClient {
    * @throws AppError `identity_unavailable` (503) where the issuer cannot be asked, or its answer cannot be believed.
    *   Its cause is a ClientAuthenticationError where the issuer does not accept this server as its client.
    */
-  async said(token: string): Promise<Claims> {
+  async activeClaims(token: string): Promise<Claims> {
     if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
       throw invalidTokenError('token_malformed', 'The token is too long');
     }
@@ -135,11 +135,11 @@ export class IntrospectionClient {
     if (status === 400 && code === 'unsupported_token_type') {
       return invalidTokenError('token_type', 'The token is not an access token that its issuer answers for');
     }
-    const said = `The introspection endpoint answered ${status}${code === undefined ? '' : ` ${code}`}`;
-    if (!CLIENT_REFUSED.includes(status)) return new Error(said);
+    const activeClaims = `The introspection endpoint answered ${status}${code === undefined ? '' : ` ${code}`}`;
+    if (!CLIENT_REFUSED.includes(status)) return new Error(activeClaims);
     const { clientId, authentication } = this.options.settings;
     return new ClientAuthenticationError(
-      `${said}: it does not accept this server as the client ${clientId} with ${authentication.method}`,
+      `${activeClaims}: it does not accept this server as the client ${clientId} with ${authentication.method}`,
     );
   }
 }

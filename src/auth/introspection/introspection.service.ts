@@ -30,8 +30,8 @@ export class IntrospectionService {
   }
 
   /** As `claims`, with no subject where the answer names none. */
-  said(token: string): Promise<Claims> {
-    return this.asked.said(token);
+  activeClaims(token: string): Promise<Claims> {
+    return this.asked.activeClaims(token);
   }
 
   private get asked(): IntrospectionClient {

@@ -71,7 +71,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
 
   /** Says that a token of this issuer has a signature that no key fits: its keys may be out of date. */
   refreshAfterBadSignature(issuer: IssuerSettings): void {
-    this.forIssuer(issuer).suspect();
+    this.forIssuer(issuer).refreshAfterBadSignature();
   }
 
   private forIssuer({ issuer }: IssuerSettings): KeySet {

@@ -547,10 +547,10 @@ it('fetches again where a signature fits no key, in the background and not more 
   open({ refreshMs: 60_000, cooldownMs: 300 });
   await known();
   const before = issuer.hits.get('/jwks') ?? 0;
-  for (let at = 0; at < 100; at++) keys.suspect();
+  for (let at = 0; at < 100; at++) keys.refreshAfterBadSignature();
   expect(issuer.hits.get('/jwks')).toBe(before);
   await new Promise((resolve) => setTimeout(resolve, 350));
-  for (let at = 0; at < 100; at++) keys.suspect();
+  for (let at = 0; at < 100; at++) keys.refreshAfterBadSignature();
   await until(() => Promise.resolve(issuer.hits.get('/jwks') === before + 1));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(issuer.hits.get('/jwks')).toBe(before + 1);

@@ -128,7 +128,7 @@ export class KeySet {
    * A signature fits none of the keys: one of them may have been changed under its name. Fetches them again, in the
    * background and no more often than an unknown `kid` does.
    */
-  suspect(): void {
+  refreshAfterBadSignature(): void {
     const { refreshing, backingOff, sinceAttemptMs } = this.document;
     if (refreshing || backingOff || sinceAttemptMs < this.cooldownMs) return;
     void this.document.refresh().catch(() => undefined);

@@ -124,8 +124,8 @@ it.each([
   ['query --person alice --issuer https://i', 'go together'],
   ['report --format pdf', 'text, json or html'],
   ['query --nonsense', 'nonsense'],
-])('%s is wrong', (line, says) => {
+])('%s is wrong', (line, message) => {
   const command = read(line);
   expect(command.kind).toBe('wrong');
-  expect(command).toMatchObject({ message: expect.stringContaining(says) as string });
+  expect(command).toMatchObject({ message: expect.stringContaining(message) as string });
 });

@@ -28,7 +28,7 @@ export function renderVerdict(verdict: Verdict): string {
       ? 'INTACT: every record is as it was written, in its place.'
       : `INTACT up to record ${signedUntil}, which is signed. The ${unsigned} behind it fit, and are not signed yet: whoever can write to the file could have written them.`;
   const verdictLine = fault
-    ? `TAMPERED: ${escapeControlChars(fault.file)}, line ${fault.line}: ${fault.kind}: ${escapeControlChars(fault.says)} All before it is as it was written.`
+    ? `TAMPERED: ${escapeControlChars(fault.file)}, line ${fault.line}: ${fault.kind}: ${escapeControlChars(fault.message)} All before it is as it was written.`
     : good;
   return [...lines, ...notes.map((note) => `  note     ${escapeControlChars(note)}`), verdictLine].join('\n');
 }
@@ -70,7 +70,7 @@ export function renderSummary(summary: Summary): string {
     table(
       'Changes',
       ['time', 'what'],
-      changes.map((one) => [one.time, one.says]),
+      changes.map((one) => [one.time, one.message]),
     ),
   ].join('\n');
 }

@@ -40,7 +40,7 @@ ${section(
 ${section(
   'Changes',
   ['Time', 'What'],
-  changes.map((one) => [one.time, one.says]),
+  changes.map((one) => [one.time, one.message]),
 )}`;
   return page(title, body);
 }

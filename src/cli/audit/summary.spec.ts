@@ -132,7 +132,7 @@ it('counts who used what, what was refused and why, and grants that were never u
     { person: 'bob', scopes: ['db.read'], roles: [] },
   ]);
   expect(summary.changes).toEqual([
-    expect.objectContaining({ what: 'start', says: 'start, changed: allow_list' }),
+    expect.objectContaining({ what: 'start', message: 'start, changed: allow_list' }),
   ]);
 });
 

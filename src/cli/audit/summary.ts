@@ -36,7 +36,7 @@ export interface Summary {
   readonly refusals: readonly Refusal[];
   /** What people's tokens brought, and no allowed call asked for. */
   readonly unusedGrants: readonly UnusedGrant[];
-  readonly changes: readonly { readonly time: string; readonly what: string; readonly says: string }[];
+  readonly changes: readonly { readonly time: string; readonly what: string; readonly message: string }[];
   /** True: there were more different people, tools or reasons than are counted one by one. */
   readonly isCut: boolean;
 }
@@ -58,7 +58,7 @@ export class Summarizer {
     string,
     { person: string; scopes: Set<string>; roles: Set<string>; used: Set<string> }
   >();
-  private readonly changes: { time: string; what: string; says: string }[] = [];
+  private readonly changes: { time: string; what: string; message: string }[] = [];
   private isCut = false;
 
   add(record: StoredRecord): void {
@@ -166,7 +166,7 @@ export class Summarizer {
 
   private addChange({ time, change }: StoredRecord): void {
     if (!change || this.changes.length >= MAX_ROWS) return;
-    this.changes.push({ time, what: change.what, says: changeWords(change) });
+    this.changes.push({ time, what: change.what, message: changeWords(change) });
   }
 
   private row<T>(rows: Map<string, T>, key: readonly unknown[], make: () => T): T | undefined {

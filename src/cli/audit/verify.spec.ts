@@ -110,10 +110,10 @@ it('takes a chain from its second file on, and says what it does not know', asyn
 it.each([
   ['a record behind the last signature', second.lines.slice(0, -1), 'the last 1 record(s) are not signed'],
   ['nothing behind the last signature', second.lines.slice(0, -2), 'the last record is signed'],
-])('an open end is not tampering, and is said: %s', async (_, lines, says) => {
+])('an open end is not tampering, and is said: %s', async (_, lines, message) => {
   const verdict = await verify([first.lines, lines]);
   expect(verdict.fault).toBeNull();
-  expect(verdict.notes.join()).toContain(says);
+  expect(verdict.notes.join()).toContain(message);
 });
 
 it('half a line at the end is no tampering; at the end of a file before it is', async () => {
@@ -159,7 +159,7 @@ it('names the file that ends in zeros before the last one', async () => {
   expect((await verifyChain(paths, TRUSTED)).fault).toMatchObject({
     kind: 'truncated',
     file: 'zeros-1.jsonl',
-    says: 'zeros-1.jsonl ends in 3 zero byte(s).',
+    message: 'zeros-1.jsonl ends in 3 zero byte(s).',
   });
 });
 

@@ -30,7 +30,7 @@ export interface Fault {
   readonly line: number;
   /** The number of the record, where it can be told. */
   readonly seq: number | null;
-  readonly says: string;
+  readonly message: string;
 }
 
 export interface Verdict {
@@ -69,7 +69,7 @@ interface Item {
 
 class Broken extends Error {
   constructor(readonly fault: Fault) {
-    super(fault.says);
+    super(fault.message);
   }
 }
 
@@ -165,7 +165,7 @@ class Reading {
         file: last.item.file,
         line: last.item.line,
         seq: to.seq,
-        says: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the audit log ends at ${to.seq}.`,
+        message: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the audit log ends at ${to.seq}.`,
       });
     }
     this.noteBeginning();
@@ -414,8 +414,8 @@ class Reading {
     return this.broken('inserted', item, seq, `Record ${seq} stands here a second time, or was put here.`);
   }
 
-  private broken(kind: FaultKind, { file, line }: Item, seq: number | null, says: string): Broken {
-    return new Broken({ kind, file, line, seq, says });
+  private broken(kind: FaultKind, { file, line }: Item, seq: number | null, message: string): Broken {
+    return new Broken({ kind, file, line, seq, message });
   }
 }
 

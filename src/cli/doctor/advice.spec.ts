@@ -81,7 +81,7 @@ function adviceOn(ruleCase: RuleCase): Advice | undefined {
   const { context, checkReport } = examined(ruleCase);
   if (ruleCase.check !== 'note') {
     const outcome = checkReport.outcomes.find(({ check }) => check === ruleCase.check);
-    expect(outcome).toMatchObject({ state: 'FAILS', reason: ruleCase.reason });
+    expect(outcome).toMatchObject({ state: 'fail', reason: ruleCase.reason });
     return advise(ruleCase.check, { ...context, reason: outcome?.reason });
   }
   const { principal } = checkReport;
@@ -165,7 +165,7 @@ it('whatever a token says: some advice on every check, and never the token or it
       } as const;
       const { context, checkReport } = examined(ruleCase);
       for (const { check, state, reason } of checkReport.outcomes) {
-        if (state !== 'FAILS') continue;
+        if (state !== 'fail') continue;
         const advice = advise(check, { ...context, reason });
         expect(advice).toBeDefined();
         const said = JSON.stringify(advice);

@@ -4,7 +4,7 @@ import type { Advice } from './report.js';
 import type { DiagnosticContext, DiagnosticRule } from './diagnostic-context.js';
 import { AUDIENCE } from './rules/audience.js';
 import { BINDING } from './rules/binding.js';
-import { CLAIMS, NATURE } from './rules/claims.js';
+import { CLAIMS, TOKEN_KIND } from './rules/claims.js';
 import { FORM } from './rules/form.js';
 import { ALGORITHM, TYPE } from './rules/header.js';
 import { ISSUER } from './rules/issuer.js';
@@ -22,7 +22,7 @@ export const DIAGNOSTIC_RULES: Readonly<Record<CheckName, readonly DiagnosticRul
   introspection: INTROSPECTION,
   audience: AUDIENCE,
   times: TIMES,
-  nature: NATURE,
+  kind: TOKEN_KIND,
   lifetime: LIFETIME,
   claims: CLAIMS,
   binding: BINDING,

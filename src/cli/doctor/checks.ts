@@ -28,14 +28,14 @@ export type CheckName =
   | 'introspection'
   | 'audience'
   | 'times'
-  | 'nature'
+  | 'kind'
   | 'lifetime'
   | 'claims'
   | 'binding';
 
 export interface Outcome {
   readonly check: CheckName;
-  readonly state: 'ok' | 'FAILS' | 'not checked';
+  readonly state: 'ok' | 'fail' | 'not checked';
   readonly reason?: ErrorCode;
   readonly message: string;
 }
@@ -79,7 +79,7 @@ export function runChecks(evidence: Evidence): CheckReport {
 
 /** The reason that the server gives for these outcomes; null where it accepts the token. */
 export function reasonOf(outcomes: readonly Outcome[]): ErrorCode | null {
-  return outcomes.find(({ state }) => state === 'FAILS')?.reason ?? null;
+  return outcomes.find(({ state }) => state === 'fail')?.reason ?? null;
 }
 
 function checkForm({ token, jwt, issuer, isOfIssuer }: Evidence): Outcome {
@@ -144,7 +144,7 @@ function checkClaims(
   before: readonly Outcome[],
 ): Omit<CheckReport, 'claims'> {
   if (!claims || !issuer) {
-    const rest = (['audience', 'times', 'nature', 'lifetime', 'claims', 'binding'] as const).map(unread);
+    const rest = (['audience', 'times', 'kind', 'lifetime', 'claims', 'binding'] as const).map(unread);
     return { outcomes: [...before, ...rest], principal: undefined, bound: UNBOUND };
   }
   let principal: Principal | undefined;
@@ -158,7 +158,7 @@ function checkClaims(
       checkTimes(claims, issuer, now);
       return 'valid now';
     }),
-    attempt('nature', () => {
+    attempt('kind', () => {
       checkTokenKind(claims, issuer);
       return 'no mark of anything but an access token';
     }),
@@ -223,5 +223,5 @@ function attempt(check: CheckName, run: () => string): Outcome {
 }
 
 function failure(check: CheckName, { code, message }: AppError): Outcome {
-  return { check, state: 'FAILS', reason: code, message: message };
+  return { check, state: 'fail', reason: code, message: message };
 }

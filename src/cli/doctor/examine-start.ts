@@ -69,7 +69,7 @@ async function keyLines({ audit, upstreams }: Settings): Promise<Line[]> {
   ];
   // Where calls go on without records, the server starts without its audit key, too.
   const relaxed = lines.map((line): Line =>
-    line.name === 'audit key' && audit.onFailure === 'allow' ? { ...line, state: 'look at this' } : line,
+    line.name === 'audit key' && audit.onFailure === 'allow' ? { ...line, state: 'warn' } : line,
   );
   return relaxed.length > 0
     ? relaxed
@@ -91,9 +91,7 @@ async function keyLine(
   );
   if (fault === undefined) return [];
   if (!mayReplace || !isDamaged(path)) return [broken(name, fault)];
-  return [
-    { state: 'look at this', name, message: `${path} is damaged: the server replaces it at its start` },
-  ];
+  return [{ state: 'warn', name, message: `${path} is damaged: the server replaces it at its start` }];
 }
 
 function isDamaged(path: string): boolean {
@@ -119,7 +117,7 @@ async function targetLines(settings: Settings): Promise<Line[]> {
   const upstreams = upstreamLines(settings.upstreams, registry);
   lines.push(...upstreams);
   // The policy is held against the tools of upstreams, too.
-  if (upstreams.some(({ state }) => state === 'broken')) return lines;
+  if (upstreams.some(({ state }) => state === 'fail')) return lines;
   return [...lines, ...policyLines(settings, registry)];
 }
 
@@ -135,7 +133,7 @@ function upstreamLines(settings: UpstreamsSettings, registry: ToolRegistry): Lin
     return [
       fine(name, `${settings.list.length} upstreams, ${definitions.length} accepted tools`),
       ...notices.map((message): Line => ({
-        state: 'look at this',
+        state: 'warn',
         name,
         message: escapeControlChars(message),
       })),
@@ -156,7 +154,7 @@ function policyLines({ policy }: Settings, registry: ToolRegistry): Line[] {
       : 'no POLICY_DIR: the code decides alone';
     return [
       fine(name, message),
-      ...loaded.notices.map((notice): Line => ({ state: 'look at this', name, message: notice })),
+      ...loaded.notices.map((notice): Line => ({ state: 'warn', name, message: notice })),
     ];
   } catch (error) {
     return faultsOf(error).map((message) => broken(name, message));
@@ -176,9 +174,9 @@ function faultsOf(error: unknown): readonly string[] {
 }
 
 function fine(name: string, message: string): Line {
-  return { state: 'fine', name, message };
+  return { state: 'ok', name, message };
 }
 
 function broken(name: string, message: string): Line {
-  return { state: 'broken', name, message };
+  return { state: 'fail', name, message };
 }

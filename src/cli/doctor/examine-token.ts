@@ -76,7 +76,7 @@ function tokenSection({ token, jwt, claims, now }: DiagnosticContext, removed: r
   const isReadable = isChecked({ jwt, claims });
   const size = `${token.length} characters in ${token.split('.').length} part(s)`;
   const pasted: Line = {
-    state: 'look at this',
+    state: 'warn',
     name: 'pasted',
     message: `left out here: ${removed.join(', ')}. A client that sends that along is refused (request_malformed).`,
   };
@@ -96,7 +96,7 @@ function checkLines(
   const given = new Set<string>();
   const lines = outcomes.map(({ check, ...outcome }): Line => {
     const { reason } = outcome;
-    const advice = outcome.state === 'FAILS' ? advise(check, { ...context, reason }) : undefined;
+    const advice = outcome.state === 'fail' ? advise(check, { ...context, reason }) : undefined;
     const isNew = advice && !given.has(advice.rule);
     if (isNew) given.add(advice.rule);
     return { name: check, ...outcome, ...(isNew && { advice }) };
@@ -105,7 +105,7 @@ function checkLines(
   if (isOfIssuer || !context.jwt) return lines;
   const note: Line = {
     name: 'note',
-    state: 'look at this',
+    state: 'warn',
     message: `of no issuer of this server: the rest is judged as if it were of ${issuer.issuer}`,
   };
   return lines.flatMap((line) => (line.name === 'issuer' ? [line, note] : [line]));
@@ -128,7 +128,7 @@ function principalSection(principal: Principal, context: DiagnosticContext): Sec
   return {
     title: 'Whom the server lets in',
     facts: principalFacts(principal, context.now),
-    lines: notes.map((advice): Line => ({ state: 'look at this', name: advice.rule, message: '', advice })),
+    lines: notes.map((advice): Line => ({ state: 'warn', name: advice.rule, message: '', advice })),
   };
 }
 

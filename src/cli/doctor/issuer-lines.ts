@@ -42,11 +42,11 @@ export function issuerLines(subject: IssuerCase): Line[] {
 function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   const name = 'metadata';
   const right = answers.metadata.at(-1) as MetadataAnswer;
-  if (answers.document) return { name, state: 'fine', message: `${right.address}, of exactly this issuer` };
+  if (answers.document) return { name, state: 'ok', message: `${right.address}, of exactly this issuer` };
   if (answers.metadata.length === 0) {
     return {
       name,
-      state: 'look at this',
+      state: 'warn',
       message:
         'none: the issuer is an http identifier, which is never fetched, and clients are not told where to log in',
       advice: {
@@ -67,7 +67,7 @@ function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   return {
     name,
     // Neither keys nor introspection need it where their addresses are configured; clients still do.
-    state: needsMetadata(issuer) ? 'broken' : 'look at this',
+    state: needsMetadata(issuer) ? 'fail' : 'warn',
     message: `none: ${failuresOf(answers.metadata)}${needsMetadata(issuer) || !isFirst ? '' : '; clients need it to log in'}`,
     advice: difference ?? adviseOnConnection(failures),
   };
@@ -88,7 +88,7 @@ function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
     hosts.set(new URL(url).host, way);
   }
   const message = [...hosts].map(([host, way]) => `${escapeControlChars(host)} ${way}`).join(', ');
-  return [{ name: 'proxy', state: 'fine', message }];
+  return [{ name: 'proxy', state: 'ok', message }];
 }
 
 /** Where the document itself could not be had, its address still tells the issuer. */
@@ -133,7 +133,7 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
     return [
       {
         name,
-        state: 'broken',
+        state: 'fail',
         message: `none: ${escapeControlChars(keys.failure)}`,
         advice: inMetadata ?? adviseOnConnection(keys.failure),
       },
@@ -142,10 +142,10 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   const { published, uri, ignored } = keys;
   const lines: Line[] = [
     published.keys.length > 0
-      ? { name, state: 'fine', message: `${published.keys.length} at ${uri}: ${namesOf(published.keys)}` }
+      ? { name, state: 'ok', message: `${published.keys.length} at ${uri}: ${namesOf(published.keys)}` }
       : {
           name,
-          state: 'broken',
+          state: 'fail',
           message: `none at ${uri} can be used`,
           ...(inMetadata && { advice: inMetadata }),
         },
@@ -154,7 +154,7 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
     const algorithms = [...new Set(ignored.flatMap(({ algorithms: fits }) => [...fits]))];
     lines.push({
       name: 'algorithms',
-      state: 'look at this',
+      state: 'warn',
       message: `accepted are ${issuer.algorithms.join(', ')}; for others are the keys ${namesOf(ignored)}`,
       advice: {
         rule: 'algorithm-not-listed',
@@ -167,7 +167,7 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   if (odd.length > 0) {
     lines.push({
       name: 'odd keys',
-      state: 'look at this',
+      state: 'warn',
       message: `not used: ${odd.slice(0, MAX_KEYS).join('; ')}`,
     });
   }
@@ -192,7 +192,7 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
     return [
       {
         name,
-        state: 'fine',
+        state: 'ok',
         message: `${where}: it accepts this server, and does not know an invented token`,
       },
     ];
@@ -200,18 +200,17 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
     return [
       {
         name,
-        state: 'broken',
+        state: 'fail',
         message: `${where}: it calls an invented token active, and so would let in anybody`,
       },
     ];
   }
   const message = `${where}: ${escapeControlChars(answer.failure)}`;
-  if (!answer.refused)
-    return [{ name, state: 'broken', message, advice: adviseOnConnection(answer.failure) }];
+  if (!answer.refused) return [{ name, state: 'fail', message, advice: adviseOnConnection(answer.failure) }];
   return [
     {
       name,
-      state: 'broken',
+      state: 'fail',
       message,
       advice: {
         rule: 'introspection-client-refused',
@@ -230,10 +229,10 @@ function audienceLine({ issuer, resource, setting }: IssuerCase): Line {
   const own = issuer.audience.includes(resource);
   const message = `tokens must be for ${formatList(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quote(resource)}, and the provider must make that of it`}`;
   const near = own ? undefined : audiencesMeant(issuer.audience, resource);
-  if (near === undefined) return { name: 'audience', state: 'fine', message };
+  if (near === undefined) return { name: 'audience', state: 'ok', message };
   return {
     name: 'audience',
-    state: 'look at this',
+    state: 'warn',
     message,
     advice: {
       rule: 'audience-nearly',
@@ -249,7 +248,7 @@ function presetLine({ issuer: { issuer, preset }, setting }: IssuerCase): Line[]
   return [
     {
       name: 'preset',
-      state: 'look at this',
+      state: 'warn',
       message: `${preset}, and this looks like an issuer of ${PROVIDER_NAMES[provider]}`,
       advice: {
         rule: 'preset-other',
@@ -267,12 +266,12 @@ function clockLine({ issuer, answers, setting }: IssuerCase): Line[] {
   const tolerance = issuer.clockToleranceSeconds;
   // The header has whole seconds only.
   if (Math.abs(ahead) <= Math.max(tolerance, 1))
-    return [{ name, state: 'fine', message: 'as that of the issuer' }];
+    return [{ name, state: 'ok', message: 'as that of the issuer' }];
   const isBehind = ahead > 0;
   return [
     {
       name,
-      state: 'look at this',
+      state: 'warn',
       message: `that of this machine is ${duration(ahead)} ${isBehind ? 'behind' : 'ahead of'} that of the issuer; ${tolerance} s are tolerated`,
       advice: {
         rule: isBehind ? 'clock-behind' : 'clock-ahead',

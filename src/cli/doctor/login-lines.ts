@@ -15,29 +15,29 @@ export function loginLines(document: JsonObject): Line[] {
   const takesDocuments = document.client_id_metadata_document_supported === true;
   return [
     lacking.length === 0
-      ? { name: 'login', state: 'fine', message: 'clients find where to log in, and where to get tokens' }
+      ? { name: 'login', state: 'ok', message: 'clients find where to log in, and where to get tokens' }
       : {
           name: 'login',
-          state: 'look at this',
+          state: 'warn',
           message: `the metadata has no ${lacking.join(' and no ')}: clients cannot log in by it`,
         },
     methods.includes('S256')
-      ? { name: 'PKCE', state: 'fine', message: 'S256' }
+      ? { name: 'PKCE', state: 'ok', message: 'S256' }
       : {
           name: 'PKCE',
-          state: 'look at this',
+          state: 'warn',
           message:
             'the metadata does not say that S256 is supported (code_challenge_methods_supported): clients of MCP must then refuse to log in, and many do',
         },
     registers || takesDocuments
       ? {
           name: 'registration',
-          state: 'fine',
+          state: 'ok',
           message: `clients can register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint, unless that wants credentials (Okta)'].filter(Boolean).join(', or ')}`,
         }
       : {
           name: 'registration',
-          state: 'look at this',
+          state: 'warn',
           message:
             'clients cannot register by themselves (no registration_endpoint, no client_id_metadata_document_supported): register each at the provider, and give it its client id',
         },
@@ -53,12 +53,12 @@ export function bindingLines({ dpop, mtls }: IssuerSettings, document: JsonObjec
       algorithms.length > 0
         ? {
             name: 'DPoP',
-            state: 'fine',
+            state: 'ok',
             message: `required here, and supported there: ${formatList(algorithms, 20)}`,
           }
         : {
             name: 'DPoP',
-            state: 'look at this',
+            state: 'warn',
             message:
               'required here, and the metadata does not say that the issuer can do it (dpop_signing_alg_values_supported)',
           },
@@ -67,10 +67,10 @@ export function bindingLines({ dpop, mtls }: IssuerSettings, document: JsonObjec
   if (mtls === 'required') {
     lines.push(
       document.tls_client_certificate_bound_access_tokens === true
-        ? { name: 'mTLS', state: 'fine', message: 'required here, and supported there' }
+        ? { name: 'mTLS', state: 'ok', message: 'required here, and supported there' }
         : {
             name: 'mTLS',
-            state: 'look at this',
+            state: 'warn',
             message:
               'required here, and the metadata does not say that the issuer can do it (tls_client_certificate_bound_access_tokens)',
           },

@@ -12,7 +12,7 @@ const REPORT: Report = {
       lines: [
         { state: 'ok', name: 'form', message: 'a signed JWT' },
         {
-          state: 'FAILS',
+          state: 'fail',
           name: 'audience',
           reason: 'token_audience',
           message: 'The token is not meant for this server',
@@ -39,7 +39,7 @@ it('is aligned, and broken between words only', () => {
 
 The checks
   ok            form       a signed JWT
-  FAILS         audience   token_audience: The token is not meant for
+  fail          audience   token_audience: The token is not meant for
                            this server
                            It is for somebody else.
                            there: Ask anew.
@@ -53,7 +53,7 @@ Verdict: refused: 401 token_audience.
 it('has colours where they are seen, and the same text', () => {
   const plain = renderText(REPORT, { colour: false, width: 70 });
   const coloured = renderText(REPORT, { colour: true, width: 70 });
-  expect(coloured).toContain('\u001b[31mFAILS');
+  expect(coloured).toContain('\u001b[31mfail');
   expect(coloured.replaceAll(/\p{Cc}\[\d+m/gu, '')).toBe(plain);
 });
 

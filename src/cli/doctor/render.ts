@@ -9,10 +9,8 @@ export interface Look {
 
 const COLOURS: Readonly<Record<State, number>> = {
   ok: 32,
-  fine: 32,
-  'look at this': 33,
-  FAILS: 31,
-  broken: 31,
+  warn: 33,
+  fail: 31,
   'not checked': 90,
 };
 const STATE_WIDTH = Math.max(...Object.keys(COLOURS).map((state) => state.length));
@@ -21,7 +19,7 @@ const NARROWEST = 40;
 
 export function renderText({ sections, verdict, good }: Report, match: Look): string {
   const parts = sections.map((section) => renderSection(section, match));
-  const mark = paint(good ? 'ok' : 'FAILS', 'Verdict:', match);
+  const mark = paint(good ? 'ok' : 'fail', 'Verdict:', match);
   return `${[...parts, wrapped(`${mark} `, 'Verdict: '.length, verdict, match.width)].join('\n\n')}\n`;
 }
 

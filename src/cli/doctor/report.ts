@@ -1,8 +1,8 @@
 /** What the doctor found, before it becomes lines on a screen or JSON. */
 import type { ErrorCode } from '../../core/app-error.js';
 
-/** A token's checks are `ok`, `FAILS` or `not checked`; parts of a configuration are `fine` or `broken`. */
-export type State = 'ok' | 'fine' | 'look at this' | 'FAILS' | 'broken' | 'not checked';
+/** Of a check of a token, or of a part of the configuration. `warn` does not change the exit code. */
+export type State = 'ok' | 'warn' | 'fail' | 'not checked';
 
 /** What to do about something: in one place, in the other, or in either. */
 export interface Explanation {
@@ -47,10 +47,8 @@ export interface Report {
   readonly sections: readonly Section[];
 }
 
-const BAD: readonly State[] = ['FAILS', 'broken'];
-
 export function isBad({ state }: Line): boolean {
-  return BAD.includes(state);
+  return state === 'fail';
 }
 
 export function isGood(sections: readonly Section[]): boolean {
@@ -61,7 +59,7 @@ export function isGood(sections: readonly Section[]): boolean {
 export function verdictWords(sections: readonly Section[]): string {
   const lines = sections.flatMap(({ lines: all = [] }) => all);
   const broken = lines.filter(isBad).length;
-  const odd = lines.filter(({ state }) => state === 'look at this').length;
+  const odd = lines.filter(({ state }) => state === 'warn').length;
   const looks = odd === 0 ? '' : `; ${odd} to look at`;
   return broken === 0 ? `nothing is broken${looks}.` : `${broken} broken${looks}.`;
 }
@@ -70,7 +68,7 @@ export function verdictWords(sections: readonly Section[]): string {
 export function faultyConfiguration(faults: readonly string[]): Report {
   const title = `The configuration has ${faults.length} fault(s), and the server does not start:`;
   const sections: Section[] = [
-    { title, lines: faults.map((message) => ({ state: 'broken', name: '', message })) },
+    { title, lines: faults.map((message) => ({ state: 'fail', name: '', message })) },
   ];
   return { good: false, verdict: verdictWords(sections), reason: null, sections };
 }

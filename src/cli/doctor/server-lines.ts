@@ -23,7 +23,7 @@ export function serverLines(subject: ServerCase): Line[] {
   return [
     resourceLine(settings),
     challengeLine(settings),
-    ...settings.notices.map((message): Line => ({ name: 'notice', state: 'look at this', message })),
+    ...settings.notices.map((message): Line => ({ name: 'notice', state: 'warn', message })),
     ...readyLine(ready, explained),
     ...runningLines(settings, running, issuer),
   ];
@@ -35,7 +35,7 @@ function resourceLine({ server }: Settings): Line {
     : '';
   return {
     name: 'resource',
-    state: 'fine',
+    state: 'ok',
     message: `clients ask for tokens for ${quote(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
   };
 }
@@ -51,17 +51,17 @@ function challengeLine({ policy }: Settings): Line {
     typeof setting === 'string'
       ? `CHALLENGE_SCOPES=${setting}: a first login asks for ${words[setting]}`
       : `CHALLENGE_SCOPES: a first login asks for ${formatList(setting, 20)}`;
-  return { name: 'challenge', state: 'fine', message };
+  return { name: 'challenge', state: 'ok', message };
 }
 
 /** The word of the server's own parts, where the lines about the issuers do not say it already. */
 function readyLine(ready: boolean, explained: boolean): Line[] {
-  if (ready) return [{ name: 'keys', state: 'fine', message: 'the server has the keys of every issuer' }];
+  if (ready) return [{ name: 'keys', state: 'ok', message: 'the server has the keys of every issuer' }];
   if (explained) return [];
   return [
     {
       name: 'keys',
-      state: 'broken',
+      state: 'fail',
       message:
         'the server cannot get the keys of every issuer, and the doctor could: ask again, and if that stays so, report it',
     },
@@ -79,12 +79,12 @@ function runningLines(
   }
   if (running.resource !== resource) {
     const message = `what answers at ${resource} says that it is ${quote(running.resource)}: another server, or other variables`;
-    return [{ name: 'running', state: 'look at this', message }];
+    return [{ name: 'running', state: 'warn', message }];
   }
   return [
     {
       name: 'running',
-      state: 'fine',
+      state: 'ok',
       message: 'a server answers at this address, and says that it is this one',
     },
     ...otherScopesLine(policy.challengeScopes, auth.issuers[0]?.scopePrefix ?? '', running),
@@ -100,7 +100,7 @@ function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supp
   if (asked === wanted.join(' ')) return [];
   const message =
     'the server asks for other scopes than CHALLENGE_SCOPES names: restart it with these variables';
-  return [{ name: 'challenge', state: 'look at this', message }];
+  return [{ name: 'challenge', state: 'warn', message }];
 }
 
 /** The scopes that the server tells clients to ask for first, against those that the issuer says it knows. */
@@ -109,16 +109,15 @@ function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): L
   const name = 'scopes';
   const message = `clients are told to ask for ${formatList(asked)}`;
   if (!Array.isArray(issuer.scopes_supported)) {
-    return [{ name, state: 'fine', message: `${message}; the issuer does not say which it knows` }];
+    return [{ name, state: 'ok', message: `${message}; the issuer does not say which it knows` }];
   }
   const known = textsOf(issuer.scopes_supported);
   const unknown = asked.filter((scope) => !known.includes(scope));
-  if (unknown.length === 0)
-    return [{ name, state: 'fine', message: `${message}, and the issuer knows them` }];
+  if (unknown.length === 0) return [{ name, state: 'ok', message: `${message}, and the issuer knows them` }];
   return [
     {
       name,
-      state: 'look at this',
+      state: 'warn',
       message: `${message}; the issuer does not list ${formatList(unknown)}`,
       advice: {
         rule: 'scope-unknown',

@@ -4,8 +4,8 @@ import type { CheckReport, Outcome } from './checks.js';
 import { verdictOf } from './verdict.js';
 
 const principal = { kind: 'human' } as Principal;
-const fails: Outcome = { check: 'audience', state: 'FAILS', reason: 'token_audience', message: '' };
-const judged = (over: Partial<CheckReport> = {}): CheckReport => ({
+const fails: Outcome = { check: 'audience', state: 'fail', reason: 'token_audience', message: '' };
+const checked = (over: Partial<CheckReport> = {}): CheckReport => ({
   outcomes: [],
   claims: {},
   principal,
@@ -17,30 +17,30 @@ const refused = (reason: 'token_audience' | 'token_binding' | 'token_type') => (
 });
 
 it('is the word of the server', () => {
-  expect(verdictOf(judged(), { principal }, undefined)).toMatchObject({
+  expect(verdictOf(checked(), { principal }, undefined)).toMatchObject({
     good: true,
     reason: null,
     principal,
   });
-  const verdict = verdictOf(judged({ outcomes: [fails] }), refused('token_audience'), 'entra');
+  const verdict = verdictOf(checked({ outcomes: [fails] }), refused('token_audience'), 'entra');
   expect(verdict).toMatchObject({ good: false, reason: 'token_audience', principal: undefined });
   expect(verdict.verdict).toBe('refused: 401 token_audience, "No". More: docs/providers/entra.md.');
 });
 
 it('of a token that is bound to a key is good where only the proof is lacking', () => {
   const bound = { dpop: true, mtls: false };
-  expect(verdictOf(judged({ bound }), refused('token_binding'), undefined)).toMatchObject({
+  expect(verdictOf(checked({ bound }), refused('token_binding'), undefined)).toMatchObject({
     good: true,
     principal,
   });
-  expect(verdictOf(judged({ bound }), refused('token_audience'), undefined)).toMatchObject({ good: false });
-  expect(verdictOf(judged(), refused('token_binding'), undefined)).toMatchObject({ good: false });
+  expect(verdictOf(checked({ bound }), refused('token_audience'), undefined)).toMatchObject({ good: false });
+  expect(verdictOf(checked(), refused('token_binding'), undefined)).toMatchObject({ good: false });
 });
 
 it.each([
-  [judged({ outcomes: [fails] }), { principal }],
-  [judged(), refused('token_type')],
-  [judged({ outcomes: [fails] }), refused('token_type')],
+  [checked({ outcomes: [fails] }), { principal }],
+  [checked(), refused('token_type')],
+  [checked({ outcomes: [fails] }), refused('token_type')],
 ])('is not good, and says so, where the checks say another thing', (checkReport, answer) => {
   const verdict = verdictOf(checkReport, answer, undefined);
   expect(verdict.good).toBe(false);

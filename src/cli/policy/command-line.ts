@@ -142,7 +142,7 @@ function read(args: readonly string[], now: Date): Command {
   if (values.ip !== undefined && isIP(values.ip) === 0)
     return wrong(`--ip: ${quote(values.ip)} is no address.`);
   const common = { policy: values.policy, format: readFormat(values, name) };
-  const situation = {
+  const environment = {
     at: values.at === undefined ? undefined : readTime(values.at, now, 'at'),
     ip: values.ip ?? '127.0.0.1',
   };
@@ -154,16 +154,16 @@ function read(args: readonly string[], now: Date): Command {
     case 'explain': {
       const { as, tool, args: given } = values;
       if (as === undefined || tool === undefined) return wrong('explain needs --as and --tool.');
-      return { kind: 'explain', as, target: tool, arguments: given, ...situation, ...common };
+      return { kind: 'explain', as, target: tool, arguments: given, ...environment, ...common };
     }
     case 'matrix':
-      return { kind: 'matrix', subject: readSubject(values, now), ...situation, ...common };
+      return { kind: 'matrix', subject: readSubject(values, now), ...environment, ...common };
     case 'diff': {
       const [before, after, more] = words;
       if (before === undefined || after === undefined || more !== undefined) {
         return wrong('diff needs two folders, the old one and the new one.');
       }
-      return { kind: 'diff', before, after, subject: readSubject(values, now), ...situation, ...common };
+      return { kind: 'diff', before, after, subject: readSubject(values, now), ...environment, ...common };
     }
     default: {
       const timeOf = (option: 'since' | 'until') =>

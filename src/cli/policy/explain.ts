@@ -18,7 +18,7 @@ export interface Step {
   readonly check: CheckName | 'known';
   readonly outcome: 'passed' | 'refused' | 'not reached';
   /** What was asked, and what there is. */
-  readonly says: string;
+  readonly message: string;
   /** Where the rule that refused stands. */
   readonly rule: string | undefined;
 }
@@ -38,11 +38,11 @@ export function explain(loaded: LoadedPolicy, caller: EvaluationContext, label: 
   const own = loaded.policy.targets.get(label);
   if (!own) {
     const decision = evaluate(caller, { kind: 'tool', name: label });
-    const says = 'nothing of this name is registered';
+    const message = 'nothing of this name is registered';
     return {
       target: label,
       decision,
-      steps: [{ check: 'known', outcome: 'refused', says, rule: 'registry' }],
+      steps: [{ check: 'known', outcome: 'refused', message, rule: 'registry' }],
       rates: [],
       open: [],
     };
@@ -55,7 +55,7 @@ export function explain(loaded: LoadedPolicy, caller: EvaluationContext, label: 
     steps.push({
       check: check.name,
       outcome: refused ? 'not reached' : failure ? 'refused' : 'passed',
-      says: saying(check.name, failure, loaded, caller, own),
+      message: saying(check.name, failure, loaded, caller, own),
       rule: failure?.rule,
     });
     refused ||= failure !== undefined;

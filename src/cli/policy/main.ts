@@ -109,7 +109,7 @@ class CommandContext {
     if (!who || another) throw new Error('--as: explain is about one principal.');
     if (origin !== undefined) console.error(origin);
     const environment = {
-      ...toDiagnosticContext(at, ip),
+      ...toEnvironment(at, ip),
       arguments: given === undefined ? undefined : objectIn(given),
     };
     const explanation = explain(loaded, callerOf(who.principal, loaded.policy, environment), target);
@@ -119,7 +119,7 @@ class CommandContext {
 
   async matrix({ policy, subject, at, ip, format }: Asked<'matrix'>): Promise<number> {
     const loaded = this.load(policy);
-    const matrix = matrixOf(loaded, await this.people(subject, loaded, at), toDiagnosticContext(at, ip));
+    const matrix = matrixOf(loaded, await this.people(subject, loaded, at), toEnvironment(at, ip));
     const title = `Who can what, under ${loaded.policy.digest ?? 'no policy'}`;
     const renders = {
       text: renderMatrix,
@@ -140,8 +140,8 @@ class CommandContext {
       people = union(await this.people(subject, was, at), people);
       if (isListOther) people = [...people, ...withoutScopes(people)];
     }
-    const situation = toDiagnosticContext(at, ip);
-    const changes = changesBetween(matrixOf(was, people, situation), matrixOf(is, people, situation));
+    const environment = toEnvironment(at, ip);
+    const changes = changesBetween(matrixOf(was, people, environment), matrixOf(is, people, environment));
     if (format !== 'json' && isListOther) {
       await write(`list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`);
     }
@@ -192,7 +192,7 @@ class CommandContext {
     loaded: LoadedPolicy,
     at: string | undefined,
   ): Promise<NamedPrincipal[]> {
-    if (subject.kind === 'roles') return principalsByRole(loaded, toDiagnosticContext(at, '').now);
+    if (subject.kind === 'roles') return principalsByRole(loaded, toEnvironment(at, '').now);
     if (subject.kind === 'named') {
       const { principals, origin } = await peopleAs(subject.as, readEnvironment());
       if (origin !== undefined) console.error(origin);
@@ -232,10 +232,7 @@ function decidingSettings(): Settings {
   );
 }
 
-function toDiagnosticContext(
-  at: string | undefined,
-  ip: string,
-): { readonly now: number; readonly ip: string } {
+function toEnvironment(at: string | undefined, ip: string): { readonly now: number; readonly ip: string } {
   return { now: at === undefined ? Date.now() : Date.parse(at), ip };
 }
 

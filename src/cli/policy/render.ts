@@ -51,9 +51,9 @@ function row(source: string, isShadow: boolean, where: readonly string[], what: 
 
 export function renderExplanation({ target, decision, steps, rates, open }: Explanation): string {
   const width = Math.max(...steps.map(({ check }) => check.length));
-  const lines = steps.map(({ check, outcome, says, rule }) => {
-    const by = rule === undefined || says.startsWith(rule) ? '' : ` (${rule})`;
-    return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : escapeControlChars(`${says}${by}`)}`;
+  const lines = steps.map(({ check, outcome, message, rule }) => {
+    const by = rule === undefined || message.startsWith(rule) ? '' : ` (${rule})`;
+    return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : escapeControlChars(`${message}${by}`)}`;
   });
   const { shadow } = decision;
   const would = shadow?.reason === null ? 'would allow it' : `would refuse it with ${shadow?.reason}`;
@@ -110,8 +110,8 @@ export function renderChanges(changes: readonly CellChange[]): string {
   if (changes.length === 0) return 'Nothing changes.';
   const lines = changes.map(({ target, principal, before, after, conditions, listed }) => {
     if (listed !== undefined) {
-      const says = listed ? 'appears in lists' : 'disappears from lists';
-      return escapeControlChars(`  ${target}, ${principal}: ${says} (${wordOf(after)})`);
+      const message = listed ? 'appears in lists' : 'disappears from lists';
+      return escapeControlChars(`  ${target}, ${principal}: ${message} (${wordOf(after)})`);
     }
     if (conditions) {
       return escapeControlChars(

@@ -107,7 +107,7 @@ function list({ names, json }: Asked, settings: UpstreamsSettings, pins: Pins): 
 }
 
 async function test(command: Asked, settings: UpstreamsSettings): Promise<number> {
-  const all = await lookAt(command, settings);
+  const all = await inspect(command, settings);
   const tested = all.map(({ upstream, problems, milliseconds }): Tested => {
     const tools = [...(upstream.found ?? NONE).keys()].sort();
     const isNamed = (tool: string) => matchingEntries(upstream.settings, tool).length > 0;
@@ -146,7 +146,7 @@ function mountingOf(upstream: MountedUpstream): Pick<Tested, 'withheld' | 'remar
 }
 
 async function diff(command: Asked, settings: UpstreamsSettings, pins: Pins): Promise<number> {
-  const all = await lookAt(command, settings);
+  const all = await inspect(command, settings);
   const failed = warn(all);
   const changes = all.flatMap(({ upstream }) => changesOf(upstream, pins));
   const found = new Map(all.map(({ upstream }) => [upstream.settings.name, upstream.found ?? NONE]));
@@ -163,7 +163,7 @@ async function accept(
   settings: UpstreamsSettings,
   pins: Pins,
 ): Promise<number> {
-  const all = await lookAt(command, settings);
+  const all = await inspect(command, settings);
   const failed = warn(all);
   const found = all
     .filter(({ upstream }) => upstream.found)
@@ -209,7 +209,7 @@ async function accept(
 }
 
 /** Asks each, one after the other, so that what is said can be told apart. */
-async function lookAt(command: Asked, settings: UpstreamsSettings): Promise<InspectedUpstream[]> {
+async function inspect(command: Asked, settings: UpstreamsSettings): Promise<InspectedUpstream[]> {
   const caller = command.withToken ? callerOf(readFileSync(0, 'utf8').trim()) : undefined;
   const all: InspectedUpstream[] = [];
   for (const one of chosen(settings, command.names)) {

@@ -203,7 +203,7 @@ function actionEntity({ kind, ...target }: ProtectedTarget): Cedar.EntityJson {
 class CallerFacts {
   readonly uid: Cedar.TypeAndId;
   readonly entities: readonly Cedar.EntityJson[];
-  private readonly surroundings: Cedar.Context;
+  private readonly environmentContext: Cedar.Context;
 
   constructor(
     principal: Principal,
@@ -222,7 +222,7 @@ class CallerFacts {
       ...parents.map((uid) => ({ uid, attrs: {}, parents: [] })),
     ];
     const ip = plainAddress(environment.ip);
-    this.surroundings = {
+    this.environmentContext = {
       time: timeOf(environment.now, clock),
       ...(ip !== undefined && { ip: { __extn: { fn: 'ip', arg: ip } } }),
     };
@@ -231,7 +231,9 @@ class CallerFacts {
   /** @throws UnfitValue */
   context(type: RecordType, reads: Reads): Cedar.Context {
     const given = this.environment.arguments;
-    return given ? { ...this.surroundings, arguments: toArguments(type, given, reads) } : this.surroundings;
+    return given
+      ? { ...this.environmentContext, arguments: toArguments(type, given, reads) }
+      : this.environmentContext;
   }
 }
 

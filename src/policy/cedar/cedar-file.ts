@@ -149,8 +149,8 @@ function holdAgainst(cedar: CedarEngine, schema: string, rules: readonly Located
   for (const { policyId, error } of [...checked.validationErrors, ...checked.validationWarnings]) {
     if (told.has(policyId)) continue;
     told.add(policyId);
-    const says = error.message.replace(/^for policy `\d+`, /, '') + (error.help ? `: ${error.help}` : '');
-    rules[Number(policyId)]?.fault(error.sourceLocations?.[0]?.start ?? 0, says);
+    const message = error.message.replace(/^for policy `\d+`, /, '') + (error.help ? `: ${error.help}` : '');
+    rules[Number(policyId)]?.fault(error.sourceLocations?.[0]?.start ?? 0, message);
   }
 }
 

@@ -25,7 +25,7 @@ export class AdminContextMiddleware implements NestMiddleware {
       clock: new RequestTimings(),
       ip: senderSeen(request).ip,
       client: request.get('user-agent') ?? null,
-      parsed: await this.inbound(request),
+      parsed: await this.parsed(request),
       audited: false,
     };
     request.requestContext = requestContext;
@@ -33,7 +33,7 @@ export class AdminContextMiddleware implements NestMiddleware {
     next();
   }
 
-  private async inbound(request: Request): Promise<ParsedRequest> {
+  private async parsed(request: Request): Promise<ParsedRequest> {
     const body = request.method === 'POST' ? await readBody(request) : ({ ok: true, value: {} } as const);
     if (!body.ok) return { ok: false, id: null, fault: body.fault };
     const params = request.method === 'DELETE' ? { id: request.path.split('/').at(-1) } : body.value;

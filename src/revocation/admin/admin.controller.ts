@@ -14,7 +14,12 @@ import {
 } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { AppError, malformedRequest } from '../../core/app-error.js';
-import { exchangeOf, messageOf, type RequestContext, type GateRequest } from '../../core/request-context.js';
+import {
+  requestContextOf,
+  messageOf,
+  type RequestContext,
+  type GateRequest,
+} from '../../core/request-context.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
 import { RevocationService } from '../revocation.service.js';
 import type { StoredRevocation } from '../revocation-store.js';
@@ -26,7 +31,7 @@ const RETRY_AFTER_SECONDS = 5;
 /** The decision of these routes; the guards before it have verified the token. */
 class AdminGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    const requestContext = exchangeOf(context.switchToHttp().getRequest<GateRequest>());
+    const requestContext = requestContextOf(context.switchToHttp().getRequest<GateRequest>());
     if (!requestContext.principal) throw new Error('AdminGuard ran before a principal was known');
     const { method, params } = messageOf(requestContext);
     requestContext.operation = {
@@ -65,7 +70,7 @@ export class AdminController {
   @Get()
   @Header('cache-control', 'no-store')
   list(@Req() request: GateRequest): Promise<{ revocations: object[] }> {
-    return withOutcome(exchangeOf(request), () =>
+    return withOutcome(requestContextOf(request), () =>
       Promise.resolve({ revocations: this.revocations.list().map(shown) }),
     );
   }
@@ -74,7 +79,7 @@ export class AdminController {
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   add(@Req() request: GateRequest): Promise<object> {
-    const requestContext = exchangeOf(request);
+    const requestContext = requestContextOf(request);
     return withOutcome(requestContext, async () => {
       const read = readRevocation(messageOf(requestContext).params, Date.now(), this.issuers);
       if (!read.ok) throw malformedRequest(read.fault);
@@ -86,7 +91,7 @@ export class AdminController {
   @Delete(':id')
   @HttpCode(204)
   async withdraw(@Req() request: GateRequest, @Param('id') id: string): Promise<void> {
-    await withOutcome(exchangeOf(request), async () => {
+    await withOutcome(requestContextOf(request), async () => {
       if (!(await stored(this.revocations.withdraw(id)))) {
         throw new AppError('not_found', 'There is no such revocation', { status: 404 });
       }

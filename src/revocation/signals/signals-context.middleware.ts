@@ -26,7 +26,7 @@ export class SignalsContextMiddleware implements NestMiddleware {
       clock: new RequestTimings(),
       ip: senderSeen(request).ip,
       client: request.get('user-agent') ?? null,
-      parsed: await this.inbound(request),
+      parsed: await this.parsed(request),
       audited: false,
     };
     request.requestContext = requestContext;
@@ -34,7 +34,7 @@ export class SignalsContextMiddleware implements NestMiddleware {
     next();
   }
 
-  private async inbound(request: Request): Promise<ParsedRequest> {
+  private async parsed(request: Request): Promise<ParsedRequest> {
     const read = await readBytes(request, 'application/secevent+jwt', MAX_BYTES);
     if (!read.ok) {
       const { status, message, headers, cause } = read.fault;

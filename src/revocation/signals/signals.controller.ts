@@ -1,7 +1,7 @@
 /** Where transmitters push security event tokens (RFC 8935 section 2). They show no access token: what they show is checked here. */
 import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
-import { exchangeOf, messageOf, type GateRequest } from '../../core/request-context.js';
+import { requestContextOf, messageOf, type GateRequest } from '../../core/request-context.js';
 import { PublicRoute } from '../../core/public-route.js';
 import { SignalsService } from './signals.service.js';
 
@@ -14,7 +14,7 @@ export class SignalsController {
   @HttpCode(202)
   @Header('cache-control', 'no-store')
   async receive(@Req() request: Request & GateRequest): Promise<void> {
-    const requestContext = exchangeOf(request);
+    const requestContext = requestContextOf(request);
     await this.signals.receive({
       token: messageOf(requestContext).params.token as string,
       authorization: request.get('authorization'),

@@ -61,7 +61,7 @@ export class TransmitterKeysService implements OnApplicationBootstrap, OnApplica
       await signerOf(token, header, candidates);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      if (candidates.length > 0) keySet.suspect();
+      if (candidates.length > 0) keySet.refreshAfterBadSignature();
       throw invalidSetError(
         'invalid_key',
         'No key of the transmitter has signed the token',

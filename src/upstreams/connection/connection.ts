@@ -289,17 +289,17 @@ function namesHeaders({ definition }: UpstreamTool): boolean {
   return JSON.stringify(definition.inputSchema).includes('"x-mcp-header"');
 }
 
-function throttled(tell: CallOptions['progress']) {
-  let told = -Infinity;
+function throttled(notify: CallOptions['progress']) {
+  let lastNotified = -Infinity;
   let isOver = false;
   return ({ progress, total, message }: { progress: number; total?: number; message?: string }) => {
     const now = performance.now();
     const isDone = total !== undefined && progress >= total;
     // The last word is told whenever it comes; what comes behind it is one of many again.
-    if (now - told < PROGRESS_EVERY_MS && (!isDone || isOver)) return;
-    told = now;
+    if (now - lastNotified < PROGRESS_EVERY_MS && (!isDone || isOver)) return;
+    lastNotified = now;
     isOver ||= isDone;
-    tell(progress, total, message);
+    notify(progress, total, message);
   };
 }
 

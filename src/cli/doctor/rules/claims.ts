@@ -7,7 +7,7 @@ import { guessProvider, PROVIDER_NAMES } from '../providers.js';
 import type { DiagnosticRule } from '../diagnostic-context.js';
 import { ID_TOKEN, NOT_AN_ACCESS_TOKEN } from './not-an-access-token.js';
 
-export const NATURE: readonly DiagnosticRule[] = [
+export const TOKEN_KIND: readonly DiagnosticRule[] = [
   ...NOT_AN_ACCESS_TOKEN,
   {
     name: 'foreign-mark',
