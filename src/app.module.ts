@@ -9,6 +9,7 @@ import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { BearerGuard } from './auth/bearer.guard.js';
 import type { PipelineStep } from './core/pipeline-context.js';
+import { AccessLog } from './http/access-log.js';
 import { LogContext } from './http/log-context.js';
 import { loggerOptions } from './http/request-logging.js';
 import type { Settings } from './config/settings.js';
@@ -97,6 +98,7 @@ export class AppModule {
         { provide: REQUEST_PIPELINE, useFactory: (...steps: PipelineStep[]) => steps, inject: [...STEPS] },
         { provide: BUILTIN_MIDDLEWARE, useValue: [LoggerModule, AdminModule, SignalsModule, McpModule] },
         { provide: LogContext, useValue: logContext },
+        AccessLog,
         FastPath,
       ],
     };

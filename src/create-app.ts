@@ -2,10 +2,10 @@
 import 'reflect-metadata';
 import { Logger, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Express, NextFunction, Request, Response } from 'express';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import type { Express } from 'express';
 import { readFileSync } from 'node:fs';
-import type { RequestListener, Server, ServerResponse } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
@@ -16,8 +16,11 @@ import { VERSION } from './lib/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
 import { proxyLines } from './config/proxies.js';
 import { Drain } from './operations/shutdown/drain.js';
+import { AccessLog } from './http/access-log.js';
+import { requestListener } from './http/request-listener.js';
 import { closePipelinedResponses } from './http/pipelined-responses.js';
 import { McpServerAdapter } from './mcp/mcp-server-adapter.js';
+import { ApplicationMiddleware } from './mcp/fast-path/host-extensions.js';
 import { FastPath } from './mcp/fast-path/fast-path.js';
 import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
@@ -31,9 +34,6 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const TIMEOUT_CHECK_MS = 5_000;
 /** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
 const KEEP_ALIVE_MS = 75_000;
-
-/** Two years (RFC 6797). Of subdomains we know nothing. */
-const STRICT_TRANSPORT = 'max-age=63072000';
 
 export interface CreateAppOptions {
   /** Modules with further tools, resources and prompts. */
@@ -62,9 +62,12 @@ export interface App {
 export async function createApp(env: Environment, options: CreateAppOptions = {}): Promise<App> {
   const settings = loadSettings(env, readText);
   const { host, port, tls, trustProxy, proxyHeaders, publicUrl } = settings.server;
-  const isHttps = publicUrl.startsWith('https:');
+  const adapter = new ExpressAdapter();
+  const express = adapter.getInstance<Express>();
+  const middleware = new ApplicationMiddleware(express);
   const nest = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(settings, options.imports ?? []),
+    adapter,
     {
       bodyParser: false,
       bufferLogs: true,
@@ -74,15 +77,6 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   );
   nest.useLogger(nest.get(PinoLogger));
   nest.disable('x-powered-by');
-  const express = nest.getHttpAdapter().getInstance() as Express;
-  const setSecurityHeaders = (response: ServerResponse): void => {
-    response.setHeader('x-content-type-options', 'nosniff');
-    if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
-  };
-  nest.use((_request: Request, response: Response, next: NextFunction) => {
-    setSecurityHeaders(response);
-    next();
-  });
   nest.set('trust proxy', trustProxy);
   const trusts = express.get('trust proxy fn') as Proxies['trusts'];
   nest.set(PROXIES, { trusts, headers: proxyHeaders } satisfies Proxies);
@@ -95,7 +89,9 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   });
   const server = nest.getHttpServer() as Server;
   closePipelinedResponses(server);
-  installFastPath(server, nest.get(FastPath), express, setSecurityHeaders);
+  server.removeListener('request', express as RequestListener);
+  const handle = nest.get(FastPath).wrap(server, express, middleware);
+  server.on('request', requestListener(handle, nest.get(AccessLog), publicUrl.startsWith('https:')));
   const drain = nest.get(Drain);
   drain.watch(server);
   try {
@@ -128,18 +124,6 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     drain: () => drain.begin(),
     close: () => closeInOrder(nest, settings.shutdown.graceSeconds * 1000),
   };
-}
-
-/** What the fast path can answer never gets to Express; all else does. */
-function installFastPath(
-  server: Server,
-  fastPath: FastPath,
-  express: Express,
-  setSecurityHeaders: (response: ServerResponse) => void,
-): void {
-  server.removeListener('request', express as RequestListener);
-  const take = fastPath.wrap(express, setSecurityHeaders);
-  server.on('request', (request, response) => void take(request, response));
 }
 
 /** Answers what is being asked, and nothing after it. */

@@ -234,6 +234,7 @@ describe('the rest of the endpoint', () => {
     expect(ready.body).toEqual({
       status: 'ok',
       checks: { keys: true, database: true, audit_log: true },
+      fast_path: { state: 'on' },
       issuers: [
         { issuer: gate.issuer.url, keys: 'fresh', usable_keys: 1, usable_until: expect.stringMatching(/Z$/) },
       ],

@@ -1,9 +1,8 @@
 /**
- * The fast path is held against the ordinary one, which goes through Express, Nest and the SDK: the same requests to two
- * gates, one of which has a guard of somebody's own, and so no fast path. Answers, headers, records and runs are the same.
+ * The fast path is held against the Nest pipeline, which goes through Express, Nest and the SDK: the same requests to two
+ * gateways, one of which has `MCP_FAST_PATH=off`. Answers, headers, records and runs are the same.
  */
-import { Injectable, Module, type CanActivate } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { Injectable, Module } from '@nestjs/common';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { IsString } from 'class-validator';
 import { AnyPrincipal } from '../src/policy/decorators.js';
@@ -135,18 +134,8 @@ class ChattyTools {
   }
 }
 
-@Injectable()
-class PassingGuard implements CanActivate {
-  canActivate(): boolean {
-    return true;
-  }
-}
-
 @Module({ providers: [ChattyTools] })
 class ChattyModule {}
-
-@Module({ providers: [{ provide: APP_GUARD, useClass: PassingGuard }] })
-class GuardingModule {}
 
 interface Case {
   readonly name: string;
@@ -391,10 +380,10 @@ const AUDIENCE = 'https://gate.example.com/mcp';
 beforeAll(async () => {
   issuer = await TestIssuer.start();
   const env = { AUTH_AUDIENCE: AUDIENCE, RATE_LIMIT_PER_MINUTE: '40', TRUST_PROXY: '127.0.0.1,10.0.0.0/8' };
-  const start = (more: object[]) =>
-    Gate.start({ issuer, database: false, env, imports: [ProbeModule, ChattyModule, ...(more as never[])] });
-  short = await start([]);
-  ordinary = await start([GuardingModule]);
+  const start = (more: Record<string, string>) =>
+    Gate.start({ issuer, database: false, env: { ...env, ...more }, imports: [ProbeModule, ChattyModule] });
+  short = await start({});
+  ordinary = await start({ MCP_FAST_PATH: 'off' });
 });
 afterAll(async () => {
   await short?.close();

@@ -35,6 +35,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'operations/reload': ['policy', 'audit', 'config', 'lib'],
   'operations/tracing': ['http/outbound', 'config', 'core', 'lib'],
   'operations/health': [
+    'mcp',
     'upstreams',
     'revocation',
     'rate-limiting',

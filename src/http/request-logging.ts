@@ -15,8 +15,8 @@ export function loggerOptions({ level, pretty }: Settings['log'], context: LogCo
     level,
     mixin: () => context.bindings(),
     ...(pretty && { transport: { target: 'pino-pretty' } }),
-    genReqId: generateRequestId,
-    autoLogging: { ignore: (request: IncomingMessage) => request.url?.startsWith('/health/') ?? false },
+    // AccessLog writes that line.
+    autoLogging: false,
     // Headers hold tokens, and so may a query that should not have been sent.
     serializers: {
       req: (request: { id: unknown; method: unknown; url?: string; remoteAddress: unknown }) => ({
@@ -40,11 +40,11 @@ function stdout(): DestinationStream {
   return stream;
 }
 
-/** Every request is named by us: a name from outside could forge the log. */
-export function generateRequestId(_request: IncomingMessage, response: ServerResponse): string {
+/** Gives the request an id of this server's: one from outside could forge the log. pino-http takes over an id that is set. */
+export function nameRequest(request: IncomingMessage, response: ServerResponse): void {
   const id = randomUUID();
+  request.id = id;
   response.setHeader('x-request-id', id);
-  return id;
 }
 
 /** Type, message and stack of an error and its causes, and none of its other fields: those may hold claims or arguments. */

@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { RevocationModule } from '../revocation/revocation.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { UpstreamsModule } from '../upstreams/upstreams.module.js';
+import { FastPathStatus } from './fast-path/fast-path-status.js';
 import { RequestContextFactory } from './request-context.factory.js';
 import { RequestContextMiddleware } from './request-context.middleware.js';
 import { McpController } from './mcp.controller.js';
@@ -12,8 +13,8 @@ import { ClientErrorHandler } from '../http/client-error-handler.js';
 @Module({
   imports: [ToolsModule, AuditModule, RevocationModule, UpstreamsModule],
   controllers: [McpController],
-  providers: [RequestContextFactory, McpServerAdapter, ClientErrorHandler],
-  exports: [RequestContextFactory, McpServerAdapter],
+  providers: [RequestContextFactory, McpServerAdapter, ClientErrorHandler, FastPathStatus],
+  exports: [RequestContextFactory, McpServerAdapter, FastPathStatus],
 })
 export class McpModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

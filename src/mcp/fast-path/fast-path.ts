@@ -3,12 +3,11 @@
  * one answer and nothing before it. The same steps in the same order, the same record, the same refusals; the answers are
  * those of the SDK, to the byte, and a test holds the two ways together. Whatever this does not know takes the other way.
  */
-import { Inject, Injectable, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { Express, Request } from 'express';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PinoLogger } from 'nestjs-pino';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { AuditInterceptor } from '../../audit/audit.interceptor.js';
 import { messageOf, type RequestContext, type GateRequest } from '../../core/request-context.js';
 import {
@@ -19,7 +18,7 @@ import {
 } from '../../core/pipeline-context.js';
 import type { Principal } from '../../core/principal.js';
 import { LogContext } from '../../http/log-context.js';
-import { generateRequestId } from '../../http/request-logging.js';
+import type { RequestHandler } from '../../http/request-listener.js';
 import type { Settings } from '../../config/settings.js';
 import type { JsonObject } from '../../lib/json.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
@@ -30,8 +29,9 @@ import { RequestContextFactory } from '../request-context.factory.js';
 import { DeferredSseResponse } from './deferred-sse-response.js';
 import { SerializedListCache } from './serialized-list-cache.js';
 import { FastPathSerializer } from './fast-path-serializer.js';
+import { FastPathStatus } from './fast-path-status.js';
+import { ApplicationMiddleware, globalEnhancers, moduleMiddleware } from './host-extensions.js';
 import { isFastPathEligible } from './eligibility.js';
-import { toOriginForm } from '../../http/request-target.js';
 import { McpServerAdapter, IMPLEMENTATION } from '../mcp-server-adapter.js';
 import { rejectIfRevoked, TokenRevokedError } from '../token-revoked-error.js';
 
@@ -42,26 +42,20 @@ export const BUILTIN_MIDDLEWARE = Symbol('OwnMiddlewares');
 
 const CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
-type Incoming = IncomingMessage & GateRequest & { id?: unknown };
-
-interface FastPathOptions {
-  readonly express: Express;
-  /** The request as Express sees it. */
-  readonly seen: Request;
-  readonly protect: (response: ServerResponse) => void;
-}
-export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+type Incoming = IncomingMessage & GateRequest;
 
 @Injectable()
 export class FastPath implements OnApplicationBootstrap {
+  private readonly logger = new Logger('FastPath');
   private readonly path: string;
   private readonly isEnabled: boolean;
-  private isOpen = false;
+  private middleware: ApplicationMiddleware | undefined;
   private readonly answers = new FastPathSerializer(IMPLEMENTATION);
   private readonly lists = new SerializedListCache();
 
   constructor(
     config: ConfigService<Settings, true>,
+    private readonly status: FastPathStatus,
     private readonly contextFactory: RequestContextFactory,
     @Inject(REQUEST_PIPELINE) private readonly steps: readonly PipelineStep[],
     private readonly audit: AuditInterceptor,
@@ -69,87 +63,65 @@ export class FastPath implements OnApplicationBootstrap {
     private readonly adapter: McpServerAdapter,
     private readonly invoker: ToolInvoker,
     private readonly registry: ToolRegistry,
-    private readonly logger: PinoLogger,
     private readonly logContext: LogContext,
     private readonly application: ApplicationConfig,
     private readonly modules: ModulesContainer,
-    @Inject(BUILTIN_MIDDLEWARE) private readonly own: readonly Type[],
+    @Inject(BUILTIN_MIDDLEWARE) private readonly builtinMiddleware: readonly Type[],
   ) {
     const { mcpPath, fastPath } = config.get('server', { infer: true });
     this.path = mcpPath;
     this.isEnabled = fastPath === 'auto';
   }
 
-  /** Whatever somebody has put into Nest's pipeline must see every request: then there is no fast path. */
-  onApplicationBootstrap(): void {
-    const { application, modules } = this;
-    const foreign = [...modules.values()].filter(
-      ({ instance, metatype }) => 'configure' in (instance as object) && !this.own.includes(metatype),
-    );
-    this.isOpen =
-      this.isEnabled &&
-      foreign.length === 0 &&
-      isSame(application.getGlobalGuards(), this.steps) &&
-      isSame(application.getGlobalInterceptors(), [this.audit]) &&
-      isSame(application.getGlobalFilters(), [this.errors]) &&
-      application.getGlobalPipes().length === 0 &&
-      [
-        application.getGlobalRequestGuards(),
-        application.getGlobalRequestInterceptors(),
-        application.getGlobalRequestFilters(),
-        application.getGlobalRequestPipes(),
-      ].every((each) => each.length === 0);
-  }
-
   /**
-   * @param express what answers everything else.
-   * @param protect sets the headers that every answer has.
+   * A handler that answers eligible requests and passes the others on. Call it before `nest.init()`.
+   * @param server the state is decided again, and logged, when it begins to listen.
    */
-  wrap(express: Express, protect: (response: ServerResponse) => void): RequestHandler {
+  wrap(server: Server, express: Express, middleware: ApplicationMiddleware): RequestHandler {
+    middleware.beforeInit();
+    this.middleware = middleware;
+    server.once('listening', () => {
+      this.decide();
+      this.logger.log(this.status.line());
+    });
     const createRequestView = requestGettersOf(express);
     return (request, response) => {
-      toOriginForm(request);
-      if (!this.isOpen || request.method !== 'POST' || request.url !== this.path)
+      if (!this.status.isOn || request.method !== 'POST' || request.url !== this.path)
         return express(request as Request, response as never);
-      return this.take(request, response, { express, seen: createRequestView(request), protect });
+      return this.take(request, response, express, createRequestView(request));
     };
   }
 
+  onApplicationBootstrap(): void {
+    this.middleware?.afterInit();
+    this.decide();
+  }
+
+  private decide(): void {
+    const own = { guards: this.steps, interceptors: [this.audit], filters: [this.errors] };
+    this.status.decide(this.isEnabled, [
+      ...globalEnhancers(this.application, own),
+      ...moduleMiddleware(this.modules, this.builtinMiddleware),
+      ...(this.middleware?.extensions() ?? []),
+    ]);
+  }
+
+  /** @param seen the request as Express sees it. */
   private async take(
     request: Incoming,
     response: ServerResponse,
-    { express, seen, protect }: FastPathOptions,
+    express: Express,
+    seen: Request,
   ): Promise<void> {
-    const requestId = generateRequestId(request, response);
-    request.id = requestId;
     const requestContext = await this.contextFactory.create(request, response, {
-      requestId,
+      requestId: request.id as string,
       ip: senderSeen(seen).ip,
     });
     request.requestContext = requestContext;
     if (!requestContext.parsed.ok || !isFastPathEligible(requestContext.parsed.message)) {
       return express(request as Request, response as never);
     }
-    protect(response);
-    this.logEnd(request, response);
     await this.serve(new LazyPipelineContext(requestContext, request, response, this.path, seen));
-  }
-
-  /** As pino-http does it. */
-  private logEnd(request: Incoming, response: ServerResponse): void {
-    const { logger } = this.logger;
-    if (!logger.isLevelEnabled('info')) return;
-    const started = Date.now();
-    response.once('close', () => {
-      const isWhole = !request.readableAborted && response.writableEnded;
-      const about = { req: request, res: response, responseTime: Date.now() - started };
-      if (response.statusCode >= 500) {
-        const err = new Error(`failed with status code ${response.statusCode}`);
-        logger.info({ ...about, err }, 'request errored');
-      } else {
-        logger.info(about, isWhole ? 'request completed' : 'request aborted');
-      }
-    });
   }
 
   private async serve(pipelineContext: PipelineContext): Promise<void> {
@@ -261,10 +233,6 @@ function toToolCall(
       stream?.notify({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data } });
     },
   };
-}
-
-function isSame(some: readonly unknown[], others: readonly unknown[]): boolean {
-  return some.length === others.length && some.every((one, at) => one === others[at]);
 }
 
 function send(response: ServerResponse, text: string): void {

@@ -9,6 +9,7 @@ import { Drain } from '../shutdown/drain.js';
 import { RevocationService } from '../../revocation/revocation.service.js';
 import { ForwardingService } from '../../audit/export/forwarding.service.js';
 import { Database } from '../../storage/database.js';
+import { FastPathStatus } from '../../mcp/fast-path/fast-path-status.js';
 import { UpstreamsService } from '../../upstreams/upstreams.service.js';
 
 export interface Readiness {
@@ -30,6 +31,7 @@ export class HealthService {
     private readonly shared: SharedDatabaseService,
     private readonly drain: Drain,
     private readonly upstreams: UpstreamsService,
+    private readonly fastPath: FastPathStatus,
   ) {}
 
   /** Keys of every issuer known, database reachable, audit log writable, and not about to end. Never rejects. */
@@ -61,6 +63,8 @@ export class HealthService {
       ...(revocations && { revocations }),
       ...(counting && { counting }),
       ...(upstreams.length > 0 && { upstreams }),
+      // It concerns speed alone.
+      fast_path: this.fastPath.report(),
     };
     return { isReady, report };
   }

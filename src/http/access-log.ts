@@ -1,0 +1,29 @@
+/** The access log: one line for each request, when its answer is sent or its client is gone. */
+import { Injectable } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PinoLogger } from 'nestjs-pino';
+
+/** Probes come every few seconds. */
+const UNLOGGED = '/health/';
+
+@Injectable()
+export class AccessLog {
+  constructor(private readonly logger: PinoLogger) {}
+
+  /** Call it when the request arrives. */
+  watch(request: IncomingMessage, response: ServerResponse): void {
+    const { logger } = this.logger;
+    if (!logger.isLevelEnabled('info') || request.url?.startsWith(UNLOGGED)) return;
+    const started = Date.now();
+    response.once('close', () => {
+      const isWhole = !request.readableAborted && response.writableEnded;
+      const about = { req: request, res: response, responseTime: Date.now() - started };
+      if (response.statusCode >= 500) {
+        const err = new Error(`failed with status code ${response.statusCode}`);
+        logger.info({ ...about, err }, 'request errored');
+      } else {
+        logger.info(about, isWhole ? 'request completed' : 'request aborted');
+      }
+    });
+  }
+}

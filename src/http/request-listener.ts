@@ -1,0 +1,26 @@
+/** Everything that a request gets before it is handled, whichever way it is: its target, its id, and headers of every answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AccessLog } from './access-log.js';
+import { nameRequest } from './request-logging.js';
+import { toOriginForm } from './request-target.js';
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** Two years (RFC 6797); subdomains are not this server's. */
+const STRICT_TRANSPORT = 'max-age=63072000';
+
+/** @param isHttps clients come by https. */
+export function requestListener(
+  handle: RequestHandler,
+  accessLog: AccessLog,
+  isHttps: boolean,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    toOriginForm(request);
+    nameRequest(request, response);
+    response.setHeader('x-content-type-options', 'nosniff');
+    if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
+    accessLog.watch(request, response);
+    void handle(request, response);
+  };
+}
