@@ -1,12 +1,11 @@
 /** The name of a person for display (`display_claim`): in records and commands, and in no decision. */
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, temporaryFolder, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
+import { runProgramSync } from './support/server-process.js';
 
-const ROOT = join(__dirname, '..');
 const AUDIENCE = 'https://gate.example.com/mcp';
 const SUBJECT = '248289761001';
 
@@ -84,10 +83,7 @@ it('is one bounded line without control characters', async () => {
 it('is shown by the commands behind the subject, and the audit log verifies', async () => {
   const [decision] = await recordsOf(named, await tokenOf('alice.smith'));
   const audit = (...args: string[]) =>
-    spawnSync(process.execPath, [join(ROOT, 'dist/cli/audit/main.js'), ...args], {
-      encoding: 'utf8',
-      env: { PATH: process.env.PATH ?? '', AUDIT_FILE: named.app.settings.audit.file },
-    }).stdout;
+    runProgramSync('cli/audit/main.js', { args, env: { AUDIT_FILE: named.app.settings.audit.file } }).out;
   expect(audit('query', '--person', SUBJECT)).toContain(`${SUBJECT} <alice.smith> via agent`);
   expect(audit('chain', decision?.id as string)).toContain(`${SUBJECT} <alice.smith> (human)`);
   expect(audit('report', '--format', 'text')).toContain(`${SUBJECT} <alice.smith>`);

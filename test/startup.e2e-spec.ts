@@ -10,6 +10,7 @@ import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
 import { Prompt, Resource, Tool } from '../src/tools/decorators.js';
 import { freePort, gateEnv, temporaryFolder } from './support/gate.js';
 import { until } from './support/remote.js';
+import { passesHealthCheck, startProgram, startServer } from './support/server-process.js';
 
 class Input {
   @IsString()
@@ -92,7 +93,7 @@ class PromptTwins {
   }
 }
 
-const FILE = join('test', 'boot.e2e-spec.ts');
+const FILE = join('test', 'startup.e2e-spec.ts');
 
 describe('declarations', () => {
   const folder = temporaryFolder();
@@ -136,7 +137,7 @@ describe('declarations', () => {
         run(): void {}
       }
       return Empty;
-    }).toThrow(/^@RequireScopes on Empty\.run \(test\/boot\.e2e-spec\.ts\): the list is empty$/);
+    }).toThrow(/^@RequireScopes on Empty\.run \(test\/startup\.e2e-spec\.ts\): the list is empty$/);
   });
 
   it('an allow-list that names what is not there stops the boot', async () => {
@@ -152,20 +153,12 @@ describe('npm run start:prod', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
-  function start(env: Record<string, string>, program = 'main.js', words: readonly string[] = []) {
-    const child = spawn(process.execPath, [join(__dirname, '../dist', program), ...words], {
-      cwd: folder.path,
-      env: { PATH: process.env.PATH, ...env },
-    });
-    const seen = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => (seen.stdout += String(chunk)));
-    child.stderr.on('data', (chunk) => (seen.stderr += String(chunk)));
-    const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    return { child, seen, exit };
+  function start(env: Record<string, string>, program = 'main.js', args: readonly string[] = []) {
+    return startProgram(program, { args, cwd: folder.path, env });
   }
 
   it('names every fault at once, without the values, and exits 1 before it listens', async () => {
-    const { seen, exit } = start({
+    const server = start({
       PORT: 'eighty-secret',
       AUTH_ISSUER: 'http://login.secret.example.com',
       AUTH_ALGORITHMS: 'HS256',
@@ -173,7 +166,7 @@ describe('npm run start:prod', () => {
       DENIAL_DETAIL: 'secret-mode',
       IDENTITY_FILE: '/secret/identity.yaml',
     });
-    expect(await exit).toBe(1);
+    expect(await server.exit).toBe(1);
     for (const name of [
       'PORT',
       'AUTH_ISSUER',
@@ -183,9 +176,9 @@ describe('npm run start:prod', () => {
       'IDENTITY_FILE',
       'TOOL_ALLOW_LIST',
     ]) {
-      expect(seen.stderr).toMatch(new RegExp(`^  - ${name}: `, 'm'));
+      expect(server.err).toMatch(new RegExp(`^  - ${name}: `, 'm'));
     }
-    expect(seen.stderr + seen.stdout).not.toMatch(/secret|HS256,?$/m);
+    expect(server.err + server.out).not.toMatch(/secret|HS256,?$/m);
   });
 
   it('starts, says what is relaxed, answers, and stops on SIGTERM', async () => {
@@ -200,20 +193,17 @@ describe('npm run start:prod', () => {
       LOG_LEVEL: 'info',
       AUTH_AUDIANCE: 'x',
     };
-    const { child, seen, exit } = start(env);
-    const live = async () =>
-      (await fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined))?.status;
-    while ((await live()) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(seen.stdout).toContain('TOOL_ALLOW_LIST=*: every registered tool');
+    const server = start(env);
+    await until(() => passesHealthCheck(`http://127.0.0.1:${port}`), 30_000);
+    expect(server.out).toContain('TOOL_ALLOW_LIST=*: every registered tool');
     rmSync(file);
-    expect(seen.stdout).toContain('AUTH_REQUIRE_HUMAN=false: ');
-    expect(seen.stdout).toContain('.env line 1: FOO is not a variable of this server');
-    expect(seen.stdout).toContain('.env line 2: TOOL_ALLOW_LIST has no effect');
-    expect(seen.stdout).toContain('AUTH_AUDIANCE is not a variable of this server');
+    expect(server.out).toContain('AUTH_REQUIRE_HUMAN=false: ');
+    expect(server.out).toContain('.env line 1: FOO is not a variable of this server');
+    expect(server.out).toContain('.env line 2: TOOL_ALLOW_LIST has no effect');
+    expect(server.out).toContain('AUTH_AUDIANCE is not a variable of this server');
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`);
     expect(ready.status).toBe(503);
-    child.kill('SIGTERM');
-    expect(await exit).toBe(0);
+    expect(await server.stop()).toBe(0);
   });
 
   it.each([
@@ -229,37 +219,36 @@ describe('npm run start:prod', () => {
   ])('does not start without the settings of a .env file with %s', async (_case, text, says) => {
     writeFileSync(join(folder.path, '.env'), text);
     try {
-      const { seen, exit } = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
-      expect(await exit).toBe(1);
-      expect(seen.stderr).toContain(says);
-      expect(seen.stderr).not.toMatch(/    at |s3cret/);
+      const server = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
+      expect(await server.exit).toBe(1);
+      expect(server.err).toContain(says);
+      expect(server.err).not.toMatch(/    at |s3cret/);
     } finally {
       rmSync(join(folder.path, '.env'));
     }
   });
 
-  it.each(['auditor', 'posture', 'doctor', 'revoker', 'curator', 'advisor'])(
-    'rejects the same .env file in %s',
-    async (command) => {
-      writeFileSync(join(folder.path, '.env'), 'A=1\nTOOL_ALLOW_LIST="s3cret\n');
-      const words: Record<string, string[]> = {
-        auditor: ['verify'],
-        revoker: ['list'],
-        curator: ['test'],
-        advisor: ['check'],
-      };
-      try {
-        const { seen, exit } = start({}, `${command}/main.js`, words[command]);
-        expect(await exit).not.toBe(0);
-        // The doctor reports the fault as a finding, the other commands as an error.
-        const output = command === 'doctor' ? seen.stdout : seen.stderr;
-        expect(output).toContain('.env: line 2 has a quote that does not end on the same line');
-        expect(seen.stderr + seen.stdout).not.toMatch(/    at |s3cret/);
-      } finally {
-        rmSync(join(folder.path, '.env'));
-      }
-    },
-  );
+  it.each([
+    ['audit', ['verify']],
+    ['posture', []],
+    ['doctor', []],
+    ['revoke', ['list']],
+    ['upstreams', ['test']],
+    ['policy', ['check']],
+  ])('rejects the same .env file in %s', async (command, args) => {
+    writeFileSync(join(folder.path, '.env'), 'A=1\nTOOL_ALLOW_LIST="s3cret\n');
+    try {
+      const program = start({}, `cli/${command}/main.js`, args);
+      expect(await program.exit).not.toBe(0);
+      // The doctor reports the fault as a finding, the other commands as an error.
+      expect(command === 'doctor' ? program.out : program.err).toContain(
+        '.env: line 2 has a quote that does not end on the same line',
+      );
+      expect(program.output).not.toMatch(/    at |s3cret/);
+    } finally {
+      rmSync(join(folder.path, '.env'));
+    }
+  });
 
   it.each([
     ['HOST', { HOST: '192.0.2.77', PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '1' }],
@@ -267,10 +256,10 @@ describe('npm run start:prod', () => {
     ['TRUST_PROXY', { TRUST_PROXY: 'fade' }],
   ])('says in a sentence that it cannot work with this %s', async (name, more) => {
     const env = { ...gateEnv('http://127.0.0.1:9', await freePort(), folder.path), ...more };
-    const { seen, exit } = start({ ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' });
-    expect(await exit).toBe(1);
-    expect(seen.stderr).toContain(`${name}: `);
-    expect(seen.stderr).not.toContain('    at ');
+    const server = start({ ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' });
+    expect(await server.exit).toBe(1);
+    expect(server.err).toContain(`${name}: `);
+    expect(server.err).not.toContain('    at ');
   });
 
   it('stops on a SIGTERM that npm alone gets', async () => {
@@ -285,11 +274,7 @@ describe('npm run start:prod', () => {
         DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
       },
     });
-    const live = () =>
-      fetch(`http://127.0.0.1:${port}/health/live`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
+    const live = () => passesHealthCheck(`http://127.0.0.1:${port}`);
     await until(live, 60_000);
     const ended = once(npm, 'exit');
     npm.kill('SIGTERM');
@@ -302,14 +287,13 @@ describe('npm run start:prod', () => {
     const unfinished = join(data, 'database.unfinished');
     const env = async () => gateEnv('http://127.0.0.1:9', await freePort(), data);
     for (const moment of [0, 100, 400, 1500]) {
-      const { child, exit } = start(await env());
+      const server = start(await env());
       await until(
         () => Promise.resolve(existsSync(unfinished) || existsSync(join(data, 'database'))),
         60_000,
       );
       await new Promise((resolve) => setTimeout(resolve, moment));
-      child.kill('SIGKILL');
-      await exit;
+      await server.stop('SIGKILL');
       rmSync(join(data, 'database'), { recursive: true, force: true });
     }
     // As the server of an earlier version left them.
@@ -317,7 +301,7 @@ describe('npm run start:prod', () => {
     writeFileSync(join(data, 'audit-key.pem'), '');
     writeFileSync(join(data, 'audit.jsonl.lock'), '{"pid":1');
     const last = await env();
-    const { child, exit } = start(last);
+    const server = start(last);
     const databaseIsReady = async () => {
       const answer = await fetch(`http://127.0.0.1:${last.PORT}/health/ready`).catch(() => undefined);
       const report = (await answer?.json()) as
@@ -326,16 +310,15 @@ describe('npm run start:prod', () => {
     };
     await until(databaseIsReady, 120_000);
     expect(existsSync(unfinished)).toBe(false);
-    child.kill('SIGTERM');
-    expect(await exit).toBe(0);
+    expect(await server.stop()).toBe(0);
   }, 240_000);
 
   it('does not share its audit log with a second server', async () => {
     const port = await freePort();
     const first = await createApp(gateEnv('http://127.0.0.1:9', port, folder.path));
-    const { seen, exit } = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
-    expect(await exit).toBe(1);
-    expect(seen.stderr).toContain('audit.jsonl.lock');
+    const server = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
+    expect(await server.exit).toBe(1);
+    expect(server.err).toContain('audit.jsonl.lock');
     await first.close();
   });
 });
@@ -347,26 +330,14 @@ it('a log that cannot be written stops nobody', async () => {
   const env = {
     ...gateEnv('http://127.0.0.1:9', port, folder.path),
     LOG_LEVEL: 'info',
-    PATH: process.env.PATH,
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
   };
-  const server = spawn(process.execPath, ['dist/main'], {
-    cwd: join(__dirname, '..'),
-    env: { ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' },
-    stdio: ['ignore', full, 'inherit'],
-  });
-  const alive = () =>
-    fetch(`http://127.0.0.1:${port}/health/live`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
+  const server = await startServer(env, { stdout: full });
   try {
-    await until(alive, 20_000);
-    for (let request = 0; request < 50; request++) await fetch(`http://127.0.0.1:${port}/nowhere`);
-    expect(await alive()).toBe(true);
+    for (let request = 0; request < 50; request++) await fetch(`${server.origin}/nowhere`);
+    expect(await passesHealthCheck(server.origin)).toBe(true);
   } finally {
-    const ended = once(server, 'exit');
-    server.kill('SIGTERM');
-    expect((await ended)[0]).toBe(0);
+    expect(await server.stop()).toBe(0);
     closeSync(full);
     folder.remove();
   }
