@@ -1,5 +1,4 @@
 /** Outbound requests of a running server through a real forward proxy, to hosts that only the proxy can reach. */
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -11,6 +10,7 @@ import { freePort, gateEnv, temporaryFolder } from './support/gate.js';
 import { makeKey, type SigningKey } from './support/issuer.js';
 import { TestProxy } from './support/proxy.js';
 import { until } from './support/remote.js';
+import { type ServerProcess, startProgram, startServer } from './support/server-process.js';
 
 const AUDIENCE = 'urn:gate';
 const MODERN = '2026-07-28';
@@ -87,12 +87,6 @@ class World {
   }
 }
 
-interface Running {
-  readonly origin: string;
-  log(): string;
-  stop(): Promise<void>;
-}
-
 let world: World;
 let proxy: TestProxy;
 let secureProxy: TestProxy;
@@ -134,19 +128,10 @@ afterEach(() => {
   world.hits.length = 0;
 });
 
-function run(program: string, words: readonly string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, [join(__dirname, '../dist', program), ...words], {
-    cwd: folder.path,
-    env: { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: authority, ...env },
-  });
-  let output = '';
-  child.stdout.on('data', (chunk) => (output += String(chunk)));
-  child.stderr.on('data', (chunk) => (output += String(chunk)));
-  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  return { child, exit, output: () => output };
-}
+/** The environment of every process: it trusts the authority of the test. */
+const trusting = (env: Record<string, string>) => ({ NODE_EXTRA_CA_CERTS: authority, ...env });
 
-async function start(env: Record<string, string>): Promise<Running> {
+async function start(env: Record<string, string>): Promise<ServerProcess> {
   const port = await freePort();
   const { AUTH_ISSUER: _, ...usual } = gateEnv('', port, join(folder.path, `data-${port}`));
   const identity = {
@@ -163,32 +148,17 @@ async function start(env: Record<string, string>): Promise<Running> {
       },
     ],
   };
-  const { child, exit, output } = run('main.js', [], {
-    ...usual,
-    LOG_LEVEL: 'info',
-    IDENTITY_FILE: file('identity.yaml', JSON.stringify(identity)),
-    DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
-    REVOCATION_MAX_AGE_SECONDS: '0',
-    ...env,
-  });
-  const origin = `http://127.0.0.1:${port}`;
-  const answers = () =>
-    fetch(`${origin}/health/live`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  let ended = false;
-  void exit.then(() => (ended = true));
-  await until(async () => ended || (await answers()), 30_000);
-  if (ended) throw new Error(output());
-  return {
-    origin,
-    log: output,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await exit;
+  return startServer(
+    {
+      ...usual,
+      LOG_LEVEL: 'info',
+      IDENTITY_FILE: file('identity.yaml', JSON.stringify(identity)),
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+      REVOCATION_MAX_AGE_SECONDS: '0',
+      ...trusting(env),
     },
-  };
+    { cwd: folder.path },
+  );
 }
 
 async function ask(origin: string, token: string): Promise<number> {
@@ -249,10 +219,10 @@ it('reaches issuers, introspection, token endpoints, upstreams, sinks and the co
     expect(world.hits.find(({ at }) => at === 'upstream.example.test/mcp')?.authorization).toBe(
       'Bearer for-the-upstream',
     );
-    expect(gate.log()).toContain(
+    expect(gate.output).toContain(
       `HTTPS_PROXY: outbound https requests go through the proxy 127.0.0.1:${proxy.port}`,
     );
-    expect(gate.log()).not.toMatch(/s3cret/);
+    expect(gate.output).not.toMatch(/s3cret/);
   } finally {
     await gate.stop();
   }
@@ -287,8 +257,8 @@ it('names the proxy in the log, and not to the caller, where the proxy refuses',
   try {
     expect(await ask(gate.origin, await world.token())).toBe(503);
     const says = `The proxy 127.0.0.1:${proxy.port} answered 407 to CONNECT issuer.example.test:443`;
-    await until(() => gate.log().includes(says));
-    expect(gate.log()).not.toContain('s3cret');
+    await until(() => gate.output.includes(says));
+    expect(gate.output).not.toContain('s3cret');
   } finally {
     await gate.stop();
   }
@@ -301,11 +271,14 @@ it.each<[string, number | undefined, string, number]>([
 ])('shows %s in the doctor', async (_case, refusing, says, code) => {
   proxy.refusing = refusing;
   const port = await freePort();
-  const { exit, output } = run('doctor/main.js', [], {
-    ...gateEnv('https://issuer.example.test', port, join(folder.path, 'doctor')),
-    AUTH_AUDIENCE: AUDIENCE,
-    HTTPS_PROXY: `http://gate:s3cret@127.0.0.1:${proxy.port}`,
+  const doctor = startProgram('cli/doctor/main.js', {
+    cwd: folder.path,
+    env: trusting({
+      ...gateEnv('https://issuer.example.test', port, join(folder.path, 'doctor')),
+      AUTH_AUDIENCE: AUDIENCE,
+      HTTPS_PROXY: `http://gate:s3cret@127.0.0.1:${proxy.port}`,
+    }),
   });
-  expect([await exit, output()]).toEqual([code, expect.stringContaining(says)]);
-  expect(output()).not.toContain('s3cret');
+  expect([await doctor.exit, doctor.output]).toEqual([code, expect.stringContaining(says)]);
+  expect(doctor.output).not.toContain('s3cret');
 });

@@ -1,5 +1,4 @@
 /** A hostile run against the server as it is started, talkative as it can be: afterwards no secret is anywhere. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +10,7 @@ import { openTestDatabase } from './support/database.js';
 import { freePort, gateEnv, MODERN, PEOPLE, temporaryFolder } from './support/gate.js';
 import { makeKey, TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
+import { startServer, type ServerProcess } from './support/server-process.js';
 
 const secret = (what: string) => `${what}-${randomBytes(18).toString('base64url')}`;
 const PASSWORDS = {
@@ -26,9 +26,8 @@ const ARGUMENT = secret('argument');
 const folder = temporaryFolder();
 const dataDir = join(folder.path, 'data');
 let issuer: TestIssuer;
-let server: ChildProcess;
+let server: ServerProcess;
 let origin: string;
-let output = '';
 let answers = '';
 /** Every one that was presented, good or bad. */
 const tokens: string[] = [];
@@ -126,10 +125,16 @@ beforeAll(async () => {
   file('nonce', PASSWORDS.nonce.padEnd(40, 'x'));
   file('sink', PASSWORDS.sink);
   const { AUTH_ISSUER: _, ...env } = gateEnv(issuer.url, port, dataDir);
-  server = spawn(process.execPath, ['dist/main'], {
-    cwd: join(__dirname, '..'),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
+  cleanUp = async () => {
+    mirror.closeAllConnections();
+    mirror.close();
+    mails.close(() => undefined);
+    await database.cleanup();
+    await issuer.stop();
+    folder.remove();
+  };
+  server = await startServer(
+    {
       ...env,
       LOG_LEVEL: 'trace',
       DATABASE_URL: databaseUrl.href,
@@ -145,20 +150,7 @@ beforeAll(async () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: mirrorUrl,
       OTEL_EXPORTER_OTLP_HEADERS_FILE: file('otel', `authorization: ${PASSWORDS.collector}`),
     },
-  });
-  for (const stream of [server.stdout, server.stderr])
-    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  cleanUp = async () => {
-    mirror.closeAllConnections();
-    mirror.close();
-    mails.close(() => undefined);
-    await database.cleanup();
-    await issuer.stop();
-    folder.remove();
-  };
-  await until(
-    async () => (await fetch(`${origin}/health/ready`).catch(() => undefined))?.status === 200,
-    30_000,
+    { check: 'ready' },
   );
 });
 afterAll(() => cleanUp());
@@ -241,9 +233,9 @@ it('no token, password, key or argument is in a log, an answer, or a file', asyn
     call('read_customer', { customer_id: '123' }),
   );
   // The sink and the collector have said what they think of us by now.
-  await until(() => output.includes('mirror'));
-  server.kill('SIGTERM');
-  await once(server, 'exit');
+  await until(() => server.output.includes('mirror'));
+  await server.stop();
+  const { output } = server;
 
   const files = readdirSync(dataDir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

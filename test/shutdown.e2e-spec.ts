@@ -1,5 +1,4 @@
 /** How the server ends: it says so first, answers what it has begun, and leaves a record of what it had to cut off. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
@@ -9,6 +8,7 @@ import { SMTPServer } from 'smtp-server';
 import { freePort, gateEnv, PEOPLE, readAuditLog, temporaryFolder } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
+import { startServer, type ServerProcess } from './support/server-process.js';
 
 const MAIL = { name: 'send_email', arguments: { to: 'a@example.org', subject: 'Hello', body: 'Hello' } };
 
@@ -17,7 +17,7 @@ let mails: SMTPServer;
 /** How long the mail server thinks about a mail. */
 let delayMs = 0;
 let folder: ReturnType<typeof temporaryFolder>;
-let server: ChildProcess;
+let server: ServerProcess;
 let origin: string;
 let token: string;
 
@@ -38,7 +38,7 @@ afterAll(async () => {
   await issuer.stop();
 });
 afterEach(() => {
-  server.kill('SIGKILL');
+  server.child.kill('SIGKILL');
   folder.remove();
 });
 
@@ -47,18 +47,13 @@ async function start(env: Record<string, string>): Promise<void> {
   const port = await freePort();
   origin = `http://127.0.0.1:${port}`;
   token = await issuer.mint(`${origin}/mcp`, PEOPLE.alice);
-  server = spawn(process.execPath, ['dist/main'], {
-    cwd: join(__dirname, '..'),
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...gateEnv(issuer.url, port, folder.path),
-      DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
-      REVOCATION_MAX_AGE_SECONDS: '0',
-      SMTP_URL: `smtp://127.0.0.1:${(mails.server.address() as AddressInfo).port}?from=gate@example.org`,
-      ...env,
-    },
+  server = await startServer({
+    ...gateEnv(issuer.url, port, folder.path),
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+    REVOCATION_MAX_AGE_SECONDS: '0',
+    SMTP_URL: `smtp://127.0.0.1:${(mails.server.address() as AddressInfo).port}?from=gate@example.org`,
+    ...env,
   });
-  await until(async () => (await ready()).status !== 0, 20_000);
 }
 
 /** On a connection of its own, so that its end is no other's. */
@@ -104,8 +99,7 @@ it('is not ready at once, answers on for a while, lets calls end, and goes', asy
   await until(() => auditLog().some(({ event }) => event === 'decision'));
   // A connection that carries nothing must hold up nobody.
   const silent = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => undefined);
-  const exited = once(server, 'exit');
-  server.kill('SIGTERM');
+  const exited = server.stop();
   await until(async () => JSON.parse((await ready()).text || '{}').status === 'draining');
   expect((await ready()).status).toBe(503);
   const listed = await ask('/mcp', { method: 'tools/list', params: {} });
@@ -113,7 +107,7 @@ it('is not ready at once, answers on for a while, lets calls end, and goes', asy
   const answer = await running;
   expect(answer.status).toBe(200);
   expect(answer.text).not.toContain('isError');
-  expect((await exited)[0]).toBe(0);
+  expect(await exited).toBe(0);
   expect(await send()).toMatchObject({ status: 0 });
   expect(auditLog().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('ok');
   silent.destroy();
@@ -125,9 +119,7 @@ it('cuts off what takes too long, and says so: exit code, and record', async () 
   const running = send();
   await until(() => auditLog().some(({ event }) => event === 'decision'));
   const started = performance.now();
-  const exited = once(server, 'exit');
-  server.kill('SIGTERM');
-  expect((await exited)[0]).toBe(1);
+  expect(await server.stop()).toBe(1);
   expect(performance.now() - started).toBeLessThan(10_000);
   await running;
   expect(auditLog().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('cancelled');
@@ -161,16 +153,14 @@ it('does not wait for those who only listen, nor for whoever asks twice', async 
   const stream = await listening;
   expect(stream.status).toBe(200);
   const started = performance.now();
-  const exited = once(server, 'exit');
-  server.kill('SIGTERM');
+  const exited = server.stop();
   await stream.text().catch(() => '');
-  expect((await exited)[0]).toBe(0);
+  expect(await exited).toBe(0);
   expect(performance.now() - started).toBeLessThan(5_000);
 
   await start({ SHUTDOWN_DRAIN_SECONDS: '60' });
-  const again = once(server, 'exit');
-  server.kill('SIGTERM');
+  const exitCode = server.stop();
   await pause(300);
-  server.kill('SIGTERM');
-  expect((await again)[0]).toBe(1);
+  server.child.kill('SIGTERM');
+  expect(await exitCode).toBe(1);
 });
