@@ -33,6 +33,11 @@ import { RevocationGuard } from './revocation/revocation.guard.js';
 import { RevocationModule } from './revocation/revocation.module.js';
 import { SignalsModule } from './revocation/signals/signals.module.js';
 import { ExportModule } from './audit/export/export.module.js';
+import { StartupService } from './operations/startup/startup.service.js';
+import { PolicyService } from './policy/policy.service.js';
+import { AuditService } from './audit/audit.service.js';
+import { ToolRegistry } from './tools/tool-registry.js';
+import { UpstreamsService } from './upstreams/upstreams.service.js';
 import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
 import { UpstreamsModule } from './upstreams/upstreams.module.js';
@@ -100,6 +105,12 @@ export class AppModule {
         { provide: LogContext, useValue: logContext },
         AccessLog,
         FastPath,
+        {
+          provide: StartupService,
+          useFactory: (...parts: [UpstreamsService, PolicyService, ToolRegistry, AuditService]) =>
+            new StartupService(settings, ...parts),
+          inject: [UpstreamsService, PolicyService, ToolRegistry, AuditService],
+        },
       ],
     };
   }

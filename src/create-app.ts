@@ -8,11 +8,8 @@ import { readFileSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
-import { AuditService } from './audit/audit.service.js';
-import { securityConfigSnapshot } from './audit/security-config-snapshot.js';
 import { PROXIES } from './core/pipeline-context.js';
 import type { Proxies } from './core/sender.js';
-import { VERSION } from './lib/version.js';
 import { loadSettings, type Environment } from './config/load-settings.js';
 import { proxyLines } from './config/proxies.js';
 import { Drain } from './operations/shutdown/drain.js';
@@ -25,8 +22,6 @@ import { FastPath } from './mcp/fast-path/fast-path.js';
 import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
 import { PolicyService } from './policy/policy.service.js';
-import { ToolRegistry } from './tools/tool-registry.js';
-import { UpstreamsService } from './upstreams/upstreams.service.js';
 
 /** How long a client may take to send one request; a slower one is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -96,20 +91,11 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   drain.watch(server);
   try {
     await nest.init();
-    const upstreams = nest.get(UpstreamsService);
-    await upstreams.mountAccepted();
-    const [policy, rules] = [nest.get(PolicyService), nest.get(ToolRegistry).rules()];
-    policy.load();
-    const { digest } = policy.current.policy;
-    const deciding = securityConfigSnapshot(settings, { ...rules }, digest ?? null, policy.challengeScopes());
-    await nest.get(AuditService).recordStart(deciding, VERSION);
-    upstreams.start();
   } catch (error) {
     await nest.close();
     throw error;
   }
   const logger = new Logger('Configuration');
-  for (const notice of settings.notices) logger.warn(notice);
   return {
     nest,
     settings,
