@@ -130,12 +130,16 @@ function generate(file) {
 }
 
 function ask(name, file, ...args) {
-  const script = new URL('../dist/cli/audit/main.js', import.meta.url).pathname;
+  const script = new URL('../dist/cli/mcp-gate.js', import.meta.url).pathname;
   const started = performance.now();
-  const run = spawnSync('/usr/bin/env', ['time', '-f', '%M', process.execPath, script, ...args, file], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 30,
-  });
+  const run = spawnSync(
+    '/usr/bin/env',
+    ['time', '-f', '%M', process.execPath, script, 'audit', ...args, file],
+    {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 30,
+    },
+  );
   const seconds = (performance.now() - started) / 1000;
   const memory = Number(run.stderr.trim().split('\n').at(-1)) / 1024;
   const lines = run.stdout.split('\n').length - 1;

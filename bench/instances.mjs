@@ -225,9 +225,13 @@ async function served(port) {
     };
     const workers = Array.from({ length: 4 }, worker);
     await pause(1000);
-    execFileSync(process.execPath, ['dist/cli/revoke/main.js', 'subject', 'leaver', '--reason', 'left'], {
-      env: shared,
-    });
+    execFileSync(
+      process.execPath,
+      ['dist/cli/mcp-gate.js', 'revoke', 'subject', 'leaver', '--reason', 'left'],
+      {
+        env: shared,
+      },
+    );
     const at = performance.now();
     await pause(4000);
     running = false;
@@ -315,7 +319,9 @@ agent.destroy();
 await Promise.all([first.end('SIGTERM'), second.end('SIGTERM')]);
 console.log('\nAfterwards');
 for (const { folder: data } of [first, second]) {
-  const output = execFileSync(process.execPath, ['dist/cli/audit/main.js', 'verify', data], { env: shared });
+  const output = execFileSync(process.execPath, ['dist/cli/mcp-gate.js', 'audit', 'verify', data], {
+    env: shared,
+  });
   console.log(output.toString());
 }
 promise(

@@ -1,54 +1,5 @@
-/** Bootstrap only: configuration, listening, signals. */
-import { Logger } from '@nestjs/common';
-import { setTimeout as pause } from 'node:timers/promises';
-import { createApp, type App } from './create-app.js';
+/** The server as a process: `node dist/main`. */
 import { readEnvironment } from './config/environment.js';
+import { startServer } from './start-server.js';
 
-/** Beyond the grace that calls have: to flush and let go of everything else. */
-const LAST_SECONDS = 15;
-
-/** Why it cannot listen, by the code of the error. */
-const UNUSABLE: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'PORT: the address is in use',
-  EACCES: 'PORT: this user may not listen there',
-  EADDRNOTAVAIL: 'HOST: this machine has no such address',
-  ENOTFOUND: 'HOST: there is no such host',
-  EAI_AGAIN: 'HOST: the name cannot be resolved',
-};
-
-async function main(): Promise<void> {
-  const app = await createApp(readEnvironment());
-  let stopping = false;
-  // SIGHUP: the terminal is gone. Programs that were started must not outlive this one.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // Whoever asks twice does not want to wait.
-      if (stopping) process.exit(1);
-      stopping = true;
-      void stop(app, signal);
-    });
-  }
-  await app.listen();
-}
-
-async function stop(app: App, signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): Promise<void> {
-  const { drainSeconds, graceSeconds } = app.settings.shutdown;
-  const logger = new Logger('Shutdown');
-  // An interrupt comes from a terminal, where nobody balances load.
-  const drained = signal === 'SIGTERM' ? drainSeconds : 0;
-  logger.log(`${signal}: not ready from here on, still answering for ${drained} s`);
-  app.drain();
-  await pause(drained * 1000);
-  setTimeout(() => process.exit(1), (graceSeconds + LAST_SECONDS) * 1000).unref();
-  const cut = await app.close();
-  if (cut > 0) logger.error(`${cut} request(s) were cut off after ${graceSeconds} s`);
-  process.exit(cut > 0 ? 1 : 0);
-}
-
-main().catch((error: unknown) => {
-  const known =
-    error instanceof Error && ['ConfigurationError', 'DeclarationError', 'PolicyError'].includes(error.name);
-  const unusable = UNUSABLE[(error as NodeJS.ErrnoException).code ?? ''];
-  console.error(unusable ?? (known ? error.message : error));
-  process.exit(1);
-});
+void startServer(() => readEnvironment());

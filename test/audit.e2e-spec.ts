@@ -27,7 +27,7 @@ const NO_DATABASE = 'postgres://nobody@127.0.0.1:9/none';
 function audit(args: readonly string[], env: Record<string, string> = {}) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(ROOT, 'dist/cli/audit/main.js'), ...args],
+    [join(ROOT, 'dist/cli/mcp-gate.js'), 'audit', ...args],
     {
       maxBuffer: 2 ** 28,
       encoding: 'utf8',
@@ -158,7 +158,7 @@ describe('what a gate left', () => {
   it('query --since 7 is wrong usage that names the forms', () => {
     const { status, stdout, stderr } = audit(['query', '--since', '7'], env);
     expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 3]);
-    expect(stderr).toMatch(/^--since: "7" is no time\. Forms: 7d .*\nHelp: npm run audit -- --help\n$/);
+    expect(stderr).toMatch(/^--since: "7" is no time\. Forms: 7d .*\nHelp: mcp-gate audit query --help\n$/);
   });
 
   it('query --follow shows the newest, and then each record that is added', async () => {
@@ -167,7 +167,8 @@ describe('what a gate left', () => {
     const all = text.trim().split('\n');
     writeFileSync(copy, `${all.slice(0, 6).join('\n')}\n`);
     const child = spawn(process.execPath, [
-      join(ROOT, 'dist/cli/audit/main.js'),
+      join(ROOT, 'dist/cli/mcp-gate.js'),
+      'audit',
       'query',
       '--follow',
       '--limit',
@@ -215,10 +216,10 @@ describe('what a gate left', () => {
 
   it('wrong usage, and what is not there, is said in a sentence', () => {
     expect(audit(['verify', '/nowhere'])).toMatchObject({
-      status: 2,
+      status: 3,
       stderr: '/nowhere cannot be read (ENOENT).\n',
     });
-    expect(audit(['verify', join(ROOT, 'package.json')])).toMatchObject({ status: 2 });
+    expect(audit(['verify', join(ROOT, 'package.json')])).toMatchObject({ status: 3 });
     expect(audit(['verify'], { DATA_DIR: '/nowhere' }).stderr).toContain(
       'There is no audit log at /nowhere/audit.jsonl',
     );

@@ -83,7 +83,10 @@ it('is one bounded line without control characters', async () => {
 it('is shown by the commands behind the subject, and the audit log verifies', async () => {
   const [decision] = await recordsOf(named, await tokenOf('alice.smith'));
   const audit = (...args: string[]) =>
-    runProgramSync('cli/audit/main.js', { args, env: { AUDIT_FILE: named.app.settings.audit.file } }).out;
+    runProgramSync('cli/mcp-gate.js', {
+      args: ['audit', ...args],
+      env: { AUDIT_FILE: named.app.settings.audit.file },
+    }).out;
   expect(audit('query', '--person', SUBJECT)).toContain(`${SUBJECT} <alice.smith> via agent`);
   expect(audit('chain', decision?.id as string)).toContain(`${SUBJECT} <alice.smith> (human)`);
   expect(audit('report', '--format', 'text')).toContain(`${SUBJECT} <alice.smith>`);

@@ -83,10 +83,10 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** As `npm run doctor -- args`, in an empty folder. */
+/** As `mcp-gate doctor ARGS`, in an empty folder. */
 async function doctor(args: readonly string[], variables: Env = env, stdin = ''): Promise<Run> {
-  const { code, out, err } = await runProgram('cli/doctor/main.js', {
-    args,
+  const { code, out, err } = await runProgram('cli/mcp-gate.js', {
+    args: ['doctor', ...args],
     cwd: folder.path,
     env: variables,
     input: stdin,
@@ -901,7 +901,7 @@ describe('usage', () => {
   ])('%s: exit 2, and how it is meant', async (_what, args) => {
     const run = await doctor(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
-    expect(run.stderr).toContain('npm run doctor -- -');
+    expect(run.stderr).toContain('\nHelp: mcp-gate doctor --help\n');
     // What was mistaken for an option may be a token.
     expect(run.stderr).not.toContain('eyJ');
   });
@@ -909,6 +909,6 @@ describe('usage', () => {
   it('--help needs no configuration', async () => {
     const run = await doctor(['--help'], {});
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(run.stdout).toContain('Exit code: 0 good, 1 not good, 2 wrong usage.');
+    expect(run.stdout).toContain('1  the token is rejected, or the configuration has a fault');
   });
 });

@@ -97,7 +97,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'core',
   ],
   'create-app.ts': ['app.module.ts', 'operations/shutdown', 'mcp', 'http', 'policy', 'config', 'core'],
-  'main.ts': ['create-app.ts', 'config'],
+  'start-server.ts': ['create-app.ts', 'config'],
+  'main.ts': ['start-server.ts', 'config'],
   // Commands read the targets that this build registers from the whole application.
   cli: ['app.module.ts', 'upstreams', 'tools', 'policy', 'config', 'core', 'lib'],
   'cli/audit': ['cli', 'audit', 'config', 'core', 'lib'],
@@ -140,6 +141,17 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'lib',
   ],
   'cli/upstreams': ['cli', 'upstreams', 'tools', 'policy', 'http/outbound', 'config', 'core', 'lib'],
+  'cli/mcp-gate.ts': [
+    'cli',
+    'cli/audit',
+    'cli/doctor',
+    'cli/policy',
+    'cli/posture',
+    'cli/revoke',
+    'cli/upstreams',
+    'start-server.ts',
+    'lib',
+  ],
 };
 
 const MAX_FOLDERS = 16;

@@ -1,4 +1,4 @@
-/** `npm run policy` as it is built, and the access matrix of the example tools. */
+/** `mcp-gate policy` as it is built, and the access matrix of the example tools. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accessMatrixDrift } from './support/access-matrix.js';
@@ -37,7 +37,10 @@ function file(name: string, value: unknown): string {
 }
 
 function policy(args: readonly string[], env: Record<string, string> = {}): Ended {
-  return runProgramSync('cli/policy/main.js', { args, env: { TOOL_ALLOW_LIST: '*', ...env } });
+  return runProgramSync('cli/mcp-gate.js', {
+    args: ['policy', ...args],
+    env: { TOOL_ALLOW_LIST: '*', ...env },
+  });
 }
 
 it('check says what a policy asks for, rule by rule, or every fault of it', () => {
@@ -126,7 +129,7 @@ it.each<[string, unknown, string]>([
 ])('a principal with %s is refused in one sentence', (_name, content, expected) => {
   const as = file('wrong.json', content);
   const { code, err, out } = policy(['matrix', '--as', as]);
-  expect([code, out, err]).toEqual([1, '', `${as}: ${expected}\n`]);
+  expect([code, out, err]).toEqual([3, '', `${as}: ${expected}\n`]);
 });
 
 it('schema is one that the engine takes, with every tool and its arguments', () => {
@@ -149,7 +152,7 @@ it('matrix shows who can what, as a table, for a spreadsheet and as a page', () 
       '--at',
       TUESDAY,
     ]);
-  expect(of('text').code).toBe(1);
+  expect(of('text').code).toBe(3);
   const people = file('people.json', {
     principals: [
       { name: 'alice', ...PEOPLE.alice, scope: undefined, scopes: ['database.read', 'email.send'] },
@@ -334,7 +337,7 @@ describe('with upstreams', () => {
       '--as: "bob" is a subject of "https://issuer.example" and "https://other.example": write the principal to a file.',
     );
     const none = as('alcie');
-    expect([none.code, none.out]).toEqual([1, '']);
+    expect([none.code, none.out]).toEqual([3, '']);
     expect(none.err).toContain(
       '"alcie" is neither a file nor a subject of the audit log. Near names: "alice".',
     );
@@ -344,8 +347,8 @@ describe('with upstreams', () => {
 describe('a token on stdin', () => {
   const audience = 'urn:gate';
   const explainToken = async (input: string, issuer: string): Promise<Ended> => {
-    const { code, out, err } = await runProgram('cli/policy/main.js', {
-      args: ['explain', '--as', '-', '--tool', 'read_customer'],
+    const { code, out, err } = await runProgram('cli/mcp-gate.js', {
+      args: ['policy', 'explain', '--as', '-', '--tool', 'read_customer'],
       env: { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*' },
       input,
     });
@@ -369,14 +372,14 @@ describe('a token on stdin', () => {
       expect.stringContaining('the server refuses this token (token_signature)'),
     ]);
     const stranger = await explainToken(token, 'https://issuer.example');
-    expect([stranger.code, stranger.out]).toEqual([1, '']);
+    expect([stranger.code, stranger.out]).toEqual([3, '']);
     expect(stranger.err).toContain('which is no issuer of this server');
     await issuer.stop();
     const unverified = await explainToken(token, issuer.url);
     expect([unverified.code, unverified.out.split('\n')[0]]).toEqual([0, 'read_customer: allowed']);
     expect(unverified.err).toContain('the token is NOT verified');
     const opaque = await explainToken('0123456789abcdefghijklmnop', issuer.url);
-    expect([opaque.code, opaque.out]).toEqual([1, '']);
+    expect([opaque.code, opaque.out]).toEqual([3, '']);
     expect(opaque.err).toContain('opaque or damaged');
   });
 });
@@ -452,17 +455,18 @@ it('replay decides again what the audit log holds, and lists what would go other
 });
 
 it.each<[string[], string]>([
-  [[], 'Say what to do.'],
-  [['expalin'], 'expalin is none of check, schema, explain, matrix, diff, replay.'],
-  [['explain', '--tool', 'x'], 'explain needs --as and --tool.'],
-  [['check', '--as', 'x'], '--as has no effect for check.'],
-  [['diff', 'a'], 'diff needs two folders, the old one and the new one.'],
+  [[], 'Name a command: check, schema, explain, matrix, diff or replay. Options follow it.'],
+  [['expalin'], 'Unknown command "expalin". Did you mean explain?'],
+  [['explain', '--tool', 'x'], "Required option '--as <who>' not specified."],
+  [['check', '--as', 'x'], 'Unknown option --as.'],
+  [['diff', 'a'], "Missing required argument 'new'."],
   [
     ['matrix', '--roles', '--as', 'x'],
     '--as, --roles and --audit-log are different people: name one of them.',
   ],
-  [['check', '--format', 'html'], '--format is text, json for check.'],
-  [['check', 'x'], 'check takes no names of files: --policy names the folder.'],
+  [['check', '--format', 'html'], '--format is one of text, json.'],
+  [['check', 'x'], "Too many arguments for 'check'. Expected 0 arguments but got 1."],
+  [['explain', '--as', 'x', '--tool', 'y', '--args', '[]'], '--args must be a JSON object.'],
   [['matrix', '--ip', 'here'], '--ip: "here" is no address.'],
   [
     ['matrix', '--at', 'noon'],
@@ -474,7 +478,7 @@ it.each<[string[], string]>([
 });
 
 it('an allow-list that is not set is said to be taken as open', () => {
-  const { code, err } = runProgramSync('cli/policy/main.js', { args: ['matrix'] });
+  const { code, err } = runProgramSync('cli/mcp-gate.js', { args: ['policy', 'matrix'] });
   expect([code, err]).toEqual([
     0,
     'TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.\n',

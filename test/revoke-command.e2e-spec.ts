@@ -1,4 +1,4 @@
-/** `npm run revoke` as it is built: into the database, and through a running server. */
+/** `mcp-gate revoke` as it is built: into the database, and through a running server. */
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ afterAll(() => nowhere.remove());
 
 function revoke(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ended> {
   const usual = { AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*', DATA_DIR: nowhere.path };
-  return runProgram('cli/revoke/main.js', { args, env: { ...usual, ...env }, input });
+  return runProgram('cli/mcp-gate.js', { args: ['revoke', ...args], env: { ...usual, ...env }, input });
 }
 
 (postgres ? describe : describe.skip)('with a server on PostgreSQL', () => {
@@ -108,67 +108,92 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     });
     const alice = await gate.token({ scope: 'gate.admin' });
     expect(await revoke(['list', ...at], env, alice)).toMatchObject({
-      code: 1,
+      code: 3,
       err: 'The server answered 403: This needs an administrator\n',
     });
   });
 });
 
-it.each<[string[], string]>([
-  [[], 'Say what to revoke.'],
-  [['alice'], 'alice is none of token, session, subject, client, issuer, list, withdraw.'],
-  [['subject'], 'subject needs a name.'],
-  [['issuer', 'x'], 'issuer is named by --issuer.'],
-  [['list', '--reason', 'x'], '--reason has no effect for list.'],
-])('%j is wrong usage', async (args, says) => {
+it.each<[string[], string, string]>([
+  [[], 'Name a command: subject, client, session, token, issuer, list or withdraw. Options follow it.', ''],
+  [
+    ['alice'],
+    'Unknown command "alice". Commands: subject, client, session, token, issuer, list, withdraw.',
+    '',
+  ],
+  [['subjcet', 'x'], 'Unknown command "subjcet". Did you mean subject?', ''],
+  [['subject'], "Missing required argument 'sub'.", ' subject'],
+  [['issuer', 'x'], "Too many arguments for 'issuer'. Expected 0 arguments but got 1.", ' issuer'],
+  [['list', '--reason', 'x'], 'Unknown option --reason.', ' list'],
+  [
+    ['subject', 'x', '--issued-before', 'noon'],
+    '--issued-before must be a time with a zone (RFC 3339), as 2026-11-24T10:00:00Z.',
+    ' subject',
+  ],
+  [
+    ['subject', 'x', '--by', 'dora', '--server', 'https://gate.example.com'],
+    '--by has no effect with --server: the token says who you are.',
+    ' subject',
+  ],
+])('rejects %j as wrong usage', async (args, says, command) => {
   const { code, err } = await revoke(args);
-  expect([code, err]).toEqual([2, `${says}\nHelp: npm run revoke -- --help\n`]);
+  expect([code, err]).toEqual([2, `${says}\nHelp: mcp-gate revoke${command} --help\n`]);
 });
 
-it.each<[string, string, string]>([
-  ['no token', '', 'On stdin there is no token: it must be one line, as the issuer gave it.\n'],
-  ['a token that was broken', 'eyJhbGciOi\nS3CRET', 'On stdin there is no token: it must be one line'],
-  ['a token with other letters', 'eyJS3CRET€', 'On stdin there is no token: it must be one line'],
-  ['a server that is not there', 'eyJS3CRET', 'http://127.0.0.1:'],
-])('%s is told in a sentence that holds no token', async (_what, stdin, says) => {
+it.each<[string, string, number, string]>([
+  ['no token', '', 2, 'On stdin there is no token: it must be one line, as the issuer gave it.\n'],
+  ['a token that was broken', 'eyJhbGciOi\nS3CRET', 2, 'On stdin there is no token: it must be one line'],
+  ['a token with other letters', 'eyJS3CRET€', 2, 'On stdin there is no token: it must be one line'],
+  ['a server that is not there', 'eyJS3CRET', 3, 'http://127.0.0.1:'],
+])('%s is told in a sentence that holds no token', async (_what, stdin, exit, says) => {
   const server = `http://127.0.0.1:${await freePort()}`;
   const { code, out, err } = await revoke(['list', '--server', server], {}, stdin);
-  expect([code, out, err.startsWith(says)]).toEqual([1, '', true]);
+  expect([code, out, err.startsWith(says)]).toEqual([exit, '', true]);
   expect(err).not.toMatch(/eyJ|S3CRET/);
 });
 
-it.each<[string[], Record<string, string>, string]>([
-  [['subject', 'x'], {}, 'The embedded database belongs to the server: ask it with --server.\n'],
-  [['list', '--server', 'http://gate.example.com'], {}, '--server must be https: a token goes there.\n'],
+it.each<[string[], Record<string, string>, number, string]>([
+  [['subject', 'x'], {}, 3, 'The embedded database belongs to the server: ask it with --server.\n'],
+  [['list', '--server', 'http://gate.example.com'], {}, 2, '--server must be https: a token goes there.\n'],
   [
     ['subject', 'x', '--issuer', 'https://other.example'],
     { DATABASE_URL: 'postgres://root:hunter2@127.0.0.1:9/none' },
+    3,
     'The database does not take it: ',
   ],
-])('%j is not done, and says why', async (args, env, says) => {
+])('%j is not done, and says why', async (args, env, exit, says) => {
   const { code, err } = await revoke(args, env);
-  expect([code, err.startsWith(says)]).toEqual([1, true]);
+  expect([code, err.startsWith(says)]).toEqual([exit, true]);
   expect(err).not.toContain('hunter2');
 });
 
-it.each<[string, string, string]>([
-  ['no scheme', 'localhost:3200', '--server: "localhost:3200" has no scheme. Write http://localhost:3200.\n'],
-  ['no host', 'http://', '--server: "http://" is no URL. Write https://gate.example.com.\n'],
-  ['nothing', '', '--server: "" is no URL. Write https://gate.example.com.\n'],
-  ['another scheme', 'file:///etc/passwd', '--server: "file:" is neither http: nor https:.\n'],
+it.each<[string, string, number, string]>([
+  [
+    'no scheme',
+    'localhost:3200',
+    2,
+    '--server: "localhost:3200" has no scheme. Write http://localhost:3200.\n',
+  ],
+  ['no host', 'http://', 2, '--server: "http://" is no URL. Write https://gate.example.com.\n'],
+  ['nothing', '', 2, '--server: "" is no URL. Write https://gate.example.com.\n'],
+  ['another scheme', 'file:///etc/passwd', 2, '--server: "file:" is neither http: nor https:.\n'],
   [
     'a path',
     'http://localhost:3200/mcp',
+    2,
     '--server is PUBLIC_URL, without the path of the endpoint: http://localhost:3200.\n',
   ],
-  ['a host that does not exist', 'https://gate.invalid', 'https://gate.invalid cannot be asked ('],
-  ['a port that nothing uses', 'http://127.0.0.1:1', 'http://127.0.0.1:1 cannot be asked ('],
-])('a server with %s is one sentence and no stack', async (_what, server, says) => {
-  const { code, out, err } = await revoke(['list', '--server', server], {}, 'eyJS3CRET');
-  expect([code, out, err.startsWith(says)]).toEqual([1, '', true]);
-  expect(err.trim().split('\n')).toHaveLength(1);
-  expect(err).not.toMatch(/eyJ|S3CRET|at .*\.js/);
-});
+  ['a host that does not exist', 'https://gate.invalid', 3, 'https://gate.invalid cannot be asked ('],
+  ['a port that nothing uses', 'http://127.0.0.1:1', 3, 'http://127.0.0.1:1 cannot be asked ('],
+])(
+  'a server with %s is one sentence, with a hint at the help for wrong usage, and no stack',
+  async (_what, server, exit, says) => {
+    const { code, out, err } = await revoke(['list', '--server', server], {}, 'eyJS3CRET');
+    expect([code, out, err.startsWith(says)]).toEqual([exit, '', true]);
+    expect(err.trim().split('\n')).toHaveLength(exit === 2 ? 2 : 1);
+    expect(err).not.toMatch(/eyJ|S3CRET|at .*\.js/);
+  },
+);
 
 it.each<[string, number, string, string]>([
   ['a page', 200, '<html>', 'is not this server: it tells of no revocation.\n'],
@@ -192,7 +217,7 @@ it.each<[string, number, string, string]>([
   const { port } = other.address() as AddressInfo;
   const { code, out, err } = await revoke(['list', '--server', `http://127.0.0.1:${port}`], {}, 'eyJS3CRET');
   other.close();
-  expect([code, out]).toEqual([1, '']);
+  expect([code, out]).toEqual([3, '']);
   expect(err).toContain(says);
   expect(err.trim().split('\n')).toHaveLength(1);
 });

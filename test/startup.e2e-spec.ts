@@ -228,18 +228,19 @@ describe('npm run start:prod', () => {
     }
   });
 
-  it.each([
-    ['audit', ['verify']],
-    ['posture', []],
-    ['doctor', []],
-    ['revoke', ['list']],
-    ['upstreams', ['test']],
-    ['policy', ['check']],
-  ])('rejects the same .env file in %s', async (command, args) => {
+  it.each<[string, readonly string[], number]>([
+    ['audit', ['verify'], 3],
+    ['doctor', [], 1],
+    ['policy', ['check'], 3],
+    ['posture', [], 3],
+    ['revoke', ['list'], 3],
+    ['upstreams', ['test'], 3],
+    ['start', [], 1],
+  ])('rejects the same .env file in mcp-gate %s', async (command, args, code) => {
     writeFileSync(join(folder.path, '.env'), 'A=1\nTOOL_ALLOW_LIST="s3cret\n');
     try {
-      const program = start({}, `cli/${command}/main.js`, args);
-      expect(await program.exit).not.toBe(0);
+      const program = start({}, 'cli/mcp-gate.js', [command, ...args]);
+      expect(await program.exit).toBe(code);
       // The doctor reports the fault as a finding, the other commands as an error.
       expect(command === 'doctor' ? program.out : program.err).toContain(
         '.env: line 2 has a quote that does not end on the same line',

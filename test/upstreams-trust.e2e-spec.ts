@@ -88,8 +88,12 @@ function commandEnv(): NodeJS.ProcessEnv {
 function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = commandEnv();
   return new Promise((resolve) => {
-    execFile(process.execPath, ['dist/cli/upstreams/main', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
+    execFile(
+      process.execPath,
+      ['dist/cli/mcp-gate.js', 'upstreams', ...args],
+      { env },
+      (error, stdout, stderr) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
     );
   });
 }
@@ -193,7 +197,7 @@ it('says what has changed and takes it into force once it is accepted, and tells
   expect(await command('accept', 'fix', 'echo', '--digest', digest)).toMatchObject({
     code: 1,
     stdout: '',
-    stderr: expect.stringContaining('There is something else now') as string,
+    stderr: expect.stringContaining('The definitions changed since digest') as string,
   });
   redefine({ echo: { description: 'Says it twice' }, brand_new: { inputSchema: { type: 'object' } } });
   expect(changes('accepted')).toEqual([]);
@@ -299,7 +303,7 @@ describe('the command', () => {
     const program = String.raw`process.stderr.write('\u001b]0;owned\u0007\n'); process.exit(1)`;
     upstreamsFile(folder.path, [{ name: 'fix', command: ['node', '-e', program], tools: TOOLS }]);
     const { code, stderr } = await command('diff');
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(stderr).toContain('owned');
     for (const character of ['\u001b', '\u0007']) expect(stderr).not.toContain(character);
   });
@@ -310,7 +314,9 @@ describe('the command', () => {
       command: fixtureCommand(fix(), 'hang-initialize,ignore-eof,ignore-sigterm'),
     };
     upstreamsFile(folder.path, [{ ...entry, tools: TOOLS }]);
-    const child = spawn(process.execPath, ['dist/cli/upstreams/main', 'test'], { env: commandEnv() });
+    const child = spawn(process.execPath, ['dist/cli/mcp-gate.js', 'upstreams', 'test'], {
+      env: commandEnv(),
+    });
     const started = () => recordOf(fix()).find(({ event }) => event === 'started');
     await until(() => started() !== undefined, 'the upstream has started');
     child.kill('SIGINT');

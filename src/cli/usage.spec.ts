@@ -1,21 +1,28 @@
+import { Command } from 'commander';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { argumentError, lostOptions, usageError, type CommandUsage } from './usage.js';
+import { parseCommandLine } from './parse-command-line.js';
+import { commandAt, lostOptions, renderUsageError, UsageError } from './usage.js';
 
-const USAGE: CommandUsage = {
-  script: 'audit',
-  options: {
-    help: { type: 'boolean', short: 'h' },
-    json: { type: 'boolean' },
-    person: { type: 'string' },
-    token: { type: 'string' },
-    by: { type: 'string' },
-    'issued-before': { type: 'string' },
-  },
-};
+function programOf(): Command {
+  const program = new Command('mcp-gate').version('1.2.3').option('--env-file <file>');
+  const audit = program.command('audit').description('The audit log.');
+  audit
+    .command('query')
+    .option('--json')
+    .option('--person <sub>')
+    .action(() => undefined);
+  audit
+    .command('list')
+    .option('--token <->')
+    .option('--by <name>')
+    .option('--issued-before <time>')
+    .action(() => undefined);
+  return program;
+}
+
 const inNpm = { npm_lifecycle_event: 'audit' };
 
 describe('lostOptions', () => {
@@ -35,7 +42,7 @@ describe('lostOptions', () => {
       ['--person …'],
     ],
   ])('names %s, and how to write it', (_what, args, npm, written) => {
-    const message = lostOptions(USAGE, args, { ...inNpm, ...npm });
+    const message = lostOptions(programOf(), ['audit', ...args], { ...inNpm, ...npm });
     expect(message).toContain(`npm run audit -- … ${written.join(' ')}`);
     expect(message).not.toContain('alice');
   });
@@ -47,7 +54,7 @@ describe('lostOptions', () => {
     ['a flag of npm is off', [], { ...inNpm, npm_config_json: '' }],
     ['the option arrived', ['--person=alice'], { ...inNpm, npm_config_person: 'true' }],
   ])('says nothing where %s', (_what, args, npm) => {
-    expect(lostOptions(USAGE, args, npm)).toBeUndefined();
+    expect(lostOptions(programOf(), ['audit', ...args], npm)).toBeUndefined();
   });
 
   it('finds what the installed npm really takes', () => {
@@ -59,7 +66,7 @@ describe('lostOptions', () => {
     const taken = (...args: string[]) => {
       const { stdout } = spawnSync('npm', ['run', '-s', 'audit', ...args], { cwd: folder, encoding: 'utf8' });
       const [[, ...left], npm] = JSON.parse(stdout) as [string[], Record<string, string>];
-      return lostOptions(USAGE, left, npm);
+      return lostOptions(programOf(), ['audit', ...left], npm);
     };
     expect(taken('query', '--person', 'alice', '--json')).toContain('-- … --json --person …');
     expect(taken('query', '--issued-before=2026-11-22')).toContain('--issued-before …');
@@ -68,29 +75,67 @@ describe('lostOptions', () => {
   }, 60_000);
 });
 
-describe('usageError', () => {
-  it('is two lines, whatever the message holds', () => {
-    const text = usageError(USAGE, 'a\nb\u001b[2J\u2028c');
-    expect(text).toBe('a\\u{a}b\\u{1b}[2J\\u{2028}c\nHelp: npm run audit -- --help');
+describe('renderUsageError', () => {
+  const program = programOf();
+
+  it('prints two lines without control characters and tokens, whatever the message holds', () => {
+    const query = commandAt(program, ['audit', 'query']);
+    const text = renderUsageError('a\nb\u001b[2J\u2028c eyJhbGciOiJSUzI1NiJ9.e30.x', query, {});
+    expect(text).toBe('a\\u{a}b\\u{1b}[2J\\u{2028}c [token]\nHelp: mcp-gate audit query --help');
+  });
+
+  it('names the npm script where npm started it', () => {
+    const query = commandAt(program, ['audit', 'query']);
+    expect(renderUsageError('a', query, inNpm)).toBe('a\nHelp: npm run audit -- query --help');
+    expect(renderUsageError('a', program, { npm_lifecycle_event: 'npx' })).toBe('a\nHelp: mcp-gate --help');
   });
 });
 
-describe('argumentError', () => {
-  const errorOf = (...args: string[]) => {
-    try {
-      parseArgs({ args, options: USAGE.options, allowPositionals: true });
-    } catch (error) {
-      return argumentError(error, USAGE.options);
-    }
-    return 'none';
-  };
-
-  it.each<[readonly string[], string]>([
-    [['--persn', 'x'], 'Unknown option --persn. Did you mean --person?'],
-    [['--secret=hunter2'], 'Unknown option --secret.'],
-    [['-x'], 'Unknown option -x.'],
-    [['--person', '-x'], "Option '--person' argument is ambiguous."],
-  ])('says of %j: %s', (args, says) => {
-    expect(errorOf(...args)).toBe(says);
+describe('commandAt', () => {
+  it.each([
+    [[], 'mcp-gate'],
+    [['audit'], 'audit'],
+    [['audit', '--json', 'query'], 'query'],
+    [['--env-file', 'audit', 'audit', 'list'], 'list'],
+    [['audit', 'query', 'list'], 'query'],
+    [['audit', '--', 'query'], 'audit'],
+  ])('finds the command of %j', (args, name) => {
+    expect(commandAt(programOf(), args).name()).toBe(name);
   });
+});
+
+describe('parseCommandLine', () => {
+  it.each<[readonly string[], string]>([
+    [['audit', 'query', '--persn', 'x'], 'Unknown option --persn. Did you mean --person?'],
+    [['audit', 'query', '--persn=x'], 'Unknown option --persn. Did you mean --person?'],
+    [['audit', 'query', '--env-fiel=x'], 'Unknown option --env-fiel. Did you mean --env-file?'],
+    [['audit', 'query', '--secret=hunter2'], 'Unknown option --secret.'],
+    [['audit', 'query', '-x'], 'Unknown option -x.'],
+    [['audit', 'query', '--person', '-x'], '--person needs a value. Write --person=VALUE'],
+    [['audit', 'query', 'x'], "Too many arguments for 'query'. Expected 0 arguments but got 1."],
+    [['audit', '--json', 'query'], 'Write --json after the command: query.'],
+    [['adit'], 'Unknown command "adit". Did you mean audit?'],
+    [['audit', 'qeury'], 'Unknown command "qeury". Did you mean query?'],
+    [['hunter2'], 'Commands: audit.'],
+    [['audit'], 'Name a command: query or list. Options follow it.'],
+    [[], 'Name a command: audit. Options follow it.'],
+  ])('rejects %j: %s', (args, says) => {
+    expect(() => parseCommandLine(programOf(), args, {})).toThrow(UsageError);
+    expect(() => parseCommandLine(programOf(), args, {})).toThrow(says);
+  });
+
+  it.each([[['--help']], [['audit', 'query', '-h']], [['help', 'audit']], [['audit', 'query', '--version']]])(
+    'runs no action for %j',
+    (args) => {
+      const program = programOf();
+      program.configureOutput({ writeOut: () => undefined });
+      for (const one of [
+        program,
+        ...program.commands,
+        ...program.commands.flatMap(({ commands }) => commands),
+      ])
+        one.configureOutput({ writeOut: () => undefined });
+      expect(parseCommandLine(program, args, {})).toBe(false);
+    },
+  );
 });

@@ -1,71 +1,145 @@
 /** Usage errors of the commands, and options that `npm run` kept for itself because no `--` came before them. Pure. */
+import type { Command, CommanderError, Option } from 'commander';
+import { formatAlternatives, onOneLine, quote } from '../lib/format-text.js';
+import { redactTokens } from '../lib/redact-tokens.js';
 import { nearNames } from '../lib/similar-names.js';
-import { onOneLine } from '../lib/format-text.js';
 
-/** As `parseArgs` of Node takes them. */
-export type Options = Readonly<
-  Record<
-    string,
-    { readonly type: 'string' | 'boolean'; readonly short?: string; readonly multiple?: boolean }
-  >
->;
+/** Variables that npm sets for the programs it starts (`npm_*`). */
+export type NpmVariables = Readonly<Record<string, string | undefined>>;
 
-/** What a command is called in `package.json`, and what it takes. */
-export interface CommandUsage {
-  readonly script: string;
-  readonly options: Options;
+/** The command line is wrong: one sentence without values that may be secret. The exit code is 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
 }
 
-/** The exit code of wrong usage. */
-export const WRONG_USAGE = 2;
+const MAX_NAME = 40;
 
 /** npm takes the beginning of a name of its own options for that option (npm 11). */
 const TAKEN_FOR: Readonly<Record<string, string>> = { token: 'token_description', by: 'bypass_2fa' };
 
-/** Two lines: the error, and where the help is. */
-export function usageError({ script }: CommandUsage, message: string): string {
-  return `${onOneLine(message)}\nHelp: npm run ${script} -- --help`;
+/** Two lines: the error, and the command that prints the help. */
+export function renderUsageError(message: string, command: Command, npm: NpmVariables): string {
+  const [script, ...rest] = pathOf(command);
+  const start =
+    script !== undefined && npm.npm_lifecycle_event === script ? `npm run ${script} --` : undefined;
+  const path = start === undefined ? ['mcp-gate', ...pathOf(command)] : [start, ...rest];
+  return `${onOneLine(redactTokens(message))}\nHelp: ${[...path, '--help'].join(' ')}`;
+}
+
+/** The deepest command that the words of the command line name. */
+export function commandAt(program: Command, args: readonly string[]): Command {
+  let command = program;
+  for (let at = 0; at < args.length; at += 1) {
+    const arg = args[at] as string;
+    if (arg === '--') break;
+    if (arg.startsWith('-')) {
+      if (takesValue(optionsOf(command).find(({ long }) => long === arg))) at += 1;
+      continue;
+    }
+    const next = command.commands.find((one) => one.name() === arg);
+    if (!next) break;
+    command = next;
+  }
+  return command;
+}
+
+/**
+ * Rejects an option without its value that is followed by another option; commander takes that one for the value.
+ * @throws UsageError
+ */
+export function rejectMissingValues(command: Command, args: readonly string[]): void {
+  const end = args.indexOf('--');
+  const words = end < 0 ? args : args.slice(0, end);
+  const options = optionsOf(command);
+  for (const [at, word] of words.entries()) {
+    const value = words[at + 1];
+    if (value === undefined || !/^-./.test(value)) continue;
+    const option = options.find(({ long }) => long === word);
+    if (!takesValue(option)) continue;
+    throw new UsageError(`${word} needs a value. Write ${word}=VALUE for a value that begins with "-".`);
+  }
+}
+
+/** @returns the sentence for an error of commander, without the values of options. */
+export function usageMessage({ code, message }: CommanderError, command: Command): string {
+  const commands = command.commands.map((one) => one.name());
+  switch (code) {
+    case 'commander.unknownOption': {
+      const flag = /'(-{0,2}[^'\s=]*)/.exec(message)?.[1] ?? '';
+      const owners = command.commands.filter((one) => one.options.some(({ long }) => long === flag));
+      if (owners.length > 0) {
+        return `Write ${flag} after the command: ${formatAlternatives(owners.map((one) => one.name()))}.`;
+      }
+      return `Unknown option ${flag}.${optionSuggestion(flag, command)}`;
+    }
+    case 'commander.unknownCommand': {
+      const word = command.args[0] ?? '';
+      const [near] = nearNames(word, commands);
+      const hint = near === undefined ? `Commands: ${commands.join(', ')}.` : `Did you mean ${near}?`;
+      return `Unknown command ${quote(redactTokens(word), MAX_NAME)}. ${hint}`;
+    }
+    case 'commander.help':
+      return `Name a command: ${formatAlternatives(commands)}. Options follow it.`;
+    default: {
+      const sentence = message.replace(/^error: /, '');
+      return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.?$/, '.')}`;
+    }
+  }
+}
+
+/** @returns ` Did you mean --json?`, or an empty text. */
+export function optionSuggestion(flag: string, command: Command): string {
+  const names = optionsOf(command).map((option) => option.name());
+  const [near] = nearNames((flag.split('=')[0] as string).replace(/^-+/, ''), [...names, 'help']);
+  return near === undefined ? '' : ` Did you mean --${near}?`;
 }
 
 /**
  * Options that stood before `--`: npm takes them for its own, gives the command only what is left, and says no more
  * than a warning. Some of npm's own names (`--format`, `--key`) leave no trace.
- * @param args what npm left of the command line.
- * @param npm the variables `npm_*` of the process; empty where npm did not start it.
+ * @param args what npm left of the command line; the first is the name of the script.
+ * @param npm empty where npm did not start the program.
  * @returns what to write in their place; undefined where no option was lost.
  */
 export function lostOptions(
-  { script, options }: CommandUsage,
+  program: Command,
   args: readonly string[],
-  npm: Readonly<Record<string, string | undefined>>,
+  npm: NpmVariables,
 ): string | undefined {
-  if (npm.npm_lifecycle_event !== script) return undefined;
-  const lost = Object.keys(options).filter(
-    (name) =>
-      name !== 'help' && isSet(npm, name, options) && !args.some((arg) => arg.split('=')[0] === `--${name}`),
+  const script = npm.npm_lifecycle_event;
+  if (script === undefined || script !== args[0]) return undefined;
+  const group = program.commands.find((one) => one.name() === script);
+  if (!group) return undefined;
+  const options = [...optionsOf(group), ...group.commands.flatMap((one) => one.options)];
+  const byName = new Map(options.map((option) => [option.name(), option]));
+  byName.delete('version');
+  const lost = [...byName.values()].filter(
+    (option) => isSet(npm, option) && !args.some((arg) => arg.split('=')[0] === option.long),
   );
   if (lost.length === 0) return undefined;
-  const listed = lost.map((name) => `--${name}`);
-  const written = lost.map((name) => `--${name}${options[name]?.type === 'string' ? ' …' : ''}`);
+  const listed = lost.map(({ long }) => long);
+  const written = lost.map((option) => `${option.long}${takesValue(option) ? ' …' : ''}`);
   return `npm took ${listed.join(', ')} for itself: options of the command go after "--". Write: npm run ${script} -- … ${written.join(' ')}`;
 }
 
-/** @returns the message for an error of `parseArgs`, or of a rule of the command. */
-export function argumentError(error: unknown, options: Options): string {
-  const { code, message } = error as { readonly code?: string; readonly message: string };
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const option = /'(-{0,2}[^'\s=]*)/.exec(message)?.[1] ?? '';
-    const [near] = nearNames(option.replace(/^-+/, ''), Object.keys(options));
-    return `Unknown option ${option}.${near === undefined ? '' : ` Did you mean --${near}?`}`;
-  }
-  // Of several lines the first one says what is wrong.
-  return message.split('\n')[0] as string;
+/** Names from below the program down to the command. */
+function pathOf(command: Command): string[] {
+  return command.parent ? [...pathOf(command.parent), command.name()] : [];
 }
 
-function isSet(npm: Readonly<Record<string, string | undefined>>, name: string, options: Options): boolean {
+/** Options of the command and of those above it. */
+function optionsOf(command: Command): Option[] {
+  return [...command.options, ...(command.parent ? optionsOf(command.parent) : [])];
+}
+
+function takesValue(option: Option | undefined): boolean {
+  return option?.required === true;
+}
+
+function isSet(npm: NpmVariables, option: Option): boolean {
+  const name = option.name();
   const own = npm[`npm_config_${name.replaceAll('-', '_')}`];
   const other = TAKEN_FOR[name] === undefined ? undefined : npm[`npm_config_${TAKEN_FOR[name]}`];
-  const isLost = (value: string | undefined) =>
-    options[name]?.type === 'string' ? value !== undefined : value !== undefined && value !== '';
-  return isLost(own) || (other !== undefined && other !== '');
+  const isLost = takesValue(option) ? own !== undefined : own !== undefined && own !== '';
+  return isLost || (other !== undefined && other !== '');
 }

@@ -15,20 +15,22 @@ export function npmVariables(): Environment {
 }
 
 /**
- * The variables of the process. Those of a `.env` file in the working folder fill in for variables that are not set.
+ * The variables of the process. Those of the file fill in for variables that are not set.
+ * @param envFile must exist; undefined: `.env` in the working folder, if it exists.
  * @throws ConfigurationError with the number of each line of the file that would not take effect.
  */
-export function readEnvironment(): Environment {
-  const entries = entriesOf('.env');
+export function readEnvironment(envFile?: string): Environment {
+  const file = envFile ?? '.env';
+  const entries = entriesOf(file, envFile !== undefined);
   return {
     ...Object.fromEntries(entries.map(({ name, value }) => [name, value])),
     ...process.env,
-    [FILE_NOTICES]: noticesOn(entries, process.env),
+    [FILE_NOTICES]: noticesOn(file, entries, process.env),
   };
 }
 
-function entriesOf(file: string): readonly EnvFileEntry[] {
-  const bytes = bytesOf(file);
+function entriesOf(file: string, mustExist: boolean): readonly EnvFileEntry[] {
+  const bytes = bytesOf(file, mustExist);
   if (!bytes) return [];
   const read = readEnvFile(bytes);
   const faults = read.ok ? read.entries.flatMap(misspelled) : read.faults;
@@ -36,14 +38,14 @@ function entriesOf(file: string): readonly EnvFileEntry[] {
   return read.ok ? read.entries : [];
 }
 
-/** @returns undefined where there is no such file. A link that leads nowhere is a fault. */
-function bytesOf(file: string): Buffer | undefined {
+/** @returns undefined where there is no such file, and it need not exist. A link that leads nowhere is a fault. */
+function bytesOf(file: string, mustExist: boolean): Buffer | undefined {
   const path = resolve(file);
   try {
     return readFileSync(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    if (code === 'ENOENT' && !lstatSync(path, { throwIfNoEntry: false })) return undefined;
+    if (code === 'ENOENT' && !mustExist && !lstatSync(path, { throwIfNoEntry: false })) return undefined;
     throw new ConfigurationError([`${file}: the file cannot be read (${code})`]);
   }
 }
@@ -55,11 +57,15 @@ function misspelled({ name, line }: EnvFileEntry): string[] {
   return meant === undefined ? [] : [`line ${line} sets ${name}: write ${meant}`];
 }
 
-function noticesOn(entries: readonly EnvFileEntry[], own: Environment): ReadonlyMap<string, string> {
+function noticesOn(
+  file: string,
+  entries: readonly EnvFileEntry[],
+  own: Environment,
+): ReadonlyMap<string, string> {
   const known: readonly string[] = [...VARIABLE_NAMES, ...LOWER_CASE_NAMES, 'NODE_ENV'];
   const notices = new Map<string, string>();
   for (const { name, value, line } of entries) {
-    const at = `.env line ${line}: ${name}`;
+    const at = `${file} line ${line}: ${name}`;
     if (READ_EARLIER.test(name)) {
       notices.set(name, `${at} has no effect there: set it in the environment of the process`);
     } else if (!known.includes(name)) {

@@ -21,6 +21,12 @@ export function formatList(values: readonly unknown[], length = MAX_TEXT): strin
   return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
+/** `a, b or c`. */
+export function formatAlternatives(values: readonly string[]): string {
+  const last = values.at(-1) ?? 'none';
+  return values.length < 2 ? last : `${values.slice(0, -1).join(', ')} or ${last}`;
+}
+
 /** What a message of somebody else's says, on one line. */
 export function escapeControlChars(text: string): string {
   return text.replace(/["\\]|\p{C}|\p{Z}/gu, (character) => (character === ' ' ? ' ' : escaped(character)));

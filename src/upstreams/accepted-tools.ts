@@ -26,7 +26,7 @@ export function acceptedTools({ list, pinsFile }: UpstreamsSettings, own: readon
     const accepted = pins.get(upstream.name);
     if (!accepted) {
       notices.push(
-        `The upstream ${upstream.name} has no accepted definitions in ${pinsFile}: its tools are not known here. Accept them with npm run upstreams -- accept ${upstream.name}`,
+        `The upstream ${upstream.name} has no accepted definitions in ${pinsFile}: its tools are not known here. Accept them with mcp-gate upstreams accept ${upstream.name}`,
       );
     }
     for (const tool of accepted?.values() ?? []) {

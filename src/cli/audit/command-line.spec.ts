@@ -1,11 +1,19 @@
-import { readCommandLine } from './command-line.js';
+import { Command } from 'commander';
+import { parseCommandLine } from '../parse-command-line.js';
+import { UsageError } from '../usage.js';
+import { declareAudit, type AuditRequest } from './command-line.js';
 
 const NOW = new Date('2026-11-22T10:00:00.000Z');
-const read = (line: string) => readCommandLine(line === '' ? [] : line.split(' '), NOW);
+function read(line: string): AuditRequest | undefined {
+  const program = new Command();
+  let request: AuditRequest | undefined;
+  declareAudit(program, NOW, (one) => (request = one));
+  parseCommandLine(program, ['audit', ...line.split(' ')].filter(Boolean), {});
+  return request;
+}
 const HASH = 'ab'.repeat(32);
 
 it.each<[string, object]>([
-  ['--help', { kind: 'help' }],
   ['verify', { kind: 'verify', paths: [], keys: [], expected: undefined, json: false }],
   [
     `verify a b --key k1 --key k2 --expect 12:${HASH} --json`,
@@ -95,16 +103,16 @@ it.each<[string, object]>([
       format: 'json',
     },
   ],
-])('%s', (line, command) => {
-  expect(read(line)).toEqual(command);
+])('reads %s', (line, request) => {
+  expect(read(line)).toEqual(request);
 });
 
 it.each([
-  ['', 'Say what to do'],
-  ['delete', 'none of verify'],
-  ['chain', 'needs the id'],
-  ['verify --person alice', '--person has no effect for verify'],
-  ['query --key k', '--key has no effect'],
+  ['', 'Name a command: verify, query, chain or report.'],
+  ['delete', 'Unknown command "delete". Commands: verify, query, chain, report.'],
+  ['chain', "Missing required argument 'id'."],
+  ['verify --person alice', 'Unknown option --person.'],
+  ['query --key k', 'Unknown option --key.'],
   ['query --event decisoin', '--event is one of authentication, list,'],
   ['query --reason scope', '--reason is one of origin_rejected,'],
   ['query --status done', '--status is one of ok, tool_error, failed, cancelled, interrupted.'],
@@ -118,14 +126,17 @@ it.each([
   ['query --since 2026-11-22 --until 2026-11-22', '--since must be before --until'],
   ['query --follow --until 7d', '--until has no effect with --follow'],
   ['query --follow a b', '--follow is of one file'],
-  ['report --follow', '--follow has no effect for report'],
+  ['report --follow', 'Unknown option --follow.'],
   ['query --persn alice', 'Did you mean --person?'],
   ['verify --expect 12', 'SEQ:HASH'],
   ['query --person alice --issuer https://i', 'go together'],
-  ['report --format pdf', 'text, json or html'],
-  ['query --nonsense', 'nonsense'],
-])('%s is wrong', (line, message) => {
-  const command = read(line);
-  expect(command.kind).toBe('wrong');
-  expect(command).toMatchObject({ message: expect.stringContaining(message) as string });
+  ['report --format pdf', '--format is one of text, json, html.'],
+  ['query --nonsense', 'Unknown option --nonsense.'],
+  ['query --person', "Option '--person <sub>' argument missing."],
+  ['query --person --json', '--person needs a value. Write --person=VALUE'],
+  ['--json query', 'Write --json after the command: verify, query, chain or report.'],
+  ['qurey', 'Did you mean query?'],
+])('rejects %s', (line, says) => {
+  expect(() => read(line)).toThrow(UsageError);
+  expect(() => read(line)).toThrow(says);
 });

@@ -1,6 +1,7 @@
 /** Times as people type them. Pure. */
 import { readDateTime, readDay } from '../../lib/date-time.js';
 import { quote } from '../../lib/format-text.js';
+import { UsageError } from '../usage.js';
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const FORMS =
@@ -9,7 +10,7 @@ const FORMS =
 /**
  * `7d`, `12h`, `30m`, `2w` before now, a day in UTC, or RFC 3339. A number without a unit is none of these.
  * @returns RFC 3339 in UTC with milliseconds, as records have it.
- * @throws Error that names the option and the forms.
+ * @throws UsageError that names the option and the forms.
  */
 export function readTime(text: string, now: Date, option: string): string {
   const [, count, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
@@ -17,6 +18,7 @@ export function readTime(text: string, now: Date, option: string): string {
     count === undefined
       ? (readDay(text) ?? readDateTime(text))
       : now.getTime() - Number(count) * (UNITS[unit] as number);
-  if (time === undefined) throw new Error(`--${option}: ${quote(text, 40)} is no time. Forms: ${FORMS}.`);
+  if (time === undefined)
+    throw new UsageError(`--${option}: ${quote(text, 40)} is no time. Forms: ${FORMS}.`);
   return new Date(time).toISOString();
 }

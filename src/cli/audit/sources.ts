@@ -11,8 +11,10 @@ export interface ChainFiles {
   readonly files: readonly string[];
 }
 
-/** What is wrong with the question, in words. */
-export class SourceError extends Error {}
+/** A file that cannot be read or holds no audit log, in one sentence. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+}
 
 /**
  * @param paths files, or folders of files that end in `.jsonl`; none: the audit log of this server with all that was put aside.

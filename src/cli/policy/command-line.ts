@@ -1,11 +1,14 @@
-/** What `npm run policy` is asked to do. Pure. */
+/** The command line of `mcp-gate policy`: words and options in, a request out. */
+import type { Command } from 'commander';
 import { isIP } from 'node:net';
-import { parseArgs } from 'node:util';
-import { readTime } from '../audit/read-time.js';
-import { argumentError, type CommandUsage } from '../usage.js';
 import { quote } from '../../lib/format-text.js';
+import { parseJsonObject } from '../../lib/json.js';
+import { readTime } from '../audit/read-time.js';
+import { JSON_OPTION, withExamples } from '../help.js';
+import { collect, oneOf } from '../option-values.js';
+import { UsageError } from '../usage.js';
 
-/** Who a matrix is about. */
+/** The principals of a matrix. */
 export type SubjectSelector =
   /** A file, stdin, or a name of the audit log. */
   | { readonly kind: 'named'; readonly as: string }
@@ -20,33 +23,30 @@ interface Common {
   readonly format: Format;
 }
 
-export type Command =
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly message: string }
+/** Values that conditions see; `at` is undefined for now. */
+interface Situation {
+  readonly at: string | undefined;
+  readonly ip: string;
+}
+
+export type PolicyRequest =
   | ({ readonly kind: 'check' } & Common)
   | { readonly kind: 'schema' }
   | ({
       readonly kind: 'explain';
       readonly as: string;
       readonly target: string;
-      readonly arguments: string | undefined;
-      readonly at: string | undefined;
-      readonly ip: string;
-    } & Common)
-  | ({
-      readonly kind: 'matrix';
-      readonly subject: SubjectSelector;
-      readonly at: string | undefined;
-      readonly ip: string;
-    } & Common)
+      readonly arguments: Readonly<Record<string, unknown>> | undefined;
+    } & Situation &
+      Common)
+  | ({ readonly kind: 'matrix'; readonly subject: SubjectSelector } & Situation & Common)
   | ({
       readonly kind: 'diff';
       readonly before: string;
       readonly after: string;
       readonly subject: SubjectSelector;
-      readonly at: string | undefined;
-      readonly ip: string;
-    } & Common)
+    } & Situation &
+      Omit<Common, 'policy'>)
   | ({
       readonly kind: 'replay';
       readonly paths: readonly string[];
@@ -54,144 +54,179 @@ export type Command =
       readonly until: string | undefined;
     } & Common);
 
-export const HELP = `Says what a policy does before it does it. Nothing is started, and nothing is changed.
+interface SubjectOptions {
+  readonly as?: string;
+  readonly roles?: boolean;
+  readonly auditLog?: readonly string[];
+  readonly since?: string;
+}
 
-  npm run policy -- check                 is it right? what it asks for, rule by rule
-  npm run policy -- schema                what conditions can look at, as a Cedar schema
-  npm run policy -- explain --as WHO --tool NAME [--args JSON]
-                                          why this principal may or may not, step by step
-  npm run policy -- matrix                who can what
-  npm run policy -- diff OLD NEW          which cells of the matrix change from one folder to another
-  npm run policy -- replay [FILES]        what the audit log would hold under --policy: every difference
+interface CommonOptions {
+  readonly policy?: string;
+  readonly format?: Format;
+  readonly json?: boolean;
+}
 
-  --policy DIR            the folder that is asked about; POLICY_DIR
-  --as FILE               a principal, as a record has it, or a list under principals: (YAML or JSON)
-  --as NAME               a subject of the audit log (alice, "alice via agent"), as in its newest record
-  --as -                  a token or a principal on stdin; the token is verified where its issuer answers,
-                          and never printed
-  --roles                 in place of --as: one person for each role, with every scope; the default
-  --audit-log FILE           in place of --as: the people of the audit log, several times for several files
-  --since --until         of the audit log: 7d, 12h, 30m, or a date; 30d for --audit-log
-  --at TIME --ip ADDRESS  what conditions take for the time and the source; now, 127.0.0.1
-  --format text|csv|html|json             csv and html are for matrix
-  --json                  the same as --format json (npm run -s keeps npm quiet)
+type SituationOptions = Partial<Situation>;
 
-It reads TOOL_ALLOW_LIST, AUTH_REQUIRE_HUMAN, POLICY_DIR, UPSTREAMS_FILE and UPSTREAM_PINS_FILE as the
-server does, of upstreams the accepted definitions; a token needs the AUTH_* variables or IDENTITY_FILE, too.
-It needs \`npm run build\` once. Exit code: 0 fine, 1 wrong policy, refused (explain), or something differs (diff, replay), 2 wrong
-usage.`;
-
-const OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  json: { type: 'boolean' },
-  policy: { type: 'string' },
-  as: { type: 'string' },
-  tool: { type: 'string' },
-  args: { type: 'string' },
-  at: { type: 'string' },
-  ip: { type: 'string' },
-  roles: { type: 'boolean' },
-  auditLog: { type: 'string', multiple: true },
-  since: { type: 'string' },
-  until: { type: 'string' },
-  format: { type: 'string' },
-} as const;
-export const USAGE: CommandUsage = { script: 'policy', options: OPTIONS };
-type Option = keyof typeof OPTIONS;
-type Values = { [K in Exclude<Option, 'help' | 'json' | 'roles' | 'auditLog'>]?: string } & {
-  help?: boolean;
-  json?: boolean;
-  roles?: boolean;
-  auditLog?: string[];
-};
-
-const SUBJECT_OPTIONS: readonly Option[] = ['as', 'roles', 'auditLog', 'since'];
-const ENVIRONMENT_OPTIONS: readonly Option[] = ['at', 'ip'];
-const ALLOWED: Readonly<Record<string, readonly Option[]>> = {
-  check: ['policy', 'format', 'json'],
-  schema: [],
-  explain: ['policy', 'as', 'tool', 'args', ...ENVIRONMENT_OPTIONS, 'format', 'json'],
-  matrix: ['policy', ...SUBJECT_OPTIONS, ...ENVIRONMENT_OPTIONS, 'format', 'json'],
-  diff: [...SUBJECT_OPTIONS, ...ENVIRONMENT_OPTIONS, 'format', 'json'],
-  replay: ['policy', 'auditLog', 'since', 'until', 'format', 'json'],
-};
-const TABLES = ['matrix'];
+const LOOPBACK = '127.0.0.1';
+const DEFAULT_AGE = '30d';
+const TIMES = '7d, 12h, 30m, 2w, 2026-11-22 or 2026-11-22T10:00:00Z';
 
 /** @param now for times like `7d`. */
-export function readCommandLine(args: readonly string[], now: Date): Command {
-  try {
-    return read(args, now);
-  } catch (error) {
-    return wrong(argumentError(error, OPTIONS));
-  }
+export function declarePolicy(program: Command, now: Date, run: (request: PolicyRequest) => void): void {
+  const policy = program
+    .command('policy')
+    .description('Shows the effect of a policy before it is deployed. Starts no server and changes no file.')
+    .addHelpText(
+      'after',
+      '\nReads TOOL_ALLOW_LIST, AUTH_REQUIRE_HUMAN, POLICY_DIR, UPSTREAMS_FILE and UPSTREAM_PINS_FILE as the server does.',
+    );
+  withExamples(policy, ['mcp-gate policy check --policy NEW', 'mcp-gate policy diff OLD NEW']);
+
+  const check = withFormat(withPolicy(policy.command('check')), ['text', 'json'])
+    .description('Validates the policy and lists its requirements, rule by rule.')
+    .action((options: CommonOptions) => run({ kind: 'check', ...common(options) }));
+  withExamples(check, ['mcp-gate policy check --policy NEW'], 'the policy has faults');
+
+  const schema = policy
+    .command('schema')
+    .description('Prints the Cedar schema that conditions are checked against.')
+    .action(() => run({ kind: 'schema' }));
+  withExamples(schema, ['mcp-gate policy schema > schema.cedarschema']);
+
+  const explained = withFormat(withSituation(withPolicy(policy.command('explain')), now), ['text', 'json'])
+    .description('Explains one decision, step by step.')
+    .requiredOption('--as <who>', `one principal: ${AS}`)
+    .requiredOption('--tool <name>', 'tool, or prompt:NAME, or a resource')
+    .option('--args <json>', 'arguments of the call, a JSON object', readArguments)
+    .action((options: CommonOptions & SituationOptions & ExplainOptions) => {
+      const { as, tool: target, args } = options;
+      run({ kind: 'explain', as, target, arguments: args, ...situation(options), ...common(options) });
+    });
+  withExamples(
+    explained,
+    [
+      'mcp-gate policy explain --as bob.json --tool delete_customer',
+      'pbpaste | mcp-gate policy explain --as - --tool read_customer',
+    ],
+    'the call is denied',
+  );
+
+  const matrix = withFormat(withSituation(withSubject(withPolicy(policy.command('matrix')), now), now), [
+    'text',
+    'csv',
+    'html',
+    'json',
+  ])
+    .description('Prints the decision for each principal and each target.')
+    .action((options: CommonOptions & SituationOptions & SubjectOptions) =>
+      run({
+        kind: 'matrix',
+        subject: readSubject(options, now),
+        ...situation(options),
+        ...common(options),
+      }),
+    );
+  withExamples(matrix, [
+    'mcp-gate policy matrix',
+    'mcp-gate policy matrix --roles --format html > matrix.html',
+  ]);
+
+  const diff = withFormat(withSituation(withSubject(policy.command('diff'), now), now), ['text', 'json'])
+    .description('Prints the cells of the matrix that differ between two policy folders.')
+    .argument('<old>', 'folder')
+    .argument('<new>', 'folder')
+    .action((before: string, after: string, options: CommonOptions & SituationOptions & SubjectOptions) => {
+      const { format } = common(options);
+      const subject = readSubject(options, now);
+      run({ kind: 'diff', before, after, subject, ...situation(options), format });
+    });
+  withExamples(diff, ['mcp-gate policy diff OLD NEW --audit-log data/audit.jsonl'], 'a decision differs');
+
+  const replay = withFormat(withPolicy(policy.command('replay')), ['text', 'json'])
+    .description('Decides the recorded calls again and prints every different decision.')
+    .argument('[files...]', 'of audit logs; default: the audit log of this server')
+    .option('--audit-log <file>', 'the same as an argument; may be repeated', collect)
+    .option('--since <time>', TIMES, timeOf('since', now))
+    .option('--until <time>', 'as --since; the end is not included', timeOf('until', now))
+    .action((words: string[], options: CommonOptions & ReplayOptions) => {
+      const { auditLog = [], since, until } = options;
+      run({ kind: 'replay', paths: [...words, ...auditLog], since, until, ...common(options) });
+    });
+  withExamples(replay, ['mcp-gate policy replay --policy NEW --since 30d'], 'a decision differs');
 }
 
-function read(args: readonly string[], now: Date): Command {
-  const parsed = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  const values = parsed.values as Values;
-  const [name, ...words] = parsed.positionals;
-  if (values.help) return { kind: 'help' };
-  if (name === undefined) return wrong('Say what to do.');
-  const allowed = ALLOWED[name];
-  if (!allowed) return wrong(`${name} is none of ${Object.keys(ALLOWED).join(', ')}.`);
-  const stray = Object.keys(values).find((option) => !allowed.includes(option as Option));
-  if (stray) return wrong(`--${stray} has no effect for ${name}.`);
-  if (words.length > 0 && name !== 'diff' && name !== 'replay') {
-    return wrong(`${name} takes no names of files: --policy names the folder.`);
-  }
-  if (values.ip !== undefined && isIP(values.ip) === 0)
-    return wrong(`--ip: ${quote(values.ip)} is no address.`);
-  const common = { policy: values.policy, format: readFormat(values, name) };
-  const environment = {
-    at: values.at === undefined ? undefined : readTime(values.at, now, 'at'),
-    ip: values.ip ?? '127.0.0.1',
-  };
-  switch (name) {
-    case 'schema':
-      return { kind: 'schema' };
-    case 'check':
-      return { kind: 'check', ...common };
-    case 'explain': {
-      const { as, tool, args: given } = values;
-      if (as === undefined || tool === undefined) return wrong('explain needs --as and --tool.');
-      return { kind: 'explain', as, target: tool, arguments: given, ...environment, ...common };
-    }
-    case 'matrix':
-      return { kind: 'matrix', subject: readSubject(values, now), ...environment, ...common };
-    case 'diff': {
-      const [before, after, more] = words;
-      if (before === undefined || after === undefined || more !== undefined) {
-        return wrong('diff needs two folders, the old one and the new one.');
-      }
-      return { kind: 'diff', before, after, subject: readSubject(values, now), ...environment, ...common };
-    }
-    default: {
-      const timeOf = (option: 'since' | 'until') =>
-        values[option] === undefined ? undefined : readTime(values[option], now, option);
-      const paths = [...words, ...(values.auditLog ?? [])];
-      return { kind: 'replay', paths, since: timeOf('since'), until: timeOf('until'), ...common };
-    }
-  }
+const AS =
+  'a file (YAML or JSON), a subject of the audit log ("alice", "alice via agent"), or - for a token or principal on stdin';
+
+interface ExplainOptions {
+  readonly as: string;
+  readonly tool: string;
+  readonly args?: Readonly<Record<string, unknown>>;
 }
 
-function readSubject({ as, roles, auditLog, since }: Values, now: Date): SubjectSelector {
+interface ReplayOptions {
+  readonly auditLog?: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+}
+
+function withPolicy(command: Command): Command {
+  return command.option('--policy <folder>', 'folder of the policy; default: POLICY_DIR');
+}
+
+function withFormat(command: Command, formats: readonly Format[]): Command {
+  return command
+    .option('--format <format>', formats.join(', '), oneOf('format', formats))
+    .option('--json', JSON_OPTION);
+}
+
+function withSubject(command: Command, now: Date): Command {
+  return command
+    .option('--as <who>', `principals: ${AS}`)
+    .option('--roles', 'one user for each role, with every scope (default)')
+    .option('--audit-log <file>', 'the users of an audit log; may be repeated', collect)
+    .option('--since <time>', `of --audit-log: ${TIMES} (default: ${DEFAULT_AGE})`, timeOf('since', now));
+}
+
+function withSituation(command: Command, now: Date): Command {
+  return command
+    .option('--at <time>', `time that conditions see: ${TIMES} (default: now)`, timeOf('at', now))
+    .option('--ip <address>', `source address that conditions see (default: ${LOOPBACK})`, readAddress);
+}
+
+function common({ policy, format, json }: CommonOptions): Common {
+  return { policy, format: format ?? (json ? 'json' : 'text') };
+}
+
+function situation({ at, ip = LOOPBACK }: SituationOptions): Situation {
+  return { at, ip };
+}
+
+function readSubject({ as, roles, auditLog, since }: SubjectOptions, now: Date): SubjectSelector {
   if ([as, roles, auditLog].filter((one) => one !== undefined).length > 1) {
-    throw new Error('--as, --roles and --audit-log are different people: name one of them.');
+    throw new UsageError('--as, --roles and --audit-log are different people: name one of them.');
   }
-  if (since !== undefined && auditLog === undefined)
-    throw new Error('--since has no effect without --audit-log.');
+  if (since !== undefined && auditLog === undefined) {
+    throw new UsageError('--since has no effect without --audit-log.');
+  }
   if (as !== undefined) return { kind: 'named', as };
-  if (auditLog) return { kind: 'audit-log', paths: auditLog, since: readTime(since ?? '30d', now, 'since') };
-  return { kind: 'roles' };
+  if (!auditLog) return { kind: 'roles' };
+  return { kind: 'audit-log', paths: auditLog, since: since ?? readTime(DEFAULT_AGE, now, 'since') };
 }
 
-function readFormat({ format, json }: Values, name: string): Format {
-  const wanted = format ?? (json ? 'json' : 'text');
-  const known = TABLES.includes(name) ? ['text', 'json', 'csv', 'html'] : ['text', 'json'];
-  if (!known.includes(wanted)) throw new Error(`--format is ${known.join(', ')} for ${name}.`);
-  return wanted as Format;
+function timeOf(option: string, now: Date): (text: string) => string {
+  return (text) => readTime(text, now, option);
 }
 
-function wrong(message: string): Command {
-  return { kind: 'wrong', message };
+function readAddress(text: string): string {
+  if (isIP(text) === 0) throw new UsageError(`--ip: ${quote(text)} is no address.`);
+  return text;
+}
+
+function readArguments(text: string): Readonly<Record<string, unknown>> {
+  const value = parseJsonObject(text);
+  if (!value) throw new UsageError('--args must be a JSON object.');
+  return value;
 }

@@ -9,6 +9,8 @@ import { SimilarNames } from '../../lib/similar-names.js';
 import type { Principal } from '../../core/principal.js';
 import { quote, escapeControlChars } from '../../lib/format-text.js';
 import { auditFileOf, type Environment } from '../../config/load-settings.js';
+import { readStdin } from '../read-stdin.js';
+import { UsageError } from '../usage.js';
 import { readPasted } from '../doctor/pasted.js';
 import { principalOfRecord, principalsIn, type NamedPrincipal } from './principals.js';
 import { principalOfToken } from './token.js';
@@ -29,7 +31,11 @@ const TOKEN = /^[A-Za-z0-9._~+/=-]+$/;
  * @throws Error in one sentence where nobody is found, or people of several issuers are.
  */
 export async function peopleAs(as: string, env: Environment): Promise<People> {
-  if (as === '-') return peopleOnStdin(await readStdin(), env);
+  if (as === '-') {
+    const text = await readStdin('Paste a token or a principal and press Ctrl-D.');
+    if (text.trim() === '') throw new UsageError('--as -: stdin is empty.');
+    return peopleOnStdin(text, env);
+  }
   if (isFile(as)) return ofFile(as, readFileSync(as, 'utf8'));
   return personOfLog(as, env);
 }
@@ -124,13 +130,4 @@ async function nearSubjects(chains: readonly ChainFiles[], name: string): Promis
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-async function readStdin(): Promise<string> {
-  if (process.stdin.isTTY) console.error('Paste a token or a principal and press Ctrl-D.');
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString('utf8');
-  if (text.trim() === '') throw new Error('--as -: stdin is empty.');
-  return text;
 }

@@ -37,7 +37,7 @@ export async function principalOfToken(token: string, env: Environment): Promise
       'the token is NOT verified, since its issuer cannot be reached: its claims are taken as they are';
     return { principal, origin, refused: false };
   }
-  const origin = `the server refuses this token (${code}): its claims are taken as they are. npm run doctor says why`;
+  const origin = `the server refuses this token (${code}): its claims are taken as they are. mcp-gate doctor explains it`;
   return { principal, origin, refused: true };
 }
 

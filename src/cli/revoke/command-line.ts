@@ -1,7 +1,9 @@
-/** What `npm run revoke` is asked to do. Pure. */
-import { parseArgs } from 'node:util';
-import { argumentError, type CommandUsage } from '../usage.js';
-import { REVOCATION_KINDS } from '../../revocation/revocation.js';
+/** The command line of `mcp-gate revoke`: words and options in, a request out. */
+import type { Command } from 'commander';
+import { readDateTime } from '../../lib/date-time.js';
+import type { RevocationKind } from '../../revocation/revocation.js';
+import { JSON_OPTION, withExamples } from '../help.js';
+import { UsageError } from '../usage.js';
 
 interface Common {
   /** Set: a running server is asked, with a token from stdin. */
@@ -9,96 +11,113 @@ interface Common {
   readonly json: boolean;
 }
 
-export type Command =
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly message: string }
+export type RevokeRequest =
   | ({
       readonly kind: 'revoke';
-      /** As the administration takes them. */
-      readonly members: Readonly<Record<string, unknown>>;
+      readonly what: RevocationKind;
+      /** Undefined for an issuer. */
+      readonly value: string | undefined;
+      /** Undefined: the only issuer of the configuration. */
+      readonly issuer: string | undefined;
+      /** RFC 3339; undefined: now. */
+      readonly issuedBefore: string | undefined;
+      readonly reason: string | undefined;
+      /** Undefined: user and host of this machine. */
       readonly by: string | undefined;
     } & Common)
   | ({ readonly kind: 'list' } & Common)
   | ({ readonly kind: 'withdraw'; readonly id: string } & Common);
 
-export const HELP = `Takes tokens out of force before they expire, at every instance, within a second.
-
-  npm run revoke -- subject SUB         every token of a person that was issued until now
-  npm run revoke -- client CLIENT_ID    of a client
-  npm run revoke -- session SID         of one login
-  npm run revoke -- token JTI           one token
-  npm run revoke -- issuer              every token of an issuer
-      --issuer ISS                      needed where there are several
-      --issued-before TIME              another moment than now (RFC 3339)
-      --reason TEXT  --by NAME          on record; NAME is who you are on this machine, if not said
-  npm run revoke -- list                what is in force
-  npm run revoke -- withdraw ID         takes one back
-  --server URL                          asks a running server (its PUBLIC_URL), with an administrator's token
-                                        from stdin; for the embedded database there is no other way
-  --json                                the same as JSON (npm run -s keeps npm quiet)
-
-A name that the audit log at hand has never held is revoked all the same, with a note on stderr.
-Without --server it reads the variables that the server reads, and writes to DATABASE_URL. A token that is
-issued later is good again: lock the person out at the identity provider, too.
-Exit code: 0 done, 1 not done, 2 wrong usage.`;
-
-const OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  json: { type: 'boolean' },
-  server: { type: 'string' },
-  issuer: { type: 'string' },
-  'issued-before': { type: 'string' },
-  reason: { type: 'string' },
-  by: { type: 'string' },
-} as const;
-
-export const USAGE: CommandUsage = { script: 'revoke', options: OPTIONS };
-
-const OF_REVOKING = ['issuer', 'issued-before', 'reason', 'by'];
-
-/** @param onlyIssuer the one that there is; undefined where there are several. */
-export function readCommandLine(args: readonly string[], onlyIssuer: () => string | undefined): Command {
-  try {
-    return read(args, onlyIssuer);
-  } catch (error) {
-    // Faults of the variables are not faults of the command line.
-    if ((error as Error).name === 'ConfigurationError') throw error;
-    return wrong(argumentError(error, OPTIONS));
-  }
+interface CommonOptions {
+  readonly server?: string;
+  readonly json?: boolean;
 }
 
-function read(args: readonly string[], onlyIssuer: () => string | undefined): Command {
-  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  const [name, value, more] = positionals;
-  if (values.help) return { kind: 'help' };
-  if (name === undefined) return wrong('Say what to revoke.');
-  if (more !== undefined) return wrong('One thing at a time.');
-  const common = { server: values.server, json: values.json ?? false };
-  const stray = Object.keys(values).find((option) => OF_REVOKING.includes(option));
-  if (name === 'list' || name === 'withdraw') {
-    if (stray !== undefined) return wrong(`--${stray} has no effect for ${name}.`);
-    if (name === 'list')
-      return value === undefined ? { kind: 'list', ...common } : wrong('list takes no name.');
-    return value === undefined ? wrong('withdraw needs an id.') : { kind: 'withdraw', id: value, ...common };
-  }
-  if (!(REVOCATION_KINDS as readonly string[]).includes(name)) {
-    return wrong(`${name} is none of ${REVOCATION_KINDS.join(', ')}, list, withdraw.`);
-  }
-  if ((value === undefined) !== (name === 'issuer')) {
-    return wrong(name === 'issuer' ? 'issuer is named by --issuer.' : `${name} needs a name.`);
-  }
-  const issuer = values.issuer ?? onlyIssuer();
-  if (issuer === undefined) return wrong('--issuer is needed: there is not exactly one.');
-  const members = {
-    kind: name,
-    issuer,
-    ...(value !== undefined && { value }),
-    ...(values['issued-before'] !== undefined && { issued_before: values['issued-before'] }),
-    ...(values.reason !== undefined && { reason: values.reason }),
-  };
-  return { kind: 'revoke', members, by: values.by, ...common };
+interface RevokeOptions extends CommonOptions {
+  readonly issuer?: string;
+  readonly issuedBefore?: string;
+  readonly reason?: string;
+  readonly by?: string;
 }
 
-function wrong(message: string): Command {
-  return { kind: 'wrong', message };
+const NAMED: readonly (readonly [Exclude<RevocationKind, 'issuer'>, string, string])[] = [
+  ['subject', 'sub', 'every token of a user that was issued until now'],
+  ['client', 'client-id', 'every token of a client'],
+  ['session', 'sid', 'every token of one login'],
+  ['token', 'jti', 'one token'],
+];
+
+export function declareRevoke(program: Command, run: (request: RevokeRequest) => void): void {
+  const revoke = program
+    .command('revoke')
+    .description('Revokes tokens before they expire, at every instance, within a second.')
+    .addHelpText(
+      'after',
+      '\nWithout --server it writes to DATABASE_URL. Tokens issued later are valid: lock the user at the identity provider, too.',
+    );
+  withExamples(revoke, [
+    'mcp-gate revoke subject alice --reason "left the company"',
+    'mcp-gate revoke list --server https://gate.example.com < admin-token',
+  ]);
+
+  for (const [what, name, meaning] of NAMED) {
+    const command = withRevocation(revoke.command(what))
+      .description(`Revokes ${meaning}.`)
+      .argument(`<${name}>`)
+      .action((value: string, options: RevokeOptions) => run(requestOf(what, value, options)));
+    withExamples(command, [`mcp-gate revoke ${what} ${name.toUpperCase()} --reason TEXT`]);
+  }
+  const issuer = withRevocation(revoke.command('issuer'))
+    .description('Revokes every token of an issuer; --issuer names it.')
+    .action((options: RevokeOptions) => run(requestOf('issuer', undefined, options)));
+  withExamples(issuer, ['mcp-gate revoke issuer --issued-before 2026-11-24T10:00:00Z']);
+
+  const list = withCommon(revoke.command('list'))
+    .description('Lists the revocations in force.')
+    .action((options: CommonOptions) => run({ kind: 'list', ...common(options) }));
+  withExamples(list, ['mcp-gate revoke list --json']);
+
+  const withdraw = withCommon(revoke.command('withdraw'))
+    .description('Withdraws a revocation.')
+    .argument('<id>', 'of the revocation')
+    .action((id: string, options: CommonOptions) => run({ kind: 'withdraw', id, ...common(options) }));
+  withExamples(withdraw, ['mcp-gate revoke withdraw ID'], 'no revocation has this id');
+}
+
+function withRevocation(command: Command): Command {
+  return withCommon(
+    command
+      .option('--issuer <iss>', 'issuer of the tokens; required where there are several')
+      .option('--issued-before <time>', 'another moment than now (RFC 3339)', readMoment)
+      .option('--reason <text>', 'on record')
+      .option('--by <name>', 'on record as the administrator; default: user and host of this machine'),
+  );
+}
+
+function withCommon(command: Command): Command {
+  return command
+    .option(
+      '--server <url>',
+      'ask a running server (its PUBLIC_URL) with the token of an administrator on stdin; required for the embedded database',
+    )
+    .option('--json', JSON_OPTION);
+}
+
+function requestOf(what: RevocationKind, value: string | undefined, options: RevokeOptions): RevokeRequest {
+  const { issuer, issuedBefore, reason, by } = options;
+  if (by !== undefined && options.server !== undefined) {
+    throw new UsageError('--by has no effect with --server: the token says who you are.');
+  }
+  return { kind: 'revoke', what, value, issuer, issuedBefore, reason, by, ...common(options) };
+}
+
+function common({ server, json = false }: CommonOptions): Common {
+  return { server, json };
+}
+
+function readMoment(text: string): string {
+  if (readDateTime(text) === undefined) {
+    throw new UsageError('--issued-before must be a time with a zone (RFC 3339), as 2026-11-24T10:00:00Z.');
+  }
+  return text;
 }

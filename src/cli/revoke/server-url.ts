@@ -1,11 +1,12 @@
 /** The address of a running server, as people type it. Pure. */
 import { quote } from '../../lib/format-text.js';
 import { isLoopbackHost } from '../../config/rules.js';
+import { UsageError } from '../usage.js';
 
 /**
  * @param text as `PUBLIC_URL`: scheme, host and port, and a path where a proxy takes it off. Nothing is guessed: an administrator's token goes there.
  * @returns the address of its revocations.
- * @throws Error with a sentence that says what to write.
+ * @throws UsageError with a sentence that says what to write.
  */
 export function revocationsAt(text: string): URL {
   const typed = text.trim();
@@ -15,30 +16,36 @@ export function revocationsAt(text: string): URL {
     if (typed === '' || !URL.canParse(guess)) throw notAnOrigin(typed);
     const { hostname, host } = new URL(guess);
     const scheme = isLoopbackHost(hostname) ? 'http' : 'https';
-    throw new Error(`--server: ${quote(withoutPassword(typed))} has no scheme. Write ${scheme}://${host}.`);
+    throw new UsageError(
+      `--server: ${quote(withoutPassword(typed))} has no scheme. Write ${scheme}://${host}.`,
+    );
   }
   if (!URL.canParse(typed)) throw notAnOrigin(typed);
   const url = new URL(typed);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new Error(`--server: ${quote(url.protocol)} is neither http: nor https:.`);
+    throw new UsageError(`--server: ${quote(url.protocol)} is neither http: nor https:.`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw new Error('--server: a name or password has no place in it; the token on stdin says who you are.');
+    throw new UsageError(
+      '--server: a name or password has no place in it; the token on stdin says who you are.',
+    );
   }
   const base = url.origin + url.pathname.replace(/\/+$/, '');
   if (url.search !== '' || url.hash !== '' || url.pathname.endsWith('/mcp')) {
-    throw new Error(
+    throw new UsageError(
       `--server is PUBLIC_URL, without the path of the endpoint: ${base.replace(/\/mcp$/, '')}.`,
     );
   }
   if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname)) {
-    throw new Error('--server must be https: a token goes there.');
+    throw new UsageError('--server must be https: a token goes there.');
   }
   return new URL(`${base}/admin/revocations`);
 }
 
-function notAnOrigin(text: string): Error {
-  return new Error(`--server: ${quote(withoutPassword(text))} is no URL. Write https://gate.example.com.`);
+function notAnOrigin(text: string): UsageError {
+  return new UsageError(
+    `--server: ${quote(withoutPassword(text))} is no URL. Write https://gate.example.com.`,
+  );
 }
 
 function withoutPassword(text: string): string {

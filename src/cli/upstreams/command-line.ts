@@ -1,104 +1,105 @@
-/** What `npm run upstreams` is asked to do. Pure. */
-import { parseArgs } from 'node:util';
-import { argumentError, type CommandUsage } from '../usage.js';
-
-export type Command =
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly message: string }
-  | ({ readonly kind: 'list' | 'test' | 'diff'; readonly names: readonly string[] } & Common)
-  | ({
-      readonly kind: 'accept';
-      /** Empty: all of them. */
-      readonly names: readonly string[];
-      /** Of one upstream: these alone. */
-      readonly tools: readonly string[];
-      /** As `diff` told it: nothing is accepted where there is another now. Undefined: whatever there is. */
-      readonly digest: string | undefined;
-    } & Common);
+/** The command line of `mcp-gate upstreams`: words and options in, a request out. */
+import type { Command } from 'commander';
+import { JSON_OPTION, withExamples } from '../help.js';
+import { UsageError } from '../usage.js';
 
 interface Common {
+  /** Upstreams; empty: all. */
+  readonly names: readonly string[];
   readonly json: boolean;
-  /** An access token comes from stdin, for upstreams that open to nobody without a caller. */
+  /** An access token comes from stdin, for upstreams that are asked in the name of a caller. */
   readonly withToken: boolean;
 }
 
-export const HELP = `Looks after the MCP servers that UPSTREAMS_FILE mounts.
+export type UpstreamsRequest =
+  | ({ readonly kind: 'list' | 'test' | 'diff' } & Common)
+  | ({
+      readonly kind: 'accept';
+      /** Tools of one upstream; empty: all. */
+      readonly tools: readonly string[];
+      /** As `diff` printed it; other changes are not accepted. Undefined: any change. */
+      readonly digest: string | undefined;
+    } & Common);
 
-  npm run upstreams -- list             what is mounted, under which names, and who may; asks nobody
-  npm run upstreams -- test [NAME…]     starts or reaches each, and says what it has
-  npm run upstreams -- diff [NAME…]     what is another now than was accepted
-  npm run upstreams -- accept NAME [TOOL…]   accepts what is there now: all of it, or these tools
-                          --all         of every upstream
-                          --digest D    only if there is exactly what diff showed under this digest
-  --token -                             an access token from stdin, for upstreams that are asked in the
-                                        name of a caller (token_exchange, id_jag)
-  --json                                the same as JSON (npm run -s keeps npm quiet)
+interface Options {
+  readonly json?: boolean;
+  readonly token?: string;
+}
 
-A running server takes what is accepted into force within seconds, and puts it on record.
-Exit code: 0 fine, 1 an upstream failed, (test) a tool cannot be mounted as the file says, or (diff) there
-is something to accept, 2 wrong usage.`;
-
-const OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  json: { type: 'boolean' },
-  all: { type: 'boolean' },
-  token: { type: 'string' },
-  digest: { type: 'string' },
-} as const;
-
-export const USAGE: CommandUsage = { script: 'upstreams', options: OPTIONS };
+interface AcceptOptions extends Options {
+  readonly all?: boolean;
+  readonly digest?: string;
+}
 
 /** SHA-256, in hexadecimal. */
 const DIGEST = /^[0-9a-f]{64}$/;
 
-/** @param known names of the upstreams that there are. */
-export function readCommandLine(args: readonly string[], known: readonly string[]): Command {
-  try {
-    return read(args, known);
-  } catch (error) {
-    return wrong(argumentError(error, OPTIONS));
-  }
+export function declareUpstreams(program: Command, run: (request: UpstreamsRequest) => void): void {
+  const upstreams = program
+    .command('upstreams')
+    .description('Tests the MCP servers that UPSTREAMS_FILE mounts, and accepts their definitions.');
+  withExamples(upstreams, ['mcp-gate upstreams test', 'mcp-gate upstreams accept --all']);
+
+  const list = upstreams
+    .command('list')
+    .description('Lists the mounted tools, their names and access rules. Asks no upstream.')
+    .argument('[names...]', 'upstreams; default: all')
+    .option('--json', JSON_OPTION)
+    .action((names: string[], options: Options) => run({ kind: 'list', names, ...common(options) }));
+  withExamples(list, ['mcp-gate upstreams list']);
+
+  const test = withToken(upstreams.command('test'))
+    .description('Starts or reaches each upstream and lists its tools.')
+    .argument('[names...]', 'upstreams; default: all')
+    .action((names: string[], options: Options) => run({ kind: 'test', names, ...common(options) }));
+  withExamples(test, ['mcp-gate upstreams test files'], 'an upstream failed, or a tool cannot be mounted');
+
+  const diff = withToken(upstreams.command('diff'))
+    .description('Prints definitions that differ from the accepted ones, and their digest.')
+    .argument('[names...]', 'upstreams; default: all')
+    .action((names: string[], options: Options) => run({ kind: 'diff', names, ...common(options) }));
+  withExamples(diff, ['mcp-gate upstreams diff'], 'a definition differs');
+
+  const accept = withToken(upstreams.command('accept'))
+    .description('Accepts the current definitions; a running server applies them within seconds.')
+    .argument('[name]', 'upstream')
+    .argument('[tools...]', 'tools of the upstream; default: all')
+    .option('--all', 'accept every upstream')
+    .option('--digest <sha256>', 'accept only the changes that diff printed with this digest', readDigest)
+    .action((name: string | undefined, tools: string[], options: AcceptOptions) => {
+      const { all = false, digest } = options;
+      if (all && name !== undefined) throw new UsageError('Either --all, or the name of one.');
+      if (!all && name === undefined) throw new UsageError('Say which upstream, or --all.');
+      run({ kind: 'accept', names: name === undefined ? [] : [name], tools, digest, ...common(options) });
+    });
+  withExamples(
+    accept,
+    ['mcp-gate upstreams accept files', 'mcp-gate upstreams accept files read_file --digest DIGEST'],
+    'the definitions are not those of --digest',
+  );
 }
 
-function read(args: readonly string[], known: readonly string[]): Command {
-  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  const [name, ...rest] = positionals;
-  if (values.help) return { kind: 'help' };
-  if (values.token !== undefined && values.token !== '-') {
-    return wrong('--token is -: a token on a command line is seen by other processes.');
-  }
-  const { digest } = values;
-  if (digest !== undefined && !DIGEST.test(digest)) return wrong('--digest is the one that diff told.');
-  if (digest !== undefined && name !== 'accept') return wrong(`--digest is for accept: ${name} tells it.`);
-  const common = { json: values.json ?? false, withToken: values.token !== undefined };
-  switch (name) {
-    case 'list':
-    case 'test':
-    case 'diff': {
-      if (values.all) return wrong(`--all is for accept: ${name} is about all of them anyway.`);
-      const unknown = rest.find((one) => !known.includes(one));
-      return unknown === undefined ? { kind: name, names: rest, ...common } : noSuch(unknown, known);
-    }
-    case 'accept': {
-      const [upstream, ...tools] = rest;
-      if (values.all) {
-        return rest.length === 0
-          ? { kind: 'accept', names: [], tools: [], digest, ...common }
-          : wrong('Either --all, or the name of one.');
-      }
-      if (upstream === undefined) return wrong('Say which upstream, or --all.');
-      if (!known.includes(upstream)) return noSuch(upstream, known);
-      return { kind: 'accept', names: [upstream], tools, digest, ...common };
-    }
-    default:
-      return wrong(name === undefined ? 'Say what to do.' : 'There is no such command.');
-  }
+function withToken(command: Command): Command {
+  return command
+    .option(
+      '--token <->',
+      'read an access token from stdin, for upstreams that are asked in the name of a caller',
+      readDash,
+    )
+    .option('--json', JSON_OPTION);
 }
 
-function noSuch(name: string, known: readonly string[]): Command {
-  return wrong(`There is no upstream ${JSON.stringify(name)}: there are ${known.join(', ')}.`);
+function common({ json = false, token }: Options): Pick<Common, 'json' | 'withToken'> {
+  return { json, withToken: token !== undefined };
 }
 
-function wrong(message: string): Command {
-  return { kind: 'wrong', message };
+function readDash(text: string): string {
+  if (text !== '-')
+    throw new UsageError('--token is -: a token on a command line is seen by other processes.');
+  return text;
+}
+
+function readDigest(text: string): string {
+  if (!DIGEST.test(text)) throw new UsageError('--digest is the one that diff printed.');
+  return text;
 }

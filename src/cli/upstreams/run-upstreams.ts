@@ -1,13 +1,12 @@
-/** `npm run upstreams`: what is mounted, whether it answers, what of it has changed, and accepting that. */
-import 'reflect-metadata';
+/** `mcp-gate upstreams`: lists, tests, compares and accepts the definitions of mounted servers. */
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
-import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
+import { readStdin } from '../read-stdin.js';
+import { EXIT_CANNOT_RUN, EXIT_FAILED, EXIT_OK, type CommandContext } from '../run-command.js';
+import { UsageError } from '../usage.js';
 import { SubjectToken } from '../../core/subject-token.js';
 import type { Principal } from '../../core/principal.js';
-import { escapeControlChars } from '../../lib/format-text.js';
-import { npmVariables, readEnvironment } from '../../config/environment.js';
-import { ConfigurationError, loadSettings } from '../../config/load-settings.js';
+import { escapeControlChars, quote } from '../../lib/format-text.js';
+import { loadSettings } from '../../config/load-settings.js';
 import type { UpstreamsSettings } from '../../config/settings.js';
 import { useProxies } from '../../http/outbound/outbound.js';
 import { unfitConditions } from '../../policy/unfit-conditions.js';
@@ -17,7 +16,7 @@ import type { UpstreamCaller } from '../../upstreams/connection/upstream-caller.
 import { MountedUpstream } from '../../upstreams/mounted-upstream.js';
 import { differences, readPins, writePins, type Pins } from '../../upstreams/pins.js';
 import type { UpstreamTool } from '../../upstreams/connection/read-tools.js';
-import { HELP, readCommandLine, USAGE, type Command } from './command-line.js';
+import type { UpstreamsRequest } from './command-line.js';
 import {
   changed,
   digestOfChanges,
@@ -30,10 +29,10 @@ import {
 } from './report.js';
 
 type Tools = ReadonlyMap<string, UpstreamTool>;
-type Asked = Exclude<Command, { kind: 'help' | 'wrong' }>;
+type AcceptRequest = Extract<UpstreamsRequest, { kind: 'accept' }>;
 
 const NONE: Tools = new Map();
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const PROMPT = 'Paste the access token of a caller and press Ctrl-D.';
 
 /** An upstream that was asked, and what it complained about meanwhile. */
 interface InspectedUpstream {
@@ -42,55 +41,41 @@ interface InspectedUpstream {
   readonly milliseconds: number;
 }
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2);
-  if (args.some((arg) => arg === '-h' || arg === '--help')) {
-    console.log(HELP);
-    return 0;
-  }
-  const lost = lostOptions(USAGE, args, npmVariables());
-  if (lost !== undefined) {
-    console.error(usageError(USAGE, lost));
-    return WRONG_USAGE;
-  }
-  const { upstreams: settings, outbound } = loadSettings(readEnvironment(), (path) =>
+/** @throws ConfigurationError, or Error with a sentence. */
+export async function runUpstreams(request: UpstreamsRequest, context: CommandContext): Promise<number> {
+  const { upstreams: settings, outbound } = loadSettings(context.environment(), (path) =>
     readFileSync(path, 'utf8'),
   );
-  if (settings.list.length === 0) {
-    console.error('UPSTREAMS_FILE is not set: nothing is mounted.');
-    return 1;
-  }
-  const command = readCommandLine(
-    args,
-    settings.list.map(({ name }) => name),
-  );
-  if (command.kind === 'help') {
-    console.log(HELP);
-    return 0;
-  }
-  if (command.kind === 'wrong') {
-    console.error(usageError(USAGE, command.message));
-    return WRONG_USAGE;
+  if (settings.list.length === 0) throw new Error('UPSTREAMS_FILE is not set: no upstream is mounted.');
+  const known = settings.list.map(({ name }) => name);
+  const unknown = request.names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`There is no upstream ${quote(unknown)}: there are ${known.join(', ')}.`);
   }
   const pins = readPins(settings.pinsFile);
   const leaveProxies = await useProxies(outbound);
   try {
-    switch (command.kind) {
+    switch (request.kind) {
       case 'list':
-        return list(command, settings, pins);
+        return await list(request, settings, pins, context);
       case 'test':
-        return await test(command, settings);
+        return await test(request, settings, context);
       case 'diff':
-        return await diff(command, settings, pins);
+        return await diff(request, settings, pins, context);
       case 'accept':
-        return await accept(command, settings, pins);
+        return await accept(request, settings, pins, context);
     }
   } finally {
     await leaveProxies();
   }
 }
 
-function list({ names, json }: Asked, settings: UpstreamsSettings, pins: Pins): number {
+async function list(
+  { names, json }: UpstreamsRequest,
+  settings: UpstreamsSettings,
+  pins: Pins,
+  { write }: CommandContext,
+): Promise<number> {
   const all = chosen(settings, names).map((one) => {
     const upstream = new MountedUpstream(one, contextOf(settings, []));
     const accepted = pins.get(one.name);
@@ -102,12 +87,16 @@ function list({ names, json }: Asked, settings: UpstreamsSettings, pins: Pins): 
     );
     return mounted(one, accepted, definitions);
   });
-  console.log(json ? JSON.stringify(all, null, 2) : renderMounted(all));
-  return 0;
+  await write(`${json ? JSON.stringify(all, null, 2) : renderMounted(all)}\n`);
+  return EXIT_OK;
 }
 
-async function test(command: Asked, settings: UpstreamsSettings): Promise<number> {
-  const all = await inspect(command, settings);
+async function test(
+  command: UpstreamsRequest,
+  settings: UpstreamsSettings,
+  context: CommandContext,
+): Promise<number> {
+  const all = await inspect(command, settings, context);
   const tested = all.map(({ upstream, problems, milliseconds }): Tested => {
     const tools = [...(upstream.found ?? NONE).keys()].sort();
     const isNamed = (tool: string) => matchingEntries(upstream.settings, tool).length > 0;
@@ -124,8 +113,9 @@ async function test(command: Asked, settings: UpstreamsSettings): Promise<number
       problems,
     };
   });
-  console.log(command.json ? JSON.stringify(tested, null, 2) : renderTested(tested));
-  return tested.every(({ answered, withheld }) => answered && withheld.length === 0) ? 0 : 1;
+  await context.write(`${command.json ? JSON.stringify(tested, null, 2) : renderTested(tested)}\n`);
+  const isGood = tested.every(({ answered, withheld }) => answered && withheld.length === 0);
+  return isGood ? EXIT_OK : EXIT_FAILED;
 }
 
 /** Tools that cannot be mounted as the file says, and remarks about the others. */
@@ -145,25 +135,31 @@ function mountingOf(upstream: MountedUpstream): Pick<Tested, 'withheld' | 'remar
   return { withheld, remarks };
 }
 
-async function diff(command: Asked, settings: UpstreamsSettings, pins: Pins): Promise<number> {
-  const all = await inspect(command, settings);
+async function diff(
+  command: UpstreamsRequest,
+  settings: UpstreamsSettings,
+  pins: Pins,
+  context: CommandContext,
+): Promise<number> {
+  const all = await inspect(command, settings, context);
   const failed = warn(all);
   const changes = all.flatMap(({ upstream }) => changesOf(upstream, pins));
   const found = new Map(all.map(({ upstream }) => [upstream.settings.name, upstream.found ?? NONE]));
-  console.log(
-    command.json
-      ? JSON.stringify(changes, null, 2)
-      : renderChanged(changes, ({ upstream }) => [pins.get(upstream) ?? NONE, found.get(upstream) ?? NONE]),
-  );
-  return failed || changes.length > 0 ? 1 : 0;
+  const text = command.json
+    ? JSON.stringify(changes, null, 2)
+    : renderChanged(changes, ({ upstream }) => [pins.get(upstream) ?? NONE, found.get(upstream) ?? NONE]);
+  await context.write(`${text}\n`);
+  if (failed) return EXIT_CANNOT_RUN;
+  return changes.length > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 async function accept(
-  command: Extract<Command, { kind: 'accept' }>,
+  command: AcceptRequest,
   settings: UpstreamsSettings,
   pins: Pins,
+  context: CommandContext,
 ): Promise<number> {
-  const all = await inspect(command, settings);
+  const all = await inspect(command, settings, context);
   const failed = warn(all);
   const found = all
     .filter(({ upstream }) => upstream.found)
@@ -171,9 +167,9 @@ async function accept(
   const seen = digestOfChanges(found.flatMap(({ differing }) => differing));
   if (command.digest !== undefined && command.digest !== seen) {
     console.error(
-      `There is something else now than ${command.digest} was told for: nothing was accepted. Look again with diff.`,
+      `The definitions changed since digest ${command.digest}: nothing was accepted. Run diff again.`,
     );
-    return 1;
+    return EXIT_FAILED;
   }
   const accepted = new Map<string, Tools>();
   const changes: Changed[] = [];
@@ -182,8 +178,7 @@ async function accept(
     const wanted = differing.filter(({ tool }) => command.tools.length === 0 || command.tools.includes(tool));
     const unknown = command.tools.filter((tool) => !upstream.found?.has(tool) && !pins.get(name)?.has(tool));
     if (unknown.length > 0) {
-      console.error(`${name} has no tool ${unknown.join(', ')}.`);
-      return 2;
+      throw new UsageError(`${name} has no tool ${unknown.join(', ')}.`);
     }
     changes.push(...wanted);
     const tools = new Map(pins.get(name));
@@ -202,31 +197,33 @@ async function accept(
     const kind = from === null ? 'new' : to === null ? 'gone' : 'changed';
     return `accepted: ${upstream}/${tool} (${kind})`;
   });
-  console.log(
-    command.json ? JSON.stringify(changes, null, 2) : said.join('\n') || 'There was nothing to accept.',
-  );
-  return failed ? 1 : 0;
+  const text = command.json
+    ? JSON.stringify(changes, null, 2)
+    : said.join('\n') || 'There was nothing to accept.';
+  await context.write(`${text}\n`);
+  return failed ? EXIT_CANNOT_RUN : EXIT_OK;
 }
 
 /** Asks each, one after the other, so that what is said can be told apart. */
-async function inspect(command: Asked, settings: UpstreamsSettings): Promise<InspectedUpstream[]> {
-  const caller = command.withToken ? callerOf(readFileSync(0, 'utf8').trim()) : undefined;
+async function inspect(
+  command: UpstreamsRequest,
+  settings: UpstreamsSettings,
+  { progress, onInterrupt }: CommandContext,
+): Promise<InspectedUpstream[]> {
+  const caller = command.withToken ? callerOf((await readStdin(PROMPT)).trim()) : undefined;
   const all: InspectedUpstream[] = [];
   for (const one of chosen(settings, command.names)) {
     const problems: string[] = [];
     const upstream = new MountedUpstream(one, contextOf(settings, problems));
-    // Who is interrupted leaves nobody behind: processes of groups of their own are not interrupted with it.
-    const end = (signal: NodeJS.Signals) => {
-      upstream.kill();
-      process.exit(128 + constants.signals[signal]);
-    };
-    for (const signal of SIGNALS) process.once(signal, end);
+    // Processes of groups of their own do not receive the signal of this one.
+    const remove = onInterrupt(() => upstream.kill());
+    progress(`Asking ${one.name}`);
     const started = performance.now();
     if (upstream.needsCaller && !caller) problems.push('it is asked in the name of a caller: --token -');
     else await upstream.refresh(caller);
     all.push({ upstream, problems, milliseconds: Math.round(performance.now() - started) });
     await upstream.close();
-    for (const signal of SIGNALS) process.off(signal, end);
+    remove();
   }
   return all;
 }
@@ -278,13 +275,3 @@ function callerOf(token: string): UpstreamCaller {
   };
   return { principal, token: new SubjectToken(token) };
 }
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error instanceof ConfigurationError ? error.message : (error as Error).message);
-    process.exitCode = 1;
-  },
-);

@@ -1,12 +1,11 @@
-/** `npm run policy`: questions to a policy in, answers and an exit code out. */
+/** `mcp-gate policy`: the effect of a policy, before it is deployed. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isJsonObject } from '../../lib/json.js';
 import { find } from '../audit/find.js';
 import { chainsIn } from '../audit/sources.js';
-import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
-import { npmVariables, readEnvironment } from '../../config/environment.js';
-import { auditFileOf, loadSettings } from '../../config/load-settings.js';
+import { EXIT_FAILED, EXIT_OK, type CommandContext } from '../run-command.js';
+import { UsageError } from '../usage.js';
+import { auditFileOf, loadSettings, type Environment } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
 import type { ProtectedTarget } from '../../policy/access-rule.js';
 import { schemaText } from '../../policy/cedar/cedar-schema.js';
@@ -14,7 +13,7 @@ import { escapeControlChars } from '../../lib/format-text.js';
 import { callerOf } from '../../policy/evaluate.js';
 import { loadPolicyFolder, type LoadedPolicy } from '../../policy/load-policy.js';
 import { PolicyError } from '../../policy/operator-files.js';
-import { HELP, readCommandLine, USAGE, type Command, type SubjectSelector } from './command-line.js';
+import type { PolicyRequest, SubjectSelector } from './command-line.js';
 import { explain } from './explain.js';
 import { changesBetween, matrixOf, type Matrix } from './matrix.js';
 import { peopleAs } from './people.js';
@@ -32,8 +31,6 @@ import {
 } from './render.js';
 import { replay, type Difference } from './replay.js';
 
-const GOOD = 0;
-const NOT_GOOD = 1;
 const MAX_PEOPLE = 200;
 const MAX_EXAMPLES = 3;
 
@@ -47,77 +44,89 @@ const DECIDING = [
   'UPSTREAM_PINS_FILE',
 ] as const;
 
-type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
+type Request<K extends PolicyRequest['kind']> = Extract<PolicyRequest, { kind: K }>;
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2);
-  const lost = lostOptions(USAGE, args, npmVariables());
-  const command: Command = lost ? { kind: 'wrong', message: lost } : readCommandLine(args, new Date());
-  if (command.kind === 'help') {
-    await write(HELP);
-    return GOOD;
-  }
-  if (command.kind === 'wrong') {
-    console.error(usageError(USAGE, command.message));
-    return WRONG_USAGE;
-  }
-  const settings = decidingSettings();
+/** @throws PolicyError, DeclarationError, ConfigurationError, or Error with a sentence. */
+export async function runPolicy(request: PolicyRequest, context: CommandContext): Promise<number> {
+  context.progress('Reading the policy');
+  const settings = decidingSettings(context.environment());
   const targets = await registeredTargets(settings, (notice) => console.error(escapeControlChars(notice)));
-  const context = new CommandContext(settings, targets);
-  switch (command.kind) {
+  const commands = new PolicyCommands(settings, targets, context);
+  switch (request.kind) {
     case 'check':
-      return context.check(command);
+      return commands.check(request);
     case 'schema':
-      return context.schema();
+      return commands.schema();
     case 'explain':
-      return context.explain(command);
+      return commands.explain(request);
     case 'matrix':
-      return context.matrix(command);
+      return commands.matrix(request);
     case 'diff':
-      return context.diff(command);
+      return commands.diff(request);
     case 'replay':
-      return context.replay(command);
+      return commands.replay(request);
   }
 }
 
-class CommandContext {
+/** The faults of a policy, with the folder. */
+class FaultyPolicy extends Error {
+  override readonly name = 'PolicyError';
+}
+
+class PolicyCommands {
   constructor(
     private readonly settings: Settings,
     private readonly targets: readonly ProtectedTarget[],
+    private readonly context: CommandContext,
   ) {}
 
-  async check({ policy, format }: Asked<'check'>): Promise<number> {
-    const loaded = this.load(policy);
+  async check({ policy, format }: Request<'check'>): Promise<number> {
+    let loaded: LoadedPolicy;
+    try {
+      loaded = this.load(policy);
+    } catch (error) {
+      if (!(error instanceof FaultyPolicy)) throw error;
+      console.error(error.message);
+      return EXIT_FAILED;
+    }
     const { digest } = loaded.policy;
-    await write(
+    await this.write(
       format === 'json'
         ? JSON.stringify({ sha256: digest ?? null, author: loaded.author })
         : renderCheck(loaded),
     );
-    return GOOD;
+    return EXIT_OK;
   }
 
   async schema(): Promise<number> {
-    await write(schemaText(this.targets).trimEnd());
-    return GOOD;
+    await this.write(schemaText(this.targets).trimEnd());
+    return EXIT_OK;
   }
 
-  async explain({ policy, as, target, arguments: given, at, ip, format }: Asked<'explain'>): Promise<number> {
+  async explain({
+    policy,
+    as,
+    target,
+    arguments: given,
+    at,
+    ip,
+    format,
+  }: Request<'explain'>): Promise<number> {
     const loaded = this.load(policy);
-    const { principals, origin, refused } = await peopleAs(as, readEnvironment());
+    const { principals, origin, refused } = await peopleAs(as, this.context.environment());
     const [who, another] = principals;
-    if (!who || another) throw new Error('--as: explain is about one principal.');
+    if (!who || another) throw new UsageError('--as: explain is about one principal.');
     if (origin !== undefined) console.error(origin);
     const environment = {
       ...toEnvironment(at, ip),
-      arguments: given === undefined ? undefined : objectIn(given),
+      arguments: given,
     };
     const explanation = explain(loaded, callerOf(who.principal, loaded.policy, environment), target);
-    await write(format === 'json' ? JSON.stringify(explanation) : renderExplanation(explanation));
-    return explanation.decision.effect === 'allow' && !refused ? GOOD : NOT_GOOD;
+    await this.write(format === 'json' ? JSON.stringify(explanation) : renderExplanation(explanation));
+    return explanation.decision.effect === 'allow' && !refused ? EXIT_OK : EXIT_FAILED;
   }
 
-  async matrix({ policy, subject, at, ip, format }: Asked<'matrix'>): Promise<number> {
+  async matrix({ policy, subject, at, ip, format }: Request<'matrix'>): Promise<number> {
     const loaded = this.load(policy);
     const matrix = matrixOf(loaded, await this.people(subject, loaded, at), toEnvironment(at, ip));
     const title = `Who can what, under ${loaded.policy.digest ?? 'no policy'}`;
@@ -127,11 +136,11 @@ class CommandContext {
       html: (one: Matrix) => matrixPage(one, title),
       json: (one: Matrix) => JSON.stringify(one),
     };
-    await write(renders[format](matrix));
-    return GOOD;
+    await this.write(renders[format](matrix));
+    return EXIT_OK;
   }
 
-  async diff({ before, after, subject, at, ip, format }: Asked<'diff'>): Promise<number> {
+  async diff({ before, after, subject, at, ip, format }: Request<'diff'>): Promise<number> {
     const [was, is] = [this.load(before), this.load(after)];
     const lists = [was, is].map(({ policy }) => policy.listsObtainable);
     const isListOther = lists[0] !== lists[1];
@@ -143,13 +152,13 @@ class CommandContext {
     const environment = toEnvironment(at, ip);
     const changes = changesBetween(matrixOf(was, people, environment), matrixOf(is, people, environment));
     if (format !== 'json' && isListOther) {
-      await write(`list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`);
+      await this.write(`list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`);
     }
-    await write(format === 'json' ? JSON.stringify(changes) : renderChanges(changes));
-    return changes.length === 0 && !isListOther ? GOOD : NOT_GOOD;
+    await this.write(format === 'json' ? JSON.stringify(changes) : renderChanges(changes));
+    return changes.length === 0 && !isListOther ? EXIT_OK : EXIT_FAILED;
   }
 
-  async replay({ policy, paths, since, until, format }: Asked<'replay'>): Promise<number> {
+  async replay({ policy, paths, since, until, format }: Request<'replay'>): Promise<number> {
     const candidate = this.load(policy);
     const selection = {
       event: 'decision',
@@ -158,22 +167,27 @@ class CommandContext {
     };
     let [same, skipped] = [0, 0];
     const unknown = new Map<string, number>();
+    this.context.progress('Reading the audit log');
     const kinds = new Map<string, { count: number; examples: Difference[] }>();
-    for (const { files } of await chainsIn(paths, auditFileOf(readEnvironment()))) {
+    for (const { files } of await chainsIn(paths, auditFileOf(this.context.environment()))) {
       for await (const { record } of find(files, selection)) {
         const verdict = replay(record, candidate);
         if (verdict.kind === 'same') same += 1;
         else if (verdict.kind === 'skipped') skipped += 1;
         else if (verdict.kind === 'unknown') unknown.set(verdict.rule, (unknown.get(verdict.rule) ?? 0) + 1);
         else {
-          if (format === 'json') await write(JSON.stringify(verdict.difference));
+          if (format === 'json') await this.write(JSON.stringify(verdict.difference));
           count(kinds, verdict.difference);
         }
       }
     }
     const found: DifferenceKind[] = [...kinds.values()].sort((a, b) => b.count - a.count);
-    if (format !== 'json') await write(renderReplay({ same, skipped, unknown, kinds: found }));
-    return found.length === 0 ? GOOD : NOT_GOOD;
+    if (format !== 'json') await this.write(renderReplay({ same, skipped, unknown, kinds: found }));
+    return found.length === 0 ? EXIT_OK : EXIT_FAILED;
+  }
+
+  private write(text: string): Promise<void> {
+    return this.context.write(`${text}\n`);
   }
 
   private load(directory: string | undefined): LoadedPolicy {
@@ -181,9 +195,8 @@ class CommandContext {
     try {
       return loadPolicyFolder(this.settings.policy, this.targets, named);
     } catch (error) {
-      throw error instanceof PolicyError
-        ? new Error(`${directory ?? 'POLICY_DIR'}: ${error.message}`)
-        : error;
+      if (!(error instanceof PolicyError)) throw error;
+      throw new FaultyPolicy(`${directory ?? 'POLICY_DIR'}: ${error.message}`);
     }
   }
 
@@ -194,12 +207,12 @@ class CommandContext {
   ): Promise<NamedPrincipal[]> {
     if (subject.kind === 'roles') return principalsByRole(loaded, toEnvironment(at, '').now);
     if (subject.kind === 'named') {
-      const { principals, origin } = await peopleAs(subject.as, readEnvironment());
+      const { principals, origin } = await peopleAs(subject.as, this.context.environment());
       if (origin !== undefined) console.error(origin);
       return [...principals];
     }
     const people = new Map<string, NamedPrincipal>();
-    for (const { files } of await chainsIn(subject.paths, auditFileOf(readEnvironment()))) {
+    for (const { files } of await chainsIn(subject.paths, auditFileOf(this.context.environment()))) {
       for await (const { record } of find(files, { since: subject.since })) {
         const principal = principalOfRecord(record);
         if (!principal) continue;
@@ -219,8 +232,7 @@ class CommandContext {
 }
 
 /** The variables that decide; an allow-list that is not set is said to be open here. */
-function decidingSettings(): Settings {
-  const env = readEnvironment();
+function decidingSettings(env: Environment): Settings {
   if (env.TOOL_ALLOW_LIST === undefined) {
     console.error('TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.');
   }
@@ -234,17 +246,6 @@ function decidingSettings(): Settings {
 
 function toEnvironment(at: string | undefined, ip: string): { readonly now: number; readonly ip: string } {
   return { now: at === undefined ? Date.now() : Date.parse(at), ip };
-}
-
-function objectIn(text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  if (isJsonObject(value)) return value as Record<string, unknown>;
-  throw new Error('--args must be a JSON object.');
 }
 
 /** Two issuers may give the same name to two people. */
@@ -268,29 +269,3 @@ function count(kinds: Map<string, { count: number; examples: Difference[] }>, on
   kind.count += 1;
   if (kind.examples.length < MAX_EXAMPLES) kind.examples.push(one);
 }
-
-function write(text: string): Promise<void> {
-  return new Promise((done, failed) => {
-    process.stdout.write(`${text}\n`, (error) => (error ? failed(error) : done()));
-  });
-}
-
-// A reader that has seen enough (head, less) is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? GOOD : NOT_GOOD);
-});
-// Timers of the token's verification keep no process alive, and an end without a verdict must not look like a good one.
-process.exitCode = NOT_GOOD;
-setInterval(() => undefined, 60_000);
-main().then(
-  // Connections to an issuer stay open for seconds.
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const { message, name, stack } = error instanceof Error ? error : new Error('The advisor failed');
-    // What the operator can mend is said in words.
-    const isForeseen =
-      ['PolicyError', 'ConfigurationError', 'DeclarationError'].includes(name) || name === 'Error';
-    console.error(isForeseen ? message : stack);
-    process.exit(NOT_GOOD);
-  },
-);

@@ -1,59 +1,52 @@
-/** `npm run audit`: questions to the audit log in, answers and an exit code out. */
+/** `mcp-gate audit`: verifies, searches and summarizes the audit log. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pseudonym } from '../../audit/pseudonyms.js';
-import { lostOptions, usageError, WRONG_USAGE } from '../usage.js';
-import { npmVariables, readEnvironment } from '../../config/environment.js';
-import { auditFileOf, auditKeyFileOf, ConfigurationError } from '../../config/load-settings.js';
-import { HELP, readCommandLine, USAGE, type Command, type PseudonymOf } from './command-line.js';
-import { formatList, quote } from '../../lib/format-text.js';
+import type { StoredRecord } from '../../audit/record.js';
+import { auditFileOf, auditKeyFileOf } from '../../config/load-settings.js';
+import { formatList, onOneLine, quote } from '../../lib/format-text.js';
+import { EXIT_FAILED, EXIT_OK, type CommandContext } from '../run-command.js';
+import { UsageError } from '../usage.js';
+import type { AuditRequest, PseudonymOf } from './command-line.js';
+import { drawTree } from './delegation-tree.js';
 import { find } from './find.js';
 import { follow } from './follow.js';
 import { inOrder, NewestRecord, newest, type Found } from './newest-record.js';
 import { lookUp } from './on-record.js';
 import { renderRecord, renderSummary, renderVerdict } from './render.js';
 import { reportPage } from './report-page.js';
-import type { StoredRecord } from '../../audit/record.js';
 import { selects, type Selection } from './selection.js';
 import { chainsIn, SourceError, type ChainFiles } from './sources.js';
 import { Summarizer } from './summary.js';
-import { drawTree } from './delegation-tree.js';
 import { verifyChain, type Trust } from './verify.js';
 
-const EXIT_OK = 0;
-const EXIT_FAILED = 1;
 /** Of the files before the followed one, at most so many records are shown. */
 const MAX_BEFORE = 100_000;
 
-type Asked<K extends Command['kind']> = Extract<Command, { kind: K }>;
+type Request<K extends AuditRequest['kind']> = Extract<AuditRequest, { kind: K }>;
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2);
-  const lost = lostOptions(USAGE, args, npmVariables());
-  const command: Command = lost ? { kind: 'wrong', message: lost } : readCommandLine(args, new Date());
-  switch (command.kind) {
-    case 'help':
-      await write(`${HELP}\n`);
-      return EXIT_OK;
-    case 'wrong':
-      console.error(usageError(USAGE, command.message));
-      return WRONG_USAGE;
+/** @throws SourceError where a file cannot be read or holds no audit log. */
+export async function runAudit(request: AuditRequest, context: CommandContext): Promise<number> {
+  context.progress('Reading the audit log');
+  switch (request.kind) {
     case 'verify':
-      return verify(command);
+      return verify(request, context);
     case 'query':
-      return query(command);
+      return query(request, context);
     case 'chain':
-      return chain(command);
+      return chain(request, context);
     case 'report':
-      return report(command);
+      return report(request, context);
   }
 }
 
-async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise<number> {
-  const chains = await chainsOf(paths);
-  if (expected && chains.length > 1)
-    throw new SourceError('--expect is of one chain; name the files of one.');
-  const own = paths.length === 0 && keys.length === 0 ? await ownKey() : undefined;
+async function verify(
+  { paths, keys, expected, json }: Request<'verify'>,
+  context: CommandContext,
+): Promise<number> {
+  const chains = await chainsOf(paths, context);
+  if (expected && chains.length > 1) throw new UsageError('--expect is of one chain; name the files of one.');
+  const own = paths.length === 0 && keys.length === 0 ? await ownKey(context) : undefined;
   const named = await Promise.all(keys.map(readKey));
   const trust: Trust = { keys: own ? [own] : named.length > 0 ? named : undefined, expected };
   let isGood = true;
@@ -65,20 +58,20 @@ async function verify({ paths, keys, expected, json }: Asked<'verify'>): Promise
       : trust.keys
         ? ''
         : '\n  (by the keys that the audit log itself names: give --key to know whose they are)';
-    await write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${by}\n`);
+    await context.write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${by}\n`);
   }
   return isGood ? EXIT_OK : EXIT_FAILED;
 }
 
-async function query(command: Asked<'query'>): Promise<number> {
+async function query(command: Request<'query'>, context: CommandContext): Promise<number> {
   const selection = await byPseudonym(command.selection, command.pseudonym);
-  if (command.follow) return followOne(command, selection);
+  if (command.follow) return followOne(command, selection, context);
   const { limit, json } = command;
-  const chains = await chainsOf(command.paths);
+  const chains = await chainsOf(command.paths, context);
   let count = 0;
   const show = async ({ record, text }: Found) => {
     count += 1;
-    await write(`${json ? text : renderRecord(record)}\n`);
+    await context.write(`${json ? text : renderRecord(record)}\n`);
   };
   if (limit === Number.POSITIVE_INFINITY) {
     for await (const found of inOrder(chains, selection)) await show(found);
@@ -93,12 +86,16 @@ async function query(command: Asked<'query'>): Promise<number> {
 }
 
 /** Ends when it is interrupted, or when the reader of its output goes. */
-async function followOne({ paths, limit, json }: Asked<'query'>, selection: Selection): Promise<number> {
+async function followOne(
+  { paths, limit, json }: Request<'query'>,
+  selection: Selection,
+  context: CommandContext,
+): Promise<number> {
   const [path] = paths;
-  const file = path ?? auditFileOf(readEnvironment());
-  const [older] = await chainsOf(path === undefined ? [] : [path]);
+  const file = path ?? auditFileOf(context.environment());
+  const [older] = await chainsOf(path === undefined ? [] : [path], context);
   const archives = older?.files.filter((one) => one !== file) ?? [];
-  if (path !== undefined && !older?.files.includes(path)) throw new SourceError('--follow is of one file.');
+  if (path !== undefined && !older?.files.includes(path)) throw new UsageError('--follow is of one file.');
   const line = ({ record, text }: Found) => `${json ? text : renderRecord(record)}\n`;
   const first = new NewestRecord<Found>(limit);
   let hasBegun = false;
@@ -108,12 +105,12 @@ async function followOne({ paths, limit, json }: Asked<'query'>, selection: Sele
       missing > 0 && older && archives.length > 0
         ? await newest([{ ...older, files: archives }], selection, Math.min(missing, MAX_BEFORE))
         : { records: [] };
-    for (const found of [...before.records, ...first.items]) await write(line(found));
+    for (const found of [...before.records, ...first.items]) await context.write(line(found));
     hasBegun = true;
   };
   for await (const found of follow(file, { warn: (text) => console.error(text), onEnd })) {
     if (!selects(selection, found.record)) continue;
-    if (hasBegun) await write(line(found));
+    if (hasBegun) await context.write(line(found));
     else first.add(found);
   }
   return EXIT_OK;
@@ -122,7 +119,7 @@ async function followOne({ paths, limit, json }: Asked<'query'>, selection: Sele
 /** A sentence for each name of the question that was never on record: a typing error finds nothing, too. */
 async function unknownNames(
   chains: readonly ChainFiles[],
-  { selection: asked, pseudonym: of }: Asked<'query' | 'report'>,
+  { selection: asked, pseudonym: of }: Request<'query' | 'report'>,
 ): Promise<string[]> {
   const sentences: string[] = [];
   const selection = await byPseudonym(asked, of);
@@ -137,27 +134,27 @@ async function unknownNames(
   return sentences;
 }
 
-async function chain({ paths, id, json }: Asked<'chain'>): Promise<number> {
+async function chain({ paths, id, json }: Request<'chain'>, context: CommandContext): Promise<number> {
   const records: StoredRecord[] = [];
-  for (const { files } of await chainsOf(paths)) {
+  for (const { files } of await chainsOf(paths, context)) {
     for await (const { record } of find(files, { id })) records.push(record);
   }
   // Asked by the id of its end, a call is still one call.
   const decisionId = records.length === 1 ? records[0]?.decision_id : undefined;
-  if (decisionId) return chain({ kind: 'chain', paths, id: decisionId, json });
+  if (decisionId) return chain({ kind: 'chain', paths, id: decisionId, json }, context);
   if (records.length === 0) {
-    console.error(`There is no record ${id}.`);
+    console.error(`There is no record ${onOneLine(id)}.`);
     return EXIT_FAILED;
   }
-  await write(json ? `${JSON.stringify(records)}\n` : `${drawTree(records)}\n`);
+  await context.write(json ? `${JSON.stringify(records)}\n` : `${drawTree(records)}\n`);
   return EXIT_OK;
 }
 
-async function report(command: Asked<'report'>): Promise<number> {
+async function report(command: Request<'report'>, context: CommandContext): Promise<number> {
   const { format } = command;
   const selection = await byPseudonym(command.selection, command.pseudonym);
   const summarizer = new Summarizer();
-  const chains = await chainsOf(command.paths);
+  const chains = await chainsOf(command.paths, context);
   for (const { files } of chains) {
     for await (const { record } of find(files, selection)) summarizer.add(record);
   }
@@ -165,20 +162,20 @@ async function report(command: Asked<'report'>): Promise<number> {
   if (summary.records === 0) {
     console.error(['No record matches.', ...(await unknownNames(chains, command))].join(' '));
   }
-  if (format === 'json') await write(`${JSON.stringify(summary, null, 2)}\n`);
+  if (format === 'json') await context.write(`${JSON.stringify(summary, null, 2)}\n`);
   else if (format === 'html')
-    await write(reportPage(summary, `Audit report since ${selection.since ?? 'the beginning'}`));
-  else await write(`${renderSummary(summary)}\n`);
+    await context.write(reportPage(summary, `Audit report since ${selection.since ?? 'the beginning'}`));
+  else await context.write(`${renderSummary(summary)}\n`);
   return EXIT_OK;
 }
 
-function chainsOf(paths: readonly string[]) {
-  return chainsIn(paths, auditFileOf(readEnvironment()));
+function chainsOf(paths: readonly string[], context: CommandContext) {
+  return chainsIn(paths, auditFileOf(context.environment()));
 }
 
 /** The public half of the key that signs here; undefined where this is not the machine that has it. */
-async function ownKey(): Promise<KeyObject | undefined> {
-  const pem = await readFile(auditKeyFileOf(readEnvironment()), 'utf8').catch(() => undefined);
+async function ownKey({ environment }: CommandContext): Promise<KeyObject | undefined> {
+  const pem = await readFile(auditKeyFileOf(environment()), 'utf8').catch(() => undefined);
   return pem === undefined ? undefined : createPublicKey(pem);
 }
 
@@ -213,24 +210,3 @@ async function readKey(file: string): Promise<KeyObject> {
 function jwkIn(json: JsonWebKey & { keys?: JsonWebKey[] }): JsonWebKey {
   return json.keys?.[0] ?? json;
 }
-
-function write(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-// A reader that has seen enough (head, less) is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? EXIT_OK : EXIT_FAILED);
-});
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    const isForeseen = error instanceof SourceError || error instanceof ConfigurationError;
-    console.error(isForeseen ? error.message : error);
-    process.exit(error instanceof SourceError ? WRONG_USAGE : EXIT_FAILED);
-  },
-);

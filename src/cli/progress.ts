@@ -1,0 +1,41 @@
+/** Progress of commands that take longer than two seconds, for a person at a terminal. */
+
+const AFTER_MS = 2_000;
+
+/** The part of stderr that progress needs. */
+export interface ProgressOutput {
+  readonly isTTY?: boolean;
+  readonly write: (text: string) => unknown;
+}
+
+/** Prints the activity once after two seconds, and later activities at once. Silent without a terminal. */
+export class Progress {
+  private activity: string | undefined;
+  private isLate = false;
+  private readonly timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly output: ProgressOutput) {
+    this.timer = output.isTTY ? setTimeout(() => this.begin(), AFTER_MS) : undefined;
+    this.timer?.unref();
+  }
+
+  /** @param activity for example `Asking fix`; without values that a terminal would act on. */
+  report(activity: string): void {
+    this.activity = activity;
+    if (this.isLate) this.print();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.isLate = false;
+  }
+
+  private begin(): void {
+    this.isLate = true;
+    this.print();
+  }
+
+  private print(): void {
+    if (this.activity !== undefined) this.output.write(`${this.activity} …\n`);
+  }
+}

@@ -1,0 +1,119 @@
+/** Revocations through the administration of a running server. */
+import { escapeControlChars } from '../../lib/format-text.js';
+import { isJsonObject } from '../../lib/json.js';
+import { readStdin } from '../read-stdin.js';
+import { UsageError } from '../usage.js';
+
+const TIMEOUT_MS = 10_000;
+
+/** Seconds that a Date of JavaScript can hold. */
+const MAX_SECONDS = 8.64e12;
+
+export type ServerRequest =
+  | { readonly kind: 'list' }
+  /** Members as the administration takes them. */
+  | { readonly kind: 'revoke'; readonly members: object }
+  | { readonly kind: 'withdraw'; readonly id: string };
+
+/** @throws UsageError where stdin holds no token. */
+export async function readAdminToken(): Promise<string> {
+  const token = (await readStdin('Paste the token of an administrator, and press Ctrl-D.')).trim();
+  // The message of fetch about a header that it cannot send quotes it.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new UsageError('On stdin there is no token: it must be one line, as the issuer gave it.');
+  }
+  return token;
+}
+
+/**
+ * @param base address of the revocations of the server.
+ * @returns members as the administration names them; undefined where no revocation has the id to withdraw.
+ * @throws Error with a sentence that holds no token.
+ */
+export async function askServer(
+  request: ServerRequest,
+  base: URL,
+  token: string,
+): Promise<readonly object[] | undefined> {
+  const response = await send(request, base, token);
+  if (request.kind === 'withdraw' && response.status === 204) return [];
+  const answer = await objectIn(response);
+  const { code, message } = (isJsonObject(answer.error) ? answer.error : {}) as Record<string, unknown>;
+  if (request.kind === 'withdraw' && response.status === 404 && isRevocationUnknown(message)) {
+    return undefined;
+  }
+  if (!response.ok) {
+    const why = typeof message === 'string' ? escapeControlChars(message) : 'no reason';
+    const hint =
+      response.status === 404 && code !== undefined
+        ? '. The address is another one, or REVOCATION_MAX_AGE_SECONDS=0 switches revocation off there'
+        : '';
+    throw new Error(`The server answered ${response.status}: ${why}${hint}`);
+  }
+  const revocations = request.kind === 'list' ? answer.revocations : [answer];
+  if (!Array.isArray(revocations) || !revocations.every(isRevocation)) {
+    throw new Error(`What answers at ${base.origin} is not this server: it tells of no revocation.`);
+  }
+  return revocations;
+}
+
+async function send(request: ServerRequest, base: URL, token: string): Promise<Response> {
+  const ask = (path: string, method: string, body?: object) =>
+    fetch(base.href + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body && { body: JSON.stringify(body) }),
+    }).catch((error: Error) => {
+      throw new Error(connectionFailure(error, base));
+    });
+  switch (request.kind) {
+    case 'list':
+      return ask('', 'GET');
+    case 'withdraw':
+      return ask(`/${encodeURIComponent(request.id)}`, 'DELETE');
+    case 'revoke':
+      return ask('', 'POST', request.members);
+  }
+}
+
+/** The JSON object of an answer; empty where it holds none. */
+async function objectIn(response: Response): Promise<Record<string, unknown>> {
+  const json: unknown = await response.json().catch(() => undefined);
+  return isJsonObject(json) ? json : {};
+}
+
+function isRevocation(value: unknown): value is object {
+  if (!isJsonObject(value)) return false;
+  const { id, kind, issuer, value: of, issued_before: before } = value;
+  const isTime = typeof before === 'number' && Math.abs(before) <= MAX_SECONDS;
+  return [id, kind, issuer, of].every((one) => typeof one === 'string') && isTime;
+}
+
+function isRevocationUnknown(message: unknown): boolean {
+  return message === 'There is no such revocation';
+}
+
+/** Words for the codes of failed connections, of Node and of undici. */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'nothing listens there'],
+  [/ENOTFOUND|EAI_AGAIN/, 'there is no such host'],
+  [/EPROTO|ERR_SSL|WRONG_VERSION/, 'it does not speak TLS: is it http?'],
+  [/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/, 'its certificate is not trusted here (NODE_EXTRA_CA_CERTS)'],
+  [/ECONNRESET|UND_ERR_SOCKET|HPE_/, 'it closed the connection: is it https?'],
+  [/redirect/, 'it answers with a redirect, and a token follows none'],
+  [/bad port/, 'this port is not used for HTTP'],
+];
+
+/** Says which server, what failed, and mostly why. */
+function connectionFailure({ name, message, cause }: Error, { origin }: URL): string {
+  const { code, message: reason, name: kind } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  if (kind === 'ProxyError') return `${origin} cannot be asked: ${escapeControlChars(reason ?? '')}.`;
+  const what = name === 'TimeoutError' ? 'no answer in time' : (code ?? reason ?? message);
+  const why = FAILURES.find(([form]) => form.test(`${what} ${reason ?? ''}`))?.[1];
+  return `${origin} cannot be asked (${escapeControlChars(what)})${why === undefined ? '' : `: ${why}`}.`;
+}

@@ -1,0 +1,44 @@
+/** Revocations as text or JSON. */
+import { escapeControlChars } from '../../lib/format-text.js';
+import type { StoredRevocation } from '../../revocation/revocation-store.js';
+
+/** Members as the administration names them. */
+export function membersOf(one: StoredRevocation): object {
+  const { id, kind, issuer, value, issuedBefore: issued_before, by, reason } = one;
+  return {
+    id,
+    kind,
+    issuer,
+    value,
+    issued_before,
+    by,
+    reason,
+    created_at: one.createdAt,
+    expires_at: one.expiresAt,
+  };
+}
+
+/** @param revocations members as the administration names them. */
+export function renderRevocations(revocations: readonly object[], json: boolean): string {
+  if (json) return `${JSON.stringify(revocations)}\n`;
+  if (revocations.length === 0) return 'Nothing is revoked.\n';
+  return revocations.map((one) => `${lineOf(one as Record<string, string | number | null>)}\n`).join('');
+}
+
+export function renderWithdrawn(id: string, json: boolean): string {
+  return json ? `${JSON.stringify({ id, withdrawn: true })}\n` : `${escapeControlChars(id)} is withdrawn.\n`;
+}
+
+function lineOf({
+  id,
+  kind,
+  issuer,
+  value,
+  issued_before: at,
+  by,
+  reason,
+}: Record<string, string | number | null>): string {
+  const until = new Date(Number(at) * 1000).toISOString();
+  const why = reason === null ? '' : `: ${reason}`;
+  return escapeControlChars(`${id}  ${kind} ${value} of ${issuer}, issued until ${until}, by ${by}${why}`);
+}
