@@ -29,6 +29,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE deploy/healthcheck.mjs ./
+# The commands: docker exec CONTAINER mcp-gate doctor.
+RUN chmod 0755 dist/cli/mcp-gate.js && ln -s /app/dist/cli/mcp-gate.js /usr/local/bin/mcp-gate
 # Not loopback, so PUBLIC_URL has no default: the container does not start without being told its https name.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 # By number, as Kubernetes can tell only of a number that it is not root.

@@ -29,6 +29,7 @@ describe('the image', () => {
     expect(lastStage).toMatch(/^USER 10001:10001$/m);
     expect(lastStage).toMatch(/^ENTRYPOINT \["node", "dist\/main"\]$/m);
     expect(lastStage).toMatch(/^HEALTHCHECK .* CMD \["node", "healthcheck.mjs"\]$/m);
+    expect(lastStage).toMatch(/ln -s \/app\/dist\/cli\/mcp-gate\.js \/usr\/local\/bin\/mcp-gate$/m);
     expect(lastStage).not.toMatch(/npm (ci|install|run)/);
     expect(lastStage).toContain(`org.opencontainers.image.version="${VERSION}"`);
   });

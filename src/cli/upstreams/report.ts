@@ -1,4 +1,4 @@
-/** What `npm run upstreams` says, as data and as text. Pure. */
+/** What `mcp-gate upstreams` says, as data and as text. Pure. */
 import { digestOf } from '../../lib/canonical-json.js';
 import { formatList, quote, escapeControlChars } from '../../lib/format-text.js';
 import type { UpstreamSettings } from '../../config/settings.js';
