@@ -32,9 +32,10 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   upstreams: ['tools', 'policy', 'http/outbound', 'audit', 'config', 'core', 'lib'],
   mcp: ['upstreams', 'revocation', 'tools', 'policy', 'http', 'audit', 'config', 'core', 'lib'],
   'operations/shutdown': [],
+  'operations/conventions': ['core'],
   'operations/reload': ['policy', 'audit', 'config', 'lib'],
   'operations/startup': ['upstreams', 'tools', 'policy', 'audit', 'config', 'lib'],
-  'operations/tracing': ['http/outbound', 'config', 'core', 'lib'],
+  'operations/tracing': ['operations/conventions', 'http/outbound', 'config', 'core', 'lib'],
   'operations/health': [
     'mcp',
     'upstreams',
@@ -49,6 +50,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'core',
   ],
   'operations/metrics': [
+    'operations/conventions',
     'revocation',
     'rate-limiting',
     'operations/shutdown',

@@ -16,7 +16,16 @@ interface Span {
   readonly parentSpanId?: string;
   readonly name: string;
   readonly kind: number;
+  readonly status: { readonly code: number };
   readonly attributes: readonly { key: string; value: Record<string, unknown> }[];
+}
+
+/** Status codes of a span (OTLP). */
+const UNSET = 0;
+const ERROR = 2;
+
+function attributesOf({ attributes }: Span): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }
 
 /** A collector of spans (OTLP over HTTP, JSON). */
@@ -58,6 +67,19 @@ function samples(text: string, name: string): Record<string, number> {
   );
 }
 
+/** How often each MCP operation ended: `METHOD TARGET: ERROR`. */
+function operations(text: string): Record<string, number> {
+  const label = (labels: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1];
+  return Object.fromEntries(
+    Object.entries(samples(text, 'mcp_server_operation_duration_seconds_count')).map(([labels, count]) => {
+      const target = label(labels, 'gen_ai_tool_name');
+      const error = label(labels, 'error_type');
+      const name = [label(labels, 'mcp_method_name'), target].filter(Boolean).join(' ');
+      return [error === undefined ? name : `${name}: ${error}`, count];
+    }),
+  );
+}
+
 describe('metrics', () => {
   let gate: Gate;
   let port: number;
@@ -69,9 +91,11 @@ describe('metrics', () => {
   });
   afterAll(() => gate.close());
 
-  it('count what was decided, and time each part of it', async () => {
+  it('count decisions, and measure operations by the OpenTelemetry conventions for MCP', async () => {
     const token = await gate.token({ ...PEOPLE.alice, scope: 'probe' });
     await gate.callTool(token, 'echo', { text: 'a secret of hers' });
+    await gate.callTool(token, 'echo', { text: 1 });
+    await gate.callTool(token, 'fail');
     await gate.callTool(token, 'admin_only');
     await gate.callTool(token, 'invented-by-a-caller');
     await gate.callTool('bad', 'echo');
@@ -85,16 +109,27 @@ describe('metrics', () => {
     let text = '';
     await until(async () => {
       text = await (await read('/metrics')).text();
-      return samples(text, 'gate_calls_total')['target="echo",status="ok"'] === 1;
+      return operations(text)['tools/call echo'] === 1;
     });
+    expect(operations(text)).toEqual({
+      'tools/call echo': 1,
+      'tools/call echo: tool_error': 1,
+      'tools/call fail: failed': 1,
+      'tools/call admin_only: role_missing': 1,
+      'tools/call: tool_unknown': 1,
+      'tools/call: token_malformed': 1,
+      'tools/list': 1,
+    });
+    expect(text).toContain('# TYPE mcp_server_operation_duration_seconds histogram');
+    expect(text).toContain('mcp_protocol_version="2026-07-28"');
     expect(samples(text, 'gate_decisions_total')).toMatchObject({
-      'decision="allow",reason=""': 2,
+      'decision="allow",reason=""': 4,
       'decision="deny",reason="role_missing"': 1,
       'decision="deny",reason="tool_unknown"': 1,
       'decision="deny",reason="token_malformed"': 1,
     });
     expect(samples(text, 'gate_requests_total')).toMatchObject({
-      'method="tools/call",status="200"': 1,
+      'method="tools/call",status="200"': 3,
       'method="tools/call",status="403"': 1,
       'method="tools/list",status="200"': 1,
     });
@@ -164,7 +199,7 @@ describe('metrics', () => {
       'decision="deny",reason="token_malformed"': 1,
       'decision="deny",reason="request_malformed"': 1,
     });
-    expect(samples(text, 'gate_calls_total')).toEqual({ 'target="admin:list",status="ok"': 1 });
+    expect(operations(text)).toEqual({});
     await observed.close();
     await issuer.stop();
     folder.remove();
@@ -223,11 +258,15 @@ describe('traces', () => {
     expect(parts.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['authentication', 'decision', 'record', 'tool']),
     );
-    const attributes = Object.fromEntries(
-      echo.attributes.map(({ key, value }) => [key, Object.values(value)[0]]),
-    );
+    const attributes = attributesOf(echo);
+    expect(attributes['jsonrpc.request.id']).toMatch(/^\S+$/);
+    expect([attributes['error.type'], echo.status.code]).toEqual([undefined, UNSET]);
+    const denied = server.find(({ name }) => name === 'tools/call admin_only') as Span;
+    expect([attributesOf(denied)['error.type'], denied.status.code]).toEqual(['role_missing', ERROR]);
     expect(attributes).toMatchObject({
       'mcp.method.name': 'tools/call',
+      'mcp.protocol.version': '2026-07-28',
+      'gen_ai.operation.name': 'execute_tool',
       'gen_ai.tool.name': 'echo',
       'http.response.status_code': 200,
       'gate.outcome': 'ok',

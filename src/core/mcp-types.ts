@@ -1,11 +1,32 @@
-/** What MCP says that a result of a tool is, by the SDK's types of the specification. */
-import { isSpecType } from '@modelcontextprotocol/server';
+/** Constants and checks of the Model Context Protocol: the SDK's own where it exports them. */
+import { isSpecType, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 
-/** Member of `_meta` in which a server says who it is (MCP 2026-07-28). */
-export { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
+export {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  /** The revision of a client that names none (MCP 2025-11-25, streamable HTTP). */
+  DEFAULT_NEGOTIATED_PROTOCOL_VERSION,
+  LOG_LEVEL_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+  SERVER_INFO_META_KEY,
+} from '@modelcontextprotocol/server';
 
-/** A part of a result's content: of a kind that there is, with all that its kind needs. */
+/** Members of `_meta` with this prefix are reserved for the protocol. */
+export const RESERVED_META_PREFIX = 'io.modelcontextprotocol/';
+
+/** The revision of the per-request envelope; the SDK exports no constant for it. */
+export const MODERN_REVISION = '2026-07-28';
+
+/** Revisions that `initialize` negotiates, the newest first. */
+export const LEGACY_REVISIONS: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS.filter(
+  (revision) => revision < MODERN_REVISION,
+);
+
+/** Every revision that is served. */
+export const REVISIONS: ReadonlySet<string> = new Set([MODERN_REVISION, ...LEGACY_REVISIONS]);
+
+/** Whether a part of a result's content has a kind of the specification and every member that its kind needs. */
 export const isContent: (value: unknown) => boolean = isSpecType.ContentBlock;
 
-/** A result of `tools/call`, as clients take it. */
+/** Whether clients accept this as a result of `tools/call`. */
 export const isToolResult: (value: unknown) => boolean = isSpecType.CallToolResult;

@@ -1,12 +1,12 @@
-/** One span for each request, with one for each part of the gate in it, told to an OpenTelemetry collector (OTLP over HTTP). */
-import type { Span, Tracer, TraceState } from '@opentelemetry/api';
+/** One span for each request with one child for each of its stages, sent to an OpenTelemetry collector (OTLP over HTTP). */
+import type { Attributes, Span, Tracer, TraceState } from '@opentelemetry/api';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
-import { targetLabel } from '../../core/decision.js';
 import type { RequestContext, Outcome, Trace } from '../../core/request-context.js';
 import { VERSION } from '../../lib/version.js';
 import { withTimeout } from '../../lib/with-timeout.js';
 import type { OutboundSettings, TracingSettings } from '../../config/settings.js';
 import { agentFor } from '../../http/outbound/outbound.js';
+import { errorType, mcpAttributes, operationName } from '../conventions/mcp-attributes.js';
 
 type Api = typeof import('@opentelemetry/api');
 
@@ -14,6 +14,10 @@ const FLUSH_MS = 3_000;
 /** Spans that wait for a collector that does not answer; what is beyond is dropped. */
 const MAX_WAITING = 2_048;
 const TIMEOUT_MS = 5_000;
+/** Name of the span of a request without a message. */
+const UNREADABLE = 'request';
+/** Characters of a JSON-RPC id; the caller chooses it. */
+const MAX_ID = 100;
 
 export class Tracing {
   private readonly spans = new WeakMap<Trace, Span>();
@@ -56,7 +60,7 @@ export class Tracing {
   begin(incoming: Trace | undefined): Trace {
     const { ROOT_CONTEXT, SpanKind, trace: traces } = this.api;
     const parent = incoming && traces.setSpanContext(ROOT_CONTEXT, contextOf(incoming));
-    const span = this.tracer.startSpan('request', { kind: SpanKind.SERVER }, parent ?? ROOT_CONTEXT);
+    const span = this.tracer.startSpan(UNREADABLE, { kind: SpanKind.SERVER }, parent ?? ROOT_CONTEXT);
     const { traceId, spanId, traceFlags } = span.spanContext();
     const flags = traceFlags.toString(16).padStart(2, '0');
     const trace: Trace = { id: traceId, traceparent: `00-${traceId}-${spanId}-${flags}` };
@@ -68,35 +72,30 @@ export class Tracing {
     const span = requestContext.trace && this.spans.get(requestContext.trace);
     if (!span) return;
     const context = this.api.trace.setSpan(this.api.ROOT_CONTEXT, span);
-    const { clock, outcome, parsed, operation, refused } = requestContext;
+    const { clock, outcome } = requestContext;
     for (const { stage, from, to } of clock?.laps ?? []) {
       this.tracer.startSpan(stage, { startTime: wall(from) }, context).end(wall(to));
     }
-    const method = parsed.ok ? parsed.message.method : 'unreadable';
-    // What does not exist has a name that the caller made up.
-    const isKnown =
-      operation?.kind === 'call' && refused !== 'tool_unknown' && requestContext.decision !== undefined;
-    const target = isKnown && operation?.kind === 'call' ? operation.target : undefined;
-    span.updateName(target ? `${method} ${targetLabel(target)}` : method);
+    span.updateName(spanName(requestContext));
     span.setAttributes({
-      'mcp.method.name': method,
+      ...spanAttributes(requestContext),
       'http.response.status_code': status,
       'gate.decision.id': requestContext.decisionId,
-      ...(target?.kind === 'tool' && {
-        'gen_ai.tool.name': target.name,
-        'gen_ai.operation.name': 'execute_tool',
-      }),
-      ...(target?.kind === 'prompt' && { 'gen_ai.prompt.name': target.name }),
-      ...(refused && { 'error.type': refused }),
     });
-    if (status >= 500) span.setStatus({ code: this.api.SpanStatusCode.ERROR });
     const ended = Date.now();
-    if (!outcome) return span.end(ended);
+    const end = (how: Outcome | undefined, at: number) => {
+      const error = errorType(requestContext, status, how);
+      if (error !== undefined) {
+        span.setAttribute('error.type', error);
+        span.setStatus({ code: this.api.SpanStatusCode.ERROR });
+      }
+      span.end(at);
+    };
+    if (!outcome) return end(undefined, ended);
     void outcome.then((how) => {
       this.toolSpan(requestContext, how, context);
-      if (how.status === 'failed') span.setStatus({ code: this.api.SpanStatusCode.ERROR });
       span.setAttribute('gate.outcome', how.status);
-      span.end(Math.max(ended, Date.now()));
+      end(how, Math.max(ended, Date.now()));
     });
   }
 
@@ -119,6 +118,25 @@ export class Tracing {
     span.setAttribute('gate.outcome', status);
     span.end(wall(recorded + durationMs));
   }
+}
+
+/** `tools/call NAME`, `prompts/get NAME`, or the operation alone where its target is not registered. */
+function spanName(requestContext: RequestContext): string {
+  const attributes = mcpAttributes(requestContext);
+  const target = attributes?.['gen_ai.tool.name'] ?? attributes?.['gen_ai.prompt.name'];
+  const operation = operationName(requestContext) ?? UNREADABLE;
+  return target === undefined ? operation : `${operation} ${target}`;
+}
+
+/** Without `mcp.resource.uri` and `client.address`, which the convention has too: they can hold personal data. */
+function spanAttributes(requestContext: RequestContext): Attributes {
+  const { id } = requestContext.parsed;
+  const attributes = mcpAttributes(requestContext);
+  return {
+    ...attributes,
+    ...(attributes && id !== null && { 'jsonrpc.request.id': String(id).slice(0, MAX_ID) }),
+    ...(attributes?.['gen_ai.tool.name'] !== undefined && { 'gen_ai.operation.name': 'execute_tool' }),
+  };
 }
 
 function contextOf({ traceparent }: Trace): {
