@@ -3,7 +3,7 @@
  * are signed. Pure.
  */
 import { hash as digest, sign, verify, type KeyObject } from 'node:crypto';
-import { type JsonObject, parseJsonObject } from '../lib/json.js';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../lib/json.js';
 import { canonicalJson, canonicalMembers, sortedNames } from '../lib/canonical-json.js';
 
 export interface EncodedRecord {
@@ -62,8 +62,8 @@ export function signCheckpoint(record: JsonObject, key: KeyObject): string {
 /** @param record a checkpoint as it stands in the audit log. */
 export function isSignedBy(record: JsonObject, key: KeyObject): boolean {
   const { hash: _hash, checkpoint, ...rest } = record;
-  if (typeof checkpoint !== 'object' || checkpoint === null) return false;
-  const { signature, ...signed } = checkpoint as JsonObject;
+  if (!isJsonObject(checkpoint)) return false;
+  const { signature, ...signed } = checkpoint;
   if (typeof signature !== 'string') return false;
   const bytes = Buffer.from(signature, 'base64url');
   return verify(null, signedBytes({ ...rest, checkpoint: signed }), key, bytes);

@@ -3,7 +3,7 @@ import { NO_REQUIREMENTS, targetLabel, type Decision, type Shadow, type Target }
 import type { RequestContext, Listing, Outcome, OutcomeStatus } from '../core/request-context.js';
 import { personOf, type DelegationLink } from '../core/principal.js';
 import type { Reason } from '../core/reasons.js';
-import type { JsonObject } from '../lib/json.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { wellFormed } from '../lib/well-formed.js';
 import { redactTokens } from '../lib/redact-tokens.js';
 import { canonicalJson, digestOf } from '../lib/canonical-json.js';
@@ -356,10 +356,9 @@ function recordedArguments(
   { recordedArguments: names = [] }: Target,
   given: unknown,
 ): { arguments?: JsonObject } {
-  if (names.length === 0 || typeof given !== 'object' || given === null) return {};
-  const values = given as JsonObject;
-  const sent = names.filter((name) => Object.hasOwn(values, name));
-  return { arguments: Object.fromEntries(sent.map((name) => [name, boundedValue(values[name])])) };
+  if (names.length === 0 || !isJsonObject(given)) return {};
+  const sent = names.filter((name) => Object.hasOwn(given, name));
+  return { arguments: Object.fromEntries(sent.map((name) => [name, boundedValue(given[name])])) };
 }
 
 function boundedValue(value: unknown): unknown {

@@ -26,6 +26,7 @@ import type {
 import { nameFaults, unknownNames, valueFault } from './foreign-variables.js';
 import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList, splitScopes } from './rules.js';
 import { type Environment, Variables, VARIABLE_NAMES } from './variables.js';
+import { PRODUCT_NAME } from '../lib/version.js';
 
 export type { Environment };
 
@@ -312,7 +313,7 @@ function readTracing(variables: Variables, read: ReadFile, faults: string[]): Tr
     endpoint: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
     headers: Object.fromEntries(headers.filter((header) => header !== undefined)) as Record<string, string>,
     ratio: Number(variables.OTEL_TRACES_SAMPLER_ARG ?? 1),
-    serviceName: variables.OTEL_SERVICE_NAME ?? 'identity-aware-mcp-server',
+    serviceName: variables.OTEL_SERVICE_NAME ?? PRODUCT_NAME,
   };
 }
 

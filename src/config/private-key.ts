@@ -1,12 +1,12 @@
 /** Whether a private key can be used for what it is configured for, said before anybody needs it. Pure. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { MIN_RSA_BITS } from '../lib/rsa.js';
 
 const CURVES: Readonly<Record<string, string>> = {
   ES256: 'prime256v1',
   ES384: 'secp384r1',
   ES512: 'secp521r1',
 };
-const MIN_RSA_BITS = 2048;
 
 /** What is wrong, without anything of the key; undefined where it fits. @param algorithm JWS (RFC 7518, RFC 8037). */
 export function keyFault(pem: string, algorithm: string): string | undefined {

@@ -19,6 +19,7 @@ import {
   type ReadFile,
   type FaultReporter,
 } from './yaml-file.js';
+import { MODERN_REVISION } from '../core/revisions.js';
 
 /** How decisions name the file, whatever it is called. */
 const FILE = 'upstreams.yaml';
@@ -190,8 +191,8 @@ class UpstreamEntry {
   concurrency?: number;
 
   @IsOptional()
-  @IsIn(['auto', 'legacy', '2026-07-28'], { message: 'must be auto, legacy or 2026-07-28' })
-  protocol?: 'auto' | 'legacy' | '2026-07-28';
+  @IsIn(['auto', 'legacy', MODERN_REVISION], { message: `must be auto, legacy or ${MODERN_REVISION}` })
+  protocol?: 'auto' | 'legacy' | typeof MODERN_REVISION;
 
   /** Checked against {@link TimeoutsEntry}. */
   @IsOptional()
@@ -388,7 +389,7 @@ function toUpstream(entry: UpstreamEntry, place: string, reading: Reading): Upst
     maxProcesses: entry.max_processes ?? 10,
     idleMs: (entry.idle_seconds ?? 300) * 1000,
     concurrency: entry.concurrency ?? 8,
-    protocol: entry.protocol === '2026-07-28' ? 'modern' : (entry.protocol ?? 'auto'),
+    protocol: entry.protocol === MODERN_REVISION ? 'modern' : (entry.protocol ?? 'auto'),
     connectTimeoutMs: (timeouts.connect_seconds ?? 30) * 1000,
     listTimeoutMs: (timeouts.list_seconds ?? 30) * 1000,
     callTimeoutMs: (timeouts.call_seconds ?? 60) * 1000,
@@ -434,7 +435,7 @@ function toCommand(
   const parts: unknown[] = Array.isArray(value) ? value : [];
   const read = parts.map((part, at) => {
     if (typeof part === 'string' && part !== '' && !part.includes('\0')) return part;
-    const { file } = (typeof part === 'object' && part !== null ? part : {}) as { file?: unknown };
+    const { file } = (isJsonObject(part) ? part : {}) as { file?: unknown };
     if (at > 0 && typeof file === 'string' && Object.keys(part as object).length === 1) {
       return secretOf(file, `${place}[${at}].file`, secrets, report, found);
     }

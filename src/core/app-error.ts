@@ -1,6 +1,7 @@
 /** The one error that a client may see: a stable code, a public text, and a private cause. */
 import type { Challenge } from './challenge.js';
 import type { Reason } from './reasons.js';
+import { RpcCode } from './rpc-code.js';
 
 /** Codes of answers that refuse nobody: the route or the method is not there. */
 export type RouteCode = 'not_found' | 'method_not_allowed';
@@ -58,7 +59,11 @@ export class AppError extends Error {
 
 /** An exception that nobody foresaw: a denial with a fixed text. */
 export function unexpectedError(cause: unknown): AppError {
-  return new AppError('internal_error', 'Internal error', { status: 500, rpcCode: -32603, cause });
+  return new AppError('internal_error', 'Internal error', {
+    status: 500,
+    rpcCode: RpcCode.InternalError,
+    cause,
+  });
 }
 
 /** The request itself is not one that the gate can read. */
@@ -66,5 +71,9 @@ export function malformedRequest(
   message: string,
   options: Partial<AppErrorOptions> & { cause?: unknown } = {},
 ): AppError {
-  return new AppError('request_malformed', message, { status: 400, rpcCode: -32600, ...options });
+  return new AppError('request_malformed', message, {
+    status: 400,
+    rpcCode: RpcCode.InvalidRequest,
+    ...options,
+  });
 }

@@ -1,5 +1,6 @@
 /** Constants and checks of the Model Context Protocol: the SDK's own where it exports them. */
 import { isSpecType, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
+import { MODERN_REVISION } from './revisions.js';
 
 export {
   CLIENT_CAPABILITIES_META_KEY,
@@ -13,9 +14,6 @@ export {
 
 /** Members of `_meta` with this prefix are reserved for the protocol. */
 export const RESERVED_META_PREFIX = 'io.modelcontextprotocol/';
-
-/** The revision of the per-request envelope; the SDK exports no constant for it. */
-export const MODERN_REVISION = '2026-07-28';
 
 /** Revisions that `initialize` negotiates, the newest first. */
 export const LEGACY_REVISIONS: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS.filter(

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { malformedRequest, type AppError } from '../core/app-error.js';
 import type { JsonObject } from '../lib/json.js';
+import { RpcCode } from '../core/rpc-code.js';
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_DEPTH = 64;
 /** Keys of one object, and objects and arrays in all: checking input against its class is not linear in either. */
@@ -58,7 +59,7 @@ export function parseBody(bytes: Uint8Array): Body {
   try {
     value = JSON.parse(UTF8.decode(bytes));
   } catch (error) {
-    return fault('The body is not JSON', { rpcCode: -32700, cause: error });
+    return fault('The body is not JSON', { rpcCode: RpcCode.ParseError, cause: error });
   }
   if (Array.isArray(value)) return fault('Batches are not accepted: send one message');
   if (typeof value !== 'object' || value === null) return fault('The body is not a JSON object');

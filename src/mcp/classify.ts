@@ -7,15 +7,14 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import type { Message } from '../core/request-context.js';
-import type { JsonObject } from '../lib/json.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import type { Classified, McpHeaders } from './parse-request.js';
 import { detectProtocolEra } from './fast-path/protocol-era.js';
+import { RpcCode } from '../core/rpc-code.js';
+import { MODERN_REVISION } from '../core/revisions.js';
 
 /** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
-const MODERN_VERSIONS = ['2026-07-28'];
-const INVALID_REQUEST = -32600;
-const METHOD_NOT_FOUND = -32601;
-const INVALID_PARAMS = -32602;
+const MODERN_VERSIONS = [MODERN_REVISION];
 
 const SHARED_METHODS = [
   'tools/list',
@@ -84,7 +83,7 @@ export function classifyBySdk(sent: McpHeaders, body: JsonObject): Classified {
     }
     case 'legacy':
       if (outcome.reason === 'response') {
-        return rejected(400, INVALID_REQUEST, 'Responses are not accepted: nothing was asked');
+        return rejected(400, RpcCode.InvalidRequest, 'Responses are not accepted: nothing was asked');
       }
       return (
         legacyProblem(headers) ??
@@ -108,7 +107,7 @@ function withoutUnknownRevision(headers: McpHeaders, { method, params }: JsonObj
   const { protocolVersion } = headers;
   if (method !== 'initialize' || protocolVersion === undefined) return headers;
   const { _meta } = (params ?? {}) as { _meta?: unknown };
-  const hasEnvelope = typeof _meta === 'object' && _meta !== null && PROTOCOL_VERSION_META_KEY in _meta;
+  const hasEnvelope = isJsonObject(_meta) && PROTOCOL_VERSION_META_KEY in _meta;
   const isKnown = [...SUPPORTED_PROTOCOL_VERSIONS, ...MODERN_VERSIONS].includes(protocolVersion);
   const isOne = !protocolVersion.includes(',');
   return isKnown || hasEnvelope || !isOne ? headers : { ...headers, protocolVersion: undefined };
@@ -125,7 +124,7 @@ function unsupportedRevision(revision: string | undefined): Classified | undefin
 
 function legacyProblem({ protocolVersion }: McpHeaders): Classified | undefined {
   if (protocolVersion !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
-    return rejected(400, INVALID_REQUEST, 'The MCP-Protocol-Version is not supported');
+    return rejected(400, RpcCode.InvalidRequest, 'The MCP-Protocol-Version is not supported');
   }
   return undefined;
 }
@@ -134,12 +133,13 @@ function legacyProblem({ protocolVersion }: McpHeaders): Classified | undefined 
 function served(message: Omit<Served, 'kind'>, body: JsonObject): Classified {
   const { era, isRequest } = message;
   const method = body.method as string;
-  if (isRequest && !METHODS[era].has(method)) return rejected(404, METHOD_NOT_FOUND, 'Method not found');
+  if (isRequest && !METHODS[era].has(method))
+    return rejected(404, RpcCode.MethodNotFound, 'Method not found');
   if (isRequest && Object.hasOwn(REQUEST_TYPES, method)) {
     const type = REQUEST_TYPES[method as keyof typeof REQUEST_TYPES];
     const checked = specTypeSchemas[type]['~standard'].validate(body);
     if (checked instanceof Promise || checked.issues || !hasTextState(body)) {
-      return rejected(400, INVALID_PARAMS, `The parameters of ${method} are not of their type`);
+      return rejected(400, RpcCode.InvalidParams, `The parameters of ${method} are not of their type`);
     }
   }
   return { kind: 'served', ...message };

@@ -3,9 +3,14 @@
  * unset member. The result is the message of every later step. Pure.
  */
 import { isJsonObject, type JsonObject } from '../lib/json.js';
-const RESERVED = 'io.modelcontextprotocol/';
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+  RESERVED_META_PREFIX,
+} from '../core/mcp-types.js';
 /** Without these two the envelope of revision 2026-07-28 is invalid: null is not the same as absent. */
-const REQUIRED_META = new Set([`${RESERVED}protocolVersion`, `${RESERVED}clientCapabilities`]);
+const REQUIRED_META = new Set<string>([PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY]);
 const OPTIONAL_META = new Set(['progressToken', 'traceparent', 'tracestate', 'baggage']);
 /** Their members have values of any kind, null included. */
 const OPEN_CAPABILITIES = new Set(['experimental', 'extensions']);
@@ -18,8 +23,8 @@ const CLIENT_INFO: Clean = (value) => without(value);
 const CAPABILITIES: Clean = (value) => withoutCapabilities(value, MAX_CAPABILITY_LEVELS);
 const META: Clean = (value) =>
   without(value, isOptionalMeta, {
-    [`${RESERVED}clientInfo`]: CLIENT_INFO,
-    [`${RESERVED}clientCapabilities`]: CAPABILITIES,
+    [CLIENT_INFO_META_KEY]: CLIENT_INFO,
+    [CLIENT_CAPABILITIES_META_KEY]: CAPABILITIES,
   });
 const PARAMS: Clean = (value) =>
   without(value, always, {
@@ -74,7 +79,7 @@ function withoutCapabilities(value: unknown, levels: number): unknown {
 }
 
 function isOptionalMeta(name: string): boolean {
-  return OPTIONAL_META.has(name) || (name.startsWith(RESERVED) && !REQUIRED_META.has(name));
+  return OPTIONAL_META.has(name) || (name.startsWith(RESERVED_META_PREFIX) && !REQUIRED_META.has(name));
 }
 
 function always(): boolean {

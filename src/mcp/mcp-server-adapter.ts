@@ -30,7 +30,7 @@ import { AppError } from '../core/app-error.js';
 import { messageOf, type AnswerForm, type RequestContext, type Message } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { JsonObject } from '../lib/json.js';
-import { VERSION } from '../lib/version.js';
+import { PRODUCT_NAME, VERSION } from '../lib/version.js';
 import type { LoadedPolicy } from '../policy/load-policy.js';
 import { notFoundError } from '../policy/denial.js';
 import { PolicyService } from '../policy/policy.service.js';
@@ -46,15 +46,14 @@ import { adaptToRevision } from './adapt-to-revision.js';
 import { headersFor } from './parse-request.js';
 import { InFlightCalls } from './in-flight-calls.js';
 import { REVOKED, TokenRevokedError, rejectIfRevoked } from './token-revoked-error.js';
+import { RpcCode } from '../core/rpc-code.js';
 
-export const IMPLEMENTATION = { name: 'identity-aware-mcp-server', version: VERSION };
+export const IMPLEMENTATION = { name: PRODUCT_NAME, version: VERSION };
 const STATE_TTL_SECONDS = 600;
 const MAX_LISTENING = 1_024;
 const STREAM_RETRY_SECONDS = 30;
 /** The longest time that a timer takes; a token that lives longer is cut off all the same. */
 const MAX_TIMER_MS = 2_147_483_647;
-const INTERNAL_ERROR = -32603;
-const INVALID_PARAMS = -32602;
 /** Why calls are cancelled whose callers must not see what comes of them. */
 
 @Injectable()
@@ -352,7 +351,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     }
     if (invoked.kind === 'inputRequired')
       return (await this.toElicitRequest(invoked.question, requestContext, context)) as never;
-    const code = invoked.fault === 'input' ? INVALID_PARAMS : INTERNAL_ERROR;
+    const code = invoked.fault === 'input' ? RpcCode.InvalidParams : RpcCode.InternalError;
     throw new ProtocolError(code, invoked.message);
   }
 
@@ -363,7 +362,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   ): Promise<unknown> {
     if (messageOf(requestContext).era === 'legacy') {
       throw new ProtocolError(
-        INTERNAL_ERROR,
+        RpcCode.InternalError,
         'This needs to ask you something, which your protocol revision cannot do here',
       );
     }

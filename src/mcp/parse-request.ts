@@ -6,6 +6,8 @@ import { withoutRepeats } from '../core/header-values.js';
 import { acceptedForms } from '../http/accept.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { dropNullMembers } from './drop-null-members.js';
+import { RpcCode } from '../core/rpc-code.js';
+import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '../core/mcp-types.js';
 
 /** The headers that must agree with the body (MCP 2026-07-28, streamable HTTP, "Request Metadata"), and `Accept`. */
 export interface McpHeaders {
@@ -42,17 +44,14 @@ const NAME_SOURCE: Readonly<Record<string, string>> = {
   'prompts/get': 'name',
   'resources/read': 'uri',
 };
-const HEADER_MISMATCH = -32020;
-const NOT_ACCEPTABLE = -32000;
 const STREAMED = 'subscriptions/listen';
-const DEFAULT_REVISION = '2025-03-26';
 
 export function toParsedRequest(headers: McpHeaders, body: Body, classify: Classify): ParsedRequest {
   const id = idOf(body.value);
   if (!body.ok) return { ok: false, id, fault: body.fault };
   if (headers.contradictory !== undefined) {
     const fault = malformedRequest(`The ${headers.contradictory} header was sent with different values`, {
-      rpcCode: HEADER_MISMATCH,
+      rpcCode: RpcCode.HeaderMismatch,
     });
     return { ok: false, id, fault };
   }
@@ -81,7 +80,7 @@ export function toParsedRequest(headers: McpHeaders, body: Body, classify: Class
       method,
       params: params ?? {},
       era: classified.era,
-      revision: classified.revision ?? DEFAULT_REVISION,
+      revision: classified.revision ?? DEFAULT_NEGOTIATED_PROTOCOL_VERSION,
       form: form ?? 'either',
       body: given,
     },
@@ -99,7 +98,7 @@ export function idOf(body: unknown): RequestId | null {
 function requestFault(era: Message['era'], method: string, params: JsonObject, headers: McpHeaders) {
   if (era === 'legacy') return undefined;
   const problem = headerProblem(method, params, headers);
-  return problem ? malformedRequest(problem, { rpcCode: HEADER_MISMATCH }) : undefined;
+  return problem ? malformedRequest(problem, { rpcCode: RpcCode.HeaderMismatch }) : undefined;
 }
 
 function formFault(isAcceptable: boolean) {
@@ -107,7 +106,7 @@ function formFault(isAcceptable: boolean) {
     ? undefined
     : malformedRequest('Accept must allow application/json or text/event-stream', {
         status: 406,
-        rpcCode: NOT_ACCEPTABLE,
+        rpcCode: RpcCode.NotAcceptable,
       });
 }
 

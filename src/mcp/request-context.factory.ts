@@ -9,11 +9,11 @@ import { CONTRADICTION, singleValue, withoutRepeats } from '../core/header-value
 import { RequestObserver } from '../core/request-observer.js';
 import { RequestTimings } from '../core/request-timings.js';
 import { traceOf } from '../core/trace.js';
-import type { JsonObject } from '../lib/json.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { classify } from './classify.js';
 import { toParsedRequest, type McpHeaders } from './parse-request.js';
+import { CLIENT_INFO_META_KEY } from '../core/mcp-types.js';
 
-const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
 const MAX_CLIENT_TEXT = 200;
 
 /** What is known of a request before it is read. */
@@ -53,7 +53,7 @@ export class RequestContextFactory {
       trace: this.observer.begin(traceOf(meta, traceparent === CONTRADICTION ? undefined : traceparent)),
       clock: new RequestTimings(),
       ip,
-      client: clientName(meta?.[CLIENT_INFO] ?? params.clientInfo, request.headers['user-agent']),
+      client: clientName(meta?.[CLIENT_INFO_META_KEY] ?? params.clientInfo, request.headers['user-agent']),
       parsed,
       audited: false,
     };
@@ -94,10 +94,7 @@ function onlyPost(): ParsedRequest {
 }
 
 function clientName(info: unknown, userAgent: string | undefined): string | null {
-  const { name, version } = (typeof info === 'object' && info !== null ? info : {}) as Record<
-    string,
-    unknown
-  >;
+  const { name, version } = (isJsonObject(info) ? info : {}) as JsonObject;
   const text =
     typeof name === 'string' ? `${name}${typeof version === 'string' ? `/${version}` : ''}` : userAgent;
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out

@@ -4,6 +4,7 @@ import { malformedRequest } from '../core/app-error.js';
 import { messageOf, type RequestContext, type GateRequest } from '../core/request-context.js';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import { McpServerAdapter } from './mcp-server-adapter.js';
+import { RpcCode } from '../core/rpc-code.js';
 
 @Injectable()
 export class RequestStateGuard implements CanActivate, PipelineStep {
@@ -23,6 +24,6 @@ export class RequestStateGuard implements CanActivate, PipelineStep {
 
   private async requireValid(requestContext: RequestContext): Promise<void> {
     if (await this.adapter.hasValidState(requestContext)) return;
-    throw malformedRequest('Invalid or expired requestState', { rpcCode: -32602 });
+    throw malformedRequest('Invalid or expired requestState', { rpcCode: RpcCode.InvalidParams });
   }
 }

@@ -4,10 +4,9 @@ import type { Assurance, Deny } from '../core/decision.js';
 import type { Message, Operation } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
 import { redactTokens } from '../lib/redact-tokens.js';
+import { RpcCode } from '../core/rpc-code.js';
 
 const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 'Unknown prompt' } as const;
-/** Revisions up to 2025-11-25 have a code of their own for an unknown resource; 2026-07-28 forbids it. */
-const LEGACY_RESOURCE_NOT_FOUND = -32002;
 
 type CallOperation = Extract<Operation, { kind: 'call' }>;
 
@@ -63,7 +62,8 @@ export function notFoundError(
 ): AppError {
   return new AppError('tool_unknown', NOT_FOUND[target.kind], {
     status: 404,
-    rpcCode: target.kind === 'resource' && era === 'legacy' ? LEGACY_RESOURCE_NOT_FOUND : -32602,
+    rpcCode:
+      target.kind === 'resource' && era === 'legacy' ? RpcCode.ResourceNotFound : RpcCode.InvalidParams,
     // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
     data: target.kind === 'resource' ? uriOf(asked) : {},
     recordedReason,

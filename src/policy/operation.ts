@@ -4,6 +4,7 @@ import type { ListKind, Message, Operation } from '../core/request-context.js';
 import type { Target } from '../core/decision.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import type { TargetRegistry, ProtectedTarget } from './access-rule.js';
+import { RpcCode } from '../core/rpc-code.js';
 
 const LISTS: ReadonlyMap<string, ListKind> = new Map([
   ['tools/list', 'tools'],
@@ -68,20 +69,23 @@ function resource(catalogue: TargetRegistry, uri: unknown): Target | ProtectedTa
 }
 
 function reference(catalogue: TargetRegistry, ref: unknown): Target | ProtectedTarget {
-  const asked = (typeof ref === 'object' && ref !== null ? ref : {}) as Record<string, unknown>;
+  const asked: JsonObject = isJsonObject(ref) ? ref : {};
   if (asked.type === 'ref/prompt') return named(catalogue, 'prompt', asked.name);
   if (asked.type === 'ref/resource') return resource(catalogue, asked.uri);
-  throw malformedRequest('params.ref must be a ref/prompt or a ref/resource', { rpcCode: -32602 });
+  throw malformedRequest('params.ref must be a ref/prompt or a ref/resource', {
+    rpcCode: RpcCode.InvalidParams,
+  });
 }
 
 function requireArguments(value: unknown): JsonObject | undefined {
   if (value !== undefined && !isJsonObject(value)) {
-    throw malformedRequest('params.arguments must be an object', { rpcCode: -32602 });
+    throw malformedRequest('params.arguments must be an object', { rpcCode: RpcCode.InvalidParams });
   }
   return value as JsonObject | undefined;
 }
 
 function requireText(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw malformedRequest(`${name} must be a string`, { rpcCode: -32602 });
+  if (typeof value !== 'string')
+    throw malformedRequest(`${name} must be a string`, { rpcCode: RpcCode.InvalidParams });
   return value;
 }

@@ -7,6 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { AppError } from '../core/app-error.js';
 import type { Principal } from '../core/principal.js';
 import { startPoller, type Poller } from '../lib/poller.js';
+import { PRODUCT_NAME } from '../lib/version.js';
 import { withDeadline, withTimeout } from '../lib/with-timeout.js';
 import { libpqUrl } from '../config/database-url.js';
 import type { IssuerSettings, Settings } from '../config/settings.js';
@@ -275,7 +276,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
   private async listen(databaseUrl: string): Promise<void> {
     const client = new pg.Client({
       connectionString: libpqUrl(databaseUrl),
-      application_name: 'identity-aware-mcp-server revocations',
+      application_name: `${PRODUCT_NAME} revocations`,
       connectionTimeoutMillis: PATIENCE_MS,
       keepAlive: true,
     });

@@ -1,6 +1,7 @@
 /** Connections to PostgreSQL, so many at most, which heal by themselves. */
 import pg from 'pg';
 import { libpqUrl } from '../config/database-url.js';
+import { PRODUCT_NAME } from '../lib/version.js';
 
 export interface PoolOptions {
   /** What they are for, as PostgreSQL shows it beside the name of the server; undefined: for tools. */
@@ -39,7 +40,7 @@ export function openPool(
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString: libpqUrl(databaseUrl),
-    application_name: `identity-aware-mcp-server${name === undefined ? '' : ` ${name}`}`,
+    application_name: `${PRODUCT_NAME}${name === undefined ? '' : ` ${name}`}`,
     max: size,
     connectionTimeoutMillis: connectMs,
     statement_timeout: statementMs,

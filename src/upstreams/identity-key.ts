@@ -2,6 +2,7 @@
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readOrMakeKey, type KeyFile } from '../lib/key-file.js';
+import { MIN_RSA_BITS } from '../lib/rsa.js';
 
 export interface IdentityKey {
   readonly privateKey: KeyObject;
@@ -15,7 +16,6 @@ const CURVES: Readonly<Record<string, string>> = {
   secp384r1: 'ES384',
   secp521r1: 'ES512',
 };
-const MIN_RSA_BITS = 2048;
 
 /**
  * Reads the key, or makes an EC key (P-256) where the file does not exist and may be made. A file that the server makes

@@ -1,6 +1,6 @@
 /** A tool of an upstream, and what the operator says of it: in, the definition that the gate decides about and shows, out. Pure. */
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
-import type { JsonObject } from '../lib/json.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 import type { AccessRule } from '../policy/access-rule.js';
 import { strictestAssurance } from '../policy/policy.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
@@ -95,12 +95,12 @@ export function undeclaredArguments({ inputSchema }: MountedToolDefinition, args
 
 /** Hints for clients, in the form that they have; what else an upstream puts there is not shown. */
 function annotationsOf(given: unknown): { annotations?: JsonObject } {
-  if (typeof given !== 'object' || given === null) return {};
-  const { title } = given as JsonObject;
-  const hints = HINTS.filter((hint) => typeof (given as JsonObject)[hint] === 'boolean');
+  if (!isJsonObject(given)) return {};
+  const { title } = given;
+  const hints = HINTS.filter((hint) => typeof given[hint] === 'boolean');
   const annotations = {
     ...(typeof title === 'string' && { title }),
-    ...Object.fromEntries(hints.map((hint) => [hint, (given as JsonObject)[hint]])),
+    ...Object.fromEntries(hints.map((hint) => [hint, given[hint]])),
   };
   return Object.keys(annotations).length > 0 ? { annotations } : {};
 }

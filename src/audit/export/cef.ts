@@ -1,6 +1,6 @@
 /** A record in the Common Event Format, version 0 (ArcSight CEF, revision 27). Pure. */
 import type { StoredRecord } from '../record.js';
-import { VERSION } from '../../lib/version.js';
+import { PRODUCT_NAME, VERSION } from '../../lib/version.js';
 import { severityOf } from './severity.js';
 
 /** 0 to 10. */
@@ -23,8 +23,8 @@ export function toCef(record: StoredRecord): string {
   const what = tool ?? request?.method ?? change?.what ?? event;
   const header = [
     'CEF:0',
-    'identity-aware-mcp-server',
-    'identity-aware-mcp-server',
+    PRODUCT_NAME,
+    PRODUCT_NAME,
     VERSION,
     reason ?? outcome?.status ?? change?.what ?? event,
     `${event} ${what}`,

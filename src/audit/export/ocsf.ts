@@ -1,7 +1,7 @@
 /** A record as an event of the Open Cybersecurity Schema Framework: API Activity (class 6003) of version 1.3. Pure. */
 import type { JsonObject } from '../../lib/json.js';
 import type { StoredRecord } from '../record.js';
-import { VERSION } from '../../lib/version.js';
+import { PRODUCT_NAME, VERSION } from '../../lib/version.js';
 import { severityOf } from './severity.js';
 
 const CLASS = 6003;
@@ -31,8 +31,8 @@ export function toOcsf(record: StoredRecord): JsonObject {
       version: '1.3.0',
       profiles: ['security_control'],
       product: {
-        name: 'identity-aware-mcp-server',
-        vendor_name: 'identity-aware-mcp-server',
+        name: PRODUCT_NAME,
+        vendor_name: PRODUCT_NAME,
         version: VERSION,
       },
       uid: id,

@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { libpqUrl } from '../../config/database-url.js';
 import type { SinkRecord, Sink } from './sink.js';
+import { PRODUCT_NAME } from '../../lib/version.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -39,7 +40,7 @@ export class PostgresSink implements Sink {
   constructor(databaseUrl: string) {
     this.pool = new pg.Pool({
       connectionString: libpqUrl(databaseUrl),
-      application_name: 'identity-aware-mcp-server audit',
+      application_name: `${PRODUCT_NAME} audit`,
       max: 1,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,

@@ -5,6 +5,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { SinkFormat } from '../../config/settings.js';
 import { severityOf, type Severity } from './severity.js';
 import { render, type SinkRecord, type Sink } from './sink.js';
+import { PRODUCT_NAME } from '../../lib/version.js';
 
 export interface SyslogSinkSettings {
   readonly host: string;
@@ -63,7 +64,7 @@ export class SyslogSink implements Sink {
   private framed(one: SinkRecord): string {
     const { time, instance, event } = one.record;
     const priority = FACILITY * 8 + SEVERITIES[severityOf(one.record)];
-    const message = `<${priority}>1 ${time} ${printable(instance)} identity-aware-mcp-server - ${event} - ${render(one, this.settings.format)}`;
+    const message = `<${priority}>1 ${time} ${printable(instance)} ${PRODUCT_NAME} - ${event} - ${render(one, this.settings.format)}`;
     return `${Buffer.byteLength(message)} ${message}`;
   }
 }

@@ -2,6 +2,7 @@
 import type { JWK } from 'jose';
 import { acceptsAlgorithm } from '../algorithms.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
+import { MIN_RSA_BITS } from '../../lib/rsa.js';
 import { refuseProof } from './proof-errors.js';
 
 interface KeyKind {
@@ -12,7 +13,6 @@ interface KeyKind {
   readonly fits: (...members: Buffer[]) => boolean;
 }
 
-const MIN_RSA_BITS = 2048;
 /** Above this a single signature costs the gate too much. */
 const MAX_RSA_BITS = 8192;
 

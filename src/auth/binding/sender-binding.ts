@@ -10,6 +10,7 @@ import { idOfProof, ProofReplay } from './proof-replay.js';
 import { invalidTokenError } from '../token-errors.js';
 import { DpopReplayStore } from './dpop-replay-store.js';
 import type { VerifiedToken } from '../verify/verified-tokens.js';
+import { isJsonObject } from '../../lib/json.js';
 
 /** A token, and what came with it. */
 export interface Presented {
@@ -122,5 +123,5 @@ export class SenderBinding {
 }
 
 function binds(cnf: unknown, method: string): boolean {
-  return typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, method);
+  return isJsonObject(cnf) && Object.hasOwn(cnf, method);
 }

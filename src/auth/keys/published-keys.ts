@@ -10,10 +10,10 @@ import {
 } from 'jose';
 import { isJsonObject } from '../../lib/json.js';
 import { namesOfAlgorithm } from '../algorithms.js';
+import { MIN_RSA_BITS } from '../../lib/rsa.js';
 import { rootMessage } from '../../lib/root-cause.js';
 
 const MAX_KEYS = 100;
-const MIN_RSA_BITS = 2048;
 /** RFC 7518 section 6, and `priv` of AKP: any of them makes a key private or symmetric, whatever its `kty` says. */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 

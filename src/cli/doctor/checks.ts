@@ -17,6 +17,7 @@ import { AppError, type ErrorCode } from '../../core/app-error.js';
 import type { Principal } from '../../core/principal.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import { textOf } from './diagnostic-context.js';
+import { isJsonObject } from '../../lib/json.js';
 
 /** In the order of the verifier: the first that fails is the reason that a client gets. */
 export type CheckName =
@@ -205,7 +206,7 @@ function bindingWords({ dpop, mtls }: Confirmation): string {
 
 /** The thumbprint that a token is bound to, where it is a text. */
 export function memberOf(cnf: unknown, name: 'jkt' | 'x5t#S256'): string | undefined {
-  const value: unknown = typeof cnf === 'object' && cnf !== null ? (cnf as Claims)[name] : undefined;
+  const value = isJsonObject(cnf) ? cnf[name] : undefined;
   return typeof value === 'string' ? value : undefined;
 }
 

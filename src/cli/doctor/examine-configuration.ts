@@ -1,7 +1,7 @@
 /** The configuration and the issuers that it names, asked as the server asks them. */
 import { fetchJson } from '../../http/outbound/bounded-fetch.js';
 import type { ServerSettings } from '../../config/settings.js';
-import type { JsonObject } from '../../lib/json.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { askIssuer } from './ask-issuer.js';
 import type { Deployment } from './deployment.js';
 import { issuerLines } from './issuer-lines.js';
@@ -45,5 +45,5 @@ export async function examineConfiguration(
 async function askServer({ publicUrl, mcpPath }: ServerSettings): Promise<JsonObject | undefined> {
   const url = `${publicUrl}/.well-known/oauth-protected-resource${mcpPath}`;
   const document = await fetchJson(url, AbortSignal.timeout(SERVER_TIMEOUT_MS)).catch(() => undefined);
-  return typeof document === 'object' && document !== null ? (document as JsonObject) : undefined;
+  return isJsonObject(document) ? document : undefined;
 }

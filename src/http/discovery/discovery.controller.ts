@@ -8,6 +8,7 @@ import type { AuthSettings, IssuerSettings, ServerSettings, Settings } from '../
 import type { JsonObject } from '../../lib/json.js';
 import { PolicyService } from '../../policy/policy.service.js';
 import { authorizationServers } from './authorization-servers.js';
+import { PRODUCT_NAME } from '../../lib/version.js';
 
 const RESOURCE = '.well-known/oauth-protected-resource';
 const SERVER = '.well-known/oauth-authorization-server';
@@ -49,7 +50,7 @@ export class DiscoveryController {
       dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
       ...(issuers.every(({ dpop }) => dpop === 'required') && { dpop_bound_access_tokens_required: true }),
       ...(seesCertificates && { tls_client_certificate_bound_access_tokens: true }),
-      resource_name: 'identity-aware-mcp-server',
+      resource_name: PRODUCT_NAME,
     };
   }
 

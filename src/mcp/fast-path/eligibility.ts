@@ -1,11 +1,12 @@
 /** The messages that need nothing of the SDK's: one answer, in one piece, and nothing said before it. Pure. */
 import type { Message } from '../../core/request-context.js';
-import type { JsonObject } from '../../lib/json.js';
+import { isJsonObject, type JsonObject } from '../../lib/json.js';
+import { LOG_LEVEL_META_KEY } from '../../core/mcp-types.js';
 
 const CALL_MEMBERS = new Set(['name', 'arguments', '_meta']);
 const LIST_MEMBERS = new Set(['_meta']);
 /** What asks for more than an answer: to be told how far the work is, and what the tool logs. */
-const STREAMING_META_KEYS = ['progressToken', 'io.modelcontextprotocol/logLevel'];
+const STREAMING_META_KEYS = ['progressToken', LOG_LEVEL_META_KEY];
 
 /** @param message that was found to be well-formed. */
 export function isFastPathEligible({ id, method, params, form }: Message): boolean {
@@ -23,5 +24,5 @@ export function isFastPathEligible({ id, method, params, form }: Message): boole
 function hasOnly(params: JsonObject, members: ReadonlySet<string>): boolean {
   for (const name in params) if (!members.has(name)) return false;
   const meta = params._meta;
-  return typeof meta !== 'object' || meta === null || !STREAMING_META_KEYS.some((wish) => wish in meta);
+  return !isJsonObject(meta) || !STREAMING_META_KEYS.some((wish) => wish in meta);
 }

@@ -34,13 +34,12 @@ import { ApplicationMiddleware, globalEnhancers, moduleMiddleware } from './host
 import { isFastPathEligible } from './eligibility.js';
 import { McpServerAdapter, IMPLEMENTATION } from '../mcp-server-adapter.js';
 import { rejectIfRevoked, TokenRevokedError } from '../token-revoked-error.js';
+import { CLIENT_CAPABILITIES_META_KEY } from '../../core/mcp-types.js';
 
 /** Injection token of what every request of the endpoint passes, in order. */
 export const REQUEST_PIPELINE = Symbol('GateSteps');
 /** Injection token of the modules whose middlewares the fast path stands for. */
 export const BUILTIN_MIDDLEWARE = Symbol('OwnMiddlewares');
-
-const CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
 type Incoming = IncomingMessage & GateRequest;
 
@@ -223,7 +222,7 @@ function toToolCall(
     signal,
     decisionId,
     traceparent: trace?.traceparent ?? null,
-    clientCapabilities: (isModern ? (meta?.[CLIENT_CAPABILITIES] ?? {}) : {}) as JsonObject,
+    clientCapabilities: (isModern ? (meta?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) : {}) as JsonObject,
     inputResponses: {},
     requestState: undefined,
     // Who asks to be told how far it is takes the other way.

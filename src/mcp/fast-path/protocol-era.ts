@@ -2,17 +2,18 @@
  * The era of a plain, well-formed `tools/call` or `tools/list`, told by its shape alone. What is not exactly that is left
  * to the SDK, which says the same of all that is taken here: a test holds the two together. Pure.
  */
-import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  LEGACY_REVISIONS,
+  PROTOCOL_VERSION_META_KEY,
+} from '../../core/mcp-types.js';
 import type { Message } from '../../core/request-context.js';
+import { MODERN_REVISION } from '../../core/revisions.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import type { McpHeaders } from '../parse-request.js';
 
-/** The revision of the per-request envelope. */
-const MODERN = '2026-07-28';
-const LEGACY = new Set(SUPPORTED_PROTOCOL_VERSIONS.filter((revision) => revision < '2026'));
-const VERSION = 'io.modelcontextprotocol/protocolVersion';
-const CLIENT_INFO = 'io.modelcontextprotocol/clientInfo';
-const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
+const LEGACY = new Set(LEGACY_REVISIONS);
 
 type Is = (value: unknown) => boolean;
 
@@ -36,12 +37,12 @@ const CLIENT_CAPABILITIES: Shape = new Map([
   ['roots', isEmpty],
 ]);
 const MODERN_META: Shape = new Map([
-  [VERSION, (value) => value === MODERN],
+  [PROTOCOL_VERSION_META_KEY, (value) => value === MODERN_REVISION],
   [
-    CLIENT_INFO,
+    CLIENT_INFO_META_KEY,
     (value) => hasShape(value, CLIENT) && value.name !== undefined && value.version !== undefined,
   ],
-  [CAPABILITIES, (value) => hasShape(value, CLIENT_CAPABILITIES)],
+  [CLIENT_CAPABILITIES_META_KEY, (value) => hasShape(value, CLIENT_CAPABILITIES)],
   ...TRACE,
 ]);
 const BODY: Shape = new Map([
@@ -63,8 +64,11 @@ export function detectProtocolEra(headers: McpHeaders, body: JsonObject): Messag
   if (!hasShape(body, BODY) || id === undefined || jsonrpc === undefined || !isPlainCall(method, params))
     return undefined;
   const { _meta } = params as JsonObject;
-  if (headers.protocolVersion === MODERN) {
-    const isWhole = hasShape(_meta, MODERN_META) && VERSION in _meta && CAPABILITIES in _meta;
+  if (headers.protocolVersion === MODERN_REVISION) {
+    const isWhole =
+      hasShape(_meta, MODERN_META) &&
+      PROTOCOL_VERSION_META_KEY in _meta &&
+      CLIENT_CAPABILITIES_META_KEY in _meta;
     return isWhole && headers.method === method ? 'modern' : undefined;
   }
   const isKnown = headers.protocolVersion === undefined || LEGACY.has(headers.protocolVersion);

@@ -2,7 +2,7 @@
 import type { Attributes, Span, Tracer, TraceState } from '@opentelemetry/api';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import type { RequestContext, Outcome, Trace } from '../../core/request-context.js';
-import { VERSION } from '../../lib/version.js';
+import { PRODUCT_NAME, VERSION } from '../../lib/version.js';
 import { withTimeout } from '../../lib/with-timeout.js';
 import type { OutboundSettings, TracingSettings } from '../../config/settings.js';
 import { agentFor } from '../../http/outbound/outbound.js';
@@ -54,7 +54,7 @@ export class Tracing {
         new sdk.BatchSpanProcessor(exporter, { maxQueueSize: MAX_WAITING, exportTimeoutMillis: TIMEOUT_MS }),
       ],
     });
-    return new Tracing(api, provider, provider.getTracer('identity-aware-mcp-server', VERSION));
+    return new Tracing(api, provider, provider.getTracer(PRODUCT_NAME, VERSION));
   }
 
   begin(incoming: Trace | undefined): Trace {

@@ -10,7 +10,7 @@ import {
 } from '@modelcontextprotocol/client';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { causeChain } from '../../lib/root-cause.js';
-import { VERSION } from '../../lib/version.js';
+import { PRODUCT_NAME, VERSION } from '../../lib/version.js';
 import { withDeadline } from '../../lib/with-timeout.js';
 import type { UpstreamSettings } from '../../config/settings.js';
 import { TOO_LARGE } from './child-process.transport.js';
@@ -18,6 +18,8 @@ import { readTools, type ReadTools, type UpstreamTool } from './read-tools.js';
 import { CONTRADICTION } from './tolerant-message.js';
 import { AnswerTooLarge, CALL_HEADER } from './upstream-fetch.js';
 import { UpstreamError } from './upstream-error.js';
+import { RESERVED_META_PREFIX } from '../../core/mcp-types.js';
+import { MODERN_REVISION } from '../../core/revisions.js';
 
 export interface CallOptions {
   readonly signal: AbortSignal;
@@ -42,7 +44,6 @@ export interface ConnectionOptions {
   onError(error: Error): void;
 }
 
-const MODERN = '2026-07-28';
 /** An upstream with more pages than this, or one that sends us in circles, is cut short. */
 const MAX_PAGES = 100;
 const MAX_TOOLS = 2_000;
@@ -55,7 +56,7 @@ const PROGRESS_EVERY_MS = 100;
 const ANY_OBJECT = {
   '~standard': {
     version: 1,
-    vendor: 'identity-aware-mcp-server',
+    vendor: PRODUCT_NAME,
     validate: (value: unknown) =>
       isJsonObject(value) ? { value } : { issues: [{ message: 'the result is no object' }] },
   },
@@ -100,12 +101,12 @@ export class Connection {
   ): Promise<Connection> {
     const { connectTimeoutMs } = options.settings;
     const client = new Client(
-      { name: 'identity-aware-mcp-server', version: VERSION },
+      { name: PRODUCT_NAME, version: VERSION },
       {
         // No roots, no sampling, no questions: what a caller's client can do is not the upstream's to use.
         capabilities: {},
         inputRequired: { autoFulfill: false },
-        versionNegotiation: { mode: mode === 'modern' ? { pin: MODERN } : mode },
+        versionNegotiation: { mode: mode === 'modern' ? { pin: MODERN_REVISION } : mode },
         listChanged: {
           tools: { autoRefresh: false, debounceMs: 0, onChanged: () => options.onListChanged() },
         },
@@ -281,7 +282,7 @@ function isUnsupported(error: unknown): boolean {
 function stripProtocolMeta(result: JsonObject): JsonObject {
   const { _meta: meta, resultType: _type, ...rest } = result;
   if (!isJsonObject(meta)) return rest;
-  const own = Object.entries(meta).filter(([name]) => !name.startsWith('io.modelcontextprotocol/'));
+  const own = Object.entries(meta).filter(([name]) => !name.startsWith(RESERVED_META_PREFIX));
   return own.length > 0 ? { ...rest, _meta: Object.fromEntries(own) } : rest;
 }
 

@@ -3,6 +3,7 @@ import { boundedFetch } from '../../http/outbound/bounded-fetch.js';
 import { clientAuthentication, type Credentials } from '../../http/outbound/client-authentication.js';
 import type { TokenRequestSettings } from '../../config/settings.js';
 import { UpstreamError } from './upstream-error.js';
+import { isJsonObject } from '../../lib/json.js';
 
 export interface IssuedToken {
   readonly token: string;
@@ -79,7 +80,7 @@ export class TokenEndpoint {
 async function answerOf(response: Response): Promise<Record<string, unknown>> {
   try {
     const answer = (await response.json()) as unknown;
-    return typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {};
+    return isJsonObject(answer) ? answer : {};
   } catch {
     return {};
   }

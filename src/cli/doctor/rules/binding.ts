@@ -1,5 +1,6 @@
 /** What a token is bound to, and what it must be bound to here. */
 import { textOf, type DiagnosticRule } from '../diagnostic-context.js';
+import { isJsonObject } from '../../../lib/json.js';
 
 export const BINDING: readonly DiagnosticRule[] = [
   {
@@ -70,5 +71,5 @@ export const BINDING: readonly DiagnosticRule[] = [
 ];
 
 function hasMember(cnf: unknown, name: string): boolean {
-  return typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, name);
+  return isJsonObject(cnf) && Object.hasOwn(cnf, name);
 }

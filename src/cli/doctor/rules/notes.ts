@@ -4,6 +4,7 @@ import { formatList } from '../../../lib/format-text.js';
 import type { DiagnosticContext } from '../diagnostic-context.js';
 import type { Explanation } from '../report.js';
 import { isInMilliseconds } from './times.js';
+import { isJsonObject } from '../../../lib/json.js';
 
 export interface Accepted extends DiagnosticContext {
   readonly principal: Principal;
@@ -117,6 +118,6 @@ function hasOverage(claims: DiagnosticContext['claims']): boolean {
   return (
     claims.hasgroups === true ||
     claims.hasgroups === 'true' ||
-    (typeof names === 'object' && names !== null && Object.hasOwn(names, 'groups'))
+    (isJsonObject(names) && Object.hasOwn(names, 'groups'))
   );
 }
