@@ -9,6 +9,8 @@ export type Read =
   | { readonly ok: true; readonly revocation: Omit<Revocation, 'id' | 'by'> }
   | { readonly ok: false; readonly fault: string };
 
+type KnownIssuer = Pick<IssuerSettings, 'issuer' | 'clockToleranceSeconds'>;
+
 const MAX_TEXT = 1_000;
 const MEMBERS = ['kind', 'issuer', 'value', 'issued_before', 'reason'];
 
@@ -17,7 +19,7 @@ const MEMBERS = ['kind', 'issuer', 'value', 'issued_before', 'reason'];
  *   of an issuer may be ahead by as much as is tolerated of its tokens.
  * @param issuers those of this server: of others there is no token that could be revoked.
  */
-export function readRevocation(members: JsonObject, now: number, issuers: readonly IssuerSettings[]): Read {
+export function readRevocation(members: JsonObject, now: number, issuers: readonly KnownIssuer[]): Read {
   const { kind, issuer, value = '', issued_before: given, reason = null } = members;
   const stray = Object.keys(members).find((name) => !MEMBERS.includes(name));
   if (stray !== undefined) return fault(`there is a member that is none of ${MEMBERS.join(', ')}`);
