@@ -3,7 +3,7 @@ import { IsIn, IsOptional, Matches } from 'class-validator';
 import { isClaimPath } from '../lib/claim-path.js';
 import { ClientEntry } from './client-entry.js';
 import {
-  ASYMMETRIC,
+  IsAlgorithmList,
   IsIssuer,
   IsNumber,
   IsPath,
@@ -83,11 +83,7 @@ export class IssuerEntry {
   jwks_uri?: string;
 
   @IsOptional()
-  @IsStringList(
-    (text) => ASYMMETRIC.includes(text),
-    `${ASYMMETRIC.join(', ')}; symmetric algorithms and none are never accepted`,
-    { listOnly: true },
-  )
+  @IsAlgorithmList()
   algorithms?: readonly string[];
 
   @IsOptional()

@@ -25,7 +25,7 @@ import type {
 } from './settings.js';
 import { nameFaults, unknownNames, valueFault } from './foreign-variables.js';
 import { isLoopbackHost, isSecureUrl, SECRET_URLS, splitList, splitScopes } from './rules.js';
-import { type Environment, Variables, VARIABLE_NAMES } from './variables.js';
+import { type Environment, ONE_ISSUER_VARIABLES, Variables, VARIABLE_NAMES } from './variables.js';
 import { PRODUCT_NAME } from '../lib/version.js';
 
 export type { Environment };
@@ -39,18 +39,6 @@ export class ConfigurationError extends Error {
     this.name = 'ConfigurationError';
   }
 }
-
-/** Variables that say about one issuer what `IDENTITY_FILE` says about several. */
-const ONE_ISSUER = [
-  'AUTH_ISSUER',
-  'AUTH_AUDIENCE',
-  'AUTH_JWKS_URI',
-  'AUTH_ALGORITHMS',
-  'AUTH_PRESET',
-  'AUTH_TOKEN_TYPES',
-  'AUTH_CLOCK_TOLERANCE_SECONDS',
-  'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
-] as const satisfies readonly (keyof Variables)[];
 
 const MIN_SECRET_LENGTH = 32;
 const MIB = 1024 * 1024;
@@ -165,7 +153,7 @@ function crossFaults(variables: Variables): string[] {
     faults.push('PUBLIC_URL: must be https where TLS_CERT_FILE is set');
   }
   if (variables.IDENTITY_FILE) {
-    for (const name of ONE_ISSUER.filter((one) => variables[one] !== undefined)) {
+    for (const name of ONE_ISSUER_VARIABLES.filter((one) => variables[one] !== undefined)) {
       faults.push(
         `${name}: has no effect beside IDENTITY_FILE, which names the issuers: leave one of them out`,
       );

@@ -225,6 +225,15 @@ export function IsStringList(item: (text: string) => boolean, what: string, { li
   );
 }
 
+/** Signature algorithms in a list. */
+export function IsAlgorithmList() {
+  return IsStringList(
+    (text) => ASYMMETRIC.includes(text),
+    `${ASYMMETRIC.join(', ')}; symmetric algorithms and none are never accepted`,
+    { listOnly: true },
+  );
+}
+
 /** A mapping from any text to texts of one form, with at least one entry. */
 export function IsTextMap(item: RegExp, what: string) {
   return test(

@@ -1,6 +1,6 @@
 /** Who may tell of locked-out people (`SIGNALS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsIn, IsOptional } from 'class-validator';
-import { ASYMMETRIC, IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
+import { IsAlgorithmList, IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
 import {
   SIGNAL_EVENTS,
   type IssuerSettings,
@@ -27,11 +27,7 @@ class TransmitterEntry {
   jwks_uri?: string;
 
   @IsOptional()
-  @IsStringList(
-    (text) => ASYMMETRIC.includes(text),
-    `${ASYMMETRIC.join(', ')}; symmetric algorithms and none are never accepted`,
-    { listOnly: true },
-  )
+  @IsAlgorithmList()
   algorithms?: readonly string[];
 
   @IsOptional()

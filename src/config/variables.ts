@@ -270,13 +270,8 @@ export class Variables {
   LOG_PRETTY?: string;
 }
 
-/** The names of all variables; `.env.example` holds each of them. */
-export const VARIABLE_NAMES = [
-  'HOST',
-  'PORT',
-  'PUBLIC_URL',
-  'MCP_PATH',
-  'MCP_FAST_PATH',
+/** Variables of the only issuer; `IDENTITY_FILE` holds the same for several. */
+export const ONE_ISSUER_VARIABLES = [
   'AUTH_ISSUER',
   'AUTH_AUDIENCE',
   'AUTH_JWKS_URI',
@@ -285,6 +280,16 @@ export const VARIABLE_NAMES = [
   'AUTH_TOKEN_TYPES',
   'AUTH_CLOCK_TOLERANCE_SECONDS',
   'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
+] as const;
+
+/** The names of all variables; `.env.example` holds each of them. */
+export const VARIABLE_NAMES = [
+  'HOST',
+  'PORT',
+  'PUBLIC_URL',
+  'MCP_PATH',
+  'MCP_FAST_PATH',
+  ...ONE_ISSUER_VARIABLES,
   'AUTH_REQUIRE_HUMAN',
   'IDENTITY_FILE',
   'TOOL_ALLOW_LIST',

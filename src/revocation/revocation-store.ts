@@ -1,6 +1,6 @@
 /** Revocations in the database: written by one instance, or by the command, and read by all. */
-import { sql, type Kysely } from 'kysely';
-import type { Tables } from '../storage/tables.js';
+import { sql, type Kysely, type Selectable } from 'kysely';
+import type { RevocationsTable, Tables } from '../storage/tables.js';
 import type { Revocation, RevocationKind } from './revocation.js';
 
 /** On which instances hear that there is something new. */
@@ -20,17 +20,7 @@ export interface StoredRevocation extends Revocation {
   readonly expiresAt: string | null;
 }
 
-interface Row {
-  id: string;
-  kind: string;
-  issuer: string;
-  value: string;
-  issued_before: string;
-  revoked_by: string;
-  reason: string | null;
-  created_at: Date;
-  expires_at: Date | null;
-}
+type Row = Selectable<RevocationsTable>;
 
 /** All that are in force. */
 export async function loadRevocations(db: Kysely<Tables>): Promise<StoredRevocation[]> {

@@ -1,9 +1,7 @@
 /** Mounts the upstreams: from what was accepted, and what they are found to have, to the tools that the gate decides about. */
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import type { Change } from '../audit/record.js';
 import { AuditService } from '../audit/audit.service.js';
-import { escapeControlChars } from '../lib/format-text.js';
 import { challengeScopesChange } from '../audit/security-config-snapshot.js';
 import { startPoller, type Poller } from '../lib/poller.js';
 import { withTimeout } from '../lib/with-timeout.js';
@@ -16,7 +14,15 @@ import { ToolRegistry } from '../tools/tool-registry.js';
 import type { UpstreamCaller } from './connection/upstream-caller.js';
 import { identityHeader } from './identity-header.js';
 import { loadIdentityKey, type IdentityKey } from './identity-key.js';
+import { MountedDefinitions } from './mounted-definitions.js';
 import { MountedUpstream, type UpstreamState } from './mounted-upstream.js';
+import {
+  acceptedChanges,
+  changeOf,
+  describeChange,
+  withoutChanged,
+  type UpstreamChange,
+} from './pin-changes.js';
 import { differences, NO_PINS, pinsState, readPins, writePins, type Difference, type Pins } from './pins.js';
 
 /** The file of what is accepted is looked at this often. */
@@ -25,8 +31,6 @@ const EVERY_MS = 1_000;
 const REFRESH_EVERY_MS = 15_000;
 const ASK_EVERY_MS = 300_000;
 const CLOSE_PATIENCE_MS = 10_000;
-/** On record of one change. */
-const MAX_NAMES = 100;
 
 export interface UpstreamStatus {
   readonly name: string;
@@ -35,8 +39,6 @@ export interface UpstreamStatus {
   /** Of those that the operator's file names: others than accepted, new, or gone; or with a condition that does not fit. */
   readonly withheld: number;
 }
-
-type UpstreamChange = Extract<Change, { what: 'upstream' }>;
 
 @Injectable()
 export class UpstreamsService implements OnApplicationShutdown {
@@ -47,10 +49,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   private readonly pollers: Poller[] = [];
   private pins: Pins = NO_PINS;
   private seenPins = '';
-  /** By upstream and tool: so that what did not change stays the same object. */
-  private readonly made = new Map<string, { of: string; definition: MountedToolDefinition | undefined }>();
-  /** Names of the upstreams that tools are of. */
-  private readonly owners = new WeakMap<MountedToolDefinition, string>();
+  private readonly built = new MountedDefinitions((text) => this.logger.warn(text));
   /** What was told of already. */
   private readonly loggedDifferences = new Map<string, string>();
   private work: Promise<void> = Promise.resolve();
@@ -145,7 +144,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     const { unfit } = this.policy.current;
     return this.upstreams.map((upstream) => {
       const tools = this.registry.mounted
-        .filter((one) => this.owners.get(one) === upstream.settings.name)
+        .filter((one) => this.built.upstreamOf(one) === upstream.settings.name)
         .filter(({ withheld }) => withheld === undefined);
       const fitting = tools.filter(({ name }) => !unfit.has(name));
       return {
@@ -227,7 +226,7 @@ export class UpstreamsService implements OnApplicationShutdown {
       // What the policy does not hold over is not trusted at first use: the next start would fail over it.
       const trusted = pinned.changes.filter(({ upstream }) => !holds.refused.has(upstream));
       const distrusted = pinned.changes.filter((change) => !trusted.includes(change));
-      this.pins = without(this.pins, distrusted);
+      this.pins = withoutChanged(this.pins, distrusted);
       changes = [...accepted, ...trusted, ...differing];
       for (const change of changes) await this.audit.recordChange(change);
       const challenge = this.policy.challengeChange(candidate);
@@ -260,7 +259,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   } {
     const refused = new Set<string>();
     const of = (all: readonly MountedToolDefinition[], { settings }: MountedUpstream) =>
-      all.filter((definition) => this.owners.get(definition) === settings.name);
+      all.filter((definition) => this.built.upstreamOf(definition) === settings.name);
     let definitions: readonly MountedToolDefinition[] = [];
     let candidate: LoadedPolicy | undefined;
     try {
@@ -325,6 +324,14 @@ export class UpstreamsService implements OnApplicationShutdown {
     }
   }
 
+  private definitions(): MountedToolDefinition[] {
+    return this.built.build(this.upstreams, {
+      pins: this.pins,
+      taken: this.registry.localTools.map(({ name }) => name),
+      differencesOf: (upstream) => this.differencesOf(upstream),
+    });
+  }
+
   /** Of those that the operator's file names. */
   private differencesOf({ settings, found, needsCaller }: MountedUpstream): Difference[] {
     if (!found) return [];
@@ -349,98 +356,8 @@ export class UpstreamsService implements OnApplicationShutdown {
       return [changeOf(name, found.length > 0 ? 'withheld' : 'restored', found)];
     });
   }
-
-  /** Of all upstreams, in the order of the file; a name that two of them would have is left out. */
-  private definitions(): MountedToolDefinition[] {
-    const taken = new Set(this.registry.localTools.map(({ name }) => name));
-    return this.upstreams.flatMap((upstream) => {
-      const withheld = new Map(this.differencesOf(upstream).map((one) => [one.tool, one] as const));
-      const accepted = [...(this.pins.get(upstream.settings.name) ?? new Map()).values()];
-      return accepted.flatMap((tool) => {
-        const definition = this.definitionOf(upstream, tool, withheld.get(tool.name));
-        if (!definition) return [];
-        if (taken.has(definition.name)) {
-          this.logger.warn(
-            `The upstream ${upstream.settings.name}: there is a tool ${definition.name} already`,
-          );
-          return [];
-        }
-        taken.add(definition.name);
-        return [definition];
-      });
-    });
-  }
-
-  private definitionOf(
-    upstream: MountedUpstream,
-    tool: Parameters<MountedUpstream['mount']>[0],
-    difference: Difference | undefined,
-  ): MountedToolDefinition | undefined {
-    const { name } = upstream.settings;
-    const withheld = difference && `upstreams: ${name}: ${difference.to === null ? 'gone' : 'changed'}`;
-    const key = JSON.stringify([name, tool.name]);
-    const of = JSON.stringify([tool.digest, withheld]);
-    const known = this.made.get(key);
-    if (known?.of === of) return known.definition;
-    let definition: MountedToolDefinition | undefined;
-    try {
-      definition = upstream.mount(tool, withheld);
-      if (definition) this.owners.set(definition, name);
-      for (const remark of definition?.remarks ?? []) {
-        this.logger.warn(`The upstream ${name}: ${tool.name}: ${escapeControlChars(remark)}`);
-      }
-    } catch (error) {
-      this.logger.warn(`The upstream ${name}: ${tool.name} is left out: ${(error as Error).message}`);
-    }
-    this.made.set(key, { of, definition });
-    return definition;
-  }
 }
 
 function isSame(a: readonly MountedToolDefinition[], b: readonly MountedToolDefinition[]): boolean {
   return a.length === b.length && a.every((definition, at) => definition === b[at]);
-}
-
-function without(pins: Pins, changes: readonly UpstreamChange[]): Pins {
-  return new Map([...pins].filter(([name]) => !changes.some(({ upstream }) => upstream === name)));
-}
-
-function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
-  const names = [...new Set([...before.keys(), ...now.keys()])].sort();
-  return names.flatMap((name) => {
-    const changed = differences(before.get(name) ?? new Map(), now.get(name) ?? new Map());
-    return changed.length > 0 ? [changeOf(name, 'accepted', changed)] : [];
-  });
-}
-
-function changeOf(
-  upstream: string,
-  action: UpstreamChange['action'],
-  found: readonly Difference[],
-): UpstreamChange {
-  return {
-    what: 'upstream',
-    upstream,
-    action,
-    tools: found.slice(0, MAX_NAMES),
-    ...(found.length > MAX_NAMES && { more: found.length - MAX_NAMES }),
-  };
-}
-
-function describeChange({ upstream, action, tools, more = 0 }: UpstreamChange): string {
-  const count = tools.length + more;
-  switch (action) {
-    case 'pinned':
-      return `The upstream ${upstream} is mounted: ${count} tool(s) accepted as they are at first use`;
-    case 'accepted':
-      return `The upstream ${upstream}: ${count} changed tool(s) accepted`;
-    case 'withheld': {
-      const names = tools.map(
-        ({ tool, from, to }) => `${tool} (${from === null ? 'new' : to === null ? 'gone' : 'changed'})`,
-      );
-      return `The upstream ${upstream}: withheld until accepted: ${names.join(', ')}`;
-    }
-    case 'restored':
-      return `The upstream ${upstream} has what was accepted again`;
-  }
 }

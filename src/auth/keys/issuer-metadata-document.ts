@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { preferFirst } from '../../lib/prefer-first.js';
 import { isSecureUrl } from '../../config/rules.js';
 import { withoutQuery, fetchJson } from '../../http/outbound/bounded-fetch.js';
-import { RemoteDocument, type DocumentLog, type DocumentStatus } from './remote-document.js';
+import { RemoteDocument, type DocumentLog } from './remote-document.js';
 
 const REFRESH_MS = 10 * 60_000;
 /** So long an address has its turn alone; after it the next one is asked beside it. */
@@ -25,14 +25,12 @@ export interface IssuerMetadataOptions {
   readonly log: DocumentLog;
 }
 
-export class IssuerMetadataDocument {
-  private readonly document: RemoteDocument<JsonObject>;
-
+export class IssuerMetadataDocument extends RemoteDocument<JsonObject> {
   constructor(options: IssuerMetadataOptions) {
     const { issuer, metadataUrl } = options;
     const urls = metadataUrl === undefined ? metadataUrls(issuer) : [metadataUrl];
     const isRight = (document: JsonObject) => isMetadataOf(document, options);
-    this.document = new RemoteDocument({
+    super({
       name: `Metadata of ${options.issuer}`,
       load: async (signal) => {
         const document = await fetchMetadata(issuer, urls, isRight, signal);
@@ -46,30 +44,6 @@ export class IssuerMetadataDocument {
       timeoutMs: options.timeoutMs,
       log: options.log,
     });
-  }
-
-  /** Begins to fetch in the background. Without it the document is fetched when it is asked for and overdue. */
-  start(): void {
-    this.document.start();
-  }
-
-  /** For good: ends timers and a running fetch. */
-  stop(): void {
-    this.document.stop();
-  }
-
-  /** @throws AppError `identity_unavailable` while there is no document of this issuer that may be used. */
-  get(): Promise<JsonObject> {
-    return this.document.get();
-  }
-
-  /** What is known, without asking the issuer. */
-  peek(): JsonObject | undefined {
-    return this.document.peek();
-  }
-
-  status(): DocumentStatus {
-    return this.document.status();
   }
 }
 

@@ -2,7 +2,7 @@
 import { escapeControlChars } from '../../lib/format-text.js';
 import type { StoredRecord } from '../../audit/record.js';
 import { labelOf, type Summary } from './summary.js';
-import type { Verdict } from './verify.js';
+import type { Verdict } from './verdict.js';
 
 /** Rows of one table; the others are counted. */
 const MAX_ROWS = 50;

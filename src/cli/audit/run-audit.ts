@@ -18,7 +18,8 @@ import { reportPage } from './report-page.js';
 import { selects, type Selection } from './selection.js';
 import { chainsIn, SourceError, type ChainFiles } from './sources.js';
 import { Summarizer } from './summary.js';
-import { verifyChain, type Trust } from './verify.js';
+import type { Trust } from './verdict.js';
+import { verifyChain } from './verify.js';
 
 /** Of the files before the followed one, at most so many records are shown. */
 const MAX_BEFORE = 100_000;

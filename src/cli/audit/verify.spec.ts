@@ -7,7 +7,8 @@ import { encodeWithHash, decodeVerified } from '../../audit/chain.js';
 import { appendToChain, type ChainHead } from '../../audit/append-to-chain.js';
 import { changeRecord, type AuditRecord, type Checkpoint } from '../../audit/record.js';
 import { signingKeyOf } from '../../audit/signing-key.js';
-import { verifyChain, type Trust, type Verdict } from './verify.js';
+import type { Trust, Verdict } from './verdict.js';
+import { verifyChain } from './verify.js';
 
 const pem = () =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

@@ -8,51 +8,7 @@ import type { Change, Checkpoint } from '../../audit/record.js';
 import { isTornRecord } from '../../audit/recover.js';
 import { publicJwk } from '../../audit/signing-key.js';
 import { type JsonObject, parseJsonObject } from '../../lib/json.js';
-
-/** What is wrong with the first record that is wrong. */
-export type FaultKind =
-  | 'changed'
-  | 'removed'
-  | 'inserted'
-  | 'reordered'
-  | 'truncated'
-  | 'unsigned'
-  | 'forged_signature'
-  | 'unknown_key'
-  | 'no_record'
-  | 'other_chain'
-  | 'unexpected';
-
-export interface Fault {
-  readonly kind: FaultKind;
-  readonly file: string;
-  /** From 1 on. */
-  readonly line: number;
-  /** The number of the record, where it can be told. */
-  readonly seq: number | null;
-  readonly message: string;
-}
-
-export interface Verdict {
-  readonly files: readonly string[];
-  readonly instance: string | null;
-  readonly records: number;
-  readonly from: { readonly seq: number; readonly time: string } | null;
-  readonly to: { readonly seq: number; readonly time: string; readonly hash: string } | null;
-  /** Number of the last record that a signature covers; null where none does. */
-  readonly signedUntil: number | null;
-  readonly checkpoints: number;
-  readonly keys: readonly string[];
-  readonly fault: Fault | null;
-  readonly notes: readonly string[];
-}
-
-export interface Trust {
-  /** Keys whose signatures count. Undefined: those that the audit log itself names, which proves no more than that it is of one piece. */
-  readonly keys: readonly KeyObject[] | undefined;
-  /** A record that was seen before, in a log or at a collector. */
-  readonly expected: { readonly seq: number; readonly hash: string } | undefined;
-}
+import type { Fault, FaultKind, Trust, Verdict } from './verdict.js';
 
 /** The server signs at least this often; the records of one write more may come between. */
 const UNSIGNED_AT_MOST = 2_000;

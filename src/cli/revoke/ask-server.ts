@@ -3,6 +3,7 @@ import { escapeControlChars } from '../../lib/format-text.js';
 import { isJsonObject } from '../../lib/json.js';
 import { readStdin } from '../read-stdin.js';
 import { UsageError } from '../usage.js';
+import { causeChain, rootCause } from '../../lib/root-cause.js';
 
 const TIMEOUT_MS = 10_000;
 
@@ -110,10 +111,11 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Says which server, what failed, and mostly why. */
-function connectionFailure({ name, message, cause }: Error, { origin }: URL): string {
-  const { code, message: reason, name: kind } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
-  if (kind === 'ProxyError') return `${origin} cannot be asked: ${escapeControlChars(reason ?? '')}.`;
-  const what = name === 'TimeoutError' ? 'no answer in time' : (code ?? reason ?? message);
+function connectionFailure(error: Error, { origin }: URL): string {
+  const proxy = causeChain(error).find(({ name }) => name === 'ProxyError');
+  if (proxy) return `${origin} cannot be asked: ${escapeControlChars(String(proxy.message))}.`;
+  const { code, message: reason } = (rootCause(error.cause) ?? {}) as Partial<NodeJS.ErrnoException>;
+  const what = error.name === 'TimeoutError' ? 'no answer in time' : (code ?? (reason || error.message));
   const why = FAILURES.find(([form]) => form.test(`${what} ${reason ?? ''}`))?.[1];
   return `${origin} cannot be asked (${escapeControlChars(what)})${why === undefined ? '' : `: ${why}`}.`;
 }

@@ -17,7 +17,8 @@ import { UsageError } from '../usage.js';
 import { askServer, readAdminToken } from './ask-server.js';
 import type { RevokeRequest } from './command-line.js';
 import { revocationsAt } from './server-url.js';
-import { membersOf, renderRevocations, renderWithdrawn } from './show-revocations.js';
+import { toRevocationJson } from '../../revocation/revocation-json.js';
+import { renderRevocations, renderWithdrawn } from './show-revocations.js';
 import { NOT_CHECKED, unknownNote } from './unknown-note.js';
 
 type Members = Readonly<Record<string, unknown>>;
@@ -75,7 +76,7 @@ async function changeDatabase(
 ): Promise<Result> {
   switch (request.kind) {
     case 'list':
-      return (await loadRevocations(db)).map(membersOf);
+      return (await loadRevocations(db)).map(toRevocationJson);
     case 'withdraw':
       return (await withdrawRevocation(db, request.id)) ? [] : undefined;
     case 'revoke': {
@@ -85,7 +86,7 @@ async function changeDatabase(
       const issuer = auth.issuers.find((one) => one.issuer === revocation.issuer);
       const by = request.by ?? `${userInfo().username}@${hostname()}`;
       const expiresAt = expiryOf(revocation.kind, revocation.issuedBefore, issuer);
-      return [membersOf(await addRevocation(db, { ...revocation, by, expiresAt }))];
+      return [toRevocationJson(await addRevocation(db, { ...revocation, by, expiresAt }))];
     }
   }
 }

@@ -1,22 +1,5 @@
 /** Revocations as text or JSON. */
 import { escapeControlChars } from '../../lib/format-text.js';
-import type { StoredRevocation } from '../../revocation/revocation-store.js';
-
-/** Members as the administration names them. */
-export function membersOf(one: StoredRevocation): object {
-  const { id, kind, issuer, value, issuedBefore: issued_before, by, reason } = one;
-  return {
-    id,
-    kind,
-    issuer,
-    value,
-    issued_before,
-    by,
-    reason,
-    created_at: one.createdAt,
-    expires_at: one.expiresAt,
-  };
-}
 
 /** @param revocations members as the administration names them. */
 export function renderRevocations(revocations: readonly object[], json: boolean): string {

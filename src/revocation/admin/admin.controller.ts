@@ -22,7 +22,7 @@ import {
 } from '../../core/request-context.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
 import { RevocationService } from '../revocation.service.js';
-import type { StoredRevocation } from '../revocation-store.js';
+import { toRevocationJson } from '../revocation-json.js';
 import { decideAdmin } from './decide-admin.js';
 import { readRevocation } from './read-revocation.js';
 
@@ -71,7 +71,7 @@ export class AdminController {
   @Header('cache-control', 'no-store')
   list(@Req() request: GateRequest): Promise<{ revocations: object[] }> {
     return withOutcome(requestContextOf(request), () =>
-      Promise.resolve({ revocations: this.revocations.list().map(shown) }),
+      Promise.resolve({ revocations: this.revocations.list().map(toRevocationJson) }),
     );
   }
 
@@ -84,7 +84,7 @@ export class AdminController {
       const read = readRevocation(messageOf(requestContext).params, Date.now(), this.issuers);
       if (!read.ok) throw malformedRequest(read.fault);
       const by = requestContext.principal?.subject ?? 'unknown';
-      return shown(await stored(this.revocations.add({ ...read.revocation, by })));
+      return toRevocationJson(await stored(this.revocations.add({ ...read.revocation, by })));
     });
   }
 
@@ -122,18 +122,4 @@ async function stored<T>(storing: Promise<T>): Promise<T> {
       cause,
     });
   }
-}
-
-function shown(one: StoredRevocation): object {
-  return {
-    id: one.id,
-    kind: one.kind,
-    issuer: one.issuer,
-    value: one.value,
-    issued_before: one.issuedBefore,
-    by: one.by,
-    reason: one.reason,
-    created_at: one.createdAt,
-    expires_at: one.expiresAt,
-  };
 }

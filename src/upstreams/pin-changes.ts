@@ -1,0 +1,55 @@
+/** Changes of the accepted definitions of upstreams: their audit records and log lines. Pure. */
+import type { Change } from '../audit/record.js';
+import { differences, type Difference, type Pins } from './pins.js';
+
+const MAX_NAMES = 100;
+
+export type UpstreamChange = Extract<Change, { what: 'upstream' }>;
+
+/** `pins` without the upstreams of these changes. */
+export function withoutChanged(pins: Pins, changes: readonly UpstreamChange[]): Pins {
+  return new Map([...pins].filter(([name]) => !changes.some(({ upstream }) => upstream === name)));
+}
+
+/** One change for each upstream whose accepted definitions differ, in the order of names. */
+export function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
+  const names = [...new Set([...before.keys(), ...now.keys()])].sort();
+  return names.flatMap((name) => {
+    const changed = differences(before.get(name) ?? new Map(), now.get(name) ?? new Map());
+    return changed.length > 0 ? [changeOf(name, 'accepted', changed)] : [];
+  });
+}
+
+/** @param found at most 100 of them are on record by name, the others as a number. */
+export function changeOf(
+  upstream: string,
+  action: UpstreamChange['action'],
+  found: readonly Difference[],
+): UpstreamChange {
+  return {
+    what: 'upstream',
+    upstream,
+    action,
+    tools: found.slice(0, MAX_NAMES),
+    ...(found.length > MAX_NAMES && { more: found.length - MAX_NAMES }),
+  };
+}
+
+/** A line for the log. */
+export function describeChange({ upstream, action, tools, more = 0 }: UpstreamChange): string {
+  const count = tools.length + more;
+  switch (action) {
+    case 'pinned':
+      return `The upstream ${upstream} is mounted: ${count} tool(s) accepted as they are at first use`;
+    case 'accepted':
+      return `The upstream ${upstream}: ${count} changed tool(s) accepted`;
+    case 'withheld': {
+      const names = tools.map(
+        ({ tool, from, to }) => `${tool} (${from === null ? 'new' : to === null ? 'gone' : 'changed'})`,
+      );
+      return `The upstream ${upstream}: withheld until accepted: ${names.join(', ')}`;
+    }
+    case 'restored':
+      return `The upstream ${upstream} has what was accepted again`;
+  }
+}
