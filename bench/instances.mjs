@@ -54,6 +54,7 @@ const shared = {
   AUTH_ISSUER: issuer.url,
   TOOL_ALLOW_LIST: 'read_customer,send_email',
   DATABASE_URL: postgres.url,
+  EXAMPLE_TOOLS: 'true',
   SMTP_URL: mails.url,
   POLICY_DIR: policyDir,
   // High, and yet counted with every request.

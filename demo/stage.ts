@@ -55,6 +55,7 @@ export async function setOwnStage(cleanup: Cleanup): Promise<Stage> {
     TOOL_ALLOW_LIST: TOOL_NAMES.join(','),
     DATA_DIR: join(folder, 'data'),
     AUDIT_FILE: auditLog,
+    EXAMPLE_TOOLS: 'true',
     SMTP_URL: mailbox.url,
     LOG_LEVEL: 'warn',
   };

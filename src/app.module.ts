@@ -13,6 +13,7 @@ import { AccessLog } from './http/access-log.js';
 import { LogContext } from './http/log-context.js';
 import { loggerOptions } from './http/request-logging.js';
 import type { Settings } from './config/settings.js';
+import { ExamplesModule } from './examples/examples.module.js';
 import { DiscoveryDocumentsModule } from './http/discovery/discovery-documents.module.js';
 import { HealthModule } from './operations/health/health.module.js';
 import { RateLimitingModule } from './rate-limiting/rate-limiting.module.js';
@@ -38,7 +39,6 @@ import { PolicyService } from './policy/policy.service.js';
 import { AuditService } from './audit/audit.service.js';
 import { ToolRegistry } from './tools/tool-registry.js';
 import { UpstreamsService } from './upstreams/upstreams.service.js';
-import { TOOL_MODULES } from './tool-modules.js';
 import { ToolsModule } from './tools/tools.module.js';
 import { UpstreamsModule } from './upstreams/upstreams.module.js';
 
@@ -90,7 +90,7 @@ export class AppModule {
         DiscoveryDocumentsModule,
         HealthModule,
         OperationsModule,
-        ...TOOL_MODULES,
+        ...(settings.examples ? [ExamplesModule] : []),
         ...more,
       ],
       providers: [

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createApp, type App } from './create-app.js';
 import type { Environment } from './config/load-settings.js';
+import { TOOL_MODULES } from './tool-modules.js';
 
 /** Beyond the grace that calls have: to flush and let go of everything else. */
 const LAST_SECONDS = 15;
@@ -31,7 +32,7 @@ export async function startServer(environment: () => Environment): Promise<void>
 }
 
 async function listen(env: Environment): Promise<void> {
-  const app = await createApp(env);
+  const app = await createApp(env, { imports: TOOL_MODULES });
   let stopping = false;
   // SIGHUP: the terminal is gone. Programs that were started must not outlive this one.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

@@ -1,5 +1,4 @@
-/** The tools of this deployment. Add your own module here. */
+/** The modules with the tools of this deployment. Add your own module to the list. */
 import type { ModuleMetadata } from '@nestjs/common';
-import { ExamplesModule } from './examples/examples.module.js';
 
-export const TOOL_MODULES: NonNullable<ModuleMetadata['imports']> = [ExamplesModule];
+export const TOOL_MODULES: NonNullable<ModuleMetadata['imports']> = [];

@@ -112,7 +112,7 @@ describe('compose.yaml', () => {
       expect(service.secrets).toContain(path.replace('/run/secrets/', ''));
       return path.endsWith('database_url') ? 'postgres://postgres:5432/gate' : 'smtp://mailpit:1025';
     });
-    expect(settings.notices).toEqual([]);
+    expect(settings.notices).toEqual([expect.stringMatching(/^EXAMPLE_TOOLS=true: /)]);
     expect(settings.server.tls?.keyFile).toBe('/run/secrets/gate_key');
     // Of the peers, nginx alone is believed.
     expect(settings.server.trustProxy).toEqual([compose.services.nginx?.networks.edge?.ipv4_address]);

@@ -39,7 +39,7 @@ function file(name: string, value: unknown): string {
 function policy(args: readonly string[], env: Record<string, string> = {}): Ended {
   return runProgramSync('cli/mcp-gate.js', {
     args: ['policy', ...args],
-    env: { TOOL_ALLOW_LIST: '*', ...env },
+    env: { TOOL_ALLOW_LIST: '*', EXAMPLE_TOOLS: 'true', ...env },
   });
 }
 
@@ -349,7 +349,7 @@ describe('a token on stdin', () => {
   const explainToken = async (input: string, issuer: string): Promise<Ended> => {
     const { code, out, err } = await runProgram('cli/mcp-gate.js', {
       args: ['policy', 'explain', '--as', '-', '--tool', 'read_customer'],
-      env: { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*' },
+      env: { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*', EXAMPLE_TOOLS: 'true' },
       input,
     });
     // Neither a token nor its signature is printed.
@@ -486,8 +486,10 @@ it('an allow-list that is not set is said to be taken as open', () => {
 });
 
 describe('the access matrix', () => {
+  const EXAMPLES = { env: { EXAMPLE_TOOLS: 'true' } };
+
   it('of the example tools is what it is expected to be', async () => {
-    expect(await accessMatrixDrift(MATRIX)).toEqual([]);
+    expect(await accessMatrixDrift(MATRIX, EXAMPLES)).toEqual([]);
   });
 
   it('shows what drifts', async () => {
@@ -499,7 +501,7 @@ describe('the access matrix', () => {
       );
     const changed = join(folder.path, 'matrix.yaml');
     writeFileSync(changed, text);
-    expect(await accessMatrixDrift(changed)).toEqual([
+    expect(await accessMatrixDrift(changed, EXAMPLES)).toEqual([
       'read_customer, bob: expected scope_missing, is allow',
       ...['alice', 'bob', 'carol', 'robot'].map(
         (name) => `send_mail, ${name}: expected allow, is not registered`,
@@ -518,11 +520,13 @@ describe('the access matrix', () => {
     );
     const changed = join(folder.path, 'stranger.yaml');
     writeFileSync(changed, text);
-    expect(await accessMatrixDrift(changed)).toEqual(['delete_customer, dave: there is no such principal']);
+    expect(await accessMatrixDrift(changed, EXAMPLES)).toEqual([
+      'delete_customer, dave: there is no such principal',
+    ]);
   });
 
   it('can be that of a policy', async () => {
-    const drift = await accessMatrixDrift(MATRIX, { policy: NEW, now: new Date(TUESDAY) });
+    const drift = await accessMatrixDrift(MATRIX, { ...EXAMPLES, policy: NEW, now: new Date(TUESDAY) });
     expect(drift).toContain('update_customer, bob: expected allow, is role_missing');
     expect(drift).toContain('send_email, bob: expected allow, is tool_not_allowed');
   });

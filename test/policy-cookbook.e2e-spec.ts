@@ -53,7 +53,10 @@ const SCOPES = ['database.read', 'database.write', 'email.send'];
 
 let targets: readonly ProtectedTarget[];
 beforeAll(async () => {
-  const settings = loadSettings({ AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*' }, () => '');
+  const settings = loadSettings(
+    { AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*', EXAMPLE_TOOLS: 'true' },
+    () => '',
+  );
   targets = [...(await registeredTargets(settings)), ...OWN];
 });
 

@@ -9,6 +9,7 @@ import { createApp } from '../src/create-app.js';
 import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
 import { Prompt, Resource, Tool } from '../src/tools/decorators.js';
 import { freePort, gateEnv, temporaryFolder } from './support/gate.js';
+import { TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
 import { passesHealthCheck, startProgram, startServer } from './support/server-process.js';
 
@@ -204,6 +205,38 @@ describe('npm run start:prod', () => {
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`);
     expect(ready.status).toBe(503);
     expect(await server.stop()).toBe(0);
+  });
+
+  it('starts without any tool, says so in one log line, and answers tools/list with an empty list', async () => {
+    const issuer = await TestIssuer.start();
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/mcp`;
+    const { EXAMPLE_TOOLS: _, ...env } = gateEnv(issuer.url, port, folder.path);
+    const server = start({
+      ...env,
+      LOG_LEVEL: 'info',
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+      REVOCATION_MAX_AGE_SECONDS: '0',
+    });
+    await until(() => passesHealthCheck(`http://127.0.0.1:${port}`), 60_000);
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await issuer.mint(url)}`,
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'mcp-protocol-version': '2025-11-25',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
+    });
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      { jsonrpc: '2.0', id: 1, result: expect.objectContaining({ tools: [] }) },
+    ]);
+    const lines = server.out.split('\n').filter((line) => line.includes('No tools: register a module'));
+    expect(lines).toEqual([expect.stringContaining('or set EXAMPLE_TOOLS=true')]);
+    expect(await server.stop()).toBe(0);
+    await issuer.stop();
   });
 
   it.each([

@@ -5,6 +5,7 @@ import { DiscoveryService, MetadataScanner, ModulesContainer, NestFactory } from
 import { AppModule } from '../app.module.js';
 import type { Settings } from '../config/settings.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
+import { TOOL_MODULES } from '../tool-modules.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { acceptedTools } from '../upstreams/accepted-tools.js';
 
@@ -31,7 +32,7 @@ export async function registeredTargets(
  * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
  */
 export async function ownRegistry(settings: Settings): Promise<ToolRegistry> {
-  const context = await NestFactory.createApplicationContext(AppModule.forRoot(settings, []), {
+  const context = await NestFactory.createApplicationContext(AppModule.forRoot(settings, TOOL_MODULES), {
     // The modules are put together, and nothing of them is made.
     preview: true,
     logger: ['error'],

@@ -93,7 +93,7 @@ it('has the defaults of the contract', () => {
       folder: resolve('data/upstreams'),
     },
     limits: { perMinute: 600 },
-    mail: { smtpUrl: undefined },
+    examples: undefined,
     log: { level: 'info', pretty: false },
     notices: [],
   });
@@ -232,6 +232,7 @@ it.each([
   ['TLS_KEY_FILE', '/tls.key'],
   ['TLS_CLIENT_CA_FILE', '/ca.crt'],
   ['SMTP_URL', 'http://mail'],
+  ['EXAMPLE_TOOLS', 'yes'],
   ['LOG_LEVEL', 'loud'],
   ['LOG_PRETTY', '1'],
   ['IDENTITY_FILE', '/identity.yaml'],
@@ -303,20 +304,48 @@ describe('traces', () => {
   });
 });
 
+describe('EXAMPLE_TOOLS', () => {
+  const SMTP_URL = 'smtp://gate:hunter2@mail.example.com:587';
+
+  it('loads the settings of the example tools, and is named at startup', () => {
+    const { examples, notices } = loadSettings({ ...REQUIRED, EXAMPLE_TOOLS: 'true', SMTP_URL });
+    expect(examples).toEqual({ smtpUrl: SMTP_URL });
+    expect(notices).toEqual([expect.stringMatching(/^EXAMPLE_TOOLS=true: the example tools/)]);
+  });
+
+  it.each(['true', 'false', undefined])('%s checks SMTP_URL only where the tools are loaded', (value) => {
+    const found = faults({ ...(value && { EXAMPLE_TOOLS: value }), SMTP_URL: 'http://hunter2' });
+    expect(found).toEqual([
+      value === 'true'
+        ? 'SMTP_URL: must be an smtp:// or smtps:// URL'
+        : 'SMTP_URL: has no effect without EXAMPLE_TOOLS=true',
+    ]);
+  });
+
+  it('rejects SMTP_URL_FILE without it, and does not read the file', () => {
+    const read = () => {
+      throw new Error('was read');
+    };
+    expect(() => load({ ...REQUIRED, SMTP_URL_FILE: '/run/secrets/url' }, read)).toThrow(
+      '- SMTP_URL_FILE: has no effect without EXAMPLE_TOOLS=true',
+    );
+  });
+});
+
 describe.each([
   ['DATABASE_URL', 'postgres://gate:hunter2@db.example.com:5432/gate', 'must be a postgres:// URL'],
   ['SMTP_URL', 'smtp://gate:hunter2@mail.example.com:587', 'must be an smtp:// or smtps:// URL'],
 ] as const)('%s in a file', (name, url, form) => {
   const inFile = `${name}_FILE`;
   const held = (text: string, env: Environment = {}) =>
-    load({ ...REQUIRED, [inFile]: '/run/secrets/url', ...env }, (path) => {
+    load({ ...REQUIRED, EXAMPLE_TOOLS: 'true', [inFile]: '/run/secrets/url', ...env }, (path) => {
       expect(path).toBe('/run/secrets/url');
       return text;
     });
 
   it('is taken as if the variable said it', () => {
-    const { storage, mail } = held(`${url}\n`);
-    expect(name === 'SMTP_URL' ? mail.smtpUrl : storage.databaseUrl).toBe(url);
+    const { storage, examples } = held(`${url}\n`);
+    expect(name === 'SMTP_URL' ? examples?.smtpUrl : storage.databaseUrl).toBe(url);
   });
 
   it('is a fault beside the variable', () => {
@@ -334,7 +363,8 @@ describe.each([
   });
 
   it('is a fault where the file cannot be read', () => {
-    expect(faults({ [inFile]: '/run/secrets/url' })).toEqual([`${inFile}: the file cannot be read (ENOENT)`]);
+    const found = faults({ EXAMPLE_TOOLS: 'true', [inFile]: '/run/secrets/url' });
+    expect(found).toEqual([`${inFile}: the file cannot be read (ENOENT)`]);
   });
 });
 

@@ -15,6 +15,7 @@ import type {
   AuditSettings,
   AuthSettings,
   ChallengeScopes,
+  ExampleSettings,
   IssuerSettings,
   Preset,
   Settings,
@@ -80,7 +81,7 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const upstreams = upstreamsFile ? readUpstreamsFile(resolve(upstreamsFile), read, faults) : [];
   const tracing = readTracing(variables, read, faults);
   const databaseUrl = secretUrl('DATABASE_URL', variables, read, faults);
-  const smtpUrl = secretUrl('SMTP_URL', variables, read, faults);
+  const examples = readExamples(variables, read, faults);
   for (const { name, url } of databasesOf(databaseUrl, sinks)) {
     faults.push(...databaseUrlFaults(url, read).map((fault) => `${name}: ${fault}`));
     if (env.PGSSLMODE !== undefined && !namesSslMode(url)) {
@@ -90,7 +91,7 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   if (faults.length > 0) throw new ConfigurationError(faults);
   return toSettings(
     variables,
-    { auth, audit: { pseudonymKey, sinks }, signals, upstreams, tracing, databaseUrl, smtpUrl },
+    { auth, audit: { pseudonymKey, sinks }, signals, upstreams, tracing, databaseUrl, examples },
     env,
   );
 }
@@ -239,6 +240,17 @@ function secretUrl(
   return url;
 }
 
+/** Settings of the example tools; undefined where they are not loaded. */
+function readExamples(variables: Variables, read: ReadFile, faults: string[]): ExampleSettings | undefined {
+  if (variables.EXAMPLE_TOOLS === 'true') {
+    return { smtpUrl: secretUrl('SMTP_URL', variables, read, faults) };
+  }
+  for (const name of ['SMTP_URL', 'SMTP_URL_FILE'] as const) {
+    if (variables[name] !== undefined) faults.push(`${name}: has no effect without EXAMPLE_TOOLS=true`);
+  }
+  return undefined;
+}
+
 /** Each PostgreSQL with the place that names it. */
 function databasesOf(
   own: string | undefined,
@@ -343,12 +355,12 @@ interface FromFiles {
   readonly signals: readonly TransmitterSettings[];
   readonly upstreams: readonly UpstreamSettings[];
   readonly databaseUrl: string | undefined;
-  readonly smtpUrl: string | undefined;
+  readonly examples: ExampleSettings | undefined;
 }
 
 function toSettings(
   variables: Variables,
-  { auth, audit, signals, upstreams, tracing, databaseUrl, smtpUrl }: FromFiles,
+  { auth, audit, signals, upstreams, tracing, databaseUrl, examples }: FromFiles,
   env: Environment,
 ): Settings {
   const tls = variables.TLS_CERT_FILE && variables.TLS_KEY_FILE;
@@ -417,7 +429,7 @@ function toSettings(
     },
     limits: { perMinute: Number(variables.RATE_LIMIT_PER_MINUTE ?? 600) },
     outbound: readOutbound(variables),
-    mail: { smtpUrl },
+    examples,
     log: { level: variables.LOG_LEVEL ?? 'info', pretty: variables.LOG_PRETTY === 'true' },
   };
   return { ...settings, notices: [...relaxations(settings), ...proxyNotices(env), ...unknownNames(env)] };
@@ -433,6 +445,10 @@ function relaxations(settings: Omit<Settings, 'notices'>): string[] {
     [
       settings.revocation.maxAgeSeconds === 0,
       'REVOCATION_MAX_AGE_SECONDS=0: revocations have no effect, and tokens are good until they expire',
+    ],
+    [
+      settings.examples !== undefined,
+      'EXAMPLE_TOOLS=true: the example tools are registered, and the database gets their customers table',
     ],
     [settings.limits.perMinute === 0, 'RATE_LIMIT_PER_MINUTE=0: requests are not limited'],
     [

@@ -391,6 +391,12 @@ export interface OutboundSettings {
   readonly direct: readonly string[];
 }
 
+/** Settings of the example tools (`EXAMPLE_TOOLS=true`). */
+export interface ExampleSettings {
+  /** Unset: `send_email` answers that mail is not configured. */
+  readonly smtpUrl: string | undefined;
+}
+
 export interface Settings {
   readonly server: ServerSettings;
   readonly auth: AuthSettings;
@@ -415,7 +421,8 @@ export interface Settings {
   readonly limits: { readonly perMinute: number };
   /** Unset: every request goes direct. */
   readonly outbound: OutboundSettings | undefined;
-  readonly mail: { readonly smtpUrl: string | undefined };
+  /** Unset: the example tools are not loaded. */
+  readonly examples: ExampleSettings | undefined;
   readonly log: { readonly level: string; readonly pretty: boolean };
   /** Relaxations in force, and names that look like typing errors: each is logged once at boot. */
   readonly notices: readonly string[];

@@ -254,10 +254,18 @@ export class Variables {
   TLS_CLIENT_CA_FILE?: string;
 
   @IsOptional()
+  @IsBooleanString()
+  EXAMPLE_TOOLS?: string;
+
+  /** Validated only where `EXAMPLE_TOOLS` is `true`; without it a set value is a fault of its own. */
+  @ValidateIf(({ EXAMPLE_TOOLS, SMTP_URL }: Variables) => EXAMPLE_TOOLS === 'true' && SMTP_URL !== undefined)
   @Matches(SECRET_URLS.SMTP_URL.form, { message: SECRET_URLS.SMTP_URL.message })
   SMTP_URL?: string;
 
-  @IsOptional()
+  /** Validated only where `EXAMPLE_TOOLS` is `true`. */
+  @ValidateIf(
+    ({ EXAMPLE_TOOLS, SMTP_URL_FILE }: Variables) => EXAMPLE_TOOLS === 'true' && SMTP_URL_FILE !== undefined,
+  )
   @IsPath()
   SMTP_URL_FILE?: string;
 
@@ -331,6 +339,7 @@ export const VARIABLE_NAMES = [
   'TLS_CERT_FILE',
   'TLS_KEY_FILE',
   'TLS_CLIENT_CA_FILE',
+  'EXAMPLE_TOOLS',
   'SMTP_URL',
   'SMTP_URL_FILE',
   'LOG_LEVEL',

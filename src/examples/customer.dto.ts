@@ -1,7 +1,7 @@
 /** What the customer tools take and give. */
 import { IsBoolean, IsIn, IsString, Length, Matches } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
-import { CUSTOMER_TIERS, type CustomerTier } from '../storage/tables.js';
+import { CUSTOMER_TIERS, type CustomerTier } from './customers.table.js';
 import { IsCustomerId, IsOneLine, IsPlainAddress, MayBeLeftOut } from './validators.js';
 
 const UTC_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Selectable, sql } from 'kysely';
-import { Database } from '../storage/database.js';
-import type { CustomersTable } from '../storage/tables.js';
+import type { CustomersTable } from './customers.table.js';
+import { ExampleDatabase } from './example-database.js';
 
 export type CustomerRow = Selectable<CustomersTable>;
 export type CustomerChanges = Partial<Pick<CustomerRow, 'name' | 'email' | 'tier'>>;
@@ -9,7 +9,7 @@ export type CustomerChanges = Partial<Pick<CustomerRow, 'name' | 'email' | 'tier
 /** Customers in the database. Undefined, or false, where there is none with this id. */
 @Injectable()
 export class CustomerRepository {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: ExampleDatabase) {}
 
   async find(id: string): Promise<CustomerRow | undefined> {
     const db = await this.database.get();

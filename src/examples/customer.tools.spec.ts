@@ -8,6 +8,7 @@ import { validateDto } from '../tools/validate-dto.js';
 import { Customer, DeletedCustomer } from './customer.dto.js';
 import { CustomerRepository } from './customer.repository.js';
 import { CustomerTools } from './customer.tools.js';
+import { ExampleDatabase } from './example-database.js';
 
 jest.setTimeout(120_000);
 
@@ -30,7 +31,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
   });
 
   const open = () => new Database(new ConfigService<Settings, true>({ storage: place.settings }));
-  const toolsOn = (at: Database) => new CustomerTools(new CustomerRepository(at));
+  const toolsOn = (at: Database) => new CustomerTools(new CustomerRepository(new ExampleDatabase(at)));
 
   it('reads a customer, as the output class describes it', async () => {
     const customer = await tools.readCustomer({ customer_id: '123' });
@@ -102,7 +103,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
   });
 
   it('lets exactly one of two deletions succeed', async () => {
-    const db = await database.get();
+    const db = await new ExampleDatabase(database).get();
     await db
       .insertInto('customers')
       .values({ customer_id: 'twice', name: 'T', email: 't@example.com', tier: 'free' })

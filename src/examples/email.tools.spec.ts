@@ -83,7 +83,7 @@ describe('EmailTools', () => {
   }
 
   function toolsFor(smtpUrl: string | undefined): EmailTools {
-    const mailer = new Mailer(new ConfigService<Settings, true>({ mail: { smtpUrl } }));
+    const mailer = new Mailer(new ConfigService<Settings, true>({ examples: { smtpUrl } }));
     closers.push(() => mailer.onApplicationShutdown());
     return new EmailTools(mailer);
   }
@@ -261,7 +261,7 @@ describe('EmailTools', () => {
     const closed = new Promise<string>((resolve) => (close = resolve));
     const host = await mailServer({ onClose: () => close('closed') });
     const mailer = new Mailer(
-      new ConfigService<Settings, true>({ mail: { smtpUrl: `smtp://${host}?pool=true` } }),
+      new ConfigService<Settings, true>({ examples: { smtpUrl: `smtp://${host}?pool=true` } }),
     );
     await new EmailTools(mailer).sendEmail(MAIL, call());
     const late = new Promise((done) => setTimeout(done, 1_000, 'still open'));

@@ -21,7 +21,7 @@ describe('ExamplesModule', () => {
 
   it('starts before the database is there, opens it in the background, and gives it back when it stops', async () => {
     const lock = join(place.settings.dataDir, 'database.lock');
-    const settings = { storage: place.settings, mail: { smtpUrl: undefined } };
+    const settings = { storage: place.settings, examples: { smtpUrl: undefined } };
     const config = ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true, load: [() => settings] });
     const application = await Test.createTestingModule({ imports: [config, ExamplesModule] }).compile();
     expect(application.get(EmailTools, { strict: false })).toBeInstanceOf(EmailTools);

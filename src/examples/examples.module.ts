@@ -3,11 +3,12 @@ import { StorageModule } from '../storage/storage.module.js';
 import { CustomerRepository } from './customer.repository.js';
 import { CustomerTools } from './customer.tools.js';
 import { EmailTools } from './email.tools.js';
+import { ExampleDatabase } from './example-database.js';
 import { Mailer } from './mailer.js';
 
-/** The example tools: customers in the database, and e-mail. */
+/** The example tools: customers in the database, and e-mail. Loaded only where `EXAMPLE_TOOLS=true`. */
 @Module({
   imports: [StorageModule],
-  providers: [CustomerRepository, CustomerTools, Mailer, EmailTools],
+  providers: [ExampleDatabase, CustomerRepository, CustomerTools, Mailer, EmailTools],
 })
 export class ExamplesModule {}

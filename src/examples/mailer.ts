@@ -23,7 +23,7 @@ export class Mailer implements OnApplicationShutdown {
   private readonly outgoing: { readonly from: string; readonly transporter: Transporter } | undefined;
 
   constructor(config: ConfigService<Settings, true>) {
-    const { smtpUrl } = config.get('mail', { infer: true });
+    const smtpUrl = config.get('examples', { infer: true })?.smtpUrl;
     if (smtpUrl === undefined) return;
     const { from, transport } = smtpOptions(smtpUrl);
     this.outgoing = { from, transporter: createTransport(transport) };

@@ -7,7 +7,8 @@ import { makeFolder } from '../lib/durable-file.js';
 import { type FileLock, acquireFileLock } from '../lib/file-lock.js';
 import type { StorageSettings } from '../config/settings.js';
 import { damageOf, startEmbedded } from './embedded.js';
-import { migrate } from './migrations.js';
+import { migrate } from './migrate.js';
+import { PRODUCT_MIGRATIONS } from './migrations.js';
 import { openPool } from './pool.js';
 import type { Tables } from './tables.js';
 
@@ -50,7 +51,7 @@ export function connectionOf(pool: pg.Pool): Connection {
 
 async function migrated(connection: Connection): Promise<Connection> {
   try {
-    await migrate(connection.db);
+    await migrate(connection.db, PRODUCT_MIGRATIONS);
     return connection;
   } catch (error) {
     await connection.close();

@@ -1,15 +1,25 @@
 import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestDatabase, databaseBackends, embeddedBackend } from '../../test/support/database.js';
 import { Relay } from '../../test/support/relay.js';
 import type { Settings, StorageSettings } from '../config/settings.js';
 import { Database } from './database.js';
-import { MIGRATIONS, type Migration, migrate } from './migrations.js';
+import { type Migration, migrate } from './migrate.js';
+import { PRODUCT_MIGRATIONS } from './migrations.js';
+import type { Tables } from './tables.js';
 
 jest.setTimeout(120_000);
+
+const PRODUCT_TABLES = [
+  'dpop_proofs',
+  'rate_counters',
+  'revocation_messages',
+  'revocations',
+  'schema_migrations',
+];
 
 const backends = databaseBackends();
 
@@ -31,17 +41,11 @@ describe.each(backends)('Database ($name)', (backend) => {
     return database;
   }
 
-  it('opens once for all who ask, with the example customers', async () => {
+  it('opens once for all callers, with the tables of the product and no others', async () => {
     const database = start();
     const [one, other] = await Promise.all([database.get(), database.get()]);
     expect(one).toBe(other);
-    const customers = await one.selectFrom('customers').selectAll().orderBy('customer_id').execute();
-    expect(customers.map((customer) => customer.customer_id)).toEqual(['123', '124', '125', '126', '127']);
-    expect(customers[0]).toMatchObject({
-      name: 'Ada Marchetti',
-      tier: 'premium',
-      updated_at: expect.any(Date),
-    });
+    expect(await tablesIn(one)).toEqual(PRODUCT_TABLES);
     expect(await database.ready()).toBe(true);
   });
 
@@ -49,12 +53,12 @@ describe.each(backends)('Database ($name)', (backend) => {
     const db = await start().get();
     const { rows } = await sql`
       select count(*) as count, 9007199254740993::bigint as big, 1.50::numeric as exact, true as yes,
-             '{"a":[1]}'::jsonb as json, '2026-01-02T03:04:05Z'::timestamptz as at from customers`.execute(
+             '{"a":[1]}'::jsonb as json, '2026-01-02T03:04:05Z'::timestamptz as at from schema_migrations`.execute(
       db,
     );
     expect(rows).toEqual([
       {
-        count: '5',
+        count: '4',
         big: '9007199254740993',
         exact: '1.50',
         yes: true,
@@ -67,20 +71,27 @@ describe.each(backends)('Database ($name)', (backend) => {
   it('keeps what was written and what was deleted across restarts', async () => {
     const before = start();
     const db = await before.get();
-    await db.deleteFrom('customers').where('customer_id', '=', '127').execute();
-    await db.updateTable('customers').set({ name: 'Ada M.' }).where('customer_id', '=', '123').execute();
+    await db.insertInto('revocations').values(['alice', 'bob', 'carol'].map(revocationOf)).execute();
+    await db.deleteFrom('revocations').where('value', '=', 'carol').execute();
+    await db.updateTable('revocations').set({ reason: 'left' }).where('value', '=', 'bob').execute();
     await stop(before);
 
     const after = await start().get();
-    const customers = await after.selectFrom('customers').select(['customer_id', 'name']).execute();
-    expect(customers).toHaveLength(4);
-    expect(customers).toContainEqual({ customer_id: '123', name: 'Ada M.' });
+    const stored = await after
+      .selectFrom('revocations')
+      .select(['value', 'reason'])
+      .orderBy('value')
+      .execute();
+    expect(stored).toEqual([
+      { value: 'alice', reason: null },
+      { value: 'bob', reason: 'left' },
+    ]);
   });
 
-  it('refuses a tier that does not exist', async () => {
+  it('rejects a revocation of an unknown kind', async () => {
     const db = await start().get();
-    const change = sql`update customers set tier = 'gold' where customer_id = '123'`.execute(db);
-    await expect(change).rejects.toMatchObject({ code: '23514' });
+    const added = db.insertInto('revocations').values({ ...revocationOf('alice'), kind: 'person' });
+    await expect(added.execute()).rejects.toMatchObject({ code: '23514' });
   });
 
   it('applies the missing steps whole or not at all', async () => {
@@ -91,15 +102,29 @@ describe.each(backends)('Database ($name)', (backend) => {
     };
     const broken: Migration = { name: '9002_broken', up: () => Promise.reject(new Error('broken step')) };
 
-    await expect(migrate(db, [...MIGRATIONS, extra, broken])).rejects.toThrow('broken step');
+    const withSteps = (...steps: Migration[]) => ({
+      ...PRODUCT_MIGRATIONS,
+      steps: [...PRODUCT_MIGRATIONS.steps, ...steps],
+    });
+
+    await expect(migrate(db, withSteps(extra, broken))).rejects.toThrow('broken step');
     await expect(sql`select * from extra`.execute(db)).rejects.toMatchObject({ code: '42P01' });
-    await migrate(db, [...MIGRATIONS, extra]);
-    await migrate(db, [...MIGRATIONS, extra]);
+    await migrate(db, withSteps(extra));
+    await migrate(db, withSteps(extra));
     expect((await sql`select * from extra`.execute(db)).rows).toEqual([]);
 
-    await expect(migrate(db)).rejects.toThrow('newer version of this program: it has 9001_extra');
+    const refused = migrate(db, PRODUCT_MIGRATIONS);
+    await expect(refused).rejects.toThrow('newer version of this program: it has 9001_extra');
     await sql`drop table extra`.execute(db);
     await sql`delete from schema_migrations where name = '9001_extra'`.execute(db);
+  });
+
+  it('accepts a database that has the retired steps', async () => {
+    const db = await start().get();
+    for (const name of PRODUCT_MIGRATIONS.retired ?? [])
+      await sql`insert into schema_migrations (name) values (${name})`.execute(db);
+    await expect(migrate(db, PRODUCT_MIGRATIONS)).resolves.toBeUndefined();
+    expect(await tablesIn(db)).toEqual(PRODUCT_TABLES);
   });
 
   it('is over after the shutdown', async () => {
@@ -230,27 +255,15 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
     it('is built once by several starters, in the schema of the search path, with nothing on disk', async () => {
       const databases = Array.from({ length: 6 }, () => start());
       const [db] = await Promise.all(databases.map((database) => database.get()));
-      const { rows } = await sql<{ table: string; here: boolean }>`
-      select c.relname as table, n.nspname = current_schema() as here
-      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where c.relkind = 'r' and n.nspname = current_schema() order by 1`.execute(db!);
-      expect(rows.map((row) => row.table)).toEqual([
-        'customers',
-        'dpop_proofs',
-        'rate_counters',
-        'revocation_messages',
-        'revocations',
-        'schema_migrations',
-      ]);
-      expect(await db!.selectFrom('customers').select('customer_id').execute()).toHaveLength(5);
+      expect(await tablesIn(db!)).toEqual(PRODUCT_TABLES);
       expect(existsSync(join(place.settings.dataDir, 'database.lock'))).toBe(false);
     });
 
     it('is not confused by the tables of another schema', async () => {
       const neighbour = await backend.open();
       const other = databaseOf(neighbour.settings);
-      await (await other.get()).deleteFrom('customers').execute();
-      expect(await (await start().get()).selectFrom('customers').selectAll().execute()).toHaveLength(5);
+      await (await other.get()).insertInto('revocations').values(revocationOf('alice')).execute();
+      expect(await (await start().get()).selectFrom('revocations').selectAll().execute()).toEqual([]);
       await stop(other);
       await neighbour.cleanup();
     });
@@ -271,7 +284,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       await Promise.all([busy, held]);
       expect(warned).toHaveBeenCalledWith(expect.stringContaining('A database connection was lost'));
       expect(await database.ready()).toBe(true);
-      expect(await (await database.get()).selectFrom('customers').selectAll().execute()).toHaveLength(5);
+      expect(await (await database.get()).selectFrom('revocations').selectAll().execute()).toEqual([]);
     });
 
     it('stays up without a database, says so without credentials, and finds it when it comes', async () => {
@@ -300,6 +313,18 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
     });
   },
 );
+
+async function tablesIn(db: Kysely<Tables>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and n.nspname = current_schema() order by 1`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+function revocationOf(subject: string) {
+  const issuer = 'https://issuer.example';
+  return { kind: 'subject', issuer, value: subject, issued_before: '1', revoked_by: 'test' };
+}
 
 function databaseOf(storage: StorageSettings): Database {
   return new Database(new ConfigService<Settings, true>({ storage }));

@@ -1,33 +1,47 @@
-/** The tables as kysely sees them: the state after the last migration. */
+/** The tables of the product as Kysely types: the state after the last of `PRODUCT_MIGRATIONS`. */
 import type { Generated } from 'kysely';
 
-export const CUSTOMER_TIERS = ['free', 'standard', 'premium'] as const;
-
-export type CustomerTier = (typeof CUSTOMER_TIERS)[number];
-
-export interface CustomersTable {
-  customer_id: string;
-  name: string;
-  email: string;
-  tier: CustomerTier;
-  created_at: Generated<Date>;
-  updated_at: Generated<Date>;
-}
-
-/** Who wrote it and what it hits: see `revocation/`. */
+/** Revocations; `revocation/` states the meaning of the columns. */
 export interface RevocationsTable {
   id: Generated<string>;
   kind: string;
   issuer: string;
   value: string;
+  /** Seconds since the epoch; `bigint` reads as text. */
   issued_before: string;
   revoked_by: string;
   reason: string | null;
   created_at: Generated<Date>;
+  /** Null: never. */
   expires_at: Date | null;
 }
 
+/** Digests of security event tokens that were processed. */
+export interface RevocationMessagesTable {
+  id: Buffer;
+  /** Null: for good. */
+  keep_until: Date | null;
+}
+
+/** Counters of rates and quotas, and the announcements of instances. */
+export interface RateCountersTable {
+  key: string;
+  points: Generated<number>;
+  /** Milliseconds since the epoch; `bigint` reads as text. Null: never. */
+  expire: string | null;
+  /** Milliseconds since the epoch by the clock of the database; `bigint` reads as text. */
+  changed: Generated<string>;
+}
+
+/** Digests of DPoP proofs that were used (RFC 9449 section 11.1). */
+export interface DpopProofsTable {
+  id: Buffer;
+  valid_until: Date;
+}
+
 export interface Tables {
-  customers: CustomersTable;
   revocations: RevocationsTable;
+  revocation_messages: RevocationMessagesTable;
+  rate_counters: RateCountersTable;
+  dpop_proofs: DpopProofsTable;
 }

@@ -1,5 +1,5 @@
 /** Every tool, resource and prompt of this build, collected once at boot; anything wrong with one stops the boot. */
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { targetLabel, type Target, type TargetKind } from '../core/decision.js';
@@ -25,10 +25,14 @@ export class DeclarationError extends Error {
   }
 }
 
+const NO_TOOLS =
+  'No tools: register a module in src/tool-modules.ts, mount an upstream, or set EXAMPLE_TOOLS=true';
+
 type Definition = ToolDefinition | MountedToolDefinition | PromptDefinition | ResourceDefinition;
 
 @Injectable()
-export class ToolRegistry implements TargetRegistry, OnModuleInit {
+export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplicationBootstrap {
+  private readonly logger = new Logger(ToolRegistry.name);
   private readonly tools = new Map<string, ToolDefinition>();
   /** Those of other servers; replaced as a whole. */
   private mountedTools: ReadonlyMap<string, MountedToolDefinition> = new Map();
@@ -68,6 +72,12 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit {
       resources: resources.filter(({ at }) => 'uri' in at),
       resourceTemplates: resources.filter(({ at }) => 'uriTemplate' in at),
     };
+  }
+
+  /** A server without any target starts; one log line says so. */
+  onApplicationBootstrap(): void {
+    const { list: upstreams } = this.config.get('upstreams', { infer: true });
+    if (this.all().length === 0 && upstreams.length === 0) this.logger.warn(NO_TOOLS);
   }
 
   find(kind: TargetKind, name: string): Definition | undefined {

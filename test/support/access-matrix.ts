@@ -11,6 +11,8 @@ import { readOperatorFiles } from '../../src/policy/operator-files.js';
 export interface AccessMatrixOptions {
   /** A folder of the operator's, as `POLICY_DIR` names it; by default code alone decides. */
   readonly policy?: string;
+  /** Further variables of the server, such as `EXAMPLE_TOOLS`. */
+  readonly env?: Readonly<Record<string, string>>;
   /** When it is asked, for conditions on time and age; now. */
   readonly now?: Date;
 }
@@ -29,7 +31,8 @@ export async function accessMatrixDrift(file: string, options: AccessMatrixOptio
   const text = readFileSync(file, 'utf8');
   const { principals, matrix } = parse(text) as ExpectedFile & { principals: unknown };
   const people = principalsIn(file, JSON.stringify({ principals }));
-  const settings = loadSettings({ AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*' }, () => '');
+  const env = { AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*', ...options.env };
+  const settings = loadSettings(env, () => '');
   const files = options.policy === undefined ? undefined : readOperatorFiles(options.policy);
   const loaded = loadPolicy(settings.policy, await registeredTargets(settings), files);
   const now = (options.now ?? new Date()).getTime();

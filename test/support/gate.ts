@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { firstSeqOf } from '../../src/audit/audit-log-files.js';
 import { createApp, type App } from '../../src/create-app.js';
+import { ExampleDatabase } from '../../src/examples/example-database.js';
 import { Database } from '../../src/storage/database.js';
+import { TOOL_MODULES } from '../../src/tool-modules.js';
 import { TestIssuer, type Claims } from './issuer.js';
 
 export interface GateOptions {
@@ -64,6 +66,7 @@ export function gateEnv(issuer: string, port: number, dataDir: string): Record<s
     PORT: String(port),
     AUTH_ISSUER: issuer,
     TOOL_ALLOW_LIST: '*',
+    EXAMPLE_TOOLS: 'true',
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     SHUTDOWN_DRAIN_SECONDS: '0',
@@ -115,7 +118,7 @@ export class Gate {
       }),
       ...options.env,
     };
-    const app = await createApp(env, options.imports ? { imports: options.imports } : {}).catch(
+    const app = await createApp(env, { imports: [...TOOL_MODULES, ...(options.imports ?? [])] }).catch(
       async (error: unknown) => {
         if (!options.issuer) await issuer.stop();
         folder.remove();
@@ -126,8 +129,9 @@ export class Gate {
     await app.listen();
     // The embedded database blocks the process for seconds while it comes up: no test is to be about that.
     if (options.database !== false) {
+      const database = app.settings.examples ? ExampleDatabase : Database;
       await app.nest
-        .get(Database)
+        .get<ExampleDatabase | Database>(database, { strict: false })
         .get()
         .catch(() => undefined);
     }

@@ -80,7 +80,7 @@ export function declarePolicy(program: Command, now: Date, run: (request: Policy
     .description('Shows the effect of a policy before it is deployed. Starts no server and changes no file.')
     .addHelpText(
       'after',
-      '\nReads TOOL_ALLOW_LIST, AUTH_REQUIRE_HUMAN, POLICY_DIR, UPSTREAMS_FILE and UPSTREAM_PINS_FILE as the server does.',
+      '\nReads TOOL_ALLOW_LIST, EXAMPLE_TOOLS, AUTH_REQUIRE_HUMAN, POLICY_DIR, UPSTREAMS_FILE and UPSTREAM_PINS_FILE as the server does.',
     );
   withExamples(policy, ['mcp-gate policy check --policy NEW', 'mcp-gate policy diff OLD NEW']);
 

@@ -37,6 +37,7 @@ const MAX_EXAMPLES = 3;
 /** Variables that decide which targets exist and who may have them; the others need not be set to ask. */
 const DECIDING = [
   'TOOL_ALLOW_LIST',
+  'EXAMPLE_TOOLS',
   'AUTH_REQUIRE_HUMAN',
   'POLICY_DIR',
   'DATA_DIR',

@@ -1,0 +1,39 @@
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Kysely } from 'kysely';
+import { Database } from '../storage/database.js';
+import { migrate } from '../storage/migrate.js';
+import type { Tables } from '../storage/tables.js';
+import type { ExampleTables } from './customers.table.js';
+import { EXAMPLE_MIGRATIONS } from './migrations.js';
+
+/** The database of the server with the tables of the example tools. */
+@Injectable()
+export class ExampleDatabase implements OnApplicationBootstrap {
+  private readonly logger = new Logger(ExampleDatabase.name);
+  private migrated: Promise<void> | undefined;
+
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Migrated on the first call; after a failure the next call tries again.
+   * @throws Error when the database cannot be opened or migrated.
+   */
+  async get(): Promise<Kysely<Tables & ExampleTables>> {
+    const db = await this.database.get();
+    this.migrated ??= migrate(db, EXAMPLE_MIGRATIONS);
+    try {
+      await this.migrated;
+    } catch (error) {
+      this.migrated = undefined;
+      throw new Error('The tables of the example tools cannot be made', { cause: error });
+    }
+    return db.withTables<ExampleTables>();
+  }
+
+  /** In the background, as the database itself; {@link Database} reports why it cannot be opened. */
+  onApplicationBootstrap(): void {
+    this.get().catch((error: Error) => {
+      if (error.cause) this.logger.error(`${error.message}: ${(error.cause as Error).message}`);
+    });
+  }
+}
