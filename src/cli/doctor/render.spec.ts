@@ -38,13 +38,13 @@ it('is aligned, and broken between words only', () => {
   aud  "account"
 
 The checks
-  ok            form       a signed JWT
-  fail          audience   token_audience: The token is not meant for
-                           this server
-                           It is for somebody else.
-                           there: Ask anew.
-                           here: AUTH_AUDIENCE
-  not checked   signature  https://a-word-that-is-longer-than-a-line-can-be.example/path
+  ok           form       a signed JWT
+  fail         audience   token_audience: The token is not meant for
+                          this server
+                          It is for somebody else.
+                          there: Ask anew.
+                          here: AUTH_AUDIENCE
+  not checked  signature  https://a-word-that-is-longer-than-a-line-can-be.example/path
 
 Verdict: refused: 401 token_audience.
 `);
