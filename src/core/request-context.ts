@@ -1,4 +1,5 @@
 /** One HTTP request on its way through the gate: what is known of it so far, passed along as an argument. */
+import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../lib/json.js';
 import type { AppError } from './app-error.js';
 import type { AuthScheme } from './challenge.js';
@@ -100,6 +101,60 @@ export interface RequestContext {
   outcome?: Promise<Outcome>;
   /** True once the audit has taken this request's decision or refusal; under `AUDIT_ON_FAILURE=allow` also where it could not. */
   audited: boolean;
+}
+
+/** A request whose token was verified. */
+export interface AuthenticatedRequest extends RequestContext {
+  principal: Principal;
+}
+
+/** A request that the pipeline has let through: its message is well-formed, and what it asks for is allowed. */
+export interface AuthorizedRequest extends AuthenticatedRequest {
+  readonly parsed: Extract<ParsedRequest, { ok: true }>;
+  operation: Operation;
+}
+
+/** The members that are known when a request arrives. */
+export type ReceivedFacts = Pick<
+  RequestContext,
+  'requestId' | 'trace' | 'clock' | 'ip' | 'client' | 'parsed'
+>;
+
+/** The only place that makes a request context. It sets every member, so that later steps change no hidden class. */
+export function newRequestContext(facts: ReceivedFacts): RequestContext {
+  return {
+    requestId: facts.requestId,
+    decisionId: randomUUID(),
+    trace: facts.trace,
+    ip: facts.ip,
+    client: facts.client,
+    parsed: facts.parsed,
+    clock: facts.clock,
+    scheme: undefined,
+    principal: undefined,
+    heldToken: undefined,
+    operation: undefined,
+    decision: undefined,
+    refused: undefined,
+    rateLimitRule: undefined,
+    listing: undefined,
+    outcome: undefined,
+    audited: false,
+  };
+}
+
+/** @throws Error where no step has authenticated the request: a bug, and so a denial. */
+export function requireAuthenticated(requestContext: RequestContext): AuthenticatedRequest {
+  if (!requestContext.principal) throw new Error('A request reached a step before it was authenticated');
+  return requestContext as AuthenticatedRequest;
+}
+
+/** @throws Error where no step has allowed the request: a bug, and so a denial. */
+export function requireAuthorized(requestContext: RequestContext): AuthorizedRequest {
+  const { parsed, operation, decision } = requireAuthenticated(requestContext);
+  const isAllowed = operation && (operation.kind !== 'call' || decision?.effect === 'allow');
+  if (!parsed.ok || !isAllowed) throw new Error('A request was to be answered before it was authorized');
+  return requestContext as AuthorizedRequest;
 }
 
 /** The message, or the fault of the body thrown as the refusal that it is. */

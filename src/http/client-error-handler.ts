@@ -8,7 +8,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { plainAddress } from '../lib/ip-addresses.js';
 import { malformedRequest } from '../core/app-error.js';
 import { TOO_SLOW } from './read-body.js';
-import type { RequestContext } from '../core/request-context.js';
+import { newRequestContext } from '../core/request-context.js';
 import { UNKNOWN_ADDRESS } from '../core/sender.js';
 import { RequestObserver } from '../core/request-observer.js';
 import { errorBody } from './render-error.js';
@@ -48,15 +48,13 @@ export class ClientErrorHandler implements OnApplicationBootstrap {
     if (socket.bytesRead === 0 || !socket.writable) return;
     const status = STATUS[code] ?? 400;
     const fault = malformedRequest('The request cannot be read', { status });
-    const requestContext: RequestContext = {
+    const requestContext = newRequestContext({
       requestId: randomUUID(),
-      decisionId: randomUUID(),
       trace: undefined,
       ip: plainAddress(socket.remoteAddress ?? '') ?? UNKNOWN_ADDRESS,
       client: null,
       parsed: { ok: false, id: null, fault },
-      audited: false,
-    };
+    });
     socket.pause();
     await this.audit.recordRefusal(requestContext, 'request_malformed');
     this.observer.end(requestContext, status);

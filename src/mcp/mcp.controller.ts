@@ -1,6 +1,6 @@
 import { All, Controller, Options, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { requestContextOf, messageOf, type GateRequest } from '../core/request-context.js';
+import { messageOf, requestContextOf, requireAuthorized, type GateRequest } from '../core/request-context.js';
 import { PublicRoute } from '../core/public-route.js';
 import { allowedHeaders } from '../http/cross-origin.js';
 import { McpServerAdapter } from './mcp-server-adapter.js';
@@ -12,7 +12,7 @@ export class McpController {
 
   @Post()
   async post(@Req() request: Request & GateRequest, @Res() response: Response): Promise<void> {
-    await this.adapter.serve(response, requestContextOf(request));
+    await this.adapter.serve(response, requireAuthorized(requestContextOf(request)));
   }
 
   /** Lets a browser of an allowed origin ask; the guard has refused all others. */

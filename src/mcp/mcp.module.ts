@@ -4,7 +4,7 @@ import { RevocationModule } from '../revocation/revocation.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { UpstreamsModule } from '../upstreams/upstreams.module.js';
 import { FastPathStatus } from './fast-path/fast-path-status.js';
-import { RequestContextFactory } from './request-context.factory.js';
+import { RequestContextFactory } from '../http/request-context.factory.js';
 import { RequestContextMiddleware } from './request-context.middleware.js';
 import { McpController } from './mcp.controller.js';
 import { McpServerAdapter } from './mcp-server-adapter.js';

@@ -1,7 +1,7 @@
 /** The state that a tool asked a client to keep must come back as it was given, to the same caller, for the same call. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { malformedRequest } from '../core/app-error.js';
-import { messageOf, type RequestContext, type GateRequest } from '../core/request-context.js';
+import { requireAuthorized, type AuthorizedRequest, type GateRequest } from '../core/request-context.js';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import { McpServerAdapter } from './mcp-server-adapter.js';
 import { RpcCode } from '../core/rpc-code.js';
@@ -19,10 +19,11 @@ export class RequestStateGuard implements CanActivate, PipelineStep {
   /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
   handle({ requestContext }: PipelineContext): void | Promise<void> {
     if (requestContext.operation?.kind !== 'call') return;
-    if (messageOf(requestContext).params.requestState !== undefined) return this.requireValid(requestContext);
+    const authorized = requireAuthorized(requestContext);
+    if (authorized.parsed.message.params.requestState !== undefined) return this.requireValid(authorized);
   }
 
-  private async requireValid(requestContext: RequestContext): Promise<void> {
+  private async requireValid(requestContext: AuthorizedRequest): Promise<void> {
     if (await this.adapter.hasValidState(requestContext)) return;
     throw malformedRequest('Invalid or expired requestState', { rpcCode: RpcCode.InvalidParams });
   }

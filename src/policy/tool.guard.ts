@@ -1,7 +1,7 @@
 /** The second question of every request: may this caller have this? */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { messageOf } from '../core/request-context.js';
+import { messageOf, requireAuthenticated } from '../core/request-context.js';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
 import { isPublicRoute } from '../core/public-route.js';
 import { denialError } from './denial.js';
@@ -22,11 +22,10 @@ export class ToolGuard implements CanActivate, PipelineStep {
 
   /** @throws AppError where it is denied. */
   handle({ requestContext }: PipelineContext): void {
-    if (!requestContext.principal) throw new Error('ToolGuard ran before a principal was known');
+    const { principal, ip } = requireAuthenticated(requestContext);
     const message = messageOf(requestContext);
     const operation = operationOf(message, this.policy.catalogue);
     requestContext.operation = operation;
-    const { principal, ip } = requestContext;
     if (operation.kind === 'list') requestContext.listing = this.policy.listing(principal, operation.of, ip);
     const decision =
       operation.kind === 'call'

@@ -42,7 +42,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
       // Where it is refused, the record names the rule that counted.
       requestContext.rateLimitRule = rate.source;
       await this.quotas.count(limitOf(rate), rateLimitKey(rate, principal, label));
-      delete requestContext.rateLimitRule;
+      requestContext.rateLimitRule = undefined;
     }
     const over = await this.exhaustedShadow(requestContext, principal, label, rates);
     if (over && requestContext.decision) {

@@ -3,6 +3,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
+import { requireAuthenticated } from '../core/request-context.js';
 import { principalKey } from '../core/principal.js';
 import { isPublicRoute } from '../core/public-route.js';
 import type { Settings } from '../config/settings.js';
@@ -27,8 +28,7 @@ export class RateLimitGuard implements CanActivate, PipelineStep {
 
   /** @throws AppError `rate_limited` (429) with the seconds to wait. */
   async handle({ requestContext }: PipelineContext): Promise<void> {
-    const { principal } = requestContext;
-    if (!principal) throw new Error('RateLimitGuard ran before a principal was known');
+    const { principal } = requireAuthenticated(requestContext);
     if (this.perMinute > 0) {
       await this.quotas.count(
         { name: 'requests', calls: this.perMinute, seconds: 60 },

@@ -2,6 +2,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
+import { requireAuthenticated } from '../core/request-context.js';
 import { isPublicRoute } from '../core/public-route.js';
 import { RevocationService } from './revocation.service.js';
 
@@ -17,8 +18,7 @@ export class RevocationGuard implements CanActivate, PipelineStep {
     return true;
   }
 
-  handle({ requestContext: { principal } }: PipelineContext): void | Promise<void> {
-    if (!principal) throw new Error('RevocationGuard ran before a principal was known');
-    return this.revocations.require(principal);
+  handle({ requestContext }: PipelineContext): void | Promise<void> {
+    return this.revocations.require(requireAuthenticated(requestContext).principal);
   }
 }

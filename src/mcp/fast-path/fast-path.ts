@@ -9,23 +9,23 @@ import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { Express, Request } from 'express';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { AuditInterceptor } from '../../audit/audit.interceptor.js';
-import { messageOf, type RequestContext, type GateRequest } from '../../core/request-context.js';
+import { requireAuthorized, type AuthorizedRequest, type GateRequest } from '../../core/request-context.js';
 import {
   LazyPipelineContext,
   senderSeen,
   type PipelineStep,
   type PipelineContext,
 } from '../../core/pipeline-context.js';
-import type { Principal } from '../../core/principal.js';
 import { LogContext } from '../../http/log-context.js';
 import type { RequestHandler } from '../../http/request-listener.js';
 import type { Settings } from '../../config/settings.js';
-import type { JsonObject } from '../../lib/json.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
-import type { ToolCall } from '../../tools/tool-call.js';
 import { ToolInvoker, type Invoked } from '../../tools/tool-invoker.js';
 import { ErrorFilter } from '../../http/error.filter.js';
-import { RequestContextFactory } from '../request-context.factory.js';
+import { RequestContextFactory } from '../../http/request-context.factory.js';
+import { messageFacts, readRequest } from '../read-request.js';
+import { entryOf, recordedListing } from '../recorded-listing.js';
+import { toToolCall, type CallChannel } from '../tool-call.js';
 import { DeferredSseResponse } from './deferred-sse-response.js';
 import { SerializedListCache } from './serialized-list-cache.js';
 import { FastPathSerializer } from './fast-path-serializer.js';
@@ -34,7 +34,6 @@ import { ApplicationMiddleware, globalEnhancers, moduleMiddleware } from './host
 import { isFastPathEligible } from './eligibility.js';
 import { McpServerAdapter, IMPLEMENTATION } from '../mcp-server-adapter.js';
 import { rejectIfRevoked, TokenRevokedError } from '../token-revoked-error.js';
-import { CLIENT_CAPABILITIES_META_KEY } from '../../core/mcp-types.js';
 
 /** Injection token of what every request of the endpoint passes, in order. */
 export const REQUEST_PIPELINE = Symbol('GateSteps');
@@ -55,7 +54,7 @@ export class FastPath implements OnApplicationBootstrap {
   constructor(
     config: ConfigService<Settings, true>,
     private readonly status: FastPathStatus,
-    private readonly contextFactory: RequestContextFactory,
+    private readonly contexts: RequestContextFactory,
     @Inject(REQUEST_PIPELINE) private readonly steps: readonly PipelineStep[],
     private readonly audit: AuditInterceptor,
     private readonly errors: ErrorFilter,
@@ -112,12 +111,11 @@ export class FastPath implements OnApplicationBootstrap {
     express: Express,
     seen: Request,
   ): Promise<void> {
-    const requestContext = await this.contextFactory.create(request, response, {
-      requestId: request.id as string,
-      ip: senderSeen(seen).ip,
-    });
+    const parsed = await readRequest(request);
+    const { ip } = senderSeen(seen);
+    const requestContext = this.contexts.create(request, response, ip, parsed, messageFacts(parsed));
     request.requestContext = requestContext;
-    if (!requestContext.parsed.ok || !isFastPathEligible(requestContext.parsed.message)) {
+    if (!parsed.ok || !isFastPathEligible(parsed.message)) {
       return express(request as Request, response as never);
     }
     await this.serve(new LazyPipelineContext(requestContext, request, response, this.path, seen));
@@ -132,7 +130,7 @@ export class FastPath implements OnApplicationBootstrap {
         if (passing) await passing;
       }
       await this.audit.begin(requestContext);
-      await this.withOutcome(pipelineContext);
+      await this.withOutcome(pipelineContext, requireAuthorized(requestContext));
     } catch (error) {
       // As on the other way, where every line of a request says which it is.
       await this.logContext.run(pipelineContext.request, () =>
@@ -142,23 +140,30 @@ export class FastPath implements OnApplicationBootstrap {
   }
 
   /** As the interceptor does it on the other way. */
-  private async withOutcome(pipelineContext: PipelineContext): Promise<void> {
+  private async withOutcome(
+    pipelineContext: PipelineContext,
+    requestContext: AuthorizedRequest,
+  ): Promise<void> {
     try {
-      await this.answer(pipelineContext);
+      await this.answer(pipelineContext, requestContext);
     } catch (error) {
-      this.audit.finish(pipelineContext.requestContext, error);
+      this.audit.finish(requestContext, error);
       throw error;
     }
-    this.audit.finish(pipelineContext.requestContext);
+    this.audit.finish(requestContext);
   }
 
-  private async answer(pipelineContext: PipelineContext): Promise<void> {
-    const { requestContext, response } = pipelineContext;
-    const message = messageOf(requestContext);
+  private async answer(
+    { request, response }: PipelineContext,
+    requestContext: AuthorizedRequest,
+  ): Promise<void> {
+    const { message } = requestContext.parsed;
     const before = this.adapter.beforeAnswer(requestContext);
     if (before) await before;
     if (message.method === 'tools/list') {
-      return send(response, this.answers.list(message, this.shown(requestContext)));
+      const { registry } = this;
+      const entries = this.lists.of(recordedListing(requestContext), (target) => entryOf(registry, target));
+      return send(response, this.answers.list(message, entries));
     }
     // Who has gone before it began wants nothing any more; older revisions do not take that for a cancellation.
     if (response.destroyed && message.era === 'modern') return;
@@ -167,7 +172,7 @@ export class FastPath implements OnApplicationBootstrap {
     let text: string | undefined;
     let invoked: Invoked | undefined;
     try {
-      invoked = await this.call(pipelineContext, stream);
+      invoked = await this.call(requestContext, request, response, stream);
       text = this.answers.call(message, invoked, requestContext.decisionId);
     } catch (error) {
       if (!(error instanceof TokenRevokedError)) throw error;
@@ -181,18 +186,21 @@ export class FastPath implements OnApplicationBootstrap {
   }
 
   private async call(
-    { requestContext, request, response }: PipelineContext,
+    requestContext: AuthorizedRequest,
+    request: IncomingMessage,
+    response: ServerResponse,
     stream: DeferredSseResponse | undefined,
   ): Promise<Invoked> {
-    const { id, params } = messageOf(requestContext);
-    const principal = requestContext.principal as Principal;
+    const { principal } = requestContext;
+    const { id, params } = requestContext.parsed.message;
     const cancellation = new AbortController();
     const leave = () => cancellation.abort();
     response.once('close', leave);
     const done = this.adapter.inFlight.add(principal, id, cancellation);
     try {
-      const call = toToolCall(requestContext, principal, cancellation.signal, stream);
-      return await rejectIfRevoked(cancellation.signal, requestContext.decisionId, () =>
+      const { signal } = cancellation;
+      const call = toToolCall(requestContext, signal, channelOf(signal, stream));
+      return await rejectIfRevoked(signal, requestContext.decisionId, () =>
         this.logContext.run(request, () => this.invoker.callTool(requestContext, call, params.arguments)),
       );
     } finally {
@@ -200,32 +208,13 @@ export class FastPath implements OnApplicationBootstrap {
       response.off('close', leave);
     }
   }
-
-  /** What the gate decided, and the audit log has, that this caller sees. */
-  private shown({ listing, audited }: RequestContext): string {
-    if (!listing || !audited) throw new Error('A list was to be shown before it was decided and recorded');
-    return this.lists.of(listing, ({ kind, name }) => this.registry.find(kind, name)?.entry);
-  }
 }
 
-function toToolCall(
-  { decisionId, trace, parsed }: RequestContext,
-  principal: Principal,
-  signal: AbortSignal,
-  stream: DeferredSseResponse | undefined,
-): ToolCall {
-  const message = parsed.ok ? parsed.message : undefined;
-  const meta = message?.params._meta as JsonObject | undefined;
-  const isModern = message?.era === 'modern';
+/** Requests that ask for progress, or bring state or answers back, are not eligible. */
+function channelOf(signal: AbortSignal, stream: DeferredSseResponse | undefined): CallChannel {
   return {
-    principal,
-    signal,
-    decisionId,
-    traceparent: trace?.traceparent ?? null,
-    clientCapabilities: (isModern ? (meta?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) : {}) as JsonObject,
     inputResponses: {},
     requestState: undefined,
-    // Who asks to be told how far it is takes the other way.
     async progress() {},
     async log(level, data) {
       if (signal.aborted) return;

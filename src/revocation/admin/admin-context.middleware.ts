@@ -1,35 +1,22 @@
 /** Turns a request of the administration into a request context, so that the same guards judge it and the same audit has it. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
-import { randomUUID } from 'node:crypto';
-import type { RequestContext, GateRequest, ParsedRequest } from '../../core/request-context.js';
+import type { GateRequest, ParsedRequest } from '../../core/request-context.js';
+import { RequestContextFactory } from '../../http/request-context.factory.js';
 import { readBody } from '../../http/read-body.js';
 import { senderSeen } from '../../core/pipeline-context.js';
-import { RequestObserver } from '../../core/request-observer.js';
-import { RequestTimings } from '../../core/request-timings.js';
-import { traceOf } from '../../core/trace.js';
 
 /** What each method does, as the record names it. */
 const NAMES: Readonly<Record<string, string>> = { GET: 'list', POST: 'revoke', DELETE: 'withdraw' };
 
 @Injectable()
 export class AdminContextMiddleware implements NestMiddleware {
-  constructor(private readonly observer: RequestObserver) {}
+  constructor(private readonly contexts: RequestContextFactory) {}
 
   async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
     if (request.requestContext) return next();
-    const requestContext: RequestContext = {
-      requestId: request.id as string,
-      decisionId: randomUUID(),
-      trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
-      clock: new RequestTimings(),
-      ip: senderSeen(request).ip,
-      client: request.get('user-agent') ?? null,
-      parsed: await this.parsed(request),
-      audited: false,
-    };
-    request.requestContext = requestContext;
-    response.once('close', () => this.observer.end(requestContext, response.statusCode));
+    const parsed = await this.parsed(request);
+    request.requestContext = this.contexts.create(request, response, senderSeen(request).ip, parsed);
     next();
   }
 

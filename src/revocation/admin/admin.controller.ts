@@ -17,6 +17,7 @@ import { AppError, malformedRequest } from '../../core/app-error.js';
 import {
   requestContextOf,
   messageOf,
+  requireAuthenticated,
   type RequestContext,
   type GateRequest,
 } from '../../core/request-context.js';
@@ -32,7 +33,7 @@ const RETRY_AFTER_SECONDS = 5;
 class AdminGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const requestContext = requestContextOf(context.switchToHttp().getRequest<GateRequest>());
-    if (!requestContext.principal) throw new Error('AdminGuard ran before a principal was known');
+    const { principal } = requireAuthenticated(requestContext);
     const { method, params } = messageOf(requestContext);
     requestContext.operation = {
       kind: 'call',
@@ -43,7 +44,7 @@ class AdminGuard implements CanActivate {
       },
       arguments: params,
     };
-    const decision = decideAdmin(requestContext.principal);
+    const decision = decideAdmin(principal);
     requestContext.decision = decision;
     if (decision.effect === 'allow') return true;
     const isRole = decision.reason === 'role_missing';
@@ -83,7 +84,7 @@ export class AdminController {
     return withOutcome(requestContext, async () => {
       const read = readRevocation(messageOf(requestContext).params, Date.now(), this.issuers);
       if (!read.ok) throw malformedRequest(read.fault);
-      const by = requestContext.principal?.subject ?? 'unknown';
+      const by = requireAuthenticated(requestContext).principal.subject;
       return toRevocationJson(await stored(this.revocations.add({ ...read.revocation, by })));
     });
   }

@@ -1,13 +1,10 @@
 /** Turns a delivery into a request context, so that its Host is checked and a refusal is on record as any other. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
-import { randomUUID } from 'node:crypto';
+import { RequestContextFactory } from '../../http/request-context.factory.js';
 import { readBytes } from '../../http/read-body.js';
-import type { RequestContext, GateRequest, ParsedRequest } from '../../core/request-context.js';
+import type { GateRequest, ParsedRequest } from '../../core/request-context.js';
 import { senderSeen } from '../../core/pipeline-context.js';
-import { RequestObserver } from '../../core/request-observer.js';
-import { RequestTimings } from '../../core/request-timings.js';
-import { traceOf } from '../../core/trace.js';
 import { invalidSetError } from './set-errors.js';
 
 /** A token about one event is some hundred bytes. */
@@ -15,22 +12,12 @@ const MAX_BYTES = 64 * 1024;
 
 @Injectable()
 export class SignalsContextMiddleware implements NestMiddleware {
-  constructor(private readonly observer: RequestObserver) {}
+  constructor(private readonly contexts: RequestContextFactory) {}
 
   async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
     if (request.requestContext) return next();
-    const requestContext: RequestContext = {
-      requestId: request.id as string,
-      decisionId: randomUUID(),
-      trace: this.observer.begin(traceOf(undefined, request.get('traceparent'))),
-      clock: new RequestTimings(),
-      ip: senderSeen(request).ip,
-      client: request.get('user-agent') ?? null,
-      parsed: await this.parsed(request),
-      audited: false,
-    };
-    request.requestContext = requestContext;
-    response.once('close', () => this.observer.end(requestContext, response.statusCode));
+    const parsed = await this.parsed(request);
+    request.requestContext = this.contexts.create(request, response, senderSeen(request).ip, parsed);
     next();
   }
 

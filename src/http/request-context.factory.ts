@@ -1,0 +1,56 @@
+/** The request context of every route that has one: the MCP endpoint, the administration and the signals receiver. */
+import { Injectable } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CONTRADICTION, singleValue } from '../core/header-values.js';
+import { newRequestContext, type ParsedRequest, type RequestContext } from '../core/request-context.js';
+import { RequestObserver } from '../core/request-observer.js';
+import { RequestTimings } from '../core/request-timings.js';
+import { traceOf } from '../core/trace.js';
+import type { JsonObject } from '../lib/json.js';
+
+const MAX_CLIENT_TEXT = 200;
+
+/** Members of a message that take precedence over headers. */
+export interface MessageFacts {
+  /** May hold `traceparent`. */
+  readonly meta?: JsonObject | undefined;
+  /** An `Implementation` of MCP: the client software. */
+  readonly clientInfo?: unknown;
+}
+
+@Injectable()
+export class RequestContextFactory {
+  constructor(private readonly observer: RequestObserver) {}
+
+  /** The observer learns of the end of the request. @param ip the client's address. */
+  create(
+    request: IncomingMessage,
+    response: ServerResponse,
+    ip: string,
+    parsed: ParsedRequest,
+    { meta, clientInfo }: MessageFacts = {},
+  ): RequestContext {
+    const traceparent = singleValue(request, 'traceparent');
+    const requestContext = newRequestContext({
+      requestId: request.id as string,
+      trace: this.observer.begin(traceOf(meta, traceparent === CONTRADICTION ? undefined : traceparent)),
+      clock: new RequestTimings(),
+      ip,
+      client: clientName(clientInfo, request.headers['user-agent']),
+      parsed,
+    });
+    response.once('close', () => this.observer.end(requestContext, response.statusCode));
+    return requestContext;
+  }
+}
+
+function clientName(info: unknown, userAgent: string | undefined): string | null {
+  const { name, version } = (typeof info === 'object' && info !== null ? info : {}) as Record<
+    string,
+    unknown
+  >;
+  const text =
+    typeof name === 'string' ? `${name}${typeof version === 'string' ? `/${version}` : ''}` : userAgent;
+  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  return text === undefined ? null : text.replace(/[\x00-\x1f\x7f]/g, '').slice(0, MAX_CLIENT_TEXT);
+}
