@@ -6,7 +6,7 @@ import { newRequestContext, type ParsedRequest, type RequestContext } from '../c
 import { RequestObserver } from '../core/request-observer.js';
 import { RequestTimings } from '../core/request-timings.js';
 import { traceOf } from '../core/trace.js';
-import type { JsonObject } from '../lib/json.js';
+import { isJsonObject, type JsonObject } from '../lib/json.js';
 
 const MAX_CLIENT_TEXT = 200;
 
@@ -45,10 +45,7 @@ export class RequestContextFactory {
 }
 
 function clientName(info: unknown, userAgent: string | undefined): string | null {
-  const { name, version } = (typeof info === 'object' && info !== null ? info : {}) as Record<
-    string,
-    unknown
-  >;
+  const { name, version } = (isJsonObject(info) ? info : {}) as JsonObject;
   const text =
     typeof name === 'string' ? `${name}${typeof version === 'string' ? `/${version}` : ''}` : userAgent;
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out

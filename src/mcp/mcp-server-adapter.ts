@@ -1,17 +1,10 @@
-/** The only place that knows the MCP SDK: from an allowed request to the SDK's server and back. */
+/** Answers allowed requests with the MCP SDK's server. */
+import { toNodeHandler, type NodeMcpRequestHandler } from '@modelcontextprotocol/node';
 import {
-  toNodeHandler,
-  toWebRequest,
-  type NodeIncomingMessageLike,
-  type NodeMcpRequestHandler,
-} from '@modelcontextprotocol/node';
-import {
-  CLIENT_CAPABILITIES_META_KEY,
   createMcpHandler,
   createRequestStateCodec,
   inputRequired,
   ProtocolError,
-  type McpHttpHandler,
   Server,
   type McpRequestContext,
   type ServerContext,
@@ -26,8 +19,7 @@ import {
 } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { AppError } from '../core/app-error.js';
-import { messageOf, type AnswerForm, type RequestContext, type Message } from '../core/request-context.js';
+import type { AnswerForm, AuthorizedRequest, Message } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { JsonObject } from '../lib/json.js';
 import { PRODUCT_NAME, VERSION } from '../lib/version.js';
@@ -41,20 +33,24 @@ import { ToolRegistry } from '../tools/tool-registry.js';
 import type { ToolCall } from '../tools/tool-call.js';
 import { ToolInvoker, type Invoked } from '../tools/tool-invoker.js';
 import { UpstreamsService } from '../upstreams/upstreams.service.js';
-import { inForm } from './response-format.js';
+import { ChangeStreams } from './change-streams.js';
+import { entryOf, recordedListing } from './recorded-listing.js';
+import {
+  authOf,
+  authorizedRequestFrom,
+  authorizedRequestIn,
+  textOfAnswer,
+  toClient,
+  toSdkRequest,
+} from './sdk-request.js';
+import { toToolCall, type CallChannel } from './tool-call.js';
 import { adaptToRevision } from './adapt-to-revision.js';
-import { headersFor } from './parse-request.js';
 import { InFlightCalls } from './in-flight-calls.js';
 import { REVOKED, TokenRevokedError, rejectIfRevoked } from './token-revoked-error.js';
 import { RpcCode } from '../core/rpc-code.js';
 
 export const IMPLEMENTATION = { name: PRODUCT_NAME, version: VERSION };
 const STATE_TTL_SECONDS = 600;
-const MAX_LISTENING = 1_024;
-const STREAM_RETRY_SECONDS = 30;
-/** The longest time that a timer takes; a token that lives longer is cut off all the same. */
-const MAX_TIMER_MS = 2_147_483_647;
-/** Why calls are cancelled whose callers must not see what comes of them. */
 
 @Injectable()
 export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
@@ -62,7 +58,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   /** Calls that run, whoever runs them. */
   readonly inFlight = new InFlightCalls();
   /** Calls that have run already, and are only to be answered. */
-  private readonly ended = new WeakMap<RequestContext, Invoked>();
+  private readonly ended = new WeakMap<AuthorizedRequest, Invoked>();
   private readonly handler = createMcpHandler((context) => this.server(context), {
     onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
   });
@@ -71,13 +67,12 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     json: toNodeHandler(toClient(this.handler, 'json')),
     events: toNodeHandler(toClient(this.handler, 'events')),
   };
-  /** Who waits for changes. */
-  private readonly listening = new Map<RequestContext, McpHttpHandler>();
+  private readonly streams = new ChangeStreams((context) => this.server(context));
   /** Signs what a tool asks the client to keep for it; the key lives as long as this instance. */
   private readonly stateCodec = createRequestStateCodec<unknown>({
     key: randomBytes(32),
     ttlSeconds: STATE_TTL_SECONDS,
-    bind: (context) => stateOwner(requestContextIn(context)),
+    bind: (context) => stateOwner(authorizedRequestIn(context)),
   });
 
   constructor(
@@ -95,7 +90,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
 
   /** Before connections are waited for: who listens has to listen elsewhere. */
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([...this.listening.values()].map((handler) => handler.close()));
+    await this.streams.close();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -110,8 +105,8 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   /**
    * Whether the state that this request brings back is the one that was given to this caller for this call.
    */
-  async hasValidState(requestContext: RequestContext): Promise<boolean> {
-    const { requestState } = messageOf(requestContext).params;
+  async hasValidState(requestContext: AuthorizedRequest): Promise<boolean> {
+    const { requestState } = requestContext.parsed.message.params;
     const context = { http: { authInfo: authOf(requestContext) } } as unknown as ServerContext;
     return this.stateCodec.verify(requestState as string, context).then(
       () => true,
@@ -124,14 +119,14 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
    * @throws AppError `token_revoked` where the token went out of force on the way here, which counting and recording
    *   may take seconds of.
    */
-  async serve(response: ServerResponse, requestContext: RequestContext): Promise<void> {
-    const message = messageOf(requestContext);
-    const principal = principalOf(requestContext);
+  async serve(response: ServerResponse, requestContext: AuthorizedRequest): Promise<void> {
+    const { principal, parsed } = requestContext;
+    const { message } = parsed;
     await this.beforeAnswer(requestContext);
     response.setHeader('cache-control', 'no-store');
     if (message.method === 'notifications/cancelled')
       this.inFlight.cancel(principal, message.params.requestId);
-    if (message.method === 'subscriptions/listen') return this.listen(response, requestContext);
+    if (message.method === 'subscriptions/listen') return this.streams.serve(response, requestContext);
     await this.nodeHandlers[message.form ?? 'either'](toSdkRequest(requestContext), response, message.body);
   }
 
@@ -140,84 +135,50 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
    * @throws AppError `token_revoked` where the token went out of force on the way here, `tool_unknown` where what was
    *   allowed was replaced or withheld.
    */
-  beforeAnswer(requestContext: RequestContext): void | Promise<void> {
-    const checking = this.revocations.require(principalOf(requestContext));
+  beforeAnswer(requestContext: AuthorizedRequest): void | Promise<void> {
+    const checking = this.revocations.require(requestContext.principal);
     if (checking) return checking.then(() => this.recheckTarget(requestContext));
     this.recheckTarget(requestContext);
   }
 
-  private recheckTarget(requestContext: RequestContext): void {
-    const { operation } = requestContext;
-    if (operation?.kind === 'call' && !this.registry.isCurrent(operation.target))
-      throw notFoundError('tool_not_allowed', operation, messageOf(requestContext).era);
+  private recheckTarget(requestContext: AuthorizedRequest): void {
+    const { operation, parsed } = requestContext;
+    if (operation.kind === 'call' && !this.registry.isCurrent(operation.target))
+      throw notFoundError('tool_not_allowed', operation, parsed.message.era);
     this.discoverForCaller(requestContext);
   }
 
   /** Upstreams that show their tools to their own callers alone hear of who asks what there is. */
-  private discoverForCaller(requestContext: RequestContext): void {
-    if (messageOf(requestContext).method !== 'tools/list') return;
-    this.upstreams.discoverForCaller({
-      principal: principalOf(requestContext),
-      token: requestContext.heldToken,
-    });
+  private discoverForCaller(requestContext: AuthorizedRequest): void {
+    const { principal, heldToken, parsed } = requestContext;
+    if (parsed.message.method !== 'tools/list') return;
+    this.upstreams.discoverForCaller({ principal, token: heldToken });
   }
 
   /** Answers a call that has run already; where its stream is open, on that. */
   async serveEnded(
     response: ServerResponse,
-    requestContext: RequestContext,
+    requestContext: AuthorizedRequest,
     invoked: Invoked,
   ): Promise<void> {
     this.ended.set(requestContext, invoked);
     if (!response.headersSent) return this.serve(response, requestContext);
-    const parsedBody = messageOf(requestContext).body;
-    const asked = await toWebRequest(toSdkRequest(requestContext), parsedBody);
-    const answer = await this.handler.fetch(asked, { authInfo: authOf(requestContext), parsedBody });
-    response.end(await answer.text());
-  }
-
-  /** A stream of its own for each listener: what changes for one caller does not change for another. It ends with its token. */
-  private async listen(response: ServerResponse, requestContext: RequestContext): Promise<void> {
-    if (this.listening.size >= MAX_LISTENING) {
-      throw new AppError('rate_limited', 'Too many open streams', {
-        status: 429,
-        retryAfterSeconds: STREAM_RETRY_SECONDS,
-      });
-    }
-    const handler = createMcpHandler((context) => this.server(context), { maxSubscriptions: 1 });
-    const left = principalOf(requestContext).expiresAt * 1000 - Date.now();
-    const end = setTimeout(() => void handler.close(), Math.min(Math.max(left, 0), MAX_TIMER_MS)).unref();
-    this.listening.set(requestContext, handler);
-    try {
-      const answer = toNodeHandler(toClient(handler, 'either'));
-      await answer(toSdkRequest(requestContext), response, messageOf(requestContext).body);
-    } finally {
-      clearTimeout(end);
-      this.listening.delete(requestContext);
-      await handler.close();
-    }
+    response.end(await textOfAnswer(this.handler, requestContext));
   }
 
   /** Ends the streams of those whose tokens are out of force, and asks their calls to stop: their answers are kept from them. */
   private closeRevokedStreams(isRevoked: (principal: Principal) => boolean): void {
-    for (const [requestContext, handler] of this.listening) {
-      if (isRevoked(principalOf(requestContext))) void handler.close();
-    }
+    this.streams.closeRevoked(isRevoked);
     this.inFlight.cancelAll(isRevoked, REVOKED);
   }
 
   private notifyListChanged(before: LoadedPolicy): void {
-    for (const [requestContext, { notify }] of this.listening) {
-      const changed = this.policy.changedLists(before, principalOf(requestContext), requestContext.ip);
-      if (changed.includes('tools')) notify.toolsChanged();
-      if (changed.includes('prompts')) notify.promptsChanged();
-      if (changed.includes('resources') || changed.includes('resourceTemplates')) notify.resourcesChanged();
-    }
+    this.streams.notify(({ principal, ip }) => this.policy.changedLists(before, principal, ip));
   }
 
   private server({ authInfo }: McpRequestContext): Server {
-    const requestContext = requestContextFrom(authInfo?.extra);
-    const server = new Server(IMPLEMENTATION, this.options(messageOf(requestContext).era));
+    const requestContext = authorizedRequestFrom(authInfo?.extra);
+    const server = new Server(IMPLEMENTATION, this.options(requestContext.parsed.message.era));
     server.setRequestHandler('tools/list', () => ({ tools: this.shown(requestContext) }) as never);
     server.setRequestHandler('tools/call', async ({ params }, context) => {
       const invoked =
@@ -236,7 +197,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     return server;
   }
 
-  private servePrompts(server: Server, requestContext: RequestContext): void {
+  private servePrompts(server: Server, requestContext: AuthorizedRequest): void {
     server.setRequestHandler('prompts/list', () => ({ prompts: this.shown(requestContext) }) as never);
     server.setRequestHandler('prompts/get', ({ params }, context) =>
       this.answer(requestContext, context, (call) =>
@@ -250,7 +211,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     );
   }
 
-  private serveResources(server: Server, requestContext: RequestContext): void {
+  private serveResources(server: Server, requestContext: AuthorizedRequest): void {
     server.setRequestHandler('resources/list', () => ({ resources: this.shown(requestContext) }) as never);
     server.setRequestHandler(
       'resources/templates/list',
@@ -286,10 +247,8 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     };
   }
 
-  /** What the gate decided, and the audit log has, that this caller sees. */
-  private shown({ listing, audited }: RequestContext): (JsonObject | undefined)[] {
-    if (!listing || !audited) throw new Error('A list reached the SDK before it was decided and recorded');
-    return listing.shown.map(({ kind, name }) => this.registry.find(kind, name)?.entry);
+  private shown(requestContext: AuthorizedRequest): (JsonObject | undefined)[] {
+    return recordedListing(requestContext).shown.map((target) => entryOf(this.registry, target));
   }
 
   /** Whether a list can become another while this server runs. */
@@ -307,7 +266,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
 
   /** Runs it, and answers in the terms of its method. */
   private async answer(
-    requestContext: RequestContext,
+    requestContext: AuthorizedRequest,
     context: ServerContext,
     run: (call: ToolCall) => Promise<Invoked>,
   ): Promise<never> {
@@ -315,17 +274,17 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   }
 
   private async running(
-    requestContext: RequestContext,
+    requestContext: AuthorizedRequest,
     context: ServerContext,
     run: (call: ToolCall) => Promise<Invoked>,
   ): Promise<Invoked> {
     const cancellation = new AbortController();
-    const message = messageOf(requestContext);
-    const done = this.inFlight.add(principalOf(requestContext), message.id, cancellation);
+    const { principal, parsed, decisionId } = requestContext;
+    const done = this.inFlight.add(principal, parsed.message.id, cancellation);
     const signal = AbortSignal.any([context.mcpReq.signal, cancellation.signal]);
     try {
-      return await rejectIfRevoked(cancellation.signal, requestContext.decisionId, () =>
-        run(toToolCall(requestContext, context, signal)),
+      return await rejectIfRevoked(cancellation.signal, decisionId, () =>
+        run(toToolCall(requestContext, signal, channelOf(context, signal))),
       );
     } catch (error) {
       throw error instanceof TokenRevokedError
@@ -338,11 +297,11 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
 
   private async resultOf(
     invoked: Invoked,
-    requestContext: RequestContext,
+    requestContext: AuthorizedRequest,
     context: ServerContext,
   ): Promise<never> {
     if (invoked.kind === 'result') {
-      const { era, revision } = messageOf(requestContext);
+      const { era, revision } = requestContext.parsed.message;
       return (
         era === 'legacy' && revision !== undefined
           ? adaptToRevision(invoked.result, revision)
@@ -357,10 +316,10 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
 
   private async toElicitRequest(
     question: InputRequired,
-    requestContext: RequestContext,
+    requestContext: AuthorizedRequest,
     context: ServerContext,
   ): Promise<unknown> {
-    if (messageOf(requestContext).era === 'legacy') {
+    if (requestContext.parsed.message.era === 'legacy') {
       throw new ProtocolError(
         RpcCode.InternalError,
         'This needs to ask you something, which your protocol revision cannot do here',
@@ -374,46 +333,10 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   }
 }
 
-/** The SDK says keep-alive on every stream; whether a connection goes on is for the server to say (RFC 9110 section 7.6.1). */
-function toClient(handler: McpHttpHandler, form: AnswerForm): Pick<McpHttpHandler, 'fetch'> {
-  return {
-    fetch: async (request, options) => {
-      const response = await handler.fetch(request, options);
-      response.headers.delete('connection');
-      return inForm(response, form);
-    },
-  };
-}
-
-/** The request as the SDK reads it: the message that was decided, and headers made from it. No other header gets there. */
-function toSdkRequest(requestContext: RequestContext): NodeIncomingMessageLike {
-  return {
-    method: 'POST',
-    url: '/',
-    headers: headersFor(messageOf(requestContext)),
-    auth: authOf(requestContext),
-    // The message is handed over as it was parsed: there are no bytes to read.
-    async *[Symbol.asyncIterator]() {},
-  };
-}
-
-/** What the SDK carries along as the caller's identity. */
-function authOf(requestContext: RequestContext) {
-  const { clientId, scopes, expiresAt } = principalOf(requestContext);
-  // The token has done its work: nothing behind the gate ever sees it.
-  return { token: 'withheld', clientId, scopes: [...scopes], expiresAt, extra: { requestContext } };
-}
-
-function toToolCall(requestContext: RequestContext, context: ServerContext, signal: AbortSignal): ToolCall {
-  const { mcpReq } = context;
+/** Progress and log lines go out on the stream of the answer; state and answers come back checked by the SDK. */
+function channelOf({ mcpReq }: ServerContext, signal: AbortSignal): CallChannel {
   const progressToken = mcpReq._meta?.progressToken;
-  const envelope = mcpReq.envelope as Record<string, unknown> | undefined;
   return {
-    principal: principalOf(requestContext),
-    signal,
-    decisionId: requestContext.decisionId,
-    traceparent: requestContext.trace?.traceparent ?? null,
-    clientCapabilities: (envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as JsonObject,
     inputResponses: mcpReq.inputResponses ?? {},
     requestState: mcpReq.requestState(),
     async progress(progress, total, message) {
@@ -432,28 +355,13 @@ function toToolCall(requestContext: RequestContext, context: ServerContext, sign
   };
 }
 
-/** A tool that does not wait for what it tells must not end the process with it: that cannot be written, or nobody hears it. */
+/** Ignores errors of notifications that the tool did not await, so that they are no unhandled rejections. */
 function ignoreSendError(): void {}
 
-/** Sealed state is good for the same principal asking for the same thing, and for nobody and nothing else. */
-function stateOwner(requestContext: RequestContext): string {
-  const { issuer, subject, clientId } = principalOf(requestContext);
-  const { method } = messageOf(requestContext);
-  const called = requestContext.operation?.kind === 'call' ? requestContext.operation : undefined;
+/** Sealed state is good for the same principal asking for the same thing, and for no other. */
+function stateOwner({ principal, operation, parsed }: AuthorizedRequest): string {
+  const { issuer, subject, clientId } = principal;
+  const called = operation.kind === 'call' ? operation : undefined;
+  const { method } = parsed.message;
   return JSON.stringify([issuer, subject, clientId, method, called?.target.name, called?.arguments ?? {}]);
-}
-
-function requestContextIn(context: ServerContext | undefined): RequestContext {
-  return requestContextFrom(context?.http?.authInfo?.extra);
-}
-
-function requestContextFrom(extra: Record<string, unknown> | undefined): RequestContext {
-  const requestContext = extra?.requestContext as RequestContext | undefined;
-  if (!requestContext) throw new Error('The SDK was reached without a request context');
-  return requestContext;
-}
-
-function principalOf(requestContext: RequestContext): Principal {
-  if (!requestContext.principal) throw new Error('The SDK was reached without a principal');
-  return requestContext.principal;
 }
