@@ -1,7 +1,7 @@
 /** What the documentation shows is held against the code: configurations load, and tokens are read as the tables say. */
 import type { JWSHeaderParameters } from 'jose';
 import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkAudience, checkTokenKind, checkType } from '../src/auth/verify/check-token.js';
 import { claimsToPrincipal } from '../src/auth/verify/claims-to-principal.js';
@@ -10,6 +10,8 @@ import { loadSettings } from '../src/config/load-settings.js';
 import type { Settings } from '../src/config/settings.js';
 import { readSignalsFile } from '../src/config/signals-file.js';
 import { readSinksFile } from '../src/config/sinks-file.js';
+import { readUpstreamsFile } from '../src/config/upstreams-file.js';
+import { readPolicyFile } from '../src/policy/policy-file.js';
 
 const ROOT = join(__dirname, '..');
 const PROVIDERS = join(ROOT, 'docs/providers');
@@ -33,9 +35,18 @@ function blocksOf(path: string): Block[] {
   );
 }
 
-const others = ['README.md', 'docs/doctor.md', 'docs/audit.md', 'docs/signals.md'].map((path) =>
-  join(ROOT, path),
-);
+const GUIDES = join(ROOT, 'docs');
+const others = [
+  join(ROOT, 'README.md'),
+  join(ROOT, 'CONTRIBUTING.md'),
+  ...readdirSync(GUIDES)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(GUIDES, name)),
+];
+const text = [...pages, ...others].map((page) => readFileSync(page, 'utf8')).join('\n');
+/** Files of another kind than identity, by the first member of each. */
+const OTHER_FILES = /^(sinks|transmitters|upstreams):|^# upstreams\.yaml|^- \{ alert:/;
+const policyBlocks = blocksOf(join(GUIDES, 'policy.md')).filter(({ language }) => language === 'yaml');
 const blocks = [...pages, ...others].flatMap(blocksOf);
 const written = (language: string) =>
   blocks.filter((block) => block.language === language).map((block) => [block.page, block.text] as const);
@@ -48,7 +59,7 @@ function load(identity: string): Settings {
   return loadSettings({ ...BASE, TRUST_PROXY: '10.0.0.0/8', IDENTITY_FILE: '/identity.yaml' }, read);
 }
 
-it.each(written('yaml').filter(([, text]) => !/^(sinks|transmitters):/.test(text)))(
+it.each(written('yaml').filter(([page, text]) => page !== 'docs/policy.md' && !OTHER_FILES.test(text)))(
   '%s: every identity file loads',
   (_, text) => {
     expect(load(text).auth.issuers.length).toBeGreaterThan(0);
@@ -76,6 +87,24 @@ it.each(written('yaml').filter(([, text]) => text.startsWith('transmitters:')))(
     expect(transmitters.length).toBeGreaterThan(0);
   },
 );
+
+it.each(written('yaml').filter(([, text]) => /^(# upstreams\.yaml|upstreams:)/.test(text)))(
+  '%s: every file of upstreams loads',
+  (_, text) => {
+    const faults: string[] = [];
+    const read = (path: string) =>
+      path.endsWith('.yaml') ? text : path.endsWith('.pem') ? PEM : 'x'.repeat(32);
+    const upstreams = readUpstreamsFile('/upstreams.yaml', read, faults);
+    expect(faults).toEqual([]);
+    expect(upstreams.length).toBeGreaterThan(0);
+  },
+);
+
+it.each(policyBlocks.map((block) => [block.page, block.text]))('%s: every policy.yaml loads', (_, text) => {
+  const faults: string[] = [];
+  expect(readPolicyFile(text as string, faults)).toBeDefined();
+  expect(faults).toEqual([]);
+});
 
 it.each(written('sh').filter(([, text]) => text.startsWith('AUTH_')))(
   '%s: every short form loads',
@@ -121,4 +150,29 @@ it('every page of another file that a page links to is there', () => {
     );
     for (const link of links) expect(() => readFileSync(join(page, '..', link))).not.toThrow();
   }
+});
+
+it('names npm scripts that exist', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  const named = [...text.matchAll(/npm run ([a-z][\w:-]*)/g)].map(([, name]) => name as string);
+  expect(named.length).toBeGreaterThan(20);
+  expect([...new Set(named)].filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
+});
+
+it('names files of the repository that exist', () => {
+  const named = [...text.matchAll(/`((?:src|test|bench|demo|deploy)\/[\w./-]+)`/g)].map(
+    ([, path]) => path as string,
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect([...new Set(named)].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
+it('names metrics that the server has', () => {
+  const declared = readFileSync(join(ROOT, 'src/operations/metrics/metrics.ts'), 'utf8');
+  const named = [...text.matchAll(/\b(gate_[a-z_]+[a-z])\b/g)].map(([, name]) => name as string);
+  expect(named.length).toBeGreaterThan(10);
+  const missing = [...new Set(named)].filter(
+    (name) => !declared.includes(`'${name.replace(/_(bucket|sum|count)$/, '')}'`),
+  );
+  expect(missing).toEqual([]);
 });
