@@ -10,7 +10,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { requireBuild } from './lib/contestants.mjs';
-import { judgeGate } from './lib/gate-verdict.mjs';
+import { compareWithFile } from './lib/gate-verdict.mjs';
 import { measureBlocks } from './lib/measure-blocks.mjs';
 import { gatePlan } from './lib/plan.mjs';
 import { setScene } from './lib/scene.mjs';
@@ -37,7 +37,7 @@ try {
   const { blocks, notes } = await measureBlocks([gatePlan()], stage, PACE);
   const broken = notes.filter(({ error, refusedToTime }) => error ?? refusedToTime);
   console.log(blockTable(blocks[0]));
-  const lines = judgeGate(blocks[0], onFile);
+  const lines = compareWithFile(blocks[0], onFile);
   console.log(
     `\n${table(
       ['against', 'by', 'on file', 'now', 'at most', 'verdict'],

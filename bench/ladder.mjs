@@ -26,7 +26,7 @@ import { profileUnderLoad } from './lib/profile.mjs';
 import { contestant } from './lib/roster.mjs';
 import { setScene } from './lib/scene.mjs';
 import { soak } from './lib/soak.mjs';
-import { judge } from './lib/targets.mjs';
+import { evaluateTargets } from './lib/targets.mjs';
 import { blockTable, loadLine, noteTable, profileTable, startTable, targetTable } from './lib/text.mjs';
 
 const PEERS = fileURLToPath(new URL('peers', import.meta.url));
@@ -125,7 +125,7 @@ async function needPeers() {
 }
 
 async function report(run) {
-  const targets = judge(run);
+  const targets = evaluateTargets(run);
   const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0].model.trim()}`;
   const results = { when: new Date().toISOString(), machine, pace, ...run, targets };
   console.log(

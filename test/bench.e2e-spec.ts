@@ -53,8 +53,8 @@ describe('the statistics', () => {
 
 describe('the targets', () => {
   const verdict = async (run: object, name: RegExp) => {
-    const { judge } = await part('targets');
-    return judge({ blocks: [], ...run }).find((line: any) => name.test(line.name))?.verdict;
+    const { evaluateTargets } = await part('targets');
+    return evaluateTargets({ blocks: [], ...run }).find((line: any) => name.test(line.name))?.verdict;
   };
 
   it.each([
@@ -91,25 +91,25 @@ describe('the targets', () => {
 
 describe('the gate', () => {
   const filed = { 'legacy/processor': 2, 'legacy/wait': 2 };
-  const judged = async (legacy: number[], ratios: object = filed) => {
-    const { judgeGate } = await part('gate-verdict');
+  const compared = async (legacy: number[], ratios: object = filed) => {
+    const { compareWithFile } = await part('gate-verdict');
     const cells = [
       cell('sdk', [1000, 500, 2000], { role: 'sdk' }),
       cell('product', legacy, { role: 'legacy' }),
     ];
     const onFile = { margins: { processor: 0.25, wait: 0.5 }, ratios };
-    return judgeGate({ cells }, onFile).map(({ by, verdict }: any) => `${by}: ${verdict}`);
+    return compareWithFile({ cells }, onFile).map(({ by, verdict }: any) => `${by}: ${verdict}`);
   };
 
   it('lets noise pass, and nothing that is dearer than its margin', async () => {
-    expect(await judged([500, 240, 980])).toEqual(['processor: as it was', 'wait: as it was']);
-    expect(await judged([380, 190, 760])).toEqual(['processor: dearer', 'wait: as it was']);
-    expect(await judged([250, 120, 490])).toEqual(['processor: dearer', 'wait: dearer']);
-    expect(await judged([2000, 990, 4000])).toEqual(['processor: cheaper', 'wait: cheaper']);
+    expect(await compared([500, 240, 980])).toEqual(['processor: as it was', 'wait: as it was']);
+    expect(await compared([380, 190, 760])).toEqual(['processor: dearer', 'wait: as it was']);
+    expect(await compared([250, 120, 490])).toEqual(['processor: dearer', 'wait: dearer']);
+    expect(await compared([2000, 990, 4000])).toEqual(['processor: cheaper', 'wait: cheaper']);
   });
 
   it('lets nothing pass that it has nothing to hold against', async () => {
-    expect(await judged([500, 250, 1000], {})).toEqual(['processor: not on file', 'wait: not on file']);
+    expect(await compared([500, 250, 1000], {})).toEqual(['processor: not on file', 'wait: not on file']);
   });
 });
 

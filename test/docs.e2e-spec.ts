@@ -148,7 +148,7 @@ it('every page of another file that a page links to is there', () => {
     const links = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
       ([, path]) => path as string,
     );
-    for (const link of links) expect(() => readFileSync(join(page, '..', link))).not.toThrow();
+    expect(links.filter((link) => !existsSync(join(page, '..', link)))).toEqual([]);
   }
 });
 
@@ -160,7 +160,7 @@ it('names npm scripts that exist', () => {
 });
 
 it('names files of the repository that exist', () => {
-  const named = [...text.matchAll(/`((?:src|test|bench|demo|deploy)\/[\w./-]+)`/g)].map(
+  const named = [...text.matchAll(/`((?:src|test|bench|demo|deploy)\/[\w./-]*\w)`/g)].map(
     ([, path]) => path as string,
   );
   expect(named.length).toBeGreaterThan(10);

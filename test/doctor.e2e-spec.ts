@@ -307,23 +307,23 @@ describe('agrees with the server', () => {
   ];
 
   it('on every token that the server is tested with', async () => {
-    const judge = async (one: TokenCase) => {
+    const examineCase = async (one: TokenCase) => {
       const text = one.token(world);
       const [report, answer] = await Promise.all([
         examined(text),
         gate.callTool(text, 'echo', { text: 'hello' }),
       ]);
-      // It cannot prove to have the key of a client, and says so; the rest is then judged.
+      // It cannot prove to have the key of a client, and says so; the rest is then examined.
       const lacksProof = report.verdict.includes('the DPoP scheme');
       return { name: one.name, report, lacksProof, server: reasonOf(answer) };
     };
-    const judged: Awaited<ReturnType<typeof judge>>[] = [];
+    const results: Awaited<ReturnType<typeof examineCase>>[] = [];
     // Each examination is an application of its own: all at once they would wait for each other, and give up.
     for (let at = 0; at < cases.length; at += 20) {
-      judged.push(...(await Promise.all(cases.slice(at, at + 20).map(judge))));
+      results.push(...(await Promise.all(cases.slice(at, at + 20).map(examineCase))));
     }
-    expect(judged.length).toBeGreaterThan(200);
-    for (const { name, report, lacksProof, server } of judged) {
+    expect(results.length).toBeGreaterThan(200);
+    for (const { name, report, lacksProof, server } of results) {
       expect({ name, reason: lacksProof ? 'token_binding' : report.reason }).toEqual({
         name,
         reason: server,
@@ -331,7 +331,7 @@ describe('agrees with the server', () => {
       expect(report.good).toBe(server === null || lacksProof);
       expect(report.verdict).not.toContain('bug');
     }
-    expect(judged.filter(({ lacksProof }) => lacksProof).map(({ name }) => name)).toEqual([
+    expect(results.filter(({ lacksProof }) => lacksProof).map(({ name }) => name)).toEqual([
       'bound to a DPoP key',
     ]);
   }, 60_000);

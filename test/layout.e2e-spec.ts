@@ -160,6 +160,24 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const MAX_FOLDERS = 16;
+const MAX_LINES = 400;
+
+/** Words that design.md replaces by terms of the field, as words of an identifier or of a file name. */
+const RETIRED_WORDS =
+  'advisor auditor bag circumstances complain curator glue judge judged judgement ledger lookfor passage revoker ' +
+  'surroundings traps trials tryout unseal untold whom withheldwhere';
+
+/** Identifiers that names.md replaces. */
+const RETIRED_NAMES =
+  'ShortWay LazyPassage passageOf GateStep GATE_STEPS OWN_MIDDLEWARES Surroundings inFrontOf gettersOf seenBy ' +
+  'putInFront Inbound limitedBy wouldHide HeldToken forExchange Turns StageClock ownerOf withoutTokens tokenCache ' +
+  'isPlain PlainAnswers plainEra  LateStream ListTexts Withheld unlessWithheld downLevel SdkBridge lastLook ' +
+  'tellOfChanges questionOf hopByHop UnreadableRequests tellQueuedAnswers giveUp keepFor recordHappened Placed ' +
+  'PlacedRecord isUrged inTurn decidingConfiguration quietEnd RecordParts Follower Delivered Finding onTrial ' +
+  'hasTrials listTried callTried closedBy KnownLists basicScopes AccessCatalogue notThereError whileUp checkNature ' +
+  'holdProven Genuine complain Withdrawn sameText SharedProofs ProofsInDatabase addressOf refuseToken refuseSet ' +
+  'countKept RateClassGuard countedAs whatHolds trustFirst rightsKey nameHere entriesFor mayBeMounted Itself ' +
+  'toldApart NOT_GOOD Looked aimAt checkTogether ONLY_APART IsTruth IsTexts nameRequest';
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -252,6 +270,26 @@ describe('the layout', () => {
     expect(different.map((file) => relative(SRC, file))).toEqual([]);
   });
 
+  it(`has no production file over ${MAX_LINES} lines`, () => {
+    const lines = (file: string) => readFileSync(file, 'utf8').split('\n').length - 1;
+    const long = production.filter((file) => lines(file) > MAX_LINES);
+    expect(long.map((file) => relative(SRC, file))).toEqual([]);
+  });
+
+  it('has no retired name in identifiers and file names', () => {
+    const words = new Set(RETIRED_WORDS.split(' '));
+    const names = new Set(RETIRED_NAMES.split(' '));
+    const isRetired = (name: string) => names.has(name) || wordsOf(name).some((word) => words.has(word));
+    const files = ['src', 'test', 'demo'].flatMap((folder) => sources(join(ROOT, folder)));
+    const retired = files
+      .filter((file) => file !== __filename)
+      .flatMap((file) => {
+        const found = [...identifiersOf(readFileSync(file, 'utf8')), basename(file, '.ts')].filter(isRetired);
+        return [...new Set(found)].map((name) => `${relative(ROOT, file)}: ${name}`);
+      });
+    expect(retired).toEqual([]);
+  });
+
   it('keeps the demo a client: it imports nothing of the server', () => {
     const foreign = sources(join(ROOT, 'demo')).flatMap((file) =>
       importsOf(file).filter(
@@ -261,6 +299,23 @@ describe('the layout', () => {
     expect(foreign).toEqual([]);
   });
 });
+
+/** The identifiers of a source, without comments and texts. */
+function identifiersOf(text: string): string[] {
+  const code = text
+    .replaceAll(/\/\*[^]*?\*\//g, ' ')
+    .replaceAll(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g, ' ')
+    .replaceAll(/\/\/.*/g, ' ');
+  return code.match(/[A-Za-z_$][\w$]*/g) ?? [];
+}
+
+/** `pendingCount`, `PENDING_COUNT` and `pending-count`: pending, count. */
+function wordsOf(name: string): string[] {
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
+}
 
 /** `audit/audit-keys.controller.ts`: AuditKeysController. */
 function classNameOf(file: string): string {

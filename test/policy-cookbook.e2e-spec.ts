@@ -84,10 +84,10 @@ it.each(recipes)('%s', (title, text) => {
       JSON.stringify({ sub: 'alice', scopes: SCOPES, roles: ['admin'], ...one.as }),
     );
     const now = Date.parse(one.at ?? '2026-11-24T10:00:00Z');
-    const circumstances = { now, ip: one.ip ?? '10.0.0.1', arguments: one.args };
+    const environment = { now, ip: one.ip ?? '10.0.0.1', arguments: one.args };
     const target = targets.find(({ name }) => name === one.tool) as ProtectedTarget;
     const principal = who?.principal as Parameters<typeof callerOf>[0];
-    const decision = evaluate(callerOf(principal, loaded.policy, circumstances), target);
+    const decision = evaluate(callerOf(principal, loaded.policy, environment), target);
     const rule = decision.rule.replace(/^.*: /, '');
     expect([one, decision.effect === 'allow' ? 'allow' : rule]).toEqual([one, one.answer]);
     const shadow = decision.effect === 'allow' ? decision.shadow?.rule : undefined;

@@ -16,7 +16,7 @@ const COSTS = [
 ];
 
 /** @param onFile `ratios`, by pair and cost, and `margins`, by cost: 0.3 is 30 % more */
-export function judgeGate({ cells }, { ratios, margins }) {
+export function compareWithFile({ cells }, { ratios, margins }) {
   const byRole = Object.fromEntries(cells.map((cell) => [cell.role, cell.rounds]));
   return PAIRS.filter(({ one, other }) => byRole[one] && byRole[other]).flatMap(({ id, name, one, other }) =>
     COSTS.map(({ by, of }) => {

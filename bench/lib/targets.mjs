@@ -13,7 +13,7 @@ const ENOUGH_CALLS = 50_000;
  * @returns lines: what was wanted, what came of it, the same by the processor's time a request, which neighbours on the
  *   machine disturb less, and `pass`, `floor` (the floor, and not the goal), `fail`, or `unmeasured`
  */
-export function judge({ blocks, start, soak }) {
+export function evaluateTargets({ blocks, start, soak }) {
   const lines = [];
   const add = (name, wanted, figure, verdict, byProcessor) =>
     lines.push({ name, wanted, figure, verdict, byProcessor });

@@ -51,7 +51,7 @@ export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicat
     clearTimeout(this.timer);
     await withTimeout(this.reading ?? Promise.resolve(), GOODBYE_MS);
     if (!this.found) return;
-    const goodbye = this.database.run(inTurn(`delete from rate_counters where key = '${this.key}'`));
+    const goodbye = this.database.run(inSequence(`delete from rate_counters where key = '${this.key}'`));
     await withTimeout(
       goodbye.catch(() => undefined),
       GOODBYE_MS,
@@ -93,7 +93,7 @@ export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicat
   private async read(): Promise<void> {
     const clock = `(extract(epoch from clock_timestamp()) * 1000)::bigint`;
     const [, , instances, changes] = await this.database.run(
-      inTurn(
+      inSequence(
         `insert into rate_counters (key, points, expire) values ('${this.key}', 0, ${clock} + ${INSTANCE_MS})
            on conflict (key) do update set expire = excluded.expire`,
         `select key from rate_counters where key like 'instance/%' and expire > ${clock} order by key collate "C"`,
@@ -118,6 +118,6 @@ export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicat
 }
 
 /** One transaction that does not wait: where somebody has locked the table, the copy is read the next time. */
-function inTurn(...statements: readonly string[]): string {
+function inSequence(...statements: readonly string[]): string {
   return ['lock table rate_counters in row exclusive mode nowait', ...statements].join(';\n');
 }

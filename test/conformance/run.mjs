@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { forkUntilReady, runToEnd } from './lib/processes.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { expectedFailures, installSuite, readChecks, requiredScenarios, runSuite } from './lib/suite.mjs';
-import { count, judge, summarize } from './lib/verdicts.mjs';
+import { count, verdictsOf, summarize } from './lib/verdicts.mjs';
 
 const REVISIONS = [
   { revision: '2026-07-28', required: 37, baseline: undefined },
@@ -96,7 +96,7 @@ async function runRevision({ revision, required, baseline }, url, signal) {
   }
   const results = join(RESULTS, revision);
   const exitCode = await runSuite({ url, revision, baseline, results, log: `${results}.log`, signal });
-  const verdicts = judge(scenarios, await readChecks(results), await expectedFailures(baseline));
+  const verdicts = verdictsOf(scenarios, await readChecks(results), await expectedFailures(baseline));
   const { passed, failed } = count(verdicts);
   console.log(['', ...summarize(revision, verdicts)].join('\n'));
   totals.passed += passed;

@@ -58,7 +58,7 @@ export class ChildProcessTransport implements Transport {
       options.maxMessageBytes,
       (line) => this.receive(line),
       (head, tail) => this.skip(head, tail),
-      () => this.giveUp(),
+      () => this.abandon(),
     );
     const hear = (line: string) => options.onStderr(line);
     this.warnings = new Lines(MAX_STDERR_LINE, hear, hear, () => undefined);
@@ -208,7 +208,7 @@ export class ChildProcessTransport implements Transport {
   }
 
   /** It will never say anything again that can be read. */
-  private giveUp(): void {
+  private abandon(): void {
     this.onerror?.(new Error('A line on stdout does not end'));
     this.kill();
   }

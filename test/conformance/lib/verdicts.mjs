@@ -14,7 +14,7 @@ const MAX_MESSAGE = 300;
  * @param {string[]} excused those that the baseline expects to fail.
  * @returns {Verdict[]}
  */
-export function judge(scenarios, checks, excused) {
+export function verdictsOf(scenarios, checks, excused) {
   return scenarios.map((name) => ({
     name,
     excused: excused.includes(name),
