@@ -1,4 +1,4 @@
-/** Principal and call in; answer, decision and record out. The cases are data: cases/gate-cases.json. */
+/** Principal and call in; answer, decision and record out. The cases are data: cases/decision-cases.json. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, PEOPLE, type GateOptions, type AuditLogLine } from './support/gate.js';
@@ -28,7 +28,7 @@ interface Case {
   readonly outcome?: string;
 }
 
-const cases = JSON.parse(readFileSync(join(__dirname, 'cases/gate-cases.json'), 'utf8')) as Case[];
+const cases = JSON.parse(readFileSync(join(__dirname, 'cases/decision-cases.json'), 'utf8')) as Case[];
 const deploymentOf = ({ env = {}, policy }: Case) => JSON.stringify({ env, policy });
 const deployments = [...new Set(cases.map(deploymentOf))];
 

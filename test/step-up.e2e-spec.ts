@@ -1,4 +1,4 @@
-/** How, and how lately, the person behind a token has authenticated (RFC 9470). More cases: cases/gate-cases.json. */
+/** How, and how lately, the person behind a token has authenticated (RFC 9470). More cases: cases/decision-cases.json. */
 import { Injectable, Module, type Type } from '@nestjs/common';
 import { createApp } from '../src/create-app.js';
 import { AllowWorkload, RequireAssurance, RequireScopes } from '../src/policy/decorators.js';
