@@ -1,4 +1,4 @@
-/** The policies that the documentation shows do what it says. The cases are data: cases/cookbook.json. */
+/** The policies that the documentation shows do what it says. The cases are data: cases/policy-cookbook.json. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ interface Case {
   readonly shadow?: string;
 }
 
-const cases = JSON.parse(readFileSync(join(__dirname, 'cases/cookbook.json'), 'utf8')) as Record<
+const cases = JSON.parse(readFileSync(join(__dirname, 'cases/policy-cookbook.json'), 'utf8')) as Record<
   string,
   Case[]
 >;
