@@ -1,7 +1,5 @@
 /** The audit log as its readers find it: complete, in one chain, and none the worse for a kill -9 at any moment. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,22 +18,14 @@ import {
 import { TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
 import { ProbeModule } from './support/probe.tools.js';
+import { runProgramSync, startProgram, startServer, type ServerProcess } from './support/server-process.js';
 
 const ROOT = join(__dirname, '..');
 const NO_DATABASE = 'postgres://nobody@127.0.0.1:9/none';
 
 function audit(args: readonly string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(ROOT, 'dist/cli/mcp-gate.js'), 'audit', ...args],
-    {
-      maxBuffer: 2 ** 28,
-      encoding: 'utf8',
-      env: { PATH: process.env.PATH ?? '', ...env },
-      cwd: '/',
-    },
-  );
-  return { status, stdout, stderr };
+  const { code, out, err } = runProgramSync('cli/mcp-gate.js', { args: ['audit', ...args], env, cwd: '/' });
+  return { status: code, stdout: out, stderr: err };
 }
 
 describe('what a gate left', () => {
@@ -166,23 +156,14 @@ describe('what a gate left', () => {
     const text = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
     const all = text.trim().split('\n');
     writeFileSync(copy, `${all.slice(0, 6).join('\n')}\n`);
-    const child = spawn(process.execPath, [
-      join(ROOT, 'dist/cli/mcp-gate.js'),
-      'audit',
-      'query',
-      '--follow',
-      '--limit',
-      '2',
-      '--json',
-      copy,
-    ]);
-    let seen = '';
-    child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString('utf8')));
-    await until(async () => seen.split('\n').length === 3, 20_000);
+    const program = startProgram('cli/mcp-gate.js', {
+      args: ['audit', 'query', '--follow', '--limit', '2', '--json', copy],
+    });
+    await until(async () => program.out.split('\n').length === 3, 20_000);
     appendFileSync(copy, `${all[6]}\n`);
-    await until(async () => seen.split('\n').length === 4, 20_000);
-    expect(seen.trim().split('\n')).toEqual(all.slice(4, 7));
-    child.kill();
+    await until(async () => program.out.split('\n').length === 4, 20_000);
+    expect(program.out.trim().split('\n')).toEqual(all.slice(4, 7));
+    await program.stop();
   }, 60_000);
 
   it('chain: on whose behalf, from the end as from the decision', () => {
@@ -277,32 +258,16 @@ describe('kill -9 under load', () => {
 
   const mailOf = (to: string) => ({ to, subject: 'Hello', body: 'Hi' });
 
-  async function startServer(): Promise<{ server: ChildProcess; url: string }> {
-    const port = await freePort();
-    const server = spawn(process.execPath, [join(ROOT, 'dist/main.js')], {
-      cwd: folder.path,
-      stdio: 'ignore',
-      env: {
-        PATH: process.env.PATH,
-        ...gateEnv(issuer.url, port, folder.path),
-        DATABASE_URL: NO_DATABASE,
-        REVOCATION_MAX_AGE_SECONDS: '0',
-        SMTP_URL: mailbox.url,
-        AUDIT_ROTATE_MIB: '1',
-        RATE_LIMIT_PER_MINUTE: '0',
-      },
-    });
-    const url = `http://127.0.0.1:${port}`;
-    for (let left = 300; ; left--) {
-      if (left === 0 || server.exitCode !== null)
-        throw new Error(`The server did not start (${server.exitCode})`);
-      const alive = await fetch(`${url}/health/live`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-      if (alive) return { server, url };
-      await pause(50);
-    }
+  async function start(): Promise<ServerProcess> {
+    const env = {
+      ...gateEnv(issuer.url, await freePort(), folder.path),
+      DATABASE_URL: NO_DATABASE,
+      REVOCATION_MAX_AGE_SECONDS: '0',
+      SMTP_URL: mailbox.url,
+      AUDIT_ROTATE_MIB: '1',
+      RATE_LIMIT_PER_MINUTE: '0',
+    };
+    return startServer(env, { cwd: folder.path });
   }
 
   async function callUntilDead(url: string): Promise<void> {
@@ -338,20 +303,18 @@ describe('kill -9 under load', () => {
     const allowed = new Set<unknown>();
     let interrupted = 0;
     for (let run = 0; run < 5; run++) {
-      const { server, url } = await startServer();
+      const server = await start();
       const before = mailbox.recipients.length;
-      const clients = Array.from({ length: 16 }, () => callUntilDead(url));
+      const clients = Array.from({ length: 16 }, () => callUntilDead(server.origin));
       // Not a time: on a busy machine nothing would have been sent in it.
       await until(() => mailbox.recipients.length >= before + 16, 30_000);
       await pause(randomInt(500));
-      server.kill('SIGKILL');
-      await once(server, 'exit');
+      await server.stop('SIGKILL');
       await Promise.all(clients);
     }
     // The last one ends in order, and gives an end to what the run before left.
-    const { server } = await startServer();
-    server.kill('SIGTERM');
-    await once(server, 'exit');
+    const server = await start();
+    await server.stop();
 
     const verdict = audit(['verify', '--json'], { DATA_DIR: folder.path });
     expect(JSON.parse(verdict.stdout)).toMatchObject({ fault: null, notes: [] });

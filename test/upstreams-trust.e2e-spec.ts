@@ -1,12 +1,11 @@
 /** What an upstream says of its tools is pinned: another definition than was accepted is nobody's until it is accepted. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { callsOf, fixtureCommand, recordOf, until, upstreamsFile } from './support/fixture-upstream.js';
 import { Gate, temporaryFolder } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
+import { type Ended, runProgram, startProgram } from './support/server-process.js';
 import { isAlive } from './support/upstreams.js';
 
 const READER = { sub: 'alice', scope: 'fix.read', roles: [] };
@@ -74,9 +73,8 @@ function changes(action: string): { tool: string; from: string | null; to: strin
     .flatMap(({ change }) => change.tools);
 }
 
-function commandEnv(): NodeJS.ProcessEnv {
+function commandEnv(): Record<string, string> {
   return {
-    PATH: process.env.PATH,
     AUTH_ISSUER: issuer.url,
     TOOL_ALLOW_LIST: '*',
     DATA_DIR: join(folder.path, 'data'),
@@ -85,17 +83,8 @@ function commandEnv(): NodeJS.ProcessEnv {
   };
 }
 
-function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = commandEnv();
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['dist/cli/mcp-gate.js', 'upstreams', ...args],
-      { env },
-      (error, stdout, stderr) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
-    );
-  });
+function command(...args: string[]): Promise<Ended> {
+  return runProgram('cli/mcp-gate.js', { args: ['upstreams', ...args], env: commandEnv() });
 }
 
 it('accepts what is there at first use, as a whole, and puts it on record', async () => {
@@ -187,17 +176,17 @@ it('says what has changed and takes it into force once it is accepted, and tells
   await until(() => told.length === 1, 'the listener is told');
   const diff = await command('diff');
   expect(diff.code).toBe(1);
-  expect(diff.stdout).toMatch(
+  expect(diff.out).toMatch(
     /fix\/echo: changed\n {2}- description: ".*"\n {2}\+ description: "Says it twice"/,
   );
-  expect(diff.stdout).toContain('fix/brand_new: new');
-  const digest = /--digest ([0-9a-f]{64})$/m.exec(diff.stdout)?.[1] ?? '';
+  expect(diff.out).toContain('fix/brand_new: new');
+  const digest = /--digest ([0-9a-f]{64})$/m.exec(diff.out)?.[1] ?? '';
   redefine({ echo: { description: 'Says it thrice' }, brand_new: { inputSchema: { type: 'object' } } });
   // What was read is not what is there: nothing is accepted unread.
   expect(await command('accept', 'fix', 'echo', '--digest', digest)).toMatchObject({
     code: 1,
-    stdout: '',
-    stderr: expect.stringContaining('The definitions changed since digest') as string,
+    out: '',
+    err: expect.stringContaining('The definitions changed since digest') as string,
   });
   redefine({ echo: { description: 'Says it twice' }, brand_new: { inputSchema: { type: 'object' } } });
   expect(changes('accepted')).toEqual([]);
@@ -206,19 +195,19 @@ it('says what has changed and takes it into force once it is accepted, and tells
   }
   expect(await command('accept', 'fix', 'echo', '--digest', digest)).toMatchObject({
     code: 0,
-    stdout: 'accepted: fix/echo (changed)\n',
+    out: 'accepted: fix/echo (changed)\n',
   });
   await shows('fix_count', 'fix_echo', 'fix_request');
   await until(() => told.length === 2, 'the listener is told again');
   expect(changes('accepted').map(({ tool }) => tool)).toEqual(['echo']);
   expect(await command('accept', '--all')).toMatchObject({
     code: 0,
-    stdout: 'accepted: fix/brand_new (new)\n',
+    out: 'accepted: fix/brand_new (new)\n',
   });
   await shows('fix_brand_new', 'fix_count', 'fix_echo', 'fix_request');
   expect((await command('diff')).code).toBe(0);
-  expect((await command('list')).stdout).toMatch(/fix_brand_new +scopes fix\.read/);
-  expect((await command('test')).stdout).toContain('fix: answered after');
+  expect((await command('list')).out).toMatch(/fix_brand_new +scopes fix\.read/);
+  expect((await command('test')).out).toContain('fix: answered after');
   expect((await command('accept', 'nobody')).code).toBe(2);
   expect((await command('accept', 'fix', 'nothing')).code).toBe(2);
   await client.close();
@@ -302,10 +291,10 @@ describe('the command', () => {
   it('shows nothing of what an upstream says that a terminal would act on', async () => {
     const program = String.raw`process.stderr.write('\u001b]0;owned\u0007\n'); process.exit(1)`;
     upstreamsFile(folder.path, [{ name: 'fix', command: ['node', '-e', program], tools: TOOLS }]);
-    const { code, stderr } = await command('diff');
+    const { code, err } = await command('diff');
     expect(code).toBe(3);
-    expect(stderr).toContain('owned');
-    for (const character of ['\u001b', '\u0007']) expect(stderr).not.toContain(character);
+    expect(err).toContain('owned');
+    for (const character of ['\u001b', '\u0007']) expect(err).not.toContain(character);
   });
 
   it('leaves no process behind when it is interrupted', async () => {
@@ -314,13 +303,10 @@ describe('the command', () => {
       command: fixtureCommand(fix(), 'hang-initialize,ignore-eof,ignore-sigterm'),
     };
     upstreamsFile(folder.path, [{ ...entry, tools: TOOLS }]);
-    const child = spawn(process.execPath, ['dist/cli/mcp-gate.js', 'upstreams', 'test'], {
-      env: commandEnv(),
-    });
+    const program = startProgram('cli/mcp-gate.js', { args: ['upstreams', 'test'], env: commandEnv() });
     const started = () => recordOf(fix()).find(({ event }) => event === 'started');
     await until(() => started() !== undefined, 'the upstream has started');
-    child.kill('SIGINT');
-    expect((await once(child, 'exit'))[0]).toBe(130);
+    expect(await program.stop('SIGINT')).toBe(130);
     await until(() => !isAlive(started()!.pid as number), 'the upstream is gone');
   });
 });
@@ -377,9 +363,7 @@ describe('the policy', () => {
     expect((await gate!.get('/health/ready')).body.upstreams).toMatchObject([{ tools: 1, withheld: 1 }]);
     const tested = await command('test', 'fix');
     expect(tested.code).toBe(1);
-    expect(tested.stdout).toMatch(
-      /fix_echo is withheld: condition 1 of .*nothing.*it can read text\?: String/,
-    );
+    expect(tested.out).toMatch(/fix_echo is withheld: condition 1 of .*nothing.*it can read text\?: String/);
     await gate!.close();
     await start({ entry: { tools } });
     expect(await shown()).toEqual(['fix_count']);
