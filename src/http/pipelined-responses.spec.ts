@@ -35,7 +35,7 @@ describe('closePipelinedResponses', () => {
     expect(responses.map(({ socket }) => socket !== null)).toEqual([true, false, false]);
     client.destroy();
     await until(() => closed.length === 3);
-    expect([...closed].sort()).toEqual([0, 1, 2]);
+    expect([...closed].sort((a, b) => a - b)).toEqual([0, 1, 2]);
     expect(responses.slice(1).map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
@@ -45,7 +45,7 @@ describe('closePipelinedResponses', () => {
     client.destroy();
     await until(() => closed.length === 3);
     await new Promise((resolve) => setImmediate(resolve));
-    expect([...closed].sort()).toEqual([0, 1, 2]);
+    expect([...closed].sort((a, b) => a - b)).toEqual([0, 1, 2]);
   });
 
   it('leaves responses of other connections open', async () => {
