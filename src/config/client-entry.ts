@@ -1,5 +1,6 @@
 /** Who this server is at an authorization server, as a file of the operator's says it. Pure but for the secrets it names. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
+import { TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { keyFault } from './private-key.js';
 import { ASYMMETRIC, IsPath } from './rules.js';
 import type { ClientSettings } from './settings.js';
@@ -28,7 +29,7 @@ export class ClientEntry {
   algorithm?: string;
 
   @IsOptional()
-  @Matches(/^[^\s\p{Cc}]+$/u, { message: 'must be a text without spaces' })
+  @Matches(TEXT_WITHOUT_SPACES, { message: 'must be a text without spaces' })
   key_id?: string;
 }
 

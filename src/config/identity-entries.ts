@@ -1,5 +1,6 @@
 /** The mappings of `IDENTITY_FILE` and the form of each of their values. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
+import { SCOPE_TOKEN, TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { isClaimPath } from '../lib/claim-path.js';
 import { ClientEntry } from './client-entry.js';
 import {
@@ -17,9 +18,6 @@ import { PRESETS, type ClientCertificateHeader, type Preset, type SenderConstrai
 
 type Texts = string | readonly string[];
 
-const WITHOUT_SPACES = /^[^\s\p{Cc}]+$/u;
-/** RFC 6749 section 3.3, `scope-token`: what a scope or a role of the code's can be. */
-const TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const CLAIM_FORM = 'names of claims, or JSON pointers such as /realm_access/roles';
 const CONSTRAINTS = ['allowed', 'required'];
 
@@ -71,7 +69,7 @@ export class IssuerEntry {
   preset?: Preset;
 
   @IsOptional()
-  @IsStringList((text) => WITHOUT_SPACES.test(text), 'values without spaces')
+  @IsStringList((text) => TEXT_WITHOUT_SPACES.test(text), 'values without spaces')
   audience?: Texts;
 
   @IsOptional()
@@ -114,7 +112,7 @@ export class IssuerEntry {
   roles_separator?: string;
 
   @IsOptional()
-  @IsStringList((text) => WITHOUT_SPACES.test(text), 'ids of organizations')
+  @IsStringList((text) => TEXT_WITHOUT_SPACES.test(text), 'ids of organizations')
   role_organizations?: Texts;
 
   @IsOptional()
@@ -122,11 +120,14 @@ export class IssuerEntry {
   display_claim?: string;
 
   @IsOptional()
-  @IsTextMap(TOKEN, "a mapping from the provider's names to names without spaces, quotes or backslashes")
+  @IsTextMap(
+    SCOPE_TOKEN,
+    "a mapping from the provider's names to names without spaces, quotes or backslashes",
+  )
   role_map?: Readonly<Record<string, string>>;
 
   @IsOptional()
-  @Matches(TOKEN, { message: 'must be a text without spaces, quotes or backslashes' })
+  @Matches(SCOPE_TOKEN, { message: 'must be a text without spaces, quotes or backslashes' })
   scope_prefix?: string;
 
   @IsOptional()

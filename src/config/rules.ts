@@ -1,6 +1,7 @@
 /** Forms that the values of variables, and of the operator's files, must have. Texts unless a rule says otherwise. */
 import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isIP } from 'node:net';
+import { SCOPE_TOKEN } from '../core/patterns.js';
 import { isJsonObject } from '../lib/json.js';
 
 /** Signature algorithms that the gate can accept (RFC 8725 section 3.1: no symmetric ones, no `none`). */
@@ -43,7 +44,6 @@ export function splitScopes(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/))].filter((scope) => scope !== '');
 }
 
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const SCOPE_WORDS = ['allowed', 'minimal'];
 
 /** One of the two words alone, or scopes among which neither word is: `Allowed` is a typing error and no scope. */
@@ -55,7 +55,7 @@ export function IsChallengeScopes() {
       const scopes = splitScopes(text);
       return (
         scopes.length > 0 &&
-        scopes.every((scope) => SCOPE.test(scope) && !SCOPE_WORDS.includes(scope.toLowerCase()))
+        scopes.every((scope) => SCOPE_TOKEN.test(scope) && !SCOPE_WORDS.includes(scope.toLowerCase()))
       );
     },
     'must be allowed, minimal, or a list of scopes, separated by commas or spaces',

@@ -1,5 +1,6 @@
 /** Who may tell of locked-out people (`SIGNALS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
 import { IsIn, IsOptional } from 'class-validator';
+import { TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { IsAlgorithmList, IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
 import {
   SIGNAL_EVENTS,
@@ -19,7 +20,7 @@ class TransmitterEntry {
   @IsSecureUrl()
   issuer: string;
 
-  @IsStringList((text) => /^[^\s\p{Cc}]+$/u.test(text), 'values without spaces')
+  @IsStringList((text) => TEXT_WITHOUT_SPACES.test(text), 'values without spaces')
   audience: string | readonly string[];
 
   @IsOptional()

@@ -1,295 +1,40 @@
 /** MCP servers behind the gate (`UPSTREAMS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
-import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
-import { dirname, resolve } from 'node:path';
+import { MODERN_REVISION } from '../core/revisions.js';
 import { escapeControlChars } from '../lib/format-text.js';
-import { isJsonObject } from '../lib/json.js';
-import { ClientEntry, lineFault, readClient } from './client-entry.js';
-import { IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
-import type {
-  TokenRequestSettings,
-  UpstreamAuthSettings,
-  UpstreamSettings,
-  UpstreamToolSettings,
-} from './settings.js';
+import type { UpstreamSettings, UpstreamToolSettings } from './settings.js';
+import { identityHeaderOf, toAuth } from './upstream-auth.js';
+import {
+  AssuranceEntry,
+  AUTH_ENTRIES,
+  FileEntry,
+  IdentityHeaderEntry,
+  IdentityProviderEntry,
+  texts,
+  TimeoutsEntry,
+  ToolEntry,
+  UpstreamEntry,
+  type AuthEntry,
+} from './upstream-entries.js';
+import { toProcess } from './upstream-process.js';
+import type { Reading } from './upstream-secrets.js';
 import {
   checkEntry,
   parseYaml,
   SecretFiles,
   type Entry,
-  type ReadFile,
   type FaultReporter,
+  type ReadFile,
 } from './yaml-file.js';
-import { MODERN_REVISION } from '../core/revisions.js';
 
 /** How decisions name the file, whatever it is called. */
 const FILE = 'upstreams.yaml';
-/** RFC 6749 section 3.3, `scope-token`. */
-const TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
-const NAME = /^[a-z][a-z0-9-]{0,31}$/;
-/** MCP 2026-07-28, server/tools, "Tool Names". */
-const TOOL_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
-const PATTERN = /^[A-Za-z0-9_.*-]{1,128}$/;
-const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-const HEADER = /^[A-Za-z0-9-]{1,100}$/;
-/** Headers that the gate, HTTP or MCP itself has a use for. */
-const TAKEN_HEADER =
-  /^(host|cookie|connection|content-.*|transfer-encoding|accept|mcp-.*|traceparent|tracestate)$/i;
-/** RFC 9110 section 5.5, without spaces at its ends. */
-const HEADER_VALUE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 const MAX_UPSTREAMS = 100;
 const MIB = 1024 * 1024;
-
-const isToken = (text: string) => TOKEN.test(text);
-
-class FileEntry {
-  /** Each checked against {@link UpstreamEntry}. */
-  @IsOptional()
-  upstreams: unknown;
-}
-
-class TimeoutsEntry {
-  @IsOptional()
-  @IsNumber(1, 600)
-  connect_seconds?: number;
-
-  @IsOptional()
-  @IsNumber(1, 600)
-  list_seconds?: number;
-
-  @IsOptional()
-  @IsNumber(1, 3_600)
-  call_seconds?: number;
-}
-
-class IdentityHeaderEntry {
-  @Matches(HEADER, { message: 'must be the name of a header' })
-  name: string;
-
-  @Matches(/^[^\s\p{Cc}]+$/u, { message: 'must be a text without spaces' })
-  audience: string;
-}
-
-/** A token that is asked for at an authorization server. */
-class TokenRequestEntry extends ClientEntry {
-  @IsSecureUrl({ query: true })
-  token_endpoint: string;
-
-  @IsOptional()
-  @IsSecureUrl()
-  issuer?: string;
-
-  @IsOptional()
-  @Matches(/^[^\s\p{Cc}]+$/u, { message: 'must be a text without spaces' })
-  audience?: string;
-
-  @IsOptional()
-  @IsSecureUrl({ query: true })
-  resource?: string;
-
-  @IsOptional()
-  @IsStringList(isToken, 'scopes')
-  scope?: string | readonly string[];
-}
-
-class AuthEntry {
-  @IsIn(['secret', 'client_credentials', 'token_exchange', 'id_jag'], {
-    message: 'must be secret, client_credentials, token_exchange or id_jag',
-  })
-  method: UpstreamAuthSettings['method'];
-}
-
-class SecretAuthEntry extends AuthEntry {
-  @IsPath()
-  secret_file: string;
-
-  @IsOptional()
-  @Matches(HEADER, { message: 'must be the name of a header' })
-  header?: string;
-}
-
-class ClientCredentialsEntry extends TokenRequestEntry {
-  @IsIn(['client_credentials'])
-  method: 'client_credentials';
-}
-
-class TokenExchangeEntry extends TokenRequestEntry {
-  @IsIn(['token_exchange'])
-  method: 'token_exchange';
-
-  @IsBoolean({ message: 'must be true or false' })
-  actor_token: boolean;
-}
-
-class IdJagEntry extends TokenRequestEntry {
-  @IsIn(['id_jag'])
-  method: 'id_jag';
-
-  /** Checked against {@link IdentityProviderEntry}. */
-  @IsOptional()
-  identity_provider?: unknown;
-}
-
-class IdentityProviderEntry extends TokenRequestEntry {}
-
-const AUTH_ENTRIES = {
-  secret: SecretAuthEntry,
-  client_credentials: ClientCredentialsEntry,
-  token_exchange: TokenExchangeEntry,
-  id_jag: IdJagEntry,
-} as const;
-
-class UpstreamEntry {
-  @Matches(NAME, { message: 'must be 1 to 32 characters of a-z 0-9 -, a letter first' })
-  name: string;
-
-  @IsOptional()
-  @Matches(/^[A-Za-z0-9_.-]{1,64}$/, { message: 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -' })
-  prefix?: string;
-
-  /** Each part checked in {@link toCommand}. */
-  @IsOptional()
-  command?: unknown;
-
-  /** Checked in {@link environmentOf}. */
-  @IsOptional()
-  env?: unknown;
-
-  /** Checked in {@link environmentOf}. */
-  @IsOptional()
-  env_files?: unknown;
-
-  @IsOptional()
-  @IsPath()
-  working_directory?: string;
-
-  @IsOptional()
-  @IsSecureUrl({ query: true })
-  url?: string;
-
-  /** Checked against one of {@link AUTH_ENTRIES}. */
-  @IsOptional()
-  auth?: unknown;
-
-  /** Checked against {@link IdentityHeaderEntry}. */
-  @IsOptional()
-  identity_header?: IdentityHeaderEntry;
-
-  @IsOptional()
-  @IsIn(['shared', 'per_person', 'per_client'], { message: 'must be shared, per_person or per_client' })
-  processes?: 'shared' | 'per_person' | 'per_client';
-
-  @IsOptional()
-  @IsNumber(1, 1_000)
-  max_processes?: number;
-
-  @IsOptional()
-  @IsNumber(1, 86_400)
-  idle_seconds?: number;
-
-  @IsOptional()
-  @IsNumber(1, 1_000)
-  concurrency?: number;
-
-  @IsOptional()
-  @IsIn(['auto', 'legacy', MODERN_REVISION], { message: `must be auto, legacy or ${MODERN_REVISION}` })
-  protocol?: 'auto' | 'legacy' | typeof MODERN_REVISION;
-
-  /** Checked against {@link TimeoutsEntry}. */
-  @IsOptional()
-  timeouts?: TimeoutsEntry;
-
-  @IsOptional()
-  @IsNumber(1, 256)
-  max_answer_mib?: number;
-
-  @IsOptional()
-  @IsBoolean({ message: 'must be true or false' })
-  trust_first_use?: boolean;
-
-  @IsOptional()
-  @IsBoolean({ message: 'must be true or false' })
-  relay_errors?: boolean;
-
-  /** Each checked against {@link ToolEntry}. */
-  @IsOptional()
-  tools?: unknown;
-}
-
-class AssuranceEntry {
-  @IsOptional()
-  @IsStringList(isToken, 'authentication contexts')
-  acr?: string | readonly string[];
-
-  @ValidateIf((entry: AssuranceEntry) => entry.acr === undefined || entry.max_age !== undefined)
-  @IsNumber(1, 1_000_000_000)
-  max_age?: number;
-}
-
-class ToolEntry {
-  @IsStringList((text) => PATTERN.test(text), "the upstream's names of tools, with * for any characters")
-  match: string | readonly string[];
-
-  @IsOptional()
-  @IsStringList(isToken, 'scopes')
-  scopes?: string | readonly string[];
-
-  @IsOptional()
-  @IsStringList(isToken, 'roles')
-  roles?: string | readonly string[];
-
-  @IsOptional()
-  @IsIn([true], { message: 'must be true, or left out' })
-  any_principal?: true;
-
-  @IsOptional()
-  @IsIn([true], { message: 'must be true, or left out' })
-  allow_workload?: true;
-
-  /** Checked against {@link AssuranceEntry}. */
-  @IsOptional()
-  assurance?: AssuranceEntry;
-
-  @IsOptional()
-  @IsStringList((text) => text.trim() !== '' && text.length <= 2_000, 'Cedar expressions that must all hold')
-  conditions?: string | readonly string[];
-
-  @IsOptional()
-  @IsIn([true], { message: 'must be true, or left out' })
-  read_only?: true;
-
-  @IsOptional()
-  @IsStringList((text) => text.length <= 128, 'at most 20 names of arguments')
-  audit_arguments?: string | readonly string[];
-
-  @IsOptional()
-  @Matches(TOOL_NAME, { message: 'must be 1 to 128 characters of A-Z a-z 0-9 _ . -' })
-  name?: string;
-
-  @IsOptional()
-  @IsString({ message: 'must be a text' })
-  @MaxLength(200, { message: 'must have at most 200 characters' })
-  title?: string;
-
-  @IsOptional()
-  @IsString({ message: 'must be a text' })
-  @MaxLength(4_000, { message: 'must have at most 4000 characters' })
-  description?: string;
-
-  @IsOptional()
-  @IsNumber(1, 3_600)
-  timeout_seconds?: number;
-}
 
 /** What only one of the two ways to reach an upstream can have. */
 const ONLY_STDIO = ['env', 'env_files', 'working_directory'] as const;
 const ONLY_HTTP = ['auth', 'identity_header'] as const;
 const PER_CALLER_ONLY = ['max_processes', 'idle_seconds'] as const;
-
-interface Reading {
-  readonly path: string;
-  readonly secrets: SecretFiles;
-  readonly report: FaultReporter;
-}
 
 /** @returns the settings; meaningless where a fault was added. */
 export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]): UpstreamSettings[] {
@@ -313,7 +58,7 @@ export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]
   const settings = (upstreams as UpstreamEntry[]).map((entry, at) =>
     toUpstream(entry, `upstreams[${at}].`, reading),
   );
-  checkTogether(settings, report);
+  crossValidate(settings, report);
   return settings;
 }
 
@@ -412,158 +157,6 @@ function toUpstream(entry: UpstreamEntry, place: string, reading: Reading): Upst
       };
 }
 
-function toProcess(entry: UpstreamEntry, place: string, reading: Reading) {
-  const secrets: string[] = [];
-  const command = toCommand(entry.command, `${place}command`, reading, secrets);
-  const environment = environmentOf(entry, place, reading, secrets);
-  const { working_directory: folder } = entry;
-  return {
-    command,
-    environment,
-    workingDirectory: folder && resolve(dirname(reading.path), folder),
-    secrets,
-  };
-}
-
-/** A program and its arguments; one of them may be in a file, since it is a secret. */
-function toCommand(
-  value: unknown,
-  place: string,
-  { secrets, report }: Reading,
-  found: string[],
-): readonly [string, ...string[]] {
-  const parts: unknown[] = Array.isArray(value) ? value : [];
-  const read = parts.map((part, at) => {
-    if (typeof part === 'string' && part !== '' && !part.includes('\0')) return part;
-    const { file } = (isJsonObject(part) ? part : {}) as { file?: unknown };
-    if (at > 0 && typeof file === 'string' && Object.keys(part as object).length === 1) {
-      return secretOf(file, `${place}[${at}].file`, secrets, report, found);
-    }
-    report(`${place}[${at}]: `, 'must be a text, or (not the first) a mapping with the member file');
-    return '';
-  });
-  if (read.length === 0) report(`${place}: `, 'must be a list: the program, and its arguments');
-  return read as [string, ...string[]];
-}
-
-function environmentOf(
-  { env = {}, env_files: files = {} }: UpstreamEntry,
-  place: string,
-  { secrets, report }: Reading,
-  found: string[],
-): Record<string, string> {
-  const variables = new Map<string, string>();
-  for (const [member, given] of [
-    ['env', env],
-    ['env_files', files],
-  ] as const) {
-    if (!isJsonObject(given)) {
-      report(`${place}${member}: `, 'must be a mapping from names of variables to texts');
-      continue;
-    }
-    for (const [name, value] of Object.entries(given)) {
-      const at = `${place}${member}.${name.slice(0, 40)}`;
-      if (!ENV_NAME.test(name) || typeof value !== 'string' || value.includes('\0')) {
-        report(`${at}: `, 'must be a text, under the name of a variable (numbers in quotes)');
-      } else if (variables.has(name)) report(`${at}: `, 'is there twice');
-      else {
-        variables.set(name, member === 'env' ? value : secretOf(value, at, secrets, report, found));
-      }
-    }
-  }
-  return Object.fromEntries(variables);
-}
-
-function secretOf(
-  file: string,
-  place: string,
-  secrets: SecretFiles,
-  report: FaultReporter,
-  found: string[],
-): string {
-  const secret = secrets.optional(file, place, 1) ?? '';
-  const fault = lineFault(secret);
-  if (fault !== undefined) report(`${place}: `, fault);
-  found.push(secret);
-  return secret;
-}
-
-function toAuth(entry: AuthEntry, place: string, reading: Reading): UpstreamAuthSettings {
-  const { secrets, report } = reading;
-  switch (entry.method) {
-    case 'secret': {
-      const { secret_file: file, header = 'Authorization' } = entry as SecretAuthEntry;
-      const secret = secretOf(file, `${place}secret_file`, secrets, report, []);
-      if (secret !== '' && !HEADER_VALUE.test(secret)) {
-        report(`${place}secret_file: `, 'the file holds what no header can carry');
-      }
-      if (TAKEN_HEADER.test(header)) report(`${place}header: `, 'has another meaning already');
-      const isBare = header.toLowerCase() === 'authorization' && !secret.includes(' ');
-      return { method: 'secret', header, value: isBare ? `Bearer ${secret}` : secret };
-    }
-    case 'client_credentials':
-      return {
-        method: 'client_credentials',
-        ...toTokenRequest(entry as ClientCredentialsEntry, place, reading),
-      };
-    case 'token_exchange': {
-      const requestContext = entry as TokenExchangeEntry;
-      return {
-        method: 'token_exchange',
-        actor: requestContext.actor_token,
-        ...toTokenRequest(requestContext, place, reading),
-      };
-    }
-    case 'id_jag': {
-      const jag = entry as IdJagEntry;
-      const provider = jag.identity_provider as IdentityProviderEntry;
-      const own = toTokenRequest(jag, place, reading);
-      if (jag.issuer === undefined) report(`${place}issuer: `, 'is required: the grant is made out to it');
-      for (const name of ['audience', 'resource', 'scope'] as const) {
-        if (provider[name] !== undefined) {
-          report(`${place}identity_provider.${name}: `, 'belongs one level up: it is what the grant is for');
-        }
-      }
-      const grant = toTokenRequest(provider, `${place}identity_provider.`, reading);
-      return {
-        method: 'id_jag',
-        ...own,
-        grant: { ...grant, audience: own.issuer, resource: own.resource, scope: own.scope },
-      };
-    }
-  }
-}
-
-function toTokenRequest(
-  entry: TokenRequestEntry,
-  place: string,
-  { secrets, report }: Reading,
-): TokenRequestSettings {
-  const { scope } = entry;
-  return {
-    ...readClient(entry, place, secrets, report),
-    tokenEndpoint: entry.token_endpoint,
-    issuer: entry.issuer ?? entry.token_endpoint,
-    audience: entry.audience,
-    resource: entry.resource,
-    scope: scope === undefined ? undefined : texts(scope).join(' '),
-  };
-}
-
-function identityHeaderOf(
-  { identity_header: header, auth }: UpstreamEntry,
-  place: string,
-  report: FaultReporter,
-) {
-  if (!header) return undefined;
-  const own = auth as { method?: string; header?: string } | undefined;
-  const other = own?.method === 'secret' ? (own.header ?? 'Authorization') : own && 'Authorization';
-  if (TAKEN_HEADER.test(header.name) || header.name.toLowerCase() === other?.toLowerCase()) {
-    report(`${place}identity_header.name: `, 'has another meaning already');
-  }
-  return header;
-}
-
 function toTool(
   entry: ToolEntry,
   upstream: string,
@@ -604,7 +197,7 @@ function toTool(
 }
 
 /** What only shows when all upstreams are looked at. */
-function checkTogether(upstreams: readonly UpstreamSettings[], report: FaultReporter): void {
+function crossValidate(upstreams: readonly UpstreamSettings[], report: FaultReporter): void {
   upstreams.forEach((one, at) => {
     for (const member of ['name', 'prefix'] as const) {
       const first = upstreams.findIndex((other) => other[member] === one[member]);
@@ -616,9 +209,4 @@ function checkTogether(upstreams: readonly UpstreamSettings[], report: FaultRepo
     );
     if (inside >= 0) report(`upstreams[${at}].prefix: `, `begins with that of upstreams[${inside}]`);
   });
-}
-
-function texts(value: string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return typeof value === 'string' ? [value] : [...new Set(value)];
 }

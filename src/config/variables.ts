@@ -15,6 +15,7 @@ import {
   IsWholeNumber,
   SECRET_URLS,
 } from './rules.js';
+import { TARGET_LABEL } from '../core/patterns.js';
 import { PROXY_HEADERS } from '../core/sender.js';
 import { PRESETS } from './settings.js';
 
@@ -26,6 +27,8 @@ export type Environment = Readonly<Record<string, string | undefined>> & {
 };
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+const ALLOW_LIST_ITEM = new RegExp(`^\\*$|${TARGET_LABEL.source}`);
 
 const HOST = /^[A-Za-z0-9.:[\]_-]+$/;
 const HOST_MESSAGE = 'must be a host name or an address';
@@ -96,7 +99,7 @@ export class Variables {
   @IsPath()
   IDENTITY_FILE?: string;
 
-  @IsList(/^(\*|((resource|prompt):)?[A-Za-z0-9_.-]{1,128})$/, 'tool names, resource:NAME, prompt:NAME, or *')
+  @IsList(ALLOW_LIST_ITEM, 'tool names, resource:NAME, prompt:NAME, or *')
   TOOL_ALLOW_LIST: string;
 
   @IsOptional()

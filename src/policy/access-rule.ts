@@ -3,9 +3,6 @@ import type { ListKind } from '../core/request-context.js';
 import type { Requirements, Target, TargetKind } from '../core/decision.js';
 import type { JsonObject } from '../lib/json.js';
 
-/** RFC 6749 section 3.3, `scope-token`. Authentication contexts travel in a list of the same kind (RFC 9470 section 3). */
-export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
-
 export interface AccessRule extends Requirements {
   /** True only where the declaration says `@AllowWorkload()`. */
   readonly allowWorkload: boolean;

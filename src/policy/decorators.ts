@@ -6,7 +6,8 @@ import 'reflect-metadata';
 import { callSiteFile } from '../lib/call-site.js';
 import type { Assurance } from '../core/decision.js';
 import { findDeclaringPrototype } from '../lib/find-declaring-prototype.js';
-import { SCOPE_TOKEN, type AccessRule } from './access-rule.js';
+import { SCOPE_TOKEN } from '../core/patterns.js';
+import type { AccessRule } from './access-rule.js';
 import { strictestAssurance } from './policy.js';
 
 interface Declared {

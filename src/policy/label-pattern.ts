@@ -1,8 +1,5 @@
 /** Names of targets with `*` in them: `read_*`, `prompt:*`. Pure. */
 
-/** Characters of names, the kind in front of a name, and the star. */
-export const LABEL_PATTERN = /^((resource|prompt):)?[A-Za-z0-9_.*-]{1,128}$/;
-
 /** A star stands for any characters of a name, and never for a kind: `*` is every tool, and no prompt. */
 export function matchesLabel(pattern: string, label: string): boolean {
   const [kind, name] = split(pattern);

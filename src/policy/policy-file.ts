@@ -5,8 +5,7 @@ import { quote } from '../lib/format-text.js';
 import { IsNumber, IsStringList } from '../config/rules.js';
 import { checkEntry, parseYaml, type Entry, type FaultReporter } from '../config/yaml-file.js';
 import { linesOf } from '../config/yaml-lines.js';
-import { SCOPE_TOKEN } from './access-rule.js';
-import { LABEL_PATTERN } from './label-pattern.js';
+import { SCOPE_TOKEN, TARGET_LABEL_PATTERN } from '../core/patterns.js';
 import { readRate, type Rate } from './rates.js';
 
 export const POLICY_FILE = 'policy.yaml';
@@ -63,7 +62,7 @@ export const NO_OPERATOR_POLICY: OperatorPolicy = {
 const MODES = ['enforce', 'shadow'] as const;
 type Mode = (typeof MODES)[number];
 const MODE_FAULT = { message: 'must be enforce or shadow' };
-const isPattern = (text: string) => LABEL_PATTERN.test(text);
+const isPattern = (text: string) => TARGET_LABEL_PATTERN.test(text);
 const isScope = (text: string) => SCOPE_TOKEN.test(text);
 const PATTERNS = 'names of tools, prompt:NAME or resource:NAME, with * for any characters';
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;

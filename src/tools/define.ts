@@ -1,4 +1,5 @@
 /** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
+import { TARGET_NAME } from '../core/patterns.js';
 import 'reflect-metadata';
 import type { JsonObject } from '../lib/json.js';
 import { declaresRule, readAccessRule, readRecordedArguments } from '../policy/decorators.js';
@@ -24,8 +25,6 @@ export interface Declared {
   readonly instance: object;
 }
 
-/** MCP 2026-07-28, server/tools, "Tool Names". */
-const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const EMPTY_OBJECT_SCHEMA: JsonObject = { type: 'object', properties: {}, additionalProperties: false };
 /** What a resource at one URI is asked for with. */
 const URI_SCHEMA: JsonObject = { type: 'object', properties: { uri: { type: 'string' } }, required: ['uri'] };
@@ -180,6 +179,6 @@ function promptArguments(schema: JsonObject): JsonObject[] {
 }
 
 function requireName(name: string): void {
-  if (!NAME.test(name))
+  if (!TARGET_NAME.test(name))
     throw new Error(`${JSON.stringify(name)} is not 1 to 128 characters of A-Z a-z 0-9 _ . -`);
 }

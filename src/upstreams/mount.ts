@@ -1,4 +1,5 @@
 /** A tool of an upstream, and what the operator says of it: in, the definition that the gate decides about and shows, out. Pure. */
+import { TARGET_NAME } from '../core/patterns.js';
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import type { AccessRule } from '../policy/access-rule.js';
@@ -11,8 +12,6 @@ import type { UpstreamTool } from './connection/read-tools.js';
 
 export type Relay = MountedToolDefinition['relay'];
 
-/** MCP 2026-07-28, server/tools, "Tool Names". */
-const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 /** Of the names of functions in the interfaces of models, and so in many clients. */
 const MAX_PLAIN_NAME = 64;
 const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const;
@@ -31,7 +30,7 @@ export function mountTool(
   const entries = matchingEntries(upstream, tool.name);
   if (entries.length === 0) return undefined;
   const name = exposedName(upstream, tool.name);
-  if (!NAME.test(name)) throw new Error(`${name} is longer than a name of a tool can be`);
+  if (!TARGET_NAME.test(name)) throw new Error(`${name} is longer than a name of a tool can be`);
   const { inputSchema, ...definition } = tool.definition as JsonObject & { inputSchema: JsonObject };
   const recordedArguments = unique(entries, (entry) => entry.recordedArguments);
   const { names } = declaredArguments(inputSchema);

@@ -102,9 +102,9 @@ function saying(
         return `${failure.rule} forbids it${failure.message === undefined ? '' : `: ${failure.message}`}`;
       const own = loaded.cedarRules.filter(({ labels }) => labels.has(targetLabel(target)));
       const left = withoutConditions(loaded, caller, targetPolicy);
-      const judged = own.filter((rule) => !left.includes(rule));
+      const evaluated = own.filter((rule) => !left.includes(rule));
       const open = left.length > 0 ? `; ${sources(left)} need arguments, and there are none` : '';
-      return `${judged.length === 0 ? 'none' : `none of ${sources(judged)} forbids it`}${open}`;
+      return `${evaluated.length === 0 ? 'none' : `none of ${sources(evaluated)} forbids it`}${open}`;
     }
     case 'authentication': {
       if (!assurance) return 'asks for none in particular';

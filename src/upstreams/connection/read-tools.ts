@@ -1,4 +1,5 @@
 /** What an upstream lists as its tools: in, those that can be shown without harm, and what is wrong with the others. Pure. */
+import { TARGET_NAME } from '../../core/patterns.js';
 import { digestOf } from '../../lib/canonical-json.js';
 import { referredTo } from '../../lib/json-pointer.js';
 import { quote } from '../../lib/format-text.js';
@@ -20,8 +21,6 @@ export interface ReadTools {
   readonly faults: readonly string[];
 }
 
-/** MCP 2026-07-28, server/tools, "Tool Names". */
-const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const SHOWN = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const;
 const MAX_BYTES = 256 * 1024;
 const MAX_TEXT = 16 * 1024;
@@ -49,7 +48,7 @@ export function readTools(listed: readonly unknown[]): ReadTools {
 function readTool(raw: unknown): UpstreamTool | string {
   if (!isJsonObject(raw)) return 'an entry of the list is no object';
   const { name } = raw;
-  if (typeof name !== 'string' || !NAME.test(name))
+  if (typeof name !== 'string' || !TARGET_NAME.test(name))
     return `${quote(String(name).slice(0, 40))}: is no name of a tool`;
   const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
   const definition = Object.fromEntries(shown.map((member) => [member, raw[member]]));
