@@ -1,7 +1,7 @@
 /** Everything that a request gets before it is handled, whichever way it is: its target, its id, and headers of every answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessLog } from './access-log.js';
-import { nameRequest } from './request-logging.js';
+import { assignRequestId } from './request-logging.js';
 import { toOriginForm } from './request-target.js';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -17,7 +17,7 @@ export function requestListener(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     toOriginForm(request);
-    nameRequest(request, response);
+    assignRequestId(request, response);
     response.setHeader('x-content-type-options', 'nosniff');
     if (isHttps) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
     accessLog.watch(request, response);

@@ -41,7 +41,7 @@ function stdout(): DestinationStream {
 }
 
 /** Gives the request an id of this server's: one from outside could forge the log. pino-http takes over an id that is set. */
-export function nameRequest(request: IncomingMessage, response: ServerResponse): void {
+export function assignRequestId(request: IncomingMessage, response: ServerResponse): void {
   const id = randomUUID();
   request.id = id;
   response.setHeader('x-request-id', id);
