@@ -60,7 +60,8 @@ const picture = (gate: Gate, token: string) => gate.callTool(token, 'picture', {
 const read = (gate: Gate, token: string, uri: string) =>
   gate.modern(token, 'resources/read', { uri }, { 'mcp-name': uri });
 const runsOf = (gate: Gate) => gate.app.nest.get(Runs).names.length;
-const counting = async (gate: Gate) => (await gate.get('/health/ready')).body.counting?.counting as string;
+const storeState = async (gate: Gate) =>
+  (await gate.get('/health/ready')).body.rate_limit_store?.state as string;
 
 function toolCall(name: string, more: object): object {
   return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, ...more } };
@@ -173,7 +174,7 @@ async function passed(
       await client.end();
     }
     expect(new Set((await Promise.all(asked)).map(({ status }) => status))).toEqual(new Set([200]));
-    expect(await Promise.all(gates.map(counting))).toEqual(['together', 'together']);
+    expect(await Promise.all(gates.map(storeState))).toEqual(['shared', 'shared']);
   });
 
   it.each([
@@ -345,7 +346,7 @@ async function passed(
     relay.accept();
     await until(async () => {
       await Promise.all(gates.map((gate) => gate.modern(ivy, 'tools/list')));
-      return (await Promise.all(gates.map(counting))).every((one) => one === 'together');
+      return (await Promise.all(gates.map(storeState))).every((one) => one === 'shared');
     });
   });
 
@@ -362,11 +363,11 @@ async function passed(
     // Nobody has counted them: each instance has its share of the whole limit.
     const alone = await passed([gates[0]], 3, (gate) => picture(gate, hugo));
     expect([1, 2]).toContain(alone);
-    expect(await Promise.all(gates.map(counting))).toEqual(['alone', 'alone']);
+    expect(await Promise.all(gates.map(storeState))).toEqual(['degraded', 'degraded']);
     relay.accept();
     await until(async () => {
       await Promise.all(gates.map((gate) => echo(gate, frank)));
-      return (await Promise.all(gates.map(counting))).every((one) => one === 'together');
+      return (await Promise.all(gates.map(storeState))).every((one) => one === 'shared');
     });
     // Told as soon as they are together again: the other instance knows it before the caller comes again.
     await pause(1_500);
@@ -374,10 +375,10 @@ async function passed(
     for (const gate of gates) {
       const changes = gate
         .wholeAuditLog()
-        .flatMap(({ change }) => (change?.what === 'counting' ? [change] : []));
+        .flatMap(({ change }) => (change?.what === 'rate_limit_store' ? [change] : []));
       expect(changes.slice(-2)).toMatchObject([
-        { counting: 'alone', cause: expect.not.stringContaining('s3cret') as string },
-        { counting: 'together', cause: null },
+        { state: 'degraded', cause: expect.not.stringContaining('s3cret') as string },
+        { state: 'shared', cause: null },
       ]);
     }
   });
@@ -397,7 +398,7 @@ it('one instance keeps its quotas over a restart, too', async () => {
   const alice = await mint({ sub: 'alice' });
   const first = await start({ DATA_DIR: folder.path });
   expect(await passed([first], 2, (gate) => picture(gate, alice))).toBe(2);
-  expect((await first.get('/health/ready')).body.counting).toBeUndefined();
+  expect((await first.get('/health/ready')).body.rate_limit_store).toBeUndefined();
   await first.close();
   const second = await start({ DATA_DIR: folder.path });
   expect(await passed([second], 3, (gate) => picture(gate, alice))).toBe(1);

@@ -171,11 +171,11 @@ export type Change =
       /** How many there are besides. */
       readonly more?: number;
     }
-  /** Rates, quotas and proofs are counted by this instance alone from here on, or together with the others again. */
+  /** Rates, quotas and DPoP proofs: `degraded` while the store does not answer and this instance counts alone. */
   | {
-      readonly what: 'counting';
-      readonly counting: 'alone' | 'together';
-      /** What kept it from the others; null where they are together. */
+      readonly what: 'rate_limit_store';
+      readonly state: 'shared' | 'degraded';
+      /** The failure of the store; null for `shared`. */
       readonly cause: string | null;
     }
   /** Checkpoints are signed by another key from here on. */

@@ -38,15 +38,18 @@ interface Query {
   readonly values: unknown[];
 }
 
-export interface CountingStatus {
-  readonly counting: 'together' | 'alone';
+/** `degraded`: the database does not answer, and this instance counts alone. */
+export type StoreState = 'shared' | 'degraded';
+
+export interface RateLimitStoreStatus {
+  readonly state: StoreState;
   /** RFC 3339. */
   readonly since: string;
 }
 
 @Injectable()
 export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('Counting');
+  private readonly logger = new Logger('RateLimitStore');
   private readonly databaseUrl: string | undefined;
   private readonly pool: pg.Pool | undefined;
   private readonly store: QueryStore;
@@ -88,10 +91,10 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     await withTimeout(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
   }
 
-  /** Undefined where there is nothing to be together with. */
-  status(): CountingStatus | undefined {
+  /** Undefined for the embedded database, which no other instance shares. */
+  status(): RateLimitStoreStatus | undefined {
     if (!this.isShared) return undefined;
-    return { counting: this.degraded ? 'alone' : 'together', since: new Date(this.since).toISOString() };
+    return { state: this.degraded ? 'degraded' : 'shared', since: new Date(this.since).toISOString() };
   }
 
   /**
@@ -104,11 +107,11 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     this.retryAt = performance.now() + RETRY_MS;
     try {
       const answer = await this.inTime(question);
-      if (this.degraded) this.enter('together', null);
+      if (this.degraded) this.enter('shared', null);
       return { answer };
     } catch (error) {
       this.retryAt = performance.now() + RETRY_MS;
-      if (!this.degraded) this.enter('alone', publicReason(error, this.databaseUrl));
+      if (!this.degraded) this.enter('degraded', publicReason(error, this.databaseUrl));
       return undefined;
     }
   }
@@ -142,15 +145,15 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     }));
   }
 
-  private enter(counting: 'alone' | 'together', cause: string | null): void {
-    this.degraded = counting === 'alone';
+  private enter(state: StoreState, cause: string | null): void {
+    this.degraded = state === 'degraded';
     this.since = Date.now();
-    if (cause === null) this.logger.log('Requests are counted together with the other instances again');
-    else this.logger.error(`Requests are counted by this instance alone: ${cause}`);
+    if (cause === null) this.logger.log('Rate limit store available: all instances share their counts again');
+    else this.logger.error(`Rate limit store unavailable, this instance counts alone: ${cause}`);
     this.audit
-      .recordChange({ what: 'counting', counting, cause })
+      .recordChange({ what: 'rate_limit_store', state, cause })
       .catch((error: Error) =>
-        this.logger.error({ err: error }, 'A change of counting could not be recorded'),
+        this.logger.error({ err: error }, 'The state of the rate limit store could not be recorded'),
       );
   }
 

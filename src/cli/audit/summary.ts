@@ -227,10 +227,10 @@ function changeWords(change: Change): string {
       const names = tools.map(({ tool }) => tool).join(', ');
       return `upstream ${upstream}: ${action}${names === '' ? '' : `: ${names}`}${more > 0 ? ` and ${more} more` : ''}`;
     }
-    case 'counting':
-      return change.counting === 'together'
-        ? 'requests are counted together with the other instances again'
-        : `requests are counted by this instance alone: ${change.cause}`;
+    case 'rate_limit_store':
+      return change.state === 'shared'
+        ? 'rate limit store available: all instances share their counts again'
+        : `rate limit store unavailable, this instance counts alone: ${change.cause}`;
     case 'key':
       return `signed by the key ${change.to} from here on, before by ${change.from}`;
     case 'retention':

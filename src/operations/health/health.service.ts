@@ -51,7 +51,7 @@ export class HealthService {
     // Nor does a changed policy that was refused: the one before decides.
     const policy = this.policy.status();
     const revocations = this.revocations.status();
-    const counting = this.shared.status();
+    const rateLimitStore = this.shared.status();
     // Nor do upstreams: what of them works is there, and the rest says so when it is called.
     const upstreams = this.upstreams.status();
     const report = {
@@ -61,7 +61,7 @@ export class HealthService {
       ...(sinks.length > 0 && { sinks }),
       ...(policy && { policy }),
       ...(revocations && { revocations }),
-      ...(counting && { counting }),
+      ...(rateLimitStore && { rate_limit_store: rateLimitStore }),
       ...(upstreams.length > 0 && { upstreams }),
       // It concerns speed alone.
       fast_path: this.fastPath.report(),

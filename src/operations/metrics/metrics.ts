@@ -114,7 +114,7 @@ export class Metrics {
       [],
       (to) => {
         const status = shared.status();
-        if (status) to.set(status.counting === 'alone' ? 1 : 0);
+        if (status) to.set(status.state === 'degraded' ? 1 : 0);
       },
     );
     collectDefaultMetrics({ register: this.registry });
