@@ -24,7 +24,7 @@ const PRINCIPAL = {
   delegation: [{ sub: 'alice', iss: 'https://issuer.example', type: 'human' }],
   delegationOmitted: 0,
 };
-const CIRCUMSTANCES = {
+const ENVIRONMENT = {
   now: Date.UTC(2026, 10, 24, 10),
   ip: '10.1.2.3',
   arguments: { amount: 5, note: 'hello' },
@@ -96,8 +96,8 @@ for (const count of [0, 10, 100, 1000]) {
     const started = performance.now();
     const loaded = load(targets, texts);
     const loadMs = performance.now() - started;
-    const decide = measure(() => evaluate(callerOf(PRINCIPAL, loaded.policy, CIRCUMSTANCES), targets[7]));
-    const { arguments: _, ...noArguments } = CIRCUMSTANCES;
+    const decide = measure(() => evaluate(callerOf(PRINCIPAL, loaded.policy, ENVIRONMENT), targets[7]));
+    const { arguments: _, ...noArguments } = ENVIRONMENT;
     const list = measure(() => listed(callerOf(PRINCIPAL, loaded.policy, noArguments), targets));
     loaded.dispose();
     rows.push({
@@ -124,9 +124,9 @@ for (const [kind, texts] of [
   const started = performance.now();
   const loaded = load(many, texts);
   const loadMs = performance.now() - started;
-  const { arguments: _, ...noArguments } = CIRCUMSTANCES;
+  const { arguments: _, ...noArguments } = ENVIRONMENT;
   const list = measure(() => listed(callerOf(PRINCIPAL, loaded.policy, noArguments), many));
-  const decide = measure(() => evaluate(callerOf(PRINCIPAL, loaded.policy, CIRCUMSTANCES), many[500]));
+  const decide = measure(() => evaluate(callerOf(PRINCIPAL, loaded.policy, ENVIRONMENT), many[500]));
   loaded.dispose();
   big.push({
     policy: kind,

@@ -20,7 +20,7 @@ export interface AuditLogRecord {
   readonly decision_id: string | null;
 }
 
-/** @returns the records once they hold everything that the trials must leave, or those that are there after some seconds. */
+/** @returns the records once they hold everything that the attempts must leave, or those that are there after some seconds. */
 export async function waitForRecords(
   file: string,
   results: readonly AttemptResult[],
@@ -44,7 +44,7 @@ export function missingRecords(
   });
 }
 
-/** The decision of one trial. Client ids are new in each run, so that an old audit log does not confuse. */
+/** The decision of one attempt. Client ids are new in each run, so that an old audit log does not confuse. */
 export function decisionOf(
   records: readonly AuditLogRecord[],
   attempt: AttemptResult,

@@ -99,8 +99,8 @@ it('explain prints the path of a call, step by step', () => {
       JSON.stringify({ to }),
     ]);
   expect([mail('a@example.com').code, mail('a@evil.com').code]).toEqual([0, 1]);
-  const trial = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'update_customer']);
-  expect(trial.out).toContain('shadow: policy.yaml: dpo would refuse it with role_missing');
+  const shadow = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'update_customer']);
+  expect(shadow.out).toContain('shadow: policy.yaml: dpo would refuse it with role_missing');
   const open = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'send_email']);
   expect([open.code, open.out.split('\n')[0]]).toEqual([
     0,

@@ -97,7 +97,7 @@ it.each(recipes)('%s', (title, text) => {
 });
 
 it('the reference loads', () => {
-  const text = reference.replace('shadow: [trial.cedar]', 'shadow: [rules.cedar]');
+  const text = reference.replace('shadow: [shadow.cedar]', 'shadow: [rules.cedar]');
   expect(load(text).cedarRules.map(({ source, isShadow }) => [source, isShadow])).toEqual([
     ['rules.cedar: office-hours', true],
   ]);

@@ -108,7 +108,7 @@ const deployments = [...new Set([...refusals, ...allowed].map(deploymentOf))];
 
 type Send = () => Promise<Answer>;
 
-/** Provocations that take code: each gets the request sent under its circumstances. */
+/** Provocations that take code: each gets the request sent under its conditions. */
 const AROUND = {
   /** One call that is answered, and whose end is on record. */
   'after a call': async (gate: Gate, send: Send) => {

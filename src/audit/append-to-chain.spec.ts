@@ -40,7 +40,7 @@ const CALLED: RequestContext = {
     rule: 'Tools.write',
     required: { scopes: ['a'], roles: [['admin', 'owner']], assurance: { acr: ['gold'], maxAgeSeconds: 5 } },
     policy: 'digest',
-    shadow: { reason: 'role_missing', rule: 'policy.yaml: trial' },
+    shadow: { reason: 'role_missing', rule: 'policy.yaml: shadow' },
   },
 };
 const LISTED: RequestContext = {

@@ -80,7 +80,7 @@ export function senderSeen(seen: Request): Sender {
 }
 
 /**
- * The passage of a request that came through Nest.
+ * The pipeline context of a request that came through Nest.
  * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
  */
 export function toPipelineContext(context: ExecutionContext): PipelineContext {

@@ -178,7 +178,7 @@ export interface GateRequest {
 }
 
 /**
- * The exchange of a request that must have one.
+ * The context of a request that must have one.
  * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
  */
 export function requestContextOf(request: GateRequest): RequestContext {

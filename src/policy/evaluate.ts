@@ -90,7 +90,7 @@ export const CHECKS: readonly {
 ];
 
 /**
- * Decides whether this caller may have this target. Where the circumstances hold no arguments, conditions on arguments
+ * Decides whether this caller may have this target. Where the environment holds no arguments, conditions on arguments
  * are left out: what is denied then is denied whatever they are.
  * @param target what was asked for; without a rule it does not exist.
  */

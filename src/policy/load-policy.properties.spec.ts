@@ -56,8 +56,8 @@ describe('loadPolicy with random policies', () => {
     .map((all) =>
       all
         .map(
-          ([text, trial, word]) =>
-            `${trial ? '@mode("shadow") ' : ''}forbid(principal, action, resource) ${word} { ${text} };`,
+          ([text, isShadow, word]) =>
+            `${isShadow ? '@mode("shadow") ' : ''}forbid(principal, action, resource) ${word} { ${text} };`,
         )
         .join('\n'),
     );

@@ -96,21 +96,21 @@ describe('loadPolicy with shadow rules', () => {
     const rates = (text: string) =>
       [...yaml(text).policy.targets.values()].map(({ target: { name }, rates: own }) => [
         name,
-        own.map((one) => `${one.isShadow ? 'trial' : 'class'} ${one.name} by ${one.source}`),
+        own.map((one) => `${one.isShadow ? 'shadow' : 'class'} ${one.name} by ${one.source}`),
       ]);
     const classes = 'rates: {a: {per_minute: 1}, b: {per_day: 2}}';
     const rules = 'rules: [{id: x, match: [pay, read], rate: a}, {id: y, match: [read, write], rate: [a, b]';
     expect(rates(`mode: shadow\n${classes}\n${rules}}]`)).toEqual([
-      ['pay', ['trial a by policy.yaml: x']],
-      ['read', ['trial a by policy.yaml: x', 'trial b by policy.yaml: y']],
-      ['write', ['trial a by policy.yaml: y', 'trial b by policy.yaml: y']],
+      ['pay', ['shadow a by policy.yaml: x']],
+      ['read', ['shadow a by policy.yaml: x', 'shadow b by policy.yaml: y']],
+      ['write', ['shadow a by policy.yaml: y', 'shadow b by policy.yaml: y']],
       ['batch', []],
       ['greet', []],
     ]);
     expect(rates(`${classes}\n${rules}, mode: shadow}]`)).toEqual([
-      ['pay', ['class a by policy.yaml: x', 'trial a by policy.yaml: x']],
-      ['read', ['class a by policy.yaml: x', 'trial a by policy.yaml: x', 'trial b by policy.yaml: y']],
-      ['write', ['trial a by policy.yaml: y', 'trial b by policy.yaml: y']],
+      ['pay', ['class a by policy.yaml: x', 'shadow a by policy.yaml: x']],
+      ['read', ['class a by policy.yaml: x', 'shadow a by policy.yaml: x', 'shadow b by policy.yaml: y']],
+      ['write', ['shadow a by policy.yaml: y', 'shadow b by policy.yaml: y']],
       ['batch', []],
       ['greet', []],
     ]);

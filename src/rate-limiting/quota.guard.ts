@@ -76,6 +76,6 @@ export class QuotaGuard implements CanActivate, PipelineStep {
 
 /** What is counted in shadow mode starts from zero when it is enforced. */
 function limitOf({ name, by, eachTool, calls, seconds, isShadow }: RateClass): Limit {
-  const kind = isShadow ? 'trial' : 'class';
+  const kind = isShadow ? 'shadow' : 'class';
   return { name: `${kind} ${name} ${by}${eachTool ? ' each' : ''}`, calls, seconds };
 }

@@ -57,7 +57,7 @@ export function renderExplanation({ target, decision, steps, rates, open }: Expl
   });
   const { shadow } = decision;
   const would = shadow?.reason === null ? 'would allow it' : `would refuse it with ${shadow?.reason}`;
-  const trial = shadow ? [escapeControlChars(`  shadow: ${shadow.rule} ${would}`)] : [];
+  const shadowLine = shadow ? [escapeControlChars(`  shadow: ${shadow.rule} ${would}`)] : [];
   const counted = rates.map((rate) =>
     escapeControlChars(
       `  counts in ${rate.name}${rate.isShadow ? ' (shadow)' : ''}: ${rateText(rate)} (${rate.source})`,
@@ -65,7 +65,7 @@ export function renderExplanation({ target, decision, steps, rates, open }: Expl
   );
   const allowed = open.length === 0 ? 'allowed' : `depends on its arguments, by ${open.join(', ')}`;
   const verdict = decision.effect === 'allow' ? allowed : `refused: ${decision.reason}, by ${decision.rule}`;
-  return [escapeControlChars(`${target}: ${verdict}`), ...lines, ...counted, ...trial].join('\n');
+  return [escapeControlChars(`${target}: ${verdict}`), ...lines, ...counted, ...shadowLine].join('\n');
 }
 
 export function renderMatrix({ principals, rows }: Matrix): string {
