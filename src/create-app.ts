@@ -17,7 +17,7 @@ import { AccessLog } from './http/access-log.js';
 import { requestListener } from './http/request-listener.js';
 import { closePipelinedResponses } from './http/pipelined-responses.js';
 import { McpServerAdapter } from './mcp/mcp-server-adapter.js';
-import { ApplicationMiddleware } from './mcp/fast-path/host-extensions.js';
+import { ApplicationMiddleware } from './mcp/fast-path/fast-path-blockers.js';
 import { FastPath } from './mcp/fast-path/fast-path.js';
 import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';

@@ -59,6 +59,9 @@ it('check says what a policy asks for, rule by rule, or every fault of it', () =
   expect(wrong.code).toBe(1);
   expect(wrong.err).toContain('policy.yaml:1: rulse: is not a setting of this server');
   expect(wrong.out).toBe('');
+  const json = policy(['check', '--policy', WRONG, '--json']);
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.out)).toEqual({ faults: [expect.stringContaining('policy.yaml:1: rulse: is not')] });
 });
 
 it('explain prints the path of a call, step by step', () => {

@@ -9,7 +9,7 @@ export function withExamples(command: Command, examples: readonly string[], fail
     '0  ok',
     ...(failed === undefined ? [] : [`1  ${failed}`]),
     '2  wrong usage',
-    '3  cannot run: configuration, file or network',
+    '3  cannot run: configuration, file, network or database',
   ];
   return command
     .addHelpText('after', block('Examples:', examples))

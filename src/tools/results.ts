@@ -49,7 +49,7 @@ export class ToolUnavailable extends Error {
   }
 }
 
-/** The tool says no, in words that are meant for the caller. Any other exception reaches the client as a reference only. */
+/** A failure whose message is meant for the caller. Apart from it and {@link ToolUnavailable}, clients see a reference only. */
 export class ToolError extends Error {
   constructor(publicMessage: string, options?: ErrorOptions) {
     super(publicMessage, options);

@@ -69,9 +69,17 @@ export async function runPolicy(request: PolicyRequest, context: CommandContext)
   }
 }
 
-/** The faults of a policy, with the folder. */
+/** The faults of a policy; the message names the folder. */
 class FaultyPolicy extends Error {
   override readonly name = 'PolicyError';
+
+  constructor(
+    folder: string,
+    readonly faults: readonly string[],
+    message: string,
+  ) {
+    super(`${folder}: ${message}`);
+  }
 }
 
 class PolicyCommands {
@@ -87,7 +95,8 @@ class PolicyCommands {
       loaded = this.load(policy);
     } catch (error) {
       if (!(error instanceof FaultyPolicy)) throw error;
-      console.error(error.message);
+      if (format === 'json') await this.write(JSON.stringify({ faults: error.faults }));
+      else console.error(error.message);
       return EXIT_FAILED;
     }
     const { digest } = loaded.policy;
@@ -152,8 +161,10 @@ class PolicyCommands {
     }
     const environment = toEnvironment(at, ip);
     const changes = changesBetween(matrixOf(was, people, environment), matrixOf(is, people, environment));
-    if (format !== 'json' && isListOther) {
-      await this.write(`list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`);
+    if (isListOther) {
+      const mode = `list: ${lists.map((one) => (one ? 'obtainable' : 'callable')).join(' → ')}`;
+      if (format === 'json') console.error(mode);
+      else await this.write(mode);
     }
     await this.write(format === 'json' ? JSON.stringify(changes) : renderChanges(changes));
     return changes.length === 0 && !isListOther ? EXIT_OK : EXIT_FAILED;
@@ -197,7 +208,7 @@ class PolicyCommands {
       return loadPolicyFolder(this.settings.policy, this.targets, named);
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
-      throw new FaultyPolicy(`${directory ?? 'POLICY_DIR'}: ${error.message}`);
+      throw new FaultyPolicy(directory ?? 'POLICY_DIR', error.faults, error.message);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Whether the fast path is on, and the causes where it is off: for the log and for probes. */
 import { Injectable } from '@nestjs/common';
-import type { HostExtension } from './host-extensions.js';
+import type { HostExtension } from './fast-path-blockers.js';
 
 export interface FastPathReport {
   readonly state: 'on' | 'off';

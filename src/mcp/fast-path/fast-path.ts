@@ -30,15 +30,15 @@ import { DeferredSseResponse } from './deferred-sse-response.js';
 import { SerializedListCache } from './serialized-list-cache.js';
 import { FastPathSerializer } from './fast-path-serializer.js';
 import { FastPathStatus } from './fast-path-status.js';
-import { ApplicationMiddleware, globalEnhancers, moduleMiddleware } from './host-extensions.js';
-import { isFastPathEligible } from './eligibility.js';
+import { ApplicationMiddleware, globalEnhancers, moduleMiddleware } from './fast-path-blockers.js';
+import { isFastPathEligible } from './eligible-message.js';
 import { McpServerAdapter, IMPLEMENTATION } from '../mcp-server-adapter.js';
 import { rejectIfRevoked, TokenRevokedError } from '../token-revoked-error.js';
 
 /** Injection token of what every request of the endpoint passes, in order. */
-export const REQUEST_PIPELINE = Symbol('GateSteps');
+export const REQUEST_PIPELINE = Symbol('RequestPipeline');
 /** Injection token of the modules whose middlewares the fast path stands for. */
-export const BUILTIN_MIDDLEWARE = Symbol('OwnMiddlewares');
+export const BUILTIN_MIDDLEWARE = Symbol('BuiltinMiddleware');
 
 type Incoming = IncomingMessage & GateRequest;
 
