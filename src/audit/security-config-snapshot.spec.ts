@@ -75,7 +75,7 @@ it('tells a change of what a tool asks for', () => {
 });
 
 it('tells no change where only the port, the log and the files are others', () => {
-  const env = { DATA_DIR: '/elsewhere', LOG_LEVEL: 'debug', SMTP_URL: 'smtp://mail' };
+  const env = { DATA_DIR: '/elsewhere', LOG_LEVEL: 'debug', EXAMPLE_TOOLS: 'true', SMTP_URL: 'smtp://mail' };
   expect(changedMembers(configured(), configured(env))).toEqual([]);
 });
 
