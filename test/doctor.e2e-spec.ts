@@ -151,7 +151,7 @@ describe('a good token', () => {
     expect(run.stdout).toMatch(/^ {2}delegation +human → agent → client$/m);
     expect(run.stdout).toMatch(/^ {2}acr +"mfa"$/m);
     expect(run.stdout).toMatch(/^ {2}logged in +2 min( \d s)? ago$/m);
-    expect(run.stdout).not.toMatch(/FAILS|not checked/);
+    expect(run.stdout).not.toMatch(/fail |not checked/);
     expect(run.words).toContain('Verdict: good');
     // Of persons it says nothing.
     expect(run.stdout).not.toMatch(/alice|helper|token-1/);
@@ -255,7 +255,7 @@ describe('a bad token', () => {
       const text = bad();
       const [run, json] = await Promise.all([askAbout(text), doctor(['--json', text])]);
       expect(run).toMatchObject({ code: 1, stderr: '' });
-      expect(run.words).toMatch(new RegExp(`FAILS ${check} ${reason}: `));
+      expect(run.words).toMatch(new RegExp(`fail ${check} ${reason}: `));
       expect(run.words).toMatch(new RegExp(`Verdict: refused: 40[01] ${reason}, `));
       for (const word of words()) expect(run.words).toContain(word);
       expectNothingOf(text, run);
@@ -526,7 +526,7 @@ describe('the configuration', () => {
       'AUTH_AUDIENCE: is set but empty: give it a value, or leave it out',
       'TOOL_ALLOW_LIST: is required and not set',
     ]) {
-      expect(run.words).toContain(`broken ${fault}`);
+      expect(run.words).toContain(`fail ${fault}`);
     }
     expect(run.stdout).not.toMatch(/eighty|login\.example/);
     expect((await askAbout(token(), variables)).code).toBe(1);
@@ -543,7 +543,7 @@ describe('the configuration', () => {
     const down = { ...env, AUTH_ISSUER: `http://127.0.0.1:${await freePort()}` };
     const run = await doctor([], down);
     expect(run.code).toBe(1);
-    expect(run.words).toMatch(/broken metadata none: .*ECONNREFUSED/);
+    expect(run.words).toMatch(/fail metadata none: .*ECONNREFUSED/);
     expect(run.words).toContain('Nothing listens at that address');
     const asked = await askAbout(token({ iss: down.AUTH_ISSUER }), down);
     expect(asked.code).toBe(1);
@@ -848,7 +848,7 @@ describe('the start', () => {
     const run = await doctor(['--start'], env);
     rmSync(file);
     expect(run.code).toBe(1);
-    expect(run.words).toMatch(/broken \.env: line 2/);
+    expect(run.words).toMatch(/fail \.env: line 2/);
   });
 });
 

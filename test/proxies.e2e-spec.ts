@@ -271,7 +271,8 @@ it.each<[string, number | undefined, string, number]>([
 ])('shows %s in the doctor', async (_case, refusing, says, code) => {
   proxy.refusing = refusing;
   const port = await freePort();
-  const doctor = startProgram('cli/doctor/main.js', {
+  const doctor = startProgram('cli/mcp-gate.js', {
+    args: ['doctor'],
     cwd: folder.path,
     env: trusting({
       ...gateEnv('https://issuer.example.test', port, join(folder.path, 'doctor')),
