@@ -176,8 +176,8 @@ describe('a client that pipelines calls and disconnects', () => {
     ['the fast path', {}],
     ['the Nest pipeline', { _meta: { progressToken: 1 } }],
   ])('has all of its calls cancelled on %s', async (way, more) => {
-    const { aborted } = observed.gate.app.nest.get(Runs);
-    const [before, sub] = [aborted.length, `leaves ${way}`];
+    const { aborted, names } = observed.gate.app.nest.get(Runs);
+    const [before, started, sub] = [aborted.length, names.length, `leaves ${way}`];
     const theirs = await observed.gate.token({ sub, scope: 'probe' });
     const message = (id: number) =>
       JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', ...more } });
@@ -199,7 +199,9 @@ describe('a client that pipelines calls and disconnects', () => {
     const linesOf = (event: string) =>
       observed.gate.auditLog().filter((line) => line.on_behalf_of === sub && line.event === event);
     await until(async () => linesOf('decision').length === 15);
-    await until(async () => observed.gate.app.nest.get(Drain).inFlight === 15);
+    // A decision can be read before its fsync returns; the tool starts after that.
+    await until(async () => names.length === started + 15);
+    expect(observed.gate.app.nest.get(Drain).inFlight).toBe(15);
     socket.destroy();
     await until(async () => linesOf('outcome').length === 15);
     expect(new Set(linesOf('outcome').map(({ outcome }) => outcome?.status))).toEqual(new Set(['cancelled']));
