@@ -1,4 +1,4 @@
-/** The audit log delivered elsewhere: to a real collector over HTTP, a syslog server over TLS, PostgreSQL and a file. */
+/** Audit log export to an HTTPS collector, a syslog server over TLS, PostgreSQL and a file. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -22,7 +22,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-/** Takes lines, with whoever sent them. */
+/** HTTP server that keeps the received lines and the request headers. */
 class Collector {
   readonly lines: string[] = [];
   readonly headers: IncomingMessage['headers'][] = [];
@@ -58,7 +58,7 @@ class Collector {
   }
 }
 
-/** RFC 5425 section 4.3. */
+/** Splits a byte stream into syslog messages with octet counting (RFC 5425 section 4.3). */
 function messagesIn(bytes: Buffer): string[] {
   const messages: string[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -70,7 +70,7 @@ function messagesIn(bytes: Buffer): string[] {
   return messages;
 }
 
-it('everything arrives everywhere, in order, and again after an outage', async () => {
+it('delivers every record to every sink in order, and delivers again after an outage', async () => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'collector' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
   });
@@ -98,7 +98,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
       ca_file: file('siem-ca.pem', cert),
     },
     { name: 'plain', type: 'https', format: 'cef', url: plain.url },
-    // Whose certificate nobody vouches for gets nothing.
+    // This sink does not trust the collector's certificate, so it must receive no record.
     { name: 'stranger', type: 'https', url: collector.url },
     {
       name: 'syslog',
@@ -128,7 +128,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   const token = await gate.token({ scope: 'probe' });
   await gate.callTool(token, 'echo', { text: 'hello' });
   await gate.callTool(token, 'admin_only');
-  // What a caller sends as a name must not keep the records from anybody: half a character, and none.
+  // A lone surrogate and a NUL character in a tool name must not stop delivery.
   await gate.post(
     token,
     `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x\\ud800\\u0000y"}}`,
@@ -178,7 +178,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   expect(plain.lines).toHaveLength(auditLog().length);
   expect(plain.headers.at(-1)?.['content-type']).toBe('text/plain; charset=utf-8');
 
-  // The collector of syslog goes away, and comes back.
+  // Outage of the syslog collector.
   sockets.forEach((socket) => socket.destroy());
   received.length = 0;
   await gate.callTool(token, 'echo', { text: 'again' });
@@ -194,7 +194,7 @@ it('everything arrives everywhere, in order, and again after an outage', async (
   await database?.cleanup();
 });
 
-/** The table has the audit log to the byte, and lets nobody change it. */
+/** The table holds the audit log byte for byte and rejects updates and deletes. */
 async function expectOnlyGrowing({ settings }: TestDatabase, auditLog: () => string[]): Promise<void> {
   const client = new pg.Client({ connectionString: settings.databaseUrl });
   await client.connect();

@@ -7,12 +7,12 @@ import { hangingDisk } from './support/hanging-disk.js';
 import { ProbeModule } from './support/probe.tools.js';
 import { echo, expectUnavailable, runsOf, until, wait } from './support/outages.js';
 
-describe('an audit log that cannot be written', () => {
+describe('audit log that cannot be written', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
   const fileOf = (onFailure: string) => join(folder.path, `${onFailure}.jsonl`);
-  /** An audit log that is moved away cannot be written, until it is moved back. */
+  /** Moving the file away makes the audit log unwritable until `back` restores it. */
   const away = (file: string) => renameSync(file, `${file}.away`);
   const back = (file: string) => renameSync(`${file}.away`, file);
   const startWith = (onFailure: string) =>
@@ -22,7 +22,7 @@ describe('an audit log that cannot be written', () => {
       env: { AUDIT_FILE: fileOf(onFailure), AUDIT_ON_FAILURE: onFailure },
     });
 
-  /** The whole audit log, its chain held. */
+  /** Reads all records and checks the hash chain. */
   function chainOf(file: string): AuditLogLine[] {
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n').map(decodeVerified) as AuditLogLine[];
     lines.forEach((line, at) => {
@@ -40,7 +40,7 @@ describe('an audit log that cannot be written', () => {
     throw new Error('The gap was never recorded');
   }
 
-  it.each(['deny', 'allow'])('denies from the start where AUDIT_ON_FAILURE=%s', async (onFailure) => {
+  it.each(['deny', 'allow'])('denies calls from startup with AUDIT_ON_FAILURE=%s', async (onFailure) => {
     const file = join(folder.path, `full-${onFailure}.jsonl`);
     symlinkSync('/dev/full', file);
     const starting = Gate.start({
@@ -78,30 +78,30 @@ describe('an audit log that cannot be written', () => {
       ['prompts/list', {}],
       ['resources/read', { uri: 'docs://handbook' }],
       ['resources/list', {}],
-    ])('%s %j: 503', async (method, params) => {
+    ])('rejects %s %j with 503', async (method, params) => {
       expectUnavailable(await gate.modern(token, method, params), 'audit_unavailable');
       expectUnavailable(await gate.legacy(token, method, params), 'audit_unavailable');
       expect(runsOf(gate)).toEqual([]);
     });
 
-    it('twenty at once: not one passes', async () => {
+    it('rejects all of twenty concurrent calls', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => echo(gate, token)));
       for (const answer of answers) expectUnavailable(answer, 'audit_unavailable');
       expect(runsOf(gate)).toEqual([]);
     });
 
-    it('a refusal stays a refusal', async () => {
+    it('keeps the status of a call that fails authentication or authorization', async () => {
       expect((await echo(gate, 'bad')).status).toBe(401);
       expect((await echo(gate, await gate.token({ scope: '' }))).status).toBe(403);
       expect(runsOf(gate)).toEqual([]);
     });
 
-    it('is not ready, and lives', async () => {
+    it('reports not ready and stays alive', async () => {
       expect((await gate.get('/health/ready')).body).toMatchObject({ checks: { audit_log: false } });
       expect((await gate.get('/health/live')).status).toBe(200);
     });
 
-    it('goes on when it can be written again, and has on record what was refused meanwhile', async () => {
+    it('accepts calls again after recovery and then records the calls rejected during the outage', async () => {
       const refused = 8 * 2 + 20 + 2;
       back(fileOf('deny'));
       const lines = await waitForGap(fileOf('deny'));
@@ -115,7 +115,7 @@ describe('an audit log that cannot be written', () => {
     });
   });
 
-  it('goes on with calls and rejections where AUDIT_ON_FAILURE=allow', async () => {
+  it('continues to serve calls and rejections with AUDIT_ON_FAILURE=allow', async () => {
     const gate = await startWith('allow');
     const token = await gate.token({ scope: 'probe' });
     away(fileOf('allow'));
@@ -132,7 +132,7 @@ describe('an audit log that cannot be written', () => {
     expect(
       lines
         .slice(gap + 1)
-        // There is no database here: whenever that shows, it is on record, too.
+        // The first database failure is also recorded, because this gateway has no database.
         .filter(({ change }) => change?.what !== 'rate_limit_store')
         .slice(0, 5)
         .map(({ event, decision, reason, outcome }) => [event, decision, reason ?? outcome?.status]),
@@ -147,7 +147,7 @@ describe('an audit log that cannot be written', () => {
   });
 });
 
-it('treats a hanging disk of the audit log as a full one', async () => {
+it('treats a hanging disk of the audit log as a full disk', async () => {
   const folder = temporaryFolder();
   const disk = await hangingDisk(folder.path);
   const file = join(disk.path, 'audit.jsonl');
@@ -179,7 +179,7 @@ it('treats a hanging disk of the audit log as a full one', async () => {
     await until(async () => !(await ready()));
     expect((await gate.get('/health/live')).status).toBe(200);
     await until(async () => (await waiting()) >= 3);
-    // From here on nobody waits: the disk is known to hang.
+    // The gateway now knows that the disk hangs, so requests fail without a wait.
     const begin = Date.now();
     expectUnavailable(await echo(gate, token), 'audit_unavailable');
     expect((await echo(gate, 'bad')).status).toBe(401);
@@ -203,7 +203,7 @@ it('treats a hanging disk of the audit log as a full one', async () => {
     expect(Date.parse(gap.since as string)).toBeGreaterThanOrEqual(since);
     expect(Date.parse(gap.since as string)).toBeLessThan(since + 3_000);
     expect(Date.parse(gap.until as string)).toBeGreaterThanOrEqual(released);
-    // Whenever it shows that there is no database here, it is on record, too.
+    // The first database failure is also recorded, because this gateway has no database.
     const late = lines
       .slice(at + 1, at + 1 + (gap.late as number))
       .filter(({ event }) => event === 'decision' || event === 'authentication');

@@ -1,4 +1,4 @@
-/** The audit log as its readers find it: complete, in one chain, and none the worse for a kill -9 at any moment. */
+/** The audit log and its commands: one complete chain, also after `kill -9` under load. */
 import { randomInt } from 'node:crypto';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ function audit(args: readonly string[], env: Record<string, string> = {}) {
   return { status: code, stdout: out, stderr: err };
 }
 
-describe('what a gate left', () => {
+describe('audit log and audit commands', () => {
   const folder = temporaryFolder();
   const env = { DATA_DIR: folder.path };
   let issuer: TestIssuer;
@@ -67,7 +67,7 @@ describe('what a gate left', () => {
     folder.remove();
   });
 
-  it('is one chain over a restart, which says what it changed', () => {
+  it('keeps one chain across a restart and records the changed settings', () => {
     expect(lines.map(({ event, checkpoint, change }) => checkpoint?.kind ?? change?.what ?? event)).toEqual([
       'open',
       'start',
@@ -82,11 +82,11 @@ describe('what a gate left', () => {
     ]);
     expect(new Set(lines.map(({ instance }) => instance as string)).size).toBe(1);
     const starts = lines.flatMap(({ change }) => (change ? [change.changed as unknown] : []));
-    // The port is another one, and with it what follows from it.
+    // The restarted gateway has another port, so the derived settings change too.
     expect(starts).toEqual([null, ['allowed_origins', 'identity_sha256', 'resource']]);
   });
 
-  it('verify: intact, by the key that the server publishes', () => {
+  it('verify reports an intact log with the key that the server publishes', () => {
     const key = join(folder.path, 'audit-keys.json');
     writeFileSync(key, jwks);
     const own = audit(['verify', '--key', key], env);
@@ -101,7 +101,7 @@ describe('what a gate left', () => {
     });
   });
 
-  it('verify: names the record that was changed', () => {
+  it('verify names the changed record', () => {
     const changed = join(folder.path, 'changed.jsonl');
     const text = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
     writeFileSync(changed, text.replace('"role_missing"', '"scope_missing"'));
@@ -110,7 +110,7 @@ describe('what a gate left', () => {
     expect(JSON.parse(stdout)).toMatchObject({ fault: { kind: 'changed', seq: 5, line: 5 } });
   });
 
-  it('query: by person, agent, decision and trace', () => {
+  it('query filters by person, agent, decision, event, reason and time', () => {
     const count = (...args: string[]) =>
       audit(['query', '--json', ...args], env).stdout.split('\n').length - 1;
     expect(count('--person', 'alice')).toBe(4);
@@ -121,7 +121,7 @@ describe('what a gate left', () => {
     expect(count('--until', '2026-01-01')).toBe(0);
   });
 
-  it('query: shows the newest of many, and says that there are more', () => {
+  it('query shows the newest records up to the limit and reports that more exist', () => {
     const all = audit(['query', '--json'], env).stdout.trim().split('\n');
     const { status, stdout, stderr } = audit(['query', '--json', '--limit', '2'], env);
     expect([status, stderr]).toEqual([0, 'Only the newest 2 are shown; --limit 0 shows all.\n']);
@@ -140,18 +140,18 @@ describe('what a gate left', () => {
       'No record matches. The tool "ecko" was never on record. Similar names on record: "echo".\n',
     ],
     [['--person', 'alice', '--since', '2025-01-01', '--until', '2026-01-01'], 'No record matches.\n'],
-  ])('query %j finds nothing: exit 1, and why', (args, says) => {
+  ])('query %j without a match exits with 1 and explains the reason', (args, says) => {
     expect(audit(['query', ...args], env)).toEqual({ status: 1, stdout: '', stderr: says });
     expect(audit(['report', ...args], env)).toMatchObject({ status: 0, stderr: says });
   });
 
-  it('query --since 7 is wrong usage that names the forms', () => {
+  it('query --since 7 is a usage error that lists the accepted forms', () => {
     const { status, stdout, stderr } = audit(['query', '--since', '7'], env);
     expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 3]);
     expect(stderr).toMatch(/^--since: "7" is no time\. Forms: 7d .*\nHelp: mcp-gate audit query --help\n$/);
   });
 
-  it('query --follow shows the newest, and then each record that is added', async () => {
+  it('query --follow prints the newest records and then each new record', async () => {
     const copy = join(folder.path, 'followed.jsonl');
     const text = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
     const all = text.trim().split('\n');
@@ -166,7 +166,7 @@ describe('what a gate left', () => {
     await program.stop();
   }, 60_000);
 
-  it('chain: on whose behalf, from the end as from the decision', () => {
+  it('chain prints the delegation chain for the id of a decision', () => {
     const [decision, outcome] = [lines[2] as AuditLogLine, lines[3] as AuditLogLine];
     const tree = audit(['chain', decision.id as string], env);
     expect(tree.status).toBe(0);
@@ -185,7 +185,7 @@ describe('what a gate left', () => {
     expect(audit(['chain', 'nothing'], env).status).toBe(1);
   });
 
-  it('report: as text, JSON and a page', () => {
+  it('report writes text, JSON and HTML', () => {
     const summary = JSON.parse(audit(['report', '--json'], env).stdout) as object;
     expect(summary).toMatchObject({
       counts: { allowed: 1, denied: 2, lists: 1, unauthenticated: 1 },
@@ -195,7 +195,7 @@ describe('what a gate left', () => {
     expect(audit(['report', '--format', 'html'], env).stdout).toMatch(/^<!doctype html>/);
   });
 
-  it('wrong usage, and what is not there, is said in a sentence', () => {
+  it('reports a usage error and a missing file in one sentence', () => {
     expect(audit(['verify', '/nowhere'])).toMatchObject({
       status: 3,
       stderr: '/nowhere cannot be read (ENOENT).\n',
@@ -208,7 +208,7 @@ describe('what a gate left', () => {
   });
 });
 
-it('AUDIT_PSEUDONYM_KEY_FILE: nobody is named', async () => {
+it('writes no personal identifier with AUDIT_PSEUDONYM_KEY_FILE', async () => {
   const folder = temporaryFolder();
   const key = join(folder.path, 'pseudonym.key');
   writeFileSync(key, 'k'.repeat(40));
@@ -242,7 +242,7 @@ it('AUDIT_PSEUDONYM_KEY_FILE: nobody is named', async () => {
   folder.remove();
 });
 
-describe('kill -9 under load', () => {
+describe('audit log after kill -9 under load', () => {
   const folder = temporaryFolder();
   let issuer: TestIssuer;
   let mailbox: Mailbox;
@@ -299,20 +299,20 @@ describe('kill -9 under load', () => {
     }
   }
 
-  it('every mail that went out is on record, the chain holds, and calls that were cut off get an end', async () => {
+  it('holds a record for every sent mail, an intact chain, and an outcome for each interrupted call', async () => {
     const allowed = new Set<unknown>();
     let interrupted = 0;
     for (let run = 0; run < 5; run++) {
       const server = await start();
       const before = mailbox.recipients.length;
       const clients = Array.from({ length: 16 }, () => callUntilDead(server.origin));
-      // Not a time: on a busy machine nothing would have been sent in it.
+      // Waits for a number of mails, because a fixed time would be too short on a busy machine.
       await until(() => mailbox.recipients.length >= before + 16, 30_000);
       await pause(randomInt(500));
       await server.stop('SIGKILL');
       await Promise.all(clients);
     }
-    // The last one ends in order, and gives an end to what the run before left.
+    // The last run stops in order and records the outcomes that the killed run left open.
     const server = await start();
     await server.stop();
 

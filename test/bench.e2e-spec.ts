@@ -1,9 +1,9 @@
-/** The parts of the benchmark that judge: figures that come out wrong are worse than none. */
+/** The parts of the benchmark that compute verdicts. */
 import { join } from 'node:path';
 
 const part = (name: string) => import(join(__dirname, `../bench/lib/${name}.mjs`));
 
-/** Rounds of a cell, by their requests a second; each request takes what of the processor is left for it. */
+/** Rounds of one cell with the given requests per second. CPU time per request is the inverse of the rate. */
 const rounds = (...rates: number[]) =>
   rates.map((rate) => ({
     rate,
@@ -32,10 +32,10 @@ const ladder = (product: number[], more: object = {}) => ({
   ],
 });
 
-describe('the statistics', () => {
-  it('compare rounds with the rounds of the same time, not with each other', async () => {
+describe('benchmark statistics', () => {
+  it('compares each round with the round of the same time', async () => {
     const { ratio } = await part('statistics');
-    // Another order: against its own round each is twice as fast.
+    // The rounds have another order; each is twice as fast as its own counterpart.
     expect(ratio(rounds(2000, 1000, 4000), rounds(1000, 500, 2000), ({ rate }: any) => rate)).toEqual({
       median: 2,
       least: 2,
@@ -43,7 +43,7 @@ describe('the statistics', () => {
     });
   });
 
-  it('see what grows, after what only warms up', async () => {
+  it('measures growth after the warm-up', async () => {
     const { growth } = await part('statistics');
     expect(growth([1, 5, 9, 10, 10, 10, 10, 10, 10]).part).toBe(0);
     expect(growth([1, 2, 3, 4, 5, 6, 7, 8, 9]).part).toBeCloseTo(0.6);
@@ -51,7 +51,7 @@ describe('the statistics', () => {
   });
 });
 
-describe('the targets', () => {
+describe('benchmark targets', () => {
   const verdict = async (run: object, name: RegExp) => {
     const { evaluateTargets } = await part('targets');
     return evaluateTargets({ blocks: [], ...run }).find((line: any) => name.test(line.name))?.verdict;
@@ -61,22 +61,22 @@ describe('the targets', () => {
     [[1000, 500, 2000], 'pass'],
     [[700, 350, 1400], 'floor'],
     [[100, 50, 200], 'fail'],
-  ])('hold %j against the bare server: %s', async (rates, expected) => {
+  ])('compares %j with the bare server and returns %s', async (rates, expected) => {
     expect(await verdict({ blocks: [ladder(rates)] }, /^product, legacy: .*jose/)).toBe(expected);
   });
 
-  it('do not take requests that failed for fast ones', async () => {
+  it('does not count failed requests as fast requests', async () => {
     const failed = rounds(5000, 5000, 5000).map((round) => ({ ...round, failures: { 503: 3 } }));
     const blocks = [ladder([], { rounds: failed })];
     expect(await verdict({ blocks }, /jose/)).toBe('failed requests');
   });
 
-  it('say what was not measured', async () => {
+  it('reports a target without measurements as unmeasured', async () => {
     expect(await verdict({}, /1,000 tools/)).toBe('unmeasured');
     expect(await verdict({}, /PostgreSQL: cold start/)).toBe('unmeasured');
   });
 
-  it('judge memory over many calls only', async () => {
+  it('evaluates memory only over a large number of calls', async () => {
     const run = (calls: number, last: number) => {
       const heaps = [10, 10, 10, 10, 10, 10, 10, 10, last];
       const samples = heaps.map((mib, at) => ({ calls: at, rss: 0, heapUsed: mib * 2 ** 20 }));
@@ -89,7 +89,7 @@ describe('the targets', () => {
   });
 });
 
-describe('the gate', () => {
+describe('benchmark regression check', () => {
   const filed = { 'legacy/processor': 2, 'legacy/wait': 2 };
   const compared = async (legacy: number[], ratios: object = filed) => {
     const { compareWithFile } = await part('gate-verdict');
@@ -101,20 +101,20 @@ describe('the gate', () => {
     return compareWithFile({ cells }, onFile).map(({ by, verdict }: any) => `${by}: ${verdict}`);
   };
 
-  it('lets noise pass, and nothing that is dearer than its margin', async () => {
+  it('accepts noise within the margin and reports a cost above it', async () => {
     expect(await compared([500, 240, 980])).toEqual(['processor: as it was', 'wait: as it was']);
     expect(await compared([380, 190, 760])).toEqual(['processor: dearer', 'wait: as it was']);
     expect(await compared([250, 120, 490])).toEqual(['processor: dearer', 'wait: dearer']);
     expect(await compared([2000, 990, 4000])).toEqual(['processor: cheaper', 'wait: cheaper']);
   });
 
-  it('lets nothing pass that it has nothing to hold against', async () => {
+  it('reports a cell that has no reference value', async () => {
     expect(await compared([500, 250, 1000], {})).toEqual(['processor: not on file', 'wait: not on file']);
   });
 });
 
-describe('the plan', () => {
-  it('asks nobody for a revision that it does not speak', async () => {
+describe('benchmark plan', () => {
+  it('sends no request in a revision that the server does not support', async () => {
     const { plan } = await part('plan');
     const modern = plan(false).find(({ id }: any) => id === 'ladder-modern');
     const servers = modern.cells.map(({ server }: any) => server);
@@ -123,8 +123,8 @@ describe('the plan', () => {
   });
 });
 
-describe('a profile', () => {
-  it('gives what is native to whoever called it, and leaves out the time with nothing to do', async () => {
+describe('profile grouping', () => {
+  it('assigns native functions to their caller and excludes idle time', async () => {
     const { groupProfile } = await part('profile-groups');
     const node = (id: number, functionName: string, url: string, children: number[] = []) => ({
       id,

@@ -1,7 +1,9 @@
 /**
- * A stock client finds its way in: it knows the server's URL and nothing else, is refused, follows the discovery to a real
- * OAuth server, logs in for every scope of this deployment, and calls what its person may. Where the first challenge is
- * `minimal`, it meets a missing scope, steps up, and succeeds.
+ * Login of a stock client that knows only the URL of the gateway. The client follows the discovery documents
+ * to a
+ * real OAuth server, logs in for all scopes of the deployment and calls tools. With CHALLENGE_SCOPES=minimal
+ * the client
+ * meets a missing scope and steps up.
  */
 import { startDemoIssuer, type DemoIssuer } from '../demo/issuer.js';
 import { freePort, Gate } from './support/gate.js';
@@ -36,11 +38,11 @@ afterAll(async () => {
 describe.each([
   ['v1', StockLoginV1, connectV1],
   ['v2', StockLoginV2, connectV2],
-] as const)('the stock client of %s', (_line, Login, connectAny) => {
-  // The two lines have types of their own for what is one protocol.
+] as const)('login with the stock client of %s', (_line, Login, connectAny) => {
+  // The two client versions have different types for the same protocol.
   const connect = connectAny as (url: string, login: object) => ReturnType<typeof connectV2>;
 
-  it('logs in for every scope at once, and calls each tool of its person without a second login', async () => {
+  it('requests all scopes at the first login and calls each permitted tool without a second login', async () => {
     const { gate } = allowed;
     const login = new Login();
     const { client } = await connect(gate.url, login);
@@ -61,7 +63,7 @@ describe.each([
     await client.close();
   });
 
-  it('gets of all that it asks for what the provider lets its person have', async () => {
+  it('receives only the scopes that the provider grants to the user', async () => {
     const { gate } = allowed;
     const login = new Login({ person: 'alice' });
     const { client } = await connect(gate.url, login);
@@ -74,7 +76,7 @@ describe.each([
     await client.close();
   });
 
-  it('logs in for what it needs, and steps up for more, where the first challenge is minimal', async () => {
+  it('requests minimal scopes at the first login and steps up for more with CHALLENGE_SCOPES=minimal', async () => {
     const { gate } = minimal;
     const login = new Login();
     const before = gate.auditLog().length;
@@ -105,7 +107,7 @@ describe.each([
     await client.close();
   });
 
-  it('is told no where no scope would help, and does not go round in circles', async () => {
+  it('receives a final denial, without another login, when no scope can help', async () => {
     const { gate } = allowed;
     const login = new Login({ person: 'alice' });
     const { client } = await connect(gate.url, login);

@@ -1,4 +1,4 @@
-/** The SDK clients that agents run, of both lines and both eras, against the real server. */
+/** The v1 and v2 clients of the MCP SDK, in both protocol eras, against the real server. */
 import {
   Client as ModernClient,
   StreamableHTTPClientTransport as ModernTransport,
@@ -10,7 +10,7 @@ import { ProbeModule, Runs } from './support/probe.tools.js';
 
 const INFO = { name: 'test-agent', version: '1.2.3' };
 
-/** What the tests need of either client. */
+/** The common interface of both clients. */
 interface Agent {
   readonly protocol: string;
   listTools(): Promise<{ tools: { name: string }[] }>;
@@ -88,11 +88,11 @@ describe.each([
   });
   afterAll(() => agent.close());
 
-  it(`speaks ${protocol}`, () => {
+  it(`negotiates revision ${protocol}`, () => {
     expect(agent.protocol).toBe(protocol);
   });
 
-  it('sees what it may call, and calls it', async () => {
+  it('lists the permitted tools and calls one', async () => {
     const { tools } = await agent.listTools();
     const names = tools.map(({ name }) => name);
     expect(names).toContain('echo');
@@ -101,7 +101,7 @@ describe.each([
     expect(result.structuredContent).toEqual({ text: 'hi', sub: 'alice' });
   });
 
-  it('is refused with the status and the reason', async () => {
+  it('receives a denial with its status and reason', async () => {
     await expect(agent.callTool({ name: 'admin_only' })).rejects.toThrow(/role/);
     expect(gate.auditLog().at(-1)).toMatchObject({
       reason: 'role_missing',
@@ -120,7 +120,7 @@ describe.each([
     expect(await agent.complete('greet', 'name', 'Al')).toEqual(['Alan']);
   });
 
-  it('hears of progress', async () => {
+  it('receives progress notifications', async () => {
     const heard: unknown[] = [];
     const result = await agent.callTool(
       { name: 'steps' },
@@ -132,7 +132,7 @@ describe.each([
     );
   });
 
-  it('cancels a call, and the tool hears of it', async () => {
+  it('cancels a call and the tool receives the abort signal', async () => {
     const runs = gate.app.nest.get(Runs);
     const [started, aborted] = [runs.names.length, runs.aborted.length];
     const controller = new AbortController();
@@ -148,7 +148,7 @@ describe.each([
     expect(runs.aborted).toHaveLength(aborted + 1);
   });
 
-  it('never learns what a tool threw', async () => {
+  it('receives no text of an exception that a tool throws', async () => {
     const result = await agent.callTool({ name: 'fail' });
     const decision = gate.auditLog().findLast(({ event }) => event === 'decision');
     expect(result).toMatchObject({
@@ -158,21 +158,21 @@ describe.each([
     expect(JSON.stringify(result)).not.toContain('hunter2');
   });
 
-  it('reads what a tool says to it', async () => {
+  it('receives the message of a ToolError', async () => {
     expect(await agent.callTool({ name: 'refuse' })).toMatchObject({
       isError: true,
       content: [{ type: 'text', text: 'Not on a Sunday' }],
     });
   });
 
-  it('is not given what breaks the promise of a tool', async () => {
+  it('does not receive a result that violates the output schema', async () => {
     const result = await agent
       .callTool({ name: 'break_promise' })
       .catch((error: unknown) => ({ error: String(error) }));
     expect(JSON.stringify(result)).not.toContain('secret-output');
   });
 
-  it('names itself in the record', async () => {
+  it('appears in the audit record with its name and version', async () => {
     await agent.callTool({ name: 'echo', arguments: { text: 'x' } });
     const { request } = gate.auditLog().findLast(({ event }) => event === 'decision') ?? {};
     expect(request.client).toBe(protocol === '2026-07-28' ? 'test-agent/1.2.3' : 'node');

@@ -49,7 +49,7 @@ function run(line: string, variables: Record<string, string> = env): Promise<End
   return runProgram(PROGRAM, { args: line.split(' ').filter(Boolean), env: variables, cwd: folder.path });
 }
 
-/** An audit log that is longer than the buffer of a pipe. */
+/** An audit log larger than a pipe buffer. */
 function longAuditLog(): string {
   const file = join(folder.path, 'long.jsonl');
   const record = {
@@ -145,7 +145,7 @@ it('reads the variables of --env-file in place of .env', async () => {
   expect((await run('posture', {})).code).toBe(3);
 });
 
-it('ends without an error when the reader of its output goes', () => {
+it('ends without an error when the reader closes the pipe', () => {
   const query = `"${process.execPath}" "${join(ROOT, 'dist', PROGRAM)}" audit query --json --limit 0 "${longAuditLog()}"`;
   const { status, stdout, stderr } = spawnSync('sh', ['-c', `(${query}; echo "code $?" >&2) | head -1`], {
     encoding: 'utf8',

@@ -10,7 +10,7 @@ import { openPool } from '../src/storage/pool.js';
 import { databaseBackends, testDatabaseUrl } from './support/database.js';
 
 const hasPostgres = databaseBackends().some(({ name }) => name === 'postgres');
-/** PostgreSQL, "SSLRequest": length 8, code 80877103. */
+/** PostgreSQL `SSLRequest` message: length 8, code 80877103. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 interface Pair {
@@ -18,9 +18,9 @@ interface Pair {
   readonly cert: string;
 }
 
-/** Speaks TLS for PostgreSQL, as PostgreSQL does with `ssl = on`; plain connections pass, too. */
+/** TLS front for PostgreSQL that behaves as `ssl = on`: it accepts encrypted and plain connections. */
 class TlsFront {
-  /** Of each connection: whether it was encrypted, and the client certificate it showed. */
+  /** For each connection: its encryption and the client certificate. */
   readonly seen: { encrypted: boolean; client: string | undefined }[] = [];
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
@@ -76,7 +76,7 @@ class TlsFront {
   }
 }
 
-(hasPostgres ? describe : describe.skip)('a connection to PostgreSQL', () => {
+(hasPostgres ? describe : describe.skip)('PostgreSQL connection', () => {
   const folder = mkdtempSync(join(tmpdir(), 'database-tls-'));
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
@@ -175,7 +175,7 @@ class TlsFront {
     },
   );
 
-  it('fails with sslmode=prefer where PostgreSQL has no TLS, and sends no password in clear', async () => {
+  it('fails with sslmode=prefer when PostgreSQL has no TLS, and sends no password in clear text', async () => {
     const plain = createServer((socket) => socket.once('data', () => socket.write('N')));
     await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
     const { port } = plain.address() as AddressInfo;
@@ -186,7 +186,7 @@ class TlsFront {
     await new Promise((resolve) => plain.close(resolve));
   });
 
-  it('of a sink verifies as that of the gate does', async () => {
+  it('verifies the certificate for an audit sink as for the gateway', async () => {
     const sink = new PostgresSink(urlOf('other', 'sslmode=verify-full&sslrootcert={authority}'));
     await expect(sink.deliver([])).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     await sink.close();

@@ -1,4 +1,7 @@
-/** Principal and call in; answer, decision and record out. The cases are data: cases/decision-cases.json. */
+/**
+ * Principal and call as input; response, decision and record as output. The cases are in
+ * cases/decision-cases.json.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, PEOPLE, type GateOptions, type AuditLogLine } from './support/gate.js';
@@ -9,10 +12,12 @@ interface Case {
   readonly name: string;
   readonly as: keyof typeof PEOPLE;
   readonly claims?: Claims;
-  /** How many seconds ago the person authenticated: becomes `auth_time`, and `{auth_time}` in what is expected. */
+  /**
+   * Seconds since the user authenticated. Sets `auth_time` and replaces `{auth_time}` in the expectations.
+   */
   readonly authenticatedAgo?: number;
   readonly env?: Record<string, string>;
-  /** The files of `POLICY_DIR`. */
+  /** Files of `POLICY_DIR`. */
   readonly policy?: Record<string, string>;
   readonly call: { readonly name: string; readonly arguments: Record<string, unknown> };
   readonly answer: {
@@ -20,7 +25,7 @@ interface Case {
     readonly code?: number;
     readonly reason?: string;
     readonly challenge?: string | null;
-    /** All of the JSON-RPC `data` beside `reason` and `decision_id`. */
+    /** The complete JSON-RPC `data` except `reason` and `decision_id`. */
     readonly data?: Record<string, unknown>;
     readonly isError?: boolean;
   };
@@ -32,7 +37,7 @@ const cases = JSON.parse(readFileSync(join(__dirname, 'cases/decision-cases.json
 const deploymentOf = ({ env = {}, policy }: Case) => JSON.stringify({ env, policy });
 const deployments = [...new Set(cases.map(deploymentOf))];
 
-describe.each(deployments)('under %s', (deployment) => {
+describe.each(deployments)('deployment %s', (deployment) => {
   let gate: Gate;
 
   beforeAll(async () => {
@@ -77,7 +82,7 @@ describe.each(deployments)('under %s', (deployment) => {
       expect(answer.body.error.data).toEqual({ ...one.answer.data, reason, decision_id: decision.id });
     }
     if (one.outcome === undefined) {
-      // Nothing ran, and nothing but the one refusal was written.
+      // No tool ran, and the denial is the only new record.
       expect(runs).toHaveLength(ranBefore);
       expect(gate.auditLog()).toHaveLength(before + 1);
     } else {
@@ -90,7 +95,7 @@ describe.each(deployments)('under %s', (deployment) => {
       });
     }
 
-    // Lists are made by the same decision, and also show targets that lack only scopes or assurance.
+    // Lists use the same decision, and also show targets that lack only scopes or assurance.
     const { result } = (await gate.modern(token, 'tools/list')).body;
     const shown = (result.tools as { name: string }[]).some(({ name }) => name === one.call.name);
     const { decision: effect, reason } = one.record;

@@ -1,8 +1,8 @@
-/** The demo as a stranger runs it: its own issuer, the built server, three agents; it judges itself, and is judged here. */
+/** Runs the built demo: its own issuer, the server and three agents. The demo checks its own results. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-it('shows who may do what, and whose chain of delegation stands behind it', async () => {
+it('prints the permissions of each person and their delegation chains', async () => {
   const child = spawn(process.execPath, [join(__dirname, '../dist-demo/main.js')], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -15,7 +15,7 @@ it('shows who may do what, and whose chain of delegation stands behind it', asyn
   const rows = shown.split('\n').filter((line) => /[✓✗]/.test(line));
   expect(rows).toHaveLength(18);
   expect(rows.filter((row) => row.includes('denied')).length).toBe(3 + 1 + 5);
-  // Carol sees the names of tools that scopes would open, and every call of hers is denied.
+  // Carol sees the tools for which only scopes are missing, and each of her calls is denied.
   const carol = rows.slice(rows.findIndex((row) => row.includes('carol (contractor)')));
   expect(carol[0]).toContain(
     'may call no tool; lacks a scope for read_customer, send_email, update_customer',

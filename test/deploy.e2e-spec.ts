@@ -1,4 +1,4 @@
-/** The files of the deployment, held against the project: what they set is read, what they name is there, what they promise is set. */
+/** Checks the deployment files against the project: variables, file names and limits agree. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -15,17 +15,17 @@ const text = (...path: string[]) => readFileSync(join(...path), 'utf8');
 const matches = (source: string, pattern: RegExp) =>
   [...source.matchAll(pattern)].map((found) => found[1] as string);
 
-/** For Node, not for the server. */
+/** Variables of Node, not of the gateway. */
 const OF_NODE = ['NODE_ENV', 'NODE_EXTRA_CA_CERTS'];
 const READ = [...VARIABLE_NAMES, ...OF_NODE];
-/** What the server takes at most by its defaults: to drain, to let calls end, to let go (docs/operations.md). */
+/** Maximum shutdown time with default settings: drain, wait for calls, close (docs/operations.md). */
 const SHUTDOWN_SECONDS = 40;
 
 const dockerfile = text(ROOT, 'Dockerfile');
 const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
 
-describe('the image', () => {
-  it('runs the built server as nobody in particular, and gets the signals', () => {
+describe('container image', () => {
+  it('runs the built server as an unprivileged user and forwards signals to it', () => {
     expect(lastStage).toMatch(/^USER 10001:10001$/m);
     expect(lastStage).toMatch(/^ENTRYPOINT \["node", "dist\/main"\]$/m);
     expect(lastStage).toMatch(/^HEALTHCHECK .* CMD \["node", "healthcheck.mjs"\]$/m);
@@ -34,13 +34,13 @@ describe('the image', () => {
     expect(lastStage).toContain(`org.opencontainers.image.version="${VERSION}"`);
   });
 
-  it('sets only variables that are read, and none that is a secret', () => {
+  it('sets only known variables and no secrets', () => {
     const set = matches(lastStage, /^ENV (.*)$/gm).flatMap((line) => matches(line, /(\w+)=/g));
     expect(set.filter((name) => !READ.includes(name))).toEqual([]);
     expect(matches(dockerfile, /^ARG (\w+)/gm)).toEqual(['NODE']);
   });
 
-  it('copies what is there, and what .dockerignore lets through', () => {
+  it('copies only existing files that .dockerignore includes', () => {
     const copied = matches(dockerfile, /^COPY (?!--from)(.*)$/gm).flatMap((line) =>
       line.split(' ').slice(0, -1),
     );
@@ -82,16 +82,16 @@ const filled = (value: string) =>
   value.replace(/\$\{(\w+)[^}]*\}/g, (_, name: keyof typeof NAMES) => NAMES[name]);
 
 describe('compose.yaml', () => {
-  it.each(services)('%s has no rights that it does not need', (name, service) => {
+  it.each(services)('gives %s no unnecessary privileges', (name, service) => {
     expect(service.cap_drop).toEqual(['ALL']);
     expect(service.security_opt).toEqual(['no-new-privileges:true']);
-    // Keycloak writes its optimized form beside itself when it starts.
+    // Keycloak writes its optimized build into its own folder at startup.
     expect(service.read_only).toBe(name !== 'keycloak');
     expect(service.healthcheck.test.length).toBeGreaterThan(1);
     expect(service.image).toMatch(/:v?\d+\.\d+(\.\d+)?$/);
   });
 
-  it.each(services)('%s has its secrets as files that are made, and none in its variables', (_, service) => {
+  it.each(services)('passes secrets to %s as generated files and not as variables', (_, service) => {
     const made = text(DEPLOY, 'make-secrets.sh');
     for (const secret of service.secrets ?? []) {
       const file = compose.secrets[secret]?.file.replace('./secrets/', '') ?? 'nowhere';
@@ -103,7 +103,7 @@ describe('compose.yaml', () => {
       expect(existsSync(join(DEPLOY, mounted.split(':')[0] as string))).toBe(true);
   });
 
-  it.each(gates)('%s is configured: every variable is read, and together they load', (name, service) => {
+  it.each(gates)('configures %s with known variables that load together', (name, service) => {
     expect(Object.keys(service.environment).filter((one) => !READ.includes(one))).toEqual([]);
     const env = Object.fromEntries(
       Object.entries(service.environment).map(([one, value]) => [one, filled(value)]),
@@ -114,14 +114,14 @@ describe('compose.yaml', () => {
     });
     expect(settings.notices).toEqual([expect.stringMatching(/^EXAMPLE_TOOLS=true: /)]);
     expect(settings.server.tls?.keyFile).toBe('/run/secrets/gate_key');
-    // Of the peers, nginx alone is believed.
+    // Only nginx is a trusted proxy.
     expect(settings.server.trustProxy).toEqual([compose.services.nginx?.networks.edge?.ipv4_address]);
-    // The lock of the audit log knows its process by the name of the host.
+    // The lock of the audit log identifies its process by the host name.
     expect([service.hostname, service.volumes]).toEqual([name, [`${name}:/data`]]);
     expect(parseInt(service.stop_grace_period ?? '', 10)).toBeGreaterThan(SHUTDOWN_SECONDS);
   });
 
-  it('lets out nobody but what is published', () => {
+  it('connects only the published services to the public network', () => {
     const open = Object.keys(compose.networks).filter((name) => !compose.networks[name]?.internal);
     expect(open).toEqual(['public']);
     const outside = services.filter(
@@ -137,26 +137,26 @@ describe('nginx.conf.template', () => {
     nginx.indexOf('server_name ${SSO_HOST}'),
   );
 
-  it('stands before the instances of compose.yaml, with names and files that it is given', () => {
+  it('names the gateway instances of compose.yaml and only provided variables and files', () => {
     expect(matches(nginx, /^\s+server (gate-\d+):3000 /gm)).toEqual(gates.map(([name]) => name));
     const { environment, secrets } = compose.services.nginx as Service;
     for (const name of matches(nginx, /\$\{(\w+)\}/g)) expect(environment).toHaveProperty(name);
     for (const secret of matches(nginx, /\/run\/secrets\/(\w+)/g)) expect(secrets).toContain(secret);
   });
 
-  it('never sends a call twice, and holds no answer back', () => {
+  it('retries no call after it was sent and does not buffer responses', () => {
     expect(matches(nginx, /proxy_next_upstream (.*);/g)).toEqual(['error timeout']);
     expect(gate).toMatch(/proxy_buffering off;/);
   });
 
-  it('overwrites what clients say of themselves', () => {
+  it('overwrites forwarding headers that clients send', () => {
     expect(nginx).not.toContain('proxy_add_x_forwarded_for');
     expect(gate).toContain('proxy_set_header X-Forwarded-For $remote_addr;');
     for (const header of ['Forwarded', 'X-Forwarded-Host', 'X-Real-IP', 'Client-Cert'])
       expect(gate).toContain(`proxy_set_header ${header} "";`);
   });
 
-  it('checks the certificate of the instances, and keeps a connection for less long than they do', () => {
+  it('verifies the certificate of the instances and closes idle connections before they do', () => {
     expect(gate).toContain('proxy_ssl_verify on;');
     expect(text(DEPLOY, 'make-secrets.sh')).toContain(
       `issue gate DNS:${matches(gate, /proxy_ssl_name (.*);/g)[0]}`,
@@ -166,7 +166,7 @@ describe('nginx.conf.template', () => {
     expect(seconds * 1000).toBeLessThan(Number(kept));
   });
 
-  it('lets the gate itself refuse what is too large', () => {
+  it('leaves the rejection of large bodies to the gateway', () => {
     expect(Number(matches(nginx, /client_max_body_size (\d+)k;/g)[0])).toBeGreaterThan(1024);
   });
 });
@@ -195,19 +195,19 @@ interface Realm {
   }[];
 }
 
-describe("Keycloak's realm", () => {
+describe('Keycloak realm', () => {
   const realm = JSON.parse(text(DEPLOY, 'keycloak/gate-realm.json')) as Realm;
   const mappersOf = (name: string) =>
     realm.clientScopes.find((scope) => scope.name === name)?.protocolMappers ?? [];
 
-  it('is the issuer of compose.yaml, and its tokens are for the gate', () => {
+  it('is the issuer of compose.yaml and issues tokens with the audience of the gateway', () => {
     const { AUTH_ISSUER: issuer, PUBLIC_URL: url } = gates[0]?.[1].environment ?? {};
     expect(issuer?.endsWith(`/realms/${realm.realm}`)).toBe(true);
     const audience = mappersOf('gate')[0]?.config['included.custom.audience'];
     expect(filled(audience ?? '')).toBe(`${filled(url ?? '')}/mcp`);
   });
 
-  it('has the scopes that the example tools ask for, and the client gets them by asking', () => {
+  it('has the scopes of the example tools as optional scopes of the client', () => {
     const asked = readdirSync(join(ROOT, 'src/examples'))
       .filter((name) => name.endsWith('.tools.ts'))
       .flatMap((name) => matches(text(ROOT, 'src/examples', name), /@RequireScopes\('([\w.]+)'\)/g));
@@ -219,13 +219,13 @@ describe("Keycloak's realm", () => {
     for (const { publicClient, attributes, optionalClientScopes, defaultClientScopes } of realm.clients) {
       expect([publicClient, attributes['pkce.code.challenge.method']]).toEqual([true, 'S256']);
       expect(optionalClientScopes).toEqual(TOOL_SCOPES);
-      // A file that names scopes gets none of Keycloak's own: these carry sub, roles and the audience.
+      // A realm file that lists scopes replaces Keycloak's defaults; these carry sub, roles and the audience.
       expect(defaultClientScopes).toEqual(['gate', 'basic', 'roles', 'acr', 'profile']);
       for (const name of defaultClientScopes) expect(mappersOf(name).length).toBeGreaterThan(0);
     }
   });
 
-  it('knows the people of the demo, with their roles, what they may give, and no password', () => {
+  it('has the users of the demo with their roles and permitted scopes, and no stored password', () => {
     expect(realm.users.map(({ username }) => username)).toEqual(PERSON_NAMES);
     for (const { username, realmRoles, credentials } of realm.users) {
       const { roles, scopes } = findPerson(username) ?? { roles: [], scopes: ['nobody'] };
@@ -239,7 +239,7 @@ describe("Keycloak's realm", () => {
   });
 });
 
-describe('the chart', () => {
+describe('Helm chart', () => {
   const values = parse(text(CHART, 'values.yaml')) as Record<string, unknown>;
   const schema = JSON.parse(text(CHART, 'values.schema.json')) as {
     properties: Record<string, { properties: Record<string, { enum: string[] }> }> & {
@@ -250,11 +250,11 @@ describe('the chart', () => {
   const statefulSet = text(CHART, 'templates/statefulset.yaml');
   const set = matches(statefulSet, /- name: ([A-Z][A-Z0-9_]+)$/gm);
 
-  it('is of this version', () => {
+  it('has the version of the project', () => {
     expect(parse(text(CHART, 'Chart.yaml'))).toMatchObject({ version: VERSION, appVersion: VERSION });
   });
 
-  it('sets only variables that are read, and nobody can set them a second time', () => {
+  it('sets only known variables and rejects a second definition in settings', () => {
     expect(set.length).toBeGreaterThan(10);
     expect(set.filter((name) => !READ.includes(name))).toEqual([]);
     const own = schema.properties.settings.propertyNames.not.enum;
@@ -264,11 +264,11 @@ describe('the chart', () => {
     expect(schema.properties.identity?.properties.preset?.enum).toEqual(PRESETS);
   });
 
-  it('uses values that there are, and its schema knows each', () => {
+  it('uses only existing values that the schema describes', () => {
     const used = templates.flatMap((template) => matches(template, /\.Values\.([\w.]+)/g));
     const missing = [...new Set(used)].filter((path) => {
       const keys = path.split('.');
-      // What people name themselves is in no default.
+      // `settings` holds free names, so the defaults contain none of them.
       if (keys[0] === 'settings') return false;
       let at: unknown = values;
       for (const key of keys) at = (at as Record<string, unknown> | undefined)?.[key];
@@ -291,16 +291,16 @@ describe('the chart', () => {
     'startupProbe:',
     'livenessProbe:',
     'readinessProbe:',
-  ])('has %s', (line) => {
+  ])('contains %s', (line) => {
     expect(statefulSet).toContain(line);
   });
 
-  it('gives an instance the time to answer what it has begun', () => {
+  it('grants an instance enough time to answer started requests', () => {
     const { preStopSeconds, terminationGracePeriodSeconds } = values as Record<string, number>;
     expect(terminationGracePeriodSeconds).toBeGreaterThan((preStopSeconds ?? 0) + SHUTDOWN_SECONDS);
   });
 
-  it('mounts the policy as a whole folder: files mounted one by one never change', () => {
+  it('mounts the policy as a whole folder, because files mounted with subPath never update', () => {
     expect(statefulSet.replace(/#.*$/gm, '')).not.toContain('subPath');
     expect(statefulSet).toMatch(/name: POLICY_DIR\n\s+value: (\S+)\n[^]*name: policy, mountPath: \1,/);
   });

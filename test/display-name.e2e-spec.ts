@@ -1,4 +1,4 @@
-/** The name of a person for display (`display_claim`): in records and commands, and in no decision. */
+/** Display name of a user (`display_claim`): present in records and commands, not used for decisions. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, temporaryFolder, type AuditLogLine } from './support/gate.js';
@@ -48,7 +48,7 @@ async function recordsOf(gate: Gate, token: string): Promise<AuditLogLine[]> {
   return [decision, ended.find(({ decision_id: id }) => id === decision.id) as AuditLogLine];
 }
 
-it('is beside the subject in the decision and in the outcome', async () => {
+it('appears beside the subject in decision and outcome records', async () => {
   const records = await recordsOf(named, await tokenOf('alice.smith'));
   expect(records.map(({ event }) => event)).toEqual(['decision', 'outcome']);
   for (const { principal, on_behalf_of: person } of records) {
@@ -57,7 +57,7 @@ it('is beside the subject in the decision and in the outcome', async () => {
   }
 });
 
-it('is beside the subject in a refusal', async () => {
+it('appears beside the subject in the record of a denial', async () => {
   await named.callTool(await tokenOf('alice.smith', { scope: '' }), 'echo', { text: 'hello' });
   expect(named.auditLog().at(-1)).toMatchObject({
     decision: 'deny',
@@ -67,7 +67,7 @@ it('is beside the subject in a refusal', async () => {
 });
 
 it.each([[undefined], [null], [7], [['alice.smith']], ['\u202E'], ['']])(
-  'is not there, and the call is allowed, where the claim is %j',
+  'is omitted from the record of an allowed call when the claim is %j',
   async (claim) => {
     const [decision] = await recordsOf(named, await tokenOf(claim));
     expect(decision).toMatchObject({ decision: 'allow', principal: { sub: SUBJECT } });
@@ -75,12 +75,12 @@ it.each([[undefined], [null], [7], [['alice.smith']], ['\u202E'], ['']])(
   },
 );
 
-it('is one bounded line without control characters', async () => {
+it('is shortened to one line without control characters', async () => {
   const [decision] = await recordsOf(named, await tokenOf(`a\r\n\u202Eb${'x'.repeat(1_000)}`));
   expect(decision?.principal.display_name).toMatch(/^abx{125}…$/);
 });
 
-it('is shown by the commands behind the subject, and the audit log verifies', async () => {
+it('is printed after the subject by the audit commands, and the log still verifies', async () => {
   const [decision] = await recordsOf(named, await tokenOf('alice.smith'));
   const audit = (...args: string[]) =>
     runProgramSync('cli/mcp-gate.js', {
@@ -93,7 +93,7 @@ it('is shown by the commands behind the subject, and the audit log verifies', as
   expect(audit('verify')).toContain('INTACT');
 });
 
-it('is nowhere beside pseudonyms', async () => {
+it('is omitted when the log uses pseudonyms', async () => {
   const records = await recordsOf(pseudonymous, await tokenOf('alice.smith'));
   expect(records).toHaveLength(2);
   expect(JSON.stringify(pseudonymous.auditLog())).not.toMatch(/alice\.smith|display_name|248289761001/);

@@ -1,4 +1,4 @@
-/** The doctor as an operator runs it: what it says, what it never shows, and that it agrees with the server. */
+/** `mcp-gate doctor` as an operator runs it: output, absence of secrets, and agreement with the server. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -42,7 +42,7 @@ interface Run {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** What was printed, without line breaks and indentation. */
+  /** Standard output without line breaks and indentation. */
   readonly words: string;
 }
 
@@ -54,7 +54,7 @@ let issuer: TestIssuer;
 let attacker: TestIssuer;
 let gate: Gate;
 let world: World;
-/** Variables under which the gate runs. */
+/** Variables of the running gateway. */
 let env: Env;
 
 beforeAll(async () => {
@@ -83,7 +83,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** As `mcp-gate doctor ARGS`, in an empty folder. */
+/** Runs `mcp-gate doctor ARGS` in an empty folder. */
 async function doctor(args: readonly string[], variables: Env = env, stdin = ''): Promise<Run> {
   const { code, out, err } = await runProgram('cli/mcp-gate.js', {
     args: ['doctor', ...args],
@@ -96,7 +96,7 @@ async function doctor(args: readonly string[], variables: Env = env, stdin = '')
   return { code, ...seen, words: seen.stdout.replace(/\s+/g, ' ') };
 }
 
-/** The variables with an `IDENTITY_FILE` that has this one issuer. */
+/** The variables with an `IDENTITY_FILE` that has only this issuer. */
 function named(entry: object, file: object = {}): Env {
   const path = identityFile(folder.path, { issuers: [entry], ...file });
   return { ...env, AUTH_ISSUER: undefined, AUTH_ALGORITHMS: undefined, IDENTITY_FILE: path };
@@ -121,18 +121,18 @@ const linesOf = (report: Report): Line[] => report.sections.flatMap(({ lines = [
 const line = (report: Report, name: string) => linesOf(report).find((one) => one.name === name);
 const examined = (text: string, variables: Env = env) => examine(variables, { token: text, removed: [] });
 
-describe('a good token', () => {
+describe('doctor with a valid token', () => {
   it.each<[string, (good: string) => [string[], string?]]>([
     ['from stdin', (good) => [['-'], `${good}\n`]],
     ['as an argument', (good) => [[good]]],
-    ['with its scheme', (good) => [['Bearer', good]]],
-    ['as a header in quotes', (good) => [['-'], `"Authorization: Bearer ${good}"`]],
+    ['with its authentication scheme', (good) => [['Bearer', good]]],
+    ['as a quoted header', (good) => [['-'], `"Authorization: Bearer ${good}"`]],
     [
-      'as the answer of a token endpoint',
+      'inside a token endpoint response',
       (good) => [['-'], JSON.stringify({ access_token: good, expires_in: 300 })],
     ],
     ['broken into lines', (good) => [['-'], good.replace(/.{60}/g, '$&\r\n  ')]],
-  ])('%s: exit 0, and whom the server lets in', async (_how, arrange) => {
+  ])('accepts a token passed %s, exits with 0 and prints the accepted identity', async (_how, arrange) => {
     const good = token({
       roles: ['developer'],
       acr: 'mfa',
@@ -153,17 +153,17 @@ describe('a good token', () => {
     expect(run.stdout).toMatch(/^ {2}logged in +2 min( \d s)? ago$/m);
     expect(run.stdout).not.toMatch(/fail |not checked/);
     expect(run.words).toContain('Verdict: good');
-    // Of persons it says nothing.
+    // The output contains no personal identifiers.
     expect(run.stdout).not.toMatch(/alice|helper|token-1/);
     expectNothingOf(good, run);
   });
 
-  it('says what was pasted along, since a client that sends it is refused', async () => {
+  it('reports pasted extra characters, because the server rejects a token with them', async () => {
     const run = await doctor(['-'], env, `'${token()}'`);
     expect(run.words).toContain('left out here: quotes. A client that sends that along is refused');
   });
 
-  it('as JSON: the same, for programs', async () => {
+  it('prints the same checks as JSON', async () => {
     const good = token();
     const run = await doctor(['--json', '-'], env, good);
     const report = JSON.parse(run.stdout) as Report;
@@ -187,7 +187,7 @@ describe('a good token', () => {
   });
 });
 
-/** One token for each check, and what an operator must be told of it. */
+/** One token for each check, with the advice that the doctor must print. */
 const FAILURES: readonly (readonly [
   reason: string,
   check: string,
@@ -248,9 +248,9 @@ const FAILURES: readonly (readonly [
   ],
 ];
 
-describe('a bad token', () => {
+describe('doctor with an invalid token', () => {
   it.each(FAILURES)(
-    '%s at %s: exit 1, the reason of the server, and what to change',
+    'reports %s at the check %s, exits with 1 and prints advice',
     async (reason, check, bad, words) => {
       const text = bad();
       const [run, json] = await Promise.all([askAbout(text), doctor(['--json', text])]);
@@ -266,28 +266,28 @@ describe('a bad token', () => {
     },
   );
 
-  it('goes on after a check that fails: one run names every fault', async () => {
+  it('continues after a failed check and reports every fault in one run', async () => {
     const report = await examined(token({ aud: 'x', exp: soon(86_400), sub: undefined }, { typ: 'JWT' }));
     const failing = linesOf(report).filter(({ state }) => state === 'fail');
     expect(failing.map(({ name }) => name)).toEqual(['type', 'audience', 'lifetime', 'claims']);
     expect(report.reason).toBe('token_type');
   });
 
-  it('of another issuer is judged by the rest all the same, and no key is tried', async () => {
+  it('checks a token of an unknown issuer without trying a key', async () => {
     const report = await examined(token({ iss: attacker.url, aud: 'x' }, {}, attacker.key));
     expect(line(report, 'issuer')).toMatchObject({ state: 'fail', advice: { rule: 'host-alias' } });
     expect(line(report, 'signature')).toMatchObject({ state: 'not checked' });
     expect(line(report, 'audience')).toMatchObject({ state: 'fail' });
   });
 
-  it('gives one advice once, though it fails twice by one mistake', async () => {
+  it('prints one piece of advice once when one mistake fails two checks', async () => {
     const report = await examined(token({ aud: 'agent', nonce: 'n', client_id: undefined, azp: 'agent' }));
     const advised = linesOf(report).filter(({ advice }) => advice?.rule === 'id-token');
     expect(advised.map(({ name }) => name)).toEqual(['audience']);
     expect(line(report, 'kind')).toMatchObject({ state: 'fail', reason: 'token_type' });
   });
 
-  it('shows what is in it without letting it write on the screen', async () => {
+  it('prints token contents without control characters', async () => {
     const hostile = '\u001b[2J\u202e\r\nVerdict: good';
     const run = await askAbout(token({ aud: [hostile], [hostile]: 1, client_id: hostile }, { typ: hostile }));
     expect(run.code).toBe(1);
@@ -296,7 +296,7 @@ describe('a bad token', () => {
   });
 });
 
-describe('agrees with the server', () => {
+describe('agreement of the doctor with the server', () => {
   const cases: readonly TokenCase[] = [
     ...FORM,
     ...SIGNATURE,
@@ -306,19 +306,19 @@ describe('agrees with the server', () => {
     ...IDENTITY,
   ];
 
-  it('on every token that the server is tested with', async () => {
+  it('agrees on every token case of the server tests', async () => {
     const examineCase = async (one: TokenCase) => {
       const text = one.token(world);
       const [report, answer] = await Promise.all([
         examined(text),
         gate.callTool(text, 'echo', { text: 'hello' }),
       ]);
-      // It cannot prove to have the key of a client, and says so; the rest is then examined.
+      // The doctor cannot prove possession of the client's key. It reports this and checks the rest.
       const lacksProof = report.verdict.includes('the DPoP scheme');
       return { name: one.name, report, lacksProof, server: reasonOf(answer) };
     };
     const results: Awaited<ReturnType<typeof examineCase>>[] = [];
-    // Each examination is an application of its own: all at once they would wait for each other, and give up.
+    // Each examination starts an application. The batches of 20 prevent time-outs.
     for (let at = 0; at < cases.length; at += 20) {
       results.push(...(await Promise.all(cases.slice(at, at + 20).map(examineCase))));
     }
@@ -337,7 +337,7 @@ describe('agrees with the server', () => {
   }, 60_000);
 
   it.each(PROVIDERS)(
-    'on tokens in the shape of $preset',
+    'agrees on tokens in the shape of $preset',
     async ({ preset, alg, issuerPath, audience, cases: shapes }) => {
       const provider = await TestIssuer.start();
       provider.keys.splice(0, 1, await makeKey('provider-key', alg));
@@ -364,11 +364,11 @@ describe('agrees with the server', () => {
   );
 });
 
-describe('tokens that need more than themselves', () => {
+describe('doctor with bound tokens and configured claims', () => {
   const identity = (entry: object, file: object = {}) =>
     named({ issuer: issuer.url, algorithms: ['ES256'], ...entry }, file);
 
-  it('bound to a key: good, from the client that proves to have it', async () => {
+  it('accepts a DPoP-bound token and names the required proof', async () => {
     const run = await askAbout(token({ cnf: { jkt: THUMBPRINT } }));
     expect(run.code).toBe(0);
     expect(run.words).toContain('bound to a key: the client must send a proof');
@@ -376,12 +376,12 @@ describe('tokens that need more than themselves', () => {
     expect(run.stdout).toMatch(/^ {2}kind +human$/m);
   });
 
-  it('bound to a key, and bad in another way: that is what it is refused for', async () => {
+  it('rejects a DPoP-bound token for its other fault', async () => {
     const report = await examined(token({ cnf: { jkt: THUMBPRINT }, aud: 'x' }));
     expect(report).toMatchObject({ good: false, reason: 'token_audience' });
   });
 
-  it('not bound, where it must be', async () => {
+  it('rejects an unbound token when binding is required', async () => {
     const report = await examined(token(), identity({ dpop: 'required' }));
     expect(report).toMatchObject({ good: false, reason: 'token_binding' });
     expect(line(report, 'binding')?.advice).toMatchObject({
@@ -390,7 +390,7 @@ describe('tokens that need more than themselves', () => {
     });
   });
 
-  it('bound to a certificate: good, where certificates are seen', async () => {
+  it('accepts a certificate-bound token when the gateway receives client certificates', async () => {
     const header = { client_certificate_header: { name: 'Client-Cert' } };
     const variables = { ...identity({ mtls: 'required' }, header), TRUST_PROXY: 'loopback' };
     const report = await examined(token({ cnf: { 'x5t#S256': THUMBPRINT } }), variables);
@@ -398,7 +398,7 @@ describe('tokens that need more than themselves', () => {
     expect(await examined(token(), variables)).toMatchObject({ good: false, reason: 'token_binding' });
   });
 
-  it('roles that nothing maps are named, for the operator to map', async () => {
+  it('names the roles that role_map does not contain', async () => {
     const report = await examined(
       token({ roles: ['0f8fad5b', 'boss'] }),
       identity({ role_map: { boss: 'admin' } }),
@@ -408,14 +408,14 @@ describe('tokens that need more than themselves', () => {
     expect(report.sections.at(-1)?.facts).toContainEqual({ name: 'roles', value: '"admin"' });
   });
 
-  it('of a program: let in, and told that tools will refuse it', async () => {
+  it('accepts a workload token and warns that tools can deny it', async () => {
     const report = await examined(token({ sub: 'agent' }));
     expect(report.good).toBe(true);
     expect(line(report, 'workload')?.advice?.message).toContain('human_required');
   });
 });
 
-describe('opaque tokens', () => {
+describe('doctor with opaque tokens', () => {
   let opaque: IntrospectionEndpoint;
   beforeAll(async () => void (opaque = await IntrospectionEndpoint.start()));
   afterEach(() => (opaque.behaviour = undefined));
@@ -432,7 +432,7 @@ describe('opaque tokens', () => {
     return named({ issuer: opaque.issuer, introspection });
   }
 
-  it('an active one: exit 0, by what its issuer says of it', async () => {
+  it('accepts an active token and prints the introspection result', async () => {
     const active = opaque.issue({ aud: gate.url, scope: 'probe' });
     const run = await askAbout(active, asking());
     expect(run.code).toBe(0);
@@ -442,8 +442,8 @@ describe('opaque tokens', () => {
   });
 
   it.each([
-    ['not active', 'not-active', () => 'nobody-knows-this-token', 'token_revoked'],
-    ['for another server', 'other-audience', () => opaque.issue({ aud: 'x' }), 'token_audience'],
+    ['an inactive token', 'not-active', () => 'nobody-knows-this-token', 'token_revoked'],
+    ['a token for another server', 'other-audience', () => opaque.issue({ aud: 'x' }), 'token_audience'],
     [
       'a refresh token',
       'not-an-access-token-there',
@@ -451,13 +451,18 @@ describe('opaque tokens', () => {
       'token_type',
     ],
     [
-      'of type DPoP, bound to no key',
+      'a token of type DPoP without a key binding',
       'dpop-without-key',
       () => opaque.issue({ token_type: 'DPoP', aud: gate.url }),
       'token_binding',
     ],
-    ['without an end', 'introspection-answer', () => opaque.issue({ exp: undefined }), 'token_claims'],
-  ])('%s: %s', async (_what, rule, make, reason) => {
+    [
+      'a token without an expiry',
+      'introspection-answer',
+      () => opaque.issue({ exp: undefined }),
+      'token_claims',
+    ],
+  ])('rejects %s with the advice %s', async (_what, rule, make, reason) => {
     const made = make();
     const run = await doctor(['--json', made], asking());
     const report = JSON.parse(run.stdout) as Report;
@@ -467,13 +472,13 @@ describe('opaque tokens', () => {
     expectNothingOf(made, run);
   });
 
-  it('a JWT is never shown to an issuer that it is not of', async () => {
+  it('sends a JWT only to its own issuer', async () => {
     const before = opaque.calls;
     expect(await examined(token(), asking())).toMatchObject({ good: false, reason: 'token_issuer' });
     expect(opaque.calls).toBe(before);
   });
 
-  it('without a token: whether the issuer accepts this server as the one that asks', async () => {
+  it('checks without a token whether the issuer accepts the gateway as introspection client', async () => {
     const good = await examine(asking(), undefined);
     expect(line(good, 'introspection')).toMatchObject({ state: 'ok' });
     const refused = await examine(asking('another secret'), undefined);
@@ -493,8 +498,8 @@ describe('opaque tokens', () => {
   });
 });
 
-describe('the configuration', () => {
-  it('is good: what tokens must be for, metadata, keys, and the server that runs under it', async () => {
+describe('doctor --config', () => {
+  it('reports a valid configuration: audience, metadata, keys and the running server', async () => {
     const run = await doctor([]);
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(run.words).toContain(`clients ask for tokens for "${gate.url}"`);
@@ -508,7 +513,7 @@ describe('the configuration', () => {
     expect(await doctor(['--config'])).toMatchObject({ code: 0, stdout: run.stdout });
   });
 
-  it('opens nothing: it runs beside the server, and leaves the folder as it was', async () => {
+  it('runs beside the server and changes no file', async () => {
     const before = readdirSync(folder.path);
     await doctor([]);
     await askAbout(token());
@@ -516,7 +521,7 @@ describe('the configuration', () => {
     expect(existsSync(join(folder.path, 'audit.jsonl'))).toBe(false);
   });
 
-  it('has faults: those that the server names, in its words', async () => {
+  it('reports each configuration error in the words of the server', async () => {
     const variables = { PORT: 'eighty', AUTH_ISSUER: 'http://login.example.com', AUTH_AUDIENCE: '' };
     const run = await doctor([], variables);
     expect(run.code).toBe(1);
@@ -532,14 +537,14 @@ describe('the configuration', () => {
     expect((await askAbout(token(), variables)).code).toBe(1);
   });
 
-  it('names a file of TLS that the server could not read', async () => {
+  it('names a TLS file that cannot be read', async () => {
     const missing = { TLS_CERT_FILE: '/nowhere.crt', TLS_KEY_FILE: '/nowhere.key' };
     const run = await doctor([], { ...env, ...missing });
     expect(run.code).toBe(1);
     expect(run.words).toContain('TLS_CERT_FILE: the file cannot be read (ENOENT)');
   });
 
-  it('the issuer is down: says so, with and without a token', async () => {
+  it('reports an unreachable issuer with and without a token', async () => {
     const down = { ...env, AUTH_ISSUER: `http://127.0.0.1:${await freePort()}` };
     const run = await doctor([], down);
     expect(run.code).toBe(1);
@@ -551,7 +556,7 @@ describe('the configuration', () => {
     expect(asked.words).toContain('ECONNREFUSED');
   });
 
-  it('the metadata is of another issuer: which one, and how the two differ', async () => {
+  it('names the issuer of foreign metadata and the difference', async () => {
     issuer.overrides.set(METADATA, { issuer: `${issuer.url}/`, jwks_uri: `${issuer.url}/jwks` });
     const report = await examine(env, undefined);
     expect(report.good).toBe(false);
@@ -562,7 +567,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('without metadata, but with the address of the keys: the server can do its work, clients cannot', async () => {
+  it('accepts missing metadata when AUTH_JWKS_URI is set, and warns about clients', async () => {
     issuer.scripts.set(METADATA, (_request, response) => response.writeHead(404).end());
     const report = await examine({ ...env, AUTH_JWKS_URI: `${issuer.url}/jwks` }, undefined);
     expect(report.good).toBe(true);
@@ -580,19 +585,19 @@ describe('the configuration', () => {
       'redirected',
     ],
     [
-      'a page for people',
+      'an HTML page',
       () => issuer.scripts.set(METADATA, (_request, response) => response.end('<html>')),
       'metadata',
       'not-json',
     ],
     ['trouble', () => (issuer.failing = 500), 'metadata', 'issuer-in-trouble'],
     [
-      'keys that are not there',
+      'a missing key set',
       () => issuer.scripts.set('/jwks', (_request, response) => response.writeHead(404).end()),
       'keys',
       'not-found',
     ],
-  ])('%s is told apart', async (_what, arrange, name, rule) => {
+  ])('identifies %s as the cause', async (_what, arrange, name, rule) => {
     arrange(issuer.url);
     const report = await examine(env, undefined);
     expect(report.good).toBe(false);
@@ -601,7 +606,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('odd keys are named, and break nothing as long as one is left', async () => {
+  it('names unusable keys and fails only when no usable key is left', async () => {
     const { jwk } = issuer.keys[0]!;
     const secret = { kty: 'oct', kid: 'shared', k: 'a-shared-secret' };
     issuer.overrides.set('/jwks', { keys: [jwk, secret, { kty: 'EC', kid: 'half' }] });
@@ -617,7 +622,7 @@ describe('the configuration', () => {
   it.each([
     [300, 'behind', 'clock-behind'],
     [-300, 'ahead of', 'clock-ahead'],
-  ])('a clock that is off by %i seconds: %s', async (offset, words, rule) => {
+  ])('reports a clock offset of %i seconds: %s', async (offset, words, rule) => {
     const document = { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` };
     issuer.scripts.set(METADATA, (_request, response) => {
       response.setHeader('date', new Date(Date.now() + offset * 1000).toUTCString());
@@ -629,11 +634,11 @@ describe('the configuration', () => {
       message: expect.stringContaining(words),
       advice: { rule },
     });
-    // `Date` has whole seconds.
+    // The `Date` header has a resolution of one second.
     expect(clock?.message).toMatch(/(5 min|4 min 59 s|5 min 1 s) /);
   });
 
-  it('what the issuer offers to clients: PKCE, registration, scopes, DPoP', async () => {
+  it("reports the issuer's support for PKCE, registration, scopes and DPoP", async () => {
     const document = {
       issuer: issuer.url,
       jwks_uri: `${issuer.url}/jwks`,
@@ -665,12 +670,12 @@ describe('the configuration', () => {
     [undefined, 'ok', 'CHALLENGE_SCOPES=allowed: a first login asks for every scope'],
     ['minimal', 'ok', 'CHALLENGE_SCOPES=minimal: a first login asks for the scopes of the read-only'],
     ['db.read, db.write', 'ok', 'a first login asks for "db.read"'],
-  ])('says what a first login asks for (CHALLENGE_SCOPES: %s)', async (setting, state, message) => {
+  ])('reports the scopes of the first challenge (CHALLENGE_SCOPES: %s)', async (setting, state, message) => {
     const report = await examine({ ...env, CHALLENGE_SCOPES: setting }, undefined);
     expect(line(report, 'challenge')).toMatchObject({ state, message: expect.stringContaining(message) });
   });
 
-  it('tells a list in CHALLENGE_SCOPES from the scopes that the running server asks for', async () => {
+  it('reports a difference between CHALLENGE_SCOPES and the scopes of the running server', async () => {
     const report = await examine({ ...env, CHALLENGE_SCOPES: 'other.scope' }, undefined);
     expect(linesOf(report)).toContainEqual({
       name: 'challenge',
@@ -679,7 +684,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('a certificate that nobody knows is told from an issuer that is down', async () => {
+  it('distinguishes an untrusted certificate from an unreachable issuer', async () => {
     const { cert, private: key } = await generate([{ name: 'commonName', value: '127.0.0.1' }]);
     const { createServer: createTls } = await import('node:https');
     const server = createTls({ cert, key });
@@ -693,7 +698,7 @@ describe('the configuration', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('another server at our address is not taken for ours', async () => {
+  it('recognizes a different server at the configured address', async () => {
     const other = createServer((_request, response) =>
       response.end('{"resource":"https://other.example/mcp"}'),
     );
@@ -709,8 +714,8 @@ describe('the configuration', () => {
   });
 });
 
-describe('the start', () => {
-  /** Faults that stop the server, and that the variables alone do not show. */
+describe('doctor --start', () => {
+  /** Faults that prevent startup and that the variables alone do not show. */
   const STOPPED: readonly (readonly [string, name: string, message: RegExp, arrange: () => Env])[] = [
     [
       'an unknown name on the allow-list',
@@ -736,7 +741,7 @@ describe('the start', () => {
       /hours\.cedar/,
       () => policy({ 'policy.yaml': 'author: dora\n', 'hours.cedar': 'forbid (' }),
     ],
-    ['pins that are no JSON', 'upstreams', /holds no JSON object/, () => upstreams('{')],
+    ['pins that are not JSON', 'upstreams', /holds no JSON object/, () => upstreams('{')],
     [
       'pins that were changed by hand',
       'upstreams',
@@ -752,7 +757,7 @@ describe('the start', () => {
         ),
     ],
     [
-      'an audit key that is none',
+      'an invalid audit key',
       'audit key',
       /is not a private key in PEM/,
       () => ({ AUDIT_KEY_FILE: written('audit.pem', 'no key') }),
@@ -764,7 +769,7 @@ describe('the start', () => {
       () => ({ AUDIT_KEY_FILE: join(folder.path, 'no-such.pem') }),
     ],
     [
-      'a certificate that is none',
+      'an invalid certificate',
       'TLS',
       /^TLS_CERT_FILE: /,
       () => ({ TLS_CERT_FILE: written('a.crt', 'x'), TLS_KEY_FILE: written('a.key', 'y') }),
@@ -794,7 +799,7 @@ describe('the start', () => {
     report.sections[0]?.lines?.find((one) => one.name === name && one.state === 'fail');
 
   it.each(STOPPED)(
-    '%s: not good, in the words of the server, which does not start',
+    'reports %s in the words of the server, which does not start',
     async (_what, name, message, arrange) => {
       const variables = { ...env, ...arrange(), PORT: String(await freePort()) };
       const report = await examineTheStart(variables);
@@ -811,7 +816,7 @@ describe('the start', () => {
     60_000,
   );
 
-  it('is good where the server would start, though no issuer answers; makes and opens nothing', async () => {
+  it('accepts a startable configuration without a reachable issuer and creates no file', async () => {
     const before = readdirSync(folder.path);
     const variables = {
       ...env,
@@ -828,7 +833,7 @@ describe('the start', () => {
     expect(made).toEqual(expect.arrayContaining(before));
   }, 60_000);
 
-  it('reports a damaged key that the server replaces, and leaves it as it is', async () => {
+  it('reports a damaged audit key and does not replace it', async () => {
     const data = join(folder.path, 'damaged');
     mkdirSync(data);
     writeFileSync(join(data, 'audit-key.pem'), '');
@@ -840,7 +845,7 @@ describe('the start', () => {
     expect(await examineTheStart({ ...env, DATA_DIR: data })).toMatchObject({ good: false });
   });
 
-  it('reports a fault of .env, and of the variables, as the server does', async () => {
+  it('reports faults of .env and of the variables as the server does', async () => {
     const missing = await doctor(['--start', '--json'], { ...env, TOOL_ALLOW_LIST: undefined });
     expect(missing.code).toBe(1);
     expect(missing.words).toContain('TOOL_ALLOW_LIST: is required and not set');
@@ -852,8 +857,8 @@ describe('the start', () => {
   });
 });
 
-describe('addresses that were pasted', () => {
-  it('names the issuer where its metadata address is configured', async () => {
+describe('doctor with a mistaken address', () => {
+  it('names the issuer when AUTH_ISSUER is a metadata address', async () => {
     for (const path of [METADATA, '/.well-known/openid-configuration']) {
       issuer.overrides.set(path, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
       const report = await examine({ ...env, AUTH_ISSUER: issuer.url + path }, undefined);
@@ -868,14 +873,14 @@ describe('addresses that were pasted', () => {
     expect(line(report, 'metadata')?.advice?.serverFix).toBe(`Most likely AUTH_ISSUER=${gone}/realms/demo.`);
   });
 
-  it('names the metadata where it is configured as the address of the keys', async () => {
+  it('recognizes a metadata address in AUTH_JWKS_URI', async () => {
     const report = await examine({ ...env, AUTH_JWKS_URI: issuer.url + METADATA }, undefined);
     const keys = linesOf(report).find(({ name, state }) => name === 'keys' && state === 'fail');
     expect(keys).toMatchObject({ advice: { rule: 'keys-at-metadata' } });
   });
 
   it.each(['http://localhost:PORT/mcp', 'http://[::1]:PORT/mcp', 'http://127.0.0.1:PORT/mcp/'])(
-    'an audience of %s beside a PUBLIC_URL of 127.0.0.1 is to be looked at',
+    'warns about the audience %s beside a PUBLIC_URL with 127.0.0.1',
     async (audience) => {
       const named = audience.replace('PORT', env.PORT as string);
       const report = await examine({ ...env, AUTH_AUDIENCE: named }, undefined);
@@ -889,7 +894,7 @@ describe('addresses that were pasted', () => {
   );
 });
 
-describe('usage', () => {
+describe('doctor usage', () => {
   it.each<[string, string[]]>([
     ['an unknown option', ['--tokn=eyJhbGciOiJSUzI1NiJ9']],
     ['two tokens', ['eyJhbGciOiJSUzI1NiJ9', 'eyJhbGciOiJFUzI1NiJ9']],
@@ -897,16 +902,16 @@ describe('usage', () => {
     ['a token and --start', ['--start', 'eyJhbGciOiJSUzI1NiJ9']],
     ['--start and --config', ['--start', '--config']],
     ['a token and stdin', ['-', 'eyJhbGciOiJSUzI1NiJ9']],
-    ['nothing on stdin', ['-']],
-  ])('%s: exit 2, and how it is meant', async (_what, args) => {
+    ['empty stdin', ['-']],
+  ])('rejects %s with exit code 2 and a reference to the help', async (_what, args) => {
     const run = await doctor(args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
     expect(run.stderr).toContain('\nHelp: mcp-gate doctor --help\n');
-    // What was mistaken for an option may be a token.
+    // The mistaken option can be a token.
     expect(run.stderr).not.toContain('eyJ');
   });
 
-  it('--help needs no configuration', async () => {
+  it('prints the help without a configuration', async () => {
     const run = await doctor(['--help'], {});
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(run.stdout).toContain('1  the token is rejected, or the configuration has a fault');

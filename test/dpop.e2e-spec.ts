@@ -1,4 +1,4 @@
-/** Tokens bound to a key (RFC 9449), as an independent client library makes its proofs. */
+/** DPoP-bound tokens (RFC 9449), with proofs from an independent client library. */
 import { generateKeyPair, generateProof, type KeyPair } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { writeFileSync } from 'node:fs';
@@ -75,7 +75,7 @@ const runs = (gate: Gate) => gate.app.nest.get(Runs).names.length;
 const proofFor = (gate: Gate, token: string, nonce?: string) =>
   generateProof(keys, gate.url, 'POST', nonce, token);
 
-/** Refused as the sender's fault: the answer, its one record, and that nothing ran. */
+/** Checks a client error: response, one record, and no tool run. */
 async function expectUnbound(gate: Gate, token: string, sent: Sent, challenge: RegExp): Promise<void> {
   const before = { runs: runs(gate), lines: (await gate.settledAuditLog()).length };
   const answer = await send(gate, token, sent);
@@ -91,7 +91,7 @@ async function expectUnbound(gate: Gate, token: string, sent: Sent, challenge: R
 const INVALID_TOKEN = /^DPoP error="invalid_token".*algs="ES256 /;
 const INVALID_PROOF = /^DPoP error="invalid_dpop_proof".*algs="ES256 /;
 
-it('a bound token works with a proof, each proof once', async () => {
+it('accepts a bound token with a proof, and each proof once', async () => {
   const token = await bound(lenient);
   const proof = await proofFor(lenient, token);
   expect((await send(lenient, token, { proof })).status).toBe(200);
@@ -99,7 +99,7 @@ it('a bound token works with a proof, each proof once', async () => {
   expect((await send(lenient, token, { proof: await proofFor(lenient, token) })).status).toBe(200);
 });
 
-it('every algorithm of the client library is good', async () => {
+it('accepts every algorithm of the client library', async () => {
   for (const alg of ['ES256', 'RS256', 'PS256', 'Ed25519'] as const) {
     const pair = await generateKeyPair(alg);
     const token = await lenient.token({ scope: 'probe', cnf: { jkt: await thumbprint(pair) } });
@@ -108,7 +108,7 @@ it('every algorithm of the client library is good', async () => {
   }
 }, 120_000);
 
-it('a bound token sent as a plain bearer token is refused, with or without a proof', async () => {
+it('rejects a bound token in the Bearer scheme, with or without a proof', async () => {
   const token = await bound(lenient);
   await expectUnbound(lenient, token, { scheme: 'Bearer' }, INVALID_TOKEN);
   await expectUnbound(
@@ -121,7 +121,7 @@ it('a bound token sent as a plain bearer token is refused, with or without a pro
 
 it.each<[string, (token: string) => Promise<Sent>, RegExp]>([
   ['no proof', async () => ({}), INVALID_PROOF],
-  ['a proof that is none', async () => ({ proof: 'abc' }), INVALID_PROOF],
+  ['a malformed proof', async () => ({ proof: 'abc' }), INVALID_PROOF],
   [
     'two proofs',
     async (token) => ({ proof: [await proofFor(lenient, token), await proofFor(lenient, token)] }),
@@ -153,16 +153,16 @@ it.each<[string, (token: string) => Promise<Sent>, RegExp]>([
     async (token) => ({ proof: await generateProof(keys, `${lenient.origin}/`, 'POST', undefined, token) }),
     INVALID_PROOF,
   ],
-])('a bound token with %s is refused', async (_name, sent, challenge) => {
+])('rejects a bound token with %s', async (_name, sent, challenge) => {
   const token = await bound(lenient);
   await expectUnbound(lenient, token, await sent(token), challenge);
 });
 
 it.each<[string, (token: string) => Promise<Sent>]>([
-  ['a good proof', async (token) => ({ proof: await proofFor(lenient, token) })],
+  ['a valid proof', async (token) => ({ proof: await proofFor(lenient, token) })],
   ['no proof', async () => ({})],
   ['a malformed proof', async () => ({ proof: 'abc' })],
-])('an unbound token with %s in the DPoP scheme is challenged in the Bearer scheme', async (_name, sent) => {
+])('challenges an unbound token with %s in the DPoP scheme with a Bearer challenge', async (_name, sent) => {
   const token = await lenient.token({ scope: 'probe' });
   const challenge =
     /^Bearer error="invalid_token", error_description="The token is bound to no key: present it as a Bearer token", (?!.*algs=)/;
@@ -170,14 +170,14 @@ it.each<[string, (token: string) => Promise<Sent>]>([
   expect((await send(lenient, token, { scheme: 'Bearer' })).status).toBe(200);
 });
 
-it('an unbound token in the DPoP scheme is challenged for a bound one where DPoP is required', async () => {
+it('requests a bound token when an unbound token arrives in the DPoP scheme and DPoP is required', async () => {
   const token = await strict.token({ scope: 'probe' });
   const challenge = /^DPoP error="invalid_token", error_description="Tokens must be bound to a key/;
   await expectUnbound(strict, token, { proof: await proofFor(strict, token) }, challenge);
   await expectUnbound(strict, token, {}, challenge);
 });
 
-it('a token with an unknown binding in the DPoP scheme is not sent to the Bearer scheme', async () => {
+it('does not suggest the Bearer scheme for a token with an unknown binding', async () => {
   const token = await lenient.token({ scope: 'probe', cnf: { kid: 'x' } });
   await expectUnbound(
     lenient,
@@ -187,14 +187,14 @@ it('a token with an unknown binding in the DPoP scheme is not sent to the Bearer
   );
 });
 
-it('a refusal further on is challenged in the scheme of the request', async () => {
+it('uses the scheme of the request in the challenge of a later denial', async () => {
   const token = await bound(lenient, { scope: 'other' });
   const answer = await send(lenient, token, { proof: await proofFor(lenient, token) });
   expect(answer.status).toBe(403);
   expect(answer.headers.get('www-authenticate')).toMatch(/^DPoP error="insufficient_scope".*scope="probe"/);
 });
 
-it('dpop: required refuses a token that is bound to nothing, and says so to everybody', async () => {
+it('rejects an unbound token with "dpop: required" and announces the requirement', async () => {
   const token = await strict.token({ scope: 'probe' });
   await expectUnbound(strict, token, { scheme: 'Bearer' }, INVALID_TOKEN);
   const own = await bound(strict);
@@ -208,7 +208,7 @@ it('dpop: required refuses a token that is bound to nothing, and says so to ever
   expect(body.dpop_signing_alg_values_supported.join()).not.toMatch(/HS|none/);
 });
 
-it('asks for a nonce where it is to, and is content with the one that it gave', async () => {
+it('requests a nonce when nonces are enabled and accepts the issued nonce', async () => {
   const token = await bound(withNonce);
   await expectUnbound(
     withNonce,
@@ -227,7 +227,7 @@ it('asks for a nonce where it is to, and is content with the one that it gave', 
   expect([bearer.status, bearer.headers.get('dpop-nonce')]).toEqual([200, null]);
 });
 
-it('no proof and no thumbprint is in the audit log', () => {
+it('writes no proof and no thumbprint to the audit log', () => {
   for (const gate of [lenient, strict, withNonce]) {
     expect(JSON.stringify(gate.auditLog())).not.toContain(jkt);
     expect(JSON.stringify(gate.auditLog())).not.toMatch(/eyJ/);

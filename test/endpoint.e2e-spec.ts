@@ -1,4 +1,4 @@
-/** What the server promises in its first ten minutes, by name. */
+/** The basic contract of the server: discovery, tokens, tools and health. */
 import { Gate, PEOPLE } from './support/gate.js';
 
 let gate: Gate;
@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => gate.close());
 
-describe('discovery', () => {
-  it('protected resource metadata', async () => {
+describe('discovery documents', () => {
+  it('serves protected resource metadata', async () => {
     const [atRoot, atPath] = await Promise.all([
       gate.get('/.well-known/oauth-protected-resource'),
       gate.get('/.well-known/oauth-protected-resource/mcp'),
@@ -31,24 +31,24 @@ describe('discovery', () => {
     expect(atRoot.headers.get('cache-control')).toBe('public, max-age=300');
   });
 
-  it('the resource is computed from the public URL, whatever the Host says', async () => {
+  it('computes the resource from the public URL, not from the Host header', async () => {
     const answer = await gate.get('/.well-known/oauth-protected-resource', {
       headers: { host: 'evil.example.com' },
     });
     expect(answer.body.resource).toBe(gate.url);
   });
 
-  it('metadata of another resource is not here', async () => {
+  it('returns 404 for the metadata of another resource', async () => {
     expect((await gate.get('/.well-known/oauth-protected-resource/other')).status).toBe(404);
   });
 
-  it('a browser may ask', async () => {
+  it('answers a CORS preflight request for the metadata', async () => {
     const answer = await gate.get('/.well-known/oauth-protected-resource/mcp', { method: 'OPTIONS' });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('access-control-allow-headers')).toBe('MCP-Protocol-Version');
   });
 
-  it('authorization server metadata', async () => {
+  it('serves authorization server metadata', async () => {
     for (const path of [
       '/.well-known/oauth-authorization-server',
       '/.well-known/oauth-authorization-server/mcp',
@@ -64,8 +64,8 @@ describe('discovery', () => {
   });
 });
 
-describe('tokens', () => {
-  it('no token 401', async () => {
+describe('access tokens', () => {
+  it('rejects a missing token with 401', async () => {
     const answer = await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe(
@@ -82,7 +82,7 @@ describe('tokens', () => {
     });
   });
 
-  it('invalid token 401', async () => {
+  it('rejects an invalid token with 401', async () => {
     const answer = await gate.callTool('not-a-token', 'read_customer', { customer_id: '123' });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe(
@@ -92,7 +92,7 @@ describe('tokens', () => {
     expect(answer.body.error.data.reason).toBe('token_malformed');
   });
 
-  it('expired token 401', async () => {
+  it('rejects an expired token with 401', async () => {
     const now = Math.floor(Date.now() / 1000);
     const token = await gate.token({ ...PEOPLE.alice, iat: now - 600, exp: now - 300 });
     const answer = await gate.callTool(token, 'read_customer', { customer_id: '123' });
@@ -102,8 +102,8 @@ describe('tokens', () => {
   });
 });
 
-describe('tools', () => {
-  it('valid token reads a customer', async () => {
+describe('tool calls', () => {
+  it('lets a user with a valid token read a customer', async () => {
     const answer = await gate.callTool(await gate.token(PEOPLE.alice), 'read_customer', {
       customer_id: '123',
     });
@@ -111,7 +111,7 @@ describe('tools', () => {
     expect(answer.body.result.structuredContent).toMatchObject({ customer_id: '123' });
   });
 
-  it('missing scope 403', async () => {
+  it('rejects a missing scope with 403', async () => {
     const answer = await gate.callTool(await gate.token(PEOPLE.carol), 'read_customer', {
       customer_id: '123',
     });
@@ -122,7 +122,7 @@ describe('tools', () => {
     expect(answer.body.error.data.reason).toBe('scope_missing');
   });
 
-  it('write scope required for update', async () => {
+  it('requires the write scope for an update', async () => {
     const update = { customer_id: '123', name: 'Changed' };
     const refused = await gate.callTool(await gate.token(PEOPLE.alice), 'update_customer', update);
     expect(refused.status).toBe(403);
@@ -134,7 +134,7 @@ describe('tools', () => {
     expect(done.body.result.structuredContent).toMatchObject(update);
   });
 
-  it('missing role 403', async () => {
+  it('rejects a missing role with 403', async () => {
     const token = await gate.token({ ...PEOPLE.bob, roles: ['developer'] });
     const answer = await gate.callTool(token, 'delete_customer', { customer_id: '123' });
     expect(answer.status).toBe(403);
@@ -144,7 +144,7 @@ describe('tools', () => {
     expect(read.body.result.isError).toBeUndefined();
   });
 
-  it('admin role succeeds', async () => {
+  it('lets a user with the admin role delete a customer', async () => {
     const token = await gate.token(PEOPLE.bob);
     const answer = await gate.callTool(token, 'delete_customer', { customer_id: '125' });
     expect(answer.body.result.structuredContent).toMatchObject({ customer_id: '125' });
@@ -152,7 +152,7 @@ describe('tools', () => {
     expect(read.body.result.isError).toBe(true);
   });
 
-  it('unknown tool 404', async () => {
+  it('rejects an unknown tool with 404', async () => {
     const answer = await gate.callTool(await gate.token(PEOPLE.bob), 'read_customers', {});
     expect(answer.status).toBe(404);
     expect(answer.body.error).toMatchObject({ code: -32602, data: { reason: 'tool_unknown' } });
@@ -162,7 +162,7 @@ describe('tools', () => {
     ['alice', ['read_customer', 'send_email', 'update_customer']],
     ['bob', ['delete_customer', 'read_customer', 'send_email', 'update_customer']],
     ['carol', ['read_customer', 'send_email', 'update_customer']],
-  ] as const)('%s sees what a role does not deny: %j', async (person, tools) => {
+  ] as const)('lists for %s all tools except those that need a missing role: %j', async (person, tools) => {
     const token = await gate.token(PEOPLE[person]);
     for (const answer of [await gate.modern(token, 'tools/list'), await gate.legacy(token, 'tools/list')]) {
       expect(answer.body.result.tools.map(({ name }: { name: string }) => name)).toEqual(tools);
@@ -171,7 +171,7 @@ describe('tools', () => {
     expect(modern.body.result).toMatchObject({ resultType: 'complete', cacheScope: 'private' });
   });
 
-  it('audit entries written', async () => {
+  it('writes audit records for lists, denials, decisions and outcomes', async () => {
     const before = (await gate.settledAuditLog()).length;
     await gate.callTool(undefined, 'read_customer', { customer_id: '123' });
     await gate.modern(await gate.token(PEOPLE.alice), 'tools/list');
@@ -219,15 +219,15 @@ describe('tools', () => {
   });
 });
 
-describe('the rest of the endpoint', () => {
-  it.each(['GET', 'DELETE', 'PUT', 'PATCH'])('%s of a valid caller is 405', async (method) => {
+describe('other methods and health', () => {
+  it.each(['GET', 'DELETE', 'PUT', 'PATCH'])('answers %s from a valid caller with 405', async (method) => {
     const headers = { authorization: `Bearer ${await gate.token()}` };
     const answer = await gate.get('/mcp', { method, headers });
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toBe('POST');
   });
 
-  it('is alive and ready', async () => {
+  it('reports alive and ready', async () => {
     expect((await gate.get('/health/live')).body).toEqual({ status: 'ok' });
     const ready = await gate.get('/health/ready');
     expect(ready.status).toBe(200);

@@ -1,6 +1,7 @@
 /**
- * The fast path is held against the Nest pipeline, which goes through Express, Nest and the SDK: the same requests to two
- * gateways, one of which has `MCP_FAST_PATH=off`. Answers, headers, records and runs are the same.
+ * Compares the fast path with the Nest pipeline (Express, Nest and the SDK). Two gateways receive the same
+ * requests;
+ * one has `MCP_FAST_PATH=off`. Responses, headers, records and tool runs must be equal.
  */
 import { Injectable, Module } from '@nestjs/common';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
@@ -19,7 +20,7 @@ class StrangeInput {
   kind: string;
 }
 
-/** `told`: what is logged on the way. */
+/** `told` is the value of a log notification. */
 interface Strange {
   readonly object?: unknown;
   readonly content?: unknown;
@@ -54,7 +55,7 @@ const STRANGE: Readonly<Record<string, () => Strange>> = {
 
 @Injectable()
 class ChattyTools {
-  @Tool({ name: 'chatter', description: 'Logs before it answers' })
+  @Tool({ name: 'chatter', description: 'Logs before it returns' })
   @AnyPrincipal()
   async chatter(_: NoInput, call: ToolCall): Promise<string> {
     await call.log('info', { step: 1, text: 'ä "quoted"' });
@@ -62,20 +63,20 @@ class ChattyTools {
     return 'said';
   }
 
-  @Tool({ name: 'chatter_picture', description: 'Logs before it shows a picture' })
+  @Tool({ name: 'chatter_picture', description: 'Logs before it returns a picture' })
   @AnyPrincipal()
   async chatterPicture(_: NoInput, call: ToolCall): Promise<ToolResult> {
     await call.log('info', 'first');
     return new ToolResult([{ type: 'image', data: 'aGk=', mimeType: 'image/png' }]);
   }
 
-  @Tool({ name: 'keep_promise', description: 'Returns what it says', output: Promise1 })
+  @Tool({ name: 'keep_promise', description: 'Returns the declared output', output: Promise1 })
   @AnyPrincipal()
   keepPromise(): object {
     return { promised: 'line\nbreak, "quotes", ünï, \u{1f600}, \ud800' };
   }
 
-  @Tool({ name: 'texts', description: 'Several texts, and an object' })
+  @Tool({ name: 'texts', description: 'Returns several texts and an object' })
   @AnyPrincipal()
   texts(): ToolResult {
     const content = [
@@ -85,19 +86,19 @@ class ChattyTools {
     return new ToolResult(content, { b: 1, a: { nested: [null, true] } });
   }
 
-  @Tool({ name: 'annotated', description: 'A text with more to it' })
+  @Tool({ name: 'annotated', description: 'Returns a text with annotations' })
   @AnyPrincipal()
   annotated(): ToolResult {
     return new ToolResult([{ type: 'text', text: 'one', annotations: { priority: 1 } }]);
   }
 
-  @Tool({ name: 'wrong_content', description: 'No result of MCP' })
+  @Tool({ name: 'wrong_content', description: 'Returns content that MCP does not define' })
   @AnyPrincipal()
   wrongContent(): ToolResult {
     return new ToolResult([{ type: 'unheard-of', text: 'one' } as never]);
   }
 
-  @Tool({ name: 'strange', description: 'Returns, or tells, what is not JSON' })
+  @Tool({ name: 'strange', description: 'Returns or logs a value that is not JSON' })
   @AnyPrincipal()
   async strange({ kind }: StrangeInput, call: ToolCall): Promise<ToolResult> {
     const { object, content, told } = STRANGE[kind]?.() ?? {};
@@ -120,7 +121,7 @@ class ChattyTools {
     return 42;
   }
 
-  @Tool({ name: 'capabilities', description: 'Says what it is told beside its input' })
+  @Tool({ name: 'capabilities', description: 'Returns the capabilities of its client' })
   @AnyPrincipal()
   capabilities(_: NoInput, call: ToolCall): object {
     const { clientCapabilities, inputResponses, requestState, traceparent, signal } = call;
@@ -141,17 +142,17 @@ interface Case {
   readonly name: string;
   readonly method: string;
   readonly params?: Record<string, unknown>;
-  /** Headers beside those of its revision; an empty list takes one away. */
+  /** Headers in addition to those of the revision; an empty list removes one. */
   readonly headers?: Record<string, string | readonly string[]>;
   readonly claims?: Record<string, unknown>;
-  /** In place of a token of {@link claims}. */
+  /** Replaces a token with {@link claims}. */
   readonly authorization?: readonly string[];
-  /** In place of the message. */
+  /** Replaces the message. */
   readonly body?: string;
   readonly id?: unknown;
-  /** False: it goes the ordinary way, and is here to show that it still does. */
+  /** False: the request must use the Nest pipeline on both gateways. */
   readonly short?: false;
-  /** The form in which the answer must come where it is a result. */
+  /** Required form of a result. */
   readonly form?: 'json' | 'events';
   readonly path?: string;
 }
@@ -249,14 +250,14 @@ const CASES: readonly Case[] = [
     call(name, undefined, { form: 'events', headers: { accept: 'text/event-stream' }, short: false }),
   ),
   {
-    name: 'a list for a stream',
+    name: 'a list request that accepts only a stream',
     method: 'tools/list',
     headers: { accept: 'text/*' },
     form: 'events',
     short: false,
   },
   {
-    name: 'another list in one document',
+    name: 'a list request that accepts only JSON',
     method: 'prompts/list',
     headers: { accept: '*/*' },
     form: 'json',
@@ -338,32 +339,36 @@ const CASES: readonly Case[] = [
     body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"open","name":"admin_only"},"params":null}',
     short: false,
   }),
-  { name: 'a list with a cursor that is null', method: 'tools/list', params: { cursor: null } },
+  { name: 'a list request with the cursor null', method: 'tools/list', params: { cursor: null } },
   {
-    name: 'a list with parameters that are null',
+    name: 'a list request with the parameters null',
     method: 'tools/list',
     body: '{"jsonrpc":"2.0","id":"a","method":"tools/list","params":null}',
   },
-  { name: 'a list', method: 'tools/list' },
-  { name: 'a list of all', method: 'tools/list', claims: { scope: 'probe probe.admin', roles: ['admin'] } },
-  { name: 'a list of little', method: 'tools/list', claims: { scope: '' } },
-  { name: 'the list again', method: 'tools/list' },
+  { name: 'a list request', method: 'tools/list' },
   {
-    name: 'a list of a workload',
+    name: 'a list request of an administrator',
+    method: 'tools/list',
+    claims: { scope: 'probe probe.admin', roles: ['admin'] },
+  },
+  { name: 'a list request without scopes', method: 'tools/list', claims: { scope: '' } },
+  { name: 'a repeated list request', method: 'tools/list' },
+  {
+    name: 'a list request of a workload',
     method: 'tools/list',
     claims: { sub: 'agent', client_id: 'agent', scope: 'probe' },
   },
-  { name: 'a list with a cursor', method: 'tools/list', params: { cursor: 'x' }, short: false },
-  { name: 'a list without a token', method: 'tools/list', authorization: [] },
-  { name: 'another list', method: 'prompts/list', short: false },
+  { name: 'a list request with a cursor', method: 'tools/list', params: { cursor: 'x' }, short: false },
+  { name: 'a list request without a token', method: 'tools/list', authorization: [] },
+  { name: 'a request for another list', method: 'prompts/list', short: false },
   {
-    name: 'a prompt',
+    name: 'a prompt request',
     method: 'prompts/get',
     params: { name: 'greet', arguments: { name: 'A' } },
     short: false,
   },
-  { name: 'a resource', method: 'resources/read', params: { uri: 'docs://handbook' }, short: false },
-  { name: 'what is not known', method: 'tools/unknown', short: false },
+  { name: 'a resource request', method: 'resources/read', params: { uri: 'docs://handbook' }, short: false },
+  { name: 'an unknown method', method: 'tools/unknown', short: false },
 ];
 
 interface Seen {
@@ -449,7 +454,7 @@ function send(gate: Gate, one: Case, revision: string, authorization: readonly s
   });
 }
 
-/** Names that are made anew for each request, and this server's address. */
+/** Replaces the values that differ per request, and the address of the gateway. */
 function withoutNames(text: string, gate: Gate): string {
   return text
     .replaceAll(gate.origin, 'ORIGIN')
@@ -467,7 +472,7 @@ const OF_THE_CONNECTION = [
 ];
 const OF_A_STREAM = ['content-type', 'cache-control', 'x-accel-buffering'];
 
-/** A stream of one event says the same as its data alone: clients of these revisions take either. */
+/** A stream with one event equals its JSON data: clients of these revisions accept both. */
 function normalized({ status, headers, text }: Seen, gate: Gate, revision: string): object {
   const left = Object.entries(headers)
     .filter(([name]) => !OF_THE_CONNECTION.includes(name))
@@ -492,7 +497,7 @@ function recorded(lines: readonly AuditLogLine[], gate: Gate): unknown[] {
   });
 }
 
-/** What this request left, its outcome included, which comes after the answer. */
+/** The records of a request, including the outcome, which is written after the response. */
 async function linesAfter(gate: Gate, before: number): Promise<AuditLogLine[]> {
   const isComplete = (lines: readonly AuditLogLine[]) => {
     const calls = lines.filter((line) => line.event === 'decision' && line.decision === 'allow');
@@ -508,50 +513,53 @@ async function linesAfter(gate: Gate, before: number): Promise<AuditLogLine[]> {
 
 let people = 0;
 
-describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])('revision "%s"', (revision) => {
-  it.each(CASES.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
-    const claims = { sub: `person-${(people += 1)}`, scope: 'probe', ...one.claims };
-    const tokens = one.authorization ?? [`Bearer ${await issuer.mint(AUDIENCE, claims)}`];
-    const seen = [];
-    for (const gate of [short, ordinary]) {
-      const [lines, runs] = [gate.auditLog().length, gate.app.nest.get(Runs).names.length];
-      const answer = await send(gate, one, revision, tokens);
-      const left = await linesAfter(gate, lines);
-      seen.push({
-        answer: normalized(answer, gate, revision),
-        records: recorded(left, gate),
-        ran: gate.app.nest.get(Runs).names.slice(runs),
-        type: answer.headers['content-type'],
-        isShort: answer.status === 200 && answer.headers['content-length'] !== undefined,
-        status: answer.status,
-      });
-    }
-    const [ours, theirs] = seen as [(typeof seen)[0], (typeof seen)[0]];
-    expect(ours.answer).toEqual(theirs.answer);
-    expect(ours.records).toEqual(theirs.records);
-    expect(ours.ran).toEqual(theirs.ran);
-    if (one.form !== undefined && ours.status === 200) {
-      const type = one.form === 'json' ? 'application/json' : 'text/event-stream';
-      expect([ours.type, theirs.type]).toEqual([type, type]);
-    }
-    // Or the table would say nothing about the fast path.
-    expect(theirs.isShort).toBe(false);
-    const maySpeak = /^chatter|tells a/.test(one.name) && revision !== MODERN && one.form !== 'json';
-    if (ours.status === 200 && !maySpeak) {
-      expect([one.name, ours.isShort]).toEqual([
-        one.name,
-        one.short !== false || isPlainAnyway(one, revision),
-      ]);
-    }
-  });
-});
+describe.each([MODERN, '2025-11-25', '2025-06-18', '2025-03-26', ''])(
+  'fast path and Nest pipeline in revision "%s"',
+  (revision) => {
+    it.each(CASES.map((one) => [one.name, one] as const))('respond alike to %s', async (_name, one) => {
+      const claims = { sub: `person-${(people += 1)}`, scope: 'probe', ...one.claims };
+      const tokens = one.authorization ?? [`Bearer ${await issuer.mint(AUDIENCE, claims)}`];
+      const seen = [];
+      for (const gate of [short, ordinary]) {
+        const [lines, runs] = [gate.auditLog().length, gate.app.nest.get(Runs).names.length];
+        const answer = await send(gate, one, revision, tokens);
+        const left = await linesAfter(gate, lines);
+        seen.push({
+          answer: normalized(answer, gate, revision),
+          records: recorded(left, gate),
+          ran: gate.app.nest.get(Runs).names.slice(runs),
+          type: answer.headers['content-type'],
+          isShort: answer.status === 200 && answer.headers['content-length'] !== undefined,
+          status: answer.status,
+        });
+      }
+      const [ours, theirs] = seen as [(typeof seen)[0], (typeof seen)[0]];
+      expect(ours.answer).toEqual(theirs.answer);
+      expect(ours.records).toEqual(theirs.records);
+      expect(ours.ran).toEqual(theirs.ran);
+      if (one.form !== undefined && ours.status === 200) {
+        const type = one.form === 'json' ? 'application/json' : 'text/event-stream';
+        expect([ours.type, theirs.type]).toEqual([type, type]);
+      }
+      // Without this check a disabled fast path would pass unnoticed.
+      expect(theirs.isShort).toBe(false);
+      const maySpeak = /^chatter|tells a/.test(one.name) && revision !== MODERN && one.form !== 'json';
+      if (ours.status === 200 && !maySpeak) {
+        expect([one.name, ours.isShort]).toEqual([
+          one.name,
+          one.short !== false || isPlainAnyway(one, revision),
+        ]);
+      }
+    });
+  },
+);
 
-/** Of what only some revisions know, the others make an ordinary call. */
+/** A field of another revision is ignored, so the call is an ordinary call. */
 function isPlainAnyway({ params, form }: Case, revision: string): boolean {
   return form !== 'events' && revision === MODERN && params?.name === 'chatter' && params._meta === undefined;
 }
 
-it('counts both ways alike, and refuses what is too much', async () => {
+it('count requests alike for the rate limit and reject the excess', async () => {
   const token = [`Bearer ${await issuer.mint(AUDIENCE, { sub: 'flood', scope: 'probe' })}`];
   const answers = [];
   for (const gate of [short, ordinary]) {
@@ -561,7 +569,7 @@ it('counts both ways alike, and refuses what is too much', async () => {
   }
   const [ours, theirs] = answers.map(({ waits, ...rest }) => ({
     waits,
-    // The seconds to wait differ with the moment: in the header, in the message and in data.retry_after.
+    // The wait time depends on the moment: in the header, in the message and in data.retry_after.
     ...JSON.parse(
       JSON.stringify(rest).replaceAll(
         /(retry-after[^\d]*|retry in |retry_after[^\d]*)\d+( seconds?)?/g,
@@ -573,11 +581,11 @@ it('counts both ways alike, and refuses what is too much', async () => {
   expect(ours).toMatchObject({ status: 429, waits: true });
 });
 
-describe.each([MODERN, '2025-11-25'])('a client of revision %s that goes away', (revision) => {
+describe.each([MODERN, '2025-11-25'])('disconnected client of revision %s', (revision) => {
   it.each([
     ['short', () => short],
     ['ordinary', () => ordinary],
-  ] as const)('stops its call on the %s way', async (_name, gateOf) => {
+  ] as const)('has its call aborted with the %s pipeline', async (_name, gateOf) => {
     const gate = gateOf();
     const token = await issuer.mint(AUDIENCE, { sub: `leaver-${revision}`, scope: 'probe' });
     const runs = gate.app.nest.get(Runs);
@@ -601,7 +609,7 @@ describe.each([MODERN, '2025-11-25'])('a client of revision %s that goes away', 
   });
 });
 
-it('is told by a message of its own that its call is not wanted any more', async () => {
+it('aborts a running call for notifications/cancelled', async () => {
   const token = await issuer.mint(AUDIENCE, { sub: 'canceller', scope: 'probe' });
   const running = short.post(
     token,

@@ -1,4 +1,4 @@
-/** The state of the fast path: extensions of the host application turn it off, and the log and readiness show it. */
+/** State of the fast path: an extension of the host application turns it off; log and readiness report it. */
 import {
   type ArgumentsHost,
   type CallHandler,
@@ -25,7 +25,7 @@ import { Gate } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
 
-/** Requests that extensions have seen. */
+/** Number of requests that extensions received. */
 let seen = 0;
 
 @Injectable()
@@ -79,7 +79,7 @@ function compression(_request: Request, _response: Response, next: NextFunction)
   next();
 }
 
-/** Adds middleware as early as a module can. */
+/** Adds middleware at the earliest moment for a module. */
 @Module({})
 class EarlyModule {
   constructor(host: HttpAdapterHost) {
@@ -98,11 +98,14 @@ interface Case {
   readonly env?: Record<string, string>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly beforeListening?: (app: App) => void;
-  /** The line of the log behind `Fast path: `. */
+  /** The log line after `Fast path: `. */
   readonly line: string;
-  /** In the report of readiness; unset where the fast path is on. */
+  /** The reason in the readiness report; unset when the fast path is on. */
   readonly reason?: string;
-  /** Whether the extension runs for each request. Nest binds global enhancers when it initializes, later ones never run. */
+  /**
+   * True if the extension runs for each request. Nest binds global enhancers when it initializes; later ones
+   * never run.
+   */
   readonly sees?: true;
 }
 
@@ -211,7 +214,7 @@ beforeAll(async () => {
 afterAll(() => issuer.stop());
 
 it.each(CASES.map((one) => [one.name, one] as const))(
-  'shows in the log and in readiness that it is on or off: %s',
+  'is reported in the log and in readiness with %s',
   async (_name, { env, imports = [], beforeListening, line, reason, sees }) => {
     const log = jest.spyOn(Logger.prototype, 'log');
     const gate = await Gate.start({
@@ -230,7 +233,7 @@ it.each(CASES.map((one) => [one.name, one] as const))(
       const answer = await gate.callTool(await gate.token({ scope: 'probe' }), 'echo', { text: 'hello' });
       expect(answer.body).toMatchObject({ result: { content: [{ type: 'text' }] } });
       if (sees) expect(seen).toBeGreaterThan(before);
-      // The SDK writes its answers in pieces, the fast path in one.
+      // The SDK writes a response in chunks, the fast path in one piece.
       expect(answer.headers.has('content-length')).toBe(reason === undefined);
     } finally {
       log.mockRestore();

@@ -1,4 +1,4 @@
-/** What production is held to: https to the last hop, trusted hops only, and no issuer of a demo. */
+/** Production requirements: HTTPS up to the proxy, trusted proxies only, no demo issuer. */
 import { decodeJwt } from 'jose';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { startDemoIssuer } from '../demo/issuer.js';
@@ -10,7 +10,7 @@ import { until } from './support/remote.js';
 
 const NAME = 'gate.example.com';
 
-describe('behind a proxy that speaks https', () => {
+describe('gateway behind an HTTPS proxy', () => {
   let gate: Gate;
   let port: number;
   let token: string;
@@ -75,7 +75,7 @@ describe('behind a proxy that speaks https', () => {
 
   afterEach(() => gate.close());
 
-  it('what came over https is served, and everybody is told to stay with https', async () => {
+  it('serves HTTPS requests and sends Strict-Transport-Security in every response', async () => {
     await start('127.0.0.1');
     const served = await list({ 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' });
     expect(served.status).toBe(200);
@@ -87,11 +87,11 @@ describe('behind a proxy that speaks https', () => {
   });
 
   it.each([
-    ['http, as the proxy says', { 'x-forwarded-proto': 'http' }],
-    ['http, and nobody said otherwise', {}],
-    ['both, first http', { 'x-forwarded-proto': 'http, https' }],
-    ['http, after what its client said', { 'x-forwarded-proto': 'https, http' }],
-  ])('what came over %s is refused before its token is looked at, on record', async (_what, headers) => {
+    ['http in X-Forwarded-Proto', { 'x-forwarded-proto': 'http' }],
+    ['http without X-Forwarded-Proto', {}],
+    ['http before https in X-Forwarded-Proto', { 'x-forwarded-proto': 'http, https' }],
+    ['http after a forged https in X-Forwarded-Proto', { 'x-forwarded-proto': 'https, http' }],
+  ])('rejects a request over %s before authentication and records it', async (_what, headers) => {
     await start('127.0.0.1');
     const refused = await list(headers as Record<string, string>);
     expect([refused.status, refused.body.error.data.reason]).toEqual([403, 'origin_rejected']);
@@ -101,14 +101,14 @@ describe('behind a proxy that speaks https', () => {
     expect((await ask('/health/live', {})).status).toBe(200);
   });
 
-  it('only a trusted hop is believed to have spoken https', async () => {
+  it('accepts X-Forwarded-Proto only from a trusted proxy', async () => {
     await start('10.1.2.3');
     expect((await list({ 'x-forwarded-proto': 'https' })).status).toBe(403);
   });
 });
 
-describe('an issuer that says it is one of a demo', () => {
-  it('is the demo issuer of this project, in its metadata and in each of its tokens', async () => {
+describe('demo issuer', () => {
+  it('marks its metadata and each of its tokens as demo', async () => {
     const resource = 'http://127.0.0.1:3000/mcp';
     const issuer = await startDemoIssuer({ resource });
     const metadata = await readDemoIssuer(issuer.url);
@@ -123,20 +123,23 @@ describe('an issuer that says it is one of a demo', () => {
   it.each([
     ['production', 401, 'token_issuer'],
     [undefined, 200, undefined],
-  ])('where NODE_ENV is %s, its tokens get %s', async (NODE_ENV, status, reason) => {
-    const gate = await Gate.start({ database: false, imports: [ProbeModule], env: { NODE_ENV } });
-    const claims = { ...PEOPLE.alice, scope: 'probe' };
-    const answer = await gate.callTool(await gate.token({ ...claims, demo_issuer: true }), 'echo', {
-      text: 'x',
-    });
-    expect([answer.status, answer.body.error?.data.reason]).toEqual([status, reason]);
-    expect(gate.auditLog()[0]?.reason ?? undefined).toBe(reason);
-    // A loopback issuer as such is fine.
-    expect((await gate.callTool(await gate.token(claims), 'echo', { text: 'x' })).status).toBe(200);
-    await gate.close();
-  });
+  ])(
+    'issues tokens that a gateway with NODE_ENV=%s answers with status %s',
+    async (NODE_ENV, status, reason) => {
+      const gate = await Gate.start({ database: false, imports: [ProbeModule], env: { NODE_ENV } });
+      const claims = { ...PEOPLE.alice, scope: 'probe' };
+      const answer = await gate.callTool(await gate.token({ ...claims, demo_issuer: true }), 'echo', {
+        text: 'x',
+      });
+      expect([answer.status, answer.body.error?.data.reason]).toEqual([status, reason]);
+      expect(gate.auditLog()[0]?.reason ?? undefined).toBe(reason);
+      // Other loopback issuers are accepted.
+      expect((await gate.callTool(await gate.token(claims), 'echo', { text: 'x' })).status).toBe(200);
+      await gate.close();
+    },
+  );
 
-  it('has no metadata that would be believed in production: the server is never ready', async () => {
+  it('cannot make a production server ready with its metadata', async () => {
     const issuer = await TestIssuer.start();
     for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
       issuer.overrides.set(path, { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks`, demo_issuer: true });

@@ -1,4 +1,6 @@
-/** What clients see that open a stream with GET, or end a session with DELETE: the refusal of a POST, and 405 only where nothing else is wrong. */
+/**
+ * GET (stream) and DELETE (session) requests: the same rejections as for POST, and 405 for a valid request.
+ */
 import { RevocationService } from '../src/revocation/revocation.service.js';
 import { Gate, type Answer, type AuditLogLine } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
@@ -45,7 +47,7 @@ async function send(to: Gate, method: string, headers: Record<string, string>, q
   return { answer, lines: to.auditLog().slice(before) };
 }
 
-/** All of an answer and its record that does not name the one request. */
+/** The parts of a response and its record that do not depend on the single request. */
 function lasting({ answer, lines }: Sent): object {
   const { data, ...error } = answer.body.error;
   return {
@@ -86,7 +88,7 @@ const REFUSALS: readonly Refusal[] = [
     headers: async () => bearer(await gate.token({ exp: Math.floor(Date.now() / 1000) - 3600 })),
   },
   {
-    name: 'a token for another server',
+    name: 'a token for another audience',
     status: 401,
     reason: 'token_audience',
     to: () => gate,
@@ -100,7 +102,7 @@ const REFUSALS: readonly Refusal[] = [
     headers: async () => bearer(await gate.token({ sub: 'mallory' })),
   },
   {
-    name: 'a token in the query',
+    name: 'a token in the query string',
     status: 400,
     reason: 'request_malformed',
     to: () => gate,
@@ -108,7 +110,7 @@ const REFUSALS: readonly Refusal[] = [
     query: '?access_token=x',
   },
   {
-    name: 'a foreign origin',
+    name: 'a foreign Origin',
     status: 403,
     reason: 'origin_rejected',
     to: () => gate,
@@ -122,7 +124,7 @@ const REFUSALS: readonly Refusal[] = [
     headers: async () => bearer(await limited.token({ sub: 'flood' })),
   },
   {
-    name: 'an issuer that cannot be asked',
+    name: 'an unreachable issuer',
     status: 503,
     reason: 'identity_unavailable',
     to: () => unavailable,
@@ -144,7 +146,7 @@ describe('methods other than POST', () => {
   });
 
   describe.each(METHODS)('%s', (method) => {
-    it.each(REFUSALS)('refuses $name as a POST, with $status and one record', async (one) => {
+    it.each(REFUSALS)('rejects $name like a POST, with $status and one record', async (one) => {
       const [headers, to, query] = [await one.headers(), one.to(), one.query ?? ''];
       const post = await send(to, 'POST', headers, query);
       const other = await send(to, method, headers, query);
@@ -157,7 +159,7 @@ describe('methods other than POST', () => {
       expect(lasting(other)).toEqual(lasting(post));
     });
 
-    it('answers 405 with Allow to a valid caller, without a record', async () => {
+    it('responds 405 with Allow to a valid caller, without a record', async () => {
       const { answer, lines } = await send(gate, method, bearer(await gate.token()));
       expect([answer.status, answer.headers.get('allow'), lines]).toEqual([405, 'POST', []]);
       expect(answer.headers.has('www-authenticate')).toBe(false);
@@ -171,11 +173,11 @@ describe('methods other than POST', () => {
   });
 });
 
-describe('an answer with Retry-After', () => {
+describe('response with Retry-After', () => {
   it.each<[string, () => Gate]>([
     ['rate limit', () => limited],
     ['outage of the issuer', () => unavailable],
-  ])('names the seconds in its message and in data.retry_after (%s)', async (_name, to) => {
+  ])('states the seconds in its message and in data.retry_after (%s)', async (_name, to) => {
     const token = await to().token({ sub: 'patient' });
     await to().callTool(token, 'read_customer', { customer_id: '123' });
     const { headers, body } = await to().callTool(token, 'read_customer', { customer_id: '123' });
@@ -185,7 +187,7 @@ describe('an answer with Retry-After', () => {
     expect(body.error.message).toMatch(new RegExp(`: retry in ${seconds} seconds?$`));
   });
 
-  it('names the seconds outside of the endpoint, too', async () => {
+  it('states the seconds for paths other than the MCP endpoint too', async () => {
     const { headers, body } = await unavailable.get('/.well-known/oauth-authorization-server');
     const seconds = Number(headers.get('retry-after'));
     expect(body.error).toEqual({
@@ -196,7 +198,7 @@ describe('an answer with Retry-After', () => {
   });
 });
 
-describe('another path', () => {
+describe('unknown path', () => {
   const HOSTILE = [
     '/',
     '/sse',
@@ -209,15 +211,18 @@ describe('another path', () => {
     '/.well-known/oauth-protected-resource/other',
   ];
 
-  it.each(HOSTILE)('GET %s: 404 names the endpoint and echoes nothing', async (path) => {
-    const answer = await gate.get(path);
-    expect(answer.status).toBe(404);
-    expect(answer.body).toEqual({
-      error: { code: 'not_found', message: 'Not found: the MCP endpoint is /mcp' },
-    });
-  });
+  it.each(HOSTILE)(
+    'GET %s returns 404 with the endpoint path and without the requested path',
+    async (path) => {
+      const answer = await gate.get(path);
+      expect(answer.status).toBe(404);
+      expect(answer.body).toEqual({
+        error: { code: 'not_found', message: 'Not found: the MCP endpoint is /mcp' },
+      });
+    },
+  );
 
-  it('names the path of this deployment', async () => {
+  it('returns the configured endpoint path', async () => {
     const answer = await concealed.get('/mcp', { method: 'POST', body: '{}' });
     expect([answer.status, answer.body.error.message]).toEqual([
       404,

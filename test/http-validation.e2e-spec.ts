@@ -45,24 +45,24 @@ async function expectServed(send: () => Promise<RawAnswer>): Promise<RawAnswer> 
   return answer;
 }
 
-describe('Host', () => {
+describe('Host header', () => {
   it.each<[string, () => Header[]]>([
     ['evil.com', () => [['Host', 'evil.com']]],
-    ['with the name of this server as a prefix', () => [['Host', `127.0.0.1.evil.com:${observed.port}`]]],
+    ['with the gateway name as a prefix', () => [['Host', `127.0.0.1.evil.com:${observed.port}`]]],
     ['with userinfo', () => [['Host', `user@127.0.0.1:${observed.port}`]]],
-    ['with the name of this server as userinfo', () => [['Host', `127.0.0.1:${observed.port}@evil.com`]]],
-    ['that is empty', () => [['Host', '']]],
+    ['with the gateway name as userinfo', () => [['Host', `127.0.0.1:${observed.port}@evil.com`]]],
+    ['with an empty value', () => [['Host', '']]],
     ['with a path', () => [['Host', `127.0.0.1:${observed.port}/x`]]],
     ['with a query', () => [['Host', `127.0.0.1:${observed.port}?x`]]],
-    ['of two names', () => [['Host', '127.0.0.1 evil.com']]],
+    ['with two names', () => [['Host', '127.0.0.1 evil.com']]],
     ['with a port out of range', () => [['Host', '127.0.0.1:99999']]],
     ['with a port of letters', () => [['Host', '127.0.0.1:abc']]],
     ['with two trailing dots', () => [['Host', 'localhost..']]],
     ['0.0.0.0', () => [['Host', '0.0.0.0']]],
-    ['of IPv4 mapped to IPv6', () => [['Host', '[::ffff:127.0.0.1]']]],
-    ['of IPv6 without brackets', () => [['Host', '::1']]],
+    ['with an IPv4-mapped IPv6 address', () => [['Host', '[::ffff:127.0.0.1]']]],
+    ['with an IPv6 address without brackets', () => [['Host', '::1']]],
     [
-      'evil.com with forwarded headers that name this server',
+      'evil.com with forwarded headers that name the gateway',
       () => [
         ['Host', 'evil.com'],
         ['X-Forwarded-Host', '127.0.0.1'],
@@ -92,7 +92,7 @@ describe('Host', () => {
 
   it.each<[string, () => string]>([
     ['of IPv6', () => `[::1]:${observed.port}`],
-    ['localhost on another port, as through a tunnel,', () => 'localhost:1'],
+    ['localhost with another port', () => 'localhost:1'],
     ['in capitals', () => `LOCALHOST:${observed.port}`],
     ['with a trailing dot', () => `localhost.:${observed.port}`],
   ])('serves a request with the Host %s', (_name, name) =>
@@ -100,20 +100,20 @@ describe('Host', () => {
   );
 });
 
-describe('Origin', () => {
+describe('Origin header', () => {
   it.each<[string, () => Header[]]>([
     ['null', () => [['Origin', 'null']]],
     ['evil.com', () => [['Origin', 'http://evil.com']]],
-    ['of another port', () => [['Origin', 'http://127.0.0.1:1']]],
+    ['with another port', () => [['Origin', 'http://127.0.0.1:1']]],
     ['without the port', () => [['Origin', 'http://127.0.0.1']]],
-    ['of another scheme', () => [['Origin', `https://127.0.0.1:${observed.port}`]]],
+    ['with another scheme', () => [['Origin', `https://127.0.0.1:${observed.port}`]]],
     ['with a trailing slash', () => [['Origin', `http://127.0.0.1:${observed.port}/`]]],
-    ['with this server as a prefix', () => [['Origin', `http://127.0.0.1:${observed.port}.evil.com`]]],
+    ['with the gateway origin as a prefix', () => [['Origin', `http://127.0.0.1:${observed.port}.evil.com`]]],
     ['with userinfo', () => [['Origin', `http://x@127.0.0.1:${observed.port}`]]],
-    ['that is empty', () => [['Origin', '']]],
+    ['with an empty value', () => [['Origin', '']]],
     ['with two values', () => [['Origin', `http://127.0.0.1:${observed.port}, http://evil.com`]]],
     [
-      'in two headers',
+      'in two header fields',
       () => [
         ['Origin', `http://127.0.0.1:${observed.port}`],
         ['Origin', 'http://evil.com'],
@@ -124,17 +124,17 @@ describe('Origin', () => {
   );
 
   it.each<[string, () => string]>([
-    ['of this server', () => `http://127.0.0.1:${observed.port}`],
-    ['of this server by another name', () => `http://localhost:${observed.port}`],
-    ['of this server in capitals', () => `HTTP://LOCALHOST:${observed.port}`],
-  ])('serves the Origin %s, and lets only it read the answer', async (_name, origin) => {
+    ['of the gateway', () => `http://127.0.0.1:${observed.port}`],
+    ['of the gateway under another name', () => `http://localhost:${observed.port}`],
+    ['of the gateway in capital letters', () => `HTTP://LOCALHOST:${observed.port}`],
+  ])('serves the Origin %s and allows only this origin to read the response', async (_name, origin) => {
     const answer = await expectServed(() => observed.echoOver([observed.host, ['Origin', origin()]]));
     expect(answer.headers['access-control-allow-origin']).toBe(origin());
     expect(answer.headers['access-control-allow-credentials']).toBeUndefined();
   });
 });
 
-describe('methods other than POST', () => {
+describe('HTTP methods other than POST', () => {
   it.each(['GET', 'DELETE', 'PUT', 'PATCH', 'TRACE', 'PROPFIND', 'QUERY', 'SEARCH'])(
     'rejects %s with 405',
     async (method) => {
@@ -156,7 +156,7 @@ describe('methods other than POST', () => {
     expect([answer.status, ran]).toEqual([405, 0]);
   });
 
-  it('answers OPTIONS without a tool run', async () => {
+  it('responds to OPTIONS without a tool run', async () => {
     const { answer, ran } = await observed.observe(() =>
       observed.echoOver([observed.host], 'OPTIONS /mcp HTTP/1.1'),
     );
@@ -177,7 +177,7 @@ describe('methods other than POST', () => {
   );
 });
 
-describe('paths', () => {
+describe('request paths', () => {
   const paths = [
     '/mcp/',
     '/MCP',
@@ -292,7 +292,7 @@ describe('request smuggling', () => {
     ],
     ['line feeds without carriage returns', [['Transfer-Encoding', 'chunked']], (hidden) => `0\n\n${hidden}`],
   ])(
-    'answers %s with 400 and ends the connection before the second request',
+    'responds to %s with 400 and closes the connection before the second request',
     async (_name, headers, around) => {
       const { answer, ran } = await observed.observe(async () =>
         exchangeBytes(
@@ -343,7 +343,7 @@ describe('request smuggling', () => {
     ]);
   });
 
-  it('leaves no record of a request that ends in its head', async () => {
+  it('writes no record for a request that ends within its header section', async () => {
     const socket = connect(Number(observed.port), '127.0.0.1');
     const { lines } = await observed.observe(async () => {
       socket.end('POST /mcp HTTP/1.1\r\nHost: x');

@@ -1,4 +1,7 @@
-/** Several issuers at one gate: what is bound to one never counts for another, and each may come and go by itself. */
+/**
+ * Several issuers at one gateway: settings and keys of one issuer never apply to another, and outages are
+ * isolated.
+ */
 import { Gate, type Answer, type AuditLogLine } from './support/gate.js';
 import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
@@ -13,7 +16,7 @@ let gate: Gate;
 const runs = () => gate.app.nest.get(Runs).names;
 const reasonOf = ({ status, body }: Answer) => [status, body?.error?.data?.reason ?? 'allowed'];
 
-/** A token of either issuer; both call their key `key-1`. */
+/** A token of either issuer; both issuers use the key id `key-1`. */
 function mint(
   issuer: TestIssuer,
   claims: Claims = {},
@@ -30,7 +33,7 @@ async function call(token: string): Promise<(string | number)[]> {
 async function until(holds: () => Promise<boolean>, seconds = 15): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('It never came true');
+    if (Date.now() > deadline) throw new Error('The condition was not met before the deadline');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -64,7 +67,7 @@ beforeAll(async () => {
       ],
     },
   });
-  // While the embedded database comes up a busy machine asks for no keys for longer than they are good here.
+  // On a busy machine the start of the embedded database can delay the key fetch beyond the key lifetime.
   await until(async () => (await gate.get('/health/ready')).status === 200, 60);
 });
 afterAll(async () => {
@@ -78,7 +81,7 @@ const theirClaims = {
 };
 const asJwt = () => ({ key: theirs.keys[0], header: { typ: 'JWT' } });
 
-it('each issuer is read in its own way, and named in the record', async () => {
+it('applies the settings of each issuer and names the issuer in the record', async () => {
   expect(await call(await mint(ours))).toEqual([200, 'allowed']);
   expect(await call(await mint(theirs, theirClaims, asJwt()))).toEqual([200, 'allowed']);
   const decisions = gate
@@ -94,43 +97,47 @@ it('each issuer is read in its own way, and named in the record', async () => {
 
 it.each<[string, () => Promise<string>, string]>([
   [
-    'a key of the other under its own name',
+    'with the signature of the second issuer and the name of the first',
     () => mint(ours, { iss: theirs.url, aud: THEIRS }, { header: { typ: 'JWT' } }),
     'token_signature',
   ],
   [
-    'and the other way round',
+    'with the signature of the first issuer and the name of the second',
     () => mint(theirs, { iss: ours.url, aud: OURS }, { key: theirs.keys[0] }),
     'token_signature',
   ],
-  ['the audience of the other', () => mint(ours, { aud: THEIRS }), 'token_audience'],
+  ['with the audience of the second issuer', () => mint(ours, { aud: THEIRS }), 'token_audience'],
   [
-    'the algorithm of the other',
+    'with the algorithm of the second issuer',
     () => theirs.mint(OURS, { iss: ours.url, scope: 'probe' }),
     'token_algorithm',
   ],
-  ['the token type of the other', () => mint(ours, {}, { header: { typ: 'JWT' } }), 'token_type'],
   [
-    'the usual type, at an issuer with its own',
+    'with the token type of the second issuer',
+    () => mint(ours, {}, { header: { typ: 'JWT' } }),
+    'token_type',
+  ],
+  [
+    'with the default type from an issuer with a configured type',
     () => mint(theirs, theirClaims, { key: theirs.keys[0] }),
     'token_type',
   ],
-  ['a third issuer', async () => mint(ours, { iss: 'https://third.example.com' }), 'token_issuer'],
+  ['from an unknown issuer', async () => mint(ours, { iss: 'https://third.example.com' }), 'token_issuer'],
   ['no issuer', async () => mint(ours, { iss: undefined }), 'token_issuer'],
   ['both issuers', async () => mint(ours, { iss: [ours.url, theirs.url] }), 'token_issuer'],
-])('%s is refused', async (_name, token, reason) => {
+])('rejects a token %s', async (_name, token, reason) => {
   const before = runs().length;
   expect(await call(await token())).toEqual([401, reason]);
   expect(runs()).toHaveLength(before);
   expect(gate.auditLog().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
 });
 
-it('the claims of the other do not count', async () => {
+it('ignores the claim names of another issuer', async () => {
   const token = await mint(ours, theirClaims);
   expect(await call(token)).toEqual([403, 'scope_missing']);
 });
 
-it('a role that the map does not name is none', async () => {
+it('ignores a role that role_map does not contain', async () => {
   const plain = { scope: undefined, access: { scopes: ['probe', 'probe.admin'], roles: ['admin'] } };
   const answer = await gate.callTool(await mint(theirs, plain, asJwt()), 'admin_only');
   expect(reasonOf(answer)).toEqual([403, 'role_missing']);
@@ -140,7 +147,7 @@ it('a role that the map does not name is none', async () => {
   ]);
 });
 
-it('a challenge speaks as the issuer of the caller does', async () => {
+it("writes scopes in a challenge in the form of the caller's issuer", async () => {
   const token = await mint(theirs, { scope: undefined }, asJwt());
   const answer = await gate.callTool(token, 'echo', { text: 'hello' });
   expect(answer.headers.get('www-authenticate')).toContain('scope="api://theirs/probe"');
@@ -149,16 +156,16 @@ it('a challenge speaks as the issuer of the caller does', async () => {
   expect(own.headers.get('www-authenticate')).toContain('scope="probe"');
 });
 
-it('clients are told of both, and sent to the first', async () => {
+it('publishes both issuers in the metadata and relays the first', async () => {
   const { body } = await gate.get('/.well-known/oauth-protected-resource/mcp');
   expect(body).toMatchObject({ resource: gate.url, authorization_servers: [ours.url, theirs.url] });
   expect(body).not.toHaveProperty('dpop_bound_access_tokens_required');
-  // It is 503 while the issuer cannot be asked, which on a busy machine may be for a moment.
+  // Returns 503 while the issuer is unavailable, which can last for a moment on a busy machine.
   await until(async () => (await gate.get('/.well-known/oauth-authorization-server')).status === 200);
   expect((await gate.get('/.well-known/oauth-authorization-server')).body.issuer).toBe(ours.url);
 });
 
-it('people of one name at two issuers are two people: they share no limit', async () => {
+it('counts users with the same subject at two issuers separately for the rate limit', async () => {
   const limited = await Gate.start({
     issuer: ours,
     imports: [ProbeModule],
@@ -180,8 +187,8 @@ it('people of one name at two issuers are two people: they share no limit', asyn
   }
 });
 
-describe('keys', () => {
-  /** Another gate's database may just have held up the process: no test here is about that. */
+describe('keys of several issuers', () => {
+  /** The database of another gateway can block the process; these tests start with fresh keys. */
   beforeEach(() =>
     until(async () => {
       const { body } = await gate.get('/health/ready');
@@ -189,7 +196,7 @@ describe('keys', () => {
     }),
   );
 
-  it('one removed at the issuer stops working, for tokens verified before too, and only there', async () => {
+  it('reject tokens of a removed key, also already verified ones, at that issuer only', async () => {
     const removed = await makeKey('key-removed');
     ours.keys.unshift(removed);
     const [token, fresh, other] = await Promise.all([
@@ -209,7 +216,7 @@ describe('keys', () => {
     expect(await call(await mint(ours))).toEqual([200, 'allowed']);
   }, 60_000);
 
-  it('of an issuer that is down work up to their bound, then its tokens get 503, and the others never notice', async () => {
+  it('stay valid during an outage up to the limit, then tokens of that issuer alone get 503', async () => {
     const [token, other] = await Promise.all([mint(ours), mint(theirs, theirClaims, asJwt())]);
     expect(await call(token)).toEqual([200, 'allowed']);
     ours.failing = 500;
@@ -240,7 +247,7 @@ describe('keys', () => {
   }, 120_000);
 });
 
-describe('an issuer whose identifier is an http URL, as AD FS has it', () => {
+describe('issuer with an http identifier (AD FS)', () => {
   const TRUST = 'http://adfs.example.com/adfs/services/trust';
   let server: TestIssuer;
   let adfs: Gate;
@@ -278,7 +285,7 @@ describe('an issuer whose identifier is an http URL, as AD FS has it', () => {
     return reasonOf(await adfs.callTool(token, 'echo', { text: 'hello' }));
   };
 
-  it('verifies its tokens by the keys of the configured metadata', async () => {
+  it('verifies tokens with the keys of the configured metadata', async () => {
     expect(await ask({ iss: TRUST })).toEqual([200, 'allowed']);
     expect(await ask({ iss: `${server.url}/adfs` })).toEqual([401, 'token_issuer']);
     expect(await ask({ iss: `${TRUST}/` })).toEqual([401, 'token_issuer']);
@@ -288,7 +295,7 @@ describe('an issuer whose identifier is an http URL, as AD FS has it', () => {
     ]);
   });
 
-  it('sends clients to the https issuer of its metadata, and relays that document', async () => {
+  it('sends clients to the https issuer of the metadata and relays that document', async () => {
     const resource = await adfs.get('/.well-known/oauth-protected-resource');
     expect(resource.body.authorization_servers).toEqual([`${server.url}/adfs`]);
     const relayed = await adfs.get('/.well-known/oauth-authorization-server');
@@ -296,7 +303,7 @@ describe('an issuer whose identifier is an http URL, as AD FS has it', () => {
   });
 });
 
-it('takes the roles of Zitadel from the keys of their object, by the organizations that count', async () => {
+it('reads Zitadel roles from the keys of the claim, limited to the configured organizations', async () => {
   const server = await TestIssuer.start();
   const place = 'urn:zitadel:iam:org:project:roles';
   const zitadel = await Gate.start({

@@ -1,4 +1,4 @@
-/** Opaque tokens: an issuer that is asked about each (RFC 7662), beside one whose signatures are checked. */
+/** Opaque tokens: one issuer with introspection (RFC 7662) beside one issuer with signed tokens. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Gate, temporaryFolder, type Answer } from './support/gate.js';
@@ -50,7 +50,7 @@ const call = (token: string) => gate.callTool(token, 'echo', { text: 'hello' });
 const reasonOf = ({ status, body }: Answer) => [status, body?.error?.data?.reason ?? 'allowed'];
 const now = () => Math.floor(Date.now() / 1000);
 
-it('an active token is asked about once in a while, and is a principal like any other', async () => {
+it('introspects an active token once per cache period and accepts it as a principal', async () => {
   const token = issue({ jti: 'opaque-1' });
   const before = opaque.calls;
   for (const answer of [await call(token), await call(token), await call(token)]) {
@@ -65,35 +65,35 @@ it('an active token is asked about once in a while, and is a principal like any 
 });
 
 it.each<[string, Claims, string]>([
-  ['for another server', { aud: 'https://other.example.com' }, 'token_audience'],
+  ['for another audience', { aud: 'https://other.example.com' }, 'token_audience'],
   ['for nobody', { aud: undefined }, 'token_audience'],
   ['that has expired', { iat: now() - 100, exp: now() - 50 }, 'token_expired'],
-  ['without an end', { exp: undefined }, 'token_claims'],
-  ['that lives too long', { exp: now() + 90_000 }, 'token_lifetime'],
+  ['without an expiry', { exp: undefined }, 'token_claims'],
+  ['with an excessive lifetime', { exp: now() + 90_000 }, 'token_lifetime'],
   ['without a subject and a client', { sub: undefined, client_id: undefined }, 'token_claims'],
-  ['of another issuer', { iss: 'https://other.example.com' }, 'token_issuer'],
+  ['from another issuer', { iss: 'https://other.example.com' }, 'token_issuer'],
   ['that is a refresh token', { token_type: 'refresh_token' }, 'token_type'],
   ['that is bound to a key', { cnf: { jkt: 'x' } }, 'token_binding'],
-  ['that is bound to a key it does not name', { token_type: 'DPoP' }, 'token_binding'],
-])('an active token %s is refused all the same', async (_name, claims, reason) => {
+  ['that is bound to an unnamed key', { token_type: 'DPoP' }, 'token_binding'],
+])('rejects an active token %s', async (_name, claims, reason) => {
   const runs = gate.app.nest.get(Runs).names.length;
   expect(reasonOf(await call(issue(claims)))).toEqual([401, reason]);
   expect(gate.auditLog().at(-1)).toMatchObject({ event: 'authentication', decision: 'deny', reason });
   expect(gate.app.nest.get(Runs).names).toHaveLength(runs);
 });
 
-it('a workload is told from a person', async () => {
+it('recognizes a workload', async () => {
   expect(reasonOf(await call(issue({ sub: 'agent' })))).toEqual([403, 'human_required']);
 });
 
-it('one that is not active is refused, and asked about again the next time', async () => {
+it('rejects an inactive token and introspects it again at the next request', async () => {
   const token = 'not-yet-issued';
   expect(reasonOf(await call(token))).toEqual([401, 'token_revoked']);
   opaque.activate(token, { aud: AUDIENCE, scope: 'probe' });
   expect(reasonOf(await call(token))).toEqual([200, 'allowed']);
 });
 
-it('one that was revoked works no longer than it is remembered', async () => {
+it('rejects a revoked token when its cache entry expires', async () => {
   const token = issue();
   expect(reasonOf(await call(token))).toEqual([200, 'allowed']);
   opaque.revoke(token);
@@ -103,7 +103,7 @@ it('one that was revoked works no longer than it is remembered', async () => {
   expect(reasonOf(await call(token))).toEqual([401, 'token_revoked']);
 });
 
-it.each([401, 403, 500, 503])('an endpoint that answers %i is an outage, and no verdict', async (status) => {
+it.each([401, 403, 500, 503])('treats status %i of the endpoint as an outage', async (status) => {
   opaque.behaviour = (response) => response.writeHead(status).end();
   const answer = await call(issue());
   expect(reasonOf(answer)).toEqual([503, 'identity_unavailable']);
@@ -112,7 +112,7 @@ it.each([401, 403, 500, 503])('an endpoint that answers %i is an outage, and no 
   expect(gate.auditLog().at(-1)).toMatchObject({ reason: 'identity_unavailable' });
 });
 
-describe('an answer without aud', () => {
+describe('introspection response without aud', () => {
   let keys: TestIssuer;
   let lemon: IntrospectionEndpoint;
   let strict: Gate;
@@ -147,7 +147,7 @@ describe('an answer without aud', () => {
     await Promise.all([keys.stop(), lemon.stop()]);
   });
 
-  /** A JWT of the issuer that its endpoint calls active, with these claims in the answer. */
+  /** A JWT that its endpoint reports as active, with these claims in the response. */
   async function jwt(claims: Claims = {}, answer: Claims = {}, options = {}): Promise<string> {
     const token = await keys.mint(AUDIENCE, { scope: 'probe', ...claims }, options);
     lemon.activate(token, answer);
@@ -162,7 +162,7 @@ describe('an answer without aud', () => {
     return result;
   };
 
-  it('is completed from a JWT whose signature fits', async () => {
+  it('is completed from a JWT with a valid signature', async () => {
     expect(await echo(strict, await jwt({ roles: ['admin'] }))).toEqual([200, 'allowed']);
     expect(strict.auditLog().findLast(({ event }) => event === 'decision')).toMatchObject({
       principal: { sub: 'alice', scopes: ['probe'], roles: ['admin'] },
@@ -174,27 +174,31 @@ describe('an answer without aud', () => {
   });
 
   it.each<[string, () => Promise<string>, string]>([
-    ['for another server', () => jwt({ aud: 'https://other.example.com' }), 'token_audience'],
+    ['for another audience', () => jwt({ aud: 'https://other.example.com' }), 'token_audience'],
     ['for nobody', () => jwt({ aud: undefined }), 'token_audience'],
     [
-      'signed by a stranger',
+      'with a signature of an unknown key',
       async () => jwt({}, {}, { key: { ...(await makeKey('key-1')), kid: 'key-1' } }),
       'token_signature',
     ],
-    ['of another type', () => jwt({}, {}, { header: { typ: 'JWT' } }), 'token_type'],
+    ['with another type', () => jwt({}, {}, { header: { typ: 'JWT' } }), 'token_type'],
     ['that is an ID token', () => jwt({ nonce: 'n' }), 'token_type'],
-    ['that says another subject', () => jwt({ sub: 'bob' }), 'token_claims'],
-    ['that ends before the answer says', () => jwt({ iat: now() - 100, exp: now() - 50 }), 'token_expired'],
+    ['with a different subject', () => jwt({ sub: 'bob' }), 'token_claims'],
     [
-      'that is bound, and the answer does not say so',
+      'with an earlier expiry than the response',
+      () => jwt({ iat: now() - 100, exp: now() - 50 }),
+      'token_expired',
+    ],
+    [
+      'that is bound although the response has no binding',
       () => jwt({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
       'token_binding',
     ],
-  ])('refuses a JWT %s', async (_name, make, reason) => {
+  ])('causes rejection of a JWT %s', async (_name, make, reason) => {
     expect(await echo(strict, await make())).toEqual([401, reason]);
   });
 
-  it('refuses a JWT that is not active, whatever it says itself', async () => {
+  it('does not make an inactive JWT valid', async () => {
     expect(await echo(strict, await keys.mint(AUDIENCE, { scope: 'probe' }))).toEqual([401, 'token_revoked']);
     expect(await echo(trusting, await keys.mint(AUDIENCE, { scope: 'probe' }))).toEqual([
       401,
@@ -202,12 +206,12 @@ describe('an answer without aud', () => {
     ]);
   });
 
-  it('refuses an opaque token, unless the setting accepts the word of the endpoint', async () => {
+  it('causes rejection of an opaque token unless the setting accepts a missing audience', async () => {
     expect(await echo(strict, lemon.issue({ scope: 'probe' }))).toEqual([401, 'token_audience']);
     expect(await echo(trusting, lemon.issue({ scope: 'probe' }))).toEqual([200, 'allowed']);
   });
 
-  it('with the setting still refuses what is for another server', async () => {
+  it('does not allow another audience when the setting accepts a missing audience', async () => {
     const other = 'https://other.example.com';
     expect(await echo(trusting, lemon.issue({ scope: 'probe', aud: other }))).toEqual([
       401,
@@ -218,13 +222,13 @@ describe('an answer without aud', () => {
     expect(await echo(trusting, await jwt({ aud: undefined }))).toEqual([200, 'allowed']);
   });
 
-  it('does not make readiness wait for the keys', async () => {
+  it('does not make readiness wait for keys', async () => {
     expect((await strict.get('/health/ready')).body).toMatchObject({});
     expect(JSON.stringify((await strict.get('/health/ready')).body)).not.toContain('"keys":0');
   });
 });
 
-it('a JWT of the other issuer is never shown to it, and one in its own name is never believed unasked', async () => {
+it('sends no JWT of another issuer to the endpoint, and introspects every JWT in its own name', async () => {
   const before = opaque.calls;
   expect(reasonOf(await call(await issuer.mint(AUDIENCE, { scope: 'probe' })))).toEqual([200, 'allowed']);
   expect(opaque.calls).toBe(before);
@@ -233,7 +237,7 @@ it('a JWT of the other issuer is never shown to it, and one in its own name is n
   expect(opaque.calls).toBe(before + 1);
 });
 
-it('a JWT of the other issuer that was damaged on its way, or a part of it, is not shown to it either', async () => {
+it('sends no damaged or partial JWT of another issuer to the endpoint', async () => {
   const token = await issuer.mint(AUDIENCE, { scope: 'probe' });
   const [header, payload] = token.split('.');
   const before = opaque.calls;
@@ -250,7 +254,7 @@ it('a JWT of the other issuer that was damaged on its way, or a part of it, is n
   expect(opaque.calls).toBe(before);
 });
 
-it('readiness does not wait for keys that it does not use, and shows how the last question went', async () => {
+it('does not wait for unused keys at readiness and reports the state of introspection', async () => {
   const shown = async () => (await gate.get('/health/ready')).body;
   await call(issue());
   expect((await shown()).checks.keys).toBe(true);
@@ -263,7 +267,7 @@ it('readiness does not wait for keys that it does not use, and shows how the las
   expect((await shown()).issuers[1]).toEqual({ issuer: opaque.issuer, introspection: 'failing' });
 });
 
-it('a token longer than any header that is taken is refused, on record', async () => {
+it('rejects and records a token above the length limit', async () => {
   const before = opaque.calls;
   expect(reasonOf(await call('x'.repeat(15_001)))).toEqual([401, 'token_malformed']);
   expect(gate.auditLog().at(-1)).toMatchObject({ reason: 'token_malformed' });

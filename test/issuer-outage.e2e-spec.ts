@@ -1,4 +1,6 @@
-/** An identity provider that is down, slow or wrong: 503, never 401, and recovery without a restart. */
+/**
+ * An identity provider that is unreachable, slow or faulty causes 503, never 401; recovery needs no restart.
+ */
 import { Agent, createServer, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
@@ -8,7 +10,7 @@ import { makeKey, type SigningKey, TestIssuer } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
 import { echo, expectUnavailable, runsOf, until, wait } from './support/outages.js';
 
-/** Moves the clock, and nothing but the clock; it never goes back within a file. */
+/** Moves only the clock forward. The offset never decreases within a file. */
 let ahead = 0;
 function moveClock(ms: number): void {
   ahead += ms;
@@ -31,7 +33,7 @@ function moveClock(ms: number): void {
 }
 afterAll(() => jest.useRealTimers());
 
-describe('an issuer that is down when the server starts', () => {
+describe('issuer that is unreachable at startup', () => {
   let gate: Gate;
   let issuer: TestIssuer;
 
@@ -63,15 +65,15 @@ describe('an issuer that is down when the server starts', () => {
     expect((await gate.get('/.well-known/oauth-authorization-server')).status).toBe(503);
   });
 
-  it('does not hide the token of another issuer', async () => {
+  it('does not change the rejection of a token from another issuer', async () => {
     const answer = await echo(gate, await gate.token({ iss: 'https://other.example' }));
     expect([answer.status, answer.body.error.data.reason]).toEqual([401, 'token_issuer']);
   });
 
-  it('ends without a restart once the issuer is back', async () => {
+  it('is used without a restart when it recovers', async () => {
     const back = await TestIssuer.start(Number(new URL(issuer.url).port));
     try {
-      // It is asked again after some seconds, not with every request.
+      // Retries occur after some seconds, not with every request.
       await until(async () => (await gate.get('/health/ready')).status === 200);
       expect((await echo(gate, await back.mint(gate.url, { scope: 'probe' }))).status).toBe(200);
     } finally {
@@ -80,7 +82,7 @@ describe('an issuer that is down when the server starts', () => {
   });
 });
 
-describe('the keys of an issuer', () => {
+describe('keys of an issuer', () => {
   let gate: Gate;
   let issuer: TestIssuer;
 
@@ -93,14 +95,14 @@ describe('the keys of an issuer', () => {
     await issuer.stop();
   });
 
-  /** Each test begins with keys that were fetched just now. */
+  /** Each test starts with freshly fetched keys. */
   beforeEach(async () => {
     issuer.failing = undefined;
     moveClock(11 * 60_000);
     expect((await echo(gate, await gate.token({ scope: 'probe' }))).status).toBe(200);
   });
 
-  it('keep working during its outage, while an unknown key is an outage and no fault of the token', async () => {
+  it('work during an outage, and an unknown key then counts as an outage', async () => {
     issuer.failing = 503;
     const known = await gate.token({ scope: 'probe' });
     expect((await echo(gate, known)).status).toBe(200);
@@ -111,7 +113,7 @@ describe('the keys of an issuer', () => {
     expect((await gate.get('/health/ready')).status).toBe(200);
   });
 
-  it('are accepted after one fetch where they are new, and rejected after ten minutes where they were withdrawn', async () => {
+  it('are accepted after one fetch when new and rejected ten minutes after withdrawal', async () => {
     const old = await gate.token({ scope: 'probe', exp: Math.floor(Date.now() / 1000) + 3000 });
     const before = issuer.jwksFetches;
     issuer.keys.push(await makeKey('key-2'));
@@ -127,7 +129,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.jwksFetches - before).toBeLessThanOrEqual(3);
   });
 
-  it('are fetched anew after one rejected token where they changed under their old names', async () => {
+  it('are fetched again after one rejected token when they changed without a new key id', async () => {
     const { kid } = issuer.key;
     issuer.keys.splice(0, issuer.keys.length, await makeKey(kid));
     moveClock(31_000);
@@ -137,7 +139,7 @@ describe('the keys of an issuer', () => {
     await until(async () => (await echo(gate, await gate.token({ scope: 'probe' }))).status === 200);
   });
 
-  it('are fetched a few times for hundreds of unknown names', async () => {
+  it('are fetched at most twice for hundreds of unknown key ids', async () => {
     const before = issuer.jwksFetches;
     moveClock(31_000);
     const stranger = await makeKey('stranger');
@@ -150,7 +152,7 @@ describe('the keys of an issuer', () => {
     expect((await echo(gate, await gate.token({ scope: 'probe' }))).status).toBe(200);
   });
 
-  it('are fetched a few times for hundreds of unknown names during an outage', async () => {
+  it('are fetched at most three times for hundreds of unknown key ids during an outage', async () => {
     const before = issuer.jwksFetches;
     issuer.failing = 500;
     moveClock(31_000);
@@ -162,7 +164,7 @@ describe('the keys of an issuer', () => {
   });
 });
 
-/** An issuer's host that answers as a test says. */
+/** Issuer host with scripted responses. */
 class ScriptedHost {
   readonly asked: string[] = [];
   private constructor(
@@ -204,23 +206,23 @@ const KEY_SETS: KeySetCase[] = [
   ['nothing', (response) => response.end(), 503],
   ['null', (response) => json(response, null), 503],
   ['a list', (response, { jwk }) => json(response, [jwk]), 503],
-  ['keys that are no list', (response) => json(response, { keys: 'none' }), 503],
+  ['a key set that is not a list', (response) => json(response, { keys: 'none' }), 503],
   ['404', (response, { jwk }) => json(response, { keys: [jwk] }, 404), 503],
   ['500', (response) => json(response, {}, 500), 503],
   ['206', (response, { jwk }) => json(response, { keys: [jwk] }, 206), 503],
   [
-    'a redirect to the keys',
+    'a redirect to the key set',
     (response, _key, url) => response.writeHead(302, { location: `${url}/elsewhere` }).end(),
     503,
   ],
   ['600 KB', (response, { jwk }) => json(response, { keys: [jwk], padding: 'x'.repeat(600 * 1024) }), 503],
-  ['without an end', (response) => flood(response.writeHead(200)), 503],
+  ['an endless key set', (response) => flood(response.writeHead(200)), 503],
   ['never', () => undefined, 503],
-  ['a byte every second', (response) => trickle(response.writeHead(200)), 503],
+  ['one byte per second', (response) => trickle(response.writeHead(200)), 503],
   ['a broken connection', (response) => response.destroy(), 503],
-  ['no keys at all', (response) => json(response, { keys: [] }), 503],
+  ['an empty key set', (response) => json(response, { keys: [] }), 503],
   [
-    'the key among keys of unknown kinds',
+    'a usable key among keys of unknown types',
     (response, { jwk }) =>
       json(response, {
         keys: [{ kty: 'UNKNOWN', kid: 'a' }, {}, { kty: 'oct', k: 'AA', kid: jwk.kid }, jwk],
@@ -228,7 +230,7 @@ const KEY_SETS: KeySetCase[] = [
     200,
   ],
   [
-    'the key among broken ones',
+    'a usable key among malformed keys',
     (response, { jwk }) =>
       json(response, {
         keys: [
@@ -240,12 +242,12 @@ const KEY_SETS: KeySetCase[] = [
     200,
   ],
   [
-    'the key behind a broken one of its name',
+    'a usable key after a malformed key with the same id',
     (response, { jwk }) => json(response, { keys: [{ ...jwk, x: 'AA' }, jwk] }),
     200,
   ],
   [
-    'the key among things that are no keys',
+    'a usable key among values that are not keys',
     (response, { jwk }) => json(response, { keys: [null, 'key', 7, jwk] }),
     200,
   ],
@@ -259,7 +261,7 @@ function flood(response: ServerResponse): void {
   more();
 }
 
-/** With garbage collected meanwhile: a deadline must not depend on an object that nobody holds. */
+/** Collects garbage meanwhile: the deadline must not depend on an object without references. */
 function trickle(response: ServerResponse): void {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
@@ -276,14 +278,14 @@ type MetadataCase = [name: string, document: (url: string, port: string) => unkn
 const METADATA: MetadataCase[] = [
   ['its own', (url) => ({ issuer: url, jwks_uri: `${url}/jwks` }), 200],
   ['another issuer', (url) => ({ issuer: 'https://other.example', jwks_uri: `${url}/jwks` }), 503],
-  ['itself with a slash', (url) => ({ issuer: `${url}/`, jwks_uri: `${url}/jwks` }), 503],
+  ['an issuer with a trailing slash', (url) => ({ issuer: `${url}/`, jwks_uri: `${url}/jwks` }), 503],
   ['no issuer', (url) => ({ jwks_uri: `${url}/jwks` }), 503],
   ['no keys', (url) => ({ issuer: url }), 503],
-  ['keys in a list', (url) => ({ issuer: url, jwks_uri: [`${url}/jwks`] }), 503],
-  ['keys in a file', (url) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' }), 503],
+  ['a list as jwks_uri', (url) => ({ issuer: url, jwks_uri: [`${url}/jwks`] }), 503],
+  ['a file URL as jwks_uri', (url) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' }), 503],
   ['keys inline', (url) => ({ issuer: url, jwks_uri: 'data:application/json,{"keys":[]}' }), 503],
   [
-    'keys over plain HTTP from beyond loopback',
+    'a plain HTTP jwks_uri outside loopback',
     (url, port) => ({ issuer: url, jwks_uri: `http://0.0.0.0:${port}/jwks` }),
     503,
   ],
@@ -307,7 +309,7 @@ describe.each([
     'metadata',
     METADATA.map(([name, document, expected]) => ({ name, expected, keys: undefined, metadata: document })),
   ],
-] as [string, OddCase[]][])('an issuer that answers oddly: %s', (from, cases) => {
+] as [string, OddCase[]][])('issuer with unusual %s', (from, cases) => {
   let gate: Gate;
   let host: ScriptedHost;
   let issuer: TestIssuer;
@@ -333,17 +335,18 @@ describe.each([
     await Promise.all([host.stop(), issuer.stop()]);
   });
 
-  // What is refused comes first: a key set once had is asked for from the same place until a restart.
+  // Rejected cases run first: after a success the gateway keeps fetching keys from that address until a
+  // restart.
   const ordered = [
     ...cases.filter(({ expected }) => expected === 503),
     ...cases.filter(({ expected }) => expected === 200),
   ];
 
   it.each(ordered.map((one) => [one.name, one.expected, one] as const))(
-    '%s: %d',
+    'returns for %s: %d',
     async (_name, expected, one) => {
       current = one;
-      // Whatever was kept of the case before is too old by then.
+      // Expires the state of the previous case.
       moveClock(11 * 60_000);
       const token = await issuer.mint(gate.url, { iss: host.url, scope: 'probe' }, { key });
       const [before, ran] = [gate.auditLog().length, runsOf(gate).length];
@@ -351,7 +354,7 @@ describe.each([
       const answer = await echo(gate, token);
       expect(performance.now() - begin).toBeLessThan(7_000);
       if (expected === 200) {
-        // It may be that the case before has just failed, and is not asked again at once.
+        // The previous case may have just failed, so the gateway delays the next fetch.
         await until(async () => (await echo(gate, token)).status === 200);
         expect(runsOf(gate).length).toBeGreaterThan(ran);
         return;
@@ -372,10 +375,10 @@ describe.each([
   );
 });
 
-it('answers a running request while it closes, and waits for no further one on its connection', async () => {
+it('finishes a running request during shutdown and accepts no further one on its connection', async () => {
   const gate = await Gate.start({ database: false, imports: [ProbeModule] });
   const agent = new Agent({ keepAlive: true });
-  // With a key that nobody knows the answer takes until the keys may be fetched again.
+  // An unknown key delays the response until the next permitted key fetch.
   const token = await gate.token({ scope: 'probe' }, { key: await makeKey('unknown') });
   const answer = new Promise<number | undefined>((resolve, reject) => {
     const headers = {

@@ -1,4 +1,4 @@
-/** The layout, held against the imports; and claims of the repository about itself. */
+/** Checks the folder layout, the imports and the consistency of the repository. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { VARIABLE_NAMES, Variables } from '../src/config/variables.js';
@@ -8,8 +8,9 @@ const ROOT = join(__dirname, '..');
 const SRC = join(ROOT, 'src');
 
 /**
- * The rooms of the layout, each a folder, and the rooms that each may import. A file belongs to the deepest room that
- * holds it. The table has no cycle.
+ * The folders of the layout and the folders that each may import. A file belongs to the deepest folder that
+ * contains
+ * it. The table has no cycle.
  */
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   lib: [],
@@ -22,7 +23,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   auth: ['http/outbound', 'config', 'core', 'lib'],
   policy: ['config', 'core', 'lib'],
   tools: ['policy', 'config', 'core', 'lib'],
-  // The error filter answers with challenges and records refusals that no other step has recorded.
+  // The error filter sends challenges and records rejections that no other step has recorded.
   http: ['audit', 'policy', 'auth', 'config', 'core', 'lib'],
   'http/discovery': ['policy', 'auth', 'config', 'core', 'lib'],
   'rate-limiting': ['storage', 'policy', 'auth', 'audit', 'config', 'core', 'lib'],
@@ -73,7 +74,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'core',
   ],
   examples: ['tools', 'policy', 'storage', 'config', 'core', 'lib'],
-  // And the rooms that this table does not name: tools of a user.
+  // In addition to the folders of a user's own tools, which this table does not contain.
   'tool-modules.ts': [],
   'app.module.ts': [
     'examples',
@@ -104,7 +105,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['start-server.ts', 'config'],
   // The public API, for tools in this build and for programs that embed the server.
   'index.ts': ['create-app.ts', 'tools', 'policy', 'config', 'core', 'lib'],
-  // Commands read the targets that this build registers from the whole application.
+  // Commands read the registered targets from the whole application.
   cli: ['app.module.ts', 'tool-modules.ts', 'upstreams', 'tools', 'policy', 'config', 'core', 'lib'],
   'cli/audit': ['cli', 'audit', 'config', 'core', 'lib'],
   'cli/doctor': [
@@ -119,7 +120,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'core',
     'lib',
   ],
-  // The people of a replay come from audit logs and from tokens.
+  // A replay takes its principals from audit logs and from tokens.
   'cli/policy': [
     'cli/audit',
     'cli/doctor',
@@ -162,7 +163,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
 const MAX_FOLDERS = 16;
 const MAX_LINES = 400;
 
-/** Words that the vocabulary of the project replaced, as words of an identifier or of a file name. */
+/** Words that the vocabulary of the project replaced, in identifiers and file names. */
 const RETIRED_WORDS =
   'advisor auditor bag circumstances complain curator glue judge judged judgement ledger lookfor passage revoker ' +
   'surroundings traps trials tryout unseal untold whom withheldwhere';
@@ -203,13 +204,14 @@ const local = (file: string) =>
     .filter((path) => path.startsWith('.'))
     .map((path) => resolve(dirname(file), path.replace(/\.js$/, '.ts')));
 
-describe('the layout', () => {
-  // A room that the table does not name holds tools of a user: it may import the public API and what the examples import.
+describe('source layout', () => {
+  // A folder outside the table holds tools of a user: it may import the public API and the imports of the
+  // examples.
   const rooms = [...new Set([...Object.keys(IMPORTS), ...production.map(roomOf)])];
   const allowedOf = (room: string): readonly string[] =>
     IMPORTS[room] ?? ['index.ts', ...(IMPORTS.examples as string[])];
 
-  it('has every room of the table', () => {
+  it('contains every folder of the table', () => {
     expect(rooms.filter((room) => !production.some((file) => roomOf(file) === room))).toEqual([]);
   });
 
@@ -219,25 +221,28 @@ describe('the layout', () => {
     expect(folders.filter(({ name }) => named.has(name)).length).toBeLessThanOrEqual(MAX_FOLDERS);
   });
 
-  it.each(rooms.map((room) => [room, allowedOf(room)] as const))('%s imports only %j', (room, allowed) => {
-    const crossings = production
-      .filter((file) => roomOf(file) === room)
-      .flatMap((file) => local(file).map((target) => [relative(SRC, file), roomOf(target)] as const))
-      .filter(([, target]) => target !== room && !allowed.includes(target))
-      .filter(([, target]) => room !== 'tool-modules.ts' || Object.hasOwn(IMPORTS, target));
-    expect(crossings).toEqual([]);
-  });
+  it.each(rooms.map((room) => [room, allowedOf(room)] as const))(
+    'lets %s import only %j',
+    (room, allowed) => {
+      const crossings = production
+        .filter((file) => roomOf(file) === room)
+        .flatMap((file) => local(file).map((target) => [relative(SRC, file), roomOf(target)] as const))
+        .filter(([, target]) => target !== room && !allowed.includes(target))
+        .filter(([, target]) => room !== 'tool-modules.ts' || Object.hasOwn(IMPORTS, target));
+      expect(crossings).toEqual([]);
+    },
+  );
 
-  it('has no cycle of rooms', () => {
+  it('has no import cycle between folders', () => {
     expect(cycleOf(new Map(Object.entries(IMPORTS)))).toBeUndefined();
   });
 
-  it('has no cycle of files', () => {
+  it('has no import cycle between files', () => {
     const graph = new Map(production.map((file) => [file, local(file)]));
     expect(cycleOf(graph)?.map((file) => relative(SRC, file))).toBeUndefined();
   });
 
-  it('imports the MCP SDK in mcp, upstreams/connection and core/mcp-types.ts only', () => {
+  it('imports the MCP SDK only in mcp, upstreams/connection and core/mcp-types.ts', () => {
     const users = production
       .filter((file) => importsOf(file).some((path) => path.startsWith('@modelcontextprotocol/')))
       .map((file) => relative(SRC, file));
@@ -253,14 +258,14 @@ describe('the layout', () => {
     expect(readers.map((file) => relative(SRC, file))).toEqual(['config/environment.ts']);
   });
 
-  it('has no injectable in core and lib', () => {
+  it('has no injectable class in core and lib', () => {
     const injectable = production.filter(
       (file) => ['core', 'lib'].includes(roomOf(file)) && /@Injectable/.test(readFileSync(file, 'utf8')),
     );
     expect(injectable).toEqual([]);
   });
 
-  it('gives a class with a suffix of Nest and its file the same name', () => {
+  it('gives a class with a Nest suffix the name of its file', () => {
     const suffix =
       /\.(controller|factory|filter|guard|interceptor|middleware|module|service|sink|transport)\.ts$/;
     const different = production
@@ -281,7 +286,7 @@ describe('the layout', () => {
   it('has no retired name in identifiers and file names', () => {
     const words = new Set(RETIRED_WORDS.split(' '));
     const names = new Set(RETIRED_NAMES.split(' '));
-    // Folders of a user's own tools may use any word.
+    // A user's own tool folders may use any word.
     const isOurs = (file: string) => !file.startsWith(join(SRC, '/')) || roomOf(file) in IMPORTS;
     const isRetired = (name: string) => names.has(name) || wordsOf(name).some((word) => words.has(word));
     const files = ['src', 'test', 'demo'].flatMap((folder) => sources(join(ROOT, folder)));
@@ -294,7 +299,7 @@ describe('the layout', () => {
     expect(retired).toEqual([]);
   });
 
-  it('keeps the demo a client: it imports nothing of the server', () => {
+  it('keeps the demo independent of the server sources', () => {
     const foreign = sources(join(ROOT, 'demo')).flatMap((file) =>
       importsOf(file).filter(
         (path) => path.startsWith('.') && !resolve(dirname(file), path).startsWith(join(ROOT, 'demo')),
@@ -304,7 +309,7 @@ describe('the layout', () => {
   });
 });
 
-/** The identifiers of a source, without comments and texts. */
+/** The identifiers of a source text, without comments and string literals. */
 function identifiersOf(text: string): string[] {
   const code = text
     .replaceAll(/\/\*[^]*?\*\//g, ' ')
@@ -313,7 +318,7 @@ function identifiersOf(text: string): string[] {
   return code.match(/[A-Za-z_$][\w$]*/g) ?? [];
 }
 
-/** `pendingCount`, `PENDING_COUNT` and `pending-count`: pending, count. */
+/** Splits `pendingCount`, `PENDING_COUNT` and `pending-count` into `pending` and `count`. */
 function wordsOf(name: string): string[] {
   return name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
@@ -321,13 +326,13 @@ function wordsOf(name: string): string[] {
     .split(/[^a-z0-9]+/);
 }
 
-/** `audit/audit-keys.controller.ts`: AuditKeysController. */
+/** Maps `audit/audit-keys.controller.ts` to `AuditKeysController`. */
 function classNameOf(file: string): string {
   const words = basename(file, '.ts').split(/[-.]/);
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
-/** The first cycle of a graph, its first node repeated at its end; undefined where there is none. */
+/** The first cycle of a graph, with its first node repeated at the end; undefined without a cycle. */
 function cycleOf(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const done = new Set<string>();
   const visit = (node: string, path: readonly string[]): string[] | undefined => {
@@ -347,23 +352,23 @@ function cycleOf(graph: ReadonlyMap<string, readonly string[]>): string[] | unde
   return undefined;
 }
 
-describe('the variables', () => {
+describe('environment variables', () => {
   const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
-  it('are all validated', () => {
+  it('all have validation rules', () => {
     const validated = getMetadataStorage().getTargetValidationMetadatas(Variables, '', false, false);
     expect([...new Set(validated.map(({ propertyName }) => propertyName))].sort()).toEqual(
       [...VARIABLE_NAMES].sort(),
     );
   });
 
-  it('are all in .env.example, and nothing else is', () => {
+  it('are exactly those in .env.example', () => {
     const named = [...example.matchAll(/^#?\s?([A-Z][A-Z_]+)=/gm)].map((found) => found[1] as string);
     expect([...new Set(named)].sort()).toEqual([...VARIABLE_NAMES].sort());
   });
 
-  it.each([...VARIABLE_NAMES])('%s is in the README', (name) => {
+  it.each([...VARIABLE_NAMES])('%s is documented in the README', (name) => {
     expect(readme).toContain(`\`${name}\``);
   });
 });

@@ -67,14 +67,14 @@ describe.each([
 });
 
 describe('parameters that the MCP SDK validates', () => {
-  // The transport answers with 200 or with 400. All else is as for every other rejection.
+  // The transport responds with 200 or 400. The other checks are the same as for every rejection.
   it.each(PARAMETERS.map((one) => [one.name, one] as const))('rejects %s', (_name, one) =>
     expectRefusedMessage(one, [200, 400]),
   );
 });
 
 describe('arguments that violate the schema of the tool', () => {
-  it.each(ARGUMENTS)('answers %s with a tool error', async (_name, args) => {
+  it.each(ARGUMENTS)('returns a tool error for %s', async (_name, args) => {
     const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
     const { answer, lines, ran } = await observed.observe(() => observed.post(body, LEGACY));
     expect(ran).toBe(0);
@@ -102,25 +102,30 @@ describe('unusual requests', () => {
     ],
     ['a byte order mark', `\ufeff${ECHO_TEXT}`, LEGACY, 200],
     [
-      'a repeated key by its last value',
+      'a repeated key, where the last value counts,',
       ECHO_TEXT.replace('"name":"echo"', '"name":"admin_only","name":"echo"'),
       LEGACY,
       200,
     ],
-    ['a text as id', ECHO_TEXT.replace('"id":1', '"id":"1"'), LEGACY, 200],
+    ['a string id', ECHO_TEXT.replace('"id":1', '"id":"1"'), LEGACY, 200],
     ['a negative id', ECHO_TEXT.replace('"id":1', '"id":-1'), LEGACY, 200],
     [
-      'a content type in capitals with a charset',
+      'a content type in capital letters with a charset',
       ECHO_TEXT,
       { ...LEGACY, 'content-type': 'APPLICATION/JSON; charset=utf-8' },
       200,
     ],
     ['a request without a version header', ECHO_TEXT, {}, 200],
-    ['a version repeated in one line', ECHO_TEXT, { 'mcp-protocol-version': '2025-11-25, 2025-11-25' }, 200],
+    [
+      'a version repeated in one header line',
+      ECHO_TEXT,
+      { 'mcp-protocol-version': '2025-11-25, 2025-11-25' },
+      200,
+    ],
     ['Accept: */*', ECHO_TEXT, { ...LEGACY, accept: '*/*' }, 200],
     ['Accept: application/json alone', ECHO_TEXT, { ...LEGACY, accept: 'application/json' }, 200],
     [
-      'Accept in capitals with parameters',
+      'Accept in capital letters with parameters',
       ECHO_TEXT,
       { ...LEGACY, accept: 'Application/JSON;charset=UTF-8 , TEXT/*;q=0.1' },
       200,
@@ -133,7 +138,7 @@ describe('unusual requests', () => {
       200,
     ],
     [
-      'Mcp-Name in its base64 form',
+      'Mcp-Name in base64 form',
       JSON.stringify({
         jsonrpc: '2.0',
         id: 1,
@@ -143,7 +148,7 @@ describe('unusual requests', () => {
       modernHeaders('tools/call', '=?base64?ZWNobw==?='),
       200,
     ],
-  ] as const)('answers %s as documented', async (_name, body, headers, status) => {
+  ] as const)('handles %s as documented', async (_name, body, headers, status) => {
     const { answer, lines, ran } = await observed.observe(() => observed.post(body, headers));
     expect(answer.status).toBe(status);
     expect(ran).toBe(status === 200 ? 1 : 0);
@@ -157,7 +162,7 @@ describe('unusual requests', () => {
     ['notifications/cancelled of an unknown request', 'notifications/cancelled', { requestId: 'none' }],
     ['notifications/cancelled with an object as request id', 'notifications/cancelled', { requestId: {} }],
     ['an unknown notification', 'notifications/unknown', {}],
-  ])('answers %s with 202 and no body', async (_name, method, params) => {
+  ])('responds to %s with 202 and no body', async (_name, method, params) => {
     const { answer, lines, ran } = await observed.observe(() =>
       observed.post(JSON.stringify({ jsonrpc: '2.0', method, params }), LEGACY),
     );
@@ -194,7 +199,7 @@ describe('random messages', () => {
     }) as fc.Arbitrary<Record<string, fc.JsonValue>>,
   }));
 
-  it('answers every body without a server error and without a tool run', async () => {
+  it('cause neither a server error nor a tool run', async () => {
     const message = fc.record(
       {
         jsonrpc: fc.oneof({ weight: 5, arbitrary: fc.constant('2.0') }, json.value),
@@ -245,7 +250,7 @@ describe('random messages', () => {
     expect(observed.runs).toBe(started);
   });
 
-  it('answers all arguments without a server error, and runs no tool with invalid ones', async () => {
+  it('with random arguments cause no server error and no tool run with invalid arguments', async () => {
     const args = fc.oneof(
       json.object,
       fc.record({ text: fc.oneof(json.value, fc.string()), times: json.value }, { requiredKeys: [] }),
@@ -272,7 +277,7 @@ describe('random messages', () => {
     );
   });
 
-  it('allows exactly the calls of listed targets, and of those that lack a scope', async () => {
+  it('allow exactly the calls of listed targets, except those that lack a scope', async () => {
     const tools = [
       'admin_only',
       'ask',

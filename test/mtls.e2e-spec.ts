@@ -1,4 +1,4 @@
-/** Tokens bound to a client certificate (RFC 8705): TLS in process, and a proxy that tells the certificate. */
+/** Certificate-bound tokens (RFC 8705): TLS in process, and a proxy that forwards the certificate. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
@@ -38,7 +38,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-/** RFC 8705 section 3.1, made without the code under test. */
+/** Thumbprint by RFC 8705 section 3.1, independent of the code under test. */
 function thumbprint({ cert }: Pair): string {
   return createHash('sha256').update(new X509Certificate(cert).raw).digest('base64url');
 }
@@ -70,7 +70,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-describe('TLS in process', () => {
+describe('certificate-bound tokens with TLS in process', () => {
   let gate: Gate;
 
   beforeAll(async () => {
@@ -123,12 +123,12 @@ describe('TLS in process', () => {
     new Agent({ ...identity, ca: [ca.cert, server.cert], keepAlive: false });
   const boundTo = (pair: Pair) => gate.token({ scope: 'probe', cnf: { 'x5t#S256': thumbprint(pair) } });
 
-  it('a bound token works for the holder of its certificate, on resumed sessions too, and for nobody else', async () => {
+  it('work only with their certificate, also on resumed sessions', async () => {
     const token = await boundTo(alice);
     const [own, stolen] = [agentOf(alice), agentOf(thief)];
     const seen = [await call(own, token), await call(own, token), await call(own, token)];
     expect(seen.map(({ status }) => status)).toEqual([200, 200, 200]);
-    // Else nothing was said about resumed sessions.
+    // Proves that the session was resumed.
     expect(seen.at(-1)?.resumed).toBe(true);
     const refusals = [await call(stolen, token), await call(stolen, token)];
     expect(refusals.map(({ status, reason }) => [status, reason])).toEqual([
@@ -138,11 +138,11 @@ describe('TLS in process', () => {
     expect(refusals.at(-1)?.resumed).toBe(true);
   });
 
-  it('a token that is bound to nothing works for whoever has a certificate', async () => {
+  it('accept any certificate for an unbound token', async () => {
     expect(await call(agentOf(thief), await gate.token({ scope: 'probe' }))).toMatchObject({ status: 200 });
   });
 
-  it('one bound to a certificate and a key needs both', async () => {
+  it('need certificate and key when bound to both', async () => {
     const token = await gate.token({
       scope: 'probe',
       cnf: { 'x5t#S256': thumbprint(alice), jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' },
@@ -151,7 +151,7 @@ describe('TLS in process', () => {
   });
 });
 
-describe('a proxy that tells the certificate', () => {
+describe('certificate header of a proxy', () => {
   const start = async (trust: string, header: object, issuers: object = {}) => {
     const port = await freePort();
     return Gate.start({
@@ -174,7 +174,7 @@ describe('a proxy that tells the certificate', () => {
     return [answer.status, answer.body?.error?.data?.reason ?? 'allowed'];
   }
 
-  it.each(Object.entries(forms))('is believed in the form %s', async (format, write) => {
+  it.each(Object.entries(forms))('is accepted in the form %s', async (format, write) => {
     const gate = await start('127.0.0.1', { name: 'X-Client', format });
     try {
       const token = await gate.token({ scope: 'probe', cnf: { 'x5t#S256': thumbprint(alice) } });
@@ -188,7 +188,7 @@ describe('a proxy that tells the certificate', () => {
     }
   });
 
-  it('is not believed from anybody else', async () => {
+  it('is ignored from an untrusted peer', async () => {
     const gate = await start('10.0.0.0/8', { name: 'X-Client' });
     try {
       const token = await gate.token({ scope: 'probe', cnf: { 'x5t#S256': thumbprint(alice) } });
@@ -198,7 +198,7 @@ describe('a proxy that tells the certificate', () => {
     }
   });
 
-  it('mtls: required refuses a token that is bound to nothing', async () => {
+  it('does not make an unbound token valid with "mtls: required"', async () => {
     const gate = await start('1', { name: 'X-Client' }, { mtls: 'required' });
     try {
       const free = await gate.token({ scope: 'probe' });
@@ -219,7 +219,7 @@ describe('a proxy that tells the certificate', () => {
       {},
       'TRUST_PROXY: must name the proxy',
     ],
-  ])('a server that could never see a certificate does not start: %j', async (identity, env, fault) => {
+  ])('prevents startup when no certificate could ever arrive: %j', async (identity, env, fault) => {
     await expect(Gate.start({ issuer, identity, env })).rejects.toThrow(fault);
   });
 });

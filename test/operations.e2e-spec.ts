@@ -1,4 +1,4 @@
-/** What operators see: metrics on a port of their own, and traces at a collector; nothing in them that came from outside. */
+/** Metrics on a separate port and traces at a collector, without data from requests. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -28,7 +28,7 @@ function attributesOf({ attributes }: Span): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }
 
-/** A collector of spans (OTLP over HTTP, JSON). */
+/** Trace collector (OTLP over HTTP, JSON). */
 class Collector {
   readonly spans: Span[] = [];
   readonly headers: Record<string, unknown>[] = [];
@@ -56,7 +56,7 @@ class Collector {
   }
 }
 
-/** The samples of one metric, by their labels. */
+/** The samples of one metric by their labels. */
 function samples(text: string, name: string): Record<string, number> {
   const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   return Object.fromEntries(
@@ -67,7 +67,7 @@ function samples(text: string, name: string): Record<string, number> {
   );
 }
 
-/** How often each MCP operation ended: `METHOD TARGET: ERROR`. */
+/** Number of finished MCP operations, keyed by `METHOD TARGET: ERROR`. */
 function operations(text: string): Record<string, number> {
   const label = (labels: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1];
   return Object.fromEntries(
@@ -91,7 +91,7 @@ describe('metrics', () => {
   });
   afterAll(() => gate.close());
 
-  it('count decisions, and measure operations by the OpenTelemetry conventions for MCP', async () => {
+  it('count decisions and measure operations by the OpenTelemetry conventions for MCP', async () => {
     const token = await gate.token({ ...PEOPLE.alice, scope: 'probe' });
     await gate.callTool(token, 'echo', { text: 'a secret of hers' });
     await gate.callTool(token, 'echo', { text: 1 });
@@ -146,7 +146,7 @@ describe('metrics', () => {
     for (const word of ['alice', 'secret', 'invented', 'made/up', token]) expect(text).not.toContain(word);
   });
 
-  it('and probes are there for those inside, and nothing else; the public port has no metrics', async () => {
+  it('and probes are served on the internal port only', async () => {
     expect((await read('/health/live')).status).toBe(200);
     const [inside, outside] = await Promise.all([read('/health/ready'), gate.get('/health/ready')]);
     expect([inside.status, ((await inside.json()) as { checks: object }).checks]).toEqual([
@@ -158,7 +158,7 @@ describe('metrics', () => {
     expect((await gate.get('/metrics')).status).toBe(404);
   });
 
-  it('count what is asked of the administration and by transmitters, too', async () => {
+  it('count requests to the administration API and from signal transmitters', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder.path, 'secret'), `Bearer ${'x'.repeat(32)}`);
     const issuer = await TestIssuer.start();
@@ -205,7 +205,7 @@ describe('metrics', () => {
     folder.remove();
   });
 
-  it('on a port that is taken stop the boot, with a sentence', async () => {
+  it('stop the start with a message when METRICS_PORT is in use', async () => {
     const folder = temporaryFolder();
     const env = { ...gateEnv(gate.issuer.url, await freePort(), folder.path), METRICS_PORT: String(port) };
     const app = await createApp({ ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' }).then(
@@ -221,7 +221,7 @@ describe('metrics', () => {
 });
 
 describe('traces', () => {
-  it('have a span for each request, and for each part of it, in the trace of the caller', async () => {
+  it('have a span for each request and each step, in the trace of the caller', async () => {
     const collector = new Collector();
     const folder = temporaryFolder();
     writeFileSync(join(folder.path, 'headers'), 'x-api-key: of-the-collector\n');
@@ -271,7 +271,7 @@ describe('traces', () => {
       'http.response.status_code': 200,
       'gate.outcome': 'ok',
     });
-    // A request without a trace has one from here on, on record too.
+    // A request without a trace gets a new one, which also appears in the record.
     const own = server.find(({ name }) => name === 'tools/call admin_only') as Span;
     expect(auditLog.find(({ tool }) => tool === 'admin_only')?.request.trace_id).toBe(own.traceId);
     expect(collector.headers[0]?.['x-api-key']).toBe('of-the-collector');
@@ -279,7 +279,7 @@ describe('traces', () => {
     for (const word of ['alice', 'secret', 'invented', token]) expect(told).not.toContain(word);
   });
 
-  it('cost nobody anything while the collector is away', async () => {
+  it('do not delay requests and shutdown while the collector is unreachable', async () => {
     const gate = await Gate.start({
       database: false,
       imports: [ProbeModule],

@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const runs = () => gate.app.nest.get(Runs).names.length;
 
-it('leads a client from the challenge to the metadata, all of it through the proxy', async () => {
+it('leads a client from the challenge to the metadata through the proxy', async () => {
   const answer = await fetch(gate.url, { method: 'POST', body: '{}' });
   expect(answer.status).toBe(401);
   const [, address = ''] =
@@ -70,7 +70,7 @@ it.each([
   if (status === 200) expect(await answer.json()).toMatchObject({ resource: gate.url });
 });
 
-it('accepts tokens for its public address, and refuses those for the address without the prefix', async () => {
+it('accepts tokens for its public address and rejects tokens for the address without the prefix', async () => {
   const good = await gate.issuer.mint(gate.url, { scope: 'probe' });
   expect((await gate.callTool(good, 'echo', { text: 'hello' })).status).toBe(200);
   const before = runs();
@@ -83,7 +83,7 @@ it('accepts tokens for its public address, and refuses those for the address wit
   expect(runs()).toBe(before);
 });
 
-it('holds a DPoP proof to the public address', async () => {
+it('compares the htu of a DPoP proof with the public address', async () => {
   const keys = await generateKeyPair('ES256');
   const jkt = await calculateJwkThumbprint(await exportJWK(keys.publicKey));
   const token = await gate.issuer.mint(gate.url, { scope: 'probe', cnf: { jkt } });

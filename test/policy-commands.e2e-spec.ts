@@ -1,4 +1,4 @@
-/** `mcp-gate policy` as it is built, and the access matrix of the example tools. */
+/** The built `mcp-gate policy` command and the access matrix of the example tools. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accessMatrixDrift } from './support/access-matrix.js';
@@ -43,7 +43,7 @@ function policy(args: readonly string[], env: Record<string, string> = {}): Ende
   });
 }
 
-it('check says what a policy asks for, rule by rule, or every fault of it', () => {
+it('check prints the requirements of a policy rule by rule, or all its faults', () => {
   const good = policy(['check', '--policy', OLD]);
   expect(good.code).toBe(0);
   expect(good.out.split('\n')).toEqual([
@@ -64,7 +64,7 @@ it('check says what a policy asks for, rule by rule, or every fault of it', () =
   expect(JSON.parse(json.out)).toEqual({ faults: [expect.stringContaining('policy.yaml:1: rulse: is not')] });
 });
 
-it('explain prints the path of a call, step by step', () => {
+it('explain prints the evaluation of a call step by step', () => {
   const late = policy([
     'explain',
     '--policy',
@@ -117,32 +117,36 @@ it('explain prints the path of a call, step by step', () => {
 });
 
 it.each<[string, unknown, string]>([
-  ['a chain that is none', { principal: { sub: 'x' }, delegation: 'bob' }, 'delegation: must be a list'],
   [
-    'a link that is none',
+    'an invalid delegation chain',
+    { principal: { sub: 'x' }, delegation: 'bob' },
+    'delegation: must be a list',
+  ],
+  [
+    'an invalid delegation link',
     { principal: { sub: 'x' }, delegation: [{ sub: 'x', iss: 'y', type: 'bot' }] },
     'delegation[0].type: must be one of human, agent, client',
   ],
   ['no mapping', ['x'], 'must be a mapping with the list "principals"'],
   [
-    'two of one name',
+    'two equal names',
     { principals: [{ sub: 'x' }, { sub: 'x', roles: ['admin'] }] },
     'principals[1]: is called the same as principals[0]: give it a name',
   ],
-])('a principal with %s is refused in one sentence', (_name, content, expected) => {
+])('rejects a principals file with %s in one sentence', (_name, content, expected) => {
   const as = file('wrong.json', content);
   const { code, err, out } = policy(['matrix', '--as', as]);
   expect([code, out, err]).toEqual([3, '', `${as}: ${expected}\n`]);
 });
 
-it('schema is one that the engine takes, with every tool and its arguments', () => {
+it('schema prints a valid Cedar schema with every tool and its arguments', () => {
   const { code, out } = policy(['schema']);
   expect(code).toBe(0);
   expect(out).toContain('action "send_email" in [Action::"tools:*"]');
   expect(out).toMatch(/arguments: \{"to": String, "subject": String, "body": String\}/);
 });
 
-it('matrix shows who can what, as a table, for a spreadsheet and as a page', () => {
+it('matrix prints the permissions as text, CSV and HTML', () => {
   const of = (format: string) =>
     policy([
       'matrix',
@@ -182,7 +186,7 @@ it('matrix shows who can what, as a table, for a spreadsheet and as a page', () 
   expect(sheet.out.split('\r\n')[0]).toBe(",\\u{a}=1+1,' =1+1,'＝1+1,\\u{1b}[2J");
 });
 
-it('matrix has a column for each role that a condition names', () => {
+it('matrix has a column for each role in a condition', () => {
   const roles = writePolicy(join(folder.path, 'roles'), {
     'a.cedar': `forbid(principal in Role::"contractor", action, resource);
 forbid(principal, action, resource) when { principal.roles.contains("guest") || principal.roles.containsAny(["x", "y"]) };
@@ -202,7 +206,7 @@ forbid(principal, action, resource) when { principal.scopes.contains("no-role") 
   expect(out).toMatch(/read_customer +yes +condition_failed +yes +condition_failed +condition_failed/);
 });
 
-it('diff names the cells that change', () => {
+it('diff names the changed cells', () => {
   const changed = policy(['diff', OLD, NEW, '--as', BOB, '--at', TUESDAY]);
   expect([changed.code, changed.out]).toEqual([
     1,
@@ -250,7 +254,7 @@ it('diff names the targets that appear in lists and disappear from them', () => 
   expect(policy(['diff', callable, callable])).toMatchObject({ code: 0, out: 'Nothing changes.\n' });
 });
 
-describe('with upstreams', () => {
+describe('policy commands with upstreams', () => {
   const env: Record<string, string> = {};
   const logged = (principal: object, time: string, more: object = {}) => ({
     v: 1,
@@ -306,7 +310,7 @@ describe('with upstreams', () => {
     );
   });
 
-  it('sees the accepted tools that the server mounts, and names an upstream without any', () => {
+  it('include the accepted tools of an upstream and name an upstream without accepted tools', () => {
     const check = policy(['check', '--policy', tightened], env);
     expect(check.code).toBe(0);
     expect(check.err).toMatch(
@@ -322,7 +326,7 @@ describe('with upstreams', () => {
     expect(replayed.out).toContain('fix_echo: allow → scope_missing, by policy.yaml: more: 1 time(s)');
   });
 
-  it('explains as the principal of the newest record of a name', () => {
+  it('explain with the principal of the newest record of a subject', () => {
     const AUDIT_FILE = auditLog(
       logged({ scopes: ['fix.read'] }, '2026-11-24T11:00:00.000Z'),
       logged({ scopes: [], client_id: 'other' }, '2026-11-24T10:00:00.000Z'),
@@ -347,7 +351,7 @@ describe('with upstreams', () => {
   });
 });
 
-describe('a token on stdin', () => {
+describe('policy explain with a token on stdin', () => {
   const audience = 'urn:gate';
   const explainToken = async (input: string, issuer: string): Promise<Ended> => {
     const { code, out, err } = await runProgram('cli/mcp-gate.js', {
@@ -355,12 +359,12 @@ describe('a token on stdin', () => {
       env: { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, TOOL_ALLOW_LIST: '*', EXAMPLE_TOOLS: 'true' },
       input,
     });
-    // Neither a token nor its signature is printed.
+    // The output contains neither the token nor its signature.
     for (const part of input.split('.')) expect(`${out}${err}`).not.toContain(part.slice(0, 20) || '.');
     return { code, out, err };
   };
 
-  it('is verified where its issuer answers, and decoded with a warning elsewhere', async () => {
+  it('verifies a token of a configured issuer and decodes others with a warning', async () => {
     const issuer = await TestIssuer.start();
     const token = await issuer.mint(audience, { sub: 'alice', scope: 'database.read' });
     const verified = await explainToken(`Bearer ${token}\n`, issuer.url);
@@ -387,7 +391,7 @@ describe('a token on stdin', () => {
   });
 });
 
-it('replay decides again what the audit log holds, and lists what would go otherwise', async () => {
+it('replay repeats the decisions of the audit log and lists the differences', async () => {
   const gate = await Gate.start();
   const [alice, bob] = [await gate.token(PEOPLE.alice), await gate.token(PEOPLE.bob)];
   await gate.callTool(alice, 'read_customer', { customer_id: '123' });
@@ -475,12 +479,12 @@ it.each<[string[], string]>([
     ['matrix', '--at', 'noon'],
     '--at: "noon" is no time. Forms: 7d (also m, h, w: minutes, hours and weeks before now), 2026-11-22, or 2026-11-22T10:00:00Z with a zone.',
   ],
-])('%j is wrong usage', (args, says) => {
+])('reports %j as a usage error', (args, says) => {
   const { code, err, out } = policy(args);
   expect([code, err.split('\n')[0], out]).toEqual([2, says, '']);
 });
 
-it('an allow-list that is not set is said to be taken as open', () => {
+it('warns that an unset allow-list is treated as open', () => {
   const { code, err } = runProgramSync('cli/mcp-gate.js', { args: ['policy', 'matrix'] });
   expect([code, err]).toEqual([
     0,
@@ -488,14 +492,14 @@ it('an allow-list that is not set is said to be taken as open', () => {
   ]);
 });
 
-describe('the access matrix', () => {
+describe('access matrix', () => {
   const EXAMPLES = { env: { EXAMPLE_TOOLS: 'true' } };
 
-  it('of the example tools is what it is expected to be', async () => {
+  it('of the example tools matches the expected file', async () => {
     expect(await accessMatrixDrift(MATRIX, EXAMPLES)).toEqual([]);
   });
 
-  it('shows what drifts', async () => {
+  it('reports each drift', async () => {
     const text = readFileSync(MATRIX, 'utf8')
       .replace('bob: allow, carol: scope_missing', 'bob: scope_missing, carol: scope_missing')
       .replace(
@@ -516,7 +520,7 @@ describe('the access matrix', () => {
     ]);
   });
 
-  it('shows who is in a row and no principal', async () => {
+  it('reports a name without a principal', async () => {
     const text = readFileSync(MATRIX, 'utf8').replace(
       'carol: role_missing',
       'carol: role_missing, dave: allow',
@@ -528,7 +532,7 @@ describe('the access matrix', () => {
     ]);
   });
 
-  it('can be that of a policy', async () => {
+  it('can be checked with a policy', async () => {
     const drift = await accessMatrixDrift(MATRIX, { ...EXAMPLES, policy: NEW, now: new Date(TUESDAY) });
     expect(drift).toContain('update_customer, bob: expected allow, is role_missing');
     expect(drift).toContain('send_email, bob: expected allow, is tool_not_allowed');
