@@ -1,4 +1,4 @@
-/** The policies that the documentation shows do what it says. The cases are data: cases/policy-cookbook.json. */
+/** The documented policies have the documented effect. The cases are in cases/policy-cookbook.json. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,16 +11,16 @@ import { callerOf, evaluate } from '../src/policy/evaluate.js';
 import { loadPolicy, type LoadedPolicy } from '../src/policy/load-policy.js';
 
 interface Case {
-  /** Over a person called alice with every scope and the role admin, unless this has roles. */
+  /** Changes to the default principal: the user alice with every scope and the role admin. */
   readonly as?: JsonObject;
   readonly tool: string;
-  /** Not there: asked as for a list. */
+  /** Unset: evaluated as for a list. */
   readonly args?: JsonObject;
   readonly at?: string;
   readonly ip?: string;
-  /** `allow`, or the id of the rule that refuses. */
+  /** `allow`, or the id of the denying rule. */
   readonly answer: string;
-  /** The id of the shadow rule that would refuse. */
+  /** The id of the shadow rule that would deny the call. */
   readonly shadow?: string;
 }
 
@@ -60,7 +60,7 @@ beforeAll(async () => {
   targets = [...(await registeredTargets(settings)), ...OWN];
 });
 
-/** The blocks of a text, as the files of a folder. */
+/** Loads the code blocks of a text as the files of a policy folder. */
 function load(text: string): LoadedPolicy {
   const blocks = [...text.matchAll(/^```(yaml|cedar)\n(.*?)^```/gms)];
   const files = blocks.map(([, language, content = '']) => ({
@@ -71,12 +71,12 @@ function load(text: string): LoadedPolicy {
   return loadPolicy({ allowList: '*', requireHuman: true }, targets, files);
 }
 
-it('every recipe has cases, and the other way round', () => {
+it('has cases for exactly the documented recipes', () => {
   expect(recipes.length).toBeGreaterThanOrEqual(10);
   expect(recipes.map(([title]) => title).sort()).toEqual(Object.keys(cases).sort());
 });
 
-it.each(recipes)('%s', (title, text) => {
+it.each(recipes)('has the documented effect: %s', (title, text) => {
   const loaded = load(text);
   for (const one of cases[title] ?? []) {
     const [who] = principalsIn(
@@ -96,7 +96,7 @@ it.each(recipes)('%s', (title, text) => {
   loaded.dispose();
 });
 
-it('the reference loads', () => {
+it('loads the policy of the reference page', () => {
   const text = reference.replace('shadow: [shadow.cedar]', 'shadow: [rules.cedar]');
   expect(load(text).cedarRules.map(({ source, isShadow }) => [source, isShadow])).toEqual([
     ['rules.cedar: office-hours', true],

@@ -1,4 +1,4 @@
-/** The operator's policy in a running server: what it refuses, what is on record of it, and how it changes without a restart. */
+/** The operator's policy in a running server: denials, records, and changes without a restart. */
 import { Client } from '@modelcontextprotocol/client';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const whole = (): AuditLogLine[] => readAuditLog(gate.app.settings.audit.file);
 const names = async (token: string) =>
   ((await gate.modern(token, 'tools/list')).body.result.tools as { name: string }[]).map(({ name }) => name);
 
-/** Changes the files, and waits until they decide. */
+/** Changes the files and waits until they are in force. */
 async function change(files: Record<string, string>): Promise<void> {
   const before = await digest();
   writePolicy(folder(), files);
@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => gate.close());
 
-it('a condition refuses a call in the words of its rule, and the record names rule and policy', async () => {
+it('denies a call with the message of the condition and records rule and policy', async () => {
   const ran = runs().length;
   expect((await gate.callTool(alice, 'echo', { text: 'a secret' })).body.error).toEqual({
     code: 403,
@@ -61,7 +61,7 @@ it('a condition refuses a call in the words of its rule, and the record names ru
   );
 });
 
-it('arguments that are not what the tool declares are refused by the condition, and the tool does not run', async () => {
+it('denies arguments that violate the declaration of the tool when a condition reads them', async () => {
   const ran = runs().length;
   for (const args of [{ text: 1 }, { text: ['a secret'] }, {}, { text: null }]) {
     const { status, body } = await gate.callTool(alice, 'echo', args);
@@ -70,7 +70,7 @@ it('arguments that are not what the tool declares are refused by the condition, 
   expect(runs()).toHaveLength(ran);
 });
 
-it('a condition on a resource template looks at what its method gets, however the URI is spelled', async () => {
+it('evaluates a resource condition on the decoded parameters of the URI template', async () => {
   await change({
     'a.cedar': `@id("secret") forbid(principal, action == Action::"resource:page", resource)
       when { context.arguments.section == "secret" };`,
@@ -89,7 +89,7 @@ it('a condition on a resource template looks at what its method gets, however th
   await until(async () => (await gate.get('/health/ready')).body.policy.refused_since !== undefined);
 });
 
-it('a class of rates is counted for each caller, and the record names the rule that counted', async () => {
+it('counts a rate class per caller and records the counting rule', async () => {
   await change({
     'policy.yaml': 'rates: {slow: {per_minute: 2}}\nrules: [{id: slow-echo, match: echo, rate: slow}]',
   });
@@ -111,7 +111,7 @@ it('a class of rates is counted for each caller, and the record names the rule t
   expect((await gate.callTool(carol, 'steps')).status).toBe(200);
 });
 
-it('what is in shadow mode has no effect, and is on record', async () => {
+it('records a shadow rule without applying it', async () => {
   await change({
     'policy.yaml': 'list: callable\nrules: [{id: more, match: [echo, steps], scopes: more, mode: shadow}]',
   });
@@ -129,7 +129,7 @@ it('what is in shadow mode has no effect, and is on record', async () => {
   });
 });
 
-it('records the grants, denials and listings of a shadow file, and applies none of them', async () => {
+it('records the grants, denials and listings of a shadow file without applying them', async () => {
   await change({
     'policy.yaml': `mode: shadow
 list: obtainable
@@ -162,7 +162,7 @@ rules: [{id: slow-echo, match: echo, rate: slow}]`,
   expect(await names(erin)).toEqual(await names(await gate.token({ sub: 'erin', scope: 'more' })));
 });
 
-it('a changed policy decides at once and everywhere, and is on record with its author before it does', async () => {
+it('applies a changed policy to all requests and records it with its author beforehand', async () => {
   await change({
     'policy.yaml': 'author: Dora\nlist: callable\nrules: [{id: more, match: echo, scopes: probe.more}]',
   });
@@ -180,7 +180,7 @@ it('a changed policy decides at once and everywhere, and is on record with its a
   expect(gate.auditLog().at(-1)?.policy).toBe(await digest());
 });
 
-it('the first challenge follows the policy, and the change is on record', async () => {
+it('adapts the first challenge to the policy and records the change', async () => {
   const challenged = async () => {
     const [refused, document] = await Promise.all([
       gate.callTool(undefined, 'echo', { text: 'x' }),
@@ -199,7 +199,7 @@ it('the first challenge follows the policy, and the change is on record', async 
     from: ['probe'],
     to: ['probe', 'probe.extra'],
   });
-  // A shadow rule asks for nothing yet.
+  // A shadow rule does not require scopes.
   await change({
     'policy.yaml': 'allow_list: [echo]\nrules: [{match: echo, scopes: probe.extra, mode: shadow}]',
   });
@@ -207,7 +207,7 @@ it('the first challenge follows the policy, and the change is on record', async 
   await change({ 'policy.yaml': 'author: Dora\nrules: [{id: more, match: echo, scopes: probe.more}]' });
 });
 
-it('lists what another scope would open, and denies the call', async () => {
+it('lists a tool that only lacks a scope and denies the call', async () => {
   const ran = runs().length;
   expect(await names(alice)).toContain('echo');
   const refused = await gate.callTool(alice, 'echo', { text: 'x' });
@@ -216,7 +216,7 @@ it('lists what another scope would open, and denies the call', async () => {
   expect(runs()).toHaveLength(ran);
 });
 
-it('a wrong policy changes nothing, and readiness says that it waits', async () => {
+it('keeps the previous policy when the new one is invalid and reports this in readiness', async () => {
   const before = await digest();
   writeFileSync(join(folder(), 'wrong.cedar'), 'forbid(principal, action == Action::"eco", resource);');
   const status = async () => (await gate.get('/health/ready')).body.policy as Record<string, unknown>;
@@ -228,7 +228,7 @@ it('a wrong policy changes nothing, and readiness says that it waits', async () 
   expect((await gate.callTool(alice, 'echo', { text: 'x' })).status).toBe(200);
 });
 
-it('a ConfigMap that is mounted as the folder is taken into force when it is swapped, files that come and go included', async () => {
+it('applies a swapped ConfigMap mount, including added and removed files', async () => {
   const mounted = temporaryFolder();
   mountFiles(mounted.path, { 'rules.cedar': FORBID_ECHO });
   const other = await Gate.start({
@@ -247,7 +247,7 @@ it('a ConfigMap that is mounted as the folder is taken into force when it is swa
   expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
   await swap({ 'rules.cedar': FORBID_ECHO.replace('secret*', 'hello*') });
   expect([await says('a secret'), await says('hello')]).toEqual([200, 403]);
-  // Twice, for the links of the same names stay as they are.
+  // The second swap keeps the names, so the links do not change.
   await swap({ 'rules.cedar': FORBID_ECHO });
   expect([await says('a secret'), await says('hello')]).toEqual([403, 200]);
   await swap({ 'more.cedar': FORBID_ECHO });
@@ -256,7 +256,7 @@ it('a ConfigMap that is mounted as the folder is taken into force when it is swa
   mounted.remove();
 });
 
-it('tells those whose list has changed, and nobody else', async () => {
+it('notifies only clients whose list changed', async () => {
   await change({ 'policy.yaml': 'list: callable' });
   const listeners = await Promise.all(
     ['probe', 'other'].map(async (scope) => {
@@ -284,7 +284,7 @@ it('tells those whose list has changed, and nobody else', async () => {
   await Promise.all(listeners.map(({ client }) => client.close()));
 });
 
-it('a stream ends with its token', async () => {
+it('closes a stream when its token expires', async () => {
   const short = await gate.token({ scope: 'probe', exp: Math.floor(Date.now() / 1000) + 2 });
   const started = performance.now();
   const answer = await gate.modern(short, 'subscriptions/listen', {
@@ -298,10 +298,10 @@ it.each<[string, Record<string, string>, RegExp]>([
   ['wrong', { 'a.cedar': 'permit(principal, action, resource);' }, /a\.cedar:1: permit has no effect/],
   ['empty', {}, /POLICY_DIR: holds neither policy\.yaml nor a \.cedar file/],
   [
-    'of another kind',
+    'of an unknown file type',
     { 'policy.yml': 'rules: []' },
     /policy\.yml: is neither policy\.yaml nor a \.cedar file/,
   ],
-])('a policy that is %s stops the boot', async (_name, policy, expected) => {
+])('does not start with a policy that is %s', async (_name, policy, expected) => {
   await expect(Gate.start({ database: false, imports: [ProbeModule], policy })).rejects.toThrow(expected);
 });

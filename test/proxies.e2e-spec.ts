@@ -1,4 +1,6 @@
-/** Outbound requests of a running server through a real forward proxy, to hosts that only the proxy can reach. */
+/**
+ * Outbound requests of a running server through a real forward proxy, to hosts that only the proxy can reach.
+ */
 import { writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -20,7 +22,7 @@ const file = (name: string, text: string) => {
   return join(folder.path, name);
 };
 
-/** Every host of `example.test`: an issuer, one that is introspected, a collector and an upstream. */
+/** Every host of `example.test`: an issuer, an introspection endpoint, a collector and an upstream. */
 class World {
   readonly hits: { readonly at: string; readonly authorization: string | undefined }[] = [];
 
@@ -128,7 +130,7 @@ afterEach(() => {
   world.hits.length = 0;
 });
 
-/** The environment of every process: it trusts the authority of the test. */
+/** The environment of every process; it trusts the certificate authority of the test. */
 const trusting = (env: Record<string, string>) => ({ NODE_EXTRA_CA_CERTS: authority, ...env });
 
 async function start(env: Record<string, string>): Promise<ServerProcess> {
@@ -181,7 +183,7 @@ async function ask(origin: string, token: string): Promise<number> {
   return answer.status;
 }
 
-it('reaches issuers, introspection, token endpoints, upstreams, sinks and the collector through the proxy', async () => {
+it('sends requests to issuers, introspection, token endpoints, upstreams, sinks and the collector through the proxy', async () => {
   const sink = { name: 'siem', type: 'https', url: 'https://collector.example.test/ingest' };
   const upstream = {
     name: 'crm',
@@ -228,7 +230,7 @@ it('reaches issuers, introspection, token endpoints, upstreams, sinks and the co
   }
 });
 
-it('reaches an issuer through a proxy that speaks TLS itself', async () => {
+it('reaches an issuer through an HTTPS proxy', async () => {
   const gate = await start({ https_proxy: `https://127.0.0.1:${secureProxy.port}` });
   try {
     expect(await ask(gate.origin, await world.token())).toBe(200);
@@ -238,7 +240,7 @@ it('reaches an issuer through a proxy that speaks TLS itself', async () => {
   }
 });
 
-it('asks hosts of NO_PROXY directly', async () => {
+it('bypasses the proxy for hosts in NO_PROXY', async () => {
   const gate = await start({
     HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`,
     NO_PROXY: '.example.test',
@@ -251,7 +253,7 @@ it('asks hosts of NO_PROXY directly', async () => {
   }
 });
 
-it('names the proxy in the log, and not to the caller, where the proxy refuses', async () => {
+it('names the failing proxy in the log and not in the response', async () => {
   proxy.refusing = 407;
   const gate = await start({ HTTPS_PROXY: `http://gate:s3cret@127.0.0.1:${proxy.port}` });
   try {
@@ -267,7 +269,7 @@ it('names the proxy in the log, and not to the caller, where the proxy refuses',
 it.each<[string, number | undefined, string, number]>([
   ['the way', undefined, 'issuer.example.test through the proxy 127.0.0.1:', 0],
   ['refused credentials', 407, 'The proxy asks for credentials', 1],
-  ['a host that the proxy refuses', 403, 'The proxy does not connect to that host', 1],
+  ['a host that the proxy rejects', 403, 'The proxy does not connect to that host', 1],
 ])('shows %s in the doctor', async (_case, refusing, says, code) => {
   proxy.refusing = refusing;
   const port = await freePort();

@@ -1,11 +1,11 @@
-/** The public API of the package, as built. */
+/** The public API of the built package. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 
 const ROOT = join(__dirname, '..');
 const DECLARATIONS = join(ROOT, 'dist/index.d.ts');
-/** A file that exists only for the compiler. */
+/** A virtual file, known only to the compiler. */
 const CONSUMER = join(ROOT, 'test/consumer.ts');
 
 const VALUES = [
@@ -53,7 +53,7 @@ const TYPES = [
   'ToolOptions',
 ];
 
-/** The program of one consumer of the package, and what the compiler says of that consumer. */
+/** Compiles one consumer of the package and returns the program and the errors of the consumer. */
 function compile(source: string): { program: ts.Program; faults: string[] } {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent(
@@ -73,12 +73,12 @@ function compile(source: string): { program: ts.Program; faults: string[] } {
 
 const inPackage = (source: string) => source.replaceAll("'../index.js'", "'identity-aware-mcp-server'");
 
-describe('the public API', () => {
-  it('exports these values and no others', () => {
+describe('public API', () => {
+  it('exports exactly these values', () => {
     expect(Object.keys(require(join(ROOT, 'dist/index.js'))).sort()).toEqual(VALUES);
   });
 
-  it('exports these types and no others', () => {
+  it('exports exactly these types', () => {
     const { program } = compile("import 'identity-aware-mcp-server';");
     const checker = program.getTypeChecker();
     const module = checker.getSymbolAtLocation(program.getSourceFile(DECLARATIONS) as ts.SourceFile);
@@ -86,7 +86,7 @@ describe('the public API', () => {
     expect(names.sort()).toEqual([...VALUES, ...TYPES].sort());
   });
 
-  it("compiles the tool of the README's section Write a tool", () => {
+  it('compiles the tool of the README section Write a tool', () => {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
     const [, source = ''] = /^## Write a tool$[^]*?```ts\n([^]*?)```/m.exec(readme) ?? [];
     expect(source).toContain("from '../index.js'");

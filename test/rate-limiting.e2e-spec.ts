@@ -1,4 +1,4 @@
-/** What instances count together: rates, quotas and proofs; over restarts, and while the database is away. */
+/** Rates, quotas and DPoP proofs that instances count together, also across restarts and database outages. */
 import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -67,7 +67,7 @@ function toolCall(name: string, more: object): object {
   return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, ...more } };
 }
 
-/** How many statements wait to count. */
+/** Number of statements that wait for the lock of the counter table. */
 async function waiting(client: pg.Client): Promise<number> {
   const { rows } = await client.query(
     `select 1 from pg_locks where not granted and relation = 'rate_counters'::regclass`,
@@ -75,7 +75,7 @@ async function waiting(client: pg.Client): Promise<number> {
   return rows.length;
 }
 
-/** How many of these calls, in turn at each gate, got through. */
+/** Number of accepted calls, with the gateways in turn. */
 async function passed(
   gates: readonly Gate[],
   times: number,
@@ -88,7 +88,7 @@ async function passed(
   return through;
 }
 
-(postgres ? describe : describe.skip)('two instances on one PostgreSQL', () => {
+(postgres ? describe : describe.skip)('rate limiting of two instances', () => {
   let gates: [Gate, Gate];
   const open = (at: number, more: Record<string, string> = {}) =>
     start({
@@ -101,7 +101,7 @@ async function passed(
   });
   afterAll(() => Promise.all(gates.map((gate) => gate.close())));
 
-  it('of many calls at once at both, as many pass as the rate says, and the others are told when to come back', async () => {
+  it('accepts exactly the limit of concurrent calls on both instances and sends Retry-After for the others', async () => {
     const alice = await mint({ sub: 'alice' });
     const before = gates.map(runsOf);
     const answers = await Promise.all(
@@ -119,7 +119,7 @@ async function passed(
     expect(line).toMatchObject({ decision: 'deny', rule: 'policy.yaml: few', tool: 'echo' });
   });
 
-  it('of those that are counted at once at both, each is told a number of its own, and none is left out', async () => {
+  it('gives concurrent calls on both instances distinct and complete counter values', async () => {
     const counts = gates.map(({ app }) => app.nest.get(SharedCounts));
     const told = new Map<string, number[]>();
     for (let round = 0; round < 20; round++) {
@@ -141,7 +141,7 @@ async function passed(
     }
   });
 
-  it('what is over starts again, for who counts more than one, too', async () => {
+  it('starts a new count after the window ends, also for additions above one', async () => {
     const [first, second] = gates.map(({ app }) => app.nest.get(SharedCounts)) as [
       SharedCounts,
       SharedCounts,
@@ -155,7 +155,7 @@ async function passed(
     expect(await add(first, 1)).toBe(4);
   });
 
-  it('many that wait are one question, and who is over is no question at all', async () => {
+  it('combines waiting counts into one statement and sends no statement for an exhausted limit', async () => {
     const client = new pg.Client({ connectionString: database.settings.databaseUrl });
     await client.connect();
     const tokens = await Promise.all(Array.from({ length: 30 }, (_, at) => mint({ sub: `waits-${at}` })));
@@ -179,9 +179,9 @@ async function passed(
 
   it.each([
     ['the fast path', {}],
-    ['the ordinary way', { _meta: { progressToken: 1 } }],
+    ['the Nest pipeline', { _meta: { progressToken: 1 } }],
   ])(
-    'what is replaced between its decision and its answer is not there any more, on %s',
+    'rejects a call with 404 when its target was replaced between decision and response (%s)',
     async (way, more) => {
       const [{ app }] = gates;
       const [registry, policy] = [app.nest.get(ToolRegistry), app.nest.get(PolicyService)];
@@ -214,7 +214,7 @@ async function passed(
         await client.query('begin');
         await client.query('lock table rate_counters in access exclusive mode');
         asked = call();
-        // Decided, and not counted yet.
+        // The call is decided and not yet counted.
         await until(async () => (await waiting(client)) > 0, 1_000);
         mount();
       } finally {
@@ -235,7 +235,7 @@ async function passed(
     },
   );
 
-  it('a quota counts the person, whatever the client, and a restart gives nothing back', async () => {
+  it('counts a quota per user across clients and keeps it across a restart', async () => {
     const [one, other, bob] = await Promise.all([
       mint({ sub: 'carol', client_id: 'a' }),
       mint({ sub: 'carol', client_id: 'b' }),
@@ -251,7 +251,7 @@ async function passed(
     expect((await picture(gates[1], bob)).status).toBe(200);
   });
 
-  it('a class counts each client, or everyone, and each of its targets by itself where it says so', async () => {
+  it('counts a rate class per client or in total, and per target if configured', async () => {
     const [x, y] = await Promise.all([
       mint({ sub: 'x', client_id: 'team' }),
       mint({ sub: 'y', client_id: 'team' }),
@@ -267,13 +267,13 @@ async function passed(
     expect(await passed(gates, 7, anyone)).toBe(5);
   });
 
-  it('a proof that one took is used up at the other', async () => {
+  it('rejects a DPoP proof that another instance has already accepted', async () => {
     const keys = await generateKeyPair('ES256');
     const token = await mint({
       sub: 'dora',
       cnf: { jkt: await calculateJwkThumbprint(await exportJWK(keys.publicKey)) },
     });
-    // Behind one address, as a proxy has it.
+    // The instances share one public URL, as behind a proxy.
     const behind = await open(1, {
       PUBLIC_URL: gates[0].origin,
       ALLOWED_HOSTS: '127.0.0.1',
@@ -311,7 +311,7 @@ async function passed(
           200,
         );
       }
-      // One proof, a hundred times at once.
+      // The same proof in one hundred concurrent requests.
       const proof = await generateProof(keys, gates[0].url, 'POST', undefined, token);
       const statuses = await Promise.all(Array.from({ length: 100 }, (_, at) => send(urls[at % 2], proof)));
       expect(statuses.filter((status) => status === 200)).toHaveLength(1);
@@ -320,7 +320,7 @@ async function passed(
     }
   });
 
-  it('lets no more pass in all instances together than the limit had left when the database went away', async () => {
+  it('accepts no more calls in total than the remaining limit when the database fails', async () => {
     const [ivy, jane, kate] = (await Promise.all(['ivy', 'jane', 'kate'].map((sub) => mint({ sub })))) as [
       string,
       string,
@@ -330,7 +330,7 @@ async function passed(
     expect(await passed([gates[0]], 16, (gate) => echo(gate, ivy))).toBe(16);
     expect(await passed([gates[1]], 40, (gate) => echo(gate, jane))).toBe(40);
     const before = ran();
-    // The other instance reads the counts four times a second.
+    // Each instance reads the counters of the other four times a second.
     await pause(1_500);
     relay.refuse();
     relay.drop();
@@ -338,7 +338,7 @@ async function passed(
     for (const gate of gates) shares.push(await passed([gate], 30, (one) => echo(one, ivy)));
     expect(shares).toEqual([12, 12]);
     expect(await passed(gates, 6, (gate) => echo(gate, jane))).toBe(0);
-    // Of a limit that nobody has touched the shares are no more than the limit.
+    // For an unused limit, the shares of all instances add up to the limit.
     expect(await passed(gates, 60, (gate) => echo(gate, kate))).toBe(40);
     expect(ran() - before).toBe(24 + 40);
     const { body, headers } = await echo(gates[1], ivy);
@@ -350,19 +350,19 @@ async function passed(
     });
   });
 
-  it('each goes on by itself from what it knows while the database is away, says so, and comes back', async () => {
+  it('continues with known counts during a database outage, reports it and recovers', async () => {
     const [erin, frank, hugo] = (await Promise.all(
       ['erin', 'frank', 'hugo'].map((sub) => mint({ sub })),
     )) as [string, string, string];
     expect(await passed(gates, 2, (gate) => picture(gate, erin))).toBe(2);
-    // Each instance reads the counts of the other four times a second.
+    // Each instance reads the counters of the other four times a second.
     await pause(1_500);
     relay.refuse();
     relay.drop();
-    // One of three is left: one of the two instances lets it pass.
+    // One of three calls is left: only one of the two instances accepts it.
     expect(await passed(gates, 10, (gate) => picture(gate, erin))).toBe(1);
     expect(await passed(gates, 4, (gate) => echo(gate, frank))).toBe(4);
-    // Nobody has counted them: each instance has its share of the whole limit.
+    // Without shared counts each instance has its share of the whole limit.
     const alone = await passed([gates[0]], 3, (gate) => picture(gate, hugo));
     expect([1, 2]).toContain(alone);
     expect(await Promise.all(gates.map(storeState))).toEqual(['degraded', 'degraded']);
@@ -371,7 +371,7 @@ async function passed(
       await Promise.all(gates.map((gate) => echo(gate, frank)));
       return (await Promise.all(gates.map(storeState))).every((one) => one === 'shared');
     });
-    // Told as soon as they are together again: the other instance knows it before the caller comes again.
+    // After the recovery, the other instance knows the count before the next call arrives.
     await pause(1_500);
     expect(await passed([gates[1]], 4, (gate) => picture(gate, hugo))).toBe(3 - alone);
     for (const gate of gates) {
@@ -385,7 +385,7 @@ async function passed(
     }
   });
 
-  it('every request counts, where RATE_LIMIT_PER_MINUTE says so', async () => {
+  it('counts every request of both instances with RATE_LIMIT_PER_MINUTE', async () => {
     const limited = await Promise.all(
       [0, 1].map(() => open(1, { RATE_LIMIT_PER_MINUTE: '10', DATA_DIR: temporaryFolder().path })),
     );
@@ -395,7 +395,7 @@ async function passed(
   });
 });
 
-it('one instance keeps its quotas over a restart, too', async () => {
+it('keeps the quotas of a single instance across a restart', async () => {
   const folder = temporaryFolder();
   const alice = await mint({ sub: 'alice' });
   const first = await start({ DATA_DIR: folder.path });

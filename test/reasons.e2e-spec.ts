@@ -1,4 +1,6 @@
-/** Every reason of the closed list, and every way in which what was allowed ends: the answer, the one record, and what ran. */
+/**
+ * Every reason of the closed list and every outcome of an allowed call: response, one record and tool runs.
+ */
 import { Injectable, Module, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { Request } from 'express';
@@ -15,33 +17,33 @@ import { makeKey, TestIssuer, type Claims } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 import { until } from './support/remote.js';
 
-/** What differs from the usual server. */
+/** Differences from the default server. */
 interface Deployment {
   readonly env?: Record<string, string>;
-  /** The files of `POLICY_DIR`. */
+  /** Files of `POLICY_DIR`. */
   readonly policy?: Record<string, string>;
-  /** `down`: it answers nothing; `introspecting`: it is asked about each token. */
+  /** `down`: the issuer is unreachable; `introspecting`: the gateway introspects each token. */
   readonly issuer?: 'down' | 'introspecting';
 }
 
-/** What differs from a good call of `echo` with a good token. `{now±SECONDS}` in it is a number. */
+/** Differences from a valid call of `echo` with a valid token. `{now±SECONDS}` becomes a number. */
 interface Provocation {
   readonly deployment?: Deployment;
   readonly claims?: Claims;
-  /** Members of the header of the token. */
+  /** Members of the token header. */
   readonly header?: Record<string, unknown>;
-  /** Not by the issuer's key, though it says so. */
+  /** Signs with an unknown key under the key id of the issuer. */
   readonly signedByStranger?: boolean;
-  /** What is sent in place of a token; null: nothing. */
+  /** Replaces the token; null sends no token. */
   readonly token?: string | null;
   readonly headers?: Record<string, string>;
   readonly method?: string;
   readonly params?: Record<string, unknown>;
-  /** What is sent in place of a message. */
+  /** Replaces the message. */
   readonly body?: string;
-  /** Header lines that are sent in place of all of it. */
+  /** Replaces all header lines. */
   readonly lines?: readonly (readonly [string, string])[];
-  /** Code around the request: one of {@link AROUND}. */
+  /** Code that wraps the request: one of {@link AROUND}. */
   readonly around?: keyof typeof AROUND;
 }
 
@@ -55,9 +57,9 @@ interface Refusal extends Case {
   readonly answer: {
     readonly status: number;
     readonly code: number;
-    /** Where the client is told less than the audit log. */
+    /** Set when the response contains another reason than the record. */
     readonly reason?: Reason;
-    /** All of the JSON-RPC `data` beside `reason` and `decision_id`. */
+    /** The complete JSON-RPC `data` except `reason` and `decision_id`. */
     readonly data?: Record<string, unknown>;
     readonly challenge: string | null;
     readonly retryAfter: boolean;
@@ -67,14 +69,14 @@ interface Refusal extends Case {
 
 interface Allowed extends Case {
   readonly record: Partial<Recorded>;
-  /** In the record of a list, which shows as many. */
+  /** Counts in the record of a list; the list shows `shown` targets. */
   readonly list?: { readonly shown: number; readonly hidden: number };
-  /** How the call ended. */
+  /** Outcome of the call. */
   readonly outcome?: string;
   readonly ran: readonly string[];
 }
 
-/** The part of a record that a case is about; what a case does not say is as in {@link BLANK}. */
+/** Compared members of a record; the default values are in {@link BLANK}. */
 interface Recorded {
   readonly event: string;
   readonly decision: string;
@@ -108,24 +110,24 @@ const deployments = [...new Set([...refusals, ...allowed].map(deploymentOf))];
 
 type Send = () => Promise<Answer>;
 
-/** Provocations that take code: each gets the request sent under its conditions. */
+/** Conditions that need code: each function sends the request under its conditions. */
 const AROUND = {
-  /** One call that is answered, and whose end is on record. */
+  /** Makes one call and waits for its outcome record. */
   'after a call': async (gate: Gate, send: Send) => {
     await gate.callTool(await gate.token({ scope: 'probe' }), 'echo', { text: 'first' });
     await gate.waitForAuditLog(({ event }) => event === 'outcome');
     return send();
   },
-  /** What has a second name is not written to, until that is gone. */
+  /** A second hard link prevents writing to the audit log until it is removed. */
   'without the audit log': async (gate: Gate, send: Send) => {
     const { file } = gate.app.settings.audit;
     linkSync(file, `${file}.second`);
     const answer = await send().finally(() => rmSync(`${file}.second`));
-    // At once, where it is gone before that is written; else late, behind a gap.
+    // The record is written at once if the link is removed early enough, else late after a gap record.
     await until(() => readAuditLog(file).some(({ reason }) => reason === 'audit_unavailable'));
     return answer;
   },
-  /** The client says that it is no longer interested, as soon as the tool runs. */
+  /** Cancels the request as soon as the tool runs. */
   'cancelled while it runs': async (gate: Gate, send: Send) => {
     const { aborted, names } = gate.app.nest.get(Runs);
     const [ran, before] = [names.length, aborted.length];
@@ -141,7 +143,7 @@ const AROUND = {
   },
 };
 
-/** Somebody's own guard, which fails on the way to the decision. */
+/** A guard of the host application that fails before the decision. */
 @Injectable()
 class FailingGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -158,12 +160,12 @@ class FailingModule {}
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-it('every reason of the closed list has a case', () => {
+it('has a case for every reason of the closed list', () => {
   const covered = new Set(refusals.map(({ reason }) => reason));
   expect([...covered].sort()).toEqual([...REASONS].sort());
 });
 
-describe.each(deployments)('under %s', (deployment) => {
+describe.each(deployments)('deployment %s', (deployment) => {
   const { env, policy, issuer: kind } = JSON.parse(deployment) as Deployment;
   const file = join(folder.path, `${deployments.indexOf(deployment)}.jsonl`);
   let issuer: TestIssuer;
@@ -188,7 +190,7 @@ describe.each(deployments)('under %s', (deployment) => {
   const runs = () => gate.app.nest.get(Runs).names;
   const of = <T extends Case>(cases: readonly T[]) => cases.filter((one) => deploymentOf(one) === deployment);
 
-  /** Sends what a case says. @returns what came back, which records it left so far, and what ran. */
+  /** Sends the request of a case. @returns the response, the records so far and the tool runs. */
   async function provoked({ provoke }: Case) {
     const { headers, method = 'tools/call', body, lines: bytes } = provoke;
     const params = provoke.params ?? { name: 'echo', arguments: { text: 'hello' } };
@@ -233,7 +235,7 @@ describe.each(deployments)('under %s', (deployment) => {
   }
 
   for (const one of of(refusals)) {
-    it(`${one.reason}: ${one.name}`, async () => {
+    it(`records ${one.reason}: ${one.name}`, async () => {
       const { reason, record } = one;
       const { status, code, challenge, retryAfter, data = {}, reason: told = reason } = one.answer;
       const { answer, lines, ran } = await provoked(one);
@@ -261,7 +263,7 @@ describe.each(deployments)('under %s', (deployment) => {
   }
 
   for (const one of of(allowed)) {
-    it(`allowed: ${one.name}`, async () => {
+    it(`allows and records: ${one.name}`, async () => {
       const { answer, lines, ran } = await provoked(one);
       const decision = lines()[0] as AuditLogLine;
       expect(recordedIn(decision)).toEqual({ ...BLANK, decision: 'allow', ...one.record });
@@ -285,9 +287,9 @@ describe.each(deployments)('under %s', (deployment) => {
     });
   }
 
-  it('and the audit log that this left is of one piece', async () => {
+  it('leaves a verifiable audit log', async () => {
     await gate.close();
-    // Nor did anything follow late.
+    // Proves that no late record followed.
     const ids = readAuditLog(file).map(({ id }) => id as string);
     expect(new Set(ids).size).toBe(ids.length);
     expect(await verifyChain([file], { keys: undefined, expected: undefined })).toMatchObject({
@@ -313,7 +315,7 @@ function recordedIn(line: AuditLogLine): Recorded {
   } as Recorded;
 }
 
-/** `{now-300}` and its like, as numbers. */
+/** Replaces `{now-300}` and similar texts with numbers. */
 function withTimes(claims: Claims): Claims {
   const now = Math.floor(Date.now() / 1000);
   const text = JSON.stringify(claims).replace(/"\{now([+-]\d+)\}"/g, (_, offset) =>
@@ -322,7 +324,7 @@ function withTimes(claims: Claims): Claims {
   return JSON.parse(text) as Claims;
 }
 
-/** One issuer, which signs nothing: it is asked about each token. */
+/** Settings with one issuer whose tokens the gateway introspects. */
 function introspecting({ issuer, url }: IntrospectionEndpoint): object {
   const secret = join(folder.path, 'secret');
   writeFileSync(secret, 'a secret');

@@ -1,4 +1,6 @@
-/** Size and pace of requests: too large, too slow, cut off, and pipelined by a client that goes away. */
+/**
+ * Size and duration of requests: too large, too slow, incomplete, and pipelined by a disconnecting client.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { ECHO_TEXT, LEGACY } from './cases/bad-bodies.js';
@@ -17,16 +19,16 @@ beforeAll(async () => {
 afterAll(() => observed.close());
 afterEach(() => observed.expectAlive());
 
-describe('size and pace', () => {
+describe('request size and duration', () => {
   const MIB = 1024 * 1024;
   const chunked = (size: number) => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n0\r\n\r\n`;
 
   it.each<[string, Header[], string]>([
     ['announced', [['Content-Length', String(MIB + 1)]], ''],
-    ['announced and sent', [['Content-Length', String(MIB + 1)]], 'x'.repeat(MIB + 1)],
+    ['announced and the body complete', [['Content-Length', String(MIB + 1)]], 'x'.repeat(MIB + 1)],
     ['announced as 100 GB', [['Content-Length', '107374182400']], 'x'],
-    ['not announced (chunked)', [['Transfer-Encoding', 'chunked']], chunked(MIB + 1)],
-  ])('rejects a body of 1 MiB and 1 byte with 413 where its length is %s', async (_name, headers, body) => {
+    ['unknown (chunked)', [['Transfer-Encoding', 'chunked']], chunked(MIB + 1)],
+  ])('rejects a body of 1 MiB and 1 byte with 413 when its length is %s', async (_name, headers, body) => {
     const { answer, lines, ran } = await observed.observe(() =>
       sendRaw(observed.gate.origin, {
         headers: [...common(), observed.host, observed.bearer, ...headers],
@@ -49,7 +51,7 @@ describe('size and pace', () => {
     expect([answer.status, answer.body.result.isError, ran]).toEqual([200, true, 0]);
   });
 
-  it('serves a slow body, and other requests meanwhile', async () => {
+  it('serves a slow body and other requests at the same time', async () => {
     const started = observed.runs;
     const bytes = rawRequest({
       headers: [
@@ -75,7 +77,7 @@ describe('size and pace', () => {
     expect(observed.runs).toBe(started + 1);
   });
 
-  it('records an incomplete body once, and runs no tool', async () => {
+  it('records an incomplete body once and runs no tool', async () => {
     const { lines, ran } = await observed.observe(async () => {
       await exchangeBytes(
         observed.gate.origin,
@@ -91,7 +93,7 @@ describe('size and pace', () => {
   });
 });
 
-describe('a request without an end', () => {
+describe('unfinished request', () => {
   let hurried: Gate;
   beforeAll(async () => {
     hurried = await Gate.start({
@@ -119,11 +121,11 @@ describe('a request without an end', () => {
     ].join('\r\n');
 
   it.each([
-    ['stops in its head', false, '', [408, -32600, 'request_malformed']],
-    ['stops in its body', true, `\r\n\r\n${body}`, [408, -32600, 'request_malformed']],
+    ['stops within its header section', false, '', [408, -32600, 'request_malformed']],
+    ['stops within its body', true, `\r\n\r\n${body}`, [408, -32600, 'request_malformed']],
     ['stops before its body', true, '\r\n\r\n', [408, -32600, 'request_malformed']],
-    ['stops in its body and has no token', false, `\r\n\r\n${body}`, [401, 401, 'token_malformed']],
-  ])('answers, ends and records once a request that %s', async (_where, isKnown, rest, expected) => {
+    ['stops within its body and has no token', false, `\r\n\r\n${body}`, [401, 401, 'token_malformed']],
+  ])('is answered, closed and recorded once when it %s', async (_where, isKnown, rest, expected) => {
     const theirs = isKnown ? await hurried.token({ sub: 'slow' }) : 'nonsense';
     const [before, started] = [hurried.auditLog().length, performance.now()];
     const bytes = Buffer.from(head('POST /mcp HTTP/1.1', theirs) + rest);
@@ -138,7 +140,7 @@ describe('a request without an end', () => {
     expect(hurried.auditLog().at(-1)?.request.id).toBe(headers['x-request-id']);
   });
 
-  it('ends a request that was answered before its body, without a record', async () => {
+  it('is closed without a record when the response preceded its body', async () => {
     const before = hurried.auditLog().length;
     const text = `${head('GET /.well-known/oauth-protected-resource/mcp HTTP/1.1', 'x')}\r\n\r\n{`;
     const started = performance.now();
@@ -148,7 +150,7 @@ describe('a request without an end', () => {
   });
 });
 
-it('rejects a body with an invalid chunk, and records it once', async () => {
+it('rejects a body with an invalid chunk and records it once', async () => {
   const before = observed.gate.auditLog().length;
   const head = rawRequest({
     headers: [
@@ -171,7 +173,7 @@ it('rejects a body with an invalid chunk, and records it once', async () => {
   expect(observed.gate.auditLog().slice(before)).toMatchObject([{ id: body.error.data.decision_id }]);
 });
 
-describe('a client that pipelines calls and disconnects', () => {
+describe('client that pipelines calls and disconnects', () => {
   it.each([
     ['the fast path', {}],
     ['the Nest pipeline', { _meta: { progressToken: 1 } }],
@@ -199,7 +201,7 @@ describe('a client that pipelines calls and disconnects', () => {
     const linesOf = (event: string) =>
       observed.gate.auditLog().filter((line) => line.on_behalf_of === sub && line.event === event);
     await until(async () => linesOf('decision').length === 15);
-    // A decision can be read before its fsync returns; the tool starts after that.
+    // A decision is readable before its fsync returns; the tool starts after the fsync.
     await until(async () => names.length === started + 15);
     expect(observed.gate.app.nest.get(Drain).inFlight).toBe(15);
     socket.destroy();

@@ -1,4 +1,4 @@
-/** RATE_LIMIT_PER_MINUTE: requests of a principal above the limit are rejected, whatever they ask. */
+/** RATE_LIMIT_PER_MINUTE: rejects requests of a principal above the limit, for every method. */
 import { Gate } from './support/gate.js';
 import { makeKey } from './support/issuer.js';
 import { ProbeModule } from './support/probe.tools.js';
@@ -11,7 +11,7 @@ describe('RATE_LIMIT_PER_MINUTE=3', () => {
   });
   afterAll(() => gate.close());
 
-  it('rejects the fourth request of a principal, for every method and every token of it', async () => {
+  it('rejects the fourth request of a principal, for every method and across its tokens', async () => {
     const tokens = await Promise.all(
       [1, 2, 3, 4].map((id) => gate.token({ scope: 'probe', jti: `token-${id}` })),
     );
@@ -49,12 +49,12 @@ describe('RATE_LIMIT_PER_MINUTE=3', () => {
   it.each([
     ['another subject', { sub: 'bob' }],
     ['the same subject with another client', { client_id: 'other-agent' }],
-    ['names that would run together', { sub: 'alice","agent', client_id: 'x' }],
+    ['two principals whose concatenated names are equal', { sub: 'alice","agent', client_id: 'x' }],
   ])('does not limit %s', async (_name, claims) => {
     expect((await echo(gate, await gate.token({ scope: 'probe', ...claims }))).status).toBe(200);
   });
 
-  it('does not count an invalid token in the name of a principal', async () => {
+  it('does not count an invalid token for the principal that it names', async () => {
     const stranger = await makeKey('key-1');
     for (let at = 0; at < 10; at++) {
       const forged = await gate.token({ sub: 'victim', scope: 'probe' }, { key: stranger });

@@ -1,4 +1,4 @@
-/** Revocation: whoever is locked out at one instance is locked out at all of them, within a second, whatever they hold. */
+/** A revocation at one instance rejects the affected tokens at all instances within a second. */
 import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { sql } from 'kysely';
@@ -36,7 +36,7 @@ async function admin(
   });
 }
 
-(postgres ? describe : describe.skip)('two instances on one database', () => {
+(postgres ? describe : describe.skip)('revocation with two instances on one database', () => {
   let issuer: TestIssuer;
   let database: TestDatabase;
   let gates: readonly [Gate, Gate];
@@ -79,16 +79,16 @@ async function admin(
     ['a subject', 'subject', 'alice', { sub: 'alice' }, { sub: 'bob' }],
     ['a client', 'client', 'bot', { client_id: 'bot' }, { client_id: 'other' }],
     ['a session', 'session', 's1', { sid: 's1' }, { sid: 's2' }],
-    ['who acts for somebody', 'subject', 'kim', { act: { sub: 'kim' } }, { act: { sub: 'lee' } }],
+    ['an actor', 'subject', 'kim', { act: { sub: 'kim' } }, { act: { sub: 'lee' } }],
     [
-      'an agent that acts for somebody, and not what it did before,',
+      'the current actor but not a previous one',
       'client',
       'robot',
       { act: { sub: 'robot', act: { sub: 'first' } } },
       { act: { sub: 'last', act: { sub: 'robot' } } },
     ],
     ['a token', 'token', 't1', { jti: 't1' }, { jti: 't2' }],
-  ])('%s is locked out of both within a second, and nobody else', async (_name, kind, value, hit, other) => {
+  ])('rejects only the tokens of %s within a second', async (_name, kind, value, hit, other) => {
     const [revoked, good] = [await mint(hit), await mint(other)];
     for (const gate of gates) expect((await call(gate, revoked)).status).toBe(200);
     const id = await revoke({ kind, value, reason: 'left' });
@@ -108,7 +108,7 @@ async function admin(
     await until(async () => (await call(gates[1], revoked)).status === 200, 2_000);
   });
 
-  it('a token that is issued later is good again', async () => {
+  it('accepts a token issued after the revocation', async () => {
     const now = Math.floor(Date.now() / 1000);
     const id = await revoke({ kind: 'subject', value: 'dora', issued_before: now - 10 });
     const [before, after] = [
@@ -119,7 +119,7 @@ async function admin(
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
-  it('a token of an issuer whose clock is ahead is locked out, too', async () => {
+  it('rejects a token of an issuer whose clock is ahead', async () => {
     const now = Math.floor(Date.now() / 1000);
     const tokens = [await mint({ sub: 'ivy', iat: now + 4 }), await mint({ sub: 'ivy', iat: now + 0.9 })];
     for (const token of tokens) expect((await call(gates[0], token)).status).toBe(200);
@@ -128,7 +128,7 @@ async function admin(
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
-  it('a token that was issued within the second of the moment counts as issued before', async () => {
+  it('rejects a token issued within the second of the revocation time', async () => {
     const now = Math.floor(Date.now() / 1000) - 10;
     const id = await revoke({ kind: 'subject', value: 'jon', issued_before: now });
     const [within, after] = [
@@ -139,7 +139,7 @@ async function admin(
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
-  it('an administrator whose token is bound to a key proves it for each request', async () => {
+  it('requires a DPoP proof for each request of an administrator with a bound token', async () => {
     const keys = await generateKeyPair('ES256');
     const jkt = await calculateJwkThumbprint(await exportJWK(keys.publicKey));
     const token = await mint({ ...ADMIN, cnf: { jkt } });
@@ -151,13 +151,13 @@ async function admin(
     };
     expect(await ask('GET', '', 'GET', url)).toBe(200);
     expect(await ask('DELETE', '/x', 'DELETE', `${url}/x`)).toBe(404);
-    // A proof for a call, for another method and for another address.
+    // Proofs for a call, for another method and for another URL.
     expect(await ask('GET', '', 'POST', gates[0].url)).toBe(401);
     expect(await ask('DELETE', '/x', 'GET', `${url}/x`)).toBe(401);
     expect(await ask('DELETE', '/x', 'DELETE', `${url}/y`)).toBe(401);
   });
 
-  it('what runs is asked to stop and its answer kept back, and streams are cut', async () => {
+  it('aborts running calls, withholds their results and closes streams', async () => {
     const token = await mint({ sub: 'erin' });
     const { aborted, names } = gates[1].app.nest.get(Runs);
     const running = gates[1].callTool(token, 'wait');
@@ -173,7 +173,7 @@ async function admin(
     await admin(gates[0], root, 'DELETE', `/${id}`);
   });
 
-  it('whoever is locked out on the way in gets no stream and runs nothing', async () => {
+  it('opens no stream and runs no tool for a request that passed authentication before the revocation', async () => {
     const folder = temporaryFolder();
     const slow = await Gate.start({
       issuer,
@@ -187,12 +187,12 @@ async function admin(
     const client = new pg.Client({ connectionString: database.settings.databaseUrl });
     await client.connect();
     const runs = slow.app.nest.get(Runs).names;
-    /** The answer to what was asked before the revocation, and would have been let in after it. */
+    /** The response to a request that passed authentication before the revocation. */
     const lockedOut = async (sub: string, ask: (token: string) => Promise<Answer>): Promise<Answer> => {
       const token = await mint({ sub });
       expect((await call(slow, token)).status).toBe(200);
       const before = runs.length;
-      // Whoever has passed the check is counted next: there they wait.
+      // The next step counts the request; the locked table makes it wait there.
       await client.query('begin');
       await client.query('lock table rate_counters in access exclusive mode');
       const asked = ask(token);
@@ -212,7 +212,7 @@ async function admin(
       return answer;
     };
     const called = await lockedOut('fay', (token) => slow.callTool(token, 'wait'));
-    // The call was allowed and recorded before; its end says why it never ran.
+    // The call was allowed and recorded before; its outcome record states why it never ran.
     const decisionId = called.body.error.data.decision_id as string;
     const lines = await slow.waitForAuditLog((line) => line.decision_id === decisionId);
     expect(lines.find((line) => line.decision_id === decisionId)).toMatchObject({
@@ -228,7 +228,7 @@ async function admin(
     folder.remove();
   });
 
-  it('tools that keep their connections busy keep nobody in force', async () => {
+  it('takes effect while tools keep all database connections busy', async () => {
     const token = await mint({ sub: 'gus' });
     expect((await call(gates[1], token)).status).toBe(200);
     const db = await gates[1].app.nest.get(Database).get();
@@ -239,7 +239,7 @@ async function admin(
     await busy;
   });
 
-  it('a database that moved without a word is found again within seconds', async () => {
+  it('reconnects within seconds after the database moved without a notice', async () => {
     const folder = temporaryFolder();
     const relay = await Relay.start();
     const far = await Gate.start({
@@ -256,7 +256,7 @@ async function admin(
     relay.silence();
     const id = await revoke({ kind: 'subject', value: 'hal' });
     await until(async () => (await call(far, token)).status === 401, 8_000);
-    // And is heard again: faster than the list is read by itself.
+    // The notification arrives earlier than the next periodic read of the list.
     await admin(gates[0], root, 'DELETE', `/${id}`);
     await until(async () => (await call(far, token)).status === 200, 1_000);
     await far.close();
@@ -264,7 +264,7 @@ async function admin(
     folder.remove();
   });
 
-  it('who revokes while the database is away is told to come again', async () => {
+  it('responds with Retry-After to a revocation during a database outage', async () => {
     const folder = temporaryFolder();
     const relay = await Relay.start();
     const far = await Gate.start({
@@ -289,7 +289,7 @@ async function admin(
     folder.remove();
   });
 
-  it('is for administrators alone, with scope and role of their own; each attempt is on record', async () => {
+  it('requires the administrator scope and role and records each attempt', async () => {
     const body = { kind: 'subject', issuer: issuer.url, value: 'alice' };
     const attempts: [string | undefined, number, string][] = [
       [undefined, 401, 'token_missing'],
@@ -313,7 +313,7 @@ async function admin(
     expect((await call(gates[0], await mint({ sub: 'alice' }))).status).toBe(200);
   });
 
-  it('what is revoked is on record at every instance, with who and why', async () => {
+  it('records a revocation at every instance with its author and reason', async () => {
     const id = await revoke({ kind: 'session', value: 's9', reason: 'laptop lost' });
     const decision = gates[0].auditLog().findLast(({ tool }) => tool === 'admin:revoke') as AuditLogLine;
     const decisionId = (decision.decision_id ?? decision.id) as string;
@@ -356,18 +356,18 @@ async function admin(
       { kind: 'subject', value: 'x', issuer: 'https://other.example' },
       'issuer must be the exact iss of the tokens: that of an issuer of this server',
     ],
-  ])('%j is refused', async (body, message) => {
+  ])('rejects the revocation %j', async (body, message) => {
     const answer = await admin(gates[0], root, 'POST', '', { issuer: issuer.url, ...body });
     expect([answer.status, answer.body.error.message]).toEqual([400, message]);
   });
 
-  it('an id that nobody has is not found, and a method that is not there neither', async () => {
+  it('returns 404 for an unknown id and for an unknown method', async () => {
     expect((await admin(gates[0], root, 'DELETE', '/00000000-0000-4000-8000-000000000000')).status).toBe(404);
     expect((await admin(gates[0], root, 'PUT')).status).toBe(404);
   });
 });
 
-/** Resolves when so many wait to count. */
+/** Resolves when `count` statements wait for the lock of the counter table. */
 async function waiting(client: pg.Client, count: number): Promise<void> {
   await until(async () => {
     const { rows } = await client.query(
@@ -381,14 +381,14 @@ function readChanges(gate: Gate): { revocation: { id: string } }[] {
   return gate.wholeAuditLog().flatMap(({ change }) => (change?.what === 'revocation' ? [change] : []));
 }
 
-describe('without the database', () => {
-  it('there is nothing to administer where revocation is switched off', async () => {
+describe('revocation without a shared database', () => {
+  it('serves no administration API when revocation is disabled', async () => {
     const gate = await Gate.start({ database: false });
     expect((await admin(gate, await gate.token(ADMIN), 'GET')).status).toBe(404);
     await gate.close();
   });
 
-  it('nothing is allowed that nobody can know to be in force, and it says so', async () => {
+  it('rejects calls with 503 while the revocation list is unavailable', async () => {
     const gate = await Gate.start({
       database: false,
       imports: [ProbeModule],

@@ -1,4 +1,4 @@
-/** `mcp-gate revoke` as it is built: into the database, and through a running server. */
+/** The built `mcp-gate revoke` command, with direct database access and through a running server. */
 import { databaseBackends, type TestDatabase } from './support/database.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +17,7 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
   return runProgram('cli/mcp-gate.js', { args: ['revoke', ...args], env: { ...usual, ...env }, input });
 }
 
-(postgres ? describe : describe.skip)('with a server on PostgreSQL', () => {
+(postgres ? describe : describe.skip)('revoke with a server on PostgreSQL', () => {
   let database: TestDatabase;
   let gate: Gate;
 
@@ -30,7 +30,7 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     await database.cleanup();
   });
 
-  it('revokes in the database, lists, and takes back', async () => {
+  it('revokes in the database, lists and withdraws', async () => {
     const env = {
       AUTH_ISSUER: gate.issuer.url,
       DATABASE_URL: database.settings.databaseUrl as string,
@@ -57,7 +57,7 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     expect((await revoke(['list'], env)).out).toBe('Nothing is revoked.\n');
   });
 
-  it('revokes a name that was never on record, says so, and suggests near names', async () => {
+  it('revokes an unrecorded subject, prints a warning and suggests similar names', async () => {
     const env = {
       AUTH_ISSUER: gate.issuer.url,
       DATABASE_URL: database.settings.databaseUrl as string,
@@ -83,7 +83,7 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     }
   });
 
-  it('asks a server, with the token of an administrator', async () => {
+  it('sends requests to a server with the token of an administrator', async () => {
     const root = await gate.token({ sub: 'root', scope: 'gate.admin', roles: ['gate-admin'] });
     const at = ['--server', gate.origin];
     const env = { AUTH_ISSUER: gate.issuer.url };
@@ -135,17 +135,17 @@ it.each<[string[], string, string]>([
     '--by has no effect with --server: the token says who you are.',
     ' subject',
   ],
-])('rejects %j as wrong usage', async (args, says, command) => {
+])('rejects %j as a usage error', async (args, says, command) => {
   const { code, err } = await revoke(args);
   expect([code, err]).toEqual([2, `${says}\nHelp: mcp-gate revoke${command} --help\n`]);
 });
 
 it.each<[string, string, number, string]>([
   ['no token', '', 2, 'On stdin there is no token: it must be one line, as the issuer gave it.\n'],
-  ['a token that was broken', 'eyJhbGciOi\nS3CRET', 2, 'On stdin there is no token: it must be one line'],
-  ['a token with other letters', 'eyJS3CRET€', 2, 'On stdin there is no token: it must be one line'],
-  ['a server that is not there', 'eyJS3CRET', 3, 'http://127.0.0.1:'],
-])('%s is told in a sentence that holds no token', async (_what, stdin, exit, says) => {
+  ['a token with a line break', 'eyJhbGciOi\nS3CRET', 2, 'On stdin there is no token: it must be one line'],
+  ['a token with invalid characters', 'eyJS3CRET€', 2, 'On stdin there is no token: it must be one line'],
+  ['an unreachable server', 'eyJS3CRET', 3, 'http://127.0.0.1:'],
+])('reports %s in a sentence without the token', async (_what, stdin, exit, says) => {
   const server = `http://127.0.0.1:${await freePort()}`;
   const { code, out, err } = await revoke(['list', '--server', server], {}, stdin);
   expect([code, out, err.startsWith(says)]).toEqual([exit, '', true]);
@@ -161,7 +161,7 @@ it.each<[string[], Record<string, string>, number, string]>([
     3,
     'The database does not take it: ',
   ],
-])('%j is not done, and says why', async (args, env, exit, says) => {
+])('reports in one sentence why %j fails', async (args, env, exit, says) => {
   const { code, err } = await revoke(args, env);
   expect([code, err.startsWith(says)]).toEqual([exit, true]);
   expect(err).not.toContain('hunter2');
@@ -183,10 +183,10 @@ it.each<[string, string, number, string]>([
     2,
     '--server is PUBLIC_URL, without the path of the endpoint: http://localhost:3200.\n',
   ],
-  ['a host that does not exist', 'https://gate.invalid', 3, 'https://gate.invalid cannot be asked ('],
-  ['a port that nothing uses', 'http://127.0.0.1:1', 3, 'http://127.0.0.1:1 cannot be asked ('],
+  ['an unknown host', 'https://gate.invalid', 3, 'https://gate.invalid cannot be asked ('],
+  ['an unused port', 'http://127.0.0.1:1', 3, 'http://127.0.0.1:1 cannot be asked ('],
 ])(
-  'a server with %s is one sentence, with a hint at the help for wrong usage, and no stack',
+  'reports a server address with %s in one sentence, with a help reference for a usage error',
   async (_what, server, exit, says) => {
     const { code, out, err } = await revoke(['list', '--server', server], {}, 'eyJS3CRET');
     expect([code, out, err.startsWith(says)]).toEqual([exit, '', true]);
@@ -200,16 +200,21 @@ it.each<[string, number, string, string]>([
   ['null', 200, 'null', 'is not this server'],
   ['another object', 200, '{"revocations":[{"id":7}]}', 'is not this server'],
   [
-    'a time that is none',
+    'an object with an invalid time',
     200,
     '{"revocations":[{"id":"a","kind":"b","issuer":"c","value":"d","issued_before":1e300}]}',
     'is not this server',
   ],
-  ['an error that is null', 500, '{"error":null}', 'The server answered 500: no reason\n'],
-  ['an error that is no text', 400, '{"error":{"message":{}}}', 'The server answered 400: no reason\n'],
+  ['an error with the value null', 500, '{"error":null}', 'The server answered 500: no reason\n'],
+  [
+    'an error whose message is not a string',
+    400,
+    '{"error":{"message":{}}}',
+    'The server answered 400: no reason\n',
+  ],
   ['404', 404, '{"error":{"code":"not_found","message":"no such route"}}', 'REVOCATION_MAX_AGE_SECONDS=0'],
   ['a redirect', 302, '', 'it answers with a redirect'],
-])('an answer that is %s is one sentence and no stack', async (_what, status, body, says) => {
+])('reports the response %s in one sentence without a stack', async (_what, status, body, says) => {
   const other = createServer((_request, response) => {
     response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end(body);
   });

@@ -1,4 +1,4 @@
-/** A hostile run against the server as it is started, talkative as it can be: afterwards no secret is anywhere. */
+/** Attacks the running server with all logs enabled and then searches every output for secrets. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const PASSWORDS = {
   sink: secret('sink'),
   nonce: secret('nonce-key'),
 };
-/** In what callers send to tools. */
+/** A secret within arguments of tool calls. */
 const ARGUMENT = secret('argument');
 
 const folder = temporaryFolder();
@@ -29,7 +29,7 @@ let issuer: TestIssuer;
 let server: ServerProcess;
 let origin: string;
 let answers = '';
-/** Every one that was presented, good or bad. */
+/** Every token that a client presented, valid or invalid. */
 const tokens: string[] = [];
 
 async function token(...args: Parameters<TestIssuer['mint']>): Promise<string> {
@@ -44,7 +44,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-/** Whatever it says is kept; a connection that is cut says nothing. */
+/** Collects the response; a closed connection yields no response. */
 function send(
   method: string,
   path: string,
@@ -113,7 +113,7 @@ beforeAll(async () => {
   mails.on('error', () => undefined);
   mails.listen(0, '127.0.0.1');
   await once(mails.server, 'listening');
-  // A collector that answers with what it was given.
+  // A collector whose error response repeats the received credentials.
   const mirror = createServer((asked, response) => response.writeHead(500).end(asked.headers.authorization));
   mirror.listen(0, '127.0.0.1');
   await once(mirror, 'listening');
@@ -155,7 +155,7 @@ beforeAll(async () => {
 });
 afterAll(() => cleanUp());
 
-it('no token, password, key or argument is in a log, an answer, or a file', async () => {
+it('writes no token, password, key or argument to a log, a response or a file', async () => {
   const audience = `${origin}/mcp`;
   const alice = await token(audience, { ...PEOPLE.alice, scope: 'database.read email.send database.write' });
   const mail = { to: 'a@example.org', subject: ARGUMENT, body: ARGUMENT };
@@ -232,7 +232,7 @@ it('no token, password, key or argument is in a log, an answer, or a file', asyn
     await token(audience, PEOPLE.bob, { key: await makeKey('key-9') }),
     call('read_customer', { customer_id: '123' }),
   );
-  // The sink and the collector have said what they think of us by now.
+  // The sink and the collector have logged their failures.
   await until(() => server.output.includes('mirror'));
   await server.stop();
   const { output } = server;
@@ -244,7 +244,7 @@ it('no token, password, key or argument is in a log, an answer, or a file', asyn
   expect(output.length).toBeGreaterThan(50_000);
   expect(answers.length).toBeGreaterThan(10_000);
   expect(files).toContain('token_signature');
-  // A payload alone could be had from elsewhere; with its signature it is the token.
+  // The signature identifies a token; the payload alone can come from elsewhere.
   const parts = tokens.flatMap((one) => [one, one.split('.')[2] ?? one]);
   const everywhere = [...parts, ...Object.values(PASSWORDS)];
   const found = (text: string, words: readonly string[]) => words.filter((word) => text.includes(word));

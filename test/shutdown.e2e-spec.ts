@@ -1,4 +1,4 @@
-/** How the server ends: it says so first, answers what it has begun, and leaves a record of what it had to cut off. */
+/** Shutdown: the server reports it first, finishes running requests and records the aborted ones. */
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ const MAIL = { name: 'send_email', arguments: { to: 'a@example.org', subject: 'H
 
 let issuer: TestIssuer;
 let mails: SMTPServer;
-/** How long the mail server thinks about a mail. */
+/** Delay of the mail server in milliseconds. */
 let delayMs = 0;
 let folder: ReturnType<typeof temporaryFolder>;
 let server: ServerProcess;
@@ -56,7 +56,7 @@ async function start(env: Record<string, string>): Promise<void> {
   });
 }
 
-/** On a connection of its own, so that its end is no other's. */
+/** Uses a separate connection, so that closing it affects no other request. */
 function ask(
   path: string,
   body?: object,
@@ -92,12 +92,12 @@ const ready = () => ask('/health/ready');
 const send = () => ask('/mcp', { method: 'tools/call', params: MAIL });
 const auditLog = () => readAuditLog(join(folder.path, 'audit.jsonl'));
 
-it('is not ready at once, answers on for a while, lets calls end, and goes', async () => {
+it('reports not ready, serves requests while draining, waits for running calls and exits', async () => {
   delayMs = 2_000;
   await start({ SHUTDOWN_DRAIN_SECONDS: '1' });
   const running = send();
   await until(() => auditLog().some(({ event }) => event === 'decision'));
-  // A connection that carries nothing must hold up nobody.
+  // An idle connection must not delay the shutdown.
   const silent = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => undefined);
   const exited = server.stop();
   await until(async () => JSON.parse((await ready()).text || '{}').status === 'draining');
@@ -113,7 +113,7 @@ it('is not ready at once, answers on for a while, lets calls end, and goes', asy
   silent.destroy();
 });
 
-it('cuts off what takes too long, and says so: exit code, and record', async () => {
+it('aborts calls after the grace period, records them and exits with 1', async () => {
   delayMs = 20_000;
   await start({ SHUTDOWN_DRAIN_SECONDS: '0', SHUTDOWN_GRACE_SECONDS: '1' });
   const running = send();
@@ -125,7 +125,7 @@ it('cuts off what takes too long, and says so: exit code, and record', async () 
   expect(auditLog().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('cancelled');
 });
 
-it('does not wait for those who only listen, nor for whoever asks twice', async () => {
+it('does not wait for open streams and exits at once on a second signal', async () => {
   delayMs = 0;
   await start({ SHUTDOWN_DRAIN_SECONDS: '0' });
   const listening = fetch(`${origin}/mcp`, {

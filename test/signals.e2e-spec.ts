@@ -1,4 +1,8 @@
-/** Shared signals: what a transmitter tells cuts the tokens of that person at every instance; what it may not tell does not. */
+/**
+ * Shared signals: an event of a transmitter revokes the tokens of that user at every instance, within the
+ * limits of
+ * the transmitter's configuration.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseBackends, type TestDatabase } from './support/database.js';
@@ -33,7 +37,7 @@ let serial = 0;
 
 type Mint = Parameters<TestIssuer['mint']>[2];
 
-/** A security event token of this transmitter, with these claims over the usual ones; undefined removes one. */
+/** A security event token with these claims in addition to the default ones; undefined removes a claim. */
 function setOf(transmitter: TestIssuer, claims: Claims, options: Mint = {}): Promise<string> {
   return transmitter.mint(
     AUDIENCE,
@@ -69,7 +73,7 @@ const call = (gate: Gate, token: string) => gate.callTool(token, 'echo', { text:
 const changes = (gate: Gate, what: string) =>
   gate.wholeAuditLog().flatMap(({ change }) => (change?.what === what ? [change] : []));
 
-(postgres ? describe : describe.skip)('a transmitter, and two instances on one database', () => {
+(postgres ? describe : describe.skip)('shared signals with two instances', () => {
   let issuer: TestIssuer;
   let other: TestIssuer;
   let transmitter: TestIssuer;
@@ -102,7 +106,7 @@ const changes = (gate: Gate, what: string) =>
         jwks_uri: undefined,
         authorization_file: undefined,
       },
-      // An issuer that is its own transmitter, with the same keys for tokens and for events.
+      // An issuer that is also a transmitter, with the same keys for tokens and events.
       entryOf(issuer, issuer),
     ]);
     const start = () =>
@@ -141,7 +145,7 @@ const changes = (gate: Gate, what: string) =>
     [`${RISC}account-credential-change-required`, {}],
     [`${RISC}credential-compromise`, { credential_type: 'password' }],
     [`${RISC}sessions-revoked`, {}],
-  ])('%s cuts that person off at both within a second, and nobody else', async (event, members) => {
+  ])('revokes only the tokens of that user within a second for %s', async (event, members) => {
     const sub = `victim-${++serial}`;
     const jti = `jti-of-${sub}`;
     const [hit, good] = [await mint({ sub }), await mint({ sub: `${sub}-not` })];
@@ -155,7 +159,7 @@ const changes = (gate: Gate, what: string) =>
     await until(async () => (await call(gates[1], hit)).status === 401, 2_000);
     expect(performance.now() - started).toBeLessThan(1_000);
     for (const gate of gates) expect((await call(gate, good)).status).toBe(200);
-    // On record where it came, and at both where it comes into force.
+    // The receiving instance records the signal, both instances record the revocation.
     const [signal] = changes(gates[0], 'signal').filter((one) => one.jti === jti);
     expect(signal).toMatchObject({ transmitter: transmitter.url, event, action: 'revoked', why: null });
     for (const gate of gates) {
@@ -172,9 +176,9 @@ const changes = (gate: Gate, what: string) =>
   });
 
   it.each<[string, object, object, object]>([
-    ['a login by its sid', { format: 'opaque', id: 'sid-1' }, { sid: 'sid-1' }, { sid: 'sid-2' }],
+    ['a session with its sid', { format: 'opaque', id: 'sid-1' }, { sid: 'sid-1' }, { sid: 'sid-2' }],
     [
-      'the login of a complex subject, and not the person',
+      'the session of a complex subject instead of the user',
       {
         format: 'complex',
         user: { format: 'iss_sub', iss: 'ISSUER', sub: 'carla' },
@@ -185,7 +189,7 @@ const changes = (gate: Gate, what: string) =>
       { sub: 'carla', sid: 'sid-4' },
     ],
     [
-      'the person where there is only a device beside',
+      'the user of a complex subject without a session',
       {
         format: 'complex',
         user: { format: 'iss_sub', iss: 'ISSUER', sub: 'dan' },
@@ -195,13 +199,13 @@ const changes = (gate: Gate, what: string) =>
       { sub: 'daniel' },
     ],
     [
-      'an e-mail address where it is the subject',
+      'an e-mail address as the subject',
       { format: 'email', email: 'ed@example.com' },
       { sub: 'ed@example.com' },
       { sub: 'ed' },
     ],
     ['one token', { format: 'jwt_id', iss: 'ISSUER', jti: 'one' }, { jti: 'one' }, { jti: 'two' }],
-  ])('session-revoked of %s', async (_name, subject, hit, spared) => {
+  ])('revokes %s for session-revoked', async (_name, subject, hit, spared) => {
     const sub_id = JSON.parse(JSON.stringify(subject).replaceAll('ISSUER', issuer.url)) as object;
     const [revoked, good] = [await mint(hit), await mint(spared)];
     const token = await setOf(transmitter, { sub_id, events: { [`${CAEP}session-revoked`]: {} } });
@@ -210,7 +214,7 @@ const changes = (gate: Gate, what: string) =>
     expect((await call(gates[0], good)).status).toBe(200);
   });
 
-  it('the older place of the subject, and its older format', async () => {
+  it('accepts the older location and format of the subject', async () => {
     const victim = await mint({ sub: 'older' });
     const subject = { subject_type: 'iss-sub', iss: issuer.url, sub: 'older' };
     const token = await setOf(transmitter, { events: { [`${RISC}account-disabled`]: { subject } } });
@@ -218,7 +222,7 @@ const changes = (gate: Gate, what: string) =>
     expect((await call(gates[0], victim)).status).toBe(401);
   });
 
-  it('what was issued after the event is good', async () => {
+  it('accepts a token issued after the event', async () => {
     const now = seconds();
     const token = await setOf(transmitter, {
       sub_id: person('frida'),
@@ -231,7 +235,7 @@ const changes = (gate: Gate, what: string) =>
     expect(statuses).toEqual([401, 200]);
   });
 
-  it('what runs is asked to stop, and the open stream of the person is cut', async () => {
+  it('aborts running calls and closes the open stream of the user', async () => {
     const token = await mint({ sub: 'gina' });
     const { aborted, names } = gates[1].app.nest.get(Runs);
     const running = gates[1].callTool(token, 'wait');
@@ -245,7 +249,7 @@ const changes = (gate: Gate, what: string) =>
     expect(aborted).toContain('wait');
   });
 
-  it('the same jti again, here or there, is acknowledged and changes nothing', async () => {
+  it('acknowledges a repeated jti at any instance without another effect', async () => {
     const jti = 'once';
     const victim = await mint({ sub: 'hugo' });
     const token = await setOf(transmitter, {
@@ -257,7 +261,7 @@ const changes = (gate: Gate, what: string) =>
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
     const signals = () => gates.flatMap((gate) => changes(gate, 'signal')).filter((one) => one.jti === jti);
     await until(() => signals().length === 1);
-    // Taken back by the operator, it stays so.
+    // A revocation that the operator withdrew stays withdrawn.
     const root = await mint({ sub: 'root', scope: 'gate.admin', roles: ['gate-admin'] });
     const init = { headers: { authorization: `Bearer ${root}` } };
     const [id] = signals()[0].revocations as [string];
@@ -265,7 +269,7 @@ const changes = (gate: Gate, what: string) =>
     expect((await push(gates[0], token)).status).toBe(202);
     expect((await call(gates[0], victim)).status).toBe(200);
     expect(signals()).toHaveLength(1);
-    // Of another transmitter it is another token.
+    // The same jti from another transmitter is another token.
     const own = await setOf(issuer, {
       jti,
       sub_id: person('hugo'),
@@ -277,22 +281,18 @@ const changes = (gate: Gate, what: string) =>
 
   it.each<[string, Claims, string]>([
     ['an unknown event', { events: { 'https://example.com/new-event': {} } }, 'not known here'],
-    [
-      'a verification',
-      { events: { [`${SSF}verification`]: { state: 'x' } } },
-      'the transmitter tries the way',
-    ],
+    ['a verification', { events: { [`${SSF}verification`]: { state: 'x' } } }, 'a verification event'],
     [
       'a paused stream',
       { events: { [`${SSF}stream-updated`]: { status: 'paused' } } },
       'the stream is paused',
     ],
     [
-      'a rise of the assurance',
+      'an increase of the assurance level',
       { events: { [`${CAEP}assurance-level-change`]: { change_direction: 'increase' } } },
       'the assurance rose',
     ],
-  ])('%s is acknowledged, on record, and changes nothing', async (_name, claims, why) => {
+  ])('acknowledges and records %s without a revocation', async (_name, claims, why) => {
     const jti = `nothing-${++serial}`;
     const token = await setOf(transmitter, { jti, sub_id: person('ida'), ...claims });
     expect((await push(gates[0], token)).status).toBe(202);
@@ -301,7 +301,7 @@ const changes = (gate: Gate, what: string) =>
     expect((await call(gates[0], await mint({ sub: 'ida' }))).status).toBe(200);
   });
 
-  describe('refuses', () => {
+  describe('rejected deliveries', () => {
     const EVENT = { [`${RISC}account-disabled`]: {} };
     const about = () => ({ sub_id: person('kim'), events: EVENT });
     const refusals: [string, string, string, () => Promise<Answer>][] = [
@@ -313,7 +313,7 @@ const changes = (gate: Gate, what: string) =>
           push(gates[0], await setOf(transmitter, about(), { key: await makeKey(transmitter.key.kid) })),
       ],
       [
-        'a key that nobody has',
+        'an unknown key',
         'invalid_key',
         'token_signature',
         async () => push(gates[0], await setOf(transmitter, about(), { key: await makeKey('nobody') })),
@@ -359,14 +359,15 @@ const changes = (gate: Gate, what: string) =>
         async () => push(gates[0], await issuer.mint(AUDIENCE, { sub: 'kim', ...about() })),
       ],
       [
-        // Of a transmitter that must have one; another one here needs none, and that is who it then could be.
+        // The transmitter requires a secret; without one the delivery could match the transmitter that needs
+        // none.
         'no secret',
         'access_denied',
         'token_issuer',
         async () => push(gates[0], await setOf(transmitter, about()), { authorization: undefined }),
       ],
       [
-        'a wrong secret',
+        'an invalid secret',
         'access_denied',
         'token_issuer',
         async () => push(gates[0], await setOf(transmitter, about()), { authorization: `${SECRET}x` }),
@@ -385,7 +386,7 @@ const changes = (gate: Gate, what: string) =>
           ),
       ],
       [
-        'a subject that is not mapped',
+        'an unmapped subject',
         'invalid_request',
         'token_claims',
         async () =>
@@ -398,7 +399,7 @@ const changes = (gate: Gate, what: string) =>
           ),
       ],
       [
-        'an event of tomorrow',
+        'an event in the future',
         'invalid_request',
         'token_not_yet_valid',
         async () =>
@@ -422,7 +423,12 @@ const changes = (gate: Gate, what: string) =>
         'token_claims',
         async () => push(gates[0], await setOf(transmitter, { events: undefined })),
       ],
-      ['what is no token', 'invalid_request', 'token_malformed', async () => push(gates[0], 'hello')],
+      [
+        'a body that is not a token',
+        'invalid_request',
+        'token_malformed',
+        async () => push(gates[0], 'hello'),
+      ],
       [
         'another content type',
         'invalid_request',
@@ -431,14 +437,14 @@ const changes = (gate: Gate, what: string) =>
       ],
     ];
 
-    it.each(refusals)('%s: %s', async (_name, err, reason, deliver) => {
+    it.each(refusals)('includes %s with the error %s', async (_name, err, reason, deliver) => {
       const before = gates[0].auditLog().length;
       const answer = await deliver();
       expect(told(answer)).toEqual([400, err]);
       expect(Object.keys(answer.body as object)).toEqual(['err', 'description']);
       expect(answer.headers.get('content-type')).toContain('application/json');
       expect(answer.headers.get('content-language')).toBe('en');
-      // Outcomes of calls before it may still follow.
+      // Outcome records of earlier calls can follow.
       const lines = gates[0]
         .auditLog()
         .slice(before)
@@ -454,12 +460,12 @@ const changes = (gate: Gate, what: string) =>
       expect((await call(gates[0], await mint({ sub: 'kim' }))).status).toBe(200);
     });
 
-    it('a body that is too large, before it is read', async () => {
+    it('include a body above the size limit, before the server reads it', async () => {
       const answer = await push(gates[0], 'x'.repeat(64 * 1024 + 1));
       expect(told(answer)).toEqual([413, 'invalid_request']);
     });
 
-    it('more than its rate, with the seconds to wait', async () => {
+    it('include deliveries above the rate limit, with Retry-After', async () => {
       const deliver = async () =>
         push(gates[0], await setOf(discovered, { events: { [`${SSF}verification`]: {} } }), {
           authorization: undefined,
@@ -472,7 +478,7 @@ const changes = (gate: Gate, what: string) =>
     });
   });
 
-  it('an event token is no access token, whoever signed it', async () => {
+  it('never accepts an event token as an access token', async () => {
     const claims = { sub: 'kim', client_id: 'agent', exp: seconds() + 300, scope: 'probe' };
     for (const typ of ['secevent+jwt', 'at+jwt']) {
       const token = await setOf(
@@ -485,12 +491,12 @@ const changes = (gate: Gate, what: string) =>
     }
   });
 
-  it('is a POST, and nothing else', async () => {
+  it('serves POST only', async () => {
     expect((await gates[0].get('/signals/events')).status).toBe(404);
   });
 });
 
-describe('a transmitter with a secret alone', () => {
+describe('transmitter with a secret only', () => {
   let gate: Gate;
   let transmitter: TestIssuer;
   const folder = temporaryFolder();
@@ -515,7 +521,7 @@ describe('a transmitter with a secret alone', () => {
   });
 
   it.each([undefined, 'Bearer wrong', SECRET.slice(0, -1), SECRET.toLowerCase()])(
-    'authorization %s: authentication_failed, whatever the token',
+    'receives authentication_failed for any token with authorization %s',
     async (authorization) => {
       const good = await setOf(transmitter, { events: { [`${SSF}verification`]: {} } });
       for (const token of [good, 'hello']) {
@@ -526,7 +532,7 @@ describe('a transmitter with a secret alone', () => {
     },
   );
 
-  it('503 with Retry-After while its keys cannot be had, and never an error of authentication', async () => {
+  it('receives 503 with Retry-After, and no authentication error, while its keys are unavailable', async () => {
     const away = await TestIssuer.start();
     away.failing = 500;
     const other = await Gate.start({
@@ -545,14 +551,14 @@ describe('a transmitter with a secret alone', () => {
   });
 });
 
-it('without SIGNALS_FILE there is no such endpoint', async () => {
+it('serves no event endpoint without SIGNALS_FILE', async () => {
   const gate = await Gate.start({ database: false });
   expect((await push(gate, 'x')).status).toBe(404);
   await gate.close();
 });
 
 (postgres ? it : it.skip)(
-  'while the database is away it is 503, and nothing is lost: sent again, it cuts',
+  'responds 503 during a database outage and revokes after the delivery is repeated',
   async () => {
     const [transmitter, relay, database, folder] = [
       await TestIssuer.start(),

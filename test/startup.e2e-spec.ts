@@ -1,4 +1,4 @@
-/** What the server refuses to start with, and what it says. */
+/** Conditions that prevent startup and their messages. */
 import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { spawn } from 'node:child_process';
@@ -96,7 +96,7 @@ class PromptTwins {
 
 const FILE = join('test', 'startup.e2e-spec.ts');
 
-describe('declarations', () => {
+describe('tool declarations at startup', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
@@ -123,14 +123,11 @@ describe('declarations', () => {
     [PerRequest, `${FILE}: PerRequest.run: the provider must not be request-scoped`],
     [BadTemplate, `${FILE}: BadTemplate.run: docs://{+path} has `],
     [PromptTwins, `${FILE}: PromptTwins.two: the prompt p is already declared by PromptTwins.one`],
-  ] as const)(
-    '%p stops the boot with a sentence that names file, class and method',
-    async (provider, sentence) => {
-      expect(await boot(provider)).toContain(sentence);
-    },
-  );
+  ] as const)('reject %p with a sentence that names file, class and method', async (provider, sentence) => {
+    expect(await boot(provider)).toContain(sentence);
+  });
 
-  it('an empty list of scopes does not even load', () => {
+  it('reject an empty scope list when the class loads', () => {
     expect(() => {
       class Empty {
         // @ts-expect-error the types refuse it as well
@@ -141,7 +138,7 @@ describe('declarations', () => {
     }).toThrow(/^@RequireScopes on Empty\.run \(test\/startup\.e2e-spec\.ts\): the list is empty$/);
   });
 
-  it('an allow-list that names what is not there stops the boot', async () => {
+  it('reject an allow-list with an unknown name', async () => {
     @Injectable()
     class Nothing {}
     expect(await boot(Nothing, { TOOL_ALLOW_LIST: 'read_customer,raed_customer' })).toContain(
@@ -158,7 +155,7 @@ describe('npm run start:prod', () => {
     return startProgram(program, { args, cwd: folder.path, env });
   }
 
-  it('names every fault at once, without the values, and exits 1 before it listens', async () => {
+  it('names every invalid setting, without the values, and exits with 1 before it listens', async () => {
     const server = start({
       PORT: 'eighty-secret',
       AUTH_ISSUER: 'http://login.secret.example.com',
@@ -182,7 +179,7 @@ describe('npm run start:prod', () => {
     expect(server.err + server.out).not.toMatch(/secret|HS256,?$/m);
   });
 
-  it('starts, says what is relaxed, answers, and stops on SIGTERM', async () => {
+  it('starts, logs relaxed settings, serves requests and stops on SIGTERM', async () => {
     const file = join(folder.path, '.env');
     writeFileSync(
       file,
@@ -207,7 +204,7 @@ describe('npm run start:prod', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  it('starts without any tool, says so in one log line, and answers tools/list with an empty list', async () => {
+  it('starts without tools, logs this in one line and returns an empty tools/list', async () => {
     const issuer = await TestIssuer.start();
     const port = await freePort();
     const url = `http://127.0.0.1:${port}/mcp`;
@@ -244,11 +241,7 @@ describe('npm run start:prod', () => {
     ['an unclosed quote', 'A="x\nPOLICY_DIR=nowhere\nB="y"\n', '.env: line 1 has a quote'],
     ['another spelling', 'policy_dir=nowhere\n', '.env: line 1 sets policy_dir: write POLICY_DIR'],
     ['an escape', '\nA="s3cret\\n"', '.env: line 2 has a backslash'],
-    [
-      'a tab on a line of its own',
-      '# gate\n\t\nPOLICY_DIR=nowhere\n',
-      'POLICY_DIR: the folder cannot be read',
-    ],
+    ['a tab on a separate line', '# gate\n\t\nPOLICY_DIR=nowhere\n', 'POLICY_DIR: the folder cannot be read'],
   ])('does not start without the settings of a .env file with %s', async (_case, text, says) => {
     writeFileSync(join(folder.path, '.env'), text);
     try {
@@ -288,7 +281,7 @@ describe('npm run start:prod', () => {
     ['HOST', { HOST: '192.0.2.77', PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '1' }],
     ['HOST', { HOST: 'nowhere.invalid', PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '1' }],
     ['TRUST_PROXY', { TRUST_PROXY: 'fade' }],
-  ])('says in a sentence that it cannot work with this %s', async (name, more) => {
+  ])('reports in one sentence an unusable %s', async (name, more) => {
     const env = { ...gateEnv('http://127.0.0.1:9', await freePort(), folder.path), ...more };
     const server = start({ ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' });
     expect(await server.exit).toBe(1);
@@ -296,7 +289,7 @@ describe('npm run start:prod', () => {
     expect(server.err).not.toContain('    at ');
   });
 
-  it('stops on a SIGTERM that npm alone gets', async () => {
+  it('stops on a SIGTERM that only npm receives', async () => {
     const port = await freePort();
     const npm = spawn('npm', ['run', '--silent', 'start:prod'], {
       cwd: join(__dirname, '..'),
@@ -316,7 +309,7 @@ describe('npm run start:prod', () => {
     expect(await live()).toBe(false);
   }, 90_000);
 
-  it('starts again after any number of kills while it made its files for the first time', async () => {
+  it('starts again after repeated kills during the first creation of its files', async () => {
     const data = join(folder.path, 'killed');
     const unfinished = join(data, 'database.unfinished');
     const env = async () => gateEnv('http://127.0.0.1:9', await freePort(), data);
@@ -330,7 +323,7 @@ describe('npm run start:prod', () => {
       await server.stop('SIGKILL');
       rmSync(join(data, 'database'), { recursive: true, force: true });
     }
-    // As the server of an earlier version left them.
+    // The state that an earlier version left.
     rmSync(join(data, 'audit.jsonl'), { force: true });
     writeFileSync(join(data, 'audit-key.pem'), '');
     writeFileSync(join(data, 'audit.jsonl.lock'), '{"pid":1');
@@ -357,7 +350,7 @@ describe('npm run start:prod', () => {
   });
 });
 
-it('a log that cannot be written stops nobody', async () => {
+it('keeps running when its log cannot be written', async () => {
   const folder = temporaryFolder();
   const port = await freePort();
   const full = openSync('/dev/full', 'w');

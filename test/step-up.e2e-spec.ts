@@ -1,4 +1,4 @@
-/** How, and how lately, the person behind a token has authenticated (RFC 9470). More cases: cases/decision-cases.json. */
+/** Authentication method and age of a user's login (RFC 9470). More cases: cases/decision-cases.json. */
 import { Injectable, Module, type Type } from '@nestjs/common';
 import { createApp } from '../src/create-app.js';
 import { AllowWorkload, RequireAssurance, RequireScopes } from '../src/policy/decorators.js';
@@ -18,7 +18,7 @@ function challengeOf(answer: Answer): Record<string, string> {
   return Object.fromEntries([...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
 }
 
-describe('at the gate', () => {
+describe('authentication requirements at the gateway', () => {
   let gate: Gate;
   let runs: readonly string[];
 
@@ -28,7 +28,7 @@ describe('at the gate', () => {
   });
   afterAll(() => gate.close());
 
-  /** What a list shows, by label. */
+  /** The listed targets by label. */
   async function shown(token: string, era: 'modern' | 'legacy'): Promise<string[]> {
     const names = async (method: string, key: string) =>
       ((await gate[era](token, method)).body.result[key] as { name: string }[]).map(({ name }) => name);
@@ -47,8 +47,8 @@ describe('at the gate', () => {
     return gate[era](token, 'tools/call', { name, arguments: {} });
   }
 
-  describe.each(['modern', 'legacy'] as const)('%s', (era) => {
-    it('one new token, made of the challenge alone, is let in: the person logs in once', async () => {
+  describe.each(['modern', 'legacy'] as const)('with the %s protocol', (era) => {
+    it('accept one new token that satisfies the challenge, so the user logs in once', async () => {
       const before = runs.length;
       const refused = await ask(await gate.token({ scope: '' }), 'sensitive', era);
       expect(refused.status).toBe(401);
@@ -78,7 +78,7 @@ describe('at the gate', () => {
         'completion/complete',
         { ref: { type: 'ref/prompt', name: 'whisper' }, argument: { name: 'name', value: 'A' } },
       ],
-    ])('%s is under the same demand', async (method, params) => {
+    ])('apply to %s', async (method, params) => {
       const before = runs.length;
       const refused = await gate[era](await gate.token({ scope: 'probe' }), method, params);
       expect(refused.status).toBe(401);
@@ -97,7 +97,7 @@ describe('at the gate', () => {
       expect((await gate[era](met, method, params)).status).toBe(200);
     });
 
-    it('lists what it lets through, and what further scopes or a better login would open', async () => {
+    it('list permitted targets and targets that another scope or login would permit', async () => {
       const tokens: Claims[] = ['', 'probe', 'probe probe.sensitive'].flatMap((scope) =>
         ['urn:example:silver', GOLD, PLATINUM].flatMap((acr) =>
           [undefined, ago(120), ago(10)].map((auth_time) => ({
@@ -132,7 +132,7 @@ describe('at the gate', () => {
     });
   });
 
-  it('looks at the time of each call: an authentication grows too old under a token that is still good', async () => {
+  it('are evaluated at each call, so a login can become too old under a valid token', async () => {
     const authTime = ago(55);
     const token = await gate.token({ scope: 'probe', auth_time: authTime });
     expect((await ask(token, 'recent', 'modern')).status).toBe(200);
@@ -145,14 +145,14 @@ describe('at the gate', () => {
   });
 
   it.each<[string, Claims]>([
-    ['an acr that is no text', { acr: { value: GOLD } }],
-    ['an acr that only holds a demanded one', { acr: `${GOLD}er` }],
+    ['an acr that is not a string', { acr: { value: GOLD } }],
+    ['an acr that only contains a required one', { acr: `${GOLD}er` }],
     ['an acr in another claim', { amr: [GOLD], acrs: undefined, acr_values: GOLD }],
-    ['a time as text that is no time', { acr: GOLD, auth_time: 'now' }],
+    ['a non-numeric time', { acr: GOLD, auth_time: 'now' }],
     ['a time in milliseconds', { acr: GOLD, auth_time: Date.now() }],
-    ['the time of the token', { acr: GOLD, iat: ago(1) }],
-    ['a time of null', { acr: GOLD, auth_time: null }],
-  ])('%s proves nothing', async (_name, claims) => {
+    ['the issue time of the token', { acr: GOLD, iat: ago(1) }],
+    ['a null time', { acr: GOLD, auth_time: null }],
+  ])('are not satisfied by %s', async (_name, claims) => {
     const before = runs.length;
     const answer = await ask(
       await gate.token({ scope: 'probe probe.sensitive', ...claims }),
@@ -160,7 +160,7 @@ describe('at the gate', () => {
       'modern',
     );
     expect(answer.status).toBe(401);
-    // A claim that is not what its specification says may cost the whole token, too.
+    // A malformed claim can also invalidate the whole token.
     expect(['assurance_insufficient', 'token_claims']).toContain(answer.body.error.data.reason);
     expect(runs).toHaveLength(before);
   });
@@ -198,7 +198,7 @@ class NoTool {
   run(): void {}
 }
 
-describe('declarations', () => {
+describe('declarations of authentication requirements', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
 
@@ -220,7 +220,7 @@ describe('declarations', () => {
     ],
     [Machine, 'test/step-up.e2e-spec.ts: Machine.run: @AllowWorkload contradicts @RequireAssurance'],
     [NoTool, 'NoTool.run: has an access rule and is no tool'],
-  ] as const)('%p: %s', async (provider, sentence) => {
+  ] as const)('reject %p: %s', async (provider, sentence) => {
     expect(await boot(provider)).toContain(sentence);
   });
 });

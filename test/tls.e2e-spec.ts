@@ -1,4 +1,4 @@
-/** TLS and mutual TLS in process, with certificates made for the run. */
+/** TLS and mutual TLS in process, with certificates generated for the run. */
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect } from 'node:tls';
@@ -32,7 +32,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-/** The status of GET /health/live, or the code of the error. */
+/** The status of GET /health/live, or the error code. */
 function ask(origin: string, identity: Partial<Pair> = {}): Promise<number | string> {
   return new Promise((resolve) => {
     const asked = request(
@@ -48,7 +48,7 @@ function ask(origin: string, identity: Partial<Pair> = {}): Promise<number | str
   });
 }
 
-/** The subject of the certificate that a server shows. */
+/** The subject of the server certificate. */
 function shownBy(origin: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({
@@ -73,7 +73,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-it('serves https where it has a certificate, and tells clients so', async () => {
+it('serves https with a certificate and publishes an https URL', async () => {
   const gate = await Gate.start({
     env: { TLS_CERT_FILE: file('tls.crt', server.cert), TLS_KEY_FILE: file('tls.key', server.key) },
   });
@@ -83,7 +83,7 @@ it('serves https where it has a certificate, and tells clients so', async () => 
   await gate.close();
 });
 
-it('with a client CA, answers only clients that have a certificate of it', async () => {
+it('serves only clients with a certificate of the configured client CA', async () => {
   const gate = await Gate.start({
     env: {
       TLS_CERT_FILE: file('tls.crt', server.cert),
@@ -97,7 +97,7 @@ it('with a client CA, answers only clients that have a certificate of it', async
   await gate.close();
 });
 
-it('takes a renewed certificate into use without a restart, and never half of one', async () => {
+it('applies a renewed certificate without a restart, and only together with its key', async () => {
   const [cert, key] = [file('renewed.crt', server.cert), file('renewed.key', server.key)];
   const gate = await Gate.start({ database: false, env: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } });
   const shown = () => shownBy(gate.origin);
@@ -110,7 +110,7 @@ it('takes a renewed certificate into use without a restart, and never half of on
   await gate.close();
 });
 
-it('takes a renewed certificate out of a mounted Secret, which is swapped whole', async () => {
+it('applies a renewed certificate from a swapped Secret mount', async () => {
   const mounted = join(folder.path, 'secret');
   mountFiles(mounted, { 'tls.crt': server.cert, 'tls.key': server.key });
   const env = { TLS_CERT_FILE: join(mounted, 'tls.crt'), TLS_KEY_FILE: join(mounted, 'tls.key') };
@@ -121,7 +121,7 @@ it('takes a renewed certificate out of a mounted Secret, which is swapped whole'
   await gate.close();
 });
 
-it('does not start with a certificate that it cannot read, and says which variable', async () => {
+it('does not start with an unreadable certificate and names the variable', async () => {
   const env = {
     PORT: String(await freePort()),
     AUTH_ISSUER: 'http://127.0.0.1:9',

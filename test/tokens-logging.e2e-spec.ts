@@ -1,4 +1,4 @@
-/** Tokens and arguments never reach a log, a record or an answer, whatever a client sends. */
+/** Tokens and arguments never reach a log, a record or a response. */
 import { type Options, transformFileSync } from '@swc/core';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -34,7 +34,7 @@ afterAll(async () => {
   await Promise.all([issuer.stop(), attacker.stop()]);
 });
 
-describe('the log of the server at LOG_LEVEL=trace', () => {
+describe('server log at LOG_LEVEL=trace', () => {
   const root = join(__dirname, '..');
   const built = join(root, 'node_modules', '.cache', `hostile-session-${process.pid}`);
   const ARGUMENT = 'argument-that-nobody-may-repeat';
@@ -42,7 +42,7 @@ describe('the log of the server at LOG_LEVEL=trace', () => {
   let server: ServerProcess;
   let origin: string;
 
-  /** Production code and the probe tools, as plain JavaScript for a process of its own. */
+  /** Compiles the production code and the probe tools to JavaScript for a separate process. */
   function build(): void {
     const { transform } = require('./jest.shared.cjs') as { transform: Record<string, [string, Options]> };
     const options = Object.values(transform)[0]?.[1] as Options;
@@ -101,11 +101,11 @@ describe('the log of the server at LOG_LEVEL=trace', () => {
         req: { id: headers.get('x-request-id'), method: 'POST', path: '/mcp', ip: '127.0.0.1' },
       })),
     );
-    // Of two members of one name a reader sees the last.
+    // A JSON parser keeps only the last member of a name, so duplicates must not occur.
     for (const line of lines) expect(line.split('"req":')).toHaveLength(2);
   });
 
-  it('holds no token, no part of a token and no argument, nor do records and answers', async () => {
+  it('contains no token, no part of a token and no argument, and neither do records and responses', async () => {
     const theirs = { ...world, resource: `${origin}/mcp` };
     const every = [FORM, SIGNATURE, TYPE, ISSUER_AND_AUDIENCE, TIMES, IDENTITY].flat();
     const tokens = every.map(({ token }) => token(theirs));
@@ -139,7 +139,7 @@ describe('the log of the server at LOG_LEVEL=trace', () => {
     });
     const secret = { text: ARGUMENT, [ARGUMENT]: { [ARGUMENT]: [ARGUMENT] } };
 
-    // All at once: each unknown kid alone would be waited for.
+    // Sent concurrently, because each unknown kid causes a wait.
     await Promise.all(tokens.map((token) => send(`Bearer ${token}`, call('fail', { text: ARGUMENT }))));
     await send(`Basic ${valid}`, call('echo', secret));
     await send(`Bearer ${valid} ${valid}`, call('echo', secret));
@@ -172,7 +172,7 @@ describe('the log of the server at LOG_LEVEL=trace', () => {
     });
     expect((await send(`Bearer ${valid}`, call('break_promise', {}))).body.result.isError).toBe(true);
     const refused = [...answers];
-    // An argument is told again by a tool that does so; it is still nowhere else.
+    // Only the tool itself may return the argument.
     expect((await send(`Bearer ${valid}`, call('echo', { text: ARGUMENT }))).text).toContain(ARGUMENT);
     await new Promise((resolve) => setTimeout(resolve, 500));
 
@@ -186,12 +186,12 @@ describe('the log of the server at LOG_LEVEL=trace', () => {
       expect({ place, holdsAnArgument: text.includes(ARGUMENT) }).toEqual({ place, holdsAnArgument: false });
       expect({ place, parts: partsOf([valid, ...tokens], text) }).toEqual({ place, parts: [] });
     }
-    // What an answer holds is what the caller may know: nothing of an exception.
+    // A response contains no text of an exception.
     expect(places.answers).not.toMatch(/hunter2|secret-output|\n\s+at /);
     expect(auditLog).not.toMatch(/hunter2|secret-output/);
   });
 
-  /** Pieces of 21 characters that a text shares with a token. Uniform ones (`aaaa…`, `AAAA…`) say nothing of it. */
+  /** Pieces of 21 characters that a text shares with a token, without uniform ones (`aaaa…`). */
   function partsOf(tokens: readonly string[], text: string): string[] {
     const size = 21;
     const pieces = new Set<string>();

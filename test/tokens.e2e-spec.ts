@@ -1,4 +1,4 @@
-/** Every way to be no valid token: what the client is told, what is recorded, and that nothing ran. */
+/** Invalid tokens of every kind: the challenge, the record, and the absence of a tool run. */
 import fc from 'fast-check';
 import { forge } from './cases/forge.js';
 import {
@@ -36,7 +36,7 @@ beforeAll(async () => {
     env: { AUTH_ALGORITHMS: 'ES256' },
   });
   world = { issuer, attacker, key, rsa, resource: gate.url };
-  // An unknown kid is looked for once, which takes a while; and all at once takes no longer than one.
+  // Looks up the unknown kids once in advance; concurrent look-ups take no longer than one.
   await Promise.all(SIGNATURE.map((one) => gate.callTool(one.token(world), 'echo', { text: 'hello' })));
 });
 afterAll(async () => {
@@ -46,7 +46,7 @@ afterAll(async () => {
 
 const runsOf = ({ app }: Gate) => app.nest.get(Runs).names;
 
-/** The parameters of a challenge but for `algs`, which comes with the scheme; fails on anything else. */
+/** The parameters of a challenge except `algs`, which depends on the scheme; fails on any other format. */
 function challengeOf(header: string | null | undefined, scheme = 'Bearer'): Record<string, string> {
   expect(header?.split(' ')[0]).toBe(scheme);
   expect(header).toMatch(/^\w+( [a-z_]+="[^"\\]*"(, [a-z_]+="[^"\\]*")*)?$/);
@@ -57,14 +57,14 @@ function challengeOf(header: string | null | undefined, scheme = 'Bearer'): Reco
   return parameters;
 }
 
-/** What every 401 and 400 tells the client beside the error (RFC 9728 section 5.1). */
+/** Discovery parameters of every 401 and 400 challenge (RFC 9728 section 5.1). */
 async function whereToAsk({ origin }: Gate): Promise<{ resource_metadata: string; scope: string }> {
   const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
   const { scopes_supported } = (await (await fetch(metadata)).json()) as { scopes_supported: string[] };
   return { resource_metadata: metadata, scope: scopes_supported.join(' ') };
 }
 
-/** The lines that a request left, by the id that its answer names; and that it left no other. */
+/** The records of a request, found by the id in its response. Fails if the request left other records. */
 async function recordedBy(
   at: Gate,
   send: () => Promise<Answer>,
@@ -130,7 +130,7 @@ describe.each([
   ['issuer and audience', ISSUER_AND_AUDIENCE],
   ['times', TIMES],
   ['identity', IDENTITY],
-])('%s', (_, cases) => {
+])('token validation: %s', (_, cases) => {
   it.each(cases.map((one) => [one.name, one.expected, one] as const))(
     '%s: %s',
     async (_name, expected, one) => {
@@ -142,7 +142,7 @@ describe.each([
   );
 });
 
-describe('the credential of a request', () => {
+describe('credential of a request', () => {
   const echo = JSON.stringify({
     jsonrpc: '2.0',
     id: 1,
@@ -171,10 +171,10 @@ describe('the credential of a request', () => {
     ['none', () => [], '', missing],
     ['Basic', () => [['Authorization', 'Basic YWxpY2U6c2VjcmV0']], '', missing],
     ['DPoP with an unbound token', (token) => [['Authorization', `DPoP ${token}`]], '', unbound],
-    ['the token without a scheme', (token) => [['Authorization', token]], '', missing],
-    ['in a cookie', (token) => [['Cookie', `access_token=${token}`]], '', missing],
+    ['a token without a scheme', (token) => [['Authorization', token]], '', missing],
+    ['a token in a cookie', (token) => [['Cookie', `access_token=${token}`]], '', missing],
     [
-      'in another header',
+      'a token in another header',
       (token) => [
         ['X-Access-Token', token],
         ['Proxy-Authorization', `Bearer ${token}`],
@@ -187,7 +187,7 @@ describe('the credential of a request', () => {
     ['Bearer and spaces', () => [['Authorization', 'Bearer   ']], '', missing],
     ['DPoP alone', () => [['Authorization', 'DPoP']], '', missing],
     [
-      'two headers of Bearer alone',
+      'two headers with only the scheme Bearer',
       () => [
         ['Authorization', 'Bearer'],
         ['Authorization', 'Bearer'],
@@ -204,12 +204,7 @@ describe('the credential of a request', () => {
     ],
     ['a quoted token', (token) => [['Authorization', `Bearer "${token}"`]], '', invalid],
     ['a token with a comma', (token) => [['Authorization', `Bearer ${token},`]], '', invalid],
-    [
-      'a token with a letter beyond ASCII',
-      (token) => [['Authorization', `Bearer ${token}\u00e9`]],
-      '',
-      invalid,
-    ],
+    ['a token with a non-ASCII letter', (token) => [['Authorization', `Bearer ${token}\u00e9`]], '', invalid],
     [
       'two headers',
       (token) => [
@@ -237,27 +232,32 @@ describe('the credential of a request', () => {
       '',
       invalid,
     ],
-    ['in the query', () => [], '?access_token=x', invalid],
+    ['a token in the query string', () => [], '?access_token=x', invalid],
     [
-      'in the query and in the header',
+      'a token in the query string and in the header',
       (token) => [['Authorization', `Bearer ${token}`]],
       '?access_token=x',
       invalid,
     ],
     [
-      'in the query, percent-encoded',
+      'a token in the query string, percent-encoded',
       (token) => [['Authorization', `Bearer ${token}`]],
       '?a=1&%61ccess_token=x',
       invalid,
     ],
-    ['in the query, empty', (token) => [['Authorization', `Bearer ${token}`]], '?access_token', invalid],
-    ['scheme in lower case', (token) => [['Authorization', `bearer ${token}`]], '', 'accepted'],
-    ['scheme in upper case', (token) => [['Authorization', `BEARER ${token}`]], '', 'accepted'],
+    [
+      'an empty token parameter in the query string',
+      (token) => [['Authorization', `Bearer ${token}`]],
+      '?access_token',
+      invalid,
+    ],
+    ['the scheme in lower case', (token) => [['Authorization', `bearer ${token}`]], '', 'accepted'],
+    ['the scheme in upper case', (token) => [['Authorization', `BEARER ${token}`]], '', 'accepted'],
     ['two spaces', (token) => [['Authorization', `Bearer  ${token}`]], '', 'accepted'],
-    ['an innocent query', (token) => [['Authorization', `Bearer ${token}`]], '?a=1', 'accepted'],
+    ['a query string without a token', (token) => [['Authorization', `Bearer ${token}`]], '?a=1', 'accepted'],
   ];
 
-  it.each(rows)('%s', async (_name, credentials, query, expected) => {
+  it.each(rows)('is handled as documented: %s', async (_name, credentials, query, expected) => {
     const [before, runs] = [gate.auditLog().length, runsOf(gate).length];
     const answer = await sendRaw(gate.origin, {
       line: `POST /mcp${query} HTTP/1.1`,
@@ -303,13 +303,13 @@ describe('the credential of a request', () => {
   });
 });
 
-describe('workloads', () => {
+describe('workload tokens', () => {
   const workload = { sub: 'agent', client_id: 'agent' };
   const rows: [name: string, claims: object, tool: string, status: number, reason: string | undefined][] = [
-    ['sub equal to the client, ordinary tool', workload, 'echo', 403, 'human_required'],
-    ['sub equal to the client, @AllowWorkload', workload, 'machine', 200, undefined],
+    ['sub equal to the client and a tool for users', workload, 'echo', 403, 'human_required'],
+    ['sub equal to the client and a tool with @AllowWorkload', workload, 'machine', 200, undefined],
     [
-      'sub equal to the client, @AllowWorkload, without the scope',
+      'sub equal to the client, without the scope of an @AllowWorkload tool',
       { ...workload, scope: 'other' },
       'machine',
       403,
@@ -318,9 +318,9 @@ describe('workloads', () => {
     ['idtyp=app', { idtyp: 'app' }, 'echo', 403, 'human_required'],
     ['gty=client-credentials', { gty: 'client-credentials' }, 'echo', 403, 'human_required'],
     ['gty=client_credentials', { gty: 'client_credentials' }, 'echo', 403, 'human_required'],
-    ['a person is named by an agent', { ...workload, act: { sub: 'alice' } }, 'echo', 403, 'human_required'],
+    ['a user as the actor', { ...workload, act: { sub: 'alice' } }, 'echo', 403, 'human_required'],
     [
-      'with every scope and role',
+      'every scope and role',
       { ...workload, scope: 'probe probe.admin', roles: ['admin'] },
       'admin_only',
       403,
@@ -328,7 +328,7 @@ describe('workloads', () => {
     ],
   ];
 
-  it.each(rows)('%s', async (_name, claims, tool, status, reason) => {
+  it.each(rows)('are decided by kind: %s', async (_name, claims, tool, status, reason) => {
     const runs = runsOf(gate).length;
     const token = forge(
       { header: usualHeader(world), claims: { ...usualClaims(world), ...claims } },
@@ -344,7 +344,7 @@ describe('workloads', () => {
       on_behalf_of: null,
     });
     expect(runsOf(gate)).toHaveLength(runs + (status === 200 ? 1 : 0));
-    // No scope would make a person of it.
+    // No scope can turn a workload into a user.
     expect(answer.headers.has('www-authenticate')).toBe(reason === 'scope_missing');
     if (status === 200)
       await gate.waitForAuditLog((line) => line.event === 'outcome' && line.decision_id === lines[0]?.id);
@@ -394,7 +394,7 @@ describe('mutations of a valid token', () => {
     }),
   );
 
-  it('500 of them: never accepted, never an error of the server', async () => {
+  it('are never accepted and cause no server error in 500 runs', async () => {
     const token = forge({ header: usualHeader(world), claims: usualClaims(world) }, world.key);
     const runs = runsOf(gate).length;
     await fc.assert(
@@ -414,7 +414,7 @@ describe('mutations of a valid token', () => {
   });
 });
 
-describe('without a clock tolerance', () => {
+describe('validation without a clock tolerance', () => {
   let strict: Gate;
   beforeAll(async () => {
     strict = await Gate.start({
@@ -436,19 +436,19 @@ describe('without a clock tolerance', () => {
     );
 
   it.each([
-    ['expires exactly now', () => ({ iat: soon(-60), exp: soon(0) }), 'token_expired'],
-    ['issued in two seconds', () => ({ iat: soon(2) }), 'token_not_yet_valid'],
-    ['valid in two seconds', () => ({ nbf: soon(2) }), 'token_not_yet_valid'],
-  ])('%s', (_name, claims, reason) => expectRefused(strict, token(claims()), reason));
+    ['expires at this second', () => ({ iat: soon(-60), exp: soon(0) }), 'token_expired'],
+    ['was issued two seconds in the future', () => ({ iat: soon(2) }), 'token_not_yet_valid'],
+    ['becomes valid in two seconds', () => ({ nbf: soon(2) }), 'token_not_yet_valid'],
+  ])('rejects a token that %s', (_name, claims, reason) => expectRefused(strict, token(claims()), reason));
 
-  it('valid and issued exactly now', () => expectAccepted(strict, token({ iat: soon(0), nbf: soon(0) })));
+  it('accepts a token that was issued and became valid at this second', () =>
+    expectAccepted(strict, token({ iat: soon(0), nbf: soon(0) })));
 
-  it('RS256 is accepted where AUTH_ALGORITHMS is not set', () =>
-    expectAccepted(strict, token({}, world.rsa)));
+  it('accepts RS256 when AUTH_ALGORITHMS is not set', () => expectAccepted(strict, token({}, world.rsa)));
 });
 
-/** One gate for all of them: each case has an issuer of its own, whose keys are those of its provider. */
-describe('presets', () => {
+/** One gateway for all cases: each case has its own issuer with the keys of its provider. */
+describe('provider presets', () => {
   const all = PROVIDERS.flatMap(({ cases, ...provider }, at) =>
     cases.map((one, index) => ({ ...one, provider, path: `/${at}/${index}${provider.issuerPath}` })),
   );
@@ -480,7 +480,7 @@ describe('presets', () => {
   });
 
   it.each(all.map((one) => [one.provider.preset, one.name, one] as const))(
-    '%s: %s',
+    'read a token of %s: %s',
     async (_preset, _name, { header, claims, expected, provider: { alg }, path }) => {
       const token = forge(
         {

@@ -1,4 +1,4 @@
-/** What HTTP leaves open to clients and proxies, over real sockets: request targets, repeated headers, forwarded addresses. */
+/** HTTP variants over real sockets: request targets, repeated headers and forwarded addresses. */
 import { generateKeyPair, generateProof } from 'dpop';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { ECHO_TEXT } from './cases/bad-bodies.js';
@@ -8,7 +8,7 @@ import { TestIssuer } from './support/issuer.js';
 import { ProbeModule, Runs } from './support/probe.tools.js';
 
 const NAME = 'gate.example.com';
-/** The docs' rule on addresses, for one tool. */
+/** The documented address rule for one tool. */
 const INSIDE = `@id("inside") forbid (principal, action == Action::"echo", resource)
 unless { context has ip && (context.ip.isInRange(ip("10.0.0.0/8")) || context.ip.isInRange(ip("fd00::/8"))) };`;
 
@@ -17,7 +17,7 @@ type Header = readonly [string, string];
 let issuer: TestIssuer;
 let gate: Gate;
 let token: string;
-/** Behind a proxy that speaks https, which is the test. */
+/** A gateway behind an HTTPS proxy; the test acts as the proxy. */
 let proxied: Gate;
 let proxiedToken: string;
 let byForwarded: Gate;
@@ -81,14 +81,14 @@ function expectOriginRejected({ answer, lines, ran }: Seen): void {
   expect(lines).toMatchObject([{ decision: 'deny', reason: 'origin_rejected', principal: null }]);
 }
 
-describe('the absolute form of the request target (RFC 9112 section 3.2.2)', () => {
+describe('absolute form of the request target (RFC 9112 section 3.2.2)', () => {
   it.each<[string, () => string, () => Header]>([
     ['the address of the server', () => `http://127.0.0.1:${port()}/mcp`, host],
-    ['another name of it', () => `http://localhost:${port()}/mcp`, host],
+    ['another name of the server', () => `http://localhost:${port()}/mcp`, host],
     ['capitals', () => `HTTP://LOCALHOST:${port()}/mcp`, host],
     ['IPv6', () => `http://[::1]:${port()}/mcp`, host],
     ['a trailing dot', () => `http://localhost.:${port()}/mcp`, () => ['Host', `localhost.:${port()}`]],
-  ])('serves %s', async (_what, target, named) => {
+  ])('is accepted with %s', async (_what, target, named) => {
     const { answer, lines, ran } = await send(gate, [named(), bearer()], `POST ${target()} HTTP/1.1`);
     expect([answer.status, ran]).toEqual([200, 1]);
     expect(lines[0]).toMatchObject({ event: 'decision', decision: 'allow', tool: 'echo' });
@@ -96,17 +96,21 @@ describe('the absolute form of the request target (RFC 9112 section 3.2.2)', () 
 
   it.each<[string, string, () => Header]>([
     ['another host', 'http://evil.com/mcp', host],
-    ['another host, named by Host too', 'http://evil.com/mcp', () => ['Host', 'evil.com']],
-    ['this host, while Host names another', 'http://localhost/mcp', () => ['Host', 'evil.com']],
-    ['this host in front of another', 'http://localhost.evil.com/mcp', host],
+    ['another host that also the Host header names', 'http://evil.com/mcp', () => ['Host', 'evil.com']],
+    [
+      'the host of the server when the Host header names another',
+      'http://localhost/mcp',
+      () => ['Host', 'evil.com'],
+    ],
+    ['the host of the server as a prefix of another', 'http://localhost.evil.com/mcp', host],
     ['a port out of range', 'http://localhost:99999/mcp', host],
     ['https on a connection without TLS', 'https://127.0.0.1/mcp', host],
-  ])('rejects %s', async (_what, target, named) => {
+  ])('is rejected with %s', async (_what, target, named) => {
     expectOriginRejected(await send(gate, [named(), bearer()], `POST ${target} HTTP/1.1`));
   });
 
   it.each(['http://user@localhost/mcp', 'http://localhost@evil.com/mcp', 'ftp://localhost/mcp'])(
-    'rejects %s',
+    'is rejected: %s',
     async (target) => {
       const { answer, ran } = await send(gate, [host(), bearer()], `POST ${target} HTTP/1.1`);
       expect([400, 403, 404]).toContain(answer.status);
@@ -114,7 +118,7 @@ describe('the absolute form of the request target (RFC 9112 section 3.2.2)', () 
     },
   );
 
-  it('rejects a request without a token, and a token in the query, as in the origin form', async () => {
+  it('is rejected without a token and with a token in the query string', async () => {
     const target = `http://localhost:${port()}/mcp`;
     const without = await send(gate, [host()], `POST ${target} HTTP/1.1`);
     expect([without.answer.status, without.ran]).toEqual([401, 0]);
@@ -123,7 +127,7 @@ describe('the absolute form of the request target (RFC 9112 section 3.2.2)', () 
     expect(inQuery.lines).toMatchObject([{ decision: 'deny', reason: 'request_malformed' }]);
   });
 
-  it('takes a DPoP proof for the public address, and none for another', async () => {
+  it('accepts only a DPoP proof for the public URL', async () => {
     const keys = await generateKeyPair('ES256');
     const jkt = await calculateJwkThumbprint(await exportJWK(keys.publicKey));
     const bound = await gate.token({ scope: 'probe', cnf: { jkt } });
@@ -146,22 +150,22 @@ describe('the absolute form of the request target (RFC 9112 section 3.2.2)', () 
     ]);
   });
 
-  it('serves the other endpoints', async () => {
+  it('works for the other endpoints', async () => {
     const line = `GET http://localhost:${port()}/health/live HTTP/1.1`;
     expect((await sendRaw(gate.origin, { line, headers: [host()] })).status).toBe(200);
   });
 });
 
-describe('headers that are repeated', () => {
+describe('repeated headers', () => {
   const versions = (...values: string[]): Header[] =>
     values.map((value) => ['MCP-Protocol-Version', value] as const);
 
-  it('takes one value sent twice as one value', async () => {
+  it('count as one value when equal', async () => {
     const { answer, ran } = await send(gate, [host(), bearer(), ...versions('2025-11-25', '2025-11-25')]);
     expect([answer.status, ran]).toEqual([200, 1]);
   });
 
-  it('takes one Origin sent twice as one, and rejects two', async () => {
+  it('are accepted for equal Origin values and rejected for different ones', async () => {
     const own: Header = ['Origin', gate.origin];
     const { answer, ran } = await send(gate, [host(), bearer(), own, own]);
     expect([answer.status, ran]).toEqual([200, 1]);
@@ -173,14 +177,14 @@ describe('headers that are repeated', () => {
     ['versions', versions('2025-11-25', '2025-06-18')],
     ['names', [['Mcp-Name', 'echo'] as const, ['Mcp-Name', 'open'] as const]],
     ['methods', [['Mcp-Method', 'tools/call'] as const, ['Mcp-Method', 'tools/list'] as const]],
-  ])('rejects different %s', async (_what, headers) => {
+  ])('are rejected for different %s', async (_what, headers) => {
     const { answer, lines, ran } = await send(gate, [host(), bearer(), ...headers]);
     expect([answer.status, answer.body.error.code, ran]).toEqual([400, -32020, 0]);
     expect(lines).toMatchObject([{ decision: 'deny', reason: 'request_malformed' }]);
   });
 });
 
-describe('initialize', () => {
+describe('initialize request', () => {
   const body = JSON.stringify({
     jsonrpc: '2.0',
     id: 1,
@@ -194,7 +198,7 @@ describe('initialize', () => {
   });
 
   it.each(['1999-01-01', '2027-01-01', 'DRAFT'])(
-    'negotiates under the unknown version %s',
+    'negotiates the revision with the unknown version header %s',
     async (version) => {
       const { answer } = await send(
         gate,
@@ -207,18 +211,18 @@ describe('initialize', () => {
     },
   );
 
-  it('is rejected without a token under such a version', async () => {
+  it('is rejected without a token when the version header is unknown', async () => {
     const { answer } = await send(gate, [host(), ['MCP-Protocol-Version', '1999-01-01']], undefined, body);
     expect(answer.status).toBe(401);
   });
 
-  it('leaves an unknown version refused on every other method', async () => {
+  it('is the only method that accepts an unknown version header', async () => {
     const { answer, ran } = await send(gate, [host(), bearer(), ['MCP-Protocol-Version', '1999-01-01']]);
     expect([answer.status, ran]).toEqual([400, 0]);
   });
 });
 
-it('lets a page of an allowed origin send every header of the transport', async () => {
+it('allows a browser at a permitted origin to send every header of the transport', async () => {
   const answer = await gate.get('/mcp', {
     method: 'OPTIONS',
     headers: {
@@ -235,7 +239,7 @@ it('lets a page of an allowed origin send every header of the transport', async 
   expect(allowed).not.toContain('x-evil');
 });
 
-describe('behind a proxy', () => {
+describe('gateway behind a proxy', () => {
   const ask = (to: Gate, ...headers: Header[]) =>
     send(to, [['Host', NAME], ['Authorization', `Bearer ${proxiedToken}`], ...headers]);
   const XFP: Header = ['X-Forwarded-Proto', 'HTTPS'];
@@ -251,7 +255,7 @@ describe('behind a proxy', () => {
       '192.0.2.1',
     ],
     ['Forwarded alone', [['Forwarded', 'for="[fd00::7]:51008";proto=HTTPS']], 'fd00::7'],
-  ])('records %s without its decoration', async (_what, headers, ip) => {
+  ])('records %s as a plain address', async (_what, headers, ip) => {
     const isInside = /^(10|fd)/.test(ip);
     const { answer, lines, ran } = await ask(proxied, ...headers);
     expect([answer.status, ran]).toEqual(isInside ? [200, 1] : [403, 0]);
@@ -259,25 +263,29 @@ describe('behind a proxy', () => {
   });
 
   it.each<[string, Header[], string]>([
-    ['an address left of the client', [XFP, ['X-Forwarded-For', '10.1.2.3, 192.0.2.1:51008']], '192.0.2.1'],
-    ['text that is no address', [XFP, ['X-Forwarded-For', 'inside.example.com']], 'unknown'],
     [
-      'Forwarded beside X-Forwarded-For',
+      "an address before the client's address",
+      [XFP, ['X-Forwarded-For', '10.1.2.3, 192.0.2.1:51008']],
+      '192.0.2.1',
+    ],
+    ['a value that is not an address', [XFP, ['X-Forwarded-For', 'inside.example.com']], 'unknown'],
+    [
+      'Forwarded in addition to X-Forwarded-For',
       [XFP, ['X-Forwarded-For', '192.0.2.1'], ['Forwarded', 'for=10.1.2.3']],
       '192.0.2.1',
     ],
     [
-      'Forwarded left of the client',
+      "a Forwarded entry before the client's entry",
       [['Forwarded', 'for=10.1.2.3, for="192.0.2.1:7";proto=https']],
       '192.0.2.1',
     ],
-  ])('does not believe %s', async (_what, headers, ip) => {
+  ])('does not trust %s', async (_what, headers, ip) => {
     const { answer, lines, ran } = await ask(proxied, ...headers);
     expect([answer.status, answer.body.error.data.reason, ran]).toEqual([403, 'condition_failed', 0]);
     expect(lines).toMatchObject([{ decision: 'deny', reason: 'condition_failed', request: { ip } }]);
   });
 
-  it('counts only the header that TRUST_PROXY_HEADERS names', async () => {
+  it('reads only the header that TRUST_PROXY_HEADERS names', async () => {
     const inside: Header = ['Forwarded', 'for=10.1.2.3;proto=https'];
     const served = await ask(
       byForwarded,
@@ -291,14 +299,14 @@ describe('behind a proxy', () => {
 
   it.each<[string, Header[]]>([
     ['http', [['X-Forwarded-Proto', 'HTTP']]],
-    ['http behind https', [['X-Forwarded-Proto', 'HTTPS, Http']]],
+    ['http after https', [['X-Forwarded-Proto', 'HTTPS, Http']]],
     ['http in Forwarded', [['Forwarded', 'for=10.1.2.3;proto=http']]],
-    ['https in Forwarded of the client alone', [['Forwarded', 'proto=https, for=10.1.2.3']]],
-  ])('rejects %s before the token is looked at', async (_what, headers) => {
+    ['https only in the Forwarded entry of the client', [['Forwarded', 'proto=https, for=10.1.2.3']]],
+  ])('rejects %s before authentication', async (_what, headers) => {
     expectOriginRejected(await ask(proxied, ...headers));
   });
 
-  it('takes an absolute target of https where the proxy says https, and none of http', async () => {
+  it('accepts an absolute https target and rejects an http target when the proxy reports https', async () => {
     const headers: Header[] = [
       ['Host', `${NAME}.`],
       ['Authorization', `Bearer ${proxiedToken}`],

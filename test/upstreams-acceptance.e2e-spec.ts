@@ -1,4 +1,6 @@
-/** Published MCP servers behind the gate, called by the SDK clients of both lines: what is allowed works, and nothing else does. */
+/**
+ * Published MCP servers as upstreams, called with the SDK clients v1 and v2: only permitted calls succeed.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,7 +21,7 @@ jest.setTimeout(180_000);
 const READER = { sub: 'alice', scope: 'use' };
 const WRITER = { sub: 'bob', scope: 'use write' };
 
-/** How many tools each lists; what a reader may call, and what a writer may. */
+/** Number of tools of each server, and the tools that a reader and a writer may call. */
 const RULES: Record<AcceptanceName, { tools: number; read: string[]; write?: string[] }> = {
   playwright: {
     tools: 25,
@@ -85,20 +87,24 @@ afterAll(async () => {
   cloudFolder.remove();
 });
 
-it.each(NAMES)('%s: lists the tools of its entries, also those that lack a scope', async (name) => {
-  const own = (tools: Map<string, unknown>) =>
-    [...tools.keys()].filter((tool) => tool.startsWith(`${name}_`));
-  const { read, write = [] } = RULES[name];
-  const exact = (names: string[]) => names.filter((one) => !one.includes('*')).map((one) => `${name}_${one}`);
-  const forReader = own(await mounted.tools(reader));
-  const forWriter = own(await mounted.tools(writer));
-  // The scope that a reader lacks can be obtained, so the list has the tool; a call is denied.
-  expect(forReader).toEqual(forWriter);
-  expect(forWriter).toEqual(expect.arrayContaining([...exact(read), ...exact(write)]));
-  expect(forWriter.length).toBeLessThanOrEqual(RULES[name].tools);
-});
+it.each(NAMES)(
+  'lists the tools of the upstream %s that its entries match, also without the scope',
+  async (name) => {
+    const own = (tools: Map<string, unknown>) =>
+      [...tools.keys()].filter((tool) => tool.startsWith(`${name}_`));
+    const { read, write = [] } = RULES[name];
+    const exact = (names: string[]) =>
+      names.filter((one) => !one.includes('*')).map((one) => `${name}_${one}`);
+    const forReader = own(await mounted.tools(reader));
+    const forWriter = own(await mounted.tools(writer));
+    // The reader can obtain the missing scope, so the list contains the tool; the call is denied.
+    expect(forReader).toEqual(forWriter);
+    expect(forWriter).toEqual(expect.arrayContaining([...exact(read), ...exact(write)]));
+    expect(forWriter.length).toBeLessThanOrEqual(RULES[name].tools);
+  },
+);
 
-it('shows the schemas as they came', async () => {
+it('passes the schemas of an upstream unchanged', async () => {
   const folder = temporaryFolder();
   const direct = await Direct.start(acceptanceSet(folder.path).notion, folder.path);
   const { tools } = (await direct.ask('tools/list')).result as { tools: Record<string, any>[] };
@@ -113,7 +119,7 @@ it('shows the schemas as they came', async () => {
 describe.each([
   ['v1', agentV1],
   ['v2', agentV2],
-] as const)('a client of %s', (line, connect) => {
+] as const)('client %s', (line, connect) => {
   let asReader: Agent;
   let asWriter: Agent;
 
@@ -126,13 +132,13 @@ describe.each([
     await asWriter?.close();
   });
 
-  it('is given lists that it can read', async () => {
+  it('reads the lists', async () => {
     const names = (await asReader.list()).map(({ name }) => name);
     expect(names).toContain('everything_echo');
     expect(names).not.toContain('everything_get-env');
   });
 
-  it('everything: text, an image, structured content, progress', async () => {
+  it('receives text, an image, structured content and progress from everything', async () => {
     expect((await asReader.call('everything_echo', { message: 'hi' })).content).toEqual([
       { type: 'text', text: 'Echo: hi' },
     ]);
@@ -148,16 +154,16 @@ describe.each([
       { duration: 1, steps: 4 },
       { onprogress: ({ progress }) => heard.push(progress) },
     );
-    // The last one travels with the result.
+    // The last progress notification arrives with the result.
     expect(heard.length).toBeGreaterThanOrEqual(2);
     expect(heard).toEqual([...heard].sort((a, b) => a - b));
   });
 
-  it('everything: what dumps the environment is not there', async () => {
+  it('cannot call the unlisted environment tool of everything', async () => {
     await expect(asReader.call('everything_get-env')).rejects.toThrow();
   });
 
-  it('filesystem: reads below its folder, writes where it may, and is told of no folder of the client', async () => {
+  it('reads and writes within the permitted folder of filesystem, which receives no roots of the client', async () => {
     mkdirSync(share, { recursive: true });
     writeFileSync(join(share, 'a.txt'), 'kept');
     const read = await asReader.call('filesystem_read_text_file', { path: join(share, 'a.txt') });
@@ -171,7 +177,7 @@ describe.each([
     expect(readFileSync(file, 'utf8')).toBe('yes');
   });
 
-  it('memory: forty writes at once are forty', async () => {
+  it('writes forty entries concurrently to memory without a loss', async () => {
     const names = Array.from({ length: 40 }, (_, index) => `${line}-${index}`);
     await Promise.all(
       names.map((name) =>
@@ -185,7 +191,7 @@ describe.each([
     expect(kept).toEqual(expect.arrayContaining(names));
   });
 
-  it('magic, context7, notion and neon: answers of their clouds come through', async () => {
+  it('receives the responses of the clouds of magic, context7, notion and neon', async () => {
     const texts = await Promise.all(
       (
         [
@@ -202,23 +208,23 @@ describe.each([
     expect(JSON.parse(texts[3]!)).toMatchObject([{ name: 'payroll' }]);
   });
 
-  it('exa: its failure is its own, and on record', async () => {
+  it('receives a recorded tool error from exa', async () => {
     const result = await asReader.call('exa_web_search_exa', { query: 'x' });
     expect(result.isError).toBe(true);
     expect((await mounted.recorded('exa_web_search_exa')).status).toBe('tool_error');
   });
 
-  it('github: a protocol error is a failure that says nothing of its own', async () => {
+  it('receives a protocol error of github as a failure without its details', async () => {
     const result = await asReader.call('github_search_repositories', { query: 'x' });
     expect(result.isError).toBe(true);
     expect(JSON.stringify(result)).not.toContain('fetch failed');
     expect((await mounted.recorded('github_search_repositories')).status).toBe('failed');
   });
 
-  it('playwright: drives a browser on a page', async () => {
+  it('controls a browser with playwright', async () => {
     if (!chromiumPath()) {
-      if (process.env.CI === 'true') throw new Error('There is no Chromium');
-      console.warn('There is no Chromium: playwright-mcp was left out');
+      if (process.env.CI === 'true') throw new Error('Chromium is not installed');
+      console.warn('Chromium is not installed: playwright-mcp is skipped');
       return;
     }
     await expect(asReader.call('playwright_browser_navigate', { url: pageUrl })).rejects.toThrow();
@@ -239,13 +245,13 @@ describe.each([
   });
 });
 
-it('no cloud was ever shown the token of a caller', () => {
+it("sends no caller's token to a cloud", () => {
   const requests = readNotes(cloudFolder.path).filter(({ event }) => event === 'cloud');
   expect(requests.length).toBeGreaterThan(8);
   for (const token of [reader, writer]) expect(JSON.stringify(requests)).not.toContain(token);
 });
 
-it('every call is on record with who asked for it', async () => {
+it('records every call with its user', async () => {
   const lines = mounted.gate
     .auditLog()
     .filter(({ event, tool }) => event === 'decision' && tool === 'memory_create_entities');

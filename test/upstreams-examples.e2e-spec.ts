@@ -1,4 +1,4 @@
-/** The mount files under `examples/upstreams` are ones: they load, name tools that are there, and the index names them. */
+/** The files under `examples/upstreams` load, name existing tools and appear in the index. */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -18,7 +18,7 @@ jest.setTimeout(120_000);
 
 const EXAMPLES = join(__dirname, '../examples/upstreams');
 const FILES = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'));
-/** Those that can be started here, by the names of their files. */
+/** Servers that the test can start, by file name. */
 const STARTED: Record<string, AcceptanceName> = {
   'playwright-mcp.yaml': 'playwright',
   'magic.yaml': 'magic',
@@ -39,19 +39,19 @@ function load(name: string) {
   return { upstreams, faults };
 }
 
-it.each(FILES)('%s: loads', (name) => {
+it.each(FILES)('example %s loads', (name) => {
   const { upstreams, faults } = load(name);
   expect(faults).toEqual([]);
   expect(upstreams).toHaveLength(1);
 });
 
-it.each(FILES)('%s: says what was run and what was not, and is in the index', (name) => {
+it.each(FILES)('example %s documents tested and omitted tools and appears in the index', (name) => {
   const text = readFileSync(join(EXAMPLES, name), 'utf8');
   for (const word of ['# Run here: ', '# Left out: ']) expect(text).toContain(word);
   expect(readFileSync(join(EXAMPLES, 'README.md'), 'utf8')).toContain(`[${name}](${name})`);
 });
 
-it('all of them together are one mount file', () => {
+it('examples form one valid file together', () => {
   const upstreams = FILES.flatMap(
     (name) => parse(readFileSync(join(EXAMPLES, name), 'utf8')).upstreams as object[],
   );
@@ -61,7 +61,7 @@ it('all of them together are one mount file', () => {
   expect(faults).toEqual([]);
 });
 
-describe('against the servers themselves', () => {
+describe('examples against the real servers', () => {
   const folder = temporaryFolder();
   let clouds: Fixture<Clouds>;
 
@@ -74,7 +74,7 @@ describe('against the servers themselves', () => {
     folder.remove();
   });
 
-  it.each(Object.entries(STARTED))('%s: every name and argument is one that it has', async (file, name) => {
+  it.each(Object.entries(STARTED))('match existing tools and arguments in %s', async (file, name) => {
     const [upstream] = load(file).upstreams;
     const own = join(folder.path, name);
     mkdirSync(own);

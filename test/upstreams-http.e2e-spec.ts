@@ -10,7 +10,7 @@ jest.setTimeout(120_000);
 
 const ALICE = { sub: 'alice', scope: 'use' };
 
-describe('an upstream over HTTP', () => {
+describe('upstream over HTTP', () => {
   const CALLED = ['sse', 'json', 'stateless', 'slash', 'nulls-json', 'nulls-sse'];
   let fixtures: Record<string, Fixture>;
   let hole: Server;
@@ -80,12 +80,12 @@ describe('an upstream over HTTP', () => {
     return (await response.json()) as Record<string, any>[];
   };
 
-  it.each(CALLED)('answers a call of %s', async (name) => {
+  it.each(CALLED)('serves calls to %s', async (name) => {
     expect((await call(`${name}_echo`, { text: 'hé' })).content).toEqual([{ type: 'text', text: 'hé' }]);
     expect((await call(`${name}_image`)).content[0].type).toBe('image');
   });
 
-  it('gets its own token and never the token of the caller', async () => {
+  it('receives its own token and never the token of the caller', async () => {
     for (const [name, header, value] of [
       ['sse', 'authorization', 'Bearer upstream-token'],
       ['json', 'x-api-key', 'upstream-key'],
@@ -99,7 +99,7 @@ describe('an upstream over HTTP', () => {
   });
 
   it.each(['lost', 'lost400'])(
-    'opens a new session where the upstream %s forgot it, and makes the call once',
+    'gets a new session after %s lost it, and the call runs once',
     async (name) => {
       await call(`${name}_echo`, { text: 'before' });
       await control(name, 'forget');
@@ -112,39 +112,42 @@ describe('an upstream over HTTP', () => {
   );
 
   it.each(['redirect', 'unavailable', 'html', 'half', 'refusing', 'hole', 'gone'])(
-    'shows no tool of the upstream %s',
+    'shows no tool of %s',
     async (name) => {
       const names = [...(await mounted.tools(token)).keys()];
       expect(names.filter((tool) => tool.startsWith(`${name}_`))).toEqual([]);
     },
   );
 
-  it('does not lead the gateway to another host by a redirect', async () => {
+  it('cannot redirect the gateway to another host', async () => {
     expect((await control('elsewhere', 'record')).filter(({ event }) => event === 'http')).toEqual([]);
   });
 
-  it('reports a broken stream as a failure', async () => {
+  it('causes a failed call with a broken stream', async () => {
     const result = await call('cut_echo', { text: 'x' });
     expect(result.isError).toBe(true);
     expect((await mounted.recorded('cut_echo')).status).toBe('failed');
   });
 
-  it('fails a too large answer without an effect on other calls', async () => {
+  it('fails a call with an oversized response without an effect on other calls', async () => {
     expect((await call('stateless_huge', { mib: 8 })).isError).toBe(true);
     expect((await call('stateless_echo', { text: 'still' })).content[0].text).toBe('still');
   });
 
-  it('reports a rejected token in the log only', async () => {
+  it('causes only a log entry for a rejected token', async () => {
     await control('sse', 'token?to=another');
     const answer = await mounted.gate.callTool(token, 'sse_echo', { text: 'x' });
     expect(answer.body.result.isError).toBe(true);
     expect(answer.text).not.toContain('upstream-token');
     await control('sse', 'token?to=upstream-token');
-    await until(async () => (await call('sse_echo', { text: 'x' })).isError !== true, 'is let in again');
+    await until(
+      async () => (await call('sse_echo', { text: 'x' })).isError !== true,
+      'the gateway is authenticated again',
+    );
   });
 });
 
-describe('an upstream of revision 2026-07-28', () => {
+describe('upstream of revision 2026-07-28', () => {
   let http: Fixture;
   let mounted: MountedGate;
   let token: string;
@@ -171,18 +174,18 @@ describe('an upstream of revision 2026-07-28', () => {
   const call = async (name: string, args = {}) =>
     (await mounted.gate.callTool(token, name, args)).body.result;
 
-  it.each(['pipe', 'net'])('answers a call over %s', async (name) => {
+  it.each(['pipe', 'net'])('serves calls over %s', async (name) => {
     expect((await call(`${name}_echo`, { text: 'hi' })).content[0].text).toBe('hi');
     expect((await call(`${name}_structured`)).structuredContent).toEqual({ count: 7 });
   });
 
-  it('gets a declared argument as a header, which the client did not send', async () => {
+  it('receives a declared argument as a header, although the client did not send it', async () => {
     expect((await call('net_region', { region: 'eu' })).content[0].text).toBe('region eu');
     const tools = await mounted.tools(token);
     expect(JSON.stringify(tools.get('net_region'))).not.toContain('x-mcp-header');
   });
 
-  it('fails a call for which the upstream wants to ask the client', async () => {
+  it('fails a call that requires input from the client', async () => {
     expect((await call('net_ask')).isError).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-/** With whose identity an upstream is asked: never with the caller's token, and never with another caller's. */
+/** Identity of the gateway at an upstream: never the caller's token and never another caller's identity. */
 import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -66,7 +66,7 @@ async function call(claims: object, text = 'hello'): Promise<any> {
   return (await gate.callTool(await gate.token(claims as never), 'wiki_echo', { text })).body.result;
 }
 
-/** Nothing that the caller showed the gate is in anything that the upstream was sent. */
+/** Checks that the upstream received no part of the caller's tokens. */
 function expectNoCallerToken(tokens: readonly string[]): void {
   const sent = JSON.stringify(wiki.requests);
   for (const token of tokens) {
@@ -75,7 +75,7 @@ function expectNoCallerToken(tokens: readonly string[]): void {
   }
 }
 
-it('shows nothing where nothing is named, and never the token of the caller', async () => {
+it('sends no credentials without configuration and never the token of the caller', async () => {
   await start({});
   await mounted(ALICE);
   const token = await gate.token(ALICE);
@@ -85,7 +85,7 @@ it('shows nothing where nothing is named, and never the token of the caller', as
   expectNoCallerToken([token]);
 });
 
-it('shows a secret from a file, in the header that is named', async () => {
+it('sends a secret from a file in the configured header', async () => {
   writeFileSync(join(folder.path, 'wiki.secret'), 'the-key\n');
   await start({ auth: { method: 'secret', secret_file: 'wiki.secret', header: 'X-Api-Key' } }, 'key=the-key');
   await mounted(ALICE);
@@ -93,7 +93,7 @@ it('shows a secret from a file, in the header that is named', async () => {
   expect(wiki.callHeaders[0]).toMatchObject({ 'x-api-key': 'the-key' });
 });
 
-it('puts Bearer before a secret that has no scheme', async () => {
+it('adds the Bearer scheme to a secret without a scheme', async () => {
   writeFileSync(join(folder.path, 'wiki.secret'), 'the-key\n');
   await start({ auth: { method: 'secret', secret_file: 'wiki.secret' } }, 'token=the-key');
   await mounted(ALICE);
@@ -101,7 +101,7 @@ it('puts Bearer before a secret that has no scheme', async () => {
   expect(wiki.callHeaders[0]).toMatchObject({ authorization: 'Bearer the-key' });
 });
 
-it('asks for a token of its own once, and uses it for everybody', async () => {
+it('requests one client credentials token and uses it for all callers', async () => {
   await start({ auth: { method: 'client_credentials', ...client() } });
   await mounted(ALICE);
   await Promise.all([call(ALICE), call(BOB), call(ALICE)]);
@@ -111,7 +111,7 @@ it('asks for a token of its own once, and uses it for everybody', async () => {
   expect(decodeJwt(tokens[0] as string)).toMatchObject({ sub: 'gate', aud: 'https://wiki.example.com/mcp' });
 });
 
-it('asks again when a token is at its end', async () => {
+it('requests a new token before the old one expires', async () => {
   server.lifetimeSeconds = 2;
   await start({ auth: { method: 'client_credentials', ...client() } });
   await mounted(ALICE);
@@ -127,7 +127,7 @@ describe('token exchange', () => {
     auth: { method: 'token_exchange', actor_token: actor, ...client() },
   });
 
-  it('shows each caller in the name of that caller, in a session of its own', async () => {
+  it('uses a token and a session per caller', async () => {
     await start(entry());
     await mounted(ALICE);
     const results = await Promise.all([call(ALICE, 'a'), call(BOB, 'b'), call(ALICE, 'c'), call(BOB, 'd')]);
@@ -138,13 +138,13 @@ describe('token exchange', () => {
       const session = headers['mcp-session-id'] as string;
       bySession.set(session, (bySession.get(session) ?? new Set()).add(sub));
       const text = JSON.stringify(body);
-      // What was asked in somebody's name was asked by that person.
+      // Each call carries the token of its own caller.
       if (text.includes('tools/call')) expect(sub).toBe(/"text\\?":\\?"[ac]/.test(text) ? 'alice' : 'bob');
     }
     expect([...bySession.values()].map((subjects) => [...subjects].length)).toEqual([1, 1]);
   });
 
-  it('names the gate as the actor where that is asked for', async () => {
+  it('names the gateway as the actor if configured', async () => {
     await start(entry(true));
     await mounted(ALICE);
     await call(ALICE);
@@ -157,7 +157,7 @@ describe('token exchange', () => {
     });
   });
 
-  it('sends the token of the caller to the token endpoint, and to nobody else', async () => {
+  it('sends the token of the caller to the token endpoint only', async () => {
     await start(entry());
     await mounted(ALICE);
     const token = await gate.token(ALICE);
@@ -170,7 +170,7 @@ describe('token exchange', () => {
       expect(auditLog).not.toContain(authorization.slice(7));
   });
 
-  it('remembers the token of a caller, and not for a caller with other rights', async () => {
+  it('caches the token per caller and rights', async () => {
     await start(entry());
     await mounted(ALICE);
     await call(ALICE);
@@ -184,7 +184,7 @@ describe('token exchange', () => {
     expect(server.count('token-exchange')).toBe(before + 2);
   });
 
-  it('asks once for calls that come together, and never one caller for another', async () => {
+  it('sends one request for concurrent calls of a caller, and separate requests for different callers', async () => {
     await start(entry());
     await mounted(ALICE);
     const before = server.count('token-exchange');
@@ -194,7 +194,7 @@ describe('token exchange', () => {
     expect(server.count('token-exchange')).toBe(before + 2);
   });
 
-  it('fails the call where there is no token to be had, tells the caller nothing of it, and lets others in', async () => {
+  it('fails the call without a token, hides the details from the caller and serves other callers', async () => {
     await start(entry());
     await mounted(ALICE);
     await call(ALICE);
@@ -226,7 +226,7 @@ describe('token exchange', () => {
     },
   );
 
-  it('sends a token whose type is bearer in any case', async () => {
+  it('accepts the token type bearer in any case', async () => {
     server.tokenType = 'bEARER';
     try {
       await start(entry());
@@ -237,7 +237,7 @@ describe('token exchange', () => {
     }
   });
 
-  it('asks anew, once, where the upstream does not take a token any more', async () => {
+  it('requests a new token once when the upstream rejects the token', async () => {
     await start(entry());
     await mounted(ALICE);
     await call(ALICE);
@@ -248,7 +248,7 @@ describe('token exchange', () => {
   });
 });
 
-it('takes a grant of the identity provider to the authorization server of the upstream', async () => {
+it('exchanges an ID-JAG of the identity provider at the authorization server of the upstream', async () => {
   const provider = await AuthorizationServer.start();
   provider.trusted = server.trusted;
   server.trusted = () => provider.jwks;
@@ -265,10 +265,10 @@ it('takes a grant of the identity provider to the authorization server of the up
   await provider.stop();
 });
 
-describe('the identity header', () => {
+describe('identity header', () => {
   const entry = { identity_header: { name: 'X-Gate-Identity', audience: 'https://wiki.example.com' } };
 
-  it('says who asks, through whom, for which call, and can be verified', async () => {
+  it('is a verifiable token with the user, the actors and the call', async () => {
     await start(entry);
     await mounted(ALICE);
     const token = await gate.token({ ...ALICE, act: { sub: 'planner', act: { sub: 'helper' } } });
@@ -306,7 +306,7 @@ describe('the identity header', () => {
     expect(actors).toContain('helper');
   });
 
-  it('is of the caller of each call, in one session that all share', async () => {
+  it('names the caller of each call in one shared session', async () => {
     await start(entry);
     await mounted(ALICE);
     await Promise.all([call(ALICE, 'a'), call(BOB, 'b'), call(ALICE, 'c')]);
@@ -319,7 +319,7 @@ describe('the identity header', () => {
     ).toBeLessThanOrEqual(1);
   });
 
-  it('has no key to show where nobody is told', async () => {
+  it('has no published key when no upstream uses it', async () => {
     await start({});
     expect((await gate.get('/.well-known/identity-keys')).status).toBe(404);
   });

@@ -12,7 +12,7 @@ const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 const numbered = (count: number, prefix = 'tool_') =>
   Array.from({ length: count }, (_, at) => `${prefix}${at}`);
 
-describe('the list of an upstream', () => {
+describe('tool list of an upstream', () => {
   const LISTS = {
     pages: 'bare,many=7,pages=3',
     looping: 'bare,many=3,looping-cursor',
@@ -38,7 +38,7 @@ describe('the list of an upstream', () => {
     v2025b: 'version=2025-06-18',
     slow: 'slow-initialize=700',
     flood: 'bare,many=1,list-changed-flood=5000',
-    // These never have a list.
+    // These upstreams never return a list.
     future: 'version=2099-01-01',
     'hang-initialize': 'hang-initialize',
     'hang-list': 'hang-list',
@@ -78,7 +78,7 @@ describe('the list of an upstream', () => {
     token = await mounted.gate.token(ALICE);
     const began = Date.now();
     await mounted.toolsOnce(token, () => true, 15);
-    // Nobody waits for those that are slow or sick: only for their turn of a processor that starts thirty of them.
+    // Slow or faulty upstreams delay no other one. The limit covers the start of thirty processes.
     expect(Date.now() - began).toBeLessThan(15_000);
     const there = (names: readonly string[]) =>
       WITH.every((name) => names.some((tool) => tool.startsWith(`${name}_`)));
@@ -86,7 +86,7 @@ describe('the list of an upstream', () => {
   });
   afterAll(() => mounted?.close());
 
-  it.each(NEVER)('hides all tools of the upstream %s, and none of another', (name) => {
+  it.each(NEVER)('hides all tools of the upstream %s and no tools of another', (name) => {
     expect(own(name)).toEqual([]);
   });
 
@@ -100,17 +100,17 @@ describe('the list of an upstream', () => {
     ['capable', ['tool_0']],
     ['flood', ['tool_0']],
     ['lying', ['delete_everything']],
-  ] as const)('reads the list of the upstream %s to its end', (name, expected) => {
+  ] as const)('is read completely for the upstream %s', (name, expected) => {
     expect(own(name).sort()).toEqual([...expected].sort());
   });
 
-  it('limits the pages of an endless list', () => {
+  it('has a page limit', () => {
     expect(own('endless').length).toBeGreaterThan(0);
     const asked = mounted.noted('endless', 'request').filter(({ method }) => method === 'tools/list');
     expect(asked.length).toBeLessThan(300);
   });
 
-  it('hides tools with invalid schemas, and shows those with valid ones', () => {
+  it('hides tools with invalid schemas and shows those with valid ones', () => {
     expect(own('schemas')).toEqual(expect.arrayContaining(['good_first', 'good_last']));
     for (const bad of [
       'no_schema',
@@ -128,7 +128,7 @@ describe('the list of an upstream', () => {
     }
   });
 
-  it('shows tools with odd schemas repaired, or without their output schema', () => {
+  it('shows tools with unusual schemas repaired, or without their output schema', () => {
     const shown = (name: string) => tools.get(`schemas_${name}`);
     for (const name of [
       'no_type',
@@ -164,7 +164,7 @@ describe('the list of an upstream', () => {
   it.each([
     ['v1', agentV1],
     ['v2', agentV2],
-  ] as const)('gives the whole list to a client of %s', async (_line, connect) => {
+  ] as const)('is complete for a client of %s', async (_line, connect) => {
     const agent = await connect(mounted.gate.url, token);
     const names = (await agent.list()).map(({ name }) => name);
     expect(names).toEqual(
@@ -184,7 +184,7 @@ describe('the list of an upstream', () => {
     expect(own('twins')).toEqual(['only_child']);
   });
 
-  it('hides a tool that runs as a task only', () => {
+  it('hides a tool that runs only as a task', () => {
     expect(own('tasks')).toEqual(['tool_0']);
   });
 
@@ -198,34 +198,34 @@ describe('the list of an upstream', () => {
     folder.remove();
     for (const { name: tool, inputSchema } of sent) {
       const { $schema: dialect = '', ...plain } = inputSchema as { $schema?: string };
-      // Clients refuse a dialect that they do not have.
+      // Clients reject an unknown schema dialect.
       const expected = dialect.includes('no-such-dialect') ? plain : inputSchema;
       expect(tools.get(`${name}_${tool}`)?.inputSchema).toEqual(expected);
     }
   });
 
   it.each(['noise', 'nulls', 'stderr', 'strict', 'v2024', 'v2025a', 'v2025b', 'slow'])(
-    'calls a tool of the upstream %s',
+    'allows a call of a tool of the upstream %s',
     async (name) => {
       const { body } = await mounted.gate.callTool(token, `${name}_echo`, { text: 'hé' });
       expect(body.result.content).toEqual([{ type: 'text', text: 'hé' }]);
     },
   );
 
-  it('reads the list fewer than ten times after 5000 change notifications', async () => {
+  it('is read fewer than ten times after 5000 change notifications', async () => {
     await pause(2_500);
     const asked = mounted.noted('flood', 'request').filter(({ method }) => method === 'tools/list');
     expect(asked.length).toBeLessThan(10);
   });
 
-  it('declares neither roots nor sampling nor elicitation to an upstream', () => {
+  it('is requested without roots, sampling and elicitation capabilities', () => {
     const [hello] = mounted.noted('many', 'request').filter(({ method }) => method === 'initialize');
     for (const name of ['roots', 'sampling', 'elicitation']) {
       expect(hello?.params.capabilities).not.toHaveProperty(name);
     }
   });
 
-  it('gives an upstream the configured variables and a folder of its own', async () => {
+  it('comes from a process with only the configured variables and its own folder', async () => {
     const { body } = await mounted.gate.callTool(token, 'noise_environment');
     const { env, cwd } = JSON.parse(body.result.content[0].text) as {
       env: Record<string, string>;

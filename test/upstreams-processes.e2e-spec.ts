@@ -1,11 +1,11 @@
-/** Processes of upstreams: crashes, restarts, one for each user, and their end with the gateway. */
+/** Processes of upstreams: crashes, restarts, one process per user, and termination with the gateway. */
 import { fixture, isAlive, MountedGate, pause, until } from './support/upstreams.js';
 
 jest.setTimeout(120_000);
 
 const ALICE = { sub: 'alice', scope: 'use' };
 
-describe('the process of an upstream', () => {
+describe('process of an upstream', () => {
   let mounted: MountedGate;
   let token: string;
   let closed = false;
@@ -35,10 +35,13 @@ describe('the process of an upstream', () => {
     (await mounted.gate.callTool(as, name, args)).body.result;
 
   it.each(['crash', 'crash_half'])(
-    'fails running calls at once on %s, and answers later ones by a new process',
+    'fails running calls at once after %s and a new process serves later calls',
     async (tool) => {
       const running = call('crashing_slow', { ms: 30_000 });
-      await until(() => mounted.noted('crashing', 'call').at(-1)?.name === 'slow', 'the slow call runs');
+      await until(
+        () => mounted.noted('crashing', 'call').at(-1)?.name === 'slow',
+        'the slow call is running',
+      );
       expect((await call(`crashing_${tool}`)).isError).toBe(true);
       expect((await running).isError).toBe(true);
       await until(async () => (await call('crashing_echo', { text: 'up' })).isError !== true, 'is back', 30);
@@ -51,7 +54,7 @@ describe('the process of an upstream', () => {
     expect(tools.has('flaky_echo')).toBe(true);
   });
 
-  it('is started with growing pauses where it always fails', async () => {
+  it('is restarted with growing delays when every start fails', async () => {
     await pause(5_000);
     const starts = mounted.noted('dead', 'started').length;
     expect(starts).toBeGreaterThan(0);
@@ -59,7 +62,7 @@ describe('the process of an upstream', () => {
     expect((await call('well_echo', { text: 'well' })).content[0].text).toBe('well');
   });
 
-  it('exists once for each user, ends when idle, and is limited in number', async () => {
+  it('exists once per user, ends when idle and is limited in number', async () => {
     const people = await Promise.all(['p1', 'p2', 'p3'].map((sub) => mounted.gate.token({ ...ALICE, sub })));
     const pidOf = async (as: string) =>
       JSON.parse((await call('each_environment', {}, as)).content[0].text).pid as number;
@@ -69,10 +72,14 @@ describe('the process of an upstream', () => {
     expect(second).not.toBe(first);
     const third = await pidOf(people[2]!);
     expect([first, second]).not.toContain(third);
-    await until(() => [first, second, third].filter(isAlive).length === 0, 'the idle ones are gone', 20);
+    await until(
+      () => [first, second, third].filter(isAlive).length === 0,
+      'the idle processes have ended',
+      20,
+    );
   });
 
-  it('ends with the gateway, and so do its children', async () => {
+  it('ends with the gateway, together with its children', async () => {
     await call('well_spawn');
     const pids = ['crashing', 'leaking', 'deaf', 'well', 'each', 'flaky', 'dead'].flatMap((name) => [
       ...mounted.noted(name, 'started').map(({ pid }) => pid),
@@ -81,6 +88,6 @@ describe('the process of an upstream', () => {
     expect(pids.filter(isAlive).length).toBeGreaterThan(3);
     await mounted.gate.close();
     closed = true;
-    await until(() => pids.filter(isAlive).length === 0, `all of ${pids.join()} are gone`, 10);
+    await until(() => pids.filter(isAlive).length === 0, `all of ${pids.join()} have ended`, 10);
   });
 });

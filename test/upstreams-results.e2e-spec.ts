@@ -1,4 +1,4 @@
-/** Results, errors, progress and logs of upstream calls: what reaches the caller, and what is recorded. */
+/** Results, errors, progress and logs of upstream calls: the data for the caller and for the record. */
 import { join } from 'node:path';
 import { UPSTREAMS } from './support/acceptance-set.js';
 import { temporaryFolder } from './support/gate.js';
@@ -20,7 +20,7 @@ jest.setTimeout(120_000);
 const ALICE = { sub: 'alice', scope: 'use' };
 const BOB = { sub: 'bob', scope: 'use write', roles: ['editor'] };
 
-describe('a call of an upstream', () => {
+describe('call of an upstream', () => {
   let mounted: MountedGate;
   let direct: Direct;
   let token: string;
@@ -71,14 +71,14 @@ describe('a call of an upstream', () => {
     if (sent._meta) expect(meta).toMatchObject(sent._meta);
   });
 
-  it('shows content of an unknown kind and the content beside it', async () => {
+  it('passes content of an unknown type and the other content', async () => {
     const { content } = await call('x_unknown_content');
     expect(JSON.stringify(content)).toContain('hologram');
     expect(content[1]).toEqual({ type: 'text', text: 'and text' });
   });
 
   it.each(['image', 'structured', 'structured_list', 'resource_link', 'unknown_content'])(
-    '%s: is read by clients of both lines',
+    'returns %s to clients of both SDK versions',
     async (tool) => {
       const { content } = await direct.call(tool);
       for (const agent of [v1, v2]) {
@@ -112,31 +112,35 @@ describe('a call of an upstream', () => {
     },
   );
 
-  it('passes the error text of the upstream where relay_errors is set', async () => {
+  it('passes the error text of the upstream with relay_errors', async () => {
     expect(JSON.stringify(await call('frank_protocol_error'))).toContain('db.internal');
   });
 
-  it('gives the caller its own answer where the upstream answers twice or with other ids', async () => {
+  it('returns its own response when the upstream sends two responses or wrong ids', async () => {
     expect((await call('x_answers_twice')).content[0].text).toBe('first');
     expect((await call('x_wrong_id')).content[0].text).toBe('for the caller');
     expect((await call('x_echo', { text: 'still' })).content[0].text).toBe('still');
   });
 
-  it.each(['huge', 'endless'])('fails %s without an effect on other calls', async (tool) => {
+  it.each(['huge', 'endless'])('fails for %s without an effect on other calls', async (tool) => {
     const other = call('x_slow', { ms: 500 });
     const large = await call(`x_${tool}`, tool === 'huge' ? { mib: 8 } : {});
     expect(large.isError).toBe(true);
-    // What shares a pipe with a line that does not end waits with it.
+    // Calls on the same pipe wait while an endless line is read.
     if (tool === 'huge') expect((await other).content[0].text).toBe('done');
     await other;
-    await until(async () => (await call('x_echo', { text: 'still' })).isError !== true, 'is well again', 20);
+    await until(
+      async () => (await call('x_echo', { text: 'still' })).isError !== true,
+      'the upstream responds again',
+      20,
+    );
   });
 
-  it('passes a large answer within the limit', async () => {
+  it('passes a large response within the limit', async () => {
     expect((await call('x_huge', { mib: 3 })).content[0].text).toHaveLength(3 * 1024 * 1024);
   });
 
-  it('ends a hanging call at its time limit, without an effect on other calls', async () => {
+  it('ends at its time limit without an effect on other calls', async () => {
     const hanging = call('x_hang');
     const began = Date.now();
     expect((await call('x_echo', { text: 'quick' })).content[0].text).toBe('quick');
@@ -146,7 +150,7 @@ describe('a call of an upstream', () => {
     expect((await mounted.recorded('x_hang')).status).toBe('failed');
   });
 
-  it('queues calls above the concurrency of the upstream', async () => {
+  it('waits in a queue above the concurrency of the upstream', async () => {
     const all = await Promise.all(Array.from({ length: 10 }, () => call('one_overlap', { ms: 50 })));
     expect(new Set(all.map(({ content }) => content[0].text))).toEqual(new Set(['1']));
     const many = await Promise.all(Array.from({ length: 10 }, () => call('x_overlap', { ms: 200 })));
@@ -154,7 +158,7 @@ describe('a call of an upstream', () => {
   });
 
   it.each(['progress', 'progress_with_result', 'progress_backwards', 'progress_flood'])(
-    'delivers the answer after %s',
+    'returns its result after %s',
     async (tool) => {
       for (const agent of [v1, v2]) {
         const heard: number[] = [];
@@ -178,25 +182,22 @@ describe('a call of an upstream', () => {
   it.each([
     ['v1', () => v1],
     ['v2', () => v2],
-  ] as const)(
-    'a call that a client of %s cancels is cancelled there, and on record',
-    async (_line, agent) => {
-      const name = 'progress_after_cancel';
-      const of = (event: string) => mounted.noted('x', event).filter((line) => line.name === name).length;
-      const before = of('call');
-      const controller = new AbortController();
-      const called = agent().call(`x_${name}`, {}, { signal: controller.signal });
-      const failed = expect(called).rejects.toThrow();
-      await until(() => of('call') > before, 'has begun');
-      controller.abort();
-      await failed;
-      await until(() => of('cancelled') > before, 'was cancelled');
-      expect((await call('x_echo', { text: 'still' })).content[0].text).toBe('still');
-      expect((await mounted.recorded('x_progress_after_cancel')).status).toBe('cancelled');
-    },
-  );
+  ] as const)('is cancelled and recorded when a client of %s cancels it', async (_line, agent) => {
+    const name = 'progress_after_cancel';
+    const of = (event: string) => mounted.noted('x', event).filter((line) => line.name === name).length;
+    const before = of('call');
+    const controller = new AbortController();
+    const called = agent().call(`x_${name}`, {}, { signal: controller.signal });
+    const failed = expect(called).rejects.toThrow();
+    await until(() => of('call') > before, 'has begun');
+    controller.abort();
+    await failed;
+    await until(() => of('cancelled') > before, 'was cancelled');
+    expect((await call('x_echo', { text: 'still' })).content[0].text).toBe('still');
+    expect((await mounted.recorded('x_progress_after_cancel')).status).toBe('cancelled');
+  });
 
-  it('delivers the log messages of a call to its caller only', async () => {
+  it('delivers its log messages to its caller only', async () => {
     const controller = new AbortController();
     const stream = await fetch(mounted.gate.url, {
       method: 'POST',
@@ -241,7 +242,7 @@ describe('a call of an upstream', () => {
     expect(answers.ping).toEqual({ result: {} });
   });
 
-  it('answers calls during a flood of change notifications', async () => {
+  it('completes during a flood of change notifications', async () => {
     const before = mounted.noted('x', 'request').filter(({ method }) => method === 'tools/list').length;
     await call('x_flood', { count: 20_000 });
     expect((await call('x_echo', { text: 'quick' })).content[0].text).toBe('quick');

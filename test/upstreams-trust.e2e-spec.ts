@@ -1,4 +1,4 @@
-/** What an upstream says of its tools is pinned: another definition than was accepted is nobody's until it is accepted. */
+/** Definitions of upstream tools are pinned: a changed definition stays hidden until it is accepted. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +61,7 @@ async function call(name: string, args: object = {}, claims: object = READER) {
   return gate!.callTool(await gate!.token(claims as never), name, args as never);
 }
 
-/** What the upstream says of its tools from now on. */
+/** Changes the definitions that the upstream returns. */
 function redefine(tools: Record<string, unknown>): void {
   writeFileSync(join(fix(), 'tools.json'), JSON.stringify(tools));
 }
@@ -87,7 +87,7 @@ function command(...args: string[]): Promise<Ended> {
   return runProgram('cli/mcp-gate.js', { args: ['upstreams', ...args], env: commandEnv() });
 }
 
-it('accepts what is there at first use, as a whole, and puts it on record', async () => {
+it('pins and records all definitions at first use', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   expect(changes('pinned').map(({ tool }) => tool)).toEqual(
@@ -107,7 +107,7 @@ it('accepts what is there at first use, as a whole, and puts it on record', asyn
   });
 });
 
-it('decides about its tools like about any other, before it is asked', async () => {
+it('decides calls of upstream tools before it forwards them', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   const denied = await call('fix_slow', { ms: 1 });
@@ -115,7 +115,7 @@ it('decides about its tools like about any other, before it is asked', async () 
   const scopeless = await call('fix_echo', { text: 'x' }, { ...READER, scope: 'other' });
   expect(scopeless.status).toBe(403);
   expect(scopeless.headers.get('www-authenticate')).toContain('scope="fix.read"');
-  // Not named by the file, and so not there; and a name that is made of another one's.
+  // A tool without an entry, and variants of an existing name.
   for (const name of ['fix_huge', 'huge', 'echo', 'fix__echo', 'FIX_echo']) {
     expect((await call(name, {})).body.error.data.reason).toBe('tool_unknown');
   }
@@ -126,7 +126,7 @@ it('decides about its tools like about any other, before it is asked', async () 
   expect(callsOf(fix())).toEqual(['slow']);
 });
 
-it('withholds a changed definition, a new tool and one that is gone, until they are accepted or as they were', async () => {
+it('hides changed, new and removed tools until they are accepted or restored', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   redefine({
@@ -142,7 +142,7 @@ it('withholds a changed definition, a new tool and one that is gone, until they 
   expect(callsOf(fix())).toEqual([]);
   const refused = gate!.auditLog().find(({ tool, decision }) => tool === 'fix_echo' && decision === 'deny');
   expect(refused).toMatchObject({ reason: 'tool_not_allowed', rule: 'upstreams: fix: changed' });
-  await until(() => changes('withheld').length >= 3, 'it is on record');
+  await until(() => changes('withheld').length >= 3, 'the changes are recorded');
   expect(
     changes('withheld')
       .map(({ tool }) => tool)
@@ -156,7 +156,7 @@ it('withholds a changed definition, a new tool and one that is gone, until they 
   expect(gate!.wholeAuditLog().some(({ change }) => change?.action === 'restored')).toBe(true);
 });
 
-it('says what has changed and takes it into force once it is accepted, and tells those who listen', async () => {
+it('shows accepted changes and notifies listening clients', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   const told: string[] = [];
@@ -173,7 +173,7 @@ it('says what has changed and takes it into force once it is accepted, and tells
   );
   redefine({ echo: { description: 'Says it twice' }, brand_new: { inputSchema: { type: 'object' } } });
   await shows('fix_count', 'fix_request');
-  await until(() => told.length === 1, 'the listener is told');
+  await until(() => told.length === 1, 'the listener is notified');
   const diff = await command('diff');
   expect(diff.code).toBe(1);
   expect(diff.out).toMatch(
@@ -182,7 +182,7 @@ it('says what has changed and takes it into force once it is accepted, and tells
   expect(diff.out).toContain('fix/brand_new: new');
   const digest = /--digest ([0-9a-f]{64})$/m.exec(diff.out)?.[1] ?? '';
   redefine({ echo: { description: 'Says it thrice' }, brand_new: { inputSchema: { type: 'object' } } });
-  // What was read is not what is there: nothing is accepted unread.
+  // The definitions changed since the digest was read, so the command accepts none.
   expect(await command('accept', 'fix', 'echo', '--digest', digest)).toMatchObject({
     code: 1,
     out: '',
@@ -198,7 +198,7 @@ it('says what has changed and takes it into force once it is accepted, and tells
     out: 'accepted: fix/echo (changed)\n',
   });
   await shows('fix_count', 'fix_echo', 'fix_request');
-  await until(() => told.length === 2, 'the listener is told again');
+  await until(() => told.length === 2, 'the listener is notified again');
   expect(changes('accepted').map(({ tool }) => tool)).toEqual(['echo']);
   expect(await command('accept', '--all')).toMatchObject({
     code: 0,
@@ -213,9 +213,12 @@ it('says what has changed and takes it into force once it is accepted, and tells
   await client.close();
 });
 
-it('shows nothing before it is accepted, where that is what the file says', async () => {
+it('shows no tool before acceptance with "trust_first_use: false"', async () => {
   await start({ entry: { trust_first_use: false } });
-  await until(() => recordOf(fix()).some(({ method }) => method === 'tools/list'), 'it was asked');
+  await until(
+    () => recordOf(fix()).some(({ method }) => method === 'tools/list'),
+    'the upstream received tools/list',
+  );
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(await shown()).toEqual([]);
   expect((await call('fix_echo', { text: 'x' })).status).toBe(404);
@@ -223,7 +226,7 @@ it('shows nothing before it is accepted, where that is what the file says', asyn
   await shows('fix_count', 'fix_echo', 'fix_request');
 });
 
-it('has from the start what was accepted, whether or not the upstream is there', async () => {
+it('shows accepted tools from startup on, also when the upstream is unreachable', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   await gate!.close();
@@ -237,7 +240,7 @@ it('has from the start what was accepted, whether or not the upstream is there',
   expect(ready.body.upstreams).toMatchObject([{ name: 'fix', state: 'down', tools: 4, withheld: 0 }]);
 });
 
-it('asks in the first challenge for the scopes of mounted tools, from the moment on at which they are accepted', async () => {
+it('includes the scopes of mounted tools in the first challenge after acceptance', async () => {
   const asked = async () =>
     (await gate!.get('/.well-known/oauth-protected-resource')).body.scopes_supported as string[];
   await start({ entry: { trust_first_use: false } });
@@ -250,14 +253,14 @@ it('asks in the first challenge for the scopes of mounted tools, from the moment
   const changes = gate!.wholeAuditLog().filter(({ change }) => change?.what === 'challenge_scopes');
   expect(changes.map(({ change }) => change.to.includes('fix.read'))).toEqual([true]);
   await gate!.close();
-  // Accepted before: it is asked for from the start.
+  // The pins exist, so the challenge contains the scope from startup on.
   await start();
   expect(await asked()).toContain('fix.read');
   const begun = gate!.wholeAuditLog().findLast(({ change }) => change?.what === 'start');
   expect(begun?.change.configuration.challenge_scopes).toEqual({ setting: 'allowed', scopes: await asked() });
 });
 
-it('does not start with accepted definitions that somebody has edited', async () => {
+it('does not start with a manually changed pin', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   await gate!.close();
@@ -267,7 +270,7 @@ it('does not start with accepted definitions that somebody has edited', async ()
   await expect(start()).rejects.toThrow('is not what its sha256 says');
 });
 
-it('keeps what was accepted where the file becomes unreadable', async () => {
+it('keeps the pins when the file becomes unreadable', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   writeFileSync(pinsFile(), '{');
@@ -275,11 +278,11 @@ it('keeps what was accepted where the file becomes unreadable', async () => {
   expect(await shown()).toEqual(['fix_count', 'fix_echo', 'fix_request']);
 });
 
-it('keeps what was accepted where the file is gone for a while, and trusts nothing anew', async () => {
+it('keeps the pins while the file is missing and pins no other definition', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   redefine({ echo: { description: 'Something else' } });
-  await until(() => changes('withheld').length > 0, 'the change is seen');
+  await until(() => changes('withheld').length > 0, 'the change is detected');
   rmSync(pinsFile());
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   expect(existsSync(pinsFile())).toBe(false);
@@ -287,8 +290,8 @@ it('keeps what was accepted where the file is gone for a while, and trusts nothi
   expect(changes('accepted')).toEqual([]);
 });
 
-describe('the command', () => {
-  it('shows nothing of what an upstream says that a terminal would act on', async () => {
+describe('upstreams command', () => {
+  it('prints upstream texts without terminal control characters', async () => {
     const program = String.raw`process.stderr.write('\u001b]0;owned\u0007\n'); process.exit(1)`;
     upstreamsFile(folder.path, [{ name: 'fix', command: ['node', '-e', program], tools: TOOLS }]);
     const { code, err } = await command('diff');
@@ -297,7 +300,7 @@ describe('the command', () => {
     for (const character of ['\u001b', '\u0007']) expect(err).not.toContain(character);
   });
 
-  it('leaves no process behind when it is interrupted', async () => {
+  it('leaves no process behind after an interrupt', async () => {
     const entry = {
       name: 'fix',
       command: fixtureCommand(fix(), 'hang-initialize,ignore-eof,ignore-sigterm'),
@@ -307,11 +310,11 @@ describe('the command', () => {
     const started = () => recordOf(fix()).find(({ event }) => event === 'started');
     await until(() => started() !== undefined, 'the upstream has started');
     expect(await program.stop('SIGINT')).toBe(130);
-    await until(() => !isAlive(started()!.pid as number), 'the upstream is gone');
+    await until(() => !isAlive(started()!.pid as number), 'the upstream process has ended');
   });
 });
 
-it('leaves no process behind that neither greets nor ends with its input', async () => {
+it('terminates an upstream process that ignores initialization and end of input', async () => {
   const pidFile = join(folder.path, 'stubborn.pid');
   const program = `require('fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); process.stdin.resume(); setInterval(() => {}, 1000)`;
   await start({ entry: { command: ['node', '-e', program] } });
@@ -320,11 +323,11 @@ it('leaves no process behind that neither greets nor ends with its input', async
   const pid = Number(readFileSync(pidFile, 'utf8'));
   await gate!.close();
   gate = undefined;
-  await until(() => !isAlive(pid), 'it is gone');
+  await until(() => !isAlive(pid), 'the process has ended');
 }, 60_000);
 
-describe('the policy', () => {
-  it('holds conditions of the file against the arguments, before the upstream is asked', async () => {
+describe('policy for upstream tools', () => {
+  it('evaluates conditions on the arguments before the call is forwarded', async () => {
     const tools = [
       {
         match: 'echo',
@@ -345,7 +348,7 @@ describe('the policy', () => {
     );
   });
 
-  it('withholds a tool whose condition does not fit its arguments, and shows the others', async () => {
+  it('hides a tool whose condition does not fit its schema and shows the others', async () => {
     const tools = [
       { match: 'echo', scopes: ['fix.read'], conditions: 'context.arguments.nothing == "x"' },
       { match: 'count', scopes: ['fix.read'] },
@@ -370,7 +373,7 @@ describe('the policy', () => {
     expect((await call('fix_echo', { text: 'x' })).body.error.data.reason).toBe('tool_unknown');
   });
 
-  it("asks for more than the file does, where the operator's policy says so", async () => {
+  it("adds the requirements of the operator's policy to those of UPSTREAMS_FILE", async () => {
     await start();
     await shows('fix_count', 'fix_echo', 'fix_request');
     await gate!.close();
@@ -388,7 +391,7 @@ describe('the policy', () => {
     expect((await call('fix_echo', { text: 'too long' }, extra)).status).toBe(403);
   });
 
-  it('takes names of tools that were never seen on the allow-list, and no others', async () => {
+  it('accepts unseen tool names of an entry in the allow-list, and no others', async () => {
     await start({ env: { TOOL_ALLOW_LIST: 'fix_echo,fix_brand_new' } });
     await shows('fix_echo');
     await gate!.close();
@@ -399,7 +402,7 @@ describe('the policy', () => {
   });
 });
 
-it('refuses an argument that the tool does not declare, and sends the others as they are', async () => {
+it('rejects an undeclared argument and forwards no call', async () => {
   await start();
   await shows('fix_count', 'fix_echo', 'fix_request');
   const { body } = await call('fix_echo', { text: 'x', path: '/etc/passwd' });
