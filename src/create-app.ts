@@ -1,12 +1,13 @@
 /** Builds the application exactly as production runs it; `main.ts` and every test call this. */
 import 'reflect-metadata';
-import { Logger, type ModuleMetadata } from '@nestjs/common';
+import { type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { Express } from 'express';
 import { readFileSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { Logger as PinoLogger } from 'nestjs-pino';
+import { EventLogger } from './core/event-logger.js';
 import { AppModule } from './app.module.js';
 import { PROXIES } from './core/pipeline-context.js';
 import type { Proxies } from './core/sender.js';
@@ -95,17 +96,20 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
     await nest.close();
     throw error;
   }
-  const logger = new Logger('Configuration');
+  const logger = new EventLogger('Configuration');
   return {
     nest,
     settings,
     listen: async () => {
       await nest.listen(port, host);
-      logger.log(
-        `Listening on ${settings.server.resource}; tokens of ${settings.auth.issuers.map(({ issuer }) => issuer).join(', ')}`,
+      const issuers = settings.auth.issuers.map(({ issuer }) => issuer).join(', ');
+      logger.write(
+        'server.started',
+        `Listening on ${settings.server.resource}; accepts tokens of ${issuers}`,
       );
-      for (const line of proxyLines(settings.outbound)) logger.log(line);
-      logger.log(`The audit log is ${settings.audit.file}; ${nest.get(PolicyService).summary()}`);
+      for (const line of proxyLines(settings.outbound)) logger.write('config.proxy_used', line);
+      logger.write('audit.opened', `Audit log: ${settings.audit.file}`);
+      logger.write('policy.loaded', nest.get(PolicyService).summary());
     },
     drain: () => drain.begin(),
     close: () => closeInOrder(nest, settings.shutdown.graceSeconds * 1000),

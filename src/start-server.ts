@@ -1,6 +1,6 @@
 /** Starts the server: configuration, listening, signals, exit codes. */
-import { Logger } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
+import { EventLogger } from './core/event-logger.js';
 import { createApp, type App } from './create-app.js';
 import type { Environment } from './config/load-settings.js';
 import { TOOL_MODULES } from './tool-modules.js';
@@ -48,15 +48,17 @@ async function listen(env: Environment): Promise<void> {
 
 async function stop(app: App, signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): Promise<void> {
   const { drainSeconds, graceSeconds } = app.settings.shutdown;
-  const logger = new Logger('Shutdown');
+  const logger = new EventLogger('Shutdown');
   // An interrupt comes from a terminal, where nobody balances load.
   const drained = signal === 'SIGTERM' ? drainSeconds : 0;
-  logger.log(`${signal}: not ready from here on, still answering for ${drained} s`);
+  logger.write('server.draining', `${signal}: readiness off, draining for ${drained} s`);
   app.drain();
   await pause(drained * 1000);
   setTimeout(() => process.exit(1), (graceSeconds + LAST_SECONDS) * 1000).unref();
   const cut = await app.close();
-  if (cut > 0) logger.error(`${cut} request(s) were cut off after ${graceSeconds} s`);
+  if (cut > 0) {
+    logger.write('server.requests_aborted', `Shutdown: ${cut} request(s) aborted after ${graceSeconds} s`);
+  }
   process.exit(cut > 0 ? 1 : 0);
 }
 

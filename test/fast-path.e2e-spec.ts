@@ -225,7 +225,7 @@ it.each(CASES.map((one) => [one.name, one] as const))(
       ...(beforeListening && { beforeListening }),
     });
     try {
-      const lines = log.mock.calls.map(([message]) => String(message));
+      const lines = log.mock.calls.map(([, message]) => String(message));
       expect(lines.filter((one) => one.startsWith('Fast path: '))).toEqual([`Fast path: ${line}`]);
       const { fast_path } = (await gate.get('/health/ready')).body as { fast_path: unknown };
       expect(fast_path).toEqual(reason === undefined ? { state: 'on' } : { state: 'off', reason });

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { VARIABLE_NAMES, Variables } from '../src/config/variables.js';
+import { LOG_EVENTS } from '../src/core/log-events.js';
 import { getMetadataStorage } from 'class-validator';
 
 const ROOT = join(__dirname, '..');
@@ -16,10 +17,10 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   core: ['lib'],
   config: ['core', 'lib'],
-  storage: ['config', 'lib'],
+  storage: ['config', 'core', 'lib'],
   'http/outbound': ['config'],
   audit: ['config', 'core', 'lib'],
-  'audit/export': ['audit', 'http/outbound', 'config', 'lib'],
+  'audit/export': ['audit', 'http/outbound', 'config', 'core', 'lib'],
   auth: ['http/outbound', 'config', 'core', 'lib'],
   policy: ['config', 'core', 'lib'],
   tools: ['policy', 'config', 'core', 'lib'],
@@ -34,8 +35,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   mcp: ['upstreams', 'revocation', 'tools', 'policy', 'http', 'audit', 'config', 'core', 'lib'],
   'operations/shutdown': [],
   'operations/conventions': ['core'],
-  'operations/reload': ['policy', 'audit', 'config', 'lib'],
-  'operations/startup': ['upstreams', 'tools', 'policy', 'audit', 'config', 'lib'],
+  'operations/reload': ['policy', 'audit', 'config', 'core', 'lib'],
+  'operations/startup': ['upstreams', 'tools', 'policy', 'audit', 'config', 'core', 'lib'],
   'operations/tracing': ['operations/conventions', 'http/outbound', 'config', 'core', 'lib'],
   'operations/health': [
     'mcp',
@@ -101,7 +102,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'core',
   ],
   'create-app.ts': ['app.module.ts', 'operations/shutdown', 'mcp', 'http', 'policy', 'config', 'core'],
-  'start-server.ts': ['create-app.ts', 'tool-modules.ts', 'config'],
+  'start-server.ts': ['create-app.ts', 'tool-modules.ts', 'config', 'core'],
   'main.ts': ['start-server.ts', 'config'],
   // The public API, for tools in this build and for programs that embed the server.
   'index.ts': ['create-app.ts', 'tools', 'policy', 'config', 'core', 'lib'],
@@ -256,6 +257,31 @@ describe('source layout', () => {
   it('reads process.env in one file only', () => {
     const readers = production.filter((file) => readFileSync(file, 'utf8').includes('process.env'));
     expect(readers.map((file) => relative(SRC, file))).toEqual(['config/environment.ts']);
+  });
+
+  it('writes log lines through EventLogger, except for the access log', () => {
+    const isOurs = (file: string) => roomOf(file) in IMPORTS && !relative(SRC, file).startsWith('cli/');
+    const writers = production.filter((file) => {
+      const text = readFileSync(file, 'utf8');
+      const importsNestLogger = /import \{[^}]*\bLogger\b[^}]*\} from '@nestjs\/common'/.test(text);
+      return importsNestLogger || /\blogger\.(trace|debug|verbose|info|log|warn|error|fatal)\(/.test(text);
+    });
+    expect(writers.filter(isOurs).map((file) => relative(SRC, file))).toEqual([
+      'core/event-logger.ts',
+      'http/access-log.ts',
+    ]);
+    const accessLog = readFileSync(join(SRC, 'http/access-log.ts'), 'utf8');
+    const calls = accessLog.match(/logger\.info\(.*/g) ?? [];
+    expect(calls.length).toBeGreaterThan(0);
+    expect(calls.filter((call) => !call.startsWith('logger.info({ event, '))).toEqual([]);
+  });
+
+  it('writes every event of LOG_EVENTS', () => {
+    const texts = production
+      .filter((file) => relative(SRC, file) !== 'core/log-events.ts')
+      .map((file) => readFileSync(file, 'utf8'));
+    const isWritten = (event: string) => texts.some((text) => text.includes(`'${event}'`));
+    expect(Object.keys(LOG_EVENTS).filter((event) => !isWritten(event))).toEqual([]);
   });
 
   it('has no injectable class in core and lib', () => {

@@ -90,11 +90,11 @@ describe('server log at LOG_LEVEL=trace', () => {
       });
     const before = server.output.length;
     const both = [await ask('tools/list'), await ask('prompts/list')];
-    await until(async () => server.output.slice(before).split('"Refused"').length === 3);
+    await until(async () => server.output.slice(before).split('"request.denied"').length === 3);
     const lines = server.output
       .slice(before)
       .split('\n')
-      .filter((line) => line.includes('"Refused"'));
+      .filter((line) => line.includes('"request.denied"'));
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject(
       both.map(({ headers }) => ({
         requestId: headers.get('x-request-id'),
@@ -179,7 +179,7 @@ describe('server log at LOG_LEVEL=trace', () => {
     const { output } = server;
     const auditLog = readFileSync(join(folder.path, 'audit.jsonl'), 'utf8');
     expect(auditLog.split('\n').length).toBeGreaterThan(tokens.length);
-    expect(output.includes('Refused') && output.includes('A tool failed')).toBe(true);
+    expect(output.includes('request.denied') && output.includes('tool.failed')).toBe(true);
 
     const places = { logs: output, auditLog, answers: refused.join('\n') };
     for (const [place, text] of Object.entries(places)) {

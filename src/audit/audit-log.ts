@@ -1,6 +1,7 @@
 /** The audit log of one instance: takes records in order, and answers when they are in the chain and on the disk. */
 import { realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { LogEvent } from '../core/log-events.js';
 import { makeFolder, syncFolder } from '../lib/durable-file.js';
 import { acquireFileLock } from '../lib/file-lock.js';
 import type { JsonObject } from '../lib/json.js';
@@ -28,8 +29,11 @@ export interface AuditLogOptions {
   /** Told each place that was signed: kept elsewhere, it shows later whether the end was cut. */
   readonly onCheckpoint: (seq: number, hash: string) => void;
   /** Told what went wrong where nobody waits for it. */
-  readonly onError: (error: unknown, what: string) => void;
+  readonly onError: (error: unknown, event: AuditLogFault) => void;
 }
+
+/** Events of failures that no caller waits for. */
+export type AuditLogFault = Extract<LogEvent, 'audit.end_not_signed' | 'audit.rotation_failed'>;
 
 /** A record on its way to the disk. */
 export interface Entry {
@@ -181,7 +185,7 @@ export class AuditLog {
     this.pollers.forEach((poller) => poller.stop());
     clearTimeout(this.lateFlush);
     await this.serialize(() => this.finish()).catch((error: unknown) =>
-      this.options.onError(error, 'The end of the audit log could not be signed'),
+      this.options.onError(error, 'audit.end_not_signed'),
     );
     await this.file?.close();
     await this.lock.release();
@@ -337,7 +341,7 @@ export class AuditLog {
       await syncFolder(dirname(file.path));
     } catch (error) {
       this.rotateAfter = now().getTime() + ROTATE_AGAIN_MS;
-      onError(error, 'The audit log could not be put aside, and goes on growing');
+      onError(error, 'audit.rotation_failed');
       return;
     }
     this.file = undefined;

@@ -1,8 +1,9 @@
 /** What the rest of the gate asks of the audit log: that a decision is safe before its tool starts, and that nothing is forgotten. */
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { EventLogger } from '../core/event-logger.js';
 import { AppError } from '../core/app-error.js';
 import type { JsonObject } from '../lib/json.js';
 import { UnorderedCollection } from '../lib/unordered-collection.js';
@@ -13,7 +14,7 @@ import { withTimeout } from '../lib/with-timeout.js';
 import type { AuditSettings, Settings } from '../config/settings.js';
 import { Backlog } from './backlog.js';
 import { changedMembers } from './security-config-snapshot.js';
-import { AuditLog, type Entry } from './audit-log.js';
+import { AuditLog, type AuditLogFault, type Entry } from './audit-log.js';
 import { pseudonymized } from './pseudonyms.js';
 import { RecordFragmentCache } from './record-fragment-cache.js';
 import {
@@ -39,11 +40,16 @@ const RETRY_MS = 1_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
+const FAULTS: Readonly<Record<AuditLogFault, string>> = {
+  'audit.end_not_signed': 'Audit log: the closing checkpoint was not signed',
+  'audit.rotation_failed': 'Audit log: rotation failed, the current file keeps growing',
+};
+
 type Settled = 'written' | 'failed';
 
 @Injectable()
 export class AuditService implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(AuditService.name);
+  private readonly logger = new EventLogger(AuditService.name);
   private readonly settings: AuditSettings;
   private readonly running = new UnorderedCollection<Promise<unknown>>();
   private readonly backlog = new Backlog();
@@ -69,8 +75,9 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       await this.open();
     } catch (error) {
       if (this.settings.onFailure === 'deny') throw error;
-      this.logger.error(
-        `The audit log cannot be opened, and AUDIT_ON_FAILURE=allow: ${(error as Error).message}`,
+      this.logger.write(
+        'audit.open_failed',
+        `Audit log: cannot be opened, calls run unrecorded (AUDIT_ON_FAILURE=allow): ${(error as Error).message}`,
       );
     }
   }
@@ -89,7 +96,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       await this.begin();
     } catch (error) {
       if (this.settings.onFailure === 'deny') throw error;
-      this.logger.error({ err: error as Error }, 'The start of this run could not be recorded');
+      const message = 'Audit log: this start was not recorded (AUDIT_ON_FAILURE=allow)';
+      this.logger.write('audit.start_not_recorded', message, { err: error });
     }
     void this.removeExpired();
   }
@@ -99,8 +107,10 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     this.pollers.forEach((poller) => poller.stop());
     await withTimeout(Promise.all(this.running.items()), SHUTDOWN_WAIT_MS);
     if (!this.backlog.isEmpty) await withTimeout(this.retry(), PATIENCE_MS);
-    if (!this.backlog.isEmpty)
-      this.logger.error(`${this.backlog.size} record(s) could not be written, and are lost`);
+    if (!this.backlog.isEmpty) {
+      const message = `Audit log: ${this.backlog.size} unwritten record(s) lost at shutdown`;
+      this.logger.write('audit.records_lost', message);
+    }
     await this.auditLog?.close();
   }
 
@@ -146,10 +156,9 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const entry = this.append(record);
     const state = (await withTimeout(this.settled(entry), PATIENCE_MS)) ?? 'waiting';
     if (state !== 'written') {
-      this.logger.error(
-        { decisionId: requestContext.decisionId },
-        'A decision could not be recorded in time',
-      );
+      this.logger.write('audit.decision_not_recorded', 'Audit log: decision not recorded in time', {
+        decisionId: requestContext.decisionId,
+      });
       if (state === 'failed') this.backlog.beginGap(since);
       if (this.settings.onFailure === 'deny') throw this.unavailable(requestContext, entry, state);
       if (state === 'failed' || entry?.withdraw()) this.backlog.keep(record, since);
@@ -207,15 +216,16 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
           path: keyFile,
           mayMake: makesKey,
           hasSigned: before.end !== undefined,
-          onReplaced: (message) => this.logger.warn(message),
+          onReplaced: (message) => this.logger.write('audit.key_replaced', message),
         }),
       instance: `${hostname()}-${randomUUID().slice(0, 8)}`,
       rotateBytes,
       rotateDaily,
       now: () => new Date(),
       textOf: (part) => this.parts.textOf(part),
-      onCheckpoint: (seq, hash) => this.logger.log(`The audit log is signed up to ${seq}:${hash}`),
-      onError: (error, what) => this.logger.error({ err: error as Error }, what),
+      onCheckpoint: (seq, hash) =>
+        this.logger.write('audit.checkpoint_signed', `Audit log: signed up to ${seq}:${hash}`),
+      onError: (error, event) => this.logger.write(event, FAULTS[event], { err: error }),
     });
     this.publicKey = this.auditLog.key.jwk;
   }
@@ -226,11 +236,15 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     const { unfinished, configuration: before, keyId } = auditLog.before;
     const { configuration, version } = start;
     const changed = changedMembers(before, configuration);
-    if (changed?.length) this.logger.warn(`Changed since the last start: ${changed.join(', ')}`);
+    if (changed?.length) {
+      const message = `Security configuration: changed since the last start: ${changed.join(', ')}`;
+      this.logger.write('audit.config_changed', message);
+    }
     const isOtherKey = keyId !== undefined && keyId !== publicKey.kid;
     if (isOtherKey)
-      this.logger.warn(
-        `The audit log was signed by the key ${keyId}, and is by ${publicKey.kid} from here on`,
+      this.logger.write(
+        'audit.key_changed',
+        `Audit log: signing key changed from ${keyId} to ${publicKey.kid}`,
       );
     const records = [
       // First, since whoever verifies wants it announced before the new key signs.
@@ -243,7 +257,10 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     ];
     // Of a call that did not end a pseudonymous record has the hash already.
     await Promise.all(records.map((record) => auditLog.append(record).written));
-    if (unfinished.length > 0) this.logger.warn(`${unfinished.length} call(s) of the last run never ended`);
+    if (unfinished.length > 0) {
+      const message = `Audit log: ${unfinished.length} call(s) of the last run recorded as interrupted`;
+      this.logger.write('audit.calls_interrupted', message);
+    }
   }
 
   private append(record: AuditRecord, flushNow = true): Entry | undefined {
@@ -265,7 +282,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return entry.written.then(
       () => 'written' as const,
       (error: unknown) => {
-        this.logger.error({ err: error as Error }, 'The audit log cannot be written');
+        this.logger.write('audit.write_failed', 'Audit log: a record cannot be written', { err: error });
         return 'failed' as const;
       },
     );
@@ -331,8 +348,10 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       if ((await this.settled(entry)) === 'failed') this.backlog.keep(kept.record, kept.since);
     }
     this.following = 0;
-    if (this.backlog.isEmpty)
-      this.logger.warn(`The audit log can be written again; ${late.length} record(s) followed late`);
+    if (this.backlog.isEmpty) {
+      const message = `Audit log: writable again, ${late.length} delayed record(s) written`;
+      this.logger.write('audit.write_recovered', message);
+    }
   }
 
   private async removeExpired(): Promise<void> {
@@ -346,7 +365,9 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       await auditLog.append(changeRecord({ what: 'retention', removed }, randomUUID())).written;
       await removeFiles(file, removed);
     } catch (error) {
-      this.logger.error({ err: error as Error }, 'Old files of the audit log could not be deleted');
+      this.logger.write('audit.retention_failed', 'Audit log: expired files were not deleted', {
+        err: error,
+      });
     }
   }
 }

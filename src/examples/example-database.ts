@@ -1,5 +1,6 @@
-import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Kysely } from 'kysely';
+import { EventLogger } from '../core/event-logger.js';
 import { Database } from '../storage/database.js';
 import { migrate } from '../storage/migrate.js';
 import type { Tables } from '../storage/tables.js';
@@ -9,7 +10,7 @@ import { EXAMPLE_MIGRATIONS } from './migrations.js';
 /** The database of the server with the tables of the example tools. */
 @Injectable()
 export class ExampleDatabase implements OnApplicationBootstrap {
-  private readonly logger = new Logger(ExampleDatabase.name);
+  private readonly logger = new EventLogger(ExampleDatabase.name);
   private migrated: Promise<void> | undefined;
 
   constructor(private readonly database: Database) {}
@@ -33,7 +34,8 @@ export class ExampleDatabase implements OnApplicationBootstrap {
   /** In the background, as the database itself; {@link Database} reports why it cannot be opened. */
   onApplicationBootstrap(): void {
     this.get().catch((error: Error) => {
-      if (error.cause) this.logger.error(`${error.message}: ${(error.cause as Error).message}`);
+      if (!error.cause) return;
+      this.logger.write('examples.migration_failed', `${error.message}: ${(error.cause as Error).message}`);
     });
   }
 }

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PinoLogger } from 'nestjs-pino';
+import type { LogEvent } from '../core/log-events.js';
 
 /** Probes come every few seconds. */
 const UNLOGGED = '/health/';
@@ -20,9 +21,11 @@ export class AccessLog {
       const about = { req: request, res: response, responseTime: Date.now() - started };
       if (response.statusCode >= 500) {
         const err = new Error(`failed with status code ${response.statusCode}`);
-        logger.info({ ...about, err }, 'request errored');
+        const event: LogEvent = 'http.request_failed';
+        logger.info({ event, ...about, err }, 'request failed');
       } else {
-        logger.info(about, isWhole ? 'request completed' : 'request aborted');
+        const event: LogEvent = isWhole ? 'http.request_completed' : 'http.request_aborted';
+        logger.info({ event, ...about }, isWhole ? 'request completed' : 'request aborted');
       }
     });
   }

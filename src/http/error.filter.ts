@@ -1,14 +1,8 @@
 /** Every thrown error passes here: it is recorded once, logged once, and answered. */
-import {
-  Catch,
-  HttpException,
-  Injectable,
-  Logger,
-  type ArgumentsHost,
-  type ExceptionFilter,
-} from '@nestjs/common';
+import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { ServerResponse } from 'node:http';
+import { EventLogger } from '../core/event-logger.js';
 import { AuditService } from '../audit/audit.service.js';
 import { PROOF_ALGORITHMS } from '../auth/binding/sender-binding.js';
 import { AppError, unexpectedError } from '../core/app-error.js';
@@ -22,7 +16,7 @@ import { renderError, type ChallengeFacts } from './render-error.js';
 @Injectable()
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  private readonly logger = new Logger(ErrorFilter.name);
+  private readonly logger = new EventLogger(ErrorFilter.name);
   private readonly resourceMetadata: string;
   /** As clients see it. */
   private readonly endpointPath: string;
@@ -91,8 +85,12 @@ export class ErrorFilter implements ExceptionFilter {
       decisionId: requestContext?.decisionId,
       ...(requestContext?.trace && { traceId: requestContext.trace.id }),
     };
-    if (error.status >= 500) this.logger.error({ ...about, err: error.cause ?? error }, error.message);
-    else if (isReason(error.code)) this.logger.log(about, 'Refused');
+    if (error.status >= 500) {
+      const message = `Request failed: ${error.code}: ${error.message}`;
+      this.logger.write('request.failed', message, { ...about, err: error.cause ?? error });
+    } else if (isReason(error.code)) {
+      this.logger.write('request.denied', `Request denied: ${error.code}`, about);
+    }
   }
 }
 

@@ -13,12 +13,12 @@ import {
 import {
   type BeforeApplicationShutdown,
   Injectable,
-  Logger,
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { EventLogger } from '../core/event-logger.js';
 import type { AnswerForm, AuthorizedRequest, Message } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { JsonObject } from '../lib/json.js';
@@ -54,13 +54,13 @@ const STATE_TTL_SECONDS = 600;
 
 @Injectable()
 export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
-  private readonly logger = new Logger(McpServerAdapter.name);
+  private readonly logger = new EventLogger(McpServerAdapter.name);
   /** Calls that run, whoever runs them. */
   readonly inFlight = new InFlightCalls();
   /** Calls that have run already, and are only to be answered. */
   private readonly ended = new WeakMap<AuthorizedRequest, Invoked>();
   private readonly handler = createMcpHandler((context) => this.server(context), {
-    onerror: (error) => this.logger.debug(`The SDK refused or failed: ${error.message}`),
+    onerror: (error) => this.logger.write('mcp.sdk_error', `MCP SDK: ${error.message}`),
   });
   private readonly nodeHandlers: Readonly<Record<AnswerForm, NodeMcpRequestHandler>> = {
     either: toNodeHandler(toClient(this.handler, 'either')),

@@ -1,7 +1,6 @@
 /** Watches requests for metrics and traces, and serves the metrics on a port of their own, where callers are not. */
 import {
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -9,6 +8,7 @@ import {
 import { ConfigService } from '@nestjs/config';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { EventLogger } from '../core/event-logger.js';
 import type { RequestContext, Trace } from '../core/request-context.js';
 import { RequestObserver } from '../core/request-observer.js';
 import type { OperationsSettings, OutboundSettings, Settings } from '../config/settings.js';
@@ -21,7 +21,7 @@ export class OperationsService
   extends RequestObserver
   implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
 {
-  private readonly logger = new Logger('Operations');
+  private readonly logger = new EventLogger('Operations');
   private readonly settings: OperationsSettings;
   private readonly outbound: OutboundSettings | undefined;
   private tracing: Tracing | undefined;
@@ -48,7 +48,7 @@ export class OperationsService
     if (!metrics) return;
     const server = createServer((request, response) => {
       this.answer(request, response).catch((error: Error) => {
-        this.logger.error({ err: error }, 'Metrics could not be read');
+        this.logger.write('metrics.read_failed', 'Metrics: the request failed with 500', { err: error });
         response.writeHead(500).end();
       });
     });
@@ -59,7 +59,10 @@ export class OperationsService
       });
     });
     this.server = server;
-    this.logger.log(`Metrics and health on http://${metrics.host}:${metrics.port}`);
+    this.logger.write(
+      'metrics.listening',
+      `Metrics and health: listening on http://${metrics.host}:${metrics.port}`,
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -77,7 +80,7 @@ export class OperationsService
       if (this.settings.metrics) this.metrics.observe(requestContext, status);
       this.tracing?.end(requestContext, status);
     } catch (error) {
-      this.logger.error({ err: error as Error }, 'A request could not be measured');
+      this.logger.write('metrics.failed', 'Metrics: the request could not be measured', { err: error });
     }
   }
 

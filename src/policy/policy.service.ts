@@ -1,6 +1,7 @@
 /** The decision of this deployment: the pure evaluator with the policy that is in force. */
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { EventLogger } from '../core/event-logger.js';
 import type { Decision, Target } from '../core/decision.js';
 import type { ListKind, Listing } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
@@ -19,7 +20,7 @@ const LIST_KINDS: readonly ListKind[] = ['tools', 'prompts', 'resources', 'resou
 @Injectable()
 export class PolicyService {
   readonly settings: PolicySettings;
-  private readonly logger = new Logger('Policy');
+  private readonly logger = new EventLogger('Policy');
   private readonly listeners = new Set<(before: LoadedPolicy) => void>();
   private loaded: LoadedPolicy | undefined;
   private readonly lists = new ListingCache();
@@ -52,7 +53,7 @@ export class PolicyService {
     this.loaded = loaded;
     this.since = new Date();
     this.challenged = this.challengeScopesUnder(loaded);
-    for (const notice of loaded.notices) this.logger.warn(notice);
+    for (const notice of loaded.notices) this.logger.write('policy.notice', `Policy: ${notice}`);
     this.logChallengeChange(loaded);
     if (!before) return;
     for (const listener of this.listeners) listener(before);
@@ -137,8 +138,8 @@ export class PolicyService {
         .map(([label]) => label)
         .sort(),
     );
-    const others = closed?.length ? `; not on it: ${closed.join(', ')}` : '';
-    return `on the allow-list: ${open?.join(', ')}${others}`;
+    const others = closed?.length ? `; blocked: ${closed.join(', ')}` : '';
+    return `Policy: allowed targets: ${open?.join(', ') || 'none'}${others}`;
   }
 
   private challengeScopesUnder({ policy }: LoadedPolicy): readonly string[] {
@@ -149,7 +150,8 @@ export class PolicyService {
   private logChallengeChange({ policy }: LoadedPolicy): void {
     const notices = challengeNotices(policy, this.settings.challengeScopes);
     const logged = notices.join('\n');
-    if (logged !== this.loggedChallenge) for (const notice of notices) this.logger.warn(notice);
+    if (logged !== this.loggedChallenge)
+      for (const notice of notices) this.logger.write('policy.notice', notice);
     this.loggedChallenge = logged;
   }
 

@@ -1,5 +1,6 @@
 /** How often what the operator put into a class of `policy.yaml` may be called. */
-import { Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { EventLogger } from '../core/event-logger.js';
 import { targetLabel } from '../core/decision.js';
 import type { RequestContext, GateRequest } from '../core/request-context.js';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';
@@ -10,7 +11,7 @@ import { QuotaService, type Limit } from './quota.service.js';
 
 @Injectable()
 export class QuotaGuard implements CanActivate, PipelineStep {
-  private readonly logger = new Logger('Limits');
+  private readonly logger = new EventLogger('Limits');
 
   constructor(
     private readonly policy: PolicyService,
@@ -67,7 +68,8 @@ export class QuotaGuard implements CanActivate, PipelineStep {
         if (await this.quotas.countShadow(limitOf(rate), rateLimitKey(rate, principal, label))) return rate;
       } catch (error) {
         // A shadow rule has no effect, even where its counter fails.
-        this.logger.error({ err: error }, `A call could not be counted shadow: ${rate.source}`);
+        const message = `Shadow rate rule ${rate.source}: the call was not counted`;
+        this.logger.write('rate_limit.shadow_count_failed', message, { err: error });
       }
     }
     return undefined;

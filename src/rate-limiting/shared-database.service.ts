@@ -1,8 +1,9 @@
 /** The database that instances count in; where it does not answer, this one goes on by itself, and that is on record. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { CompiledQuery } from 'kysely';
 import type pg from 'pg';
+import { EventLogger } from '../core/event-logger.js';
 import { AuditService } from '../audit/audit.service.js';
 import { startPoller, type Poller } from '../lib/poller.js';
 import { withDeadline, withTimeout } from '../lib/with-timeout.js';
@@ -49,7 +50,7 @@ export interface RateLimitStoreStatus {
 
 @Injectable()
 export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('RateLimitStore');
+  private readonly logger = new EventLogger('RateLimitStore');
   private readonly databaseUrl: string | undefined;
   private readonly pool: pg.Pool | undefined;
   private readonly store: QueryStore;
@@ -148,13 +149,18 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
   private enter(state: StoreState, cause: string | null): void {
     this.degraded = state === 'degraded';
     this.since = Date.now();
-    if (cause === null) this.logger.log('Rate limit store available: all instances share their counts again');
-    else this.logger.error(`Rate limit store unavailable, this instance counts alone: ${cause}`);
-    this.audit
-      .recordChange({ what: 'rate_limit_store', state, cause })
-      .catch((error: Error) =>
-        this.logger.error({ err: error }, 'The state of the rate limit store could not be recorded'),
-      );
+    if (cause === null) {
+      const message = 'Rate limit store: available, all instances share their counters';
+      this.logger.write('rate_limit.store_available', message);
+    } else {
+      const message = `Rate limit store: unavailable, this instance counts alone: ${cause}`;
+      this.logger.write('rate_limit.store_unavailable', message);
+    }
+    this.audit.recordChange({ what: 'rate_limit_store', state, cause }).catch((error: Error) =>
+      this.logger.write('rate_limit.record_failed', 'Rate limit store: its new state was not recorded', {
+        err: error,
+      }),
+    );
   }
 
   private async tidy(): Promise<void> {

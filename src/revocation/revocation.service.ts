@@ -1,8 +1,9 @@
 /** The revocations that are in force here, kept up to date behind the requests: no request waits for the database. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Kysely } from 'kysely';
 import pg from 'pg';
+import { EventLogger } from '../core/event-logger.js';
 import { AuditService } from '../audit/audit.service.js';
 import { AppError } from '../core/app-error.js';
 import type { Principal } from '../core/principal.js';
@@ -55,7 +56,7 @@ export interface RevocationStatus {
 
 @Injectable()
 export class RevocationService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('Revocations');
+  private readonly logger = new EventLogger('Revocations');
   private readonly maxAgeMs: number;
   private readonly databaseUrl: string | undefined;
   private readonly issuers: readonly IssuerSettings[];
@@ -226,12 +227,13 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
         this.fingerprint = fingerprint;
       }
       this.readAt = started;
-      if (this.failing) this.logger.log('The list of revocations is read again');
+      if (this.failing) this.logger.write('revocation.read_recovered', 'Revocation list: readable again');
       this.failing = false;
     } catch (error) {
       if (!this.failing) {
-        this.logger.error(
-          `The list of revocations cannot be read; what is known holds for ${this.maxAgeMs / 1000} s: ${publicReason(error, this.databaseUrl)}`,
+        this.logger.write(
+          'revocation.read_failed',
+          `Revocation list: cannot be read, the known list is used for ${this.maxAgeMs / 1000} s: ${publicReason(error, this.databaseUrl)}`,
         );
       }
       this.failing = true;
@@ -269,7 +271,11 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
         by,
         reason,
       })
-      .catch((error: Error) => this.logger.error({ err: error }, 'A revocation could not be recorded'));
+      .catch((error: Error) =>
+        this.logger.write('revocation.record_failed', `Revocation ${id}: in force but not recorded`, {
+          err: error,
+        }),
+      );
   }
 
   /** A notification is faster than the poll; a lost connection is found by the next tick. */

@@ -282,7 +282,10 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
         }),
       ).rejects.toThrow();
       await Promise.all([busy, held]);
-      expect(warned).toHaveBeenCalledWith(expect.stringContaining('A database connection was lost'));
+      expect(warned).toHaveBeenCalledWith(
+        { event: 'database.connection_lost' },
+        expect.stringContaining('Database: connection lost'),
+      );
       expect(await database.ready()).toBe(true);
       expect(await (await database.get()).selectFrom('revocations').selectAll().execute()).toEqual([]);
     });
@@ -294,7 +297,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       await expect(database.get()).rejects.toThrow('The database cannot be opened');
       await new Promise(setImmediate);
       expect(failed).toHaveBeenCalledTimes(1);
-      expect(String(failed.mock.calls[0])).not.toMatch(/s3cret|postgres:/);
+      expect(JSON.stringify(failed.mock.calls[0])).not.toMatch(/s3cret|postgres:/);
       expect(await database.ready()).toBe(false);
       relay.accept();
       expect(await database.ready()).toBe(true);

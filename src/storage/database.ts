@@ -1,6 +1,7 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { type Kysely, sql } from 'kysely';
+import { EventLogger } from '../core/event-logger.js';
 import { withTimeout } from '../lib/with-timeout.js';
 import type { Settings, StorageSettings } from '../config/settings.js';
 import { type Connection, openConnection } from './connection.js';
@@ -12,7 +13,7 @@ const READY_TIMEOUT_MS = 2_000;
 /** The database: embedded under the data directory, or PostgreSQL where a URL is set. */
 @Injectable()
 export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(Database.name);
+  private readonly logger = new EventLogger(Database.name);
   private readonly settings: StorageSettings;
   private connection: Promise<Connection> | undefined;
   private probe: Promise<boolean> | undefined;
@@ -41,7 +42,7 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** In the background: the server starts, and answers for its health, while the database comes up. */
   onApplicationBootstrap(): void {
-    this.get().catch((error: Error) => this.logger.error(error.message));
+    this.get().catch((error: Error) => this.logger.write('database.open_failed', error.message));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -54,7 +55,7 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
   private async open(): Promise<Connection> {
     try {
       return await openConnection(this.settings, (error) =>
-        this.logger.warn(`A database connection was lost: ${this.explain(error)}`),
+        this.logger.write('database.connection_lost', `Database: connection lost: ${this.explain(error)}`),
       );
     } catch (error) {
       this.connection = undefined;

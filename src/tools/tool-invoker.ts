@@ -1,5 +1,6 @@
 /** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { EventLogger } from '../core/event-logger.js';
 import { targetLabel } from '../core/decision.js';
 import type { RequestContext, OutcomeStatus } from '../core/request-context.js';
 import type { JsonObject } from '../lib/json.js';
@@ -31,7 +32,7 @@ type Ended = { readonly status: OutcomeStatus; readonly invoked: Invoked };
 
 @Injectable()
 export class ToolInvoker {
-  private readonly logger = new Logger(ToolInvoker.name);
+  private readonly logger = new EventLogger(ToolInvoker.name);
 
   constructor(private readonly registry: ToolRegistry) {}
 
@@ -118,7 +119,7 @@ export class ToolInvoker {
 
   private track(requestContext: RequestContext, call: ToolCall, run: () => Promise<Ended>): Promise<Invoked> {
     const started = performance.now();
-    const ended = this.guarded(run, call);
+    const ended = this.guarded(run, call, requestContext);
     requestContext.outcome = ended.then(({ status }) => ({
       status,
       durationMs: Math.round(performance.now() - started),
@@ -126,7 +127,11 @@ export class ToolInvoker {
     return ended.then(({ invoked }) => invoked);
   }
 
-  private async guarded(run: () => Promise<Ended>, call: ToolCall): Promise<Ended> {
+  private async guarded(
+    run: () => Promise<Ended>,
+    call: ToolCall,
+    requestContext: RequestContext,
+  ): Promise<Ended> {
     try {
       const ended = await run();
       return call.signal.aborted ? { ...ended, status: 'cancelled' } : ended;
@@ -136,19 +141,23 @@ export class ToolInvoker {
       }
       const status = call.signal.aborted ? 'cancelled' : 'failed';
       const told = error instanceof ToolUnavailable ? error.message : 'The tool failed.';
-      if (status === 'failed') this.log(error, call.decisionId);
+      if (status === 'failed') this.log(error, call.decisionId, requestContext);
       const message = `${told} Reference: ${call.decisionId}`;
       return { status, invoked: { kind: 'failure', fault: 'tool', message } };
     }
   }
 
-  private log(error: unknown, decisionId: string): void {
+  private log(error: unknown, decisionId: string, { operation }: RequestContext): void {
+    const name = operation?.kind === 'call' ? targetLabel(operation.target) : 'unknown';
     if (!(error instanceof ToolUnavailable)) {
-      this.logger.error({ err: error as Error, decisionId }, 'A tool failed');
+      this.logger.write('tool.failed', `Tool ${name}: failed`, { err: error, decisionId });
       return;
     }
     const { message, cause } = error;
-    this.logger.warn({ decisionId, ...(cause instanceof Error && { why: cause.message }) }, message);
+    this.logger.write('tool.unavailable', `Tool ${name}: unavailable: ${message}`, {
+      decisionId,
+      ...(cause instanceof Error && { why: cause.message }),
+    });
   }
 
   /** @throws Error where the tool returned something else than it promised: a failure of the tool, not of the caller. */

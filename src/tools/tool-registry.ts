@@ -1,7 +1,8 @@
 /** Every tool, resource and prompt of this build, collected once at boot; anything wrong with one stops the boot. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { EventLogger } from '../core/event-logger.js';
 import { targetLabel, type Target, type TargetKind } from '../core/decision.js';
 import type { ListKind } from '../core/request-context.js';
 import type { Settings } from '../config/settings.js';
@@ -32,7 +33,7 @@ type Definition = ToolDefinition | MountedToolDefinition | PromptDefinition | Re
 
 @Injectable()
 export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplicationBootstrap {
-  private readonly logger = new Logger(ToolRegistry.name);
+  private readonly logger = new EventLogger(ToolRegistry.name);
   private readonly tools = new Map<string, ToolDefinition>();
   /** Those of other servers; replaced as a whole. */
   private mountedTools: ReadonlyMap<string, MountedToolDefinition> = new Map();
@@ -77,7 +78,9 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
   /** A server without any target starts; one log line says so. */
   onApplicationBootstrap(): void {
     const { list: upstreams } = this.config.get('upstreams', { infer: true });
-    if (this.all().length === 0 && upstreams.length === 0) this.logger.warn(NO_TOOLS);
+    if (this.all().length === 0 && upstreams.length === 0) {
+      this.logger.write('config.no_tools', NO_TOOLS);
+    }
   }
 
   find(kind: TargetKind, name: string): Definition | undefined {

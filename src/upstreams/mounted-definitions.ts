@@ -1,4 +1,5 @@
 /** Builds the tool definitions of all upstreams from the accepted ones. */
+import type { EventLog } from '../core/event-logger.js';
 import { escapeControlChars } from '../lib/format-text.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import type { MountedUpstream } from './mounted-upstream.js';
@@ -22,7 +23,7 @@ export class MountedDefinitions {
   >();
   private readonly upstreams = new WeakMap<MountedToolDefinition, string>();
 
-  constructor(private readonly warn: (text: string) => void) {}
+  constructor(private readonly log: EventLog) {}
 
   /** The name of the upstream that a definition was built for. */
   upstreamOf(definition: MountedToolDefinition): string | undefined {
@@ -42,7 +43,10 @@ export class MountedDefinitions {
         const definition = this.definitionOf(upstream, tool, withheld.get(tool.name));
         if (!definition) return [];
         if (names.has(definition.name)) {
-          this.warn(`The upstream ${upstream.settings.name}: there is a tool ${definition.name} already`);
+          this.log.write(
+            'upstream.tool_omitted',
+            `Upstream ${upstream.settings.name}: tool omitted, the name ${definition.name} is taken`,
+          );
           return [];
         }
         names.add(definition.name);
@@ -67,10 +71,16 @@ export class MountedDefinitions {
       definition = upstream.mount(tool, withheld);
       if (definition) this.upstreams.set(definition, name);
       for (const remark of definition?.remarks ?? []) {
-        this.warn(`The upstream ${name}: ${tool.name}: ${escapeControlChars(remark)}`);
+        this.log.write(
+          'upstream.tool_adjusted',
+          `Upstream ${name}: tool ${tool.name} adjusted: ${escapeControlChars(remark)}`,
+        );
       }
     } catch (error) {
-      this.warn(`The upstream ${name}: ${tool.name} is left out: ${(error as Error).message}`);
+      this.log.write(
+        'upstream.tool_omitted',
+        `Upstream ${name}: tool ${tool.name} omitted: ${(error as Error).message}`,
+      );
     }
     this.built.set(key, { of, definition });
     return definition;

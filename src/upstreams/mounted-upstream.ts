@@ -1,5 +1,6 @@
 /** One upstream behind the gate: what it was found to have, how its tools are called, and how it is. */
 import { principalKey } from '../core/principal.js';
+import type { EventLog } from '../core/event-logger.js';
 import type { JsonObject } from '../lib/json.js';
 import { redactTokens } from '../lib/redact-tokens.js';
 import type { UpstreamSettings } from '../config/settings.js';
@@ -24,15 +25,9 @@ export interface UpstreamContext {
   /** What tells it who asks, for one call; undefined where it is not to be told. */
   readonly identityHeader:
     ((caller: UpstreamCaller, tool: string, decisionId: string) => Promise<string>) | undefined;
-  readonly log: UpstreamLog;
+  readonly log: EventLog;
   /** It was found to have other tools than before, or was asked for the first time. */
   onFound(): void;
-}
-
-export interface UpstreamLog {
-  /** What is going on, and what it writes to stderr. */
-  debug(text: string): void;
-  warn(text: string): void;
 }
 
 export type UpstreamState = 'unknown' | 'up' | 'down';
@@ -233,10 +228,14 @@ export class MountedUpstream {
       onListChanged: () => this.listSoon(() => opened),
       onClose: () => {
         if (this.speaksForAll(caller)) this.state = 'down';
-        context.log.debug(`${settings.name} has ended`);
+        context.log.write('upstream.disconnected', `Upstream ${settings.name}: connection ended`);
         ended();
       },
-      onError: (error) => context.log.debug(`${settings.name}: ${this.masked(error.message)}`),
+      onError: (error) =>
+        context.log.write(
+          'upstream.protocol_error',
+          `Upstream ${settings.name}: protocol error: ${this.masked(error.message)}`,
+        ),
     });
     opened = connection;
     if (this.speaksForAll(caller) || !this.tools) {
@@ -265,8 +264,8 @@ export class MountedUpstream {
         const hint = explainFailure(error, this.settings, { how: this.exited, missing: this.missing });
         const detail = hint ?? (cause instanceof Error ? cause.message : undefined);
         const why = detail === undefined ? '' : ` (${this.masked(detail)})`;
-        const stderrTail = this.stderrTail.length > 0 ? `; it said: ${this.stderrTail.join(' | ')}` : '';
-        this.context.log.warn(`The upstream ${name} failed: ${message}${why}${stderrTail}`);
+        const stderrTail = this.stderrTail.length > 0 ? `; stderr: ${this.stderrTail.join(' | ')}` : '';
+        this.context.log.write('upstream.failed', `Upstream ${name}: failed: ${message}${why}${stderrTail}`);
       }
     }
   }
@@ -279,9 +278,14 @@ export class MountedUpstream {
     const digests = (tools: ReadonlyMap<string, UpstreamTool>) =>
       [...tools.values()].map(({ digest }) => digest);
     if (before && digests(before).sort().join() === digests(this.tools).sort().join()) return;
-    for (const fault of read.faults) this.context.log.warn(`The upstream ${this.settings.name}: ${fault}`);
+    const { log } = this.context;
+    for (const fault of read.faults)
+      log.write('upstream.tool_omitted', `Upstream ${this.settings.name}: ${fault}`);
     for (const pattern of unmatchedPatterns(this.settings, [...this.tools.keys()])) {
-      this.context.log.warn(`The upstream ${this.settings.name}: match ${pattern} fits none of its tools`);
+      log.write(
+        'upstream.pattern_unmatched',
+        `Upstream ${this.settings.name}: match ${pattern} matches no tool`,
+      );
     }
     this.context.onFound();
   }
@@ -302,7 +306,8 @@ export class MountedUpstream {
       const read = await connection?.list();
       if (read && processes === 'shared' && !this.needsCaller) this.updateTools(read);
     } catch (error) {
-      this.context.log.debug(`${name}: ${(error as Error).message}`);
+      const { message } = error as Error;
+      this.context.log.write('upstream.list_failed', `Upstream ${name}: tool list not read: ${message}`);
     }
   }
 
@@ -311,7 +316,7 @@ export class MountedUpstream {
     this.missing ??= missingIn(masked);
     this.stderrTail.push(masked);
     if (this.stderrTail.length > STDERR_LINES) this.stderrTail.shift();
-    this.context.log.debug(`${this.settings.name} says: ${masked}`);
+    this.context.log.write('upstream.stderr', `Upstream ${this.settings.name}: stderr: ${masked}`);
   }
 
   /** Somebody else's words, without the secrets that it was given. */

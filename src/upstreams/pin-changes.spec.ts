@@ -60,10 +60,10 @@ describe('changeOf', () => {
 describe('describeChange', () => {
   const found = [difference('n', null, 'x'), difference('g', 'x', null), difference('c', 'x', 'y')];
   it.each<[UpstreamChange['action'], string]>([
-    ['pinned', 'The upstream a is mounted: 3 tool(s) accepted as they are at first use'],
-    ['accepted', 'The upstream a: 3 changed tool(s) accepted'],
-    ['withheld', 'The upstream a: withheld until accepted: n (new), g (gone), c (changed)'],
-    ['restored', 'The upstream a has what was accepted again'],
+    ['pinned', 'Upstream a: mounted, 3 tool(s) accepted at first use'],
+    ['accepted', 'Upstream a: 3 changed tool(s) accepted'],
+    ['withheld', 'Upstream a: withheld until accepted: n (new), g (gone), c (changed)'],
+    ['restored', 'Upstream a: all tools match the accepted definitions again'],
   ])('describes %s', (action, line) => expect(describeChange(changeOf('a', action, found))).toBe(line));
 });
 

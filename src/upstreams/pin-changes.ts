@@ -1,5 +1,6 @@
 /** Changes of the accepted definitions of upstreams: their audit records and log lines. Pure. */
 import type { Change } from '../audit/record.js';
+import type { LogEvent } from '../core/log-events.js';
 import { differences, type Difference, type Pins } from './pins.js';
 
 const MAX_NAMES = 100;
@@ -35,21 +36,28 @@ export function changeOf(
   };
 }
 
+export const CHANGE_EVENTS = {
+  pinned: 'upstream.mounted',
+  accepted: 'upstream.tool_accepted',
+  withheld: 'upstream.tool_changed',
+  restored: 'upstream.tool_restored',
+} as const satisfies Readonly<Record<UpstreamChange['action'], LogEvent>>;
+
 /** A line for the log. */
 export function describeChange({ upstream, action, tools, more = 0 }: UpstreamChange): string {
   const count = tools.length + more;
   switch (action) {
     case 'pinned':
-      return `The upstream ${upstream} is mounted: ${count} tool(s) accepted as they are at first use`;
+      return `Upstream ${upstream}: mounted, ${count} tool(s) accepted at first use`;
     case 'accepted':
-      return `The upstream ${upstream}: ${count} changed tool(s) accepted`;
+      return `Upstream ${upstream}: ${count} changed tool(s) accepted`;
     case 'withheld': {
       const names = tools.map(
         ({ tool, from, to }) => `${tool} (${from === null ? 'new' : to === null ? 'gone' : 'changed'})`,
       );
-      return `The upstream ${upstream}: withheld until accepted: ${names.join(', ')}`;
+      return `Upstream ${upstream}: withheld until accepted: ${names.join(', ')}`;
     }
     case 'restored':
-      return `The upstream ${upstream} has what was accepted again`;
+      return `Upstream ${upstream}: all tools match the accepted definitions again`;
   }
 }

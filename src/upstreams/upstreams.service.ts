@@ -1,6 +1,7 @@
 /** Mounts the upstreams: from what was accepted, and what they are found to have, to the tools that the gate decides about. */
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { EventLogger } from '../core/event-logger.js';
 import { AuditService } from '../audit/audit.service.js';
 import { challengeScopesChange } from '../audit/security-config-snapshot.js';
 import { startPoller, type Poller } from '../lib/poller.js';
@@ -18,6 +19,7 @@ import { MountedDefinitions } from './mounted-definitions.js';
 import { MountedUpstream, type UpstreamState } from './mounted-upstream.js';
 import {
   acceptedChanges,
+  CHANGE_EVENTS,
   changeOf,
   describeChange,
   withoutChanged,
@@ -42,14 +44,14 @@ export interface UpstreamStatus {
 
 @Injectable()
 export class UpstreamsService implements OnApplicationShutdown {
-  private readonly logger = new Logger('Upstreams');
+  private readonly logger = new EventLogger('Upstreams');
   private readonly settings: UpstreamsSettings;
   private readonly resource: string;
   private readonly upstreams: readonly MountedUpstream[];
   private readonly pollers: Poller[] = [];
   private pins: Pins = NO_PINS;
   private seenPins = '';
-  private readonly built = new MountedDefinitions((text) => this.logger.warn(text));
+  private readonly built = new MountedDefinitions(this.logger);
   /** What was told of already. */
   private readonly loggedDifferences = new Map<string, string>();
   private work: Promise<void> = Promise.resolve();
@@ -72,10 +74,7 @@ export class UpstreamsService implements OnApplicationShutdown {
             settings.transport === 'http' && settings.identityHeader
               ? this.identityOf(settings.identityHeader.audience)
               : undefined,
-          log: {
-            debug: (text) => this.logger.debug(text),
-            warn: (text) => this.logger.warn(text),
-          },
+          log: this.logger,
           onFound: () => void this.reconcile(),
         }),
     );
@@ -135,7 +134,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.key ??= loadIdentityKey({
       path: this.settings.keyFile,
       mayMake: this.settings.makesKey,
-      onReplaced: (message) => this.logger.warn(message),
+      onReplaced: (message) => this.logger.write('upstream.identity_key_replaced', message),
     });
     return this.key;
   }
@@ -192,7 +191,10 @@ export class UpstreamsService implements OnApplicationShutdown {
       if (pins.size === 0 && this.pins.size > 0)
         throw new Error(`${this.settings.pinsFile} is empty, or gone`);
     } catch (error) {
-      this.logger.error(`What was accepted before stays: ${(error as Error).message}`);
+      this.logger.write(
+        'upstream.pins_unreadable',
+        `Pins: reload failed, the earlier pins stay in force: ${(error as Error).message}`,
+      );
       return;
     }
     void this.reconcile(pins);
@@ -203,7 +205,9 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.work = this.work
       .then(() => this.applyPins(pins))
       .catch((error: unknown) =>
-        this.logger.error({ err: error as Error }, 'Upstreams could not be mounted'),
+        this.logger.write('upstream.mount_failed', 'Upstreams: changed tools were not mounted', {
+          err: error,
+        }),
       );
     return this.work;
   }
@@ -240,7 +244,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     }
     this.registry.mount(definitions);
     this.policy.adopt(candidate);
-    for (const change of changes) this.logger.log(describeChange(change));
+    for (const change of changes) this.logger.write(CHANGE_EVENTS[change.action], describeChange(change));
   }
 
   /**
@@ -274,7 +278,11 @@ export class UpstreamsService implements OnApplicationShutdown {
         candidate?.dispose();
         [candidate, definitions] = [next, with_];
       } catch (error) {
-        this.logger.error(`The upstream ${upstream.settings.name}: ${(error as Error).message}`);
+        const { message } = error as Error;
+        this.logger.write(
+          'upstream.policy_rejected',
+          `Upstream ${upstream.settings.name}: new tools rejected by the policy, the earlier tools stay: ${message}`,
+        );
         definitions = [...definitions, ...of(before, upstream)];
         refused.add(upstream.settings.name);
       }

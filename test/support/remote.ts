@@ -1,4 +1,5 @@
 /** What specs of things that are fetched share. */
+import { LOG_EVENTS, type LogEvent } from '../../src/core/log-events.js';
 
 /** Polls: a fixed sleep is too short on a busy machine. */
 export async function until(holds: () => boolean | Promise<boolean>, milliseconds = 10_000): Promise<void> {
@@ -12,12 +13,8 @@ export async function until(holds: () => boolean | Promise<boolean>, millisecond
 export class CollectedLog {
   readonly lines: string[] = [];
 
-  warn(message: string): void {
-    this.lines.push(`warn ${message}`);
-  }
-
-  log(message: string): void {
-    this.lines.push(`log ${message}`);
+  write(event: LogEvent, message: string): void {
+    this.lines.push(`${LOG_EVENTS[event].level} ${message}`);
   }
 }
 

@@ -123,8 +123,7 @@ describe('a follower', () => {
 describe('a forwarder', () => {
   const log = {
     lines: [] as string[],
-    log: (line: string) => log.lines.push(line),
-    warn: (line: string) => log.lines.push(line),
+    write: (_event: string, line: string) => void log.lines.push(line),
   };
   const start = async (collector: Collector) => {
     const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
@@ -174,8 +173,8 @@ describe('a forwarder', () => {
     await until(() => idsOf(collector.arrived).length === 3);
     await until(() => log.lines.length === 2);
     expect(log.lines).toEqual([
-      'siem: records cannot be delivered, and wait: down',
-      'siem: records are delivered again',
+      'Sink siem: delivery failed, records wait: down',
+      'Sink siem: delivery resumed',
     ]);
     expect(idsOf(collector.arrived)).toEqual(['a', 'b', 'c']);
     await forwarder.stop();
@@ -204,7 +203,7 @@ describe('a forwarder', () => {
     const collector = new Collector();
     const forwarder = await start(collector);
     await until(() => idsOf(collector.arrived).length === 2);
-    expect(log.lines.join()).toContain('the records from 2 to 3 are gone');
+    expect(log.lines.join()).toContain('records 2 to 3 were deleted');
     await forwarder.stop();
   });
 
@@ -215,7 +214,9 @@ describe('a forwarder', () => {
     const collector = new Collector();
     const forwarder = await start(collector);
     await until(() => idsOf(collector.arrived).length === 2);
-    expect(log.lines).toEqual(['siem: the audit log is a new chain, and is delivered from its beginning']);
+    expect(log.lines).toEqual([
+      'Sink siem: the audit log is a new chain, delivery starts at its first record',
+    ]);
     await forwarder.stop();
   });
 
@@ -245,7 +246,7 @@ describe('a forwarder', () => {
     await write('a');
     const forwarder = await start(collector);
     await until(() => idsOf(collector.arrived).length === 1, 30_000);
-    expect(log.lines[0]).toBe('siem: records cannot be delivered, and wait: timed out');
+    expect(log.lines[0]).toBe('Sink siem: delivery failed, records wait: timed out');
     await forwarder.stop();
   }, 40_000);
 

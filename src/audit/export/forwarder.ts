@@ -1,5 +1,6 @@
 /** Delivers the audit log to one sink: in order, at least once, from where it stood; nobody waits for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventLog } from '../../core/event-logger.js';
 import { backoffDelay } from '../../lib/backoff.js';
 import { rootCause, type ErrorLike } from '../../lib/root-cause.js';
 import { LogReader } from './log-reader.js';
@@ -16,7 +17,7 @@ export interface ForwarderOptions {
   readonly instance: () => string;
   /** Number of the last record of it that is on the disk; 0 while there is none. */
   readonly lastDurableSeq: () => number;
-  readonly log: { log(message: string): void; warn(message: string): void };
+  readonly log: EventLog;
 }
 
 export interface ForwarderStatus {
@@ -101,12 +102,15 @@ export class Forwarder {
     const kept = await cursor.read();
     // A number of another chain says nothing of this one.
     const isOfThis = kept?.instance === instance();
-    if (kept && !isOfThis)
-      log.warn(`${name}: the audit log is a new chain, and is delivered from its beginning`);
+    if (kept && !isOfThis) {
+      const message = `Sink ${name}: the audit log is a new chain, delivery starts at its first record`;
+      log.write('sink.chain_changed', message);
+    }
     this.last = isOfThis ? (kept?.seq ?? 0) : 0;
     if (kept && isOfThis && !(await this.stillHas(kept))) {
-      log.warn(
-        `${name}: record ${kept.seq} was delivered, and is not in the audit log as it was: the audit log was cut or rewritten. All that it holds is delivered again`,
+      log.write(
+        'sink.log_rewritten',
+        `Sink ${name}: delivered record ${kept.seq} differs or is missing, the audit log was cut or rewritten; all records are delivered again`,
       );
       this.last = 0;
     }
@@ -114,8 +118,9 @@ export class Forwarder {
     const oldest = await reader.oldest();
     if (oldest > this.arrived + 1) {
       if (this.arrived > 0) {
-        log.warn(
-          `${name}: the records from ${this.arrived + 1} to ${oldest - 1} are gone from the audit log, and were never delivered`,
+        log.write(
+          'sink.records_missing',
+          `Sink ${name}: records ${this.arrived + 1} to ${oldest - 1} were deleted from the audit log before their delivery`,
         );
       }
       this.last = oldest - 1;
@@ -154,12 +159,14 @@ export class Forwarder {
   private failed(error: unknown): void {
     if (this.failingSince) return;
     this.failingSince = new Date();
-    this.options.log.warn(`${this.options.name}: records cannot be delivered, and wait: ${reasonOf(error)}`);
+    const { name, log } = this.options;
+    log.write('sink.delivery_failed', `Sink ${name}: delivery failed, records wait: ${reasonOf(error)}`);
   }
 
   private recovered(): void {
     this.failingSince = undefined;
-    this.options.log.log(`${this.options.name}: records are delivered again`);
+    const { name, log } = this.options;
+    log.write('sink.delivery_recovered', `Sink ${name}: delivery resumed`);
   }
 
   private async pause(ms: number): Promise<void> {

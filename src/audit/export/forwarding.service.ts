@@ -1,7 +1,8 @@
 /** Has the audit log delivered to everything that AUDIT_SINKS_FILE names. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { join } from 'node:path';
+import { EventLogger } from '../../core/event-logger.js';
 import { AuditService } from '../audit.service.js';
 import type { OutboundSettings, Settings, SinkSettings } from '../../config/settings.js';
 import { FileSink } from './file.sink.js';
@@ -15,7 +16,7 @@ import { SyslogSink } from './syslog.sink.js';
 
 @Injectable()
 export class ForwardingService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(ForwardingService.name);
+  private readonly logger = new EventLogger(ForwardingService.name);
   private readonly forwarders: Forwarder[] = [];
 
   constructor(

@@ -3,7 +3,8 @@ import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { preferFirst } from '../../lib/prefer-first.js';
 import { isSecureUrl } from '../../config/rules.js';
 import { withoutQuery, fetchJson } from '../../http/outbound/bounded-fetch.js';
-import { RemoteDocument, type DocumentLog } from './remote-document.js';
+import type { EventLog } from '../../core/event-logger.js';
+import { RemoteDocument } from './remote-document.js';
 
 const REFRESH_MS = 10 * 60_000;
 /** So long an address has its turn alone; after it the next one is asked beside it. */
@@ -22,7 +23,7 @@ export interface IssuerMetadataOptions {
   readonly maxAgeMs: number;
   /** For all addresses together. Default 5,000. */
   readonly timeoutMs?: number;
-  readonly log: DocumentLog;
+  readonly log: EventLog;
 }
 
 export class IssuerMetadataDocument extends RemoteDocument<JsonObject> {
@@ -32,6 +33,7 @@ export class IssuerMetadataDocument extends RemoteDocument<JsonObject> {
     const isRight = (document: JsonObject) => isMetadataOf(document, options);
     super({
       name: `Metadata of ${options.issuer}`,
+      subject: 'issuer_metadata',
       load: async (signal) => {
         const document = await fetchMetadata(issuer, urls, isRight, signal);
         if (!options.refusesDemoIssuer || document.demo_issuer !== true) return document;

@@ -1,13 +1,14 @@
 /** The metadata documents of all issuers, each kept by {@link IssuerMetadataDocument}. */
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { EventLogger } from '../../core/event-logger.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
 import type { JsonObject } from '../../lib/json.js';
 import { IssuerMetadataDocument } from './issuer-metadata-document.js';
 
 @Injectable()
 export class IssuerMetadataService implements OnApplicationShutdown {
-  private readonly logger = new Logger(IssuerMetadataService.name);
+  private readonly logger = new EventLogger(IssuerMetadataService.name);
   private readonly documents: ReadonlyMap<string, IssuerMetadataDocument>;
 
   constructor(config: ConfigService<Settings, true>) {

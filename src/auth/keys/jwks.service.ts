@@ -1,7 +1,8 @@
 /** The signing keys of all issuers, each set kept apart by {@link KeySet}. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { JWSHeaderParameters } from 'jose';
+import { EventLogger } from '../../core/event-logger.js';
 import type { IssuerSettings, Settings } from '../../config/settings.js';
 import { IssuerMetadataService } from './issuer-metadata.service.js';
 import { KeySet, type KeySetStatus, type VerificationKey } from './key-set.js';
@@ -13,7 +14,7 @@ export interface IssuerKeys extends KeySetStatus {
 
 @Injectable()
 export class JwksService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(JwksService.name);
+  private readonly logger = new EventLogger(JwksService.name);
   /** Those whose tokens are verified by their signatures alone. */
   private readonly issuers: readonly IssuerSettings[];
   /** By exact issuer. Those of an issuer that is introspected are fetched when a token of it needs them. */

@@ -11,12 +11,8 @@ import {
   type VerificationKey,
 } from './published-keys.js';
 import { identityUnavailable } from '../token-errors.js';
-import {
-  RemoteDocument,
-  DocumentInvalidated,
-  type DocumentLog,
-  type DocumentStatus,
-} from './remote-document.js';
+import type { EventLog } from '../../core/event-logger.js';
+import { RemoteDocument, DocumentInvalidated, type DocumentStatus } from './remote-document.js';
 
 export type { VerificationKey } from './published-keys.js';
 
@@ -48,7 +44,7 @@ export interface KeySetOptions {
   readonly cooldownMs?: number;
   /** Of one fetch. Default 5,000. */
   readonly timeoutMs?: number;
-  readonly log: DocumentLog;
+  readonly log: EventLog;
 }
 
 export interface KeySetStatus extends DocumentStatus {
@@ -75,6 +71,7 @@ export class KeySet {
     this.cooldownMs = options.cooldownMs ?? COOLDOWN_MS;
     this.document = new RemoteDocument({
       name: `Keys of ${options.issuer}`,
+      subject: 'jwks',
       load: (signal) => this.load(signal),
       refreshMs: options.refreshMs,
       maxAgeMs: options.maxAgeMs,
@@ -216,8 +213,8 @@ export class KeySet {
     const list = named.slice(0, MAX_NAMED).map(({ what }) => what);
     if (dropped.length > MAX_NAMED) list.push(`and ${dropped.length - MAX_NAMED} more`);
     const message = `Keys of ${this.options.issuer}: not used: ${list.join('; ')}`;
-    if (dropped.some(({ faulty }) => faulty)) this.options.log.warn(message);
-    else this.options.log.log(message);
+    const isFaulty = dropped.some(({ faulty }) => faulty);
+    this.options.log.write(isFaulty ? 'jwks.keys_dropped' : 'jwks.keys_ignored', message);
   }
 }
 

@@ -39,6 +39,7 @@ const hang = () => origin.scripts.set(path, () => undefined);
 function open(options: Partial<RemoteDocumentOptions<Numbered>> = {}): RemoteDocument<Numbered> {
   document = new RemoteDocument({
     name: 'Document',
+    subject: 'jwks',
     load: (signal) => fetchJson(`${origin.url}${path}`, signal) as Promise<Numbered>,
     refreshMs: AN_HOUR,
     maxAgeMs: 2 * AN_HOUR,
@@ -102,8 +103,8 @@ describe('fetching', () => {
     moveWallClock(2 * AN_HOUR);
     expect(document.peek()).toBeUndefined();
     expect(log.lines).toEqual([
-      expect.stringMatching(/not refreshed, what is known is used for another 3[56]\d\d s/),
-      expect.stringContaining('too old'),
+      expect.stringMatching(/refresh failed, the cached copy is used for another 3[56]\d\d s/),
+      expect.stringContaining('the cached copy expired'),
     ]);
   });
 
@@ -132,7 +133,7 @@ describe('an origin that is down', () => {
     expect(await document.get()).toEqual({ n: 1 });
     expect(log.lines).toHaveLength(1);
     expect(log.lines[0]).toMatch(
-      /^warn Document: not refreshed, what is known is used for another [123] s: .*\/document-+ answered 503$/,
+      /^warn Document: refresh failed, the cached copy is used for another [123] s: .*\/document-+ answered 503$/,
     );
     const bound = usableUntil() as number;
     await until(() => document.peek() === undefined);
@@ -142,7 +143,7 @@ describe('an origin that is down', () => {
     const later = document.attempts;
     await until(() => document.attempts >= later + 3);
     expect(log.lines.slice(1)).toEqual([
-      expect.stringMatching(/^warn Document: what is known is too old and no longer used: .* 503$/),
+      expect.stringMatching(/^warn Document: the cached copy expired and is no longer used: .* 503$/),
     ]);
 
     origin.failing = undefined;
@@ -154,7 +155,7 @@ describe('an origin that is down', () => {
 
     origin.failing = 503;
     await until(() => log.lines.length > 3);
-    expect(log.lines.slice(3)).toEqual([expect.stringMatching(/^warn Document: not refreshed/)]);
+    expect(log.lines.slice(3)).toEqual([expect.stringMatching(/^warn Document: refresh failed/)]);
   });
 
   it('from the start is told once, and found again', async () => {

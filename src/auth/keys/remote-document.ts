@@ -1,4 +1,6 @@
 /** A document of somebody else's: fetched, kept, kept fresh, and kept usable for a while when it cannot be had. */
+import type { EventLog } from '../../core/event-logger.js';
+import type { LogEvent } from '../../core/log-events.js';
 import { backoffDelay } from '../../lib/backoff.js';
 import { rootMessage } from '../../lib/root-cause.js';
 import { withDeadline } from '../../lib/with-timeout.js';
@@ -11,7 +13,25 @@ const LAST_RETRY_MS = 5_000;
 /** What a timer of Node can hold; above it, it would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Log events by the kind of document. */
+const EVENTS = {
+  jwks: {
+    stale: 'jwks.refresh_failed',
+    expired: 'jwks.expired',
+    unavailable: 'jwks.unavailable',
+    refreshed: 'jwks.refreshed',
+  },
+  issuer_metadata: {
+    stale: 'issuer_metadata.refresh_failed',
+    expired: 'issuer_metadata.expired',
+    unavailable: 'issuer_metadata.unavailable',
+    refreshed: 'issuer_metadata.refreshed',
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, LogEvent>>>>;
+
 export interface RemoteDocumentOptions<T> {
+  /** Selects the log events. */
+  readonly subject: keyof typeof EVENTS;
   /** For logs; holds no secret. */
   readonly name: string;
   /** One fetch. What it throws is logged by its root cause, and {@link DocumentInvalidated} ends the use of what is known; a result after `signal` is dropped. */
@@ -22,16 +42,11 @@ export interface RemoteDocumentOptions<T> {
   readonly maxAgeMs: number;
   /** Default 5,000. */
   readonly timeoutMs?: number;
-  readonly log: DocumentLog;
+  readonly log: EventLog;
 }
 
 /** The origin answered, and what was there is there no longer: nothing that was known is used any more. */
 export class DocumentInvalidated extends Error {}
-
-export interface DocumentLog {
-  warn(message: string): void;
-  log(message: string): void;
-}
 
 export interface DocumentStatus {
   /** `stale`: usable, but the last refresh failed or is overdue. `none`: nothing that may be used. */
@@ -201,7 +216,8 @@ export class RemoteDocument<T extends object> {
   private succeed(kept: { value: T; since: Moment; attempt: number }): void {
     this.kept = kept;
     this.failure = undefined;
-    if (this.reported) this.options.log.log(`${this.options.name}: available again`);
+    const { name, subject, log } = this.options;
+    if (this.reported) log.write(EVENTS[subject].refreshed, `${name}: available again`);
     this.reported = undefined;
     this.schedule(this.intervalMs * (0.75 + 0.15 * Math.random()));
   }
@@ -228,17 +244,20 @@ export class RemoteDocument<T extends object> {
   private report(): void {
     const state = this.peek() ? 'stale' : 'none';
     if (state === this.reported) return;
-    const { name, log } = this.options;
+    const { name, subject, log } = this.options;
+    const events = EVENTS[subject];
     const cause = rootMessage(this.failure?.error);
     if (state === 'stale') {
       const left = this.options.maxAgeMs - elapsed((this.kept as { since: Moment }).since);
-      log.warn(
-        `${name}: not refreshed, what is known is used for another ${Math.ceil(left / 1_000)} s: ${cause}`,
+      const seconds = Math.ceil(left / 1_000);
+      log.write(
+        events.stale,
+        `${name}: refresh failed, the cached copy is used for another ${seconds} s: ${cause}`,
       );
     } else if (this.reported === 'stale' && !(this.failure?.error instanceof DocumentInvalidated)) {
-      log.warn(`${name}: what is known is too old and no longer used: ${cause}`);
+      log.write(events.expired, `${name}: the cached copy expired and is no longer used: ${cause}`);
     } else {
-      log.warn(`${name}: unavailable: ${cause}`);
+      log.write(events.unavailable, `${name}: unavailable: ${cause}`);
     }
     this.reported = state;
   }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readStdin } from '../read-stdin.js';
 import { EXIT_CANNOT_RUN, EXIT_FAILED, EXIT_OK, type CommandContext } from '../run-command.js';
 import { UsageError } from '../usage.js';
+import { LOG_EVENTS, type LogEvent } from '../../core/log-events.js';
 import { SubjectToken } from '../../core/subject-token.js';
 import type { Principal } from '../../core/principal.js';
 import { escapeControlChars, quote } from '../../lib/format-text.js';
@@ -251,7 +252,11 @@ function contextOf({ folder }: UpstreamsSettings, problems: string[]) {
   return {
     folder,
     identityHeader: undefined,
-    log: { debug: () => undefined, warn: (text: string) => void problems.push(text) },
+    log: {
+      write: (event: LogEvent, message: string) => {
+        if (LOG_EVENTS[event].level !== 'debug') problems.push(message);
+      },
+    },
     onFound: () => undefined,
   };
 }

@@ -3,11 +3,12 @@
  * one answer and nothing before it. The same steps in the same order, the same record, the same refusals; the answers are
  * those of the SDK, to the byte, and a test holds the two ways together. Whatever this does not know takes the other way.
  */
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { Express, Request } from 'express';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { EventLogger } from '../../core/event-logger.js';
 import { AuditInterceptor } from '../../audit/audit.interceptor.js';
 import { requireAuthorized, type AuthorizedRequest, type GateRequest } from '../../core/request-context.js';
 import {
@@ -44,7 +45,7 @@ type Incoming = IncomingMessage & GateRequest;
 
 @Injectable()
 export class FastPath implements OnApplicationBootstrap {
-  private readonly logger = new Logger('FastPath');
+  private readonly logger = new EventLogger('FastPath');
   private readonly path: string;
   private readonly isEnabled: boolean;
   private middleware: ApplicationMiddleware | undefined;
@@ -80,7 +81,8 @@ export class FastPath implements OnApplicationBootstrap {
     this.middleware = middleware;
     server.once('listening', () => {
       this.decide();
-      this.logger.log(this.status.line());
+      const event = this.status.isOn ? 'fast_path.enabled' : 'fast_path.disabled';
+      this.logger.write(event, this.status.line());
     });
     const createRequestView = requestGettersOf(express);
     return (request, response) => {

@@ -1,9 +1,10 @@
 /** Takes renewed certificates of in-process TLS into use, without a restart: short-lived ones are renewed every few days. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import { createHash } from 'node:crypto';
 import type { Server } from 'node:https';
+import { EventLogger } from '../../core/event-logger.js';
 import { startPoller, type Poller } from '../../lib/poller.js';
 import { readTlsFiles, type TlsFiles } from '../../config/tls-files.js';
 import type { Settings, TlsSettings } from '../../config/settings.js';
@@ -12,7 +13,7 @@ const EVERY_MS = 2_000;
 
 @Injectable()
 export class CertificateReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('Certificates');
+  private readonly logger = new EventLogger('Certificates');
   private poller: Poller | undefined;
   private inUse = '';
   /** Files that were refused; said once. */
@@ -43,10 +44,18 @@ export class CertificateReloaderService implements OnApplicationBootstrap, OnApp
       (this.http.httpAdapter.getHttpServer() as Server).setSecureContext(files);
       this.inUse = digest;
       this.refused = '';
-      this.logger.log('A renewed certificate is in use; connections that are open keep theirs');
+      this.logger.write(
+        'tls.certificate_reloaded',
+        'TLS certificate: renewed certificate in use for new connections',
+      );
     } catch (error) {
       const { message } = error as Error;
-      if (message !== this.refused) this.logger.error(`The certificate before stays in use. ${message}`);
+      if (message !== this.refused) {
+        this.logger.write(
+          'tls.certificate_rejected',
+          `TLS certificate: renewal rejected, the earlier certificate stays in use: ${message}`,
+        );
+      }
       this.refused = message;
     }
   }

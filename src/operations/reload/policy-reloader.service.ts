@@ -1,5 +1,6 @@
 /** Takes a changed policy into force: validated whole, on record first, swapped at once; a wrong one changes nothing. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { EventLogger } from '../../core/event-logger.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { challengeScopesChange } from '../../audit/security-config-snapshot.js';
 import { startPoller, type Poller } from '../../lib/poller.js';
@@ -12,7 +13,7 @@ const EVERY_MS = 1_000;
 
 @Injectable()
 export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('Policy');
+  private readonly logger = new EventLogger('Policy');
   private poller: Poller | undefined;
   /** As of the last look; files that still change are left alone until they rest. */
   private seen = '';
@@ -48,9 +49,10 @@ export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicat
     try {
       candidate = this.policy.candidate();
     } catch (error) {
-      const refused = 'The changed policy is refused, and the one before stays.';
-      if (error instanceof PolicyError) this.logger.error(`${refused} ${error.message}`);
-      else this.logger.error({ err: error as Error }, refused);
+      const refused = 'Policy: reload failed, the earlier policy stays in force';
+      if (error instanceof PolicyError)
+        this.logger.write('policy.reload_failed', `${refused}: ${error.message}`);
+      else this.logger.write('policy.reload_failed', refused, { err: error });
       this.policy.refused = new Date();
       return true;
     }
@@ -69,11 +71,13 @@ export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicat
       if (challenge) await this.audit.recordChange(challengeScopesChange(challenge));
     } catch (error) {
       candidate.dispose();
-      this.logger.error({ err: error as Error }, 'A changed policy waits: it could not be recorded');
+      const message = 'Policy: reload delayed, the change could not be recorded';
+      this.logger.write('policy.reload_delayed', message, { err: error });
       return false;
     }
     this.policy.adopt(candidate);
-    this.logger.log(`The policy ${to} is in force${author === null ? '' : `, by ${author}`}; it was ${from}`);
+    const by = author === null ? '' : ` by ${author}`;
+    this.logger.write('policy.reloaded', `Policy: ${to}${by} in force, replaces ${from}`);
     return true;
   }
 }

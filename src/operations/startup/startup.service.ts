@@ -2,7 +2,8 @@
  * The last steps of the start, in their order. Provide it in the root module: Nest awaits `onApplicationBootstrap` of that
  * module after the hooks of all others. An error ends the start before the server listens.
  */
-import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { EventLogger } from '../../core/event-logger.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { securityConfigSnapshot } from '../../audit/security-config-snapshot.js';
 import type { Settings } from '../../config/settings.js';
@@ -13,7 +14,7 @@ import { UpstreamsService } from '../../upstreams/upstreams.service.js';
 
 @Injectable()
 export class StartupService implements OnApplicationBootstrap {
-  private readonly logger = new Logger('Configuration');
+  private readonly logger = new EventLogger('Configuration');
 
   constructor(
     private readonly settings: Settings,
@@ -31,7 +32,7 @@ export class StartupService implements OnApplicationBootstrap {
     this.policy.load();
     await this.audit.recordStart(this.configuration(rules), VERSION);
     this.upstreams.start();
-    for (const notice of this.settings.notices) this.logger.warn(notice);
+    for (const notice of this.settings.notices) this.logger.write('config.notice', notice);
   }
 
   private configuration(rules: Parameters<typeof securityConfigSnapshot>[1]) {

@@ -1,7 +1,8 @@
 /** One delivery: verified, turned into revocations, durable, on record; in this order. */
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { createHash } from 'node:crypto';
+import { EventLogger } from '../../core/event-logger.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { readJwt } from '../../auth/verify/read-jwt.js';
 import { AppError } from '../../core/app-error.js';
@@ -26,7 +27,7 @@ export interface Delivery {
 
 @Injectable()
 export class SignalsService {
-  private readonly logger = new Logger('Signals');
+  private readonly logger = new EventLogger('Signals');
   private readonly transmitters: readonly TransmitterSettings[];
 
   constructor(
@@ -54,7 +55,8 @@ export class SignalsService {
     const effects = toEffects(set, transmitter, now);
     const stored = await this.store(set, transmitter, effects);
     if (stored) await this.record(set, transmitter, effects, stored);
-    else this.logger.log(`A token of ${transmitter.issuer} was delivered again`);
+    else
+      this.logger.write('signal.redelivered', `Signal of ${transmitter.issuer}: delivered again, no effect`);
   }
 
   /** A stranger must not use up what a transmitter has, where nothing but the signature tells them apart. */
@@ -98,7 +100,10 @@ export class SignalsService {
       const why = effect.revocation ? null : effect.why;
       if (why !== null) {
         const isWarning = !effect.revocation && effect.isWarning;
-        this.logger[isWarning ? 'warn' : 'log'](`${event} of ${issuer} changes nothing: ${why}`);
+        this.logger.write(
+          isWarning ? 'signal.stream_stopped' : 'signal.acknowledged',
+          `Signal of ${issuer}: ${event} revokes no token: ${why}`,
+        );
       }
       return {
         what: 'signal' as const,

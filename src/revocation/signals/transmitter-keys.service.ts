@@ -1,7 +1,8 @@
 /** The signing keys of all transmitters, kept as those of issuers are, and apart from them. */
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { ProtectedHeaderParameters } from 'jose';
+import { EventLogger } from '../../core/event-logger.js';
 import { IssuerMetadataDocument } from '../../auth/keys/issuer-metadata-document.js';
 import { KeySet } from '../../auth/keys/key-set.js';
 import { signerOf } from '../../auth/verify/signature.js';
@@ -22,7 +23,7 @@ interface Keys {
 
 @Injectable()
 export class TransmitterKeysService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('Signals');
+  private readonly logger = new EventLogger('Signals');
   private readonly keys: ReadonlyMap<string, Keys>;
 
   constructor(config: ConfigService<Settings, true>) {
