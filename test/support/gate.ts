@@ -10,6 +10,7 @@ import { createApp, type App } from '../../src/create-app.js';
 import { ExampleDatabase } from '../../src/examples/example-database.js';
 import { Database } from '../../src/storage/database.js';
 import { TOOL_MODULES } from '../../src/tool-modules.js';
+import { checkAnswer, checkRecords } from './contract.js';
 import { TestIssuer, type Claims } from './issuer.js';
 
 export interface GateOptions {
@@ -138,6 +139,7 @@ export class Gate {
     return new Gate(app, issuer, async () => {
       await app.close();
       if (!options.issuer) await issuer.stop();
+      checkRecords(app.settings.audit.file);
       folder.remove();
     });
   }
@@ -207,7 +209,10 @@ export class Gate {
   }
 
   async get(path: string, init: RequestInit = {}): Promise<Answer> {
-    return answerOf(await fetch(`${this.origin}${path}`, init));
+    const answer = await answerOf(await fetch(`${this.origin}${path}`, init));
+    const [pathname = ''] = path.split('?');
+    checkAnswer(init.method ?? 'GET', pathname, answer);
+    return answer;
   }
 
   /** What requests left so far. An outcome is written after its answer: wait for it with {@link waitForAuditLog}. */
