@@ -1,9 +1,7 @@
 /**
- * Login of a stock client that knows only the URL of the gateway. The client follows the discovery documents
- * to a
- * real OAuth server, logs in for all scopes of the deployment and calls tools. With CHALLENGE_SCOPES=minimal
- * the client
- * meets a missing scope and steps up.
+ * Login of a stock client that knows only the URL of the gateway. The client follows the discovery documents to a
+ * real OAuth server, logs in for all scopes of the deployment and calls tools. With CHALLENGE_SCOPES=minimal the
+ * client meets a missing scope and steps up.
  */
 import { startDemoIssuer, type DemoIssuer } from '../demo/issuer.js';
 import { freePort, Gate } from './support/gate.js';

@@ -1,6 +1,5 @@
 /**
- * Compares the fast path with the Nest pipeline (Express, Nest and the SDK). Two gateways receive the same
- * requests;
+ * Compares the fast path with the Nest pipeline (Express, Nest and the SDK). Two gateways receive the same requests;
  * one has `MCP_FAST_PATH=off`. Responses, headers, records and tool runs must be equal.
  */
 import { Injectable, Module } from '@nestjs/common';

@@ -1,4 +1,7 @@
-/** What unit and end-to-end tests share. Packages that are ESM only are transformed: jest on Node 20 cannot require them. */
+/**
+ * Common settings of unit and e2e tests. Packages with only ESM are transformed: jest on Node 20 cannot require
+ * them.
+ */
 const esmOnly = [
   '@nestjs',
   'jose',

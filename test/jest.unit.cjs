@@ -1,6 +1,6 @@
 module.exports = {
   ...require('./jest.shared.cjs'),
   testRegex: 'src/.*\\.spec\\.ts$',
-  // Properties are tried by the hundred, on machines that have other things to do as well.
+  // Property tests run hundreds of cases and can be slow on a busy machine.
   testTimeout: 30_000,
 };

@@ -9,8 +9,7 @@ const ROOT = join(__dirname, '..');
 const SRC = join(ROOT, 'src');
 
 /**
- * The folders of the layout and the folders that each may import. A file belongs to the deepest folder that
- * contains
+ * The folders of the layout and the folders that each may import. A file belongs to the deepest folder that contains
  * it. The table has no cycle.
  */
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {

@@ -125,7 +125,7 @@ it('aborts calls after the grace period, records them and exits with 1', async (
   expect(auditLog().findLast(({ event }) => event === 'outcome')?.outcome.status).toBe('cancelled');
 });
 
-it('does not wait for open streams and exits at once on a second signal', async () => {
+it('does not wait for open streams, and a second signal forces exit code 1', async () => {
   delayMs = 0;
   await start({ SHUTDOWN_DRAIN_SECONDS: '0' });
   const listening = fetch(`${origin}/mcp`, {

@@ -1,7 +1,5 @@
 /**
- * Shared signals: an event of a transmitter revokes the tokens of that user at every instance, within the
- * limits of
- * the transmitter's configuration.
+ * Shared signals: an event revokes the tokens of its user at every instance, within the transmitter's configuration.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Messages that are wrong in one way each, and how they are answered (design 3.3). */
+/** Messages with one error each, and their expected responses. */
 import { MODERN } from '../support/gate.js';
 
 export type Headers = Readonly<Record<string, string>>;
@@ -10,7 +10,7 @@ export interface MessageCase {
   readonly status: number;
   /** JSON-RPC code. */
   readonly code: number;
-  /** JSON-RPC id of the answer. */
+  /** JSON-RPC id of the response. */
   readonly id: string | number | null;
   readonly reason: string;
 }
@@ -67,9 +67,9 @@ const objects = (depth: number) => '{"a":'.repeat(depth) + '1' + '}'.repeat(dept
 export const BODIES: readonly MessageCase[] = [
   row('empty', '', NO_JSON),
   row('a space', ' ', NO_JSON),
-  row('half an object', '{', NO_JSON),
+  row('half of an object', '{', NO_JSON),
   row('a word', 'hello', NO_JSON),
-  row('JSON and more', `${ECHO_TEXT}x`, NO_JSON),
+  row('JSON followed by another character', `${ECHO_TEXT}x`, NO_JSON),
   row('two messages', `${ECHO_TEXT}\n${ECHO_TEXT}`, NO_JSON),
   row('a NUL at the end', `${ECHO_TEXT}\0`, NO_JSON),
   row('single quotes', "{'jsonrpc':'2.0'}", NO_JSON),
@@ -133,7 +133,7 @@ export const HOSTILE_KEYS: readonly MessageCase[] = [
   ),
 );
 
-/** Values of `Accept` that allow neither form of an answer (RFC 9110 section 12.5.1). */
+/** Values of `Accept` that exclude both response types (RFC 9110 section 12.5.1). */
 const NOT_ACCEPTABLE = [
   'text/html',
   'application/jsonx',
@@ -173,13 +173,13 @@ export const ENVELOPES: readonly MessageCase[] = [
   ),
   row('a response', { jsonrpc: '2.0', id: 1, result: {} }),
   row('an error response', { jsonrpc: '2.0', id: 1, error: { code: 1, message: 'x' } }),
-  row('a response that is a call too', message({ result: {} }), { id: 1 }),
+  row('a response that is also a call', message({ result: {} }), { id: 1 }),
   row('notification with a list of params', {
     jsonrpc: '2.0',
     method: 'notifications/cancelled',
     params: [],
   }),
-  row('a call without an id is no notification', message({ id: undefined })),
+  row('a call without an id, which is not a notification', message({ id: undefined })),
   ...NOT_ACCEPTABLE.map((accept) =>
     row(`Accept: ${accept}`, ECHO_TEXT, { status: 406, code: -32000, id: 1 }, { ...LEGACY, accept }),
   ),
@@ -278,7 +278,7 @@ export const CONTRADICTIONS: readonly MessageCase[] = [
     ] as const
   ).map(([name, value]) => modern(`${name}: ${value}`, call, MISMATCH, echoHeaders({ [name]: value }))),
   modern(
-    'a name that looks encoded, sent as it is',
+    'a name that looks encoded, sent unchanged',
     { ...call, name: '=?base64?ZWNobw==?=' },
     MISMATCH,
     modernHeaders('tools/call', '=?base64?ZWNobw==?='),
@@ -324,7 +324,7 @@ export const CONTRADICTIONS: readonly MessageCase[] = [
     echoHeaders(),
   ),
   modern(
-    '_meta and header of a version to come',
+    '_meta and header of a future version',
     { ...ECHO, _meta: { ...META, 'io.modelcontextprotocol/protocolVersion': '2099-01-01' } },
     { code: -32022, id: 1 },
     echoHeaders({ 'mcp-protocol-version': '2099-01-01' }),
@@ -351,7 +351,7 @@ export const CONTRADICTIONS: readonly MessageCase[] = [
   row('a call without an id', { jsonrpc: '2.0', method: 'tools/call', params: call }, {}, echoHeaders()),
 ];
 
-/** What the SDK would judge: it is refused like everything else, in the words and with the record of the gate. */
+/** Parameters that the SDK would validate: the gateway rejects them with its own message and record. */
 export const PARAMETERS: readonly MessageCase[] = [
   modern(
     'cursor a number',
@@ -375,7 +375,7 @@ export const PARAMETERS: readonly MessageCase[] = [
     'completion/complete',
   ),
   modern(
-    'completion of a text',
+    'completion of a string',
     { _meta: META, ref: 'greet', argument: { name: 'name', value: 'A' } },
     BAD_PARAMS,
     modernHeaders('completion/complete'),
@@ -396,7 +396,7 @@ export const PARAMETERS: readonly MessageCase[] = [
     'subscriptions/listen',
   ),
   modern(
-    'a state that was not sealed here',
+    'a state that this server did not seal',
     { ...call, name: 'ask', arguments: {}, requestState: 'forged.state' },
     BAD_PARAMS,
     modernHeaders('tools/call', 'ask'),
@@ -417,14 +417,10 @@ export const PARAMETERS: readonly MessageCase[] = [
     BAD_PARAMS,
     {},
   ),
-  row(
-    'a log level that is none',
-    message({ method: 'logging/setLevel', params: { level: 'loud' } }),
-    BAD_PARAMS,
-  ),
+  row('an unknown log level', message({ method: 'logging/setLevel', params: { level: 'loud' } }), BAD_PARAMS),
 ];
 
-/** Arguments that the schema of `echo` refuses; and what of them the answer must not repeat. */
+/** Arguments that violate the schema of `echo`. The response must not repeat their values. */
 export const ARGUMENTS: readonly [name: string, args: string][] = [
   ['nothing', '{}'],
   ['text a number', '{"text":5}'],
@@ -434,10 +430,10 @@ export const ARGUMENTS: readonly [name: string, args: string][] = [
   ['text 64 levels deep', `{"text":${lists(61)}}`],
   ['text too long', `{"text":"${'x'.repeat(2001)}"}`],
   ['times too large', '{"text":"hello","times":11}'],
-  ['times a text', '{"text":"hello","times":"1"}'],
+  ['times a string', '{"text":"hello","times":"1"}'],
   ['times 1e999', '{"text":"hello","times":1e999}'],
   ['times 0.5', '{"text":"hello","times":0.5}'],
-  ['a field too many', '{"text":"hello","extra":1}'],
+  ['an undeclared field', '{"text":"hello","extra":1}'],
   ['a field with an empty name', '{"text":"hello","":1}'],
   ['a field with a long name', `{"text":"hello","${'k'.repeat(5000)}":1}`],
   ...[
@@ -451,5 +447,5 @@ export const ARGUMENTS: readonly [name: string, args: string][] = [
     'isPrototypeOf',
     '__defineGetter__',
     '__lookupSetter__',
-  ].map((name): [string, string] => [`a field too many, ${name}`, `{"text":"hello","${name}":1}`]),
+  ].map((name): [string, string] => [`an undeclared field, ${name}`, `{"text":"hello","${name}":1}`]),
 ];

@@ -1,4 +1,4 @@
-/** Tokens, and what becomes of them. One row a token; the server accepts ES256 of one issuer and nothing else. */
+/** Tokens and their expected results, one per row; the server accepts only ES256 of one issuer. */
 import { createPublicKey, KeyObject } from 'node:crypto';
 import type { Claims, SigningKey, TestIssuer } from '../support/issuer.js';
 import { forge, forgeHmac, segment, signingInput } from './forge.js';
@@ -6,11 +6,11 @@ import { accessTokenClaims } from '../support/principals.js';
 
 export interface World {
   readonly issuer: TestIssuer;
-  /** The issuer's ES256 key. */
+  /** The ES256 key of the issuer. */
   readonly key: SigningKey;
-  /** An RS256 key that the issuer publishes too. */
+  /** An RS256 key that the issuer also publishes. */
   readonly rsa: SigningKey;
-  /** A stranger with a server, keys and a name of its own. */
+  /** An attacker's issuer with its own server, keys and name. */
   readonly attacker: TestIssuer;
   readonly resource: string;
 }
@@ -18,11 +18,11 @@ export interface World {
 export interface TokenCase {
   readonly name: string;
   readonly token: (world: World) => string;
-  /** The reason of the refusal, or `accepted`. */
+  /** The reason of the rejection, or `accepted`. */
   readonly expected: string;
 }
 
-/** Seconds since the epoch, this far from now. */
+/** Seconds since the epoch; `seconds` is the offset from now. */
 export const soon = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
 export function usualClaims({ issuer, resource }: Pick<World, 'issuer' | 'resource'>): Claims {
@@ -40,7 +40,7 @@ const changed = (usual: Claims, change: Change, world: World): Claims => ({
   ...(typeof change === 'function' ? change(world) : change),
 });
 
-/** A genuine token of the issuer with these claims instead of the usual ones; `undefined` leaves one out. */
+/** A valid token of the issuer with these claims in place of the default ones; `undefined` removes a claim. */
 const claims = (name: string, change: Change, expected: string): TokenCase => ({
   name,
   expected,
@@ -48,7 +48,7 @@ const claims = (name: string, change: Change, expected: string): TokenCase => ({
     forge({ header: usualHeader(world), claims: changed(usualClaims(world), change, world) }, world.key),
 });
 
-/** The same, with the claims as text: for what JSON.stringify cannot say. */
+/** The same with the claims as text, for content that JSON.stringify cannot produce. */
 const claimsText = (name: string, change: (json: string) => string, expected: string): TokenCase => ({
   name,
   expected,
@@ -56,7 +56,7 @@ const claimsText = (name: string, change: (json: string) => string, expected: st
     forge({ header: usualHeader(world), claims: change(JSON.stringify(usualClaims(world))) }, world.key),
 });
 
-/** A token with these header fields, signed by the issuer's key or by another. */
+/** A token with these header fields, signed with the key of the issuer or with another key. */
 const header = (
   name: string,
   change: Change,
@@ -80,22 +80,22 @@ const foreign = ({ attacker }: World) => attacker.key;
 const nested = (levels: number): Claims =>
   levels === 0 ? {} : { act: { sub: `agent-${levels}`, ...nested(levels - 1) } };
 
-/** base64url has several spellings of the same bytes; only one is that of a JWS (RFC 7515 section 2). */
+/** Base64url has several encodings of the same bytes; a JWS has one canonical form (RFC 7515 section 2). */
 const lastCharacterRespelled = (token: string) => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   return token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1) as string) | 1];
 };
 
 export const FORM: readonly TokenCase[] = [
-  text('the token that all others differ from', valid, 'accepted'),
-  text('no JWT at all', () => 'secret', 'token_malformed'),
+  text('the valid reference token', valid, 'accepted'),
+  text('a text that is not a JWT', () => 'secret', 'token_malformed'),
   text('two segments', (world) => valid(world).split('.').slice(0, 2).join('.'), 'token_malformed'),
   text('four segments', (world) => `${valid(world)}.x`, 'token_malformed'),
   text('three dots', () => '...', 'token_malformed'),
   text('empty signature', (world) => `${valid(world).split('.').slice(0, 2).join('.')}.`, 'token_signature'),
   text('empty claims', (world) => valid(world).replace(/\..*\./, '..'), 'token_malformed'),
   text(
-    'header that is no JSON',
+    'header that is not JSON',
     (world) => `bm9wZQ.${valid(world).split('.').slice(1).join('.')}`,
     'token_malformed',
   ),
@@ -156,17 +156,17 @@ export const SIGNATURE: readonly TokenCase[] = [
     'token_signature',
   ),
   header(
-    'genuine RS256 of the issuer, where only ES256 is accepted',
+    'valid RS256 of the issuer when only ES256 is accepted',
     ({ rsa }) => ({ alg: 'RS256', kid: rsa.kid }),
     'token_algorithm',
     ({ rsa }) => rsa,
   ),
   header('signed with RS256, says ES256', {}, 'token_signature', ({ rsa }) => rsa),
   header('kid of an RSA key, says ES256', ({ rsa }) => ({ kid: rsa.kid }), 'token_signature'),
-  header('foreign key under our kid', {}, 'token_signature', foreign),
-  header('foreign key under a kid of its own', { kid: 'key-2' }, 'token_signature', foreign),
-  header('no kid, our key', { kid: undefined }, 'accepted'),
-  header('no kid, foreign key', { kid: undefined }, 'token_signature', foreign),
+  header('unknown key under the key id of the issuer', {}, 'token_signature', foreign),
+  header('unknown key under its own key id', { kid: 'key-2' }, 'token_signature', foreign),
+  header('no kid, key of the issuer', { kid: undefined }, 'accepted'),
+  header('no kid, unknown key', { kid: undefined }, 'token_signature', foreign),
   text(
     'claims exchanged after signing',
     (world) => {
@@ -208,7 +208,7 @@ export const SIGNATURE: readonly TokenCase[] = [
   ),
   header('x5c of the attacker', { x5c: ['MIIB'] }, 'token_signature', foreign),
   header(
-    'jku beside our own key is not read',
+    'jku is ignored beside the key of the issuer',
     ({ attacker }) => ({ jku: `${attacker.url}/jwks` }),
     'accepted',
   ),
@@ -291,7 +291,7 @@ export const TYPE: readonly TokenCase[] = [
 
 export const ISSUER_AND_AUDIENCE: readonly TokenCase[] = [
   text(
-    'a stranger: its own keys and its own iss',
+    'an attacker with its own keys and issuer',
     (world) =>
       forge(
         {
@@ -302,57 +302,61 @@ export const ISSUER_AND_AUDIENCE: readonly TokenCase[] = [
       ),
     'token_issuer',
   ),
-  claims('our key, iss of a stranger', ({ attacker }) => ({ iss: attacker.url }), 'token_issuer'),
+  claims('key of the issuer, iss of the attacker', ({ attacker }) => ({ iss: attacker.url }), 'token_issuer'),
   claims('iss with a trailing slash', ({ issuer }) => ({ iss: `${issuer.url}/` }), 'token_issuer'),
   claims('iss in upper case', ({ issuer }) => ({ iss: issuer.url.toUpperCase() }), 'token_issuer'),
   claims(
-    'iss by another name of the same host',
+    'iss under another name of the same host',
     ({ issuer }) => ({ iss: issuer.url.replace('127.0.0.1', 'localhost') }),
     'token_issuer',
   ),
   claims(
-    'iss that starts like ours',
+    'iss with the issuer as a prefix',
     ({ issuer }) => ({ iss: `${issuer.url}.evil.example` }),
     'token_issuer',
   ),
   claims('iss missing', { iss: undefined }, 'token_issuer'),
   claims('iss null', { iss: null }, 'token_issuer'),
-  claims('iss a list with ours', ({ issuer }) => ({ iss: [issuer.url] }), 'token_issuer'),
+  claims('iss a list that contains the issuer', ({ issuer }) => ({ iss: [issuer.url] }), 'token_issuer'),
   claims('aud missing', { aud: undefined }, 'token_audience'),
   claims('aud an empty list', { aud: [] }, 'token_audience'),
   claims('aud empty', { aud: '' }, 'token_audience'),
   claims('aud another', { aud: 'https://other.example/mcp' }, 'token_audience'),
   claims('aud others', { aud: ['https://other.example/mcp', 'https://third.example'] }, 'token_audience'),
   claims(
-    'aud a list with ours',
+    'aud a list that contains the gateway',
     ({ resource }) => ({ aud: ['https://other.example/mcp', resource] }),
     'accepted',
   ),
   claims('aud with a trailing slash', ({ resource }) => ({ aud: `${resource}/` }), 'token_audience'),
   claims(
-    'aud that ours starts with',
+    "aud that is a prefix of the gateway's",
     ({ resource }) => ({ aud: new URL(resource).origin }),
     'token_audience',
   ),
-  claims('aud that starts with ours', ({ resource }) => ({ aud: `${resource}/admin` }), 'token_audience'),
-  claims('aud with other capitals', ({ resource }) => ({ aud: resource.toUpperCase() }), 'token_audience'),
+  claims(
+    'aud with the gateway as a prefix',
+    ({ resource }) => ({ aud: `${resource}/admin` }),
+    'token_audience',
+  ),
+  claims('aud in upper case', ({ resource }) => ({ aud: resource.toUpperCase() }), 'token_audience'),
   claims('aud a wildcard', { aud: '*' }, 'token_audience'),
   claims('aud an object', ({ resource }) => ({ aud: { [resource]: true } }), 'token_audience'),
   claims('aud a list in a list', ({ resource }) => ({ aud: [[resource]] }), 'token_audience'),
   claims(
-    'aud two in one text',
+    'aud two values in one string',
     ({ resource }) => ({ aud: `${resource} https://other.example` }),
     'token_audience',
   ),
   claims('aud null', { aud: null }, 'token_audience'),
-  claims('aud our client', { aud: 'agent' }, 'token_audience'),
+  claims('aud the client', { aud: 'agent' }, 'token_audience'),
 ];
 
-/** The clock tolerance is 5 seconds, the longest lifetime 3600. */
+/** Clock tolerance: 5 seconds. Maximum lifetime: 3600 seconds. */
 export const TIMES: readonly TokenCase[] = [
   claims('exp missing', { exp: undefined }, 'token_claims'),
   claims('exp null', { exp: null }, 'token_claims'),
-  claims('exp a text', { exp: '9999999999' }, 'token_claims'),
+  claims('exp a string', { exp: '9999999999' }, 'token_claims'),
   claims('exp a list', () => ({ exp: [soon(300)] }), 'token_claims'),
   claims('exp in milliseconds', () => ({ exp: soon(300) * 1000 }), 'token_lifetime'),
   claims('exp an hour ago', () => ({ iat: soon(-3900), exp: soon(-3600) }), 'token_expired'),
@@ -363,9 +367,13 @@ export const TIMES: readonly TokenCase[] = [
   claims('exp negative', { iat: -600, exp: -300 }, 'token_expired'),
   claims('exp before iat', () => ({ iat: soon(3), exp: soon(2) }), 'token_claims'),
   claims('exp equal to iat', () => ({ iat: soon(3), exp: soon(3) }), 'token_claims'),
-  claims('lives as long as is accepted', () => ({ exp: soon(3600) }), 'accepted'),
-  claims('lives a second longer', () => ({ iat: soon(0), exp: soon(3601) }), 'token_lifetime'),
-  claims('lives for a hundred years', () => ({ exp: soon(3_153_600_000) }), 'token_lifetime'),
+  claims('maximum lifetime', () => ({ exp: soon(3600) }), 'accepted'),
+  claims(
+    'lifetime one second above the maximum',
+    () => ({ iat: soon(0), exp: soon(3601) }),
+    'token_lifetime',
+  ),
+  claims('lifetime of a hundred years', () => ({ exp: soon(3_153_600_000) }), 'token_lifetime'),
   claims('issued in 1970', { iat: 0 }, 'token_lifetime'),
   claims('issued before 1970', { iat: -1 }, 'token_lifetime'),
   claimsText('exp NaN', (json) => json.replace(/"exp":\d+/, '"exp":NaN'), 'token_malformed'),
@@ -380,11 +388,11 @@ export const TIMES: readonly TokenCase[] = [
   claims('nbf in the future', () => ({ nbf: soon(60) }), 'token_not_yet_valid'),
   claims('nbf inside the tolerance', () => ({ nbf: soon(5) }), 'accepted'),
   claims('nbf outside the tolerance', () => ({ nbf: soon(7) }), 'token_not_yet_valid'),
-  claims('nbf a text', { nbf: '0' }, 'token_claims'),
+  claims('nbf a string', { nbf: '0' }, 'token_claims'),
   claims('nbf null', { nbf: null }, 'accepted'),
   claims('iat missing', { iat: undefined }, 'token_lifetime'),
   claims('iat null', { iat: null }, 'token_lifetime'),
-  claims('iat a text', { iat: '0' }, 'token_claims'),
+  claims('iat a string', { iat: '0' }, 'token_claims'),
   claims('iat inside the tolerance', () => ({ iat: soon(5) }), 'accepted'),
   claims('iat outside the tolerance', () => ({ iat: soon(7) }), 'token_not_yet_valid'),
   claims('iat tomorrow', () => ({ iat: soon(86_400), exp: soon(86_700) }), 'token_not_yet_valid'),
@@ -397,9 +405,9 @@ export const IDENTITY: readonly TokenCase[] = [
   ...[undefined, null, '', 7, ['agent'], {}].map((client_id) =>
     claims(`client_id ${JSON.stringify(client_id)}`, { client_id }, 'token_claims'),
   ),
-  claims('azp in the place of client_id', { client_id: undefined, azp: 'agent' }, 'accepted'),
-  claims('client_id null, azp good', { client_id: null, azp: 'agent' }, 'accepted'),
-  claims('client_id odd, azp good', { client_id: 7, azp: 'agent' }, 'token_claims'),
+  claims('azp in place of client_id', { client_id: undefined, azp: 'agent' }, 'accepted'),
+  claims('client_id null, azp valid', { client_id: null, azp: 'agent' }, 'accepted'),
+  claims('client_id a number, azp valid', { client_id: 7, azp: 'agent' }, 'token_claims'),
   ...[7, {}, ['x'], '', true].map((jti) => claims(`jti ${JSON.stringify(jti)}`, { jti }, 'token_claims')),
   ...[7, {}, ['x'], ''].map((tenant) =>
     claims(`tenant ${JSON.stringify(tenant)}`, { tenant }, 'token_claims'),
@@ -407,11 +415,11 @@ export const IDENTITY: readonly TokenCase[] = [
   ...[{ probe: true }, 7, true, [['probe']], ['probe', 7], [{ probe: 1 }], ['probe', null]].map((scope) =>
     claims(`scope ${JSON.stringify(scope)}`, { scope }, 'token_claims'),
   ),
-  claims('scope null, scp good', { scope: null, scp: ['probe'] }, 'accepted'),
-  claims('scope a list of texts', { scope: ['probe'] }, 'accepted'),
+  claims('scope null, scp valid', { scope: null, scp: ['probe'] }, 'accepted'),
+  claims('scope a list of strings', { scope: ['probe'] }, 'accepted'),
   claims('scope with double spaces', { scope: '  other   probe  ' }, 'accepted'),
   claims('scope twice', { scope: 'probe probe' }, 'accepted'),
-  claims('scp in the place of scope', { scope: undefined, scp: ['probe'] }, 'accepted'),
+  claims('scp in place of scope', { scope: undefined, scp: ['probe'] }, 'accepted'),
   ...['admin', { admin: true }, [['admin']], 7, ['admin', 7], ['admin', null], [{ name: 'admin' }]].map(
     (roles) => claims(`roles ${JSON.stringify(roles)}`, { roles }, 'token_claims'),
   ),

@@ -1,21 +1,21 @@
-/** What goes wrong between a provider and this server, as the doctor meets it: what it must recognize, and say. */
+/** Faults between a provider and this server, with the check, rule and advice that the doctor must print. */
 import type { CheckName } from '../../src/cli/doctor/checks.js';
 import type { IssuerSettings } from '../../src/config/settings.js';
 
 export interface RuleCase {
   readonly rule: string;
-  /** Which check fails; `note` where none does. */
+  /** The failing check; `note` for a note without a failure. */
   readonly check: CheckName | 'note';
-  /** The reason of that check; not for notes. */
+  /** The reason of that check; unset for notes. */
   readonly reason?: string;
-  /** Of the issuer that is configured, over those of a plain one. */
+  /** Settings of the configured issuer in addition to the defaults. */
   readonly settings?: Partial<IssuerSettings>;
-  /** A text that is no JWT. */
+  /** A text that is not a JWT. */
   readonly token?: string;
   readonly header?: Readonly<Record<string, unknown>>;
-  /** Over those of a good token. Times are from now. */
+  /** Claims in addition to those of a valid token. Times are relative to now. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** What came of asking for the signature, or the issuer; by default that the token is genuine. */
+  /** Result of the signature check or introspection. Default: the token is genuine. */
   readonly answer?:
     | 'token_signature'
     | 'identity_unavailable'
@@ -24,7 +24,7 @@ export interface RuleCase {
     | 'token_claims'
     | 'token_issuer';
   readonly publishedKids?: readonly string[];
-  /** Each is in what is said, or in what is to be done. */
+  /** Each must appear in the message or in the advice. */
   readonly words: readonly string[];
 }
 
@@ -58,7 +58,7 @@ const entraPerson = { ver: '2.0', tid: TENANT, azp: 'client', scp: 'read', aud: 
 const JWT = { typ: 'JWT' };
 const jwe = (header: object) => `${Buffer.from(JSON.stringify(header)).toString('base64url')}.AA.AA.AA.AA`;
 
-/** The text itself is wrong. */
+/** The text itself is malformed. */
 const FORM: readonly RuleCase[] = [
   ...['$TOKEN', '${ACCESS_TOKEN}', '<token>', 'undefined', 'null', '[objectObject]'].map((token) =>
     form('placeholder', token, ['a variable was empty']),
@@ -101,7 +101,7 @@ const FORM: readonly RuleCase[] = [
   form('opaque-token', 'mF_9.B5f-4.1JqM', ['introspection']),
 ];
 
-/** The token is of another issuer, or of ours under another name. */
+/** The token is of another issuer, or of the configured issuer under another name. */
 const ISSUERS: readonly RuleCase[] = [
   issuer('issuer-missing', {}, undefined, ['RFC 9068']),
   issuer('issuer-missing', {}, ['https://login.example.com'], ['does not name its issuer']),

@@ -1,19 +1,19 @@
-/** DPoP proofs that prove nothing, and what is said of each. One row a proof; all but the first are refused. */
+/** DPoP proofs and their expected error text, one per row; all except the valid ones are rejected. */
 import { createHash, webcrypto } from 'node:crypto';
 import { exportJWK } from 'jose';
 import { makeKey, type Claims, type SigningKey } from '../support/issuer.js';
 import { forge, forgeHmac, segment, signingInput } from './forge.js';
 
 export interface ProofWorld {
-  /** The client's own keys. */
+  /** The key of the client. */
   readonly key: SigningKey;
   readonly rsa: SigningKey;
   readonly ed25519: SigningKey;
   /** RSA with 1024 bits. */
   readonly weak: SigningKey;
-  /** Somebody else's. */
+  /** The key of another client. */
   readonly foreign: SigningKey;
-  /** The request that the proof comes with. */
+  /** The request that carries the proof. */
   readonly method: string;
   readonly url: string;
   readonly accessToken: string;
@@ -24,7 +24,7 @@ export interface ProofWorld {
 export interface ProofCase {
   readonly name: string;
   readonly proof: (world: ProofWorld) => string;
-  /** Part of the public text, or `accepted`. */
+  /** Part of the public error text, or `accepted`. */
   readonly says: string;
 }
 
@@ -60,7 +60,7 @@ async function weakKey(): Promise<SigningKey> {
   };
 }
 
-/** As a client's library sends it: the members that make the key, and nothing else. */
+/** The public key as a client library sends it: only the members of the key itself. */
 export function bareJwk({ jwk: { kty, crv, x, y, n, e } }: SigningKey): Claims {
   return JSON.parse(JSON.stringify({ kty, crv, x, y, n, e })) as Claims;
 }
@@ -78,7 +78,7 @@ type Change = Claims | ((world: ProofWorld) => Claims);
 const changes = (change: Change, world: ProofWorld) =>
   typeof change === 'function' ? change(world) : change;
 
-/** A genuine proof with these claims instead of the usual ones; `undefined` leaves one out. */
+/** A valid proof with these claims in place of the default ones; `undefined` removes a claim. */
 const claims = (name: string, change: Change, says: string): ProofCase => ({
   name,
   says,
@@ -92,7 +92,7 @@ const claims = (name: string, change: Change, says: string): ProofCase => ({
     ),
 });
 
-/** A proof with these header fields, signed by this key. */
+/** A proof with these header fields, signed with this key. */
 const header = (
   name: string,
   change: Change,
@@ -111,7 +111,7 @@ const header = (
     ),
 });
 
-/** The same with a jwk that is changed. */
+/** The same with changes to the jwk. */
 const jwk = (
   name: string,
   change: Change,
@@ -127,7 +127,7 @@ const jwk = (
 
 const text = (name: string, proof: ProofCase['proof'], says: string): ProofCase => ({ name, proof, says });
 
-/** Signed as it stands: for what JSON.stringify cannot say. */
+/** Signs the given JSON text, for content that JSON.stringify cannot produce. */
 const json = (
   name: string,
   write: (header: string, claims: string) => [string, string],
@@ -156,7 +156,7 @@ const joined = (world: ProofWorld) =>
 
 const NO_JWT = 'not a signed JWT';
 const FORM: readonly ProofCase[] = [
-  text('no JWT at all', () => 'secret', NO_JWT),
+  text('a text that is not a JWT', () => 'secret', NO_JWT),
   text('nothing', () => '', NO_JWT),
   text('three dots', () => '...', NO_JWT),
   text('two segments', (world) => joined(world), NO_JWT),
@@ -165,27 +165,27 @@ const FORM: readonly ProofCase[] = [
   text('space before', (world) => ` ${validProof(world)}`, NO_JWT),
   text('signature with padding', (world) => `${validProof(world)}==`, NO_JWT),
   text('signature with unused bits set', (world) => respelled(validProof(world)), NO_JWT),
-  text('header that is no base64url', (world) => `+${validProof(world)}`, NO_JWT),
+  text('header that is not base64url', (world) => `+${validProof(world)}`, NO_JWT),
   text('8193 characters', () => 'a'.repeat(8193), 'too long'),
   claims('huge claim', { extra: 'x'.repeat(8000) }, 'too long'),
   jwk('huge key', { x: 'A'.repeat(8000) }, 'too long'),
-  json('header that is no JSON', (_, body) => ['nope', body], NO_JWT),
+  json('header that is not JSON', (_, body) => ['nope', body], NO_JWT),
   json('header that is a list', (_, body) => ['[]', body], NO_JWT),
   json('header that is null', (_, body) => ['null', body], NO_JWT),
   json('claims that are a list', (head) => [head, '[]'], NO_JWT),
-  json('claims that are a text', (head) => [head, '"htm"'], NO_JWT),
+  json('claims that are a string', (head) => [head, '"htm"'], NO_JWT),
   json('claims that are null', (head) => [head, 'null'], NO_JWT),
   json('claims with a byte order mark', (head, body) => [head, `\ufeff${body}`], NO_JWT),
   json('claims with a comment', (head, body) => [head, `${body}//`], NO_JWT),
-  json('htm named twice', (head, body) => [head, body.replace('{', '{"htm":"GET",')], NO_JWT),
+  json('htm twice', (head, body) => [head, body.replace('{', '{"htm":"GET",')], NO_JWT),
   json(
-    'htm named twice, once in escapes',
+    'htm twice, once with escapes',
     (head, body) => [head, body.replace('{', '{"\\u0068tm":"GET",')],
     NO_JWT,
   ),
-  json('alg named twice', (head, body) => [head.replace('{', '{"alg":"none",'), body], NO_JWT),
-  json('jwk named twice', (head, body) => [head.replace('{', '{"jwk": {"kty":"oct"},'), body], NO_JWT),
-  json('x of the key named twice', (head, body) => [head.replace('"kty"', '"x" :"AA","kty"'), body], NO_JWT),
+  json('alg twice', (head, body) => [head.replace('{', '{"alg":"none",'), body], NO_JWT),
+  json('jwk twice', (head, body) => [head.replace('{', '{"jwk": {"kty":"oct"},'), body], NO_JWT),
+  json('x of the key twice', (head, body) => [head.replace('"kty"', '"x" :"AA","kty"'), body], NO_JWT),
   json('a header __proto__', (head, body) => [head.replace('{', '{"__proto__":{"crit":[]},'), body], NO_JWT),
   json('the jwk only in a __proto__', (head, body) => [head.replace('"jwk"', '"__proto__"'), body], NO_JWT),
   json('a claim __proto__', (head, body) => [head, body.replace('{', '{"__proto__":{"nonce":"n"},')], NO_JWT),
@@ -339,10 +339,10 @@ const KEY: readonly ProofCase[] = [
 
 const FORGED = 'signature of the DPoP proof does not fit';
 const SIGNATURE: readonly ProofCase[] = [
-  header('jwk of somebody else', ({ foreign }) => ({ jwk: bareJwk(foreign) }), FORGED),
-  jwk('point that is not on the curve', ({ key }) => ({ y: key.jwk.x }), FORGED),
+  header('jwk of another client', ({ foreign }) => ({ jwk: bareJwk(foreign) }), FORGED),
+  jwk('point outside the curve', ({ key }) => ({ y: key.jwk.x }), FORGED),
   jwk('point at zero', { x: 'A'.repeat(43), y: 'A'.repeat(43) }, FORGED),
-  header('PS256 that is RS256', { alg: 'PS256' }, FORGED, rsa),
+  header('RS256 signature with alg PS256', { alg: 'PS256' }, FORGED, rsa),
   text('empty signature', (world) => `${joined(world)}.`, FORGED),
   text(
     'signature of zeros (CVE-2022-21449)',
@@ -375,7 +375,7 @@ const SIGNATURE: readonly ProofCase[] = [
   ),
 ];
 
-/** Another address, or no address at all. `ours` is the address of the request. */
+/** Another URL or no URL. `ours` is the URL of the request. */
 const elsewhere = (name: string, change: (ours: URL, url: string) => string): ProofCase =>
   claims(`htu ${name}`, ({ url }) => ({ htu: change(new URL(url), url) }), 'made for another address');
 
@@ -389,10 +389,10 @@ const CLAIMS: readonly ProofCase[] = [
   ...[undefined, null, 1, ''].map((htu) =>
     claims(`htu ${JSON.stringify(htu)}`, { htu }, 'made for another address'),
   ),
-  claims('htu a list with ours', ({ url }) => ({ htu: [url] }), 'made for another address'),
+  claims('htu a list that contains the URL', ({ url }) => ({ htu: [url] }), 'made for another address'),
   elsewhere('of another host', ({ protocol, pathname }) => `${protocol}//other.example${pathname}`),
   elsewhere(
-    'of a host that starts like ours',
+    "of a host with the gateway's host as a prefix",
     ({ protocol, hostname, pathname }) => `${protocol}//${hostname}.evil.example${pathname}`,
   ),
   elsewhere(
@@ -402,27 +402,27 @@ const CLAIMS: readonly ProofCase[] = [
   elsewhere('of another scheme', (_, url) =>
     url.replace(/^https?/, (scheme) => (scheme === 'http' ? 'https' : 'http')),
   ),
-  elsewhere('of a scheme that is not HTTP', (_, url) => url.replace(/^https?/, 'ftp')),
+  elsewhere('of a scheme other than HTTP', (_, url) => url.replace(/^https?/, 'ftp')),
   elsewhere('of another path', (_, url) => `${url}/more`),
-  elsewhere('with a slash at the end', (_, url) => `${url}/`),
+  elsewhere('with a trailing slash', (_, url) => `${url}/`),
   elsewhere('with two slashes', ({ origin, pathname }) => `${origin}/${pathname}`),
   elsewhere('in upper case', ({ origin, pathname }) => `${origin}${pathname.toUpperCase()}`),
   elsewhere('with an encoded slash', ({ origin, pathname }) => `${origin}/%2f${pathname.slice(1)}`),
   elsewhere('with a user', ({ protocol, host, pathname }) => `${protocol}//user@${host}${pathname}`),
   elsewhere('with an empty user', ({ protocol, host, pathname }) => `${protocol}//@${host}${pathname}`),
   elsewhere(
-    'with our host as the user',
+    "with the gateway's host as the user",
     ({ protocol, host, pathname }) => `${protocol}//${host}@evil.example${pathname}`,
   ),
   elsewhere('without scheme', ({ host, pathname }) => `//${host}${pathname}`),
   elsewhere('that is only a path', ({ pathname }) => pathname),
   elsewhere('with backslashes', (_, url) => url.replaceAll('/', '\\')),
   elsewhere('with one slash', (_, url) => url.replace('//', '/')),
-  elsewhere('with a space before', (_, url) => ` ${url}`),
-  elsewhere('with a line end inside', (_, url) => `${url.slice(0, -1)}\n${url.slice(-1)}`),
+  elsewhere('with a leading space', (_, url) => ` ${url}`),
+  elsewhere('with a line break', (_, url) => `${url.slice(0, -1)}\n${url.slice(-1)}`),
   elsewhere('with a broken percent-encoding', (_, url) => `${url}?%zz`),
   elsewhere(
-    'with a port that is none',
+    'with an invalid port',
     ({ protocol, hostname, pathname }) => `${protocol}//${hostname}:99999${pathname}`,
   ),
   ...[undefined, null, '', 'x', []].map((ath) =>
@@ -455,7 +455,7 @@ const TIMES: readonly ProofCase[] = [
     claims(`iat ${JSON.stringify(iat)}`, { iat }, 'no usable iat'),
   ),
   json(
-    'iat beyond all numbers',
+    'iat above the range of numbers',
     (head, body) => [head, body.replace(/"iat":\d+/, '"iat":1e999')],
     'no usable iat',
   ),
@@ -464,13 +464,13 @@ const TIMES: readonly ProofCase[] = [
   claims('iat in 6 seconds', ({ now }) => ({ iat: now + 6 }), 'from the future'),
   claims('iat in milliseconds', ({ now }) => ({ iat: now * 1000 }), 'from the future'),
   claims('exp 5 seconds ago', ({ now }) => ({ exp: now - 5 }), 'has expired'),
-  claims('exp a text', ({ now }) => ({ exp: `${now + 60}` }), 'has expired'),
+  claims('exp a string', ({ now }) => ({ exp: `${now + 60}` }), 'has expired'),
   claims('exp null', { exp: null }, 'has expired'),
   claims('nbf in 6 seconds', ({ now }) => ({ nbf: now + 6 }), 'not valid yet'),
   claims('nbf null', { nbf: null }, 'not valid yet'),
 ];
 
-const GENUINE = text('the proof that all others differ from', validProof, 'accepted');
+const GENUINE = text('the valid reference proof', validProof, 'accepted');
 
 export const BAD_PROOFS: readonly ProofCase[] = [
   ...FORM,
@@ -482,7 +482,7 @@ export const BAD_PROOFS: readonly ProofCase[] = [
   ...TIMES,
 ];
 
-/** Unusual, and right: each is accepted. */
+/** Unusual but valid proofs: each is accepted. */
 export const GOOD_PROOFS: readonly ProofCase[] = [
   GENUINE,
   header('RS256', {}, 'accepted', rsa),
@@ -491,17 +491,17 @@ export const GOOD_PROOFS: readonly ProofCase[] = [
   header('typ in upper case', { typ: 'DPOP+JWT' }, 'accepted'),
   header('typ with application/', { typ: 'application/dpop+jwt' }, 'accepted'),
   header(
-    'kid, jku and x5u beside jwk are not read',
+    'kid, jku and x5u beside jwk are ignored',
     { kid: '../../etc/passwd', jku: 'http://127.0.0.1:1', x5u: 'x' },
     'accepted',
   ),
   jwk(
-    'jwk that says what it is for',
+    'jwk with use and key_ops',
     { alg: 'ES256', use: 'sig', key_ops: ['verify'], kid: 'k', ext: true },
     'accepted',
   ),
-  claims('a claim that nobody knows', { extra: { deep: ['"a": 1', 1] } }, 'accepted'),
-  claims('a claim of one name at two depths', { extra: { jti: [{ jti: 1 }] } }, 'accepted'),
+  claims('an unknown claim', { extra: { deep: ['"a": 1', 1] } }, 'accepted'),
+  claims('a claim name at two depths', { extra: { jti: [{ jti: 1 }] } }, 'accepted'),
   json(
     'spaces in the JSON',
     (head, body) => [head.replaceAll(':', ' : '), body.replaceAll(',"', ',\n  "')],
@@ -528,5 +528,5 @@ export const GOOD_PROOFS: readonly ProofCase[] = [
     ({ url }) => ({ htu: url.replace(/[a-z]$/, (last) => `%${last.charCodeAt(0).toString(16)}`) }),
     'accepted',
   ),
-  claims('nonce, of which nobody asked here', { nonce: 'n' }, 'accepted'),
+  claims('an unrequested nonce', { nonce: 'n' }, 'accepted'),
 ];

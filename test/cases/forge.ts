@@ -1,21 +1,21 @@
-/** Tokens byte by byte: whatever a JWT library would refuse to make. */
+/** Builds tokens byte by byte, including tokens that a JWT library refuses to create. */
 import { createHmac, constants, KeyObject, sign, type CipherKey } from 'node:crypto';
 import type { SigningKey } from '../support/issuer.js';
 
 export interface Parts {
-  /** An object, or the very text of the header. */
+  /** An object, or the exact text of the header. */
   readonly header: unknown;
-  /** An object, or the very text of the claims. */
+  /** An object, or the exact text of the claims. */
   readonly claims: unknown;
 }
 
-/** `header.claims.signature` with a genuine signature of this key, whatever the header says. */
+/** `header.claims.signature` with a valid signature of this key, independent of the header. */
 export function forge({ header, claims }: Parts, key: SigningKey): string {
   const input = signingInput({ header, claims });
   return `${input}.${signatureOf(input, key).toString('base64url')}`;
 }
 
-/** Signed with a shared secret, where the server expects a public key. */
+/** Signs with a shared secret where the server expects a public key. */
 export function forgeHmac(parts: Parts, secret: CipherKey): string {
   const input = signingInput(parts);
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
@@ -42,6 +42,6 @@ function signatureOf(input: string, { alg, privateKey }: SigningKey): Buffer {
     case 'EdDSA':
       return sign(null, data, key);
     default:
-      throw new Error(`No signature is known here for ${alg}`);
+      throw new Error(`forge cannot sign with ${alg}`);
   }
 }

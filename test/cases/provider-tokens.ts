@@ -1,19 +1,19 @@
-/** Access tokens, and other tokens, in the shape that each provider issues them. `iss`, `iat` and `exp` are added. */
+/** Access tokens and other tokens in the form of each provider. The tests add `iss`, `iat` and `exp`. */
 
 export interface ProviderCase {
   readonly name: string;
   readonly header: Readonly<Record<string, unknown>>;
   readonly claims: Readonly<Record<string, unknown>>;
-  /** What the record says of an accepted principal; or the reason of the refusal. */
+  /** Expected members of the recorded principal, or the reason of the rejection. */
   readonly expected: Readonly<Record<string, unknown>> | string;
-  /** Settings of the issuer, as `IDENTITY_FILE` has them, beside preset and audience. */
+  /** Settings of the issuer in `IDENTITY_FILE` in addition to preset and audience. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface Provider {
   readonly preset: string;
   readonly alg: string;
-  /** What follows the host in the issuer's name. */
+  /** The path of the issuer URL. */
   readonly issuerPath: string;
   readonly audience: string;
   readonly cases: readonly ProviderCase[];
@@ -129,7 +129,7 @@ export const PROVIDERS: readonly Provider[] = [
     audience: ENTRA_API,
     cases: [
       {
-        name: 'a person',
+        name: 'a user',
         header: { typ: 'JWT' },
         claims: entraPerson,
         expected: {
@@ -142,7 +142,7 @@ export const PROVIDERS: readonly Provider[] = [
         },
       },
       {
-        name: 'a person, version 1.0',
+        name: 'a user, version 1.0',
         header: { typ: 'JWT', x5t: 'abc' },
         claims: { ...entraPerson, ver: '1.0', azp: undefined, appid: 'client-1' },
         expected: { kind: 'human', client_id: 'client-1' },
@@ -155,7 +155,7 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'human_required',
       },
       {
-        name: 'an application that puts its role among scopes',
+        name: 'an application with its role among the scopes',
         header: { typ: 'JWT' },
         claims: { ...entraApp, scope: 'probe' },
         expected: 'human_required',
@@ -179,33 +179,33 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_audience',
       },
       {
-        name: 'of another tenant',
+        name: 'a token of another tenant',
         header: { typ: 'JWT' },
         claims: { ...entraPerson, iss: 'https://login.microsoftonline.com/other/v2.0' },
         expected: 'token_issuer',
       },
       {
-        name: 'proof of possession',
+        name: 'a proof-of-possession token',
         header: { typ: 'JWT' },
         claims: { ...entraPerson, cnf: { kid: 'abc' } },
         expected: 'token_binding',
       },
-      { name: 'typ of another kind', header: { typ: 'at+jwt' }, claims: entraPerson, expected: 'token_type' },
+      { name: 'an unexpected typ', header: { typ: 'at+jwt' }, claims: entraPerson, expected: 'token_type' },
       {
-        name: 'groups and directory roles are ids, and none without a role map',
+        name: 'groups and directory roles without a role map are ignored ids',
         header: { typ: 'JWT' },
         claims: { ...entraPerson, groups: [ENTRA_GROUP], wids: [ENTRA_WID] },
         expected: { roles: ['admin'] },
       },
       {
-        name: 'groups and directory roles, mapped',
+        name: 'groups and directory roles with a role map',
         header: { typ: 'JWT' },
         claims: { ...entraPerson, groups: [ENTRA_GROUP, 'another'], wids: [ENTRA_WID] },
         settings: { role_map: { [ENTRA_GROUP]: 'reader', [ENTRA_WID]: 'owner' } },
         expected: { roles: ['owner', 'reader'] },
       },
       {
-        name: 'too many groups to be in the token',
+        name: 'a token without groups because of their number',
         header: { typ: 'JWT' },
         claims: {
           ...entraPerson,
@@ -217,20 +217,20 @@ export const PROVIDERS: readonly Provider[] = [
         expected: { roles: [], scopes: ['probe', 'other'] },
       },
       {
-        name: 'an audience that is an application URI, of version 1.0',
+        name: 'a version 1.0 token with an application URI as the audience',
         header: { typ: 'JWT', x5t: 'abc' },
         claims: { ...entraPerson, aud: `api://${ENTRA_API}`, ver: '1.0', azp: undefined, appid: 'client-1' },
         settings: { audience: [ENTRA_API, `api://${ENTRA_API}`] },
         expected: { kind: 'human', client_id: 'client-1' },
       },
       {
-        name: 'that URI where the id alone is expected',
+        name: 'an application URI when only the id is expected',
         header: { typ: 'JWT' },
         claims: { ...entraPerson, aud: `api://${ENTRA_API}` },
         expected: 'token_audience',
       },
       {
-        name: 'with an authentication context',
+        name: 'a token with an authentication context',
         header: { typ: 'JWT' },
         claims: { ...entraPerson, acrs: ['c1'], auth_time: 1700000000 },
         expected: { acr: ['c1'], auth_time: 1700000000 },
@@ -244,7 +244,7 @@ export const PROVIDERS: readonly Provider[] = [
     audience: 'api://default',
     cases: [
       {
-        name: 'a person',
+        name: 'a user',
         header: {},
         claims: oktaPerson,
         expected: {
@@ -263,7 +263,7 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'human_required',
       },
       {
-        name: 'a service whose sub is another',
+        name: 'a service with another sub',
         header: {},
         claims: { ...oktaPerson, uid: undefined, sub: 'service' },
         expected: 'human_required',
@@ -281,19 +281,19 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_claims',
       },
       {
-        name: 'of the org server',
+        name: 'a token of the org authorization server',
         header: {},
         claims: { ...oktaPerson, aud: 'https://example.okta.com' },
         expected: 'token_audience',
       },
       {
-        name: 'scp as a text is read too',
+        name: 'scp as a string',
         header: {},
         claims: { ...oktaPerson, scp: 'probe' },
         expected: { scopes: ['probe'] },
       },
       {
-        name: 'groups as a text',
+        name: 'groups as a string',
         header: {},
         claims: { ...oktaPerson, groups: 'admin' },
         expected: 'token_claims',
@@ -309,7 +309,7 @@ export const PROVIDERS: readonly Provider[] = [
     audience: 'https://api.example.com/',
     cases: [
       {
-        name: 'a person, default profile',
+        name: 'a user, default profile',
         header: { typ: 'JWT' },
         claims: auth0Person,
         expected: {
@@ -322,7 +322,7 @@ export const PROVIDERS: readonly Provider[] = [
         },
       },
       {
-        name: 'a person, RFC 9068 profile',
+        name: 'a user, RFC 9068 profile',
         header: { typ: 'at+jwt' },
         claims: { ...auth0Person, azp: undefined, client_id: 'my_client_id', jti: 'WOpWUJCYAcrgwWMt9aMcjd' },
         expected: { kind: 'human', client_id: 'my_client_id' },
@@ -346,19 +346,19 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_audience',
       },
       {
-        name: 'an ID token, were the audience ours',
+        name: 'an ID token with the audience of the gateway',
         header: { typ: 'JWT' },
         claims: { sub: auth0Person.sub, aud: 'https://api.example.com/', nonce: 'n' },
         expected: 'token_type',
       },
       {
-        name: 'for userinfo alone',
+        name: 'a token for userinfo only',
         header: { typ: 'JWT' },
         claims: { ...auth0Person, aud: 'https://tenant.example.com/userinfo' },
         expected: 'token_audience',
       },
       {
-        name: 'roles under an http name are not read',
+        name: 'roles under an http name are ignored',
         header: { typ: 'JWT' },
         claims: {
           ...auth0Person,
@@ -369,19 +369,19 @@ export const PROVIDERS: readonly Provider[] = [
         expected: { roles: [] },
       },
       {
-        name: 'permissions are what the person may, and no scopes',
+        name: 'permissions of the user are not scopes',
         header: { typ: 'JWT' },
         claims: { ...auth0Person, scope: 'openid', permissions: ['probe'] },
         expected: 'scope_missing',
       },
       {
-        name: 'permissions beside roles',
+        name: 'permissions in addition to roles',
         header: { typ: 'JWT' },
         claims: { ...auth0Person, permissions: ['read:all'] },
         expected: { roles: ['read:all', 'admin'], scopes: ['openid', 'profile', 'probe'] },
       },
       {
-        name: 'roles as a text',
+        name: 'roles as a string',
         header: { typ: 'JWT' },
         claims: { ...auth0Person, 'https://example.com/roles': 'admin' },
         expected: 'token_claims',
@@ -402,7 +402,7 @@ export const PROVIDERS: readonly Provider[] = [
     audience: 'mcp-server',
     cases: [
       {
-        name: 'a person',
+        name: 'a user',
         header: { typ: 'JWT' },
         claims: keycloakPerson,
         expected: {
@@ -413,7 +413,7 @@ export const PROVIDERS: readonly Provider[] = [
         },
       },
       {
-        name: 'roles of another client are not ours',
+        name: 'roles of another client are ignored',
         header: { typ: 'JWT' },
         claims: {
           ...keycloakPerson,
@@ -423,13 +423,13 @@ export const PROVIDERS: readonly Provider[] = [
         expected: { roles: [] },
       },
       {
-        name: 'roles of a client named like a property of every object',
+        name: 'roles of a client with the name of an Object property',
         header: { typ: 'JWT' },
         claims: { ...keycloakPerson, realm_access: {}, resource_access: {} },
         expected: { roles: [] },
       },
       {
-        name: 'a nonce in the access token, as older releases copied it',
+        name: 'a nonce in the access token, as in older releases',
         header: { typ: 'JWT' },
         claims: { ...keycloakPerson, nonce: 'n' },
         expected: { kind: 'human' },
@@ -475,13 +475,13 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_type',
       },
       {
-        name: 'for account alone',
+        name: 'a token for the account client only',
         header: { typ: 'JWT' },
         claims: { ...keycloakPerson, aud: 'account' },
         expected: 'token_audience',
       },
       {
-        name: 'realm roles as a text',
+        name: 'realm roles as a string',
         header: { typ: 'JWT' },
         claims: { ...keycloakPerson, realm_access: { roles: 'admin' } },
         expected: 'token_claims',
@@ -493,7 +493,7 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_claims',
       },
       {
-        name: 'of another realm',
+        name: 'a token of another realm',
         header: { typ: 'JWT' },
         claims: { ...keycloakPerson, iss: 'https://sso.example.com/realms/master' },
         expected: 'token_issuer',
@@ -507,7 +507,7 @@ export const PROVIDERS: readonly Provider[] = [
     audience: cognitoPerson.client_id,
     cases: [
       {
-        name: 'a person, by the client in place of an audience',
+        name: 'a user, identified by the client instead of an audience',
         header: {},
         claims: cognitoPerson,
         settings: COGNITO,
@@ -520,7 +520,7 @@ export const PROVIDERS: readonly Provider[] = [
           auth_time: cognitoPerson.auth_time,
         },
       },
-      { name: 'scopes in their full names', header: {}, claims: cognitoPerson, expected: 'scope_missing' },
+      { name: 'scopes with their full names', header: {}, claims: cognitoPerson, expected: 'scope_missing' },
       {
         name: 'an ID token',
         header: {},
@@ -528,25 +528,25 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_type',
       },
       {
-        name: 'one that does not say what it is',
+        name: 'a token without token_use',
         header: {},
         claims: { ...cognitoPerson, token_use: undefined },
         expected: 'token_type',
       },
       {
-        name: 'of another client',
+        name: 'a token of another client',
         header: {},
         claims: { ...cognitoPerson, client_id: 'another' },
         expected: 'token_audience',
       },
       {
-        name: 'for another resource, by a client of ours',
+        name: 'a token of the configured client for another resource',
         header: {},
         claims: { ...cognitoPerson, aud: 'https://other.example.com' },
         expected: 'token_audience',
       },
       {
-        name: 'for nothing, by a client of ours',
+        name: 'a token of the configured client without an audience',
         header: {},
         claims: { ...cognitoPerson, aud: null },
         expected: 'token_audience',
@@ -559,7 +559,7 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'human_required',
       },
       {
-        name: 'a machine whose sub is another',
+        name: 'a machine with another sub',
         header: {},
         claims: { ...cognitoPerson, username: undefined },
         settings: COGNITO,
@@ -581,25 +581,25 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'human_required',
       },
       {
-        name: 'a service account without its address',
+        name: 'a service account without its e-mail address',
         header: { typ: 'JWT' },
         claims: { ...googleService, email: undefined, azp: 'another' },
         expected: 'human_required',
       },
       {
-        name: 'a person has no scopes',
+        name: 'a user without scopes',
         header: { typ: 'JWT' },
         claims: googlePerson,
         expected: 'scope_missing',
       },
       {
-        name: 'a person whose scopes are invented',
+        name: 'a user with invented scopes',
         header: { typ: 'JWT' },
         claims: { ...googlePerson, scope: 'probe', scp: ['probe'], roles: ['admin'] },
         expected: 'scope_missing',
       },
       {
-        name: 'an address that is not verified',
+        name: 'an unverified e-mail address',
         header: { typ: 'JWT' },
         claims: { ...googlePerson, email_verified: false },
         expected: 'token_type',
@@ -611,7 +611,7 @@ export const PROVIDERS: readonly Provider[] = [
         expected: 'token_type',
       },
       {
-        name: 'for another server',
+        name: 'a token for another server',
         header: { typ: 'JWT' },
         claims: { ...googlePerson, aud: 'https://other.example.com' },
         expected: 'token_audience',
@@ -625,7 +625,7 @@ export const PROVIDERS: readonly Provider[] = [
     audience: 'https://gate.example.com/mcp',
     cases: [
       {
-        name: 'a person, PingFederate',
+        name: 'a user, PingFederate',
         header: {},
         claims: pingPerson,
         expected: {
@@ -636,13 +636,13 @@ export const PROVIDERS: readonly Provider[] = [
         },
       },
       {
-        name: 'scopes as a list, one group as a text',
+        name: 'scopes as a list, one group as a string',
         header: { typ: 'at+jwt' },
         claims: { ...pingPerson, scope: ['probe'], groups: 'admin' },
         expected: { scopes: ['probe'], roles: ['admin'] },
       },
       {
-        name: 'the client in a claim of its own',
+        name: 'the client in a separate claim',
         header: {},
         claims: { ...pingPerson, client_id: undefined, client_id_name: 'agent' },
         settings: { claims: { client_id: 'client_id_name' } },

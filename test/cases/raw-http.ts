@@ -1,8 +1,8 @@
-/** HTTP as bytes on a socket: what `fetch` refuses to send. */
+/** HTTP as bytes on a socket, for requests that `fetch` cannot send. */
 import { connect } from 'node:net';
 
 export interface RawAnswer {
-  /** 0 where the connection was closed without an answer. */
+  /** 0 if the connection closed without a response. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: any;
@@ -11,7 +11,7 @@ export interface RawAnswer {
 
 export interface RawRequest {
   readonly line?: string;
-  /** As they are sent: names may repeat. */
+  /** Header lines in order; names may repeat. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: string | Uint8Array;
 }
@@ -21,7 +21,9 @@ export function rawRequest({ line = 'POST /mcp HTTP/1.1', headers, body = '' }: 
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body as Uint8Array)]);
 }
 
-/** Sends the bytes and reads until the server closes, or until nothing came for `quietMs`. */
+/**
+ * Sends the bytes and reads until the server closes the connection or no byte arrived for `quietMs` milliseconds.
+ */
 export async function exchangeBytes(origin: string, bytes: Uint8Array, quietMs = 500): Promise<string> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
@@ -34,7 +36,7 @@ export async function exchangeBytes(origin: string, bytes: Uint8Array, quietMs =
     socket.setTimeout(quietMs, done);
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.on('close', done);
-    // A server may reset the connection of a client that it has answered and that goes on to send.
+    // A server may reset the connection when the client continues to send after the response.
     socket.on('error', (error) => (chunks.length > 0 || 'code' in error ? done() : reject(error)));
   });
 }
@@ -50,7 +52,7 @@ export async function sendRaw(origin: string, request: RawRequest, quietMs?: num
   );
 }
 
-/** The first answer in the bytes. */
+/** Parses the first response in the bytes. */
 export function parseAnswer(text: string): RawAnswer {
   const [head = '', ...rest] = text.split('\r\n\r\n');
   const [statusLine = '', ...lines] = head.split('\r\n');

@@ -1,4 +1,4 @@
-/** The smallest issuer that the server can trust: metadata (RFC 8414), one key, and tokens signed with it. */
+/** Minimal issuer: metadata (RFC 8414), one key and tokens signed with it. */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -8,7 +8,7 @@ const LIFETIME = '30 minutes';
 
 export interface Issuer {
   readonly url: string;
-  /** A token of a person who uses the suite as a client, with the one scope of the fixtures. */
+  /** An access token of a user of the suite, with the single scope of the fixtures. */
   issueToken(audience: string): Promise<string>;
 }
 
@@ -53,7 +53,7 @@ function serveJson(documents: ReadonlyMap<string, object>): RequestListener {
   };
 }
 
-/** Listens on a free loopback port, and does not keep the process alive. */
+/** Listens on a free loopback port without keeping the process alive. */
 async function listen(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve, reject) => {

@@ -1,10 +1,10 @@
 /**
- * `npm run test:conformance`: the official MCP conformance suite against this server, for both revisions it speaks.
+ * `npm run test:conformance`: runs the official MCP conformance suite against this server for both revisions.
  *
  *   suite ── http://localhost:P ──> proxy, adds the token ──> server with the fixtures ──> issuer
  *
- * `results/` keeps what the suite and the server wrote. The last line says `N passed, N failed`; the exit code is 0
- * where every required scenario passes, or fails as the baseline of its revision says.
+ * `results/` holds the output of the suite and the server. The last line is `N passed, N failed`. The exit code is 0
+ * if every required scenario passes or fails as the baseline of its revision expects.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -24,16 +24,16 @@ const REVISIONS = [
 const DEADLINE_MS = 15 * 60_000;
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const RESULTS = join(FOLDER, 'results');
-// Beside `dist`, not in this folder: compiled modules must find the packages of the server, not those of the suite.
+// Placed beside `dist`, so that compiled modules resolve the packages of the server, not those of the suite.
 const BUILD = join(FOLDER, '../../dist-conformance');
 
 const deadline = new AbortController();
-setTimeout(() => deadline.abort(new Error('The deadline has passed')), DEADLINE_MS).unref();
+setTimeout(() => deadline.abort(new Error('The conformance run exceeded its deadline')), DEADLINE_MS).unref();
 for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => deadline.abort(new Error(`Stopped by ${name}`)));
 }
 
-/** What still has to be undone, last thing first. */
+/** Pending cleanup functions; they run in reverse order. */
 const cleanups = [];
 const totals = { passed: 0, failed: 0 };
 try {
@@ -63,7 +63,7 @@ async function compileServer(signal) {
   await runToEnd([process.execPath, tsc, '--project', FOLDER], { signal });
 }
 
-/** Starts the server behind the proxy, whose origin is the public one. */
+/** Starts the server behind the proxy, whose origin is the public origin. */
 async function startServer(signal) {
   const proxy = await startProxy();
   cleanups.push(() => proxy.close());
@@ -80,7 +80,7 @@ async function startServer(signal) {
   return proxy.origin;
 }
 
-/** A server that lets anybody in would pass the suite as well, and prove nothing: without the token it must say 401. */
+/** Checks that the server requires a token (401), because an open server would pass the suite too. */
 async function requireLockedDoor(port, signal) {
   const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
@@ -88,7 +88,7 @@ async function requireLockedDoor(port, signal) {
   if (status !== 401) throw new Error(`A request without a token was answered with ${status}, not with 401`);
 }
 
-/** Runs one revision, and adds what came of it to the totals. */
+/** Runs one revision and adds its results to the totals. */
 async function runRevision({ revision, required, baseline }, url, signal) {
   const scenarios = await requiredScenarios(revision);
   if (scenarios.length !== required) {
@@ -102,7 +102,7 @@ async function runRevision({ revision, required, baseline }, url, signal) {
   totals.passed += passed;
   totals.failed += failed;
   if (exitCode !== 0 && failed === 0) {
-    console.log(`  The suite itself is not satisfied (exit code ${exitCode}): see results/${revision}.log`);
+    console.log(`  The suite reports a failure (exit code ${exitCode}): see results/${revision}.log`);
     totals.failed += 1;
   }
 }

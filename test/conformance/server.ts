@@ -1,7 +1,6 @@
 /**
- * The server under test, as production builds it, with the fixtures added and an issuer that it trusts beside it.
- * `run.mjs` starts it with the public origin and a data folder, is told where it listens, and owns it: when the runner
- * is gone, this process ends too.
+ * The server under test: the production application with the fixtures and a trusted issuer. `run.mjs` starts it with
+ * the public origin and a data folder and receives its port. The process ends with the runner.
  */
 import type { AddressInfo, Server } from 'node:net';
 import { createApp } from '../../src/create-app.js';
@@ -24,7 +23,7 @@ async function main(publicUrl: string, dataDir: string): Promise<void> {
     LOG_LEVEL: 'info',
   };
   const app = await createApp(env, { imports: [ConformanceModule] });
-  // Not `app.listen()`: the port of the settings may be in use, and a free one is as good behind the proxy.
+  // `app.listen()` would use the configured port, which can be in use; behind the proxy any free port works.
   await app.nest.listen(0, HOST);
   const { port } = (app.nest.getHttpServer() as Server).address() as AddressInfo;
   process.once('disconnect', () => void app.close().finally(() => process.exit(0)));

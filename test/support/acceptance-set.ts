@@ -1,4 +1,4 @@
-/** Published MCP servers as a company runs them: what starts each, and what stands in for the clouds behind them. */
+/** Published MCP servers: their start commands and local replacements for their clouds. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ export const UPSTREAMS = join(__dirname, '../upstreams');
 const FIXTURES = join(UPSTREAMS, 'fixtures');
 const PACKAGES = join(UPSTREAMS, 'node_modules');
 
-/** An entry of `UPSTREAMS_FILE`, as far as it says how a server is started. */
+/** The start settings of an `UPSTREAMS_FILE` entry. */
 export interface Started {
   readonly command: string[];
   readonly env?: Record<string, string>;
@@ -26,12 +26,12 @@ export type AcceptanceName =
   | 'github'
   | 'neon';
 
-/** Installs what is missing; a moment where nothing is. */
+/** Installs the missing packages; fast if all are installed. */
 export function installAcceptanceSet(): void {
   execFileSync(join(UPSTREAMS, 'setup.sh'), { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
-/** The program that playwright-mcp drives; undefined where there is none. */
+/** The browser for playwright-mcp; undefined if Chromium is not installed. */
 export function chromiumPath(): string | undefined {
   const named = process.env.CHROMIUM_PATH;
   const candidates = named
@@ -48,9 +48,10 @@ export function chromiumPath(): string | undefined {
 }
 
 /**
- * What starts each server of the set.
- * @param folder - theirs to write into.
- * @param clouds - where {@link Clouds} listens; without it, servers of a cloud list their tools and fail their calls.
+ * The start settings of each server of the set.
+ * @param folder - data folder of the servers.
+ * @param clouds - the address of {@link Clouds}; without it, servers of a cloud list their tools and fail their
+ *   calls.
  */
 export function acceptanceSet(folder: string, clouds?: Clouds): Record<AcceptanceName, Started> {
   const script = (path: string, ...args: string[]) => ['node', join(PACKAGES, path), ...args];
@@ -66,7 +67,7 @@ export function acceptanceSet(folder: string, clouds?: Clouds): Record<Acceptanc
     '--isolated',
   ];
   return {
-    // Nothing here is a stranger's page: the sandbox, which root cannot have, may be left out.
+    // Only local pages are opened, so the sandbox, which root cannot use, may be off.
     playwright: { command: script('@playwright/mcp/cli.js', ...browser, '--no-webmcp') },
     magic: {
       command: script('@21st-dev/magic/dist/index.js'),
@@ -95,7 +96,7 @@ export function acceptanceSet(folder: string, clouds?: Clouds): Record<Acceptanc
   };
 }
 
-/** A fixture that listens: `http-server.mjs`, `modern-server.mjs`, `clouds.mjs`. */
+/** A fixture process that listens: `http-server.mjs`, `modern-server.mjs` or `clouds.mjs`. */
 export class Fixture<Ready extends { url: string } = { url: string }> {
   private constructor(
     private readonly child: ChildProcess,

@@ -1,4 +1,4 @@
-/** Who can what, as data: holds an expected matrix against what the code, and a policy, really decide. */
+/** Compares an expected access matrix with the decisions of the code and of a policy. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { changesBetween, matrixOf, type Answer, type Matrix } from '../../src/cli/policy/matrix.js';
@@ -9,23 +9,23 @@ import { loadPolicy } from '../../src/policy/load-policy.js';
 import { readOperatorFiles } from '../../src/policy/operator-files.js';
 
 export interface AccessMatrixOptions {
-  /** A folder of the operator's, as `POLICY_DIR` names it; by default code alone decides. */
+  /** A policy folder as in `POLICY_DIR`. Default: no policy. */
   readonly policy?: string;
-  /** Further variables of the server, such as `EXAMPLE_TOOLS`. */
+  /** Additional variables of the server, such as `EXAMPLE_TOOLS`. */
   readonly env?: Readonly<Record<string, string>>;
-  /** When it is asked, for conditions on time and age; now. */
+  /** The time for conditions. Default: now. */
   readonly now?: Date;
 }
 
 interface ExpectedFile {
-  /** For each target, by its name on allow-lists, the answer to each principal that the file names. */
+  /** For each target name, the expected answer for each principal of the file. */
   readonly matrix: Readonly<Record<string, Readonly<Record<string, Answer>>>>;
 }
 
 /**
- * What differs between a file and the registered tools, in words; empty where nothing does. Every registered tool,
- * resource and prompt must be in the file, and nothing else may.
- * @param file YAML: `principals`, as `npm run policy -- matrix --as` takes them, and `matrix`.
+ * The differences between a file and the registered targets as sentences; empty without a difference. The file must
+ * name exactly the registered tools, resources and prompts.
+ * @param file YAML with `principals`, as for `npm run policy -- matrix --as`, and `matrix`.
  */
 export async function accessMatrixDrift(file: string, options: AccessMatrixOptions = {}): Promise<string[]> {
   const text = readFileSync(file, 'utf8');

@@ -1,10 +1,10 @@
-/** Fixtures of records as they stand in an audit log: one record of each kind. */
+/** Fixtures of stored audit records, one of each kind. */
 import { changeRecord, type StoredRecord } from '../../src/audit/record.js';
 import { principalOfRecord } from './principals.js';
 
 const { change: _change, ...NOTHING } = changeRecord({ what: 'key', from: '', to: '' }, '');
 
-/** A record without an event of its own. */
+/** A record without an event. */
 export const BLANK: StoredRecord = {
   ...NOTHING,
   v: 1,

@@ -1,4 +1,7 @@
-/** A real token endpoint over HTTP: client credentials, token exchange, ID-JAG and what takes one; it checks all that it is shown. */
+/**
+ * A real token endpoint over HTTP: client credentials, token exchange, ID-JAG and JWT bearer grants, with
+ * validation.
+ */
 import { createLocalJWKSet, decodeJwt, jwtVerify, SignJWT, type JSONWebKeySet, type JWTPayload } from 'jose';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,15 +12,15 @@ const GRANT = 'urn:ietf:params:oauth:grant-type:';
 export const CLIENT = { id: 'gate', secret: 's3cret of the gate' };
 
 export class AuthorizationServer {
-  /** Every request so far, by its form. */
+  /** The form of each request so far. */
   readonly asked: URLSearchParams[] = [];
-  /** Of the tokens that it issues. */
+  /** Lifetime of issued tokens in seconds. */
   lifetimeSeconds: number | undefined = 300;
-  /** Set: every request is answered so. */
+  /** If set, the response to every request. */
   refusal: { status: number; body: string } | undefined;
-  /** Whose tokens it takes as a subject, or as a grant. */
+  /** The keys of trusted subject tokens and grants. */
   trusted: () => JSONWebKeySet = () => ({ keys: [] });
-  /** `token_type` of the access tokens that it issues; undefined leaves it out. */
+  /** `token_type` of issued access tokens; undefined omits it. */
   tokenType: unknown = 'Bearer';
   private issued = 0;
 
@@ -44,7 +47,7 @@ export class AuthorizationServer {
     return { keys: [this.key.jwk] } as JSONWebKeySet;
   }
 
-  /** How often it was asked for this grant. */
+  /** Number of requests with this grant. */
   count(grant: 'client_credentials' | 'token-exchange' | 'jwt-bearer'): number {
     return this.asked.filter((form) => form.get('grant_type')?.endsWith(grant)).length;
   }

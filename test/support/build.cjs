@@ -1,4 +1,4 @@
-/** Builds the server and the demo once, for the tests that start them as their users do. */
+/** Builds the server and the demo once, for tests that start the built programs. */
 const { execSync } = require('node:child_process');
 const { join } = require('node:path');
 

@@ -1,4 +1,4 @@
-/** Programs of a few modules of the server, run as processes that a test can limit and kill. */
+/** Runs some modules of the server as a process that a test can limit and kill. */
 import { transformFileSync } from '@swc/core';
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -10,8 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 const SRC = join(__dirname, '../../src');
 
 /**
- * Compiles modules, with all that they import of the server, and a main program beside them.
- * @param modules paths below `src`, without extension: the program requires `./PATH.js`.
+ * Compiles modules with their imports from the server, together with a main program.
+ * @param modules paths below `src` without extension: the program requires `./PATH.js`.
  * @returns the path of the program.
  */
 export function compileForChild(modules: readonly string[], into: string, main: string): string {
@@ -37,7 +37,7 @@ function compile(module: string, into: string, done: Set<string>): void {
   }
 }
 
-/** Starts the program, waits for its first output, and kills it a moment later (SIGKILL); then looks. */
+/** Repeatedly starts the program, waits for its first output, kills it shortly after (SIGKILL) and runs a check. */
 export async function killedInLoops(
   program: string,
   args: readonly string[],

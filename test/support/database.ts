@@ -1,4 +1,4 @@
-/** The databases that storage is tested on: the embedded one, and PostgreSQL where one answers. */
+/** The databases of the storage tests: the embedded one, and PostgreSQL if available. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,9 +8,9 @@ import pg from 'pg';
 import type { StorageSettings } from '../../src/config/settings.js';
 
 export interface TestDatabase {
-  /** An empty database of one's own; several connections may share it. */
+  /** A new empty database; several connections may share it. */
   readonly settings: StorageSettings;
-  /** Removes it with all that it holds. Close what uses it before. */
+  /** Removes the database. Close its connections before. */
   cleanup(): Promise<void>;
 }
 
@@ -27,8 +27,9 @@ export function testDatabaseUrl(): string {
 export const embeddedBackend: DatabaseBackend = { name: 'embedded', open: openEmbedded };
 
 /**
- * For `describe.each(databaseBackends())`; once in a file, since it asks PostgreSQL each time.
- * @throws Error when no PostgreSQL answers and `CI` is `true`; elsewhere a warning says that it is left out.
+ * For `describe.each(databaseBackends())`; call it once per file, because it connects to PostgreSQL each time.
+ * @throws Error if PostgreSQL is unavailable and `CI` is `true`; otherwise it prints a warning and omits
+ *   PostgreSQL.
  */
 export function databaseBackends(): DatabaseBackend[] {
   return postgresAnswers()
@@ -36,7 +37,7 @@ export function databaseBackends(): DatabaseBackend[] {
     : [embeddedBackend];
 }
 
-/** A `describe` has to know before its first test, hence a child process that is waited for. */
+/** `describe` needs the result synchronously, so a child process makes the connection. */
 function postgresAnswers(): boolean {
   const program = `
     const client = new (require(process.env.PG_MODULE).Client)({
@@ -48,7 +49,7 @@ function postgresAnswers(): boolean {
     execFileSync(process.execPath, ['-e', program], { env, timeout: 10_000, stdio: 'ignore' });
     return true;
   } catch {
-    const warning = 'NO POSTGRESQL ANSWERS (TEST_DATABASE_URL)';
+    const warning = 'POSTGRESQL IS UNAVAILABLE (TEST_DATABASE_URL)';
     if (process.env.CI === 'true') throw new Error(warning);
     console.warn(`${warning}: these tests run on the embedded database ONLY`);
     return false;
@@ -63,7 +64,7 @@ async function openEmbedded(): Promise<TestDatabase> {
   };
 }
 
-/** A PostgreSQL schema of one's own. */
+/** A new PostgreSQL schema. */
 export async function openTestDatabase(): Promise<TestDatabase> {
   const schema = `test_${randomBytes(8).toString('hex')}`;
   const dataDir = temporaryDirectory();

@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 const FIXTURES = join(__dirname, '../upstreams/fixtures');
 export const FIXTURE_SECRET = 'sk-fixture-0123456789abcdef';
 
-/** What a fixture wrote down of what happened to it. */
+/** One recorded event of a fixture. */
 export type Recorded = Record<string, any>;
 
-/** The command of the fixture over stdio. @param to what it does, as its head says. */
+/** The command of the stdio fixture. @param to its behaviours, listed at the top of `server.mjs`. */
 export function fixtureCommand(folder: string, to = 'bare'): string[] {
   return ['node', join(FIXTURES, 'server.mjs'), '--dir', folder, ...(to === '' ? [] : ['--do', to])];
 }
@@ -27,14 +27,14 @@ export function recordOf(folder: string): Recorded[] {
   }
 }
 
-/** Names of the tools that were really called. */
+/** Names of the tools whose calls reached the fixture. */
 export function callsOf(folder: string): string[] {
   return recordOf(folder)
     .filter(({ event }) => event === 'call')
     .map(({ name }) => name as string);
 }
 
-/** Writes `UPSTREAMS_FILE`; JSON is YAML. @returns the variable. */
+/** Writes `UPSTREAMS_FILE` as JSON, which is valid YAML. @returns the variable. */
 export function upstreamsFile(folder: string, upstreams: readonly object[]): { UPSTREAMS_FILE: string } {
   const path = join(folder, 'upstreams.yaml');
   writeFileSync(path, JSON.stringify({ upstreams }));
@@ -56,12 +56,12 @@ export class HttpFixture {
     return new HttpFixture(child, (JSON.parse(line) as { url: string }).url, folder);
   }
 
-  /** Requests of MCP so far. */
+  /** MCP requests so far. */
   get requests(): Recorded[] {
     return recordOf(this.folder).filter(({ event, path }) => event === 'http' && path === '/mcp');
   }
 
-  /** Of each `tools/call`, the headers that came with it. */
+  /** The headers of each `tools/call`. */
   get callHeaders(): Record<string, string>[] {
     return this.requests
       .filter(({ body }) =>
@@ -81,11 +81,11 @@ export class HttpFixture {
   }
 }
 
-/** Until it holds; fails after ten seconds. */
+/** Waits for the condition; fails after ten seconds. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let left = 200; left > 0; left--) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`It never came to be that ${what}`);
+  throw new Error(`Timed out, expected: ${what}`);
 }

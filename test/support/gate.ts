@@ -1,4 +1,4 @@
-/** The real server on a real port, with an issuer of its own and an audit log that a test can read. */
+/** The real server on a real port, with its own issuer and a readable audit log. */
 import type { ModuleMetadata } from '@nestjs/common';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -16,32 +16,32 @@ import { TestIssuer, type Claims } from './issuer.js';
 export interface GateOptions {
   readonly env?: Record<string, string | undefined>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
-  /** The contents of `IDENTITY_FILE`; the gate then has no `AUTH_ISSUER`. */
+  /** Contents of `IDENTITY_FILE`; `AUTH_ISSUER` is then unset. */
   readonly identity?: object;
-  /** The files of `POLICY_DIR`, by their names. */
+  /** Files of `POLICY_DIR` by name. */
   readonly policy?: Readonly<Record<string, string>>;
-  /** False: the test is not about a database, and there is none: the embedded one takes seconds to come up. */
+  /** False: starts without a database, because the embedded one takes seconds to start. */
   readonly database?: false;
-  /** An issuer that the test has started; by default one is started and stopped with the gate. */
+  /** An issuer that the test started. Default: one that starts and stops with the gateway. */
   readonly issuer?: TestIssuer;
-  /** What no variable says: how impatient the server is. */
+  /** Changes the application before it listens, for example its time-outs, which have no variable. */
   readonly beforeListening?: (app: App) => void;
 }
 
-/** A line of the audit log. */
+/** A record of the audit log. */
 export type AuditLogLine = Record<string, any>;
 
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** The JSON-RPC message, from JSON or from the last event of a stream; undefined where there was none. */
+  /** The JSON-RPC message, from JSON or from the last event of a stream; undefined without a message. */
   readonly body: any;
   readonly text: string;
 }
 
 export const MODERN = '2026-07-28';
 
-/** People of the demo and the claims that their tokens carry. */
+/** Users of the demo with the claims of their tokens. */
 export const PEOPLE = {
   alice: { sub: 'alice', scope: 'database.read email.send', roles: ['developer'] },
   bob: { sub: 'bob', scope: 'database.read database.write email.send', roles: ['admin'] },
@@ -61,7 +61,7 @@ export function temporaryFolder(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Variables under which the server starts; the tests change what they are about. */
+/** Variables of the test server; each test overrides the ones under test. */
 export function gateEnv(issuer: string, port: number, dataDir: string): Record<string, string> {
   return {
     PORT: String(port),
@@ -74,14 +74,14 @@ export function gateEnv(issuer: string, port: number, dataDir: string): Record<s
   };
 }
 
-/** Writes `IDENTITY_FILE`; JSON is YAML. */
+/** Writes `IDENTITY_FILE` as JSON, which is valid YAML. */
 export function identityFile(folder: string, identity: object): string {
   const path = join(folder, 'identity.yaml');
   writeFileSync(path, JSON.stringify(identity));
   return path;
 }
 
-/** Makes the folder hold these files and no others. */
+/** Makes the folder contain exactly these files. */
 export function writePolicy(folder: string, files: Readonly<Record<string, string>>): string {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) if (!(name in files)) rmSync(join(folder, name));
@@ -128,7 +128,7 @@ export class Gate {
     );
     options.beforeListening?.(app);
     await app.listen();
-    // The embedded database blocks the process for seconds while it comes up: no test is to be about that.
+    // The start of the embedded database blocks the process for seconds, which would distort the tests.
     if (options.database !== false) {
       const database = app.settings.examples ? ExampleDatabase : Database;
       await app.nest
@@ -215,17 +215,17 @@ export class Gate {
     return answer;
   }
 
-  /** What requests left so far. An outcome is written after its answer: wait for it with {@link waitForAuditLog}. */
+  /** Records of requests so far. An outcome follows its response: wait with {@link waitForAuditLog}. */
   auditLog(): AuditLogLine[] {
     return readAuditLog(this.app.settings.audit.file).filter(({ request }) => request !== null);
   }
 
-  /** With what the server did by itself. */
+  /** All records, including those of the server itself. */
   wholeAuditLog(): AuditLogLine[] {
     return readAuditLog(this.app.settings.audit.file);
   }
 
-  /** The audit log once it holds such a line; fails after five seconds. */
+  /** The records once one matches; fails after five seconds. */
   async waitForAuditLog(found: (line: AuditLogLine) => boolean): Promise<AuditLogLine[]> {
     for (let left = 100; left > 0; left--) {
       const lines = this.auditLog();
@@ -233,11 +233,11 @@ export class Gate {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(
-      `The audit log never held the expected line; it holds ${JSON.stringify(this.auditLog())}`,
+      `The audit log did not receive the expected record within 5 s; it holds ${JSON.stringify(this.auditLog())}`,
     );
   }
 
-  /** The audit log once the end of every call in it is on record, which comes after its answer; what comes then is new. */
+  /** The records once every call has its outcome record; later records are new. */
   async settledAuditLog(): Promise<AuditLogLine[]> {
     for (let left = 100; left > 0; left--) {
       const lines = this.auditLog();
@@ -246,7 +246,7 @@ export class Gate {
       if (allowed.every(({ id }) => ended.has(id))) return lines;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    throw new Error('Some call never ended on record');
+    throw new Error('A call has no outcome record after 5 s');
   }
 
   close(): Promise<void> {
@@ -254,7 +254,9 @@ export class Gate {
   }
 }
 
-/** The records of the archives and of the current file, in order: a rotation at midnight UTC hides no record. */
+/**
+ * The records of the archives and of the current file in order, so that a rotation at midnight UTC hides no record.
+ */
 export function readAuditLog(file: string): AuditLogLine[] {
   const archives = readdirSync(dirname(file))
     .filter((name) => firstSeqOf(file, name) !== undefined)

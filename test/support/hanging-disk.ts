@@ -1,26 +1,26 @@
-/** A disk that can be told to hang: writes to it do not return until it is released. */
+/** A disk that can hang: writes do not return until it is released. */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface HangingDisk {
-  /** A folder on it. */
+  /** A folder on the disk. */
   readonly path: string;
-  /** From here on no write returns. */
+  /** Makes all writes hang from now on. */
   hang(): void;
   release(): void;
-  /** Releases it, and lets go of everything. */
+  /** Releases the disk and removes it. */
   remove(): void;
 }
 
-/** The kernel thaws the disk after this time, even if the test died. */
+/** The kernel thaws the disk after this time, even if the test process died. */
 const WATCHDOG_SECONDS = 120;
 const SIZE_BYTES = 16 * 1024 * 1024;
 
 /**
- * An ext4 file system of its own, frozen by `fsfreeze`; this needs root and loop devices. Where they are missing, a
- * double of `FileHandle.write` alone: it holds back the writes of this process to files below `folder`.
+ * An ext4 file system frozen with `fsfreeze`; needs root and loop devices. Without these, replaces
+ * `FileHandle.write` and delays the writes of this process to files below `folder`.
  */
 export async function hangingDisk(folder: string): Promise<HangingDisk> {
   return realDisk(folder) ?? (await heldWrites(folder));
@@ -68,7 +68,7 @@ async function heldWrites(folder: string): Promise<HangingDisk> {
   const probe = await open(join(path, 'probe'), 'w');
   const prototype = Object.getPrototypeOf(probe) as FileHandle;
   await probe.close();
-  // Restored by `remove`; the audit log is the only file that this process writes through a handle and at a position.
+  // `remove` restores it. Only the audit log writes through a file handle at a position in this process.
   const write = Reflect.get(prototype, 'write') as (...args: unknown[]) => Promise<unknown>;
   let released = Promise.resolve();
   let letGo = () => undefined as void;

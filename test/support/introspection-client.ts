@@ -1,4 +1,4 @@
-/** What specs of the introspection client share: a client of a real endpoint, and behaviours of that endpoint. */
+/** Common parts of the introspection client specs: a client of a real endpoint and behaviours of that endpoint. */
 import type { IntrospectionSettings } from '../../src/config/settings.js';
 import { AppError } from '../../src/core/app-error.js';
 import {
@@ -7,20 +7,20 @@ import {
 } from '../../src/auth/introspection/introspection-client.js';
 import { answerJson, IntrospectionEndpoint, type Behaviour } from './introspection-endpoint.js';
 
-/** Has characters that a form and HTTP Basic encode in different ways. */
+/** Contains characters that form encoding and HTTP Basic encode differently. */
 export const SECRET = 'a secret: 100% of it & more';
 
 /** Seconds since the epoch. */
 export const now = () => Math.floor(Date.now() / 1000);
 
-/** An endpoint that knows the client `gate` with client_secret_basic. */
+/** An endpoint that accepts the client `gate` with client_secret_basic. */
 export function startEndpoint(): Promise<IntrospectionEndpoint> {
   return IntrospectionEndpoint.start({
     client: { id: 'gate', method: 'client_secret_basic', secret: SECRET },
   });
 }
 
-/** A client that the endpoint accepts, where settings and options do not differ. */
+/** A client that the endpoint accepts unless settings or options differ. */
 export async function clientOf(
   endpoint: IntrospectionEndpoint,
   settings: Partial<IntrospectionSettings> = {},
@@ -29,12 +29,12 @@ export async function clientOf(
   return new IntrospectionClient({
     issuer: endpoint.issuer,
     settings: await endpoint.settings(settings),
-    endpoint: () => Promise.reject(new Error('The address was configured')),
+    endpoint: () => Promise.reject(new Error('The endpoint is configured, so it must not be looked up')),
     ...options,
   });
 }
 
-/** The error that the introspection ends with; fails where it ends with claims. */
+/** The error of the introspection; fails if the introspection returns claims. */
 export async function refusal(claims: Promise<unknown>): Promise<AppError> {
   const error = await claims.then(
     () => 'claims',
@@ -50,13 +50,13 @@ export async function outcome(claims: Promise<unknown>): Promise<string> {
   return `${status} ${code}`;
 }
 
-/** Answers with this JSON. */
+/** Responds with this JSON. */
 export const answering =
   (body: unknown): Behaviour =>
   (response) =>
     answerJson(response, 200, body);
 
-/** Answers with these bytes. */
+/** Responds with these bytes. */
 export const raw =
   (body: string | Buffer, status = 200, headers: Record<string, string> = {}): Behaviour =>
   (response) => {

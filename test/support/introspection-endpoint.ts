@@ -1,4 +1,4 @@
-/** A real RFC 7662 endpoint over HTTP: it knows tokens, checks who asks, counts, and can answer anything else. */
+/** A real RFC 7662 endpoint over HTTP: validates the client, counts requests and supports scripted responses. */
 import { exportPKCS8, importJWK, jwtVerify } from 'jose';
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { IntrospectionSettings } from '../../src/config/settings.js';
 import type { Claims, SigningKey } from './issuer.js';
 
-/** Who may ask, and by which one method of proof. */
+/** The accepted client and its authentication method. */
 export type IntrospectingClient =
   | {
       readonly id: string;
@@ -15,13 +15,13 @@ export type IntrospectingClient =
     }
   | { readonly id: string; readonly method: 'private_key_jwt'; readonly key: SigningKey };
 
-/** One request, as it came. */
+/** One received request. */
 export interface Question {
   readonly headers: IncomingMessage['headers'];
   readonly form: URLSearchParams;
 }
 
-/** Answers in place of the endpoint; one that never ends its response hangs. */
+/** Replaces the response of the endpoint; a behaviour that never ends its response hangs. */
 export type Behaviour = (response: ServerResponse, question: Question) => void;
 
 const PATH = '/introspect';
@@ -29,12 +29,12 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MAX_ASSERTION_SECONDS = 60;
 
 export class IntrospectionEndpoint {
-  /** Every request so far, whatever was answered. */
+  /** Every request so far. */
   readonly questions: Question[] = [];
-  /** How many were asked at the same time at most. */
+  /** Maximum number of concurrent requests. */
   most = 0;
   private asked = 0;
-  /** Set: takes the place of the usual answer, and of the check of who asks. */
+  /** If set, replaces the default response and the client authentication. */
   behaviour: Behaviour | undefined;
 
   private readonly active = new Map<string, Claims>();
@@ -44,12 +44,12 @@ export class IntrospectionEndpoint {
   private constructor(
     private readonly server: Server,
     readonly url: string,
-    /** The issuer whose tokens these are; what an assertion must be meant for. */
+    /** The issuer of the tokens and the required audience of a client assertion. */
     readonly issuer: string,
     readonly client: IntrospectingClient,
   ) {}
 
-  /** @param options `issuer` is the address of this server where it is not given. */
+  /** @param options `issuer` defaults to the address of this server. */
   static async start(
     options: { readonly client?: IntrospectingClient; readonly issuer?: string } = {},
   ): Promise<IntrospectionEndpoint> {
@@ -74,7 +74,7 @@ export class IntrospectionEndpoint {
     return this.questions.length;
   }
 
-  /** An opaque token that is active, with these claims over the usual ones; undefined removes one. */
+  /** Issues an active opaque token with these claims in addition to the default ones; undefined removes a claim. */
   issue(claims: Claims = {}): string {
     const token = randomBytes(32).toString('base64url');
     this.activate(token, claims);
@@ -99,7 +99,7 @@ export class IntrospectionEndpoint {
     this.active.delete(token);
   }
 
-  /** Answers wait until the returned function is called. */
+  /** Delays responses until the returned function is called. */
   hold(): () => void {
     let release: () => void = () => undefined;
     this.held = new Promise((resolve) => (release = resolve));
@@ -109,7 +109,7 @@ export class IntrospectionEndpoint {
     };
   }
 
-  /** What the gate needs to ask here, as this endpoint's client. */
+  /** Settings of the gateway as a client of this endpoint. */
   async settings(over: Partial<IntrospectionSettings> = {}): Promise<IntrospectionSettings> {
     const { client } = this;
     const authentication: IntrospectionSettings['authentication'] =
@@ -145,7 +145,7 @@ export class IntrospectionEndpoint {
     return answerJson(response, 200, { active: claims !== undefined, ...claims });
   }
 
-  /** RFC 6749 section 2.3: by the registered method, and by no other beside it. */
+  /** RFC 6749 section 2.3: only the registered method, without a second one. */
   private async knowsClient({ headers, form }: Question): Promise<boolean> {
     const { client } = this;
     const ways = [
@@ -162,7 +162,7 @@ export class IntrospectionEndpoint {
     return id === client.id && secret === client.secret;
   }
 
-  /** RFC 7523 section 3, with the audience of its update: the issuer identifier, as one string. */
+  /** RFC 7523 section 3, with the audience of its update: the issuer identifier as one string. */
   private async knowsAssertion(form: URLSearchParams, id: string, key: SigningKey): Promise<boolean> {
     try {
       const { payload, protectedHeader } = await jwtVerify(
@@ -200,7 +200,7 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(Buffer.concat(chunks).toString());
 }
 
-/** RFC 6749 section 2.3.1: the two halves are form-encoded. */
+/** RFC 6749 section 2.3.1: both parts are form-encoded. */
 function readBasic(header: string): readonly [string, string] {
   const [, encoded = ''] = /^Basic ([A-Za-z0-9+/]+=*)$/.exec(header) ?? [];
   const [id = '', secret = '', ...more] = Buffer.from(encoded, 'base64').toString().split(':');

@@ -1,4 +1,4 @@
-/** A real HTTP issuer with real keys: metadata, key set, and any token a test asks for, good or bad. */
+/** A real HTTP issuer with real keys: metadata, key set, and valid or invalid tokens. */
 import {
   exportJWK,
   generateKeyPair,
@@ -26,13 +26,13 @@ export async function makeKey(kid: string, alg = 'ES256'): Promise<SigningKey> {
 }
 
 export class TestIssuer {
-  /** How often each path was asked for. */
+  /** Number of requests for each path. */
   readonly hits = new Map<string, number>();
-  /** Set: every request is answered with this status. */
+  /** If set, the status of every response. */
   failing: number | undefined;
   /** Replaces the published document of a path. */
   readonly overrides = new Map<string, unknown>();
-  /** Answers a path in a way of its own: late, never, too much, elsewhere. */
+  /** Scripts the response for a path, for example late, endless or a redirect. */
   readonly scripts = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>();
 
   private constructor(
@@ -58,7 +58,9 @@ export class TestIssuer {
     return this.hits.get('/jwks') ?? 0;
   }
 
-  /** An access token for a person, as RFC 9068 wants it, with these claims over the usual ones; undefined removes one. */
+  /**
+   * An RFC 9068 access token of a user with these claims in addition to the default ones; undefined removes a claim.
+   */
   async mint(
     audience: string,
     claims: Claims = {},

@@ -1,4 +1,4 @@
-/** A ConfigMap or a Secret of Kubernetes as it is mounted: every file a link through `..data`, which is swapped at once. */
+/** A mounted Kubernetes ConfigMap or Secret: every file is a link through `..data`, which is swapped atomically. */
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** Writes these files in place of those that are there, in the order in which the kubelet does it. */
+/** Replaces the files in the same order as the kubelet. */
 export function mountFiles(folder: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(folder, { recursive: true });
   const data = join(folder, '..data');

@@ -1,4 +1,4 @@
-/** A gate for hostile requests: each request is compared with the records and the tool runs that it left behind. */
+/** A gateway for hostile requests: compares each request with its records and tool runs. */
 import { rawRequest, sendRaw, type RawAnswer } from '../cases/raw-http.js';
 import { ECHO_TEXT } from '../cases/bad-bodies.js';
 import { answerOf, Gate, type Answer, type AuditLogLine } from './gate.js';
@@ -6,11 +6,11 @@ import { ProbeModule, Runs } from './probe.tools.js';
 
 export type Header = readonly [string, string];
 
-/** Traces of the project's files, of libraries and of the runtime. */
+/** Traces of source paths, libraries and the runtime. */
 const LEAK =
   /\n\s+at |node_modules|file:\/\/|[/\\](src|dist|home|root|usr|work)[/\\]|\.[jt]s:\d|@nestjs|express|\bzod\b|class-(validator|transformer)|raw-body|\bjose\b|(Type|Syntax|Range|Reference|URI)Error|"?(code|expected)\\?"?: \\?"?(invalid_|string)|\[object/;
 
-/** @param told text that the caller sent and may get back. */
+/** @param told text that the caller sent and that the response may repeat. */
 export function expectNoLeak(answer: { text: string }, told = ''): void {
   const text = told === '' ? answer.text : answer.text.replaceAll(told, '');
   expect(text).not.toMatch(LEAK);
@@ -28,7 +28,7 @@ export const common = (): Header[] => [
 export class ObservedGate {
   private constructor(
     readonly gate: Gate,
-    /** Of alice, with the scope `probe`. */
+    /** A token of alice with the scope `probe`. */
     readonly token: string,
   ) {}
 
@@ -48,7 +48,7 @@ export class ObservedGate {
     return this.gate.close();
   }
 
-  /** The gate still answers: for `afterEach`. */
+  /** Checks that the gateway still responds, for `afterEach`. */
   async expectAlive(): Promise<void> {
     expect((await this.gate.modern(this.token, 'tools/list')).status).toBe(200);
   }
@@ -93,7 +93,7 @@ export class ObservedGate {
     });
   }
 
-  /** The bytes of a whole, valid call of the tool echo. */
+  /** The bytes of a complete valid call of the tool echo. */
   echoBytes(): Buffer {
     return rawRequest({
       headers: [this.host, ...common(), this.bearer, contentLength(ECHO_TEXT)],
@@ -101,7 +101,7 @@ export class ObservedGate {
     });
   }
 
-  /** Sends one request. @returns its answer, the records and the number of tool runs that it left behind. */
+  /** Sends one request. @returns the response, the new records and the number of tool runs. */
   async observe<T>(send: () => Promise<T>): Promise<{ answer: T; lines: AuditLogLine[]; ran: number }> {
     const [before, ranBefore] = [(await this.gate.settledAuditLog()).length, this.runs];
     const answer = await send();

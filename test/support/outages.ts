@@ -1,4 +1,4 @@
-/** What specs of outages share: a call, its rejection with 503, and patience. */
+/** Common parts of the outage specs: a call, its rejection with 503, and polling. */
 import type { Answer, Gate } from './gate.js';
 import { Runs } from './probe.tools.js';
 
@@ -6,14 +6,14 @@ export const runsOf = ({ app }: Gate) => app.nest.get(Runs).names;
 /** Polls for 30 seconds. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let left = 300; !(await holds()); left--) {
-    if (left === 0) throw new Error('It never came true');
+    if (left === 0) throw new Error('The condition did not become true within 30 s');
     await wait(100);
   }
 }
 
 export const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The documented answer to an outage: no challenge, no detail of the cause. */
+/** The documented response to an outage: without a challenge and without the cause. */
 export function expectUnavailable(answer: Answer, reason: string): void {
   expect({
     status: answer.status,

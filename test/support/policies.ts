@@ -13,7 +13,7 @@ import { principal } from './principals.js';
 export const MONDAY = Date.UTC(2026, 10, 23, 9, 30);
 export const OPEN = { allowList: '*', requireHuman: true } as const;
 
-/** A tool without requirements, unless `more` has some. */
+/** A tool without requirements, except those of `more`. */
 export function target(
   name: string,
   more: Omit<Partial<ProtectedTarget>, 'rule'> & { rule?: Partial<ProtectedTarget['rule']> } = {},
@@ -75,12 +75,12 @@ export const ROBOT: Principal = { ...ALICE, kind: 'workload', subject: 'robot', 
 
 const loaded: LoadedPolicy[] = [];
 
-/** Frees the engines of all policies that {@link load} made: for `afterEach`. */
+/** Frees the engines of all policies from {@link load}, for `afterEach`. */
 export function disposePolicies(): void {
   for (const one of loaded.splice(0)) one.dispose();
 }
 
-/** Loads policy files, by their names. */
+/** Loads policy files by name. */
 export function load(
   texts: Readonly<Record<string, string>>,
   targets: readonly ProtectedTarget[] = TARGETS,
@@ -93,7 +93,7 @@ export function load(
   return one;
 }
 
-/** The faults for which these files are rejected; empty where they load. */
+/** The errors of these files; empty if they load. */
 export function faultsOf(texts: Readonly<Record<string, string>>): readonly string[] {
   try {
     load(texts);
@@ -111,7 +111,7 @@ export interface Asked {
   readonly ip?: string;
 }
 
-/** The decision on a request of Alice, on Monday, from 10.1.2.3, where `asked` does not differ. */
+/** The decision for a request of Alice on Monday from 10.1.2.3, with the changes in `asked`. */
 export function decide(
   { policy }: LoadedPolicy,
   one: ProtectedTarget,
@@ -121,7 +121,7 @@ export function decide(
   return evaluate(callerOf({ ...ALICE, ...as }, policy, environment), one);
 }
 
-/** `allow`, or the reason and the rule that denies. */
+/** `allow`, or the reason and the denying rule. */
 export const short = (decision: Decision): string =>
   decision.effect === 'allow' ? 'allow' : `${decision.reason} by ${decision.rule}`;
 

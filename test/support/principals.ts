@@ -3,8 +3,8 @@ import type { RecordedPrincipal } from '../../src/audit/record-fragment-cache.js
 import type { Principal } from '../../src/core/principal.js';
 
 /**
- * The user alice of `https://issuer`, through the client `agent`, without scopes and roles.
- * The delegation chain holds its root alone, unless it is given.
+ * The user alice of `https://issuer` through the client `agent`, without scopes and roles. The delegation chain has
+ * only its root by default.
  */
 export function principal(facts: Partial<Principal> = {}): Principal {
   const { issuer = 'https://issuer', subject = 'alice', kind = 'human' } = facts;
@@ -26,7 +26,7 @@ export function principal(facts: Partial<Principal> = {}): Principal {
   };
 }
 
-/** The same user, as `principal` of an audit record. */
+/** The same user as the `principal` of an audit record. */
 export function principalOfRecord(facts: Partial<RecordedPrincipal> = {}): RecordedPrincipal {
   return {
     iss: 'https://issuer',

@@ -1,4 +1,4 @@
-/** Tools, a resource and a prompt whose only use is to show what the gate does around them. Every run is counted. */
+/** Tools, a resource and a prompt for tests of the gateway. They count every run. */
 import { Injectable, Module } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import {
@@ -36,7 +36,7 @@ export class GreetInput {
   name: string;
 }
 
-/** What ran, in order. One instance a gate. */
+/** The tool runs in order. One instance per gateway. */
 @Injectable()
 export class Runs {
   readonly names: string[] = [];
@@ -48,7 +48,7 @@ export class Runs {
 export class ProbeTools {
   constructor(private readonly runs: Runs) {}
 
-  @Tool({ name: 'echo', description: 'Says what it hears', annotations: { readOnlyHint: true } })
+  @Tool({ name: 'echo', description: 'Returns its input', annotations: { readOnlyHint: true } })
   echo(input: EchoInput, call: ToolCall): object {
     this.runs.names.push('echo');
     return { text: input.text, sub: call.principal.subject };
@@ -60,13 +60,13 @@ export class ProbeTools {
     throw new Error('connect postgres://root:hunter2@db failed');
   }
 
-  @Tool({ name: 'refuse', description: 'Says no in its own words' })
+  @Tool({ name: 'refuse', description: 'Returns a tool error' })
   refuse(): never {
     this.runs.names.push('refuse');
     throw new ToolError('Not on a Sunday');
   }
 
-  @Tool({ name: 'break_promise', description: 'Returns something else than it says', output: Promise1 })
+  @Tool({ name: 'break_promise', description: 'Violates its output schema', output: Promise1 })
   breakPromise(): object {
     return { other: 'secret-output' };
   }
@@ -96,7 +96,7 @@ export class ProbeTools {
     return new ToolResult([{ type: 'image', data: 'aGk=', mimeType: 'image/png' }]);
   }
 
-  @Tool({ name: 'ask', description: 'Asks a question first' })
+  @Tool({ name: 'ask', description: 'Requests input first' })
   ask(_: NoInput, call: ToolCall): InputRequired | string {
     if (call.requestState !== undefined) return `state ${JSON.stringify(call.requestState)}`;
     return new InputRequired(undefined, { round: 1 });
@@ -143,20 +143,20 @@ export class ProbeTools {
 
 @Injectable()
 export class OpenTools {
-  @Tool({ name: 'open', description: 'For every authenticated person' })
+  @Tool({ name: 'open', description: 'For every authenticated user' })
   @AnyPrincipal()
   open(): string {
     return 'open';
   }
 }
 
-/** Every one of these asks how the person has authenticated; some of its methods ask for more. */
+/** Each target requires an assurance level; some methods require more. */
 @Injectable()
 @RequireAssurance({ acr: ['urn:example:gold', 'urn:example:platinum'] })
 export class SensitiveTools {
   constructor(private readonly runs: Runs) {}
 
-  @Tool({ name: 'sensitive', description: 'For who has authenticated well, and lately' })
+  @Tool({ name: 'sensitive', description: 'Requires a strong and recent authentication' })
   @RequireScopes('probe', 'probe.sensitive')
   @RequireAssurance({ maxAge: 300 })
   sensitive(): string {
@@ -164,7 +164,7 @@ export class SensitiveTools {
     return 'done';
   }
 
-  @Tool({ name: 'sensitive_admin', description: 'For an admin who has authenticated best' })
+  @Tool({ name: 'sensitive_admin', description: 'Requires an admin with the strongest authentication' })
   @RequireScopes('probe.sensitive')
   @RequireRoles('admin')
   @RequireAssurance({ acr: ['urn:example:platinum', 'urn:example:titanium'] })
@@ -173,7 +173,7 @@ export class SensitiveTools {
     return 'done';
   }
 
-  @Tool({ name: 'sensitive_open', description: 'For every person who has authenticated well' })
+  @Tool({ name: 'sensitive_open', description: 'Requires a strong authentication' })
   @AnyPrincipal()
   sensitiveOpen(): string {
     this.runs.names.push('sensitive_open');
@@ -199,7 +199,7 @@ export class SensitiveTools {
 export class RecentTools {
   constructor(private readonly runs: Runs) {}
 
-  @Tool({ name: 'recent', description: 'For who has authenticated lately, however' })
+  @Tool({ name: 'recent', description: 'Requires a recent authentication' })
   @RequireScopes('probe')
   @RequireAssurance({ maxAge: 60 })
   recent(): string {

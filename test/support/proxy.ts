@@ -1,18 +1,18 @@
-/** A forward proxy (HTTP CONNECT) that knows names which no DNS knows. */
+/** A forward proxy (HTTP CONNECT) that resolves names without DNS. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 
 export class TestProxy {
-  /** Each `host:port` that was asked for, with the credentials that came along. */
+  /** Each requested `host:port` with the proxy credentials. */
   readonly asked: { readonly authority: string; readonly authorization: string | undefined }[] = [];
-  /** Set: every request is answered with this status. */
+  /** If set, the status of every response. */
   refusing: number | undefined;
   private readonly sockets = new Set<Socket>();
 
   private constructor(
     private readonly server: Server,
-    /** Where a connection to any `host:port` leads. */
+    /** The port that receives all connections. */
     private readonly target: () => number,
   ) {
     server.on('connect', (request: IncomingMessage, client: Socket, head: Buffer) =>

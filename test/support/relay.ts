@@ -1,7 +1,7 @@
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { testDatabaseUrl } from './database.js';
 
-/** Stands between the program and PostgreSQL, and misbehaves on request. */
+/** TCP relay in front of PostgreSQL that simulates outages. */
 export class Relay {
   private readonly sockets = new Set<Socket>();
   private mode: 'accept' | 'refuse' | 'hold' = 'accept';
@@ -20,7 +20,7 @@ export class Relay {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** The address of a database as seen through the relay, with a password that nobody asks for. */
+  /** The URL of a database through the relay, with a password that PostgreSQL does not check. */
   urlOf(databaseUrl: string): string {
     const url = new URL(databaseUrl);
     url.hostname = '127.0.0.1';
@@ -37,18 +37,18 @@ export class Relay {
     this.mode = 'refuse';
   }
 
-  /** Nothing gets through any more, and nobody is told. */
+  /** Drops all data without closing a connection. */
   hold(): void {
     this.mode = 'hold';
     this.silence();
   }
 
-  /** As a database that moved elsewhere without a word: what is open is dead, what is opened now is served. */
+  /** Simulates a moved database: existing connections are dead, new ones work. */
   silence(): void {
     for (const socket of this.sockets) socket.unpipe();
   }
 
-  /** As a crash of the server looks from here. */
+  /** Simulates a crash of the database server. */
   drop(): void {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }

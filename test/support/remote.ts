@@ -1,11 +1,11 @@
-/** What specs of things that are fetched share. */
+/** Common helpers for specs of remote documents. */
 import { LOG_EVENTS, type LogEvent } from '../../src/core/log-events.js';
 
-/** Polls: a fixed sleep is too short on a busy machine. */
+/** Polls, because a fixed sleep is too short on a busy machine. */
 export async function until(holds: () => boolean | Promise<boolean>, milliseconds = 10_000): Promise<void> {
   const deadline = performance.now() + milliseconds;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${String(holds)}`);
+    if (performance.now() > deadline) throw new Error(`Timed out after ${milliseconds} ms: ${String(holds)}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -18,7 +18,7 @@ export class CollectedLog {
   }
 }
 
-/** Moves the wall clock, and nothing else, until `jest.restoreAllMocks()`. */
+/** Moves only the wall clock, until `jest.restoreAllMocks()`. */
 export function moveWallClock(milliseconds: number): void {
   jest.spyOn(Date, 'now').mockImplementation(() => new Date().getTime() + milliseconds);
 }

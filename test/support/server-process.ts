@@ -1,4 +1,4 @@
-/** Programs of `dist/`, run as processes of their own: the server and its commands. */
+/** Programs of `dist/` as separate processes: the server and its commands. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { isAbsolute, join } from 'node:path';
 import { until } from './remote.js';
@@ -7,7 +7,7 @@ const ROOT = join(__dirname, '../..');
 
 export interface ProgramOptions {
   readonly args?: readonly string[];
-  /** The environment of the process. `PATH` is added; no other variable of the test process is. */
+  /** The environment of the process. Only `PATH` is added from the test process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: the root of the checkout. */
   readonly cwd?: string;
@@ -75,14 +75,14 @@ export function startProgram(program: string, options: ProgramOptions = {}): Run
   return new RunningProgram(spawnProgram(program, options));
 }
 
-/** Runs the program to its end, while servers of the test process go on answering. */
+/** Runs the program to its end without blocking the servers of the test process. */
 export async function runProgram(program: string, options: ProgramOptions = {}): Promise<Ended> {
   const running = startProgram(program, options);
   const code = await running.exit;
   return { code, out: running.out, err: running.err };
 }
 
-/** Runs the program to its end and blocks the test process: for programs that ask no server of the test. */
+/** Runs the program to its end and blocks the test process: for programs that call no server of the test. */
 export function runProgramSync(program: string, options: Omit<ProgramOptions, 'stdout'> = {}): Ended {
   const { status, stdout, stderr } = spawnSync(process.execPath, [pathOf(program), ...(options.args ?? [])], {
     cwd: options.cwd ?? ROOT,
@@ -102,9 +102,9 @@ export interface ServerOptions extends Omit<ProgramOptions, 'env'> {
 }
 
 /**
- * Starts the server and waits until `/health/live` or `/health/ready` answers with 200.
- * @param env holds `PORT`.
- * @throws Error with the output where the process ends first, or where the check fails for 30 seconds.
+ * Starts the server and waits until `/health/live` or `/health/ready` returns 200.
+ * @param env contains `PORT`.
+ * @throws Error with the output if the process ends first, or if the check fails for 30 seconds.
  */
 export async function startServer(
   env: NonNullable<ProgramOptions['env']>,
@@ -122,7 +122,7 @@ export async function startServer(
   return server;
 }
 
-/** False also where no server listens. */
+/** Returns false if no server listens. */
 export async function passesHealthCheck(origin: string, check: 'live' | 'ready' = 'live'): Promise<boolean> {
   try {
     const answer = await fetch(`${origin}/health/${check}`);

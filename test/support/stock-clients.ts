@@ -1,4 +1,4 @@
-/** The OAuth clients of both MCP SDKs as they come; all that is ours is the browser, which needs no window here. */
+/** The unmodified OAuth clients of both MCP SDKs; only the browser is replaced. */
 import * as v2 from '@modelcontextprotocol/client';
 import * as v1Auth from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
@@ -10,11 +10,11 @@ import { followLogin } from '../../demo/browser.js';
 const CLIENT = { name: 'stock-client', version: '1.0.0' };
 
 export interface StockLoginOptions {
-  /** Typed into the login as `login_hint`; unset, the issuer's own default person is logged in. */
+  /** The `login_hint`; unset: the default user of the issuer. */
   readonly person?: string;
-  /** Set: the client is known by this https document instead of registering (SEP-991). */
+  /** If set, this https document identifies the client instead of a registration (SEP-991). */
   readonly clientMetadataUrl?: string;
-  /** The client also asks for refresh tokens where the issuer has them. */
+  /** If true, the client also requests refresh tokens if the issuer supports them. */
   readonly refresh?: boolean;
 }
 
@@ -26,7 +26,7 @@ interface Metadata {
   token_endpoint_auth_method: string;
 }
 
-/** Memory and browser of one client: what it was given, and every authorization it asked for. */
+/** Storage and browser of one client, with all its authorization requests. */
 class StockLogin<Info, Tokens, Discovery> {
   readonly redirectUrl = 'http://127.0.0.1:9/callback';
   readonly clientMetadataUrl?: string;
@@ -56,12 +56,12 @@ class StockLogin<Info, Tokens, Discovery> {
     return this.authorizations.map((query) => query.get('scope')?.split(' ') ?? []);
   }
 
-  /** The answer that the browser brought back, once. */
+  /** The authorization response from the browser; each can be read once. */
   takeCallback(): URLSearchParams {
     const { callback } = this;
     this.callback = undefined;
-    if (!callback) throw new Error('No login has ended');
-    if (callback.get('state') !== this.expectedState) throw new Error('The login ended with another state');
+    if (!callback) throw new Error('No login has completed');
+    if (callback.get('state') !== this.expectedState) throw new Error('The login returned a different state');
     return callback;
   }
 
@@ -93,7 +93,7 @@ class StockLogin<Info, Tokens, Discovery> {
   }
 
   codeVerifier(): string {
-    if (this.verifier === undefined) throw new Error('No login has begun');
+    if (this.verifier === undefined) throw new Error('No login was started');
     return this.verifier;
   }
 
@@ -110,23 +110,23 @@ class StockLogin<Info, Tokens, Discovery> {
   }
 }
 
-/** `@modelcontextprotocol/sdk`, the line that speaks 2025-11-25 and older. */
+/** `@modelcontextprotocol/sdk`, the version for 2025-11-25 and older. */
 export class StockLoginV1
   extends StockLogin<v1.OAuthClientInformationMixed, v1.OAuthTokens, v1Auth.OAuthDiscoveryState>
   implements v1Auth.OAuthClientProvider {}
 
-/** `@modelcontextprotocol/client`, the line that speaks 2026-07-28. */
+/** `@modelcontextprotocol/client`, the version for 2026-07-28. */
 export class StockLoginV2
   extends StockLogin<v2.StoredOAuthClientInformation, v2.StoredOAuthTokens, v2.OAuthDiscoveryState>
   implements v2.OAuthClientProvider {}
 
 export interface StockConnection<Client> {
   readonly client: Client;
-  /** Runs a request; where the client has to ask for more scope first, lets it, and runs the request once more. */
+  /** Runs a request; if the client needs more scopes, lets it request them and repeats the request. */
   readonly stepUp: <T>(request: () => Promise<T>) => Promise<T>;
 }
 
-/** Connects from nothing: 401, discovery, registration, login, token. */
+/** Connects without prior state: 401, discovery, registration, login, token. */
 export async function connectV1(url: string, login: StockLoginV1): Promise<StockConnection<ClientV1>> {
   const attempt = () => {
     const client = new ClientV1(CLIENT);
@@ -137,7 +137,7 @@ export async function connectV1(url: string, login: StockLoginV1): Promise<Stock
   return connect(attempt, (error) => error instanceof v1Auth.UnauthorizedError);
 }
 
-/** As {@link connectV1}; speaks the newest revision that the server has. */
+/** As {@link connectV1}; negotiates the newest revision of the server. */
 export async function connectV2(url: string, login: StockLoginV2): Promise<StockConnection<v2.Client>> {
   const attempt = () => {
     const client = new v2.Client(CLIENT, { versionNegotiation: { mode: 'auto' } });
@@ -185,6 +185,6 @@ async function connect<Client>(
 
 function codeOf(callback: URLSearchParams): string {
   const code = callback.get('code');
-  if (code === null) throw new Error(`The login was refused: ${callback.get('error')}`);
+  if (code === null) throw new Error(`The login failed: ${callback.get('error')}`);
   return code;
 }

@@ -1,4 +1,4 @@
-/** A gate in front of other servers: their mount file, what they wrote down, and agents that call through the gate. */
+/** A gateway with upstreams: the mount file, the recorded events of the upstreams, and clients of the gateway. */
 import {
   Client as ModernClient,
   StreamableHTTPClientTransport as ModernTransport,
@@ -14,22 +14,22 @@ import { Gate, temporaryFolder, type GateOptions, type AuditLogLine } from './ga
 
 const INFO = { name: 'test-agent', version: '1.2.3' };
 
-/** The secret that fixtures put where a gate has to keep it from its callers. */
+/** The secret in fixture errors that a gateway must hide from its callers. */
 export const FIXTURE_SECRET = 'sk-fixture-0123456789abcdef';
 
 /** An entry of `UPSTREAMS_FILE`. */
 export type Mount = { readonly name: string } & Record<string, unknown>;
 
-/** A line that a fixture has written down. */
+/** A recorded event of a fixture. */
 export type Noted = { readonly event: string; readonly pid: number; readonly at: number } & Record<
   string,
   any
 >;
 
-/** Everybody may call everything: for tests that are not about rules. */
+/** Permits every call, for tests without access rules. */
 export const ANYTHING = [{ match: '*', any_principal: true }];
 
-/** A gate with a mount file, and a folder for what it mounts. */
+/** A gateway with a mount file and a data folder for the upstreams. */
 export class MountedGate {
   private constructor(
     readonly gate: Gate,
@@ -37,7 +37,7 @@ export class MountedGate {
     private readonly cleanUp: () => Promise<void>,
   ) {}
 
-  /** @param mounts - gets the folder, and says what to mount. */
+  /** @param mounts - returns the entries for the given folder. */
   static async start(
     mounts: (folder: string) => readonly Mount[],
     options: GateOptions = {},
@@ -49,7 +49,7 @@ export class MountedGate {
       database: false,
       ...options,
       env: {
-        // They ask over and over until it is there.
+        // The tests poll the list.
         RATE_LIMIT_PER_MINUTE: '0',
         UPSTREAMS_FILE: file,
         UPSTREAM_PINS_FILE: join(folder.path, 'pins.json'),
@@ -66,22 +66,22 @@ export class MountedGate {
     return this.cleanUp();
   }
 
-  /** What the fixture of this name has written down. */
+  /** The recorded events of the fixture with this name. */
   noted(name: string, event?: string): Noted[] {
     const lines = readNotes(join(this.folder, name));
     return event === undefined ? lines : lines.filter((line) => line.event === event);
   }
 
-  /** The tools that this token is shown, by their names. */
+  /** The listed tools for this token, by name. */
   async tools(token: string): Promise<Map<string, Record<string, any>>> {
     const { status, body, text } = await this.gate.modern(token, 'tools/list');
-    if (!body?.result) throw new Error(`The list was answered with ${status}: ${text}`);
+    if (!body?.result) throw new Error(`tools/list failed with ${status}: ${text}`);
     return new Map(
       (body.result.tools as Record<string, any>[]).map((tool) => [tool.name as string, tool] as const),
     );
   }
 
-  /** The same, once they are as they should be; the last that there were after ten seconds. */
+  /** The listed tools once they satisfy the condition; the last list after ten seconds. */
   async toolsOnce(
     token: string,
     isRight: (names: readonly string[]) => boolean,
@@ -89,7 +89,7 @@ export class MountedGate {
   ): Promise<Map<string, Record<string, any>>> {
     const until = Date.now() + seconds * 1_000;
     for (;;) {
-      // A busy machine may keep the audit log waiting for longer than a caller waits.
+      // On a busy machine the audit log can be slower than the time-out of the request.
       const tools = await this.tools(token).catch((error: Error) => error);
       if (tools instanceof Error) {
         if (Date.now() > until) throw tools;
@@ -98,17 +98,17 @@ export class MountedGate {
     }
   }
 
-  /** What is on record of this tool's last call, once it has ended. */
+  /** The records of the last call of this tool, once the call has ended. */
   async recorded(tool: string): Promise<{ decision: AuditLogLine; status: string }> {
     const decision = this.gate.auditLog().findLast((line) => line.event === 'decision' && line.tool === tool);
-    if (!decision) throw new Error(`${tool} was never decided about`);
+    if (!decision) throw new Error(`The audit log has no decision about ${tool}`);
     const ended = (line: AuditLogLine) => line.event === 'outcome' && line.decision_id === decision.id;
     const outcome = (await this.gate.waitForAuditLog(ended)).find(ended) as AuditLogLine;
     return { decision, status: outcome.outcome.status as string };
   }
 }
 
-/** How the stdio fixture is mounted: `doing` as in the head of `server.mjs`. */
+/** An entry of the stdio fixture; `doing` takes the behaviours listed at the top of `server.mjs`. */
 export function fixture(
   folder: string,
   name: string,
@@ -122,7 +122,7 @@ export function fixture(
   return { name, command, timeouts: SHORT, tools: ANYTHING, ...more };
 }
 
-/** For upstreams that are to fail in time. */
+/** Short time-outs in seconds for failing upstreams. */
 export const SHORT = { connect_seconds: 5, list_seconds: 5, call_seconds: 5 };
 
 export function readNotes(folder: string): Noted[] {
@@ -159,7 +159,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** A server as it answers without a gate in between: the measure of what passes through unchanged. */
+/** A direct connection to a server without the gateway, as the reference for unchanged content. */
 export class Direct {
   private readonly waiting = new Map<number, (message: Record<string, any>) => void>();
   private id = 0;
@@ -209,7 +209,7 @@ export class Direct {
   }
 }
 
-/** What tests need of an SDK client of either line. */
+/** The common interface of both SDK clients. */
 export interface Agent {
   list(): Promise<{ name: string }[]>;
   call(

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Published MCP servers, each at the version of the lock file, and a Chromium for the one that drives it.
-# Does nothing where all of it is there.
+# Installs published MCP servers at the versions of the lock file, and Chromium for playwright. Skips installed ones.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# Whoever comes second waits for the first.
+# A second process waits for the first.
 if command -v flock >/dev/null; then
   exec 9>>.setup.lock
   flock 9
 fi
 
-# The lock file as it was installed; npm writes its own note in another form.
+# A copy of the installed lock file; npm writes its own record in another format.
 if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
   npm ci --ignore-scripts --no-audit --no-fund
   cp package-lock.json node_modules/.installed-lock.json

@@ -1,15 +1,15 @@
-/** Packages of a folder with a lock file of its own, installed only where they are needed. */
+/** On-demand installation of the packages in a folder with its own lock file. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from './processes.mjs';
 
-/** Installs exactly what the lock file says. @param options more of them, for `npm ci` */
+/** Installs the packages of the lock file. @param options additional options of `npm ci` */
 export async function install(folder, { signal, options = [] }) {
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   await runToEnd([...npm, 'ci', '--prefix', folder, '--no-audit', '--no-fund', ...options], { signal });
 }
 
-/** Compares the lock file with npm's own note of what it installed; optional packages do not count. */
+/** Compares the lock file with npm's record of the installation; ignores optional packages. */
 export async function isInstalled(folder) {
   const installed = await lockedPackages(join(folder, 'node_modules/.package-lock.json')).catch(() => ({}));
   const wanted = Object.entries(await lockedPackages(join(folder, 'package-lock.json'))).filter(

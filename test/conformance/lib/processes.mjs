@@ -1,20 +1,20 @@
-/** Child processes that are always waited for, and never outlive the runner. */
+/** Child processes that the runner waits for and that never outlive it. */
 import { fork, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
 /**
  * Runs a command to its end.
  * @param {string[]} command the program and its arguments.
- * @param {{ signal: AbortSignal, log?: string, anyExitCode?: boolean }} options `log`: a file for its output, instead
- *   of the terminal.
- * @returns {Promise<number>} its exit code.
- * @throws Error where it cannot be started, is stopped by a signal, or, without `anyExitCode`, ends with another code
- *   than 0.
+ * @param {{ signal: AbortSignal, log?: string, anyExitCode?: boolean }} options `log`: a file that receives the
+ *   output in place of the terminal.
+ * @returns {Promise<number>} the exit code.
+ * @throws Error if the program cannot start, ends with a signal, or ends with a code other than 0 without
+ *   `anyExitCode`.
  */
 export async function runToEnd([program, ...args], { signal, log, anyExitCode = false }) {
   const output = log ? openSync(log, 'w') : 'inherit';
   try {
-    // Nothing of the caller's environment, such as proxies or Node.js options, may change what is measured.
+    // The environment of the caller, such as proxies or Node.js options, must not affect the result.
     const env = { PATH: process.env.PATH, HOME: process.env.HOME };
     const child = spawn(program, args, {
       stdio: ['ignore', output, output],
@@ -32,7 +32,7 @@ export async function runToEnd([program, ...args], { signal, log, anyExitCode = 
 }
 
 /**
- * Forks a Node.js module that reports once, by `process.send`, when it is ready.
+ * Forks a Node.js module that sends one message with `process.send` when it is ready.
  * @returns {Promise<{ ready: any, stop(): Promise<void> }>}
  */
 export async function forkUntilReady(file, args, { signal, log }) {
@@ -56,12 +56,12 @@ export async function forkUntilReady(file, args, { signal, log }) {
 function firstOf(child, ended, signal) {
   return new Promise((resolve, reject) => {
     child.once('message', resolve);
-    ended.then((code) => reject(new Error(`It ended with ${code}`)), reject);
+    ended.then((code) => reject(new Error(`The process ended with ${code}`)), reject);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }
 
-/** Asks the child to end by closing its channel, and kills it where it does not listen. */
+/** Closes the channel of the child to stop it, and kills it after 5 seconds. */
 async function stopChild(child, ended) {
   if (child.connected) child.disconnect();
   const impatience = setTimeout(() => child.kill('SIGKILL'), 5_000);

@@ -1,14 +1,14 @@
 /**
- * What stands between the suite and the server: the suite cannot send an `Authorization` header, so this adds one.
- * Everything else passes as it is, `Host` and `Origin` too, because scenarios look at what the server makes of them.
+ * Proxy between the suite and the server: the suite cannot send an `Authorization` header, so the proxy adds it. All
+ * other headers pass unchanged, because scenarios test `Host` and `Origin`.
  */
 import http from 'node:http';
 
-/** Headers that speak of one connection (RFC 9110 section 7.6.1); there are two here. */
+/** Headers of a single connection (RFC 9110 section 7.6.1); the proxy has two connections. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'trailer'];
 
 /**
- * Listens on a free port of loopback. Until {@link forwardTo} is called, every answer is 503.
+ * Listens on a free loopback port. Responds with 503 until {@link forwardTo} is called.
  * @returns {Promise<{ origin: string, forwardTo(target: { port: number, token: string }): void, close(): void }>}
  */
 export async function startProxy() {
@@ -40,13 +40,13 @@ function forward(request, response, { port, token }) {
   });
   upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode, endToEnd(answer.headers));
-    // An event stream may stay silent for a while after its headers, and the client waits for those.
+    // An event stream can stay silent after its headers, and the client waits for the headers.
     response.flushHeaders();
     answer.pipe(response);
     answer.on('error', () => response.destroy());
   });
   upstream.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
-  // A client that goes away cancels its request (revision 2026-07-28); the server has to see it go.
+  // A client that disconnects cancels its request (revision 2026-07-28); the server must see the disconnect.
   response.on('close', () => upstream.destroy());
   request.pipe(upstream);
 }

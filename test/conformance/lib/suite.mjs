@@ -1,4 +1,4 @@
-/** The official suite: its installation, the Node.js that can run it, one run, and what came of it. */
+/** The official suite: installation, a suitable Node.js, runs and results. */
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,32 +10,33 @@ const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGE = join(FOLDER, 'node_modules/@modelcontextprotocol/conformance');
 const COMMAND = join(PACKAGE, 'dist/index.js');
 
-/** The suite imports `globSync` of `node:fs`, which Node.js has since version 22. */
+/** The suite imports `globSync` of `node:fs`, available since Node.js 22. */
 const NEEDED_NODE = 22;
 const OWN_NODE_WILL_DO = Number(process.versions.node.split('.')[0]) >= NEEDED_NODE;
 const BUNDLED_NODE = join(FOLDER, `node_modules/node-linux-${process.arch}/bin/node`);
 
-/** Installs what the lock file of this folder says, unless exactly that is installed already. */
+/** Installs the packages of the lock file unless they are installed already. */
 export async function installSuite(signal) {
-  // The bundled Node.js is an optional package, large, and of use only to an older one.
+  // The bundled Node.js is a large optional package that only an older Node.js needs.
   if ((await isInstalled(FOLDER)) && (OWN_NODE_WILL_DO || existsSync(BUNDLED_NODE))) return;
   await install(FOLDER, { signal, options: OWN_NODE_WILL_DO ? ['--omit=optional'] : [] });
 }
 
-/** @throws Error where no Node.js at hand is recent enough. */
+/** @throws Error if no available Node.js is recent enough. */
 function nodeForSuite() {
   if (OWN_NODE_WILL_DO) return process.execPath;
   if (process.platform === 'linux' && existsSync(BUNDLED_NODE)) return BUNDLED_NODE;
   throw new Error(
-    `The conformance suite needs Node.js ${NEEDED_NODE} or newer. This is ${process.version}, and a newer one comes ` +
-      `bundled for Linux on x64 and arm64 only: run this with Node.js ${NEEDED_NODE} or newer.`,
+    `The conformance suite needs Node.js ${NEEDED_NODE} or newer. This is ${process.version}. The bundled Node.js ` +
+      `supports only Linux on x64 and arm64: run the suite with Node.js ${NEEDED_NODE} or newer.`,
   );
 }
 
 /**
- * Runs every scenario that a revision requires, and those that it reports without scoring.
- * @param {{ url: string, revision: string, baseline?: string, results: string, log: string, signal: AbortSignal }} run
- * @returns {Promise<number>} the exit code of the suite: 0 where it is satisfied.
+ * Runs every scenario that a revision requires, and the unscored ones.
+ * @param {{ url: string, revision: string, baseline?: string, results: string, log: string, signal: AbortSignal }}
+ *   run
+ * @returns {Promise<number>} the exit code of the suite: 0 on success.
  */
 export function runSuite({ url, revision, baseline, results, log, signal }) {
   const expected = baseline ? ['--expected-failures', join(FOLDER, baseline)] : [];
@@ -43,12 +44,12 @@ export function runSuite({ url, revision, baseline, results, log, signal }) {
   return runToEnd([nodeForSuite(), COMMAND, 'server', ...options], { signal, log, anyExitCode: true });
 }
 
-/** The scenarios that a revision requires of a server, as the suite has frozen them. */
+/** The scenarios that a revision requires of a server, from the frozen list of the suite. */
 export async function requiredScenarios(revision) {
   return listUnderServer(await readFile(join(PACKAGE, `requirements/${revision}.yaml`), 'utf8'));
 }
 
-/** The scenarios that a baseline expects to fail as a whole; `scenario:check` entries speak of single checks. */
+/** The scenarios that a baseline expects to fail completely; `scenario:check` entries concern single checks. */
 export async function expectedFailures(baseline) {
   if (!baseline) return [];
   return listUnderServer(await readFile(join(FOLDER, baseline), 'utf8')).filter(
@@ -56,14 +57,14 @@ export async function expectedFailures(baseline) {
   );
 }
 
-/** Reads the one list that both kinds of file hold under `server:`, which spares a YAML parser. */
+/** Reads the list under `server:` in both kinds of file without a YAML parser. */
 function listUnderServer(yaml) {
   const section = /^server:\n((?:[ \t]+.*\n|\n)*)/m.exec(yaml)?.[1] ?? '';
   return [...section.matchAll(/^ +- (\S+)$/gm)].map(([, entry]) => entry);
 }
 
 /**
- * The checks that every scenario left in the results folder, by scenario.
+ * The checks of every scenario in the results folder, by scenario.
  * @returns {Promise<Map<string, { status: string, name: string, errorMessage?: string }[]>>}
  */
 export async function readChecks(results) {

@@ -1,17 +1,17 @@
-/** What a run means: scenario by scenario, held against what was expected of it. Pure. */
+/** Compares the results of a run with the expectations, scenario by scenario. Pure functions. */
 
-/** Longer messages are cut in the summary; the results have them whole. */
+/** Maximum length of a message in the summary; the results contain the complete messages. */
 const MAX_MESSAGE = 300;
 
 /**
- * @typedef {{ name: string, passed: boolean, excused: boolean, problems: string[] }} Verdict
- *   `excused`: the baseline says that it fails. `problems`: what its checks complained about, warnings too.
+ * @typedef {{ name: string, passed: boolean, excused: boolean, problems: string[] }} Verdict `excused`: the
+ *   baseline expects a failure. `problems`: failures and warnings of the checks.
  */
 
 /**
- * @param {string[]} scenarios those that count.
+ * @param {string[]} scenarios the required scenarios.
  * @param {Map<string, { id: string, status: string, errorMessage?: string, details?: any }[]>} checks by scenario.
- * @param {string[]} excused those that the baseline expects to fail.
+ * @param {string[]} excused the scenarios that the baseline expects to fail.
  * @returns {Verdict[]}
  */
 export function verdictsOf(scenarios, checks, excused) {
@@ -22,7 +22,7 @@ export function verdictsOf(scenarios, checks, excused) {
   }));
 }
 
-/** The suite's own rule: a scenario passes where it ran and no check of it failed. Warnings are shown, not counted. */
+/** The rule of the suite: a scenario passes if it ran and no check failed. Warnings are shown and not counted. */
 function verdictOf(checks) {
   if (checks.length === 0) return { passed: false, problems: ['left no result'] };
   return {
@@ -36,13 +36,13 @@ function problemOf({ status, id, errorMessage, details }) {
   return `${status} ${id}: ${message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message}`;
 }
 
-/** Passes that were expected, and whatever was not: failures, and passes that the baseline rules out. */
+/** Counts expected passes and unexpected results (failures, and passes that the baseline excludes). */
 export function count(verdicts) {
   const failed = verdicts.filter(isUnforeseen).length;
   return { passed: verdicts.filter(({ passed, excused }) => passed && !excused).length, failed };
 }
 
-/** The summary of one revision, line by line. */
+/** The summary lines of one revision. */
 export function summarize(revision, verdicts) {
   const excused = verdicts.filter((verdict) => !verdict.passed && verdict.excused).map(({ name }) => name);
   const passed = verdicts.filter((verdict) => verdict.passed).length;
@@ -50,7 +50,7 @@ export function summarize(revision, verdicts) {
     `${revision}: ${passed} of ${verdicts.length} required scenarios pass`,
     ...(excused.length > 0 ? [`  ${excused.length} fail as expected: ${excused.join(', ')}`] : []),
     ...verdicts.filter(isUnforeseen).map(({ name, passed: passes }) => {
-      return `  ${name} ${passes ? 'passes, and is expected to fail' : 'FAILS'}`;
+      return `  ${name} ${passes ? 'passes although a failure is expected' : 'FAILS'}`;
     }),
     ...verdicts
       .filter((verdict) => !verdict.excused)
