@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOG_EVENTS } from '../src/core/log-events.js';
 import { createApp } from '../src/create-app.js';
 import { AnyPrincipal, RequireScopes } from '../src/policy/decorators.js';
 import { Prompt, Resource, Tool } from '../src/tools/decorators.js';
@@ -12,6 +13,15 @@ import { freePort, gateEnv, temporaryFolder } from './support/gate.js';
 import { TestIssuer } from './support/issuer.js';
 import { until } from './support/remote.js';
 import { passesHealthCheck, startProgram, startServer } from './support/server-process.js';
+
+/** Contexts of the lines that Nest itself writes. */
+const NEST_CONTEXTS = [
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+];
 
 class Input {
   @IsString()
@@ -202,6 +212,15 @@ describe('npm run start:prod', () => {
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`);
     expect(ready.status).toBe(503);
     expect(await server.stop()).toBe(0);
+    const own = server.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { context?: string; event?: string })
+      .filter(({ context = '' }) => !NEST_CONTEXTS.includes(context));
+    expect(own.filter(({ event = '' }) => !Object.hasOwn(LOG_EVENTS, event))).toEqual([]);
+    expect(own.map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['config.notice', 'server.started', 'audit.opened', 'server.draining']),
+    );
   });
 
   it('starts without tools, logs this in one line and returns an empty tools/list', async () => {
