@@ -116,7 +116,7 @@ it.each(yamlOf('policy'))('%s: the policy file loads', (_, text) => {
   expect(faults).toEqual([]);
 });
 
-it.each(written('sh').filter(([, text]) => text.startsWith('AUTH_')))(
+it.each(written('sh').filter(([, text]) => /^AUTH_\w+=\S*$/m.exec(text)?.index === 0))(
   '%s: the AUTH_ variables load',
   (_, text) => {
     const env = Object.fromEntries(

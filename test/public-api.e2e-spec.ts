@@ -53,8 +53,8 @@ const TYPES = [
   'ToolOptions',
 ];
 
-/** Compiles one consumer of the package and returns the program and the errors of the consumer. */
-function compile(source: string): { program: ts.Program; faults: string[] } {
+/** Compiles these files, by path, and returns the program and the errors in them. */
+function compileFiles(files: ReadonlyMap<string, string>): { program: ts.Program; faults: string[] } {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent(
     { ...config, include: [], files: [CONSUMER] },
@@ -62,16 +62,27 @@ function compile(source: string): { program: ts.Program; faults: string[] } {
     ROOT,
   );
   const host = ts.createCompilerHost({ ...options, noEmit: true });
-  host.fileExists = (path) => path === CONSUMER || ts.sys.fileExists(path);
-  host.readFile = (path) => (path === CONSUMER ? source : ts.sys.readFile(path));
-  const program = ts.createProgram([CONSUMER], { ...options, noEmit: true }, host);
-  const faults = ts
-    .getPreEmitDiagnostics(program, program.getSourceFile(CONSUMER))
+  host.fileExists = (path) => files.has(path) || ts.sys.fileExists(path);
+  host.readFile = (path) => files.get(path) ?? ts.sys.readFile(path);
+  // The folders of these files need not exist.
+  delete host.directoryExists;
+  const program = ts.createProgram([...files.keys()], { ...options, noEmit: true }, host);
+  const faults = [...files.keys()]
+    .flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)))
     .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
   return { program, faults };
 }
 
-const inPackage = (source: string) => source.replaceAll("'../index.js'", "'identity-aware-mcp-server'");
+const compile = (source: string) => compileFiles(new Map([[CONSUMER, source]]));
+
+/** The files that docs/guides/write-a-tool.md shows, by path; the first line of each block is its path. */
+const guideFiles = new Map(
+  [
+    ...readFileSync(join(ROOT, 'docs/guides/write-a-tool.md'), 'utf8').matchAll(
+      /^```ts\n\/\/ (\S+)\n([^]*?)^```/gm,
+    ),
+  ].map(([, path = '', text = '']) => [join(ROOT, path), text]),
+);
 
 describe('public API', () => {
   it('exports exactly these values', () => {
@@ -86,11 +97,9 @@ describe('public API', () => {
     expect(names.sort()).toEqual([...VALUES, ...TYPES].sort());
   });
 
-  it('compiles the tool of the README section Write a tool', () => {
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    const [, source = ''] = /^## Write a tool$[^]*?```ts\n([^]*?)```/m.exec(readme) ?? [];
-    expect(source).toContain("from '../index.js'");
-    expect(compile(inPackage(source)).faults).toEqual([]);
+  it('compiles the files of docs/guides/write-a-tool.md', () => {
+    expect(guideFiles.size).toBe(4);
+    expect(compileFiles(guideFiles).faults).toEqual([]);
   });
 
   it('does not export internal names and files', () => {
