@@ -152,7 +152,7 @@ describe('tool declarations at startup', () => {
     @Injectable()
     class Nothing {}
     expect(await boot(Nothing, { TOOL_ALLOW_LIST: 'read_customer,raed_customer' })).toContain(
-      'TOOL_ALLOW_LIST: raed_customer is the name of nothing that this server has',
+      'TOOL_ALLOW_LIST: unknown target raed_customer',
     );
   });
 });

@@ -397,7 +397,7 @@ describe('policy for upstream tools', () => {
     await gate!.close();
     gate = undefined;
     await expect(start({ env: { TOOL_ALLOW_LIST: 'fix_huge' } })).rejects.toThrow(
-      'TOOL_ALLOW_LIST: fix_huge is the name of nothing',
+      'TOOL_ALLOW_LIST: unknown target fix_huge',
     );
   });
 });

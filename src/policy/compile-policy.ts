@@ -44,11 +44,11 @@ export function compilePolicy(
   const fitsNothing = (pattern: string) => !labels.some((label) => matchesLabel(pattern, label));
   for (const rule of file.rules) {
     for (const pattern of rule.match.filter(fitsNothing)) {
-      faults.push(`${POLICY_FILE}:${rule.line}: ${pattern} is the name of nothing that this server has`);
+      faults.push(`${POLICY_FILE}:${rule.line}: ${pattern} matches no target`);
     }
   }
   for (const pattern of (file.allowList ?? []).filter(fitsNothing)) {
-    faults.push(`${POLICY_FILE}: allow_list: ${pattern} is the name of nothing that this server has`);
+    faults.push(`${POLICY_FILE}: allow_list: ${pattern} matches no target`);
   }
   const enforced = enforcedPart(file);
   const compiled = targets.map((target) => compileTarget(target, base, { file, enforced }, faults));

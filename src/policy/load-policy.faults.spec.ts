@@ -16,9 +16,9 @@ describe('loadPolicy with a faulty policy.yaml', () => {
   it.each<[string, string[]]>([
     [
       'rules:\n  - match: pax\n    scopes: x',
-      ['policy.yaml:2: pax is the name of nothing that this server has'],
+      ['policy.yaml:2: pax matches no target'],
     ],
-    ['allow_list: ["x*"]', ['policy.yaml: allow_list: x* is the name of nothing that this server has']],
+    ['allow_list: ["x*"]', ['policy.yaml: allow_list: x* matches no target']],
     [
       'rules:\n  - match: pay\n',
       [

@@ -1,14 +1,11 @@
-/**
- * `@Tool`, `@Resource` and `@Prompt`: one method each, on any provider of any module. They only write typed metadata;
- * the registry reads it at boot.
- */
+/** `@Tool`, `@Resource` and `@Prompt` store typed metadata of one method. The registry reads it at startup. */
 import 'reflect-metadata';
 import { callSiteFile } from '../lib/call-site.js';
 import { findDeclaringPrototype } from '../lib/find-declaring-prototype.js';
 
 type DtoClass = new () => object;
 
-/** Hints for clients (MCP, tool annotations). They decide nothing. */
+/** Hints for clients (MCP, tool annotations). They take no part in decisions. */
 export interface ToolAnnotations {
   readonly title?: string;
   readonly readOnlyHint?: boolean;
@@ -18,24 +15,24 @@ export interface ToolAnnotations {
 }
 
 export interface ToolOptions {
-  /** 1 to 128 characters of `A-Z a-z 0-9 _ . -`, unique at this server. */
+  /** 1 to 128 characters of `A-Z a-z 0-9 _ . -`, unique on this server. */
   readonly name: string;
   readonly title?: string;
   readonly description: string;
   readonly annotations?: ToolAnnotations;
-  /** Class-validator class of the result; shown as `outputSchema` and enforced. */
+  /** Class-validator class of the result. Shown as `outputSchema`; a result that differs is a failure of the tool. */
   readonly output?: DtoClass;
 }
 
 interface ResourceBase {
-  /** The name by which allow-lists and records know it: `resource:NAME`. */
+  /** Allow-lists and records contain `resource:NAME`. */
   readonly name: string;
   readonly title?: string;
   readonly description?: string;
   readonly mimeType?: string;
 }
 
-/** Either one `uri`, or a `uriTemplate` whose variables are whole path segments: `docs://{section}/{page}`. */
+/** One `uri`, or a `uriTemplate` whose variables are whole path segments: `docs://{section}/{page}`. */
 export type ResourceOptions = ResourceBase &
   (
     | { readonly uri: string; readonly uriTemplate?: never }
@@ -43,7 +40,7 @@ export type ResourceOptions = ResourceBase &
   );
 
 export interface PromptOptions {
-  /** The name by which allow-lists and records know it: `prompt:NAME`. */
+  /** Allow-lists and records contain `prompt:NAME`. */
   readonly name: string;
   readonly title?: string;
   readonly description?: string;
@@ -60,32 +57,35 @@ type Declared =
   | { readonly kind: 'prompt'; readonly options: PromptOptions }
   | { readonly kind: 'completion'; readonly options: PromptCompletionOptions };
 
-/** What a decorator said, and the file it was said in. */
+/** The options of a decorator and the file of its declaration. */
 export type Declaration = Declared & { readonly file: string };
 
 const DECLARATION = Symbol('tools:declaration');
 
-/** `method(input: InputDto, call: ToolCall)`. A string is shown as text, an object also as structured content. */
+/** `method(input: InputDto, call: ToolCall)`. A string becomes text; an object becomes text and structured content. */
 export function Tool(options: ToolOptions): MethodDecorator {
   return declare({ kind: 'tool', options });
 }
 
-/** `method(request: ResourceRequest, call: ToolCall)`. Return text, bytes, or the contents in MCP's own terms. */
+/** `method(request: ResourceRequest, call: ToolCall)`. Returns text, bytes, or `ResourceContents`. */
 export function Resource(options: ResourceOptions): MethodDecorator {
   return declare({ kind: 'resource', options });
 }
 
-/** `method(input: InputDto, call: ToolCall)`. Return a text, or the messages. */
+/** `method(input: InputDto, call: ToolCall)`. Returns a text or `PromptMessage` items. */
 export function Prompt(options: PromptOptions): MethodDecorator {
   return declare({ kind: 'prompt', options });
 }
 
-/** `method(value: string, call: ToolCall): string[]`: suggestions for one argument, under the rule of its prompt. */
+/**
+ * `method(value: string, call: ToolCall): string[]` suggests values of one argument. The access rule of the prompt
+ * applies.
+ */
 export function PromptCompletion(options: PromptCompletionOptions): MethodDecorator {
   return declare({ kind: 'completion', options });
 }
 
-/** What is declared of a method, on the prototype that it stands on. */
+/** Declaration of a method, from the prototype that defines it. */
 export function readDeclaration(prototype: object, method: string): Declaration | undefined {
   const owner = findDeclaringPrototype(prototype, method);
   return owner && (Reflect.getOwnMetadata(DECLARATION, owner, method) as Declaration | undefined);
@@ -98,7 +98,7 @@ function declare(declared: Declared): MethodDecorator {
     if (Reflect.hasOwnMetadata(DECLARATION, target, key)) {
       throw new Error(`${at} is declared twice as a tool, resource or prompt`);
     }
-    // On class and key, not on the function: another decorator may put a function of its own in its place.
+    // Stored on class and key: another decorator may replace the function itself.
     Reflect.defineMetadata(DECLARATION, { ...declared, file: callSiteFile() }, target, key);
   };
 }

@@ -1,4 +1,4 @@
-/** A declaration in, a definition out: schemas, list entries and handlers, computed once. */
+/** Turns a declaration into a definition: schemas, list entry and handler, computed once. */
 import { TARGET_NAME } from '../core/patterns.js';
 import 'reflect-metadata';
 import type { JsonObject } from '../lib/json.js';
@@ -26,7 +26,7 @@ export interface Declared {
 }
 
 const EMPTY_OBJECT_SCHEMA: JsonObject = { type: 'object', properties: {}, additionalProperties: false };
-/** What a resource at one URI is asked for with. */
+/** Arguments of a read of one fixed URI. */
 const URI_SCHEMA: JsonObject = { type: 'object', properties: { uri: { type: 'string' } }, required: ['uri'] };
 
 export function defineTool(declared: Declared, options: ToolOptions): ToolDefinition {
@@ -88,7 +88,7 @@ export function defineCompletion(
   prompt: PromptDefinition,
 ): PromptDefinition {
   if (declaresRule(declared.type.prototype as object, declared.method)) {
-    throw new Error('a completion is under the rule of its prompt and has none of its own');
+    throw new Error('a completion has the access rule of its prompt and cannot declare one');
   }
   const known = (prompt.entry.arguments as { name: string }[]).some(({ name }) => name === options.argument);
   if (!known) throw new Error(`the prompt ${prompt.name} has no argument ${options.argument}`);
@@ -100,7 +100,7 @@ export function defineCompletion(
 export function defineResource(declared: Declared, options: ResourceOptions): ResourceDefinition {
   requireName(options.name);
   if (readRecordedArguments(declared.type, declared.method).length > 0)
-    throw new Error('@Audit is for arguments, which a resource does not have');
+    throw new Error('@Audit applies to arguments; a resource has none');
   const { name, title, description, mimeType, uri, uriTemplate } = options;
   if ((uri === undefined) === (uriTemplate === undefined))
     throw new Error('a resource has either a uri or a uriTemplate');
@@ -125,8 +125,8 @@ export function defineResource(declared: Declared, options: ResourceOptions): Re
 }
 
 /**
- * What conditions look at: of a template its variables, as the method gets them. Its URI can be spelled in many ways
- * (`%73ecret`), and a condition on it would judge another value.
+ * Conditions on a template see its decoded variables, as the method does. A URI has many spellings (`%73ecret`), so a
+ * condition on it would compare another value.
  */
 function conditionArgumentsOf(
   at: ResourceDefinition['at'],
@@ -140,11 +140,12 @@ function conditionArgumentsOf(
   };
 }
 
-/** The class of the first parameter, from the metadata that the compiler leaves; undefined where there is no parameter. */
+/** Class of the first parameter, from the metadata of the compiler. Undefined without a parameter. */
 function inputClass({ type, method }: Declared): DtoClass | undefined {
   const types = Reflect.getMetadata('design:paramtypes', type.prototype as object, method) as
     unknown[] | undefined;
-  if (!types) throw new Error('the compiler left no parameter types: switch emitDecoratorMetadata on');
+  if (!types)
+    throw new Error('the build has no parameter types: enable emitDecoratorMetadata in tsconfig.json');
   if (types.length === 0 || types[0] === NoInput) return undefined;
   if (!isValidatedClass(types[0])) {
     throw new Error(
@@ -157,7 +158,8 @@ function inputClass({ type, method }: Declared): DtoClass | undefined {
 function recordedArguments({ type, method }: Declared, { properties }: JsonObject): readonly string[] {
   const names = readRecordedArguments(type, method);
   const unknown = names.find((name) => !Object.hasOwn(properties as JsonObject, name));
-  if (unknown !== undefined) throw new Error(`@Audit names ${unknown}, which is no argument of it`);
+  if (unknown !== undefined)
+    throw new Error(`@Audit names ${unknown}, which is not an argument of this method`);
   return names;
 }
 

@@ -1,4 +1,4 @@
-/** What the registry knows of each tool, resource and prompt: the entry shown to clients, and how to run it. */
+/** Definitions in the registry: the list entry that clients see and the handler. */
 import type { SubjectToken } from '../core/subject-token.js';
 import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from '../policy/access-rule.js';
@@ -10,7 +10,7 @@ export type Handler = (input: unknown, call: ToolCall) => unknown;
 
 interface Definition<Kind extends ProtectedTarget['kind']> extends ProtectedTarget {
   readonly kind: Kind;
-  /** The entry of this kind's list, computed once. */
+  /** Entry in the list of this kind, computed once. */
   readonly entry: JsonObject;
   readonly run: Handler;
 }
@@ -20,15 +20,15 @@ export interface ToolDefinition extends Definition<'tool'> {
   readonly output: DtoClass | undefined;
 }
 
-/** A tool of another server: its arguments and its answer go through as they are. */
+/** A tool of an upstream. Its arguments and results pass unchanged. */
 export interface MountedToolDefinition extends ProtectedTarget {
   readonly kind: 'tool';
   readonly entry: JsonObject;
-  /** For the operator: how its entry differs from the definition that the other server sent, and what clients may refuse. */
+  /** Notes for the operator: differences from the definition of the upstream, and parts that clients may reject. */
   readonly remarks: readonly string[];
   /**
-   * @returns a tool result in MCP's terms, as the other server gave it.
-   * @throws ToolError for what the caller did wrong; ToolUnavailable where it cannot be had.
+   * @returns the tool result of the upstream.
+   * @throws ToolError for an error of the caller; ToolUnavailable if the upstream is unavailable.
    */
   readonly relay: (args: JsonObject, call: ToolCall, token: SubjectToken | undefined) => Promise<JsonObject>;
 }
@@ -39,14 +39,14 @@ export interface PromptDefinition extends Definition<'prompt'> {
 }
 
 export interface ResourceDefinition extends Definition<'resource'> {
-  /** Fixed: its one URI. Template: how to recognize its URIs. */
+  /** The URI of a fixed resource, or the matcher of a template. */
   readonly at: { readonly uri: string } | { readonly uriTemplate: string; readonly matcher: UriMatcher };
   readonly mimeType: string | undefined;
 }
 
-/** What a resource's method is given as its input. */
+/** Input of the method of a resource. */
 export interface ResourceRequest {
   readonly uri: string;
-  /** Of the template, decoded; empty for a fixed URI. From the client: untrusted. */
+  /** Decoded variables of the template; empty for a fixed URI. Untrusted input. */
   readonly variables: Readonly<Record<string, string>>;
 }

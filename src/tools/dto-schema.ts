@@ -1,4 +1,4 @@
-/** The JSON Schema (2020-12) of a class-validator class, derived once, at boot. */
+/** JSON Schema (2020-12) of a class-validator class, derived once at startup. */
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import { createRequire } from 'node:module';
@@ -7,14 +7,11 @@ export type DtoClass = new () => object;
 
 const DEFS = '#/$defs/';
 
-/** class-transformer keeps the classes behind `@Type()` in a store that it exports only from this file. */
+/** class-transformer exports its store of `@Type()` classes from this file only. */
 const { defaultMetadataStorage } = createRequire(__filename)('class-transformer/cjs/storage') as {
   defaultMetadataStorage: never;
 };
-/**
- * @throws Error where the class has no validated property at all, or where a nested class cannot be told from
- *   another of its name.
- */
+/** @throws Error if the class has no validated property, or if two nested classes have the same name. */
 export function dtoSchema(dto: DtoClass): JsonObject {
   const schema = closed(dto);
   const defs: Record<string, JsonObject> = {};
@@ -27,7 +24,7 @@ export function dtoSchema(dto: DtoClass): JsonObject {
   return Object.keys(defs).length > 0 ? { ...schema, $defs: defs } : schema;
 }
 
-/** Whether this is a class with at least one validated property. */
+/** True for a class with at least one validated property. */
 export function isValidatedClass(dto: unknown): dto is DtoClass {
   return (
     typeof dto === 'function' &&

@@ -1,4 +1,4 @@
-/** The type that a class declares for a property, in words, where a value has another one. */
+/** States the declared type of a property whose value has another type. */
 import type { ValidationError } from 'class-validator';
 
 const WORDS = {
@@ -21,15 +21,15 @@ const DECLARED: ReadonlyMap<unknown, Kind> = new Map<unknown, Kind>([
 
 /** Rules of class-validator whose own message states the type. */
 const STATES_TYPE = /^(isString|isInt|isNumber|isBoolean|isArray|isObject|isNumberString|isBooleanString)$/;
-/** Rules of class-validator that hold for texts alone, by the names of their constraints. */
+/** Rules of class-validator for strings, by the names of their constraints. */
 const FOR_TEXTS =
   /^(matches|isLength|minLength|maxLength|contains|notContains|isEmail|isUrl|isUuid|isIp|isFQDN|isAlpha\w*|isAscii|isBase\w+|isHex\w*|isDateString|isISO\w+|isRFC\w+|isJSON|isJWT|isLowercase|isUppercase|isMongoId|isMimeType|isPort|isPhoneNumber|isMobilePhone|isSemVer|isSlug|isTimeZone|isLocale)$/;
 const FOR_NUMBERS = /^(min|max|isPositive|isNegative|isDivisibleBy|isLatitude|isLongitude)$/;
 
 /**
  * @param error with its `target` and `value`.
- * @returns the rest of a sentence whose subject is the property, without the value; undefined where the type is right,
- *   is not declared, or is stated by the message of a rule.
+ * @returns the rest of a sentence about the property, without the value. Undefined if the type is correct,
+ * undeclared, or stated by the message of a rule.
  */
 export function typeFault({
   target,
@@ -46,7 +46,7 @@ export function typeFault({
   return given === 'array' ? elementFault(value as unknown[], rules) : undefined;
 }
 
-/** A rule for texts on a list is one for each of its elements. */
+/** A string rule on a list applies to each element. */
 function elementFault(values: readonly unknown[], rules: readonly string[]): string | undefined {
   const expected = kindOfRules(rules);
   const other = values.map(kindOf).find((kind) => kind !== undefined && kind !== expected);
@@ -59,7 +59,7 @@ function declaredKind(target: object | undefined, property: string): Kind | unde
   if (typeof type !== 'function' || type === Object || type === Date) return undefined;
   const kind = DECLARED.get(type);
   if (kind !== undefined) return kind;
-  // A class of one's own; of those of the language (Map, Set, Buffer) JSON has no value.
+  // A declared class. Values of built-in classes (Map, Set, Buffer) have no JSON form.
   return Object.hasOwn(globalThis, type.name) ? undefined : 'object';
 }
 

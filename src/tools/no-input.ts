@@ -1,2 +1,2 @@
-/** The input of a tool or prompt that takes none but wants its {@link ToolCall}: `method(_: NoInput, call: ToolCall)`. */
+/** Input of a tool or prompt without arguments that uses its {@link ToolCall}: `method(_: NoInput, call: ToolCall)`. */
 export class NoInput {}

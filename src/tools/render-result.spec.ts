@@ -36,11 +36,11 @@ it.each<[string, unknown, object]>([
     new ToolResult([image], { a: 1 }),
     { content: [image], structuredContent: { a: 1 } },
   ],
-])('a tool that returns %s', (_name, value, result) => {
+])('renders a tool result of %s', (_name, value, result) => {
   expect(renderToolResult(value)).toStrictEqual({ kind: 'result', result });
 });
 
-it('text and structured content of a tool always say the same', () => {
+it('renders the same data as text and as structured content', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
       const { result } = renderToolResult(value) as unknown as {
@@ -52,11 +52,11 @@ it('text and structured content of a tool always say the same', () => {
   );
 });
 
-it.each([() => 1, 5n, Symbol('s')])('what has no JSON is a failure of the tool: %p', (value) => {
+it.each([() => 1, 5n, Symbol('s')])('rejects a tool result without a JSON form: %p', (value) => {
   expect(() => renderToolResult(value)).toThrow();
 });
 
-it('a failure is marked as one', () => {
+it('marks a failure with isError', () => {
   expect(renderToolFailure('no', 'd1')).toEqual({
     content: [text('no')],
     isError: true,
@@ -71,7 +71,7 @@ it.each<[unknown, string | undefined, object[]]>([
   [Buffer.from('hi'), undefined, [{ uri: 'docs://a', blob: 'aGk=' }]],
   [{ a: 1 }, 'application/json', [{ uri: 'docs://a', mimeType: 'application/json', text: '{"a":1}' }]],
   [[{ uri: 'docs://b', text: 'own' }], 'text/plain', [{ uri: 'docs://b', text: 'own' }]],
-])('a resource that returns %p as %s', (value, mimeType, contents) => {
+])('renders a resource result of %p as %s', (value, mimeType, contents) => {
   expect(renderResource(value, 'docs://a', mimeType)).toStrictEqual({ kind: 'result', result: { contents } });
 });
 
@@ -79,11 +79,11 @@ it.each<[unknown, unknown, object]>([
   ['hello', undefined, { messages: [{ role: 'user', content: text('hello') }] }],
   ['hello', 'Greets', { description: 'Greets', messages: [{ role: 'user', content: text('hello') }] }],
   [[{ role: 'assistant', content: image }], undefined, { messages: [{ role: 'assistant', content: image }] }],
-])('a prompt that returns %j, described as %s', (value, description, result) => {
+])('renders a prompt result of %j with the description %s', (value, description, result) => {
   expect(renderPrompt(value, description)).toStrictEqual({ kind: 'result', result });
 });
 
-it('a question is handed on as it is, whoever asks it', () => {
+it('passes an input request of each method through', () => {
   const question = new InputRequired({ name: { method: 'elicitation/create' } });
   const expected = { kind: 'inputRequired', question };
   expect(renderToolResult(question)).toEqual(expected);
@@ -100,6 +100,6 @@ it.each([
   ['text', [], 0, false],
   [hundred, hundred, 100, false],
   [[...hundred, 'more'], hundred, 101, true],
-])('%j: at most a hundred suggestions, all of them texts', (values, shown, total, hasMore) => {
+])('limits %j to 100 suggestions, all of them strings', (values, shown, total, hasMore) => {
   expect(renderCompletion(values)).toEqual({ completion: { values: shown, total, hasMore } });
 });

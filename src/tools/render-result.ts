@@ -1,4 +1,4 @@
-/** What a tool, resource or prompt returned, in MCP's terms. Pure. */
+/** Converts the return value of a tool, resource or prompt to an MCP result. Pure. */
 import { isToolResult } from '../core/mcp-types.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import {
@@ -9,15 +9,15 @@ import {
   type ResourceContents,
 } from './results.js';
 
-/** `inputRequired` results go back to the client as a question; `result` is a result of the asked method. */
+/** `inputRequired` asks the client for input; `result` is the result of the requested method. */
 export type Rendered =
-  /** `isWhole`: of another server, and looked at already: every member of it is to be kept. */
+  /** `passThrough`: a checked result of an upstream, sent with all of its members. */
   | { readonly kind: 'result'; readonly result: JsonObject; readonly passThrough?: true }
   | { readonly kind: 'inputRequired'; readonly question: InputRequired };
 
 /**
- * An object is shown as structured content, and as its JSON text for clients that know no other.
- * @throws Error where it cannot be written as JSON, or is no result that a client would take.
+ * An object becomes structured content, and JSON text for clients without structured content.
+ * @throws Error if the value has no JSON form, or is not a valid MCP result.
  */
 export function renderToolResult(value: unknown): Rendered {
   if (value instanceof InputRequired) return { kind: 'inputRequired', question: value };
@@ -33,17 +33,17 @@ export function renderToolResult(value: unknown): Rendered {
   };
 }
 
-/** As it is written: what no client would take must not be on record as done. */
+/** Validated before the outcome is recorded: an invalid result must not be recorded as `ok`. */
 function plainResult({ content, structuredContent }: ToolResult): JsonObject {
   const written = JSON.stringify({ content, structuredContent: structuredContent ?? undefined });
   const result = JSON.parse(written) as JsonObject;
   const { structuredContent: object = {} } = result;
   const isObject = isJsonObject(object);
-  if (!isObject || !isToolResult(result)) throw new Error('The tool returned no result of MCP');
+  if (!isObject || !isToolResult(result)) throw new Error('The result of the tool is not a valid MCP result');
   return result;
 }
 
-/** @param decisionId names the record of the call, as the `data` of a refusal does. */
+/** @param decisionId id of the decision, as in the `data` of a denial. */
 export function renderToolFailure(message: string, decisionId: string): JsonObject {
   return { content: [text(message)], isError: true, _meta: { decision_id: decisionId } };
 }
@@ -60,7 +60,7 @@ export function renderPrompt(value: unknown, description: unknown): Rendered {
   return { kind: 'result', result: { ...(description !== undefined && { description }), messages } };
 }
 
-/** At most 100 suggestions, as MCP demands. */
+/** At most 100 suggestions (MCP, completion/complete). */
 export function renderCompletion(values: unknown): JsonObject {
   const all = Array.isArray(values) ? values.filter((value) => typeof value === 'string') : [];
   return { completion: { values: all.slice(0, 100), total: all.length, hasMore: all.length > 100 } };

@@ -1,4 +1,4 @@
-/** What a tool, a resource or a prompt may return beside plain values, and the error that speaks to the caller. */
+/** Return values of tools, resources and prompts, and the errors with a public message. */
 import type { JsonObject } from '../lib/json.js';
 export type Content =
   | { type: 'text'; text: string; [more: string]: unknown }
@@ -19,7 +19,7 @@ export interface PromptMessage {
   readonly content: Content;
 }
 
-/** A result in MCP's own terms, for a tool whose answer is more than a value. */
+/** A complete MCP result, for a tool that returns more than one value. */
 export class ToolResult {
   constructor(
     readonly content: readonly Content[],
@@ -27,11 +27,11 @@ export class ToolResult {
   ) {}
 }
 
-/** A question back to the client (MCP 2026-07-28, multi round-trip requests); only for clients of that revision. */
+/** Asks the client for input (MCP 2026-07-28, multi round-trip requests). Requires a client of that revision. */
 export class InputRequired {
   /**
-   * @param inputRequests by a key of the tool's choice: `{ method: 'elicitation/create', params }` and the like.
-   * @param requestState anything JSON that the next round needs; sealed, bound to this caller and call, valid 10 minutes.
+   * @param inputRequests by keys of the tool: `{ method: 'elicitation/create', params }` and others.
+   * @param requestState JSON for the next round; sealed, bound to this caller and call, valid for 10 minutes.
    */
   constructor(
     readonly inputRequests?: Readonly<
@@ -41,7 +41,7 @@ export class InputRequired {
   ) {}
 }
 
-/** The tool cannot be had, whatever the arguments: in words that are meant for the caller, and on record as a failure. */
+/** The tool is unavailable. The caller sees the message; the record has the status `failed`. */
 export class ToolUnavailable extends Error {
   constructor(publicMessage: string, options?: ErrorOptions) {
     super(publicMessage, options);
@@ -49,7 +49,10 @@ export class ToolUnavailable extends Error {
   }
 }
 
-/** A failure whose message is meant for the caller. Apart from it and {@link ToolUnavailable}, clients see a reference only. */
+/**
+ * A failure with a public message. For other errors than this and {@link ToolUnavailable} clients see a reference
+ * only.
+ */
 export class ToolError extends Error {
   constructor(publicMessage: string, options?: ErrorOptions) {
     super(publicMessage, options);

@@ -1,4 +1,4 @@
-/** Runs what the gate has allowed, and only that; says how it ended; lets no exception out in its own words. */
+/** Runs allowed calls, records their outcomes, and hides the messages of unexpected errors. */
 import { Injectable } from '@nestjs/common';
 import { EventLogger } from '../core/event-logger.js';
 import { targetLabel } from '../core/decision.js';
@@ -24,7 +24,7 @@ import { ToolError, ToolUnavailable } from './results.js';
 import type { ToolCall } from './tool-call.js';
 import { validateDto, type Validated } from './validate-dto.js';
 
-/** `failure`: how it is told (as a result for a tool, as a protocol error for the rest) is the bridge's business. */
+/** The adapter renders a `failure` as a tool result, or as a protocol error for resources and prompts. */
 export type Invoked =
   Rendered | { readonly kind: 'failure'; readonly fault: 'input' | 'tool'; readonly message: string };
 
@@ -36,7 +36,7 @@ export class ToolInvoker {
 
   constructor(private readonly registry: ToolRegistry) {}
 
-  /** Calls the tool that this request's decision allows. */
+  /** Calls the tool that the decision of this request allows. */
   callTool(requestContext: RequestContext, call: ToolCall, args: unknown): Promise<Invoked> {
     const tool = this.allowed(requestContext, 'tool') as ToolDefinition | MountedToolDefinition;
     return this.track(requestContext, call, async () => {
@@ -71,7 +71,7 @@ export class ToolInvoker {
     });
   }
 
-  /** Suggestions for an argument of a prompt; none for resources, and none where the prompt offers none. */
+  /** Suggestions for an argument of a prompt. Empty for resources, and for a prompt without completions. */
   complete(
     requestContext: RequestContext,
     call: ToolCall,
@@ -86,7 +86,7 @@ export class ToolInvoker {
     });
   }
 
-  /** For what is allowed or refused like a call but runs nothing (subscribing to a resource). */
+  /** For requests that are decided like a call but run no handler (resource subscriptions). */
   acknowledge(requestContext: RequestContext, call: ToolCall): Promise<Invoked> {
     this.allowed(requestContext, 'resource');
     return this.track(requestContext, call, async () => ({
@@ -96,8 +96,8 @@ export class ToolInvoker {
   }
 
   /**
-   * The definition of the very target that was decided.
-   * @throws Error where there is no `allow` for it: a call that got here past the gate is a bug, and runs nothing.
+   * Definition of the decided target.
+   * @throws Error without an `allow` decision for it: no handler runs.
    */
   private allowed(requestContext: RequestContext, ...kinds: ProtectedTarget['kind'][]): ProtectedTarget {
     const { operation, decision, audited } = requestContext;
@@ -111,9 +111,9 @@ export class ToolInvoker {
     if (!audited) throw new Error('A call reached the invoker before its decision was recorded');
     if (requestContext.outcome) throw new Error('A call reached the invoker twice');
     const { target } = operation;
-    // What was decided may have been replaced, or withheld, while its decision was put on record.
+    // The definition may have been replaced or withheld while the decision was recorded.
     if (!this.registry.isCurrent(target))
-      throw new Error(`${targetLabel(target)} was allowed and is not there any more`);
+      throw new Error(`${targetLabel(target)} was allowed, but its definition has changed since`);
     return target;
   }
 
@@ -160,17 +160,18 @@ export class ToolInvoker {
     });
   }
 
-  /** @throws Error where the tool returned something else than it promised: a failure of the tool, not of the caller. */
+  /** @throws Error if the result differs from the declared output: a failure of the tool. */
   private async requireOutput(output: DtoClass, rendered: Rendered): Promise<void> {
     if (rendered.kind === 'inputRequired') return;
     const checked = await validateDto(output, rendered.result.structuredContent ?? null);
     if (rendered.result.structuredContent === undefined)
-      throw new Error('The tool promised an object and returned none');
-    if (!checked.ok) throw new Error(`The tool broke its output schema: ${checked.faults.join('; ')}`);
+      throw new Error('The tool declares an object as output and returned another type');
+    if (!checked.ok)
+      throw new Error(`The result of the tool differs from its output schema: ${checked.faults.join('; ')}`);
   }
 }
 
-/** What another server answered. Whether its tool did what was asked is what it says itself. */
+/** Result of an upstream. Its `isError` decides the status. */
 function relayed(result: JsonObject): Ended {
   return {
     status: result.isError === true ? 'tool_error' : 'ok',

@@ -124,7 +124,7 @@ async function faults(
   return (error as DeclarationError).faults;
 }
 
-/** A provider with one tool that takes nothing. */
+/** A provider with one tool without arguments. */
 function tool(options: Partial<ToolOptions>): Type {
   class Odd {
     @Tool({ name: 'odd', description: 'Odd', ...options })
@@ -143,11 +143,11 @@ function resource(options: object): Type {
   return Odd;
 }
 
-describe('what is declared', () => {
+describe('ToolRegistry', () => {
   let registry: ToolRegistry;
   beforeAll(async () => (registry = await registryOf([Tools])));
 
-  it('is listed by name, whatever the order of the code', () => {
+  it('lists definitions by name, independent of the order in code', () => {
     expect(registry.list('tools').map(({ name }) => name)).toEqual(['Read', 'admin', 'write']);
     expect(registry.list('prompts').map(({ name }) => name)).toEqual(['greet']);
     expect(
@@ -200,17 +200,17 @@ describe('what is declared', () => {
     ],
     ['resource', 'page', { uriTemplate: 'docs://{page}', name: 'page', mimeType: 'text/plain' }],
     ['resource', 'intro', { uri: 'docs://intro', name: 'intro', title: 'Intro' }],
-  ] as const)('%s %s has its entry', (kind, name, entry) => {
+  ] as const)('has a list entry for the %s %s', (kind, name, entry) => {
     expect(registry.find(kind, name)?.entry).toEqual(entry);
   });
 
-  it('has the rule of its class and its method', () => {
+  it('combines the access rules of class and method', () => {
     expect(registry.find('tool', 'write')?.rule).toMatchObject({ source: 'Tools.write', roles: [] });
     expect([...(registry.find('tool', 'write')?.rule.scopes ?? [])].sort()).toEqual(['base', 'write']);
     expect(registry.find('tool', 'Read')?.rule.scopes).toEqual(['base']);
   });
 
-  it('runs on its instance, with what that was given', async () => {
+  it('calls the method on its instance with the given arguments', async () => {
     const run = (registry.find('tool', 'write') as ToolDefinition | undefined)?.run;
     expect(await run?.({ text: 'you' }, undefined as never)).toBe('hello you');
     const greet = registry.find('prompt', 'greet') as PromptDefinition;
@@ -226,7 +226,7 @@ describe('what is declared', () => {
     ['tool', 'constructor'],
     ['tool', 'WRITE'],
     ['tool', ''],
-  ] as const)('there is no %s %j', (kind, name) => {
+  ] as const)('has no %s named %j', (kind, name) => {
     expect(registry.find(kind, name)).toBeUndefined();
   });
 
@@ -236,12 +236,12 @@ describe('what is declared', () => {
     ['docs://a/b', undefined],
     ['DOCS://intro', undefined],
     ['', undefined],
-  ])('the resource at %j is %s', (uri, name) => {
+  ])('resolves the resource at %j to %s', (uri, name) => {
     expect(registry.findResourceByUri(uri)?.name).toBe(name);
   });
 });
 
-describe('what is wrong stops the boot, in a sentence that names file, class and method', () => {
+describe('a faulty declaration', () => {
   class NoRule {
     @Tool({ name: 'odd', description: 'Odd' })
     method(): void {}
@@ -323,19 +323,19 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
       type,
     ]),
     ['NumberPrompt', 'the prompt argument count must be a string', NumberPrompt],
-    ['NoPrompt', 'there is no prompt odd', NoPrompt],
+    ['NoPrompt', 'the prompt odd does not exist', NoPrompt],
     ['NoArgument', 'the prompt odd has no argument other', NoArgument],
-    ['NoSuchArgument', '@Audit names other, which is no argument of it', NoSuchArgument],
-    ['AuditedResource', '@Audit is for arguments, which a resource does not have', AuditedResource],
-  ])('%s: %s', async (name, sentence, type) => {
+    ['NoSuchArgument', '@Audit names other, which is not an argument of this method', NoSuchArgument],
+    ['AuditedResource', '@Audit applies to arguments; a resource has none', AuditedResource],
+  ])('rejects %s: %s', async (name, sentence, type) => {
     expect(await faults([type])).toEqual([`${HERE}: ${name}.method: ${sentence}`]);
   });
 
-  it('a name of 128 characters is none of them', async () => {
+  it('accepts a name of 128 characters', async () => {
     expect((await registryOf([tool({ name: 'x'.repeat(128) })])).list('tools')).toHaveLength(1);
   });
 
-  it('a request-scoped provider', async () => {
+  it('rejects a request-scoped provider', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Fleeting {
       @Tool({ name: 'odd', description: 'Odd' })
@@ -347,7 +347,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
     ]);
   });
 
-  it('a provider that depends on a request-scoped one', async () => {
+  it('rejects a provider that depends on a request-scoped provider', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class PerRequest {}
     @Injectable()
@@ -363,7 +363,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
     ]);
   });
 
-  it('two of one name, and two of one address', async () => {
+  it('rejects two tools with one name and two resources with one URI', async () => {
     class Twin {
       @Tool({ name: 'write', description: 'Writes too' })
       @AnyPrincipal()
@@ -383,14 +383,14 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
     ]);
   });
 
-  it('a class that inherits the tools of another one that is there too', async () => {
+  it('rejects a class that inherits the tools of another registered class', async () => {
     expect(await faults([Tools, MoreTools])).toContain(
       `${HERE}: MoreTools.write: the tool write is already declared by Tools.write`,
     );
     expect((await registryOf([MoreTools])).list('tools')).toHaveLength(3);
   });
 
-  it('every fault at once, with the names on the allow-list that are of nothing', async () => {
+  it('reports all faults at once, with unknown names of the allow-list', async () => {
     const list = new Set([
       'Read',
       'prompt:greet',
@@ -404,12 +404,12 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
       expect.stringContaining('NoRule.method: '),
       expect.stringContaining('NoPrompt.method: '),
       ...['read', 'greet', 'tool:Read', '__proto__'].map(
-        (label) => `TOOL_ALLOW_LIST: ${label} is the name of nothing that this server has`,
+        (label) => `TOOL_ALLOW_LIST: unknown target ${label}`,
       ),
     ]);
   });
 
-  it('one argument completed twice', async () => {
+  it('rejects two completions of one argument', async () => {
     class Twice extends Tools {
       @PromptCompletion({ prompt: 'greet', argument: 'text' })
       again(): string[] {
@@ -422,7 +422,7 @@ describe('what is wrong stops the boot, in a sentence that names file, class and
   });
 });
 
-it('a method is declared once', () => {
+it('rejects a method with two declarations', () => {
   const load = () => {
     class Twice {
       @Tool({ name: 'a', description: 'A' })

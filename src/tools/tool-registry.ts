@@ -1,4 +1,4 @@
-/** Every tool, resource and prompt of this build, collected once at boot; anything wrong with one stops the boot. */
+/** Registry of all tools, resources and prompts, built at startup. A faulty declaration prevents startup. */
 import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
@@ -18,7 +18,7 @@ import type {
 } from './definitions.js';
 import { couldMatchUpstream } from './mounted-names.js';
 
-/** Several things wrong with the declarations, each in a sentence that names file, class and method. */
+/** All faults of the declarations; each names file, class and method. */
 export class DeclarationError extends Error {
   constructor(readonly faults: readonly string[]) {
     super(`The tools cannot be registered:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
@@ -35,12 +35,12 @@ type Definition = ToolDefinition | MountedToolDefinition | PromptDefinition | Re
 export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplicationBootstrap {
   private readonly logger = new EventLogger(ToolRegistry.name);
   private readonly tools = new Map<string, ToolDefinition>();
-  /** Those of other servers; replaced as a whole. */
+  /** Tools of upstreams, replaced as a whole. */
   private mountedTools: ReadonlyMap<string, MountedToolDefinition> = new Map();
   private readonly prompts = new Map<string, PromptDefinition>();
   private readonly resources = new Map<string, ResourceDefinition>();
 
-  /** In the order of their names, so that a list is the same at every instance and every start. */
+  /** Sorted by name, so that every instance and every start lists the same order. */
   private sorted: {
     readonly tools: readonly (ToolDefinition | MountedToolDefinition)[];
     readonly prompts: readonly PromptDefinition[];
@@ -75,7 +75,7 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
     };
   }
 
-  /** A server without any target starts; one log line says so. */
+  /** A server without targets starts and logs one line. */
   onApplicationBootstrap(): void {
     const { list: upstreams } = this.config.get('upstreams', { infer: true });
     if (this.all().length === 0 && upstreams.length === 0) {
@@ -88,19 +88,20 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
     return kind === 'prompt' ? this.prompts.get(name) : this.resources.get(name);
   }
 
-  /** Whether it is there, and no other in its place: tools of other servers are replaced, and withheld. */
+  /** True if the registry still holds this definition: upstream tools can be replaced and withheld. */
   isCurrent(target: Target): target is Definition {
     return this.find(target.kind, target.name) === target;
   }
 
   /**
-   * From here on these, and no others, are the tools of other servers.
-   * @throws Error where one has the name of a tool of this server, or of another of them.
+   * Replaces the tools of all upstreams.
+   * @throws Error if two tools have the same name.
    */
   mount(definitions: readonly MountedToolDefinition[]): void {
     const mounted = new Map<string, MountedToolDefinition>();
     for (const definition of definitions) {
-      if (this.tools.has(definition.name)) throw new Error(`there is a tool ${definition.name} already`);
+      if (this.tools.has(definition.name))
+        throw new Error(`a tool with the name ${definition.name} already exists`);
       put(mounted, definition);
     }
     this.mountedTools = mounted;
@@ -117,7 +118,7 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
     return [...this.tools.values()];
   }
 
-  /** Tools of other servers that are there now. */
+  /** Tools of upstreams. */
   get mounted(): readonly MountedToolDefinition[] {
     return [...this.mountedTools.values()];
   }
@@ -143,13 +144,13 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
     return this.sorted[kind];
   }
 
-  /** What each declaration asks for, by the name that allow-lists use. */
+  /** Access rules by target label. */
   rules(): Record<string, AccessRule> {
     const labelled = this.all().map((target) => [targetLabel(target), target.rule] as const);
     return Object.fromEntries(labelled.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** Completions come last: each needs its prompt to be there. */
+  /** Completions come last: each needs its prompt. */
   private collect(): { declared: Declared[]; faults: string[] } {
     const declared: Declared[] = [];
     const faults: string[] = [];
@@ -161,7 +162,7 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
         const declaration = readDeclaration(prototype, method);
         if (!declaration) {
           if (declaresRule(prototype, method)) {
-            faults.push(`${type.name}.${method}: has an access rule and is no tool, resource or prompt`);
+            faults.push(`${type.name}.${method}: has an access rule but is not a tool, resource or prompt`);
           }
           continue;
         }
@@ -192,7 +193,7 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
         return put(this.prompts, definePrompt(one, declaration.options));
       case 'completion': {
         const prompt = this.prompts.get(declaration.options.prompt);
-        if (!prompt) throw new Error(`there is no prompt ${declaration.options.prompt}`);
+        if (!prompt) throw new Error(`the prompt ${declaration.options.prompt} does not exist`);
         this.prompts.set(prompt.name, defineCompletion(one, declaration.options, prompt));
       }
     }
@@ -212,7 +213,7 @@ export class ToolRegistry implements TargetRegistry, OnModuleInit, OnApplication
     const { list: upstreams } = this.config.get('upstreams', { infer: true });
     return [...allowList]
       .filter((label) => !known.has(label) && !couldMatchUpstream(label, upstreams))
-      .map((label) => `TOOL_ALLOW_LIST: ${label} is the name of nothing that this server has`);
+      .map((label) => `TOOL_ALLOW_LIST: unknown target ${label}`);
   }
 }
 

@@ -1,8 +1,11 @@
-/** Which properties of an input a method is not given as the caller sent them: a condition on them would judge another value. */
+/**
+ * Finds input properties whose values are transformed before the method sees them. Conditions on them would compare
+ * other values.
+ */
 import { createRequire } from 'node:module';
 import { dtoSchema, isValidatedClass, type DtoClass } from './dto-schema.js';
 
-/** class-transformer keeps what its decorators say in a store that it exports only from this file. */
+/** class-transformer exports the store of its decorators from this file only. */
 interface TransformerStore {
   findTransformMetadatas(type: DtoClass, property: string, direction: number): unknown[];
   findTypeMetadata(type: DtoClass, property: string): { typeFunction(): unknown } | undefined;
@@ -14,7 +17,10 @@ const { defaultMetadataStorage: store } = createRequire(__filename)('class-trans
 };
 const PLAIN_TO_CLASS = 0;
 
-/** Names of the properties under `@Transform`, `@Expose` or `@Exclude`, under a `@Type` that converts, or with such a property inside. */
+/**
+ * Names of properties with `@Transform`, `@Expose` or `@Exclude`, with a converting `@Type`, or with such a nested
+ * property.
+ */
 export function transformedProperties(dto: DtoClass): string[] {
   return transformedIn(dto, new Set());
 }

@@ -12,7 +12,7 @@ it.each([
   ['docs://{page}', 'docs://a%2Fb', { page: 'a/b' }],
   ['test://a.b/{x}', 'test://aXb/1', undefined],
   ['docs://{page}', 'docs://{page}', { page: '{page}' }],
-])('%s of %s', (template, uri, variables) => {
+])('matches %s against %s', (template, uri, variables) => {
   expect(compileUriTemplate(template).match(uri)).toEqual(variables);
 });
 
@@ -28,11 +28,11 @@ it.each([
   'docs://{a}-{b}',
   'docs://page-{a}',
   'docs://{a}.txt',
-])('%s is refused', (template) => {
+])('rejects the template %s', (template) => {
   expect(() => compileUriTemplate(template)).toThrow(template);
 });
 
-it('gives back what was put in', () => {
+it('returns the variables that were expanded into a URI', () => {
   const segment = fc.string({ unit: 'grapheme', minLength: 1 });
   const matcher = compileUriTemplate('x://h/{one}/of/{two}');
   fc.assert(
@@ -43,7 +43,7 @@ it('gives back what was put in', () => {
   );
 });
 
-it('says no to a hostile URI at once, however long', () => {
+it('rejects a long hostile URI in linear time', () => {
   const matcher = compileUriTemplate('x://{a}/{b}/{c}/{d}/end');
   for (const uri of [
     '/'.repeat(500_000),

@@ -1,17 +1,17 @@
-/** Matching resource URIs against templates whose variables are whole path segments (RFC 6570, level 1). Pure. */
+/** Matches resource URIs against templates whose variables are whole path segments (RFC 6570, level 1). Pure. */
 
 export interface UriMatcher {
-  /** The variables, in the order of the template. */
+  /** Variables in the order of the template. */
   readonly names: readonly string[];
-  /** The variables, decoded; or undefined where the URI is not of this template. */
+  /** Decoded variables. Undefined if the URI does not match. */
   match(uri: string): Readonly<Record<string, string>> | undefined;
 }
 
 const VARIABLE = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 /**
- * @throws Error where the template has no variable, a variable twice, an expression beyond `{name}`, or a variable that is
- *   less than a whole segment: two of those in one segment could be matched in many ways, and a hostile URI would try all.
+ * @throws Error if the template has no variable, a repeated variable, an expression other than `{name}`, or a
+ * variable that is part of a segment. Two variables in one segment would allow exponential matching of hostile URIs.
  */
 export function compileUriTemplate(template: string): UriMatcher {
   const names = [...template.matchAll(VARIABLE)].map((found) => found[1] as string);
@@ -36,7 +36,7 @@ export function compileUriTemplate(template: string): UriMatcher {
           names.map((name, at) => [name, decodeURIComponent(found[at + 1] as string)]),
         );
       } catch {
-        // A malformed percent sequence: no URI of ours.
+        // A malformed percent sequence matches no template.
         return undefined;
       }
     },

@@ -150,7 +150,7 @@ describe('validateDto', () => {
       },
     ],
     [{ text: '', free: { anything: { goes: [1] } } }],
-  ])('takes %j', async (value) => {
+  ])('accepts %j', async (value) => {
     expect(await faults(value)).toEqual([]);
   });
 
@@ -177,7 +177,7 @@ describe('validateDto', () => {
       JSON.parse('{"text":"ok","address":{"city":"x","__proto__":{"street":1}}}'),
       ['__proto__ should not exist'],
     ],
-  ])('refuses %j', async (value, expected) => {
+  ])('rejects %j', async (value, expected) => {
     expect((await faults(value)).sort()).toEqual(expected.sort());
   });
 
@@ -204,13 +204,13 @@ describe('validateDto', () => {
     expect((await faults(value, Typed)).map((one) => one.replace(/\.$/, ''))).toContain(fault);
   });
 
-  it('does not state a type that is right, or twice', async () => {
+  it('does not state a correct type, and states no type twice', async () => {
     expect((await faults({ id: '!' }, Typed)).join()).not.toContain('string');
     expect((await faults({ tags: ['!'] }, Typed)).join()).not.toContain('string');
     expect(await faults({ text: 5 })).toHaveLength(2);
   });
 
-  it('repeats no value, and no name beyond a bound', async () => {
+  it('omits values and cuts long names in faults', async () => {
     const found = await faults({ text: 'secret-value', ['n'.repeat(5000)]: 'secret-value' });
     expect(found.join()).not.toContain('secret-value');
     expect(Math.max(...found.map((fault) => fault.length))).toBeLessThan(200);
@@ -219,13 +219,13 @@ describe('validateDto', () => {
     ).toHaveLength(20);
   });
 
-  it('gives the input its class, and nothing beyond it', async () => {
+  it('returns an instance of the class with declared members only', async () => {
     const checked = await validateDto(Input, { text: 'ok', address: { city: 'x' } });
     expect(checked).toMatchObject({ ok: true, input: expect.any(Input) });
     expect(checked.ok && (checked.input as Input).address).toBeInstanceOf(Address);
   });
 
-  it('survives any JSON', async () => {
+  it('never throws for random JSON', async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), async (value) => {
         const checked = await validateDto(Input, value);
@@ -236,7 +236,7 @@ describe('validateDto', () => {
 });
 
 describe('dtoSchema', () => {
-  it('says what validateDto enforces, closed at every level', () => {
+  it('describes the rules of validateDto and closes every object', () => {
     expect(dtoSchema(Input)).toEqual({
       type: 'object',
       properties: {
@@ -266,11 +266,11 @@ describe('dtoSchema', () => {
     });
   });
 
-  it('has what a parent class asks for', () => {
+  it('includes the properties of a parent class', () => {
     expect(dtoSchema(Child)).toMatchObject({ required: expect.arrayContaining(['text', 'own']) });
   });
 
-  it('does not guess between two nested classes of one name', () => {
+  it('rejects two nested classes with one name', () => {
     const twin = () => {
       class Twin {
         @IsString()
@@ -293,7 +293,7 @@ describe('dtoSchema', () => {
     [Object, false],
     [String, false],
     [undefined, false],
-  ])('%p is a validated class: %p', (type, expected) => {
+  ])('reports for %p whether it is a validated class: %p', (type, expected) => {
     expect(isValidatedClass(type)).toBe(expected);
   });
 });

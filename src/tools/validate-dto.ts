@@ -1,17 +1,17 @@
-/** Checking a value against its class: nothing that the class does not name gets in. */
+/** Validates a value against its class and rejects unknown members. */
 import { plainToInstance } from 'class-transformer';
 import { validate, type ValidationError } from 'class-validator';
 import type { DtoClass } from './dto-schema.js';
 import { typeFault } from './expected-type.js';
 
-/** Faults are for the caller: property paths and messages, never values. */
+/** Faults are public: property paths and messages without values. */
 export type Validated =
   { readonly ok: true; readonly input: object } | { readonly ok: false; readonly faults: string[] };
 
 const MAX_FAULTS = 20;
 const MAX_PATH = 100;
 
-/** A missing value (`undefined`) is an empty object: MCP lets a caller leave `arguments` out. */
+/** `undefined` counts as an empty object: MCP makes `arguments` optional. */
 export async function validateDto(dto: DtoClass, value: unknown): Promise<Validated> {
   const plain = value ?? {};
   if (typeof plain !== 'object' || Array.isArray(plain))
@@ -23,14 +23,14 @@ export async function validateDto(dto: DtoClass, value: unknown): Promise<Valida
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
-    // For the expected type; no fault repeats a value.
+    // Needed to state the expected type. Faults never repeat a value.
     validationError: { target: true, value: true },
   });
   if (errors.length === 0) return { ok: true, input };
   return { ok: false, faults: errors.flatMap((error) => faultsOf(error, '')).slice(0, MAX_FAULTS) };
 }
 
-/** A key that every object inherits, such as `toString`: class-transformer drops those without a word. */
+/** A key that every object inherits, such as `toString`: class-transformer drops it silently. */
 function inheritedName(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, inner] of Object.entries(value)) {
@@ -43,7 +43,7 @@ function inheritedName(value: unknown): string | undefined {
 function faultsOf(error: ValidationError, parent: string): string[] {
   const path = `${parent}${error.property}`.slice(0, MAX_PATH);
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => {
-    // The library's text for a name that it does not know repeats that name in full, however long.
+    // The message of the library would repeat an unknown name at any length.
     if (rule === 'whitelistValidation') return `${path} should not exist`;
     return message.startsWith(error.property)
       ? path + message.slice(error.property.length)
