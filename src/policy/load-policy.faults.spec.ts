@@ -14,10 +14,7 @@ afterEach(disposePolicies);
 
 describe('loadPolicy with a faulty policy.yaml', () => {
   it.each<[string, string[]]>([
-    [
-      'rules:\n  - match: pax\n    scopes: x',
-      ['policy.yaml:2: pax matches no target'],
-    ],
+    ['rules:\n  - match: pax\n    scopes: x', ['policy.yaml:2: pax matches no target']],
     ['allow_list: ["x*"]', ['policy.yaml: allow_list: x* matches no target']],
     [
       'rules:\n  - match: pay\n',

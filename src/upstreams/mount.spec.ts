@@ -125,7 +125,9 @@ it('shows repaired schemas, says so, and decides by those that were sent', () =>
 
 it('is wrong where its name is too long, or an argument on record is none', () => {
   expect(() => mount(upstream({ match: ['read_file'], name: 'x'.repeat(125) }))).toThrow('longer than');
-  expect(() => mount(upstream({ recordedArguments: ['password'] }))).toThrow('which is not an argument of this tool');
+  expect(() => mount(upstream({ recordedArguments: ['password'] }))).toThrow(
+    'which is not an argument of this tool',
+  );
 });
 
 it.each([

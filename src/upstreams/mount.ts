@@ -35,7 +35,8 @@ export function mountTool(
   const recordedArguments = unique(entries, (entry) => entry.recordedArguments);
   const { names } = declaredArguments(inputSchema);
   const unknown = recordedArguments.find((argument) => !names.has(argument));
-  if (unknown !== undefined) throw new Error(`audit_arguments names ${unknown}, which is not an argument of this tool`);
+  if (unknown !== undefined)
+    throw new Error(`audit_arguments names ${unknown}, which is not an argument of this tool`);
   const title = last(entries, 'title') ?? definition.title;
   const description = last(entries, 'description') ?? definition.description;
   const input = readableInput(inputSchema);
