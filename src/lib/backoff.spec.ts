@@ -6,11 +6,11 @@ it.each([
   [5, 16_000],
   [6, 30_000],
   [5_000, 30_000],
-])('backoffDelay gives the pause after %i failures as %i ms', (failures, expected) => {
+])('backoffDelay returns, after %i failures, %i ms', (failures, expected) => {
   expect(backoffDelay(failures, 1_000, 30_000)).toBe(expected);
 });
 
-it('Backoff pauses from the second failure on, longer each time, up to a minute, until a success', () => {
+it('Backoff pauses from the second failure on, doubles up to one minute, and resets on success', () => {
   const backoff = new Backoff();
   const lengths = Array.from({ length: 12 }, () => {
     backoff.failed(1_000);

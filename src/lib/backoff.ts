@@ -1,9 +1,12 @@
-/** Exponential backoff: the pauses between attempts at something that fails. */
+/** Exponential backoff: pauses between repeated attempts. */
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 60_000;
 
-/** @param failures in a row, from 1. @returns milliseconds: `firstMs`, doubled with each further failure, at most `longestMs`. */
+/**
+ * @param failures consecutive failures, from 1.
+ * @returns milliseconds: `firstMs`, doubled with each further failure, at most `longestMs`.
+ */
 export function backoffDelay(failures: number, firstMs: number, longestMs: number): number {
   return Math.min(firstMs * 2 ** (failures - 1), longestMs);
 }
@@ -17,7 +20,7 @@ export class Backoff {
   failed(now: number): void {
     this.failures += 1;
     const pause = this.failures === 1 ? 0 : backoffDelay(this.failures - 1, FIRST_MS, LONGEST_MS);
-    // The jitter keeps instances that lost the same upstream from returning at the same moment.
+    // Jitter keeps instances that lost the same upstream from retrying together.
     this.until = now + pause * (0.8 + Math.random() * 0.4);
   }
 
@@ -26,7 +29,7 @@ export class Backoff {
     this.until = 0;
   }
 
-  /** The rest of the pause in milliseconds; 0 where there is no pause. @param now monotonic, in milliseconds. */
+  /** Rest of the pause in milliseconds; 0 without a pause. @param now monotonic, in milliseconds. */
   left(now: number): number {
     return Math.max(0, this.until - now);
   }

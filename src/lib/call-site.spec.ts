@@ -1,6 +1,6 @@
 import { callSiteFile } from './call-site.js';
 
-/** What is said of a stack; frames from the innermost out. */
+/** The file found in a stack; frames from the innermost out. */
 function fileIn(...frames: string[]): string {
   const before = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
   Error.prepareStackTrace = () => ['Error', ...frames].join('\n');
@@ -15,7 +15,7 @@ function fileIn(...frames: string[]): string {
 const at = (file: string) => `    at f (${file}:1:2)`;
 const here = (file: string) => `${process.cwd()}/${file}`;
 
-it('names the file that calls', () => {
+it('callSiteFile names the calling file', () => {
   expect(callSiteFile()).toBe('src/lib/call-site.spec.ts');
 });
 
@@ -38,6 +38,6 @@ it.each([
   ],
   ['nowhere to be seen', [at('<anonymous>'), '    at new Promise (<anonymous>)'], '(unknown file)'],
   ['in an empty stack', [], '(unknown file)'],
-])('a file %s', (_name, frames, expected) => {
+])('callSiteFile recognizes a file %s', (_name, frames, expected) => {
   expect(fileIn(...frames)).toEqual(expected);
 });

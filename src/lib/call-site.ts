@@ -1,10 +1,10 @@
-/** Which source file uses a decorator, so that a fault in a declaration can name it. */
+/** Finds the source file that uses a decorator, for the messages of declaration faults. */
 import { relative } from 'node:path';
 
-/** Frames of the decorators themselves, and of the helpers through which compilers call them. */
+/** Frames of the decorators and of compiler helpers. */
 const NOT_THE_USER = /[/\\](decorators|call-site)\.[jt]s|[/\\]node_modules[/\\]/;
 
-/** The file outside the decorators that is being loaded, relative to the working folder; `(unknown file)` where the stack does not say. */
+/** File of the caller, relative to the working directory; `(unknown file)` if the stack has none. */
 export function callSiteFile(): string {
   const frames = (new Error().stack ?? '').split('\n').slice(1);
   for (const frame of frames) {

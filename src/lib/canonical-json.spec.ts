@@ -17,11 +17,11 @@ it.each([
   ],
   ['\u000f\n"\\', '"\\u000f\\n\\"\\\\"'],
   [{}, '{}'],
-])('%j', (value, expected) => {
+])('canonicalJson serializes %j as RFC 8785 requires', (value, expected) => {
   expect(canonicalJson(value)).toBe(expected);
 });
 
-it('is one spelling: the order of keys makes no difference, any other change does', () => {
+it('canonicalJson ignores the order of keys and reflects every other change', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), (value, key) => {
       const reversed = Object.fromEntries(Object.entries(value).reverse());

@@ -1,8 +1,8 @@
-/** One spelling for one JSON value (RFC 8785), so that equal arguments have equal digests. Pure. */
+/** Canonical JSON (RFC 8785): equal values have equal digests. Pure. */
 import { hash } from 'node:crypto';
 import type { JsonObject } from './json.js';
 
-/** @param value anything that came out of `JSON.parse`. */
+/** @param value result of `JSON.parse`. */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return value.length === 0 ? '[]' : `[${value.map(canonicalJson).join(',')}]`;
@@ -10,8 +10,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Those of an object that have these names, in this order, as they stand between its braces.
- * @param textOf what is known of a member already.
+ * Serializes the named members of an object in this order, without the braces.
+ * @param textOf cached text of a member.
  */
 export function canonicalMembers(
   object: JsonObject,
@@ -27,7 +27,7 @@ export function canonicalMembers(
   return text;
 }
 
-/** By UTF-16 code units, as RFC 8785 wants it. */
+/** Sorted by UTF-16 code units (RFC 8785 section 3.2.3). */
 export function sortedNames(object: object): string[] {
   const names = Object.keys(object);
   for (let at = 1; at < names.length; at++) {

@@ -26,19 +26,19 @@ it.each([
   ['__proto__', undefined],
   ['/realm_access/constructor', undefined],
   ['missing', undefined],
-])('%s', (path, expected) => {
+])('readClaim reads %s', (path, expected) => {
   expect(isClaimPath(path)).toBe(true);
   expect(readClaim(CLAIMS, path)).toEqual(expected);
 });
 
 it.each(['', ' ', '/', '//a', '/a/', '/a//b', 'a.b', 'realm_access/roles', '/a~b', 'a\n', ' a', 'ftp://x/y'])(
-  '%j is no path',
+  'isClaimPath rejects %j',
   (path) => {
     expect(isClaimPath(path)).toBe(false);
   },
 );
 
-it('whatever the path and the claims, it reads own members or nothing', () => {
+it('readClaim reads own members only, for random paths and claims', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.anything()), fc.string(), (claims, path) => {
       const value = readClaim(claims, path);

@@ -1,7 +1,7 @@
-/** Where a claim is: the name of a top-level one, or a JSON Pointer (RFC 6901) into one. Pure. */
+/** Path of a claim: the name of a top-level claim, or a JSON Pointer (RFC 6901). Pure. */
 import { isJsonObject } from './json.js';
 
-/** `/a/b`, or a name; a name with dots that is no URL is most likely a `/a/b` meant otherwise. */
+/** `/a/b` or a name. A name with dots that is not a URL is rejected: it is probably a mistyped `/a/b`. */
 const PATH = /^(\/(?:[^/~\p{Cc}]|~[01])+)+$|^https?:\/\/[^\s\p{Cc}]+$|^[^./\p{Cc}][^./\p{Cc}]*$/u;
 
 export function isClaimPath(text: string): boolean {
@@ -9,8 +9,8 @@ export function isClaimPath(text: string): boolean {
 }
 
 /**
- * The value there, or undefined. Members of objects are followed, and only their own; lists are not.
- * @param path one for which {@link isClaimPath} is true.
+ * The value at `path`, or undefined. Follows own members of objects; does not enter arrays.
+ * @param path must satisfy {@link isClaimPath}.
  */
 export function readClaim(claims: Readonly<Record<string, unknown>>, path: string): unknown {
   const names = path.startsWith('/') ? path.slice(1).split('/').map(unescape) : [path];
@@ -23,7 +23,7 @@ export function readClaim(claims: Readonly<Record<string, unknown>>, path: strin
   return value;
 }
 
-/** RFC 6901 section 4: `~1` first, so that `~01` is `~1`. */
+/** RFC 6901 section 4: `~1` first, so that `~01` becomes `~1`. */
 function unescape(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }

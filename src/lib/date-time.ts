@@ -1,10 +1,10 @@
-/** Moments as RFC 3339 writes them. Pure. */
+/** Reads RFC 3339 times. Pure. */
 
 const FORM = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/i;
 
 /**
- * A date and a time with `Z` or an offset (RFC 3339 section 5.6); the seconds may be left out.
- * @returns milliseconds since the epoch; undefined for every other text, days that no month has included.
+ * Date and time with `Z` or an offset (RFC 3339 section 5.6). The seconds are optional.
+ * @returns Unix time in milliseconds; undefined for other texts and impossible days.
  */
 export function readDateTime(text: string): number | undefined {
   const [, year, month, day] = FORM.exec(text) ?? [];
@@ -14,8 +14,8 @@ export function readDateTime(text: string): number | undefined {
 }
 
 /**
- * A day (`2026-11-22`): its beginning in UTC.
- * @returns milliseconds since the epoch; undefined for every other text, days that no month has included.
+ * A day (`2026-11-22`), as its start in UTC.
+ * @returns Unix time in milliseconds; undefined for other texts and impossible days.
  */
 export function readDay(text: string): number | undefined {
   const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text) ?? [];
@@ -23,7 +23,7 @@ export function readDay(text: string): number | undefined {
   return Date.parse(text);
 }
 
-/** JavaScript takes the 31st of February for the 3rd of March. */
+/** JavaScript reads February 31 as March 3. */
 function isDay(year: number, month: number, day: number): boolean {
   const date = new Date(Date.UTC(year, month - 1, day));
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;

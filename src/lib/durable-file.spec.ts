@@ -20,12 +20,12 @@ describe('durable files', () => {
   const text = () => readFileSync(path, 'utf8');
   const names = () => readdirSync(join(folder, 'deep', 'er'));
 
-  it('createFile makes the folder and a file of mode 0600, and leaves no draft', async () => {
+  it('createFile creates the folder and a file of mode 0600, and leaves no draft', async () => {
     expect(await createFile(path, 'one')).toBe(true);
     expect([text(), statSync(path).mode & 0o777, names()]).toEqual(['one', 0o600, ['file.pem']]);
   });
 
-  it('createFile never touches a file that exists', async () => {
+  it('createFile does not change an existing file', async () => {
     await createFile(path, 'one');
     expect(await createFile(path, 'two')).toBe(false);
     expect([text(), names()]).toEqual(['one', ['file.pem']]);
@@ -37,7 +37,7 @@ describe('durable files', () => {
     expect([text(), names()]).toEqual([`text ${results.indexOf(true)}`, ['file.pem']]);
   });
 
-  it('replaceFile puts a new file of mode 0600 in place of the old one', async () => {
+  it('replaceFile replaces the old file by a new file of mode 0600', async () => {
     await createFile(path, 'one');
     await replaceFile(path, 'two');
     expect([text(), statSync(path).mode & 0o777, names()]).toEqual(['two', 0o600, ['file.pem']]);
@@ -56,7 +56,7 @@ describe('durable files', () => {
     expect(names().sort()).toEqual(['file.pem', 'file.pem.bak', 'file.pem.mine.tmp']);
   });
 
-  it('leaves the old file, and no draft, if the disk is full', async () => {
+  it('keeps the old file and leaves no draft if the disk is full', async () => {
     await createFile(path, 'one');
     const program = compileForChild(
       ['lib/durable-file'],
@@ -77,7 +77,7 @@ describe('durable files', () => {
     expect([text(), names()]).toEqual(['one', ['file.pem']]);
   });
 
-  it('leaves a whole file whenever its writer is killed', async () => {
+  it('leaves a complete file whenever its writer is killed', async () => {
     const program = compileForChild(
       ['lib/durable-file'],
       join(folder, 'compiled'),

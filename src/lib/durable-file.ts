@@ -1,4 +1,4 @@
-/** Files that are seen whole or not at all, whatever ends the process: written beside, synced, then put in place. */
+/** Atomic file writes: a temporary file is synced, then renamed or linked into place. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
@@ -7,13 +7,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 /** Readable and writable by the owner. */
 const MODE = 0o600;
 const SUFFIX = '.tmp';
-/** A draft of this age has no writer any more. */
+/** A draft of this age belongs to a dead process. */
 const ABANDONED_MS = 3_600_000;
 
 /**
- * Makes a file, for its owner alone (mode 0600), unless one exists. Makes its folder where that is missing.
- * @returns false: the file exists; it was not touched.
- * @throws Error (with `code`) where the disk refuses; the file does not exist then. Requires a file system with hard links.
+ * Creates a file (mode 0600) unless it exists. Creates its folder if necessary. Requires hard links.
+ * @returns false if the file exists; it is unchanged.
+ * @throws Error (with `code`) of the file system; then the file does not exist.
  */
 export async function createFile(path: string, text: string): Promise<boolean> {
   const isCreated = await withDraft(path, text, (draft) => putWhereAbsent(draft, path));
@@ -22,16 +22,15 @@ export async function createFile(path: string, text: string): Promise<boolean> {
 }
 
 /**
- * Puts a file in place, for its owner alone (mode 0600), of one that may exist: a reader sees the old one or the new one.
- * Makes its folder where that is missing.
- * @throws Error (with `code`) where the disk refuses; the old file stays then.
+ * Replaces a file (mode 0600) atomically: readers see the old or the new content. Creates its folder if necessary.
+ * @throws Error (with `code`) of the file system; then the old file remains.
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
   await withDraft(path, text, (draft) => rename(draft, path));
   await removeDrafts(path, ABANDONED_MS);
 }
 
-/** Makes a folder and those above it, such that they outlast a power cut. @param mode of each that is made; 0700. */
+/** Creates a folder and its parents durably. @param mode mode of each new folder. Default 0700. */
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
@@ -42,7 +41,7 @@ export async function makeFolder(path: string, mode = 0o700): Promise<void> {
   }
 }
 
-/** Makes the names in a folder outlast a power cut. Windows cannot, and does nothing. */
+/** Syncs the names in a folder to the disk. Does nothing on Windows, which cannot. */
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, constants.O_RDONLY);
@@ -59,7 +58,7 @@ async function withDraft<T>(path: string, text: string, put: (draft: string) => 
   try {
     const file = await open(draft, 'wx', MODE);
     try {
-      // The umask may have taken more than it should.
+      // The umask may have removed permissions of the owner.
       await file.chmod(MODE);
       await file.writeFile(text);
       await file.sync();
@@ -80,13 +79,13 @@ async function putWhereAbsent(draft: string, path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
-    // Another process made the file, and removed the drafts of all others.
+    // Another process created the file and removed all drafts.
     if (hasCode(error, 'ENOENT') && (await isThere(path))) return false;
     throw error;
   }
 }
 
-/** Removes what killed processes left. @param age in milliseconds. */
+/** Removes drafts of killed processes. @param age in milliseconds. */
 async function removeDrafts(path: string, age: number): Promise<void> {
   const before = Date.now() - age;
   for (const name of await readdir(dirname(path)).catch(() => [])) {
@@ -109,7 +108,7 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** Removes a file; does nothing where there is none. */
+/** Removes a file if it exists. */
 export async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);
@@ -118,7 +117,7 @@ export async function unlinkIfThere(path: string): Promise<void> {
   }
 }
 
-/** Whether this is the error of the operating system with this code. */
+/** True for a system error with this code. */
 export function hasCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === code;
 }

@@ -44,7 +44,7 @@ describe('acquireFileLock', () => {
     writeFileSync(at, JSON.stringify({ ...usual, ...fields }));
   }
 
-  it('records who holds it, and leaves nothing behind when released', async () => {
+  it('records the holder and removes the file on release', async () => {
     const lock = await acquireFileLock(path);
     expect(holder()).toMatchObject({ pid: process.pid, host: hostname() });
     expect(Math.abs(Date.now() - Date.parse(holder().since as string))).toBeLessThan(60_000);
@@ -53,7 +53,7 @@ describe('acquireFileLock', () => {
     expect(files()).toEqual([]);
   });
 
-  it('refuses a second taker within the same process, names file, process, host and remedy, then lets it in', async () => {
+  it('rejects a second acquisition in the same process, names file, process, host and remedy, and allows it after release', async () => {
     const lock = await acquireFileLock(path);
     const refusal = await acquireFileLock(path).catch((error: Error) => error.message);
     for (const part of [path, `process ${process.pid}`, hostname(), 'Stop that process', 'delete the file']) {
@@ -64,7 +64,7 @@ describe('acquireFileLock', () => {
     await (await acquireFileLock(path)).release();
   });
 
-  it('releases only what is still its own, however often it is told', async () => {
+  it('releases its own lock only, also when called repeatedly', async () => {
     const first = await acquireFileLock(path);
     await first.release();
     const second = await acquireFileLock(path);
@@ -75,7 +75,7 @@ describe('acquireFileLock', () => {
     expect(holder().host).toBe('elsewhere');
   });
 
-  it('takes over from a process that is gone', async () => {
+  it('takes over the lock of a dead process', async () => {
     leave({});
     const lock = await acquireFileLock(path);
     expect(holder().pid).toBe(process.pid);
@@ -84,7 +84,7 @@ describe('acquireFileLock', () => {
     expect(files()).toEqual([]);
   });
 
-  it('takes over from its own pid in an earlier life, as pid 1 of a restarted container has it', async () => {
+  it('takes over the lock of an earlier process with its own pid, such as pid 1 of a restarted container', async () => {
     leave({ pid: process.pid, start: 'another boot:1' });
     await acquireFileLock(path);
     expect(holder().nonce).not.toBe(NONCE);
@@ -102,7 +102,7 @@ describe('acquireFileLock', () => {
     expect(holder().nonce).toBe(NONCE);
   });
 
-  it('respects another host, whatever its process ids', async () => {
+  it('respects a lock of another host, independent of process ids', async () => {
     leave({ host: 'elsewhere.example' });
     await expect(acquireFileLock(path)).rejects.toThrow('elsewhere.example');
     expect(holder().nonce).toBe(NONCE);
@@ -122,9 +122,9 @@ describe('acquireFileLock', () => {
       'a path',
       JSON.stringify({ pid: 1, host: hostname(), since: '', start: null, nonce: `../../${'a'.repeat(30)}` }),
     ],
-  ])('leaves a file alone that is no lock: %s', async (_, text) => {
+  ])('does not change a file that is not a lock: %s', async (_, text) => {
     writeFileSync(path, text);
-    await expect(acquireFileLock(path)).rejects.toThrow(`${path} is no lock file`);
+    await expect(acquireFileLock(path)).rejects.toThrow(`${path} is not a lock file`);
     expect(readFileSync(path, 'utf8')).toBe(text);
     expect(files()).toEqual(['a.lock']);
   });
@@ -154,7 +154,7 @@ describe('acquireFileLock', () => {
     expect(files()).toEqual([]);
   });
 
-  it('follows a claimant that died while it replaced a broken file, even if its own file is broken', async () => {
+  it('continues after a claimant that died during the replacement of a broken file, even if its own file is broken', async () => {
     for (const left of [JSON.stringify({ ...JSON.parse(WHOLE), pid: deadPid() }), '', WHOLE.slice(0, 30)]) {
       writeFileSync(path, '');
       writeFileSync(`${path}.broken`, left);
@@ -175,7 +175,7 @@ describe('acquireFileLock', () => {
     await (await acquireFileLock(path)).release();
   });
 
-  it('removes the drafts of processes that are gone, and no others', async () => {
+  it('removes drafts of dead processes only', async () => {
     const draft = (nonce: string) => `${path}.${NONCE.replace('a', nonce)}.draft`;
     leave({}, draft('b'));
     leave({ pid: process.ppid, start: null }, draft('c'));
@@ -184,7 +184,7 @@ describe('acquireFileLock', () => {
     expect(files()).toEqual(['a.lock', ...['c', 'd'].map((one) => draft(one).slice(dir.length + 1))]);
   });
 
-  it('follows a claimant that died while taking over', async () => {
+  it('continues after a claimant that died during a takeover', async () => {
     const second = NONCE.replace('a', 'b');
     leave({});
     leave({ nonce: second }, `${path}.${NONCE}`);
@@ -194,14 +194,14 @@ describe('acquireFileLock', () => {
     expect(files()).toEqual(['a.lock']);
   });
 
-  it('gives way to a claimant that is taking over right now', async () => {
+  it('yields to a claimant whose takeover is in progress', async () => {
     leave({});
     leave({ pid: process.ppid, start: null }, `${path}.${NONCE}`);
     await expect(acquireFileLock(path)).rejects.toThrow(`process ${process.ppid}`);
     expect(holder().nonce).toBe(NONCE);
   });
 
-  it('lets exactly one of many takers win, whether the file is absent, stale or broken', async () => {
+  it('lets exactly one of many claimants win, with an absent, stale or broken file', async () => {
     for (let round = 0; round < 36; round++) {
       if (round % 3 === 1) leave({ nonce: NONCE.replace('a', 'd') });
       if (round % 3 === 2) writeFileSync(path, WHOLE.slice(0, round));
@@ -229,7 +229,7 @@ describe('acquireFileLock', () => {
       );
     });
 
-    /** A process that answers `go` with `won` or `lost`, and then stays. */
+    /** A process that answers `go` with `won` or `lost` and keeps running. */
     async function starter(): Promise<{ go(): Promise<string>; kill(): Promise<void> }> {
       const child = spawn(process.execPath, [program, path], { stdio: ['pipe', 'pipe', 'inherit'] });
       children.push(child);
@@ -248,7 +248,7 @@ describe('acquireFileLock', () => {
       };
     }
 
-    it('respects a holder that lives, and takes over once it was killed', async () => {
+    it('respects a live holder and takes over after the holder is killed', async () => {
       const other = await starter();
       expect(await other.go()).toBe('won');
       await expect(acquireFileLock(path)).rejects.toThrow(`process ${String(holder().pid)}`);
@@ -257,7 +257,7 @@ describe('acquireFileLock', () => {
       expect(holder().pid).toBe(process.pid);
     });
 
-    it('is free after any number of kills while it was taken and released', async () => {
+    it('is free after any number of kills during acquisition and release', async () => {
       const taker = compileForChild(
         ['lib/file-lock'],
         join(compiled, 'taker'),
@@ -272,14 +272,14 @@ describe('acquireFileLock', () => {
         })();`,
       );
       await killedInLoops(taker, [path], 8, async () => (await acquireFileLock(path)).release());
-      // A draft without text names no process: it goes after an hour.
+      // A draft without text names no process and expires after an hour.
       for (const name of files()) {
         expect(name).toMatch(/\.draft$/);
         expect(readFileSync(join(dir, name), 'utf8')).toBe('');
       }
     });
 
-    it('lets exactly one of several starters take over from the dead, or from a broken file', async () => {
+    it('lets exactly one of several starters take over from a dead process or a broken file', async () => {
       for (let round = 0; round < 4; round++) {
         const starters = await Promise.all(Array.from({ length: 6 }, starter));
         if (round % 2) writeFileSync(path, '');
@@ -292,7 +292,7 @@ describe('acquireFileLock', () => {
   });
 });
 
-/** The pid of a process that has just ended. */
+/** Pid of a process that has just ended. */
 function deadPid(): number {
   return spawnSync(process.execPath, ['--version']).pid;
 }

@@ -1,4 +1,4 @@
-/** A lock file: at most one live process of this host holds it, and a dead one never blocks the next. */
+/** Lock file: at most one live process of this host holds it; the lock of a dead process is taken over. */
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { link, open, readdir, readFile, readlink, realpath, rename, stat } from 'node:fs/promises';
@@ -8,38 +8,37 @@ import { performance } from 'node:perf_hooks';
 import { hasCode, unlinkIfThere } from './durable-file.js';
 
 export interface FileLock {
-  /** Removes the file where it is still ours. A second call does nothing. */
+  /** Removes the file if this process still owns it. A second call has no effect. */
   release(): Promise<void>;
 }
 
-/** What the file says. Complete from the moment the file can be seen. */
+/** Content of the file, complete as soon as the file is visible. */
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** When the lock was taken, ISO 8601. */
+  /** Time of acquisition, ISO 8601. */
   readonly since: string;
-  /** Tells this process from an earlier one with the same pid; null where the system does not say. */
+  /** Distinguishes this process from an earlier one with the same pid. Null if the system does not provide it. */
   readonly start: string | null;
-  /** Tells this taking of the lock from every other. */
+  /** Unique for each acquisition. */
   readonly nonce: string;
 }
 
-/** `broken`: a crash left it empty, cut off or zeroed. `unreadable`: something else than a lock. */
+/** `broken`: empty, truncated or zeroed by a crash. `unreadable`: another file. */
 type Reading = Holder | 'absent' | 'broken' | 'unreadable';
 
-/** How the text of every lock begins. */
+/** Start of the text of every lock. */
 const LOCK_START = '{"pid":';
-/** A draft without text has no writer any more at this age. */
+/** A draft without text is abandoned at this age. */
 const ABANDONED_MS = 3_600_000;
 
 /**
- * Takes the lock, or says who has it. A lock left by a process of this host that is gone is taken over, and so is one
- * that is empty, cut off or zeroed, unless a process of this host has it open for writing (Linux); of any number of
- * starters exactly one succeeds. Containers that share the directory need host names of their own: process ids alone
- * do not tell them apart.
+ * Acquires the lock. Takes over a lock of a dead process of this host, and a lock that is empty, truncated or zeroed,
+ * unless a process of this host has it open for writing (Linux). Of concurrent starters exactly one succeeds.
+ * Containers that share the directory need distinct host names: their process ids overlap.
  * @param path the lock file; its directory must exist and support hard links.
- * @throws Error when the lock is held, also by this very process, or when the file cannot be read as a lock: the
- * message names the file, the holder and the remedy.
+ * @throws Error if the lock is held, also by this process, or if the file is not a lock. The message names the file,
+ * the holder and the remedy.
  */
 export async function acquireFileLock(path: string): Promise<FileLock> {
   const nonce = randomUUID();
@@ -47,7 +46,7 @@ export async function acquireFileLock(path: string): Promise<FileLock> {
   const blocker = await withDraft(draft, await self(nonce), () => claim(path, path, draft));
   if (blocker === 'unreadable') {
     throw new Error(
-      `${path} is no lock file of this program. If no server uses this directory, delete the file`,
+      `${path} is not a lock file of this program. If no server uses this directory, delete the file`,
     );
   }
   if (blocker) {
@@ -67,7 +66,10 @@ export async function acquireFileLock(path: string): Promise<FileLock> {
   };
 }
 
-/** Shows in /proc that the lock has an owner, even if its text is lost. A number: handles are closed when collected. */
+/**
+ * Shows in /proc that the lock has an owner, even if its text is lost. A file descriptor number: handles are closed
+ * when collected.
+ */
 function openedByOwner(path: string): number | undefined {
   try {
     return openSync(path, 'r+');
@@ -76,7 +78,7 @@ function openedByOwner(path: string): number | undefined {
   }
 }
 
-/** Removes what claimants of this host left that were killed. */
+/** Removes drafts of killed claimants of this host. */
 async function removeDeadDrafts(path: string): Promise<void> {
   for (const name of await namesIn(dirname(path))) {
     if (!name.startsWith(`${basename(path)}.`) || !name.endsWith('.draft')) continue;
@@ -93,12 +95,12 @@ async function isAbandoned(draft: string): Promise<boolean> {
 }
 
 /**
- * Puts the draft in place as `target`, or says what is in the way.
+ * Links the draft to `target`, or returns the obstacle.
  *
- * The dead stay dead, so a stale file can only change by being replaced, and replacing the file of one nonce needs
- * the lock named by that nonce. Whoever holds that and still sees the stale nonce may rename over it: nobody else
- * can, and its owner is gone. A claimant that dies in between leaves a stale lock like any other. A broken file has no
- * nonce; the lock for its replacement is named by the file.
+ * A stale file can change only by replacement, and the replacement of a nonce requires the lock named by that nonce.
+ * Its holder may rename over the stale file while the nonce is still there: no other process can, and the owner is
+ * dead. A claimant that dies in between leaves an ordinary stale lock. A broken file has no nonce; the lock for its
+ * replacement is named by the file.
  */
 async function claim(
   path: string,
@@ -140,7 +142,7 @@ async function withDraft<T>(draft: string, holder: Holder, use: () => Promise<T>
     const file = await open(draft, 'wx', 0o600);
     try {
       await file.writeFile(`${JSON.stringify(holder)}\n`);
-      // A power failure must not leave an empty lock, which nobody could attribute.
+      // A power failure must not leave an empty lock without an owner.
       await file.sync();
     } finally {
       await file.close();
@@ -163,7 +165,7 @@ async function linked(from: string, to: string): Promise<boolean> {
 
 async function removeOwn(path: string, nonce: string): Promise<void> {
   const holder = await read(path);
-  // While we live nobody replaces our file, so nothing can come between this look and the removal.
+  // Other processes do not replace the file of a live process, so the check and the removal cannot race.
   if (typeof holder === 'object' && holder.nonce === nonce) await unlinkIfThere(path);
 }
 
@@ -185,16 +187,13 @@ function parse(text: string): Holder | 'broken' | 'unreadable' {
   }
 }
 
-/** Whether this is the beginning of a lock, or none of it, with any number of zeros behind it. */
+/** True for a prefix of a lock, possibly empty, followed by zeros. */
 function isBroken(text: string): boolean {
   const left = text.replace(/\0+$/, '');
   return LOCK_START.startsWith(left) || (left.startsWith(LOCK_START) && !/[}\0]/.test(left));
 }
 
-/**
- * The process of this host that has the lock open for writing, as only its owner does; undefined where there is none,
- * and on systems without /proc.
- */
+/** The process of this host that has the lock open for writing. Undefined without one, and on systems without /proc. */
 async function ownerOfBroken(path: string): Promise<Holder | undefined> {
   const file = join(await realpath(dirname(path)), basename(path));
   for (const pid of await namesIn('/proc')) {
@@ -203,7 +202,7 @@ async function ownerOfBroken(path: string): Promise<Holder | undefined> {
       const opened = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => undefined);
       if (opened !== file) continue;
       const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '');
-      // The last octal digit is the access mode; others open it to read.
+      // The last octal digit is the access mode; readers have another one.
       if (!/^flags:\s+0\d*[12]$/m.test(info)) continue;
       return { pid: Number(pid), host: hostname(), since: 'an unknown time', start: null, nonce: '' };
     }
@@ -215,7 +214,10 @@ async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** The nonce becomes part of a file name, and the pid goes to kill(2), where 0 and below mean whole groups. */
+/**
+ * The nonce becomes part of a file name. The pid is an argument of kill(2), where 0 and negative values address
+ * process groups.
+ */
 function isHolder(value: Partial<Holder> | null): value is Holder {
   return (
     typeof value === 'object' &&
@@ -240,7 +242,7 @@ async function self(nonce: string): Promise<Holder> {
   };
 }
 
-/** A process of another host counts as alive: from here nobody can tell. */
+/** A process of another host counts as alive: this host cannot check it. */
 async function isAlive(holder: Holder): Promise<boolean> {
   if (holder.host !== hostname()) return true;
   if (!runs(holder.pid)) return false;
@@ -258,16 +260,16 @@ function runs(pid: number): boolean {
 }
 
 /**
- * What no two processes with this pid share: the boot and the clock tick of the start, on Linux. Elsewhere only this
- * process knows when it started.
+ * Unique for processes with the same pid: boot id and clock tick of the start (Linux). On other systems only this
+ * process knows its own start.
  */
 async function startOf(pid: number): Promise<string | null> {
   try {
     const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name, field 2, may hold spaces and parentheses; field 22 is the start.
+    // The name, field 2, may contain spaces and parentheses; field 22 is the start.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only nobody has fetched its exit status yet.
+    // A zombie has ended; its parent has not read its exit status.
     return fields[0] === 'Z' || fields[0] === 'X' ? 'ended' : `${boot}:${fields[19]}`;
   } catch {
     return pid === process.pid ? `${performance.timeOrigin}` : null;

@@ -1,4 +1,4 @@
-/** The prototype that a method really stands on: what a class overrides is declared anew, or not at all. */
+/** The prototype that defines a method. An override needs a declaration of its own. */
 export function findDeclaringPrototype(prototype: object, method: string): object | undefined {
   for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) {
     if (Object.hasOwn(at, method)) return at;

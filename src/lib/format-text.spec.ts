@@ -13,15 +13,15 @@ it.each<[unknown, string]>([
   [{ a: 1 }, 'an object'],
   [['a', 7, ['b']], '"a", a number, a list'],
   [[], 'none'],
-])('%j is shown as %s', (value, shown) => {
+])('quote shows %j as %s', (value, shown) => {
   expect(quote(value)).toBe(shown);
 });
 
-it('of a long list the beginning is shown', () => {
+it('formatList shows the start of a long list', () => {
   expect(formatList(Array.from({ length: 20 }, (_, index) => `r${index}`))).toMatch(/"r11" and 8 more$/);
 });
 
-it('nothing that is shown can move the cursor or hide a letter', () => {
+it('removes cursor movements and invisible characters from random text', () => {
   fc.assert(
     fc.property(fc.anything(), (value) => {
       expect(quote(value)).not.toMatch(/\p{C}|[\p{Zl}\p{Zp}]/u);
@@ -43,10 +43,10 @@ it.each([
   [5400, '1 h 30 min'],
   [86_400 * 3 + 7200, '3 d 2 h'],
   [Infinity, 'no end of time'],
-])('%d seconds are %s', (seconds, words) => {
+])('duration shows %d seconds as %s', (seconds, words) => {
   expect(duration(seconds)).toBe(words);
 });
 
-it('a moment is seen from now', () => {
+it('formatRelativeTime shows a time relative to now', () => {
   expect([formatRelativeTime(100, 160), formatRelativeTime(160, 100)]).toEqual(['1 min ago', 'in 1 min']);
 });

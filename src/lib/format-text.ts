@@ -1,9 +1,9 @@
-/** Values from outside, made fit for a terminal: nothing of them moves the cursor, hides a letter or fills the screen. */
+/** Makes external values safe for a terminal: no cursor movement, no invisible characters, a limited length. */
 
 const MAX_TEXT = 200;
 const MAX_ITEMS = 12;
 
-/** In quotes, cut, and with what cannot be seen made visible; of anything but texts only the kind is said. */
+/** Quotes a string, cut to `length`, with invisible characters escaped. Of other values states the type only. */
 export function quote(value: unknown, length = MAX_TEXT): string {
   if (Array.isArray(value)) return formatList(value, length);
   if (typeof value !== 'string') return kindOf(value);
@@ -11,7 +11,7 @@ export function quote(value: unknown, length = MAX_TEXT): string {
   return `"${escapeControlChars(cut)}"`;
 }
 
-/** Every item in quotes; of a long list the beginning. */
+/** Quotes each item; shows the start of a long list. */
 export function formatList(values: readonly unknown[], length = MAX_TEXT): string {
   if (values.length === 0) return 'none';
   const shown = values
@@ -27,17 +27,17 @@ export function formatAlternatives(values: readonly string[]): string {
   return values.length < 2 ? last : `${values.slice(0, -1).join(', ')} or ${last}`;
 }
 
-/** What a message of somebody else's says, on one line. */
+/** Message of another program, on one line. */
 export function escapeControlChars(text: string): string {
   return text.replace(/["\\]|\p{C}|\p{Z}/gu, (character) => (character === ' ' ? ' ' : escaped(character)));
 }
 
-/** The same text on one line; what moves the cursor or cannot be seen is made visible. */
+/** The text on one line, with control and invisible characters escaped. */
 export function onOneLine(text: string): string {
   return text.replace(/\p{C}|[\u2028\u2029]/gu, escaped);
 }
 
-/** `90 s`, `1 h 30 min`: two units, which is as much as anybody reads. */
+/** `90 s`, `1 h 30 min`: at most two units. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return 'no end of time';
   let rest = Math.round(Math.abs(seconds));
@@ -52,7 +52,7 @@ export function duration(seconds: number): string {
   return parts.join(' ') || '0 s';
 }
 
-/** A moment as seen from now: `12 s ago`, `in 5 min`. */
+/** A time relative to now: `12 s ago`, `in 5 min`. */
 export function formatRelativeTime(time: number, now: number): string {
   return time <= now ? `${duration(now - time)} ago` : `in ${duration(time - now)}`;
 }

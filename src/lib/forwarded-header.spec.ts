@@ -55,7 +55,7 @@ describe('forwardedElements', () => {
     expect(read(header)).toEqual(expected);
   });
 
-  it('reads the last element alike, whatever a client sent before it', () => {
+  it('reads the same last element after any prefix from a client', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('"', '\\', ',', ';', '=', 'for', ' ', '1') }), (sent) => {
         expect(read(`${sent}, for="[fd00::7]:1";proto=https`)[0]).toEqual(['[fd00::7]:1', 'https']);

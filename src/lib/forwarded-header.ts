@@ -1,20 +1,17 @@
-/** The `Forwarded` header (RFC 7239), read from its end: a trusted proxy appends its own element there. Pure. */
+/** Reads the `Forwarded` header (RFC 7239) from its end, where a trusted proxy appends its element. Pure. */
 
 export interface ForwardedElement {
-  /** The node that the proxy saw, unquoted. */
+  /** Node that connected to the proxy, unquoted. */
   readonly for: string | undefined;
-  /** In lower case. */
+  /** Lower case. */
   readonly proto: string | undefined;
 }
 
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
-/** Values without quotes may hold `:` and brackets, which some proxies forget to quote. */
+/** Unquoted values may contain `:` and brackets, which some proxies do not quote. */
 const PAIR = new RegExp(`^(${TOKEN})=(?:"([^"\\\\]*)"|([\\w!#$%&'*+.^\`|~:\\[\\]-]+))$`);
 
-/**
- * The elements from the last to the first. Undefined stands for one that is malformed; what is left of it cannot be
- * told apart and is not read.
- */
+/** Elements from the last to the first. Undefined for a malformed element; earlier elements are then not read. */
 export function* forwardedElements(header: string): Generator<ForwardedElement | undefined> {
   let end = header.length;
   while (end >= 0) {
@@ -29,7 +26,7 @@ export function* forwardedElements(header: string): Generator<ForwardedElement |
   }
 }
 
-/** Where the element begins that ends here: behind the last comma outside of quotes. */
+/** Start of the element that ends at `end`: after the last comma outside of quotes. */
 function elementStart(header: string, end: number): number {
   let isQuoted = false;
   for (let at = end - 1; at >= 0; at--) {

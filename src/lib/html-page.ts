@@ -1,4 +1,4 @@
-/** A page of tables that needs nothing from anywhere: no script, no font, no picture. Pure. */
+/** A page of tables without external resources: no script, font or image. Pure. */
 import { escapeControlChars } from './format-text.js';
 
 const STYLE = `
@@ -16,12 +16,12 @@ th{font-weight:600;color:var(--soft);white-space:nowrap}td.n{text-align:right;fo
 @media print{body{margin:0;max-width:none}}
 `.trim();
 
-/** Of one table: what is beyond it is counted. */
+/** Rows of one table; further rows are counted. */
 const MAX_ROWS = 1_000;
 
 export type Cell = string | number | { readonly html: string };
 
-/** @param body already safe: made of {@link escaped} texts. */
+/** @param body safe HTML, made of {@link escaped} texts. */
 export function page(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -57,7 +57,7 @@ function cell(value: Cell): string {
   return `<td>${typeof value === 'string' ? escaped(value) : value.html}</td>`;
 }
 
-/** What cannot be seen is made visible too: a page can mislead as a terminal can. */
+/** Invisible characters are escaped too: they can mislead a reader. */
 export function escaped(text: string): string {
   return escapeControlChars(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -23,11 +23,11 @@ describe('plainAddress', () => {
     ['', undefined],
     [' 10.1.2.3', undefined],
     ['10.1.2.3\n', undefined],
-  ])('spells %j as %j', (text, expected) => {
+  ])('writes %j as %j', (text, expected) => {
     expect(plainAddress(text)).toBe(expected);
   });
 
-  it('never changes an address that it has spelled', () => {
+  it('does not change a normalized address', () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
         const spelled = plainAddress(text) as string;

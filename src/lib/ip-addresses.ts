@@ -1,8 +1,8 @@
-/** Network addresses in one spelling, and as proxies write them. Pure. */
+/** Normalizes IP addresses and reads the nodes of proxy headers. Pure. */
 import { isIP, isIPv4 } from 'node:net';
 
 const MAX_PORT = 65_535;
-/** The zone of a link-local address (RFC 4007), which means nothing on another host. */
+/** Zone of a link-local address (RFC 4007), meaningless on another host. */
 const ZONE = /%[\w.~%-]+$/;
 /** RFC 7239 section 6.3: a port, or an obfuscated one. */
 const PORT = String.raw`(?::(\d{1,5}|_[\w.-]+))?`;
@@ -10,8 +10,7 @@ const BRACKETED = new RegExp(String.raw`^\[([^\][]+)\]${PORT}$`);
 const WITH_PORT = new RegExp(String.raw`^([\d.]+)${PORT}$`);
 
 /**
- * @returns the address without a zone; IPv4 mapped into IPv6 as IPv4, IPv6 as RFC 5952 writes it. Undefined for a text
- *   that is no address.
+ * @returns the address without a zone: IPv4-mapped addresses as IPv4, IPv6 as in RFC 5952. Undefined for other texts.
  */
 export function plainAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
@@ -24,8 +23,8 @@ export function plainAddress(text: string): string | undefined {
 }
 
 /**
- * The address in a node as proxies write it: `10.1.2.3`, `10.1.2.3:51008`, `fd00::7`, `[fd00::7]`, `[fd00::7]:51008`.
- * @returns as {@link plainAddress}; undefined too for a port out of range.
+ * Address of a proxy node: `10.1.2.3`, `10.1.2.3:51008`, `fd00::7`, `[fd00::7]`, `[fd00::7]:51008`.
+ * @returns as {@link plainAddress}; undefined also for a port out of range.
  */
 export function nodeAddress(node: string): string | undefined {
   const [, address, port = ''] = BRACKETED.exec(node) ?? WITH_PORT.exec(node) ?? [];

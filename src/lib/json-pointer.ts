@@ -1,4 +1,4 @@
-/** @returns the value that `reference` names; undefined where there is none, or where it is no such reference. */
+/** @returns the referenced value; undefined if it does not exist or `reference` is not a local reference. */
 import type { JsonObject } from './json.js';
 export function referredTo(root: JsonObject, reference: string): unknown {
   if (!reference.startsWith('#')) return undefined;

@@ -10,7 +10,7 @@ import { keyDamage, readOrMakeKey, type KeyFile } from './key-file.js';
 jest.setTimeout(60_000);
 
 const WHOLE = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-/** What kills and full disks were seen to leave, and power cuts may. */
+/** Damage left by kills, full disks and power cuts. */
 const DAMAGED: [string, string][] = [
   ['empty', ''],
   ['a line break', '\n'],
@@ -46,14 +46,14 @@ describe('readOrMakeKey', () => {
     });
   const names = () => readdirSync(join(folder, 'data'));
 
-  it('makes a key of mode 0600, and reads it from then on', async () => {
+  it('creates a key of mode 0600 and reads it afterwards', async () => {
     const pem = await read();
     expect(createPrivateKey(pem).asymmetricKeyType).toBe('ed25519');
     expect([await read(), await read({ hasSigned: true, mayMake: false })]).toEqual([pem, pem]);
     expect([statSync(path).mode & 0o777, names(), told]).toEqual([0o600, ['audit-key.pem'], []]);
   });
 
-  it.each(DAMAGED)('replaces a file that has signed nothing and is %s, and says so', async (_, text) => {
+  it.each(DAMAGED)('replaces a file without signatures that is %s, and reports it', async (_, text) => {
     writeFileSync(path, text);
     const pem = await read();
     expect(createPrivateKey(pem).asymmetricKeyType).toBe('ed25519');
@@ -64,7 +64,7 @@ describe('readOrMakeKey', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it.each(DAMAGED)('keeps a file that has signed records and is %s, and names the cure', async (_, text) => {
+  it.each(DAMAGED)('keeps a file with signatures that is %s, and names the remedy', async (_, text) => {
     writeFileSync(path, text);
     const refusal = await read({ hasSigned: true }).catch(({ message }: Error) => message);
     for (const part of [path, 'restore the file from a backup', 'delete the file'])
@@ -83,19 +83,19 @@ describe('readOrMakeKey', () => {
     ['a whole key of another form', WHOLE.replaceAll('PRIVATE', 'EC PRIVATE')],
     ['a whole key with damaged contents', WHOLE.replace(/M/g, '!')],
     ['text behind zeros', `\0\0${WHOLE}`],
-  ])('leaves %s alone', async (_, text) => {
+  ])('does not change %s', async (_, text) => {
     writeFileSync(path, text);
     expect(keyDamage(text)).toBeUndefined();
     expect(await read()).toBe(text);
     expect(told).toEqual([]);
   });
 
-  it('does not make a file that the operator names and that is missing', async () => {
+  it('does not create a missing file that the operator names', async () => {
     await expect(read({ mayMake: false })).rejects.toThrow('cannot be read (ENOENT)');
     expect(names()).toEqual([]);
   });
 
-  it('never shows the key in a message', async () => {
+  it('never includes the key in a message', async () => {
     writeFileSync(path, WHOLE.slice(0, 90));
     const { message } = await read({ hasSigned: true }).then(
       () => new Error('read'),
@@ -116,7 +116,7 @@ describe('readOrMakeKey', () => {
   it.each([
     ['that is missing', undefined],
     ['that is empty', ''],
-  ])('gives servers that start at once the same key of a file %s', async (_, left) => {
+  ])('returns the same key to servers that start together with a file %s', async (_, left) => {
     const program = compileForChild(['lib/key-file'], join(folder, 'compiled'), PROGRAM);
     for (let round = 0; round < 3; round++) {
       rmSync(path, { force: true });
@@ -135,7 +135,7 @@ describe('readOrMakeKey', () => {
     }
   });
 
-  it('makes a whole key after any number of kills', async () => {
+  it('creates a complete key after any number of kills', async () => {
     const program = compileForChild(
       ['lib/key-file'],
       join(folder, 'compiled'),
@@ -159,7 +159,7 @@ describe('readOrMakeKey', () => {
     });
   });
 
-  it('leaves no file behind on a full disk, and makes the key once there is room', async () => {
+  it('leaves no file on a full disk, and creates the key after space is free', async () => {
     const program = compileForChild(['lib/key-file'], join(folder, 'compiled'), PROGRAM);
     const { stdout } = spawnSync(
       'bash',
@@ -171,7 +171,7 @@ describe('readOrMakeKey', () => {
     expect(createPrivateKey(await read()).asymmetricKeyType).toBe('ed25519');
   });
 
-  it('says that a file cannot be read', async () => {
+  it('reports an unreadable file', async () => {
     mkdirSync(path);
     await expect(read()).rejects.toThrow(`The audit key ${path} cannot be read (EISDIR)`);
   });

@@ -1,4 +1,4 @@
-/** A private key in a file of its own: read, or made by the first of any number of servers that needs it. */
+/** Private key in a file: read, or created by the first server that needs it. */
 import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,27 +7,28 @@ import { acquireFileLock, type FileLock } from './file-lock.js';
 
 export interface KeyFile {
   readonly path: string;
-  /** False: a key that the operator names must exist, or a typing error would change the signer. */
+  /** False for a key file that the operator names: a typing error must not create another signer. */
   readonly mayMake: boolean;
-  /** The name of the key in messages. */
+  /** Name of the key in messages. */
   readonly what: string;
   readonly generate: () => { readonly privateKey: KeyObject };
-  /** True: something is signed by the key of this file that must stay verifiable, so the file is never replaced. */
+  /** True: signatures of this key must stay verifiable, so the file is never replaced. */
   readonly hasSigned: boolean;
-  /** Told in a sentence when an unfinished file was replaced by a new key. */
+  /** Called with a message when a damaged file was replaced by a new key. */
   readonly onReplaced: (message: string) => void;
 }
 
 const PEM_START = '-----BEGIN PRIVATE KEY-----';
 const PEM_END = '-----END PRIVATE KEY-----';
-/** How long another server may take to replace the file. */
+/** Time limit for the replacement by another server. */
 const LOCK_PATIENCE_MS = 10_000;
 const LOCK_AGAIN_MS = 20;
 
 /**
- * The key in PEM (PKCS #8). A missing file is made, where it may be; a file that is empty, cut off or zeroed is replaced,
- * where it may be made and has signed nothing. Servers that start at once on the same file get the same key.
- * @throws Error where it cannot be read or made, or is damaged; the message names the file and the remedy, never the key.
+ * The key in PEM (PKCS #8). Creates a missing file, and replaces an empty, truncated or zeroed file that has signed
+ * no data, when `mayMake` is true. Servers that start together on one file get the same key.
+ * @throws Error if the file cannot be read or created, or is damaged. The message names the file and the remedy,
+ * never the key.
  */
 export async function readOrMakeKey(key: KeyFile): Promise<string> {
   for (;;) {
@@ -40,7 +41,7 @@ export async function readOrMakeKey(key: KeyFile): Promise<string> {
   }
 }
 
-/** The damage that a crash or a full disk does to a key while it is written, as a predicate; undefined: none of these. */
+/** Damage by a crash or a full disk during a write, as a predicate. Undefined without such damage. */
 export function keyDamage(pem: string): string | undefined {
   if (pem.trim() === '') return 'is empty';
   const text = pem.replace(/[\0\s]+$/, '');
@@ -52,8 +53,8 @@ export function keyDamage(pem: string): string | undefined {
 function remedyOf({ mayMake, what }: KeyFile): string {
   if (!mayMake) return 'Restore the file from a backup, or name another one';
   return (
-    `The ${what} has signed records already: restore the file from a backup. Without a backup delete the file: ` +
-    'a new key is made, and the change of the key is on record'
+    `The ${what} has signed records: restore the file from a backup. Without a backup, delete the file: ` +
+    'the next start creates a key and records the change'
   );
 }
 
@@ -70,7 +71,7 @@ function newPem({ generate }: KeyFile): string {
   return generate().privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-/** Under a lock, and only while it is damaged: another server may use the key already that it put there. */
+/** Under a lock, and only if the file is still damaged: another server may already use a new key. */
 async function replaceDamaged(key: KeyFile, damage: string): Promise<void> {
   const lock = await lockWhenFree(`${key.path}.lock`);
   try {
@@ -83,7 +84,7 @@ async function replaceDamaged(key: KeyFile, damage: string): Promise<void> {
   }
 }
 
-/** @throws Error of the last try where it is held for too long. */
+/** @throws Error of the last attempt after the time limit. */
 async function lockWhenFree(path: string): Promise<FileLock> {
   for (let left = LOCK_PATIENCE_MS / LOCK_AGAIN_MS; ; left--) {
     try {

@@ -1,14 +1,14 @@
-/** Work that is repeated in the background. */
+/** Repeated background work. */
 
 export interface Poller {
-  /** Ends the repetition; work that runs goes on. */
+  /** Ends the repetition; a current run continues. */
   stop(): void;
 }
 
 /**
- * Runs `work` every `everyMs` milliseconds, for the first time after the first interval. Runs do not overlap: a tick is
- * skipped while the promise of the last run is pending. The timer does not keep the process alive.
- * @param work handles its own errors: an error that it throws ends the process like every unhandled one.
+ * Runs `work` every `everyMs` milliseconds, first after one interval. Skips a tick while the previous run is pending.
+ * The timer does not keep the process alive.
+ * @param work handles its own errors: a thrown error ends the process like any unhandled error.
  */
 export function startPoller(work: () => unknown, everyMs: number): Poller {
   let isRunning = false;

@@ -21,13 +21,13 @@ it.each<[string, Attempts, string]>([
   ['prefers a first that is a little later than the second', [after(150, 'a'), after(0, 'b')], 'a'],
   ['waits for a slow first where all others fail', [after(300, 'a'), failing(0, 'b'), failing(0, 'c')], 'a'],
   ['returns the only one', [after(150, 'a')], 'a'],
-])('%s', async (_name, attempts, expected) => {
+])('preferFirst: %s', async (_name, attempts, expected) => {
   const begin = performance.now();
   expect(await preferFirst(attempts, PATIENCE_MS)).toBe(expected);
   expect(performance.now() - begin).toBeLessThan(2_000);
 });
 
-it('does not start the second attempt while the first may still answer', async () => {
+it('does not start the second attempt within the patience for the first', async () => {
   const second = jest.fn(after(0, 'b'));
   await preferFirst([after(10, 'a'), second], 1_000);
   expect(second).not.toHaveBeenCalled();

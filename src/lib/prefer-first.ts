@@ -1,14 +1,14 @@
-/** Alternatives in order of preference, where one that hangs does not hold up the next. */
+/** Attempts in order of preference, without waiting for one that hangs. */
 import { withTimeout } from './with-timeout.js';
 
 type Outcome<T> = { readonly value: T } | { readonly errors: readonly unknown[] };
 type Attempt<T> = () => Promise<T>;
 
 /**
- * The result of the first attempt that succeeds. The next attempt starts when one fails, or beside it after
- * `patienceMs`. A result waits as long for the attempts before it, so the order of preference stays stable.
- * Attempts that still run when the result is there are not cancelled; each must end by itself.
- * @throws AggregateError with the error of each attempt, in their order, where none succeeds.
+ * Result of the preferred attempt that succeeds. The next attempt starts after a failure or after `patienceMs`. A
+ * result waits as long for the attempts before it, so the order of preference is stable. Attempts that still run are
+ * not cancelled; each must end by itself.
+ * @throws AggregateError with the error of each attempt, in their order.
  */
 export async function preferFirst<T>(
   attempts: readonly [Attempt<T>, ...Attempt<T>[]],

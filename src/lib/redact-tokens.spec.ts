@@ -12,6 +12,6 @@ it.each([
   ['read_customer', 'read_customer'],
   ['eyJ', 'eyJ'],
   ['encode=1', 'encode=1'],
-])('%s is %s', (text, expected) => {
+])('redactTokens turns %s into %s', (text, expected) => {
   expect(redactTokens(text)).toBe(expected);
 });

@@ -3,7 +3,7 @@ import { allCauses, causeChain, rootCause, rootMessage } from './root-cause.js';
 const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const failed = new TypeError('fetch failed', { cause: refused });
 
-/** An error whose chain has this many causes. */
+/** An error with this many nested causes. */
 function nested(causes: number): Error {
   return causes === 0 ? new Error('root') : new Error(`cause ${causes}`, { cause: nested(causes - 1) });
 }
@@ -26,7 +26,7 @@ describe('rootMessage', () => {
     ['a text that was thrown', 'text', 'text'],
     ['the first 500 characters', new Error('x'.repeat(1_000)), 'x'.repeat(500)],
     ['the error of a cycle', cyclic(), 'cycle'],
-  ])('gives %s', (_name, error, message) => expect(rootMessage(error)).toBe(message));
+  ])('returns the message %s', (_name, error, message) => expect(rootMessage(error)).toBe(message));
 });
 
 describe('rootCause', () => {
@@ -35,14 +35,14 @@ describe('rootCause', () => {
     ['the last cause', failed, refused],
     ['a cause that is no object', new Error('x', { cause: 'text' }), 'text'],
     ['undefined where nothing was thrown', undefined, undefined],
-  ])('gives %s', (_name, error, root) => expect(rootCause(error)).toBe(root));
+  ])('returns %s', (_name, error, root) => expect(rootCause(error)).toBe(root));
 });
 
 describe('causeChain', () => {
   it('lists the errors from the outermost in', () => expect(causeChain(failed)).toEqual([failed, refused]));
   it('ends after 5 errors', () => expect(causeChain(nested(9))).toHaveLength(5));
   it('ends in a cycle', () => expect(causeChain(cyclic())).toHaveLength(5));
-  it('is empty for a value that is no object', () => expect(causeChain('text')).toEqual([]));
+  it('is empty for a value that is not an object', () => expect(causeChain('text')).toEqual([]));
 });
 
 describe('allCauses', () => {

@@ -1,13 +1,13 @@
 /**
- * The errors inside an error. Not by `instanceof`: errors that the runtime throws (DOMException, errors of fetch) may be
- * of another realm.
+ * Reads the causes of an error. `instanceof` does not work here: DOMException and errors of fetch may belong to
+ * another realm.
  */
 
 const MAX_DEPTH = 5;
 const MAX_CAUSES = 20;
 const MAX_MESSAGE = 500;
 
-/** An error, by the members that errors of Node.js have; each of them may be absent or of another type. */
+/** Members of Node.js errors. Each may be absent or of another type. */
 export interface ErrorLike {
   readonly name?: unknown;
   readonly message?: unknown;
@@ -17,14 +17,14 @@ export interface ErrorLike {
   readonly errors?: unknown;
 }
 
-/** `error` and the objects along its `cause`, the outermost first; at most 5. */
+/** `error` and its causes, the outermost first; at most 5. */
 export function causeChain(error: unknown): ErrorLike[] {
   const chain: ErrorLike[] = [];
   for (let at = error; isErrorLike(at) && chain.length < MAX_DEPTH; at = at.cause) chain.push(at);
   return chain;
 }
 
-/** `error` and every object inside it, those of an AggregateError included, the outer ones first; at most 20. */
+/** `error` and every nested error, including those of an AggregateError, the outer ones first; at most 20. */
 export function allCauses(error: unknown): ErrorLike[] {
   const found: ErrorLike[] = [];
   const pending: unknown[] = [error];
@@ -37,7 +37,7 @@ export function allCauses(error: unknown): ErrorLike[] {
   return found;
 }
 
-/** The end of the `cause` chain: `error` itself where it has no cause. Follows at most 5 causes. */
+/** Last error of the `cause` chain, at most 5 levels deep; `error` itself without a cause. */
 export function rootCause(error: unknown): unknown {
   let root = error;
   for (let depth = 0; depth < MAX_DEPTH && isErrorLike(root) && root.cause !== undefined; depth++) {

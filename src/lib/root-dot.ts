@@ -1,4 +1,4 @@
-/** The dot that may end a host name names the root of DNS (RFC 1034 section 3.1): with it a host is the same host. Pure. */
+/** Removes the final dot of a host name, which stands for the root of DNS (RFC 1034 section 3.1). Pure. */
 
 /** @param host with or without a port. */
 export function withoutRootDot(host: string): string {

@@ -9,7 +9,7 @@ const gate = () => {
   return { opened, open: () => open() };
 };
 
-it('lets so many work at once, and the others in the order of their arrival', async () => {
+it('Semaphore runs a limited number of tasks and the others in FIFO order', async () => {
   const semaphore = new Semaphore(2);
   const order: number[] = [];
   const doors = Array.from({ length: 4 }, gate);
@@ -34,7 +34,7 @@ it('lets so many work at once, and the others in the order of their arrival', as
   expect(order).toEqual([0, 1, 2, 3]);
 });
 
-it('turns away who waits too long, who is one too many, and who gives up; the place is free again after', async () => {
+it('Semaphore rejects a late, an excess and an aborted waiter, and frees the place afterwards', async () => {
   const semaphore = new Semaphore(1, 2);
   const door = gate();
   const first = semaphore.run(() => door.opened, 1_000, turnedAway);
@@ -50,7 +50,7 @@ it('turns away who waits too long, who is one too many, and who gives up; the pl
   await expect(semaphore.run(() => Promise.resolve('mine'), 0, turnedAway)).resolves.toBe('mine');
 });
 
-it('hands the place on where work fails', async () => {
+it('Semaphore passes the place on after a failed task', async () => {
   const semaphore = new Semaphore(1);
   await expect(semaphore.run(() => Promise.reject(new Error('no')), 10, turnedAway)).rejects.toThrow('no');
   await expect(semaphore.run(() => Promise.resolve(1), 10, turnedAway)).resolves.toBe(1);

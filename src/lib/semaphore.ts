@@ -1,18 +1,18 @@
-/** So many at once, and the others in the order of their arrival, for no longer than they like to wait. */
+/** FIFO semaphore with a queue limit and a wait timeout. */
 
 export class Semaphore {
   private taken = 0;
   private readonly queue = new Set<() => void>();
 
-  /** @param waiting how many may wait; whoever comes then is turned away at once. */
+  /** @param waiting maximum length of the queue; further callers are rejected at once. */
   constructor(
     private readonly atOnce: number,
     private readonly waiting = Infinity,
   ) {}
 
   /**
-   * @param turnedAway what is thrown where no turn came in time, or too many wait.
-   * @throws the signal's reason where it is aborted while waiting.
+   * @param turnedAway creates the error for a timeout or a full queue.
+   * @throws the reason of the signal if it is aborted while waiting.
    */
   async run<T>(
     work: () => Promise<T>,
@@ -28,7 +28,7 @@ export class Semaphore {
       return await work();
     } finally {
       const next = this.queue.values().next().value;
-      // A place is handed on, so that nobody who comes later takes it.
+      // The place passes to the next waiter, so a new caller cannot take it.
       if (next) next();
       else this.taken -= 1;
     }

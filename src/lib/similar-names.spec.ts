@@ -10,11 +10,11 @@ it.each<[string, string[], string[]]>([
   ['', ['a', ''], []],
   ['aaaa', ['aaab', 'aaac', 'aaad', 'aaae'], ['aaab', 'aaac', 'aaad']],
   ['a'.repeat(5_000), ['a'.repeat(4_999)], []],
-])('suggests for %p of %j: %j', (wanted, names, expected) => {
+])('nearNames suggests for %p of %j: %j', (wanted, names, expected) => {
   expect(nearNames(wanted, names).filter((name) => name !== '')).toEqual(expected);
 });
 
-it('is 0 for the same name in any case, and the same in both directions', () => {
+it('nameDistance is 0 for equal names in any case, and symmetric', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {
       expect(nameDistance(a, a)).toBe(0);
@@ -23,7 +23,7 @@ it('is 0 for the same name in any case, and the same in both directions', () => 
   );
 });
 
-it('finds every name with one letter removed, doubled or swapped', () => {
+it('nearNames finds every name with one letter removed, doubled or swapped', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-z0-9@.]{4,20}$/), fc.nat({ max: 100 }), (name, seed) => {
       const at = seed % (name.length - 1);

@@ -1,17 +1,17 @@
-/** Names that somebody may have meant by a name that does not exist. Pure. */
+/** Suggests existing names for a mistyped one. Pure. */
 
 /** Longer names are neither compared nor suggested. */
 const MAX_LENGTH = 200;
 const MAX_SUGGESTIONS = 3;
-/** So many different names are compared; those after them are not. */
+/** Maximum number of different names that are compared. */
 const MAX_COMPARED = 100_000;
 
-/** Collects the nearest of many names; memory does not grow with their number beyond {@link MAX_COMPARED}. */
+/** Collects the nearest of many names; memory is bounded by {@link MAX_COMPARED}. */
 export class SimilarNames {
   private readonly compared = new Set<string>();
   private best: { readonly name: string; readonly distance: number }[] = [];
 
-  /** @param wanted the name that was typed. */
+  /** @param wanted the mistyped name. */
   constructor(private readonly wanted: string) {}
 
   add(name: string): void {
@@ -24,7 +24,7 @@ export class SimilarNames {
       .slice(0, MAX_SUGGESTIONS);
   }
 
-  /** At most three, the nearest first. */
+  /** At most three names, the nearest first. */
   get names(): readonly string[] {
     return this.best.map(({ name }) => name);
   }
@@ -38,9 +38,8 @@ export function nearNames(wanted: string, names: Iterable<string>): readonly str
 }
 
 /**
- * How many letters to insert, delete, replace or swap (optimal string alignment), without regard to case.
- * @returns undefined where the names are not near: more than a third of the letters differ, and neither begins with
- *   the other.
+ * Number of insertions, deletions, replacements and swaps (optimal string alignment), case-insensitive.
+ * @returns undefined if more than a third of the letters differ and neither name begins with the other.
  */
 export function nameDistance(one: string, other: string): number | undefined {
   if (one.length > MAX_LENGTH || other.length > MAX_LENGTH) return undefined;

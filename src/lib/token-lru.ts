@@ -1,8 +1,8 @@
-/** What is remembered of tokens: of so many, and of so much together, the latest used. */
+/** LRU cache for token data with a limit of entries and of total size. */
 import { LRUCache } from 'lru-cache';
 
 const MAX_TOKENS = 10_000;
-/** Of all of them together, in characters, which whoever puts one in says; what is kept of a token takes some four bytes each. */
+/** Total size in characters, as the caller states it. One character takes about four bytes. */
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 export function createTokenLru<Value extends object | string>(): LRUCache<string, Value> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { UnorderedCollection } from './unordered-collection.js';
 
-it('holds what was put in and not taken out, however often it is taken out', () => {
+it('UnorderedCollection holds the added items that were not removed, also after repeated removal', () => {
   const steps = fc.array(fc.record({ isAdding: fc.boolean(), which: fc.nat(20) }), { maxLength: 60 });
   fc.assert(
     fc.property(steps, (all) => {
@@ -24,7 +24,7 @@ it('holds what was put in and not taken out, however often it is taken out', () 
   );
 });
 
-it('the same thing can be in it twice, and is taken out once each time', () => {
+it('UnorderedCollection can hold an item twice and removes it once per removal', () => {
   const collection = new UnorderedCollection<string>();
   const [first] = [collection.add('a'), collection.add('a')];
   first();

@@ -1,11 +1,11 @@
 /**
- * What comes and goes with every request. Not a Set or a Map: V8 links the tables that one outgrows, and of such a chain
- * everything that was ever in it stays in memory until the next full collection, long after it was taken out.
+ * Unordered collection with O(1) removal. Used in place of `Set` because V8 retains outgrown hash tables until the
+ * next full collection.
  */
 export class UnorderedCollection<T> {
   private readonly entries: { readonly item: T; at: number }[] = [];
 
-  /** @returns takes it out. */
+  /** @returns a function that removes the item. */
   add(item: T): () => void {
     const { entries } = this;
     const entry = { item, at: entries.length };
@@ -19,7 +19,7 @@ export class UnorderedCollection<T> {
     };
   }
 
-  /** What is in it now, in no order. */
+  /** Current items, in no order. */
   items(): T[] {
     return this.entries.map(({ item }) => item);
   }

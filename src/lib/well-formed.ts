@@ -1,4 +1,4 @@
-/** Texts that are Unicode: JavaScript's may have half of a surrogate pair in them, which no other program takes. */
+/** Well-formed Unicode: JavaScript strings may contain half of a surrogate pair, which other programs reject. */
 
 interface Unicode {
   isWellFormed(): boolean;
@@ -9,7 +9,7 @@ export function isWellFormed(text: string): boolean {
   return (text as unknown as Unicode).isWellFormed();
 }
 
-/** With U+FFFD in place of what is no character. */
+/** Replaces lone surrogates with U+FFFD. */
 export function wellFormed(text: string): string {
   return (text as unknown as Unicode).toWellFormed();
 }

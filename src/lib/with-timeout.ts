@@ -1,13 +1,13 @@
-/** Time limits for promises. The limit never cancels the work: the caller passes a signal for that. */
+/** Time limits for promises. They do not cancel the work; the caller passes a signal for that. */
 
-/** Resolves to undefined where `promise` has not settled after `milliseconds`. */
+/** Resolves to undefined after `milliseconds`. Does not cancel `promise`. */
 export function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   return limited<T | undefined>(promise, milliseconds, (resolve) => resolve(undefined));
 }
 
 /**
- * Rejects with `late()` where `promise` has not settled after `milliseconds`. A later rejection of `promise` is ignored.
- * @param late is called once, at the time limit; it may abort the work.
+ * Rejects with `late()` after `milliseconds`. A later rejection of `promise` is ignored.
+ * @param late called once, at the time limit; it may abort the work.
  */
 export function withDeadline<T>(promise: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
   return limited(promise, milliseconds, (_resolve, reject) => reject(late()));
