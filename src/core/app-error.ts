@@ -1,33 +1,33 @@
-/** The one error that a client may see: a stable code, a public text, and a private cause. */
+/** Error with a stable code, a public text and a private cause. Clients see the code and the text. */
 import type { Challenge } from './challenge.js';
 import type { Reason } from './reasons.js';
 import { RpcCode } from './rpc-code.js';
 
-/** Codes of answers that refuse nobody: the route or the method is not there. */
+/** Codes for an unknown route or method. They are not denials. */
 export type RouteCode = 'not_found' | 'method_not_allowed';
 
 export type ErrorCode = Reason | RouteCode;
 
 export interface AppErrorOptions {
   readonly status: number;
-  /** JSON-RPC error code; the HTTP status where nothing better is defined. */
+  /** JSON-RPC error code. Default: the HTTP status. */
   readonly rpcCode?: number;
-  /** Fields of the JSON-RPC `data` beside `reason` and `decision_id`. Public. */
+  /** Members of the JSON-RPC `data` beside `reason` and `decision_id`. Public. */
   readonly data?: Readonly<Record<string, unknown>>;
   readonly challenge?: Challenge;
   readonly retryAfterSeconds?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Public; in place of the usual body, where a protocol of its own says what an error looks like. */
+  /** Public body in place of the JSON-RPC error, for protocols with their own error format. */
   readonly body?: Readonly<Record<string, string>>;
-  /** What the audit log says, where it may say more than the client is told. */
+  /** Reason in the audit record, if it is more specific than the public code. */
   readonly recordedReason?: Reason;
-  /** Never shown to a client; logged. */
+  /** Private: logged, never sent. */
   readonly cause?: unknown;
 }
 
 /**
  * @param code one of a closed list; callers switch on it.
- * @param message public: a client reads it verbatim.
+ * @param message public text, sent verbatim.
  */
 export class AppError extends Error {
   readonly status: number;
@@ -57,7 +57,7 @@ export class AppError extends Error {
   }
 }
 
-/** An exception that nobody foresaw: a denial with a fixed text. */
+/** Unexpected exception: a denial with a fixed text. */
 export function unexpectedError(cause: unknown): AppError {
   return new AppError('internal_error', 'Internal error', {
     status: 500,
@@ -66,7 +66,7 @@ export function unexpectedError(cause: unknown): AppError {
   });
 }
 
-/** The request itself is not one that the gate can read. */
+/** Denial of a request that is not well-formed. */
 export function malformedRequest(
   message: string,
   options: Partial<AppErrorOptions> & { cause?: unknown } = {},

@@ -16,17 +16,17 @@ it.each([
     { error: 'insufficient_user_authentication', acrValues: ['a', 'b'], maxAge: 60 },
     'Bearer error="insufficient_user_authentication", acr_values="a b", max_age="60"',
   ],
-] as const)('%j', (challenge, expected) => {
+] as const)('serializeChallenge serializes %j', (challenge, expected) => {
   expect(serializeChallenge(challenge, 'Bearer')).toBe(expected);
 });
 
-it('says in the DPoP scheme, and in no other, which proofs are good', () => {
+it('serializeChallenge names the proof algorithms in the DPoP scheme only', () => {
   const challenge = { error: 'invalid_dpop_proof', algorithms: ['ES256', 'EdDSA'] } as const;
   expect(serializeChallenge(challenge, 'DPoP')).toBe('DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"');
   expect(serializeChallenge(challenge, 'Bearer')).toBe('Bearer error="invalid_dpop_proof"');
 });
 
-it('carries nothing that would end the header or a quoted value', () => {
+it('serializeChallenge drops characters that would end the header or a quoted value', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.array(fc.string({ unit: 'binary' })), (text, scope) => {
       const header = serializeChallenge({ errorDescription: text, scope, resourceMetadata: text }, 'Bearer');

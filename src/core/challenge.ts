@@ -1,10 +1,10 @@
 /** The `WWW-Authenticate` challenge (RFC 6750 section 3, RFC 9449 section 7.1, RFC 9470, RFC 9728 section 5.1) and its only serializer. */
 
-/** How an access token is presented: as it is, or with a proof that its holder has a key. */
+/** Presentation of an access token: as bearer, or with a proof of possession. */
 export type AuthScheme = 'Bearer' | 'DPoP';
 
 export interface Challenge {
-  /** Set where the cure is another scheme than the one that the request used. */
+  /** Set if the client must use another scheme than that of the request. */
   readonly scheme?: AuthScheme;
   readonly error?:
     | 'invalid_request'
@@ -18,11 +18,14 @@ export interface Challenge {
   readonly resourceMetadata?: string;
   readonly acrValues?: readonly string[];
   readonly maxAge?: number;
-  /** Algorithms of acceptable proofs; said in the `DPoP` scheme only. */
+  /** Accepted algorithms of proofs; part of the `DPoP` scheme only. */
   readonly algorithms?: readonly string[];
 }
 
-/** Serializes a challenge; what a quoted-string cannot carry (quotes, backslashes, controls, non-ASCII) is dropped. */
+/**
+ * Serializes a challenge. Drops characters that a quoted-string cannot contain: quotes, backslashes, controls,
+ * non-ASCII.
+ */
 export function serializeChallenge(challenge: Challenge, scheme: AuthScheme): string {
   const parameters: string[] = [];
   const add = (name: string, value: string | undefined) => {

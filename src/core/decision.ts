@@ -1,51 +1,51 @@
-/** What the gate was asked, and what it answered. */
+/** Targets, requirements and decisions. */
 import type { Reason } from './reasons.js';
 
-/** What a principal may ask for by name: a tool, a resource (by the name of its provider), a prompt. */
+/** Kind of a target. A resource is addressed by the name of its provider. */
 export type TargetKind = 'tool' | 'resource' | 'prompt';
 
 export interface Target {
   readonly kind: TargetKind;
-  /** The registered name. For something unknown: what the caller asked for. */
+  /** Registered name, or the requested name of an unknown target. */
   readonly name: string;
-  /** Arguments whose values go on record beside the digest of all of them; none where unset. */
+  /** Arguments that records contain in clear text. Default: none. */
   readonly recordedArguments?: readonly string[];
 }
 
-/** One spelling of a target for allow-lists, records and messages: `read_customer`, `prompt:greet`, `resource:handbook`. */
+/** Label of a target in allow-lists, records and messages: `read_customer`, `prompt:greet`, `resource:handbook`. */
 export function targetLabel(target: Target): string {
   return target.kind === 'tool' ? target.name : `${target.kind}:${target.name}`;
 }
 
-/** How, and how lately, the person behind a token must have authenticated (RFC 9470). */
+/** Required authentication of the user (RFC 9470). */
 export interface Assurance {
-  /** Any of these contexts, the preferred one first; empty: whichever. */
+  /** Accepted authentication contexts, the preferred one first. Empty: no requirement. */
   readonly acr: readonly string[];
-  /** How long ago that may be at most; null: however long. */
+  /** Maximum age of the authentication. Null: unlimited. */
   readonly maxAgeSeconds: number | null;
 }
 
-/** What a target asks of a principal. */
+/** Requirements of a target. */
 export interface Requirements {
-  /** All of them. */
+  /** All are required. */
   readonly scopes: readonly string[];
-  /** Any of each group: a class-level and a method-level demand must both be met. */
+  /** One role of each group is required; class and method each add a group. */
   readonly roles: readonly (readonly string[])[];
-  /** Null: however the person authenticated. */
+  /** Null: no requirement. */
   readonly assurance: Assurance | null;
 }
 
 /** The decision that shadow rules would have made. */
 export interface Shadow {
-  /** Null: it would have been allowed. */
+  /** Null: allowed. */
   readonly reason: Reason | null;
   readonly rule: string;
 }
 
 interface Decided {
-  /** Digest of the operator's policy that decided; not there where there is none. */
+  /** Digest of the operator's policy. Absent without a policy. */
   readonly policy?: string;
-  /** Not there where shadow rules would have decided the same. */
+  /** Absent if shadow rules would have made the same decision. */
   readonly shadow?: Shadow;
 }
 
@@ -58,11 +58,11 @@ export interface Allow extends Decided {
 export interface Deny extends Decided {
   readonly effect: 'deny';
   readonly reason: Reason;
-  /** Where the rule that decided stands: a decorated method, or the operator's list. */
+  /** Deciding rule: a decorated method or a rule of the operator. */
   readonly rule: string;
   readonly required: Requirements;
   readonly missing: Requirements;
-  /** What the rule itself says to the caller. Public. */
+  /** Public text of the rule for the caller. */
   readonly message?: string;
 }
 

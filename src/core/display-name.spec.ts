@@ -17,11 +17,11 @@ it.each([
   [['alice'], undefined],
   [{ name: 'alice' }, undefined],
   [`x eyJhbGciOiJFUzI1NiIsImtpZCI6.eyJzdWIi.c2ln`, 'x [token]'],
-])('%j is shown as %j', (value, expected) => {
+])('displayName shows %j as %j', (value, expected) => {
   expect(displayName(value)).toBe(expected);
 });
 
-it('is one line of at most 128 characters of well-formed text, whatever the claim is', () => {
+it('displayName returns one line of at most 128 well-formed characters for random claims', () => {
   fc.assert(
     fc.property(fc.anything({ maxDepth: 1 }), fc.string({ unit: 'binary', maxLength: 400 }), (any, text) => {
       for (const name of [displayName(any), displayName(text), displayName(text.repeat(50))]) {

@@ -1,4 +1,4 @@
-/** The name of a person for display, as a token has it: never an identity, and never part of a decision. Pure. */
+/** Display name of a user from a token. It is never an identity and takes no part in decisions. Pure. */
 import { wellFormed } from '../lib/well-formed.js';
 import { redactTokens } from '../lib/redact-tokens.js';
 
@@ -6,8 +6,8 @@ import { redactTokens } from '../lib/redact-tokens.js';
 const MAX_LENGTH = 128;
 
 /**
- * A text of one line and at most 128 characters, without control and format characters (such as those that turn the
- * direction of writing) and without what looks like a token. Undefined where nothing is left, or where it is no text.
+ * One line of at most 128 characters without control characters, format characters (such as changes of direction) and
+ * tokens. Undefined if the value is not a string or is empty afterwards.
  */
 export function displayName(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;

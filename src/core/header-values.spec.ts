@@ -1,7 +1,7 @@
 import { CONTRADICTION, headerValues, singleValue, withoutRepeats } from './header-values.js';
 
 const NAME = 'mcp-name';
-/** A request as Node hands it over. */
+/** A request as Node.js presents it. */
 const request = (...values: string[]) => ({
   headers: values.length > 0 ? { [NAME]: values.join(', ') } : {},
   rawHeaders: ['Host', 'x', ...values.flatMap((value) => ['Mcp-Name', value])],

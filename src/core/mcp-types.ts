@@ -1,11 +1,11 @@
-/** Constants and checks of the Model Context Protocol: the SDK's own where it exports them. */
+/** Constants and checks of MCP, from the SDK where it exports them. */
 import { isSpecType, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 import { MODERN_REVISION } from './revisions.js';
 
 export {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
-  /** The revision of a client that names none (MCP 2025-11-25, streamable HTTP). */
+  /** Revision of a client that sends no version header (MCP 2025-11-25, streamable HTTP). */
   DEFAULT_NEGOTIATED_PROTOCOL_VERSION,
   LOG_LEVEL_META_KEY,
   PROTOCOL_VERSION_META_KEY,
@@ -20,11 +20,11 @@ export const LEGACY_REVISIONS: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS.f
   (revision) => revision < MODERN_REVISION,
 );
 
-/** Every revision that is served. */
+/** All supported revisions. */
 export const REVISIONS: ReadonlySet<string> = new Set([MODERN_REVISION, ...LEGACY_REVISIONS]);
 
-/** Whether a part of a result's content has a kind of the specification and every member that its kind needs. */
+/** True for a content block of a kind in the specification, with all required members. */
 export const isContent: (value: unknown) => boolean = isSpecType.ContentBlock;
 
-/** Whether clients accept this as a result of `tools/call`. */
+/** True for a valid result of `tools/call`. */
 export const isToolResult: (value: unknown) => boolean = isSpecType.CallToolResult;

@@ -1,9 +1,6 @@
 /** Patterns of names that configuration, policy, tools and upstreams share. */
 
-/**
- * RFC 6749 section 3.3, `scope-token`. Roles have the same form, and so have authentication contexts, which travel in a
- * list of the same kind (RFC 9470 section 3).
- */
+/** RFC 6749 section 3.3, `scope-token`. Roles and authentication contexts (RFC 9470 section 3) have the same form. */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /** Name of a tool, a prompt or a resource (MCP 2026-07-28, server/tools, "Tool Names"). */

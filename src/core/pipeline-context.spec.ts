@@ -14,7 +14,7 @@ const CONTEXT: RequestContext = {
 };
 const RESPONSE = {} as Response;
 
-/** The part of an Express request that the pipeline reads, and the number of reads of the proxy setting. */
+/** The part of an Express request that the pipeline reads; counts reads of the proxy setting. */
 function requestFrom(
   address: string,
   members: object = {},
@@ -31,7 +31,7 @@ const contextOf = (request: Request & GateRequest, target = '/mcp') =>
   new LazyPipelineContext(CONTEXT, request, RESPONSE, target, request);
 
 describe('LazyPipelineContext', () => {
-  it('names the query parameters of the target', () => {
+  it('returns the names of the query parameters', () => {
     const { request } = requestFrom('192.0.2.1', { query: { access_token: 'x', a: '1' } });
     expect(contextOf(request, '/mcp?access_token=x&a=1').queryKeys).toEqual(['access_token', 'a']);
   });
@@ -50,12 +50,12 @@ describe('LazyPipelineContext', () => {
     ['10.0.0.1', 'https', { secure: true, byProxy: true }],
     ['10.0.0.1', 'http', { secure: false, byProxy: true }],
     ['192.0.2.1', 'https', { secure: false, byProxy: false }],
-  ])('takes X-Forwarded-Proto of a trusted proxy only (%s, %s)', (address, scheme, expected) => {
+  ])('reads X-Forwarded-Proto of a trusted proxy only (%s, %s)', (address, scheme, expected) => {
     const headers = { 'x-forwarded-proto': scheme, 'x-forwarded-for': '198.51.100.7' };
     expect(contextOf(requestFrom(address, { headers }).request)).toMatchObject(expected);
   });
 
-  it('reads the sender once, and only where a step asks for it', () => {
+  it('reads the sender once, and only on demand', () => {
     const { request, reads } = requestFrom('10.0.0.1');
     const context = contextOf(request);
     expect(reads()).toBe(0);
@@ -63,7 +63,7 @@ describe('LazyPipelineContext', () => {
     expect(reads()).toBe(1);
   });
 
-  it('shows the origin of an absolute target', () => {
+  it('returns the origin of an absolute target', () => {
     const targetOrigin = { scheme: 'https', authority: 'gate.example.com' };
     expect(contextOf(requestFrom('192.0.2.1', { targetOrigin }).request).targetOrigin).toBe(targetOrigin);
   });
@@ -75,7 +75,7 @@ describe('toPipelineContext', () => {
       switchToHttp: () => ({ getRequest: () => request, getResponse: () => RESPONSE }),
     }) as ExecutionContext;
 
-  it('takes the request context, the response and the original target of a request', () => {
+  it('returns the request context, the response and the original target of a request', () => {
     const { request } = requestFrom('192.0.2.1', { requestContext: CONTEXT, originalUrl: '/mcp?x=1' });
     expect(toPipelineContext(executionOf(request))).toMatchObject({
       requestContext: CONTEXT,
@@ -84,7 +84,7 @@ describe('toPipelineContext', () => {
     });
   });
 
-  it('throws for a route that was reached without a request context', () => {
+  it('throws for a request without a request context', () => {
     const { request } = requestFrom('192.0.2.1');
     expect(() => toPipelineContext(executionOf(request))).toThrow('without');
   });

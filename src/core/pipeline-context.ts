@@ -1,4 +1,4 @@
-/** One request at the steps of the gate, whichever way it came to them, and what a step is. */
+/** Context of one request in the pipeline, independent of its path through the server, and the interface of a step. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -13,30 +13,27 @@ import { senderOf, type Proxies, type Sender } from './sender.js';
 export interface PipelineContext {
   readonly requestContext: RequestContext;
   readonly request: IncomingMessage;
-  /** Its headers may be added to; only the answer itself is written by others. */
+  /** Steps may add headers; only the responder writes the body. */
   readonly response: ServerResponse;
-  /** The request target; of an absolute one its path and query. */
+  /** Request target; of an absolute target the path and query. */
   readonly target: string;
-  /** What an absolute target says beside that. */
+  /** Scheme and authority of an absolute target. */
   readonly targetOrigin: TargetOrigin | undefined;
   /** Names of the query parameters. */
   readonly queryKeys: readonly string[];
-  /** Whether it came over https on every hop, as this server and the proxies that are trusted say. */
+  /** True if every hop used https, as reported by this server and the trusted proxies. */
   readonly secure: boolean;
-  /** Whether the other end of this very connection is a proxy that `TRUST_PROXY` names. */
+  /** True if the peer of this connection is a proxy of `TRUST_PROXY`. */
   readonly byProxy: boolean;
 }
 
-/** A check that every request of the endpoint passes. */
+/** One check of every request to the endpoint. */
 export interface PipelineStep {
-  /** @throws AppError where the request goes no further. */
+  /** @throws AppError to deny the request. */
   handle(pipelineContext: PipelineContext): void | Promise<void>;
 }
 
-/**
- * One that finds out what hardly anybody asks when it is asked. The getters are of a class: an object with getters of its
- * own would cost a hidden class for each request, and keep what they see.
- */
+/** Computes rarely used members on demand. Class getters avoid a hidden class and retained closures per request. */
 export class LazyPipelineContext implements PipelineContext {
   private found: Sender | undefined = undefined;
 
@@ -45,7 +42,7 @@ export class LazyPipelineContext implements PipelineContext {
     readonly request: IncomingMessage & GateRequest,
     readonly response: ServerResponse,
     readonly target: string,
-    /** The request as Express sees it. */
+    /** The request as Express presents it. */
     private readonly seen: Request,
   ) {}
 
@@ -71,17 +68,17 @@ export class LazyPipelineContext implements PipelineContext {
   }
 }
 
-/** The Express setting that holds {@link Proxies}. */
+/** Express setting that holds {@link Proxies}. */
 export const PROXIES = 'proxies';
 
-/** @param seen a request of an application with the setting {@link PROXIES}. */
+/** @param seen request of an application with the setting {@link PROXIES}. */
 export function senderSeen(seen: Request): Sender {
   return senderOf(seen, seen.app.get(PROXIES) as Proxies);
 }
 
 /**
- * The pipeline context of a request that came through Nest.
- * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
+ * Pipeline context of a Nest request.
+ * @throws Error if the request context is missing: the request is denied.
  */
 export function toPipelineContext(context: ExecutionContext): PipelineContext {
   const http = context.switchToHttp();

@@ -1,9 +1,9 @@
-/** Who a verified token speaks for. A leaf: every other folder may import it. */
+/** Identity of a verified token. */
 
-/** `human`: a person is at the root of the token. `workload`: none is (RFC 9068 section 2.2). */
+/** `human`: a user is at the root of the token. `workload`: no user (RFC 9068 section 2.2). */
 export type PrincipalKind = 'human' | 'workload';
 
-/** One link of the delegation chain, from the root of the token to the client that sent the request. */
+/** One link of the delegation chain, from the root of the token to the client of the request. */
 export interface DelegationLink {
   readonly sub: string;
   readonly iss: string;
@@ -11,41 +11,44 @@ export interface DelegationLink {
 }
 
 export interface Principal {
-  /** Exact `iss` of the token. An identity is the pair (issuer, subject), never the subject alone. */
+  /** Exact `iss` of the token. An identity is the pair (issuer, subject). */
   readonly issuer: string;
   readonly subject: string;
-  /** For records and commands, where the issuer's settings name a claim of it. Chosen by the person: decides nothing. */
+  /**
+   * For records and commands, from the display claim of the issuer settings. Chosen by the user: takes no part in
+   * decisions.
+   */
   readonly displayName?: string;
   readonly kind: PrincipalKind;
-  /** The OAuth client that was given the token (`client_id`, or the provider's name for it). */
+  /** OAuth client of the token (`client_id`, or the claim of the provider). */
   readonly clientId: string;
   readonly tenant: string | null;
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
-  /** Authentication contexts that the token says were met (`acr`, OpenID Connect Core 1.0 section 2). */
+  /** Authentication contexts of the token (`acr`, OpenID Connect Core 1.0 section 2). */
   readonly acr: readonly string[];
-  /** When the person last authenticated (`auth_time`), in seconds since the epoch. */
+  /** Last authentication of the user (`auth_time`), Unix time in seconds. */
   readonly authenticatedAt: number | null;
-  /** `jti`, where the token has one. */
+  /** `jti`, or null. */
   readonly tokenId: string | null;
-  /** `sid`: the login that it comes from, where the token says so (OpenID Connect Front-Channel Logout 1.0). */
+  /** `sid`: login of the token (OpenID Connect Front-Channel Logout 1.0). */
   readonly sessionId?: string;
-  /** `iat`, in seconds since the epoch, where the token says so. */
+  /** `iat`, Unix time in seconds. */
   readonly issuedAt?: number;
-  /** `exp`, in seconds since the epoch. */
+  /** `exp`, Unix time in seconds. */
   readonly expiresAt: number;
-  /** Subject first, then the nested `act` from the innermost out, then the client where it adds one (RFC 8693 section 4.1). */
+  /** Subject, then the nested `act` claims from the innermost out, then the client (RFC 8693 section 4.1). */
   readonly delegation: readonly DelegationLink[];
-  /** Actors of the token that are not in `delegation`, since there are too many: those next to the root. */
+  /** Number of actors next to the root that `delegation` omits, because the chain is too long. */
   readonly delegationOmitted: number;
 }
 
-/** The person at the root of the chain, or null where a workload acts for itself. */
+/** Subject of the user at the root of the chain. Null for a workload. */
 export function personOf(principal: Principal): string | null {
   return principal.kind === 'human' ? principal.subject : null;
 }
 
-/** A key for maps that count or store by principal; no two different identities share one. */
+/** Key for maps by principal. Different identities have different keys. */
 export function principalKey(principal: Principal): string {
   return JSON.stringify([principal.issuer, principal.subject, principal.clientId]);
 }

@@ -1,4 +1,4 @@
-/** The closed list of reasons for which a request is refused. Callers switch on these, never on a text. */
+/** Closed list of reasons for a denial. Callers switch on these, never on a text. */
 export const REASONS = [
   'origin_rejected',
   'request_malformed',

@@ -1,4 +1,4 @@
-/** One HTTP request on its way through the gate: what is known of it so far, passed along as an argument. */
+/** Context of one HTTP request, passed as an argument through the pipeline. */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../lib/json.js';
 import type { AppError } from './app-error.js';
@@ -13,7 +13,7 @@ export type RequestId = string | number;
 /** `json`: one JSON document only. `events`: an event stream only. `either`: the server chooses. */
 export type AnswerForm = 'json' | 'events' | 'either';
 
-/** What a well-formed JSON-RPC message asks for, read once and believed by every later step. */
+/** A well-formed JSON-RPC message, parsed once for all steps. */
 export interface Message {
   /** Null for a notification. */
   readonly id: RequestId | null;
@@ -21,20 +21,23 @@ export interface Message {
   readonly params: JsonObject;
   /** `modern`: revision 2026-07-28 or later; `legacy`: 2025-11-25 or older. */
   readonly era: 'modern' | 'legacy';
-  /** The revision that the client says it speaks; 2025-03-26 where it says nothing (MCP 2025-11-25, streamable HTTP). Unset for what is no MCP. */
+  /**
+   * Revision that the client declares; 2025-03-26 by default (MCP 2025-11-25, streamable HTTP). Unset for other
+   * protocols.
+   */
   readonly revision?: string;
-  /** The form of answer that the client accepts. Unset for what is no MCP. */
+  /** Response form that the client accepts. Unset for other protocols. */
   readonly form?: AnswerForm;
-  /** The whole message: what was sent, without optional members that are null. */
+  /** The message without optional members that are null. */
   readonly body: JsonObject;
 }
 
-/** The body: a message, or why it is none. `id` is the JSON-RPC id where one could be read. */
+/** Parsed body: a message, or a fault. `id` is the JSON-RPC id if it was readable. */
 export type ParsedRequest =
   | { readonly ok: true; readonly id: RequestId | null; readonly message: Message }
   | { readonly ok: false; readonly id: RequestId | null; readonly fault: AppError };
 
-/** How a call ended. `tool_error`: the tool, or the check of its input, said no in its own words. */
+/** End of a call. `tool_error`: the tool or its input validation reported an error. */
 export type OutcomeStatus = 'ok' | 'tool_error' | 'failed' | 'cancelled';
 
 export interface Outcome {
@@ -42,85 +45,85 @@ export interface Outcome {
   readonly durationMs: number;
 }
 
-/** W3C Trace Context, as the caller says it. Never used for a decision. */
+/** W3C Trace Context of the caller. Takes no part in decisions. */
 export interface Trace {
   readonly id: string;
-  /** Whole, to be sent along with what is done for this request. */
+  /** Complete header value, forwarded with work for this request. */
   readonly traceparent: string;
 }
 
-/** What there are lists of (MCP, server features). */
+/** Kinds of lists (MCP, server features). */
 export type ListKind = 'tools' | 'prompts' | 'resources' | 'resourceTemplates';
 
-/** What happens with the decision: a target is called, a list is shown, or nothing that needs a record. */
+/** Effect of the decision: a call, a list, or an operation without a record. */
 export type Operation =
   | { readonly kind: 'call'; readonly target: Target; readonly arguments: unknown }
   | { readonly kind: 'list'; readonly of: ListKind }
   | { readonly kind: 'protocol' };
 
-/** What one caller may see of one kind. */
+/** Targets of one kind that a caller sees. */
 export interface Listing {
   /** In a fixed order. */
   readonly shown: readonly Target[];
-  /** How many there are besides. */
+  /** Number of hidden targets. */
   readonly hidden: number;
-  /** How many of those shown shadow rules would hide; not there where no rule is in shadow mode. */
+  /** Number of shown targets that shadow rules would hide. Absent without shadow rules. */
   readonly shadowHiddenCount?: number;
-  /** How many of those hidden shadow rules would show; not there where they would show none of them. */
+  /** Number of hidden targets that shadow rules would show. Absent if zero. */
   readonly wouldShow?: number;
-  /** Digest of the operator's policy that decided; not there where there is none. */
+  /** Digest of the operator's policy. Absent without a policy. */
   readonly policy?: string;
 }
 
 export interface RequestContext {
-  /** Names this HTTP request in logs and records. */
+  /** Id of this HTTP request in logs and records. */
   readonly requestId: string;
-  /** The id of the record that this request's decision, or refusal, will have. */
+  /** Id of the record of this request. */
   readonly decisionId: string;
   readonly trace: Trace | undefined;
   readonly ip: string;
-  /** The client software, as it calls itself. Never used for a decision. */
+  /** Name and version that the client states. Takes no part in decisions. */
   readonly client: string | null;
   readonly parsed: ParsedRequest;
-  /** Unset: nobody asks how long it takes. */
+  /** Unset without metrics. */
   readonly clock?: RequestTimings;
-  /** How the token was presented, once one was. */
+  /** Scheme of the presented token. */
   scheme?: AuthScheme;
   principal?: Principal;
-  /** Where an upstream needs a token made out of it; nothing else ever gets hold of it. */
+  /** Kept only for upstreams with token exchange. */
   heldToken?: SubjectToken;
   operation?: Operation;
   decision?: Decision;
-  /** Why it was refused, as the record has it. */
+  /** Recorded reason of a denial. */
   refused?: Reason;
-  /** The rule of the operator's that has just counted this call as one too many. */
+  /** Rule of the operator whose limit this call exceeds. */
   rateLimitRule?: string;
-  /** What a list will show, decided before it is recorded. */
+  /** Decided list, before it is recorded. */
   listing?: Listing;
-  /** Set when the tool is started; settles, and never rejects, when the tool has really ended. */
+  /** Set when the handler starts. Resolves when the call ends; never rejects. */
   outcome?: Promise<Outcome>;
-  /** True once the audit has taken this request's decision or refusal; under `AUDIT_ON_FAILURE=allow` also where it could not. */
+  /** True after the audit log accepted the decision. With `AUDIT_ON_FAILURE=allow` also after a failed write. */
   audited: boolean;
 }
 
-/** A request whose token was verified. */
+/** A request with a verified token. */
 export interface AuthenticatedRequest extends RequestContext {
   principal: Principal;
 }
 
-/** A request that the pipeline has let through: its message is well-formed, and what it asks for is allowed. */
+/** A request that the pipeline allowed: a well-formed message with an allowed operation. */
 export interface AuthorizedRequest extends AuthenticatedRequest {
   readonly parsed: Extract<ParsedRequest, { ok: true }>;
   operation: Operation;
 }
 
-/** The members that are known when a request arrives. */
+/** Members that are known on arrival. */
 export type ReceivedFacts = Pick<
   RequestContext,
   'requestId' | 'trace' | 'clock' | 'ip' | 'client' | 'parsed'
 >;
 
-/** The only place that makes a request context. It sets every member, so that later steps change no hidden class. */
+/** Creates a request context. Sets every member, so that later steps do not change the hidden class. */
 export function newRequestContext(facts: ReceivedFacts): RequestContext {
   return {
     requestId: facts.requestId,
@@ -143,13 +146,13 @@ export function newRequestContext(facts: ReceivedFacts): RequestContext {
   };
 }
 
-/** @throws Error where no step has authenticated the request: a bug, and so a denial. */
+/** @throws Error if no step authenticated the request: the request is denied. */
 export function requireAuthenticated(requestContext: RequestContext): AuthenticatedRequest {
   if (!requestContext.principal) throw new Error('A request reached a step before it was authenticated');
   return requestContext as AuthenticatedRequest;
 }
 
-/** @throws Error where no step has allowed the request: a bug, and so a denial. */
+/** @throws Error if no step allowed the request: the request is denied. */
 export function requireAuthorized(requestContext: RequestContext): AuthorizedRequest {
   const { parsed, operation, decision } = requireAuthenticated(requestContext);
   const isAllowed = operation && (operation.kind !== 'call' || decision?.effect === 'allow');
@@ -157,30 +160,27 @@ export function requireAuthorized(requestContext: RequestContext): AuthorizedReq
   return requestContext as AuthorizedRequest;
 }
 
-/** The message, or the fault of the body thrown as the refusal that it is. */
+/** The message. @throws AppError for a faulty body. */
 export function messageOf(requestContext: RequestContext): Message {
   if (!requestContext.parsed.ok) throw requestContext.parsed.fault;
   return requestContext.parsed.message;
 }
 
-/** What an absolute request target says beside its path (RFC 9112 section 3.2.2). */
+/** Scheme and authority of an absolute request target (RFC 9112 section 3.2.2). */
 export interface TargetOrigin {
   readonly scheme: 'http' | 'https';
-  /** Host and port as they were sent, for the same check as the `Host` header. */
+  /** Host and port as sent, checked like the `Host` header. */
   readonly authority: string;
 }
 
-/** An HTTP request of the MCP endpoint; other routes carry no request context. */
+/** HTTP request of the MCP endpoint. Requests of other routes have no request context. */
 export interface GateRequest {
   requestContext?: RequestContext;
-  /** Set where the target was absolute; `url` has its path alone. */
+  /** Set for an absolute target; `url` then holds its path. */
   targetOrigin?: TargetOrigin;
 }
 
-/**
- * The context of a request that must have one.
- * @throws Error where a guarded route was reached without passing the front: a bug, and so a denial.
- */
+/** @throws Error if a guarded route has no request context: the request is denied. */
 export function requestContextOf(request: GateRequest): RequestContext {
   if (!request.requestContext) throw new Error('A guarded route was reached without a request context');
   return request.requestContext;

@@ -1,14 +1,14 @@
-/** Who watches requests from outside: metrics and traces. It decides nothing, and nothing waits for it. */
+/** Observes requests for metrics and traces. It takes no part in decisions and delays no request. */
 import type { RequestContext, Trace } from './request-context.js';
 
 export abstract class RequestObserver {
   /**
-   * A request has come.
-   * @param trace as the caller says it.
-   * @returns the trace that what is done for this request belongs to.
+   * Start of a request.
+   * @param trace trace context of the caller.
+   * @returns the trace context for work on this request.
    */
   abstract begin(trace: Trace | undefined): Trace | undefined;
 
-  /** Its answer is sent, or its caller is gone. Never throws. @param status of the answer (HTTP). */
+  /** End of a request: the response is sent or the client disconnected. Never throws. @param status HTTP status. */
   abstract end(requestContext: RequestContext, status: number): void;
 }

@@ -13,7 +13,7 @@ describe('RequestTimings', () => {
     expect([timings.started, timings.laps]).toEqual([1_000, []]);
   });
 
-  it('gives each stage the time since the mark before it', () => {
+  it('assigns to each stage the time since the previous mark', () => {
     const timings = new RequestTimings();
     time = 1_004;
     timings.mark('authentication');
@@ -28,7 +28,7 @@ describe('RequestTimings', () => {
     ]);
   });
 
-  it('keeps every lap of a stage that is marked again', () => {
+  it('keeps every lap of a repeated stage', () => {
     const timings = new RequestTimings();
     timings.mark('limits');
     time = 1_003;

@@ -1,6 +1,6 @@
-/** How long one request spent in each part of the gate: taken along, read once when it is over. */
+/** Time of one request in each stage, read at its end. */
 
-/** `limits` are all counts of the request together. */
+/** `limits`: all rate limits and quotas of the request. */
 export type Stage = 'authentication' | 'limits' | 'decision' | 'record';
 
 export interface Lap {
@@ -15,7 +15,7 @@ export class RequestTimings {
   readonly laps: Lap[] = [];
   private last = this.started;
 
-  /** What has passed since the last lap was spent on this. */
+  /** Assigns the time since the last mark to `stage`. */
   mark(stage: Stage): void {
     const to = performance.now();
     this.laps.push({ stage, from: this.last, to });

@@ -10,6 +10,6 @@ const SHARED = [
   'ResourceNotFound',
 ] as const;
 
-it.each(SHARED)('has the code of the SDK for %s', (name) => {
+it.each(SHARED)('RpcCode has the code of the SDK for %s', (name) => {
   expect(RpcCode[name]).toBe(ProtocolErrorCode[name]);
 });

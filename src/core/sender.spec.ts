@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { senderOf, type ProxyHeaders } from './sender.js';
 
-/** Proxies are those of 10.0.0.0/8. */
+/** Proxies are in 10.0.0.0/8. */
 const byAddress = (address: string) => address.startsWith('10.');
 const byHops = (count: number) => (_address: string, hop: number) => hop < count;
 const nobody = () => false;
@@ -29,7 +29,7 @@ const ipOf = (sent: Sent, headers: ProxyHeaders = 'auto', trusts = byAddress as 
 const isSecure = (sent: Sent, headers: ProxyHeaders = 'auto', trusts = byAddress as typeof nobody) =>
   senderOf(request(sent), { trusts, headers }).secure;
 
-describe('the address of the client', () => {
+describe('senderOf: the address of the client', () => {
   it.each<[string, Sent, string]>([
     ['the connection, without a proxy', { peer: '192.0.2.1' }, '192.0.2.1'],
     ['IPv4 of a connection over IPv6', { peer: '::ffff:192.0.2.1' }, '192.0.2.1'],
@@ -73,20 +73,20 @@ describe('the address of the client', () => {
   it.each<[ProxyHeaders, string]>([
     ['x-forwarded', '192.0.2.1'],
     ['forwarded', '192.0.2.2'],
-  ])('is told by the headers of TRUST_PROXY_HEADERS=%s alone', (headers, expected) => {
+  ])('depends on the headers of TRUST_PROXY_HEADERS=%s only', (headers, expected) => {
     expect(ipOf({ for: '192.0.2.1', forwarded: 'for=192.0.2.2' }, headers)).toBe(expected);
     expect(ipOf({ [headers === 'forwarded' ? 'for' : 'forwarded']: 'for=10.9.9.9' }, headers)).toBe(
       '10.0.0.1',
     );
   });
 
-  it('is found behind a number of hops', () => {
+  it('is found after a number of hops', () => {
     const sent = { peer: '203.0.113.1', for: '1.1.1.1, 192.0.2.1:5, 203.0.113.2:6' };
     expect(ipOf(sent, 'auto', byHops(1) as never)).toBe('203.0.113.2');
     expect(ipOf(sent, 'auto', byHops(2) as never)).toBe('192.0.2.1');
   });
 
-  it('is the rightmost address that no trusted proxy has, whatever is sent left of it', () => {
+  it('is the rightmost untrusted address, independent of earlier values', () => {
     const node = fc.oneof(
       fc.ipV4(),
       fc.ipV6().map((six) => `[${six}]:1`),
@@ -106,7 +106,7 @@ describe('the address of the client', () => {
   });
 });
 
-describe('whether a request came over https', () => {
+describe('senderOf: the scheme of the request', () => {
   it.each<[string, Sent, boolean]>([
     ['TLS of the connection', { peer: '192.0.2.1', encrypted: true }, true],
     ['no TLS', { peer: '192.0.2.1' }, false],
@@ -141,7 +141,7 @@ describe('whether a request came over https', () => {
     expect(isSecure(sent)).toBe(expected);
   });
 
-  it('counts the headers of TRUST_PROXY_HEADERS alone', () => {
+  it('depends on the headers of TRUST_PROXY_HEADERS only', () => {
     const contradictory = { proto: 'https', forwarded: 'for=192.0.2.1;proto=http' };
     expect([isSecure(contradictory, 'x-forwarded'), isSecure(contradictory, 'forwarded')]).toEqual([
       true,
@@ -150,7 +150,7 @@ describe('whether a request came over https', () => {
   });
 });
 
-it('tells whether the connection comes from a trusted proxy', () => {
+it('reports whether the connection comes from a trusted proxy', () => {
   const byProxy = (peer: string) =>
     senderOf(request({ peer }), { trusts: byAddress, headers: 'auto' }).byProxy;
   expect([byProxy('10.0.0.1'), byProxy('::ffff:10.0.0.1'), byProxy('192.0.2.1')]).toEqual([

@@ -1,41 +1,41 @@
-/** Where a request comes from and how, as far as the proxies of `TRUST_PROXY` are believed. Pure. */
+/** Address and scheme of the client, as reported by the proxies of `TRUST_PROXY`. Pure. */
 import type { IncomingMessage } from 'node:http';
 import { nodeAddress, plainAddress } from '../lib/ip-addresses.js';
 import { forwardedElements, type ForwardedElement } from '../lib/forwarded-header.js';
 
-/** The address of a client that no trusted proxy tells. No rule on addresses allows it. */
+/** Address of a client that no trusted proxy reports. It matches no rule on addresses. */
 export const UNKNOWN_ADDRESS = 'unknown';
 
 /**
- * The headers of trusted proxies that count. `auto`: `X-Forwarded-For` and `X-Forwarded-Proto` where a request has one
- * of them, `Forwarded` (RFC 7239) otherwise.
+ * Headers of trusted proxies. `auto`: `X-Forwarded-For` and `X-Forwarded-Proto` if a request has one of them,
+ * otherwise `Forwarded` (RFC 7239).
  */
 export const PROXY_HEADERS = ['auto', 'x-forwarded', 'forwarded'] as const;
 export type ProxyHeaders = (typeof PROXY_HEADERS)[number];
 
 export interface Proxies {
-  /** @param hop 0 for the other end of the connection. */
+  /** @param hop 0 for the peer of the connection. */
   readonly trusts: (address: string, hop: number) => boolean;
   readonly headers: ProxyHeaders;
 }
 
 export interface Sender {
-  /** The client's address without port, in one spelling, or {@link UNKNOWN_ADDRESS}. */
+  /** Normalized address of the client without port, or {@link UNKNOWN_ADDRESS}. */
   readonly ip: string;
-  /** Whether the other end of this connection is a trusted proxy. */
+  /** True if the peer of this connection is a trusted proxy. */
   readonly byProxy: boolean;
-  /** Whether every hop that is told of used https. */
+  /** True if every reported hop used https. */
   readonly secure: boolean;
 }
 
 type Request = Pick<IncomingMessage, 'headers' | 'socket'>;
 
-/** A list read from its end: with each entry, one hop names the hop before it. Undefined: unreadable. */
+/** A list read from its end: each entry names the hop before it. Undefined: unreadable. */
 type ForwardedHops = Iterable<string | undefined>;
 
 /**
- * Walks the hops from the connection on and stops at the first that is not trusted: its address is the client's.
- * Values left of it may be the client's own and do not count.
+ * Follows the hops from the connection to the first untrusted address, which is the client. Earlier values may come
+ * from the client and are ignored.
  */
 export function senderOf(request: Request, { trusts, headers: counted }: Proxies): Sender {
   const { remoteAddress } = request.socket;
@@ -50,7 +50,7 @@ export function senderOf(request: Request, { trusts, headers: counted }: Proxies
   return {
     ip: clientOf(peer, hops, trusts),
     byProxy: true,
-    // Proxies that append keep the client's own value in front: each part must be https.
+    // Proxies may append to a value of the client, so each part must be https.
     secure: protocols.length === 0 ? isEncrypted : protocols.every((one) => one.toLowerCase() === 'https'),
   };
 }
@@ -70,7 +70,7 @@ function senderByForwarded(
   trusts: Proxies['trusts'],
   isEncrypted: boolean,
 ): Sender {
-  /** The elements of trusted proxies, the one at the other end of the connection first. */
+  /** Elements of trusted proxies, the peer of the connection first. */
   const believed: (ForwardedElement | undefined)[] = [];
   const hops = function* () {
     for (const element of forwardedElements(headers.forwarded ?? '')) {
@@ -88,7 +88,7 @@ function senderByForwarded(
   };
 }
 
-/** @param peer an address that is trusted. */
+/** @param peer a trusted address. */
 function clientOf(peer: string, hops: ForwardedHops, trusts: Proxies['trusts']): string {
   let client = peer;
   let hop = 0;

@@ -4,7 +4,7 @@ import { SubjectToken } from './subject-token.js';
 const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.payload.signature';
 
 describe('SubjectToken', () => {
-  it('reveals the token that it was made of', () => {
+  it('reveals its token', () => {
     expect(new SubjectToken(TOKEN).reveal()).toBe(TOKEN);
   });
 

@@ -1,6 +1,6 @@
-/** The caller's access token, held for the one thing that may be done with it: being exchanged for another (RFC 8693). */
+/** Access token of the caller, kept only for token exchange (RFC 8693). */
 
-/** Serialized, logged or inspected it shows nothing. */
+/** Serialization, logging and inspection reveal no part of it. */
 export class SubjectToken {
   readonly #token: string;
 
@@ -8,7 +8,7 @@ export class SubjectToken {
     this.#token = token;
   }
 
-  /** For the token endpoint that the operator names, and nobody else. */
+  /** For the configured token endpoint only. */
   reveal(): string {
     return this.#token;
   }

@@ -22,11 +22,11 @@ it.each([
   ['something before it', undefined, ` ${PARENT}`, null],
   ['a parent of zeros', undefined, `00-${ID}-${'0'.repeat(16)}-01`, null],
   ['no hexadecimal', undefined, PARENT.replace('a', 'g'), null],
-])('of %s', (_name, meta, header, expected) => {
+])('traceOf reads %s', (_name, meta, header, expected) => {
   expect(traceOf(meta, header)?.id ?? null).toBe(expected);
 });
 
-it('is hexadecimal or nothing, whatever was sent', () => {
+it('traceOf returns hexadecimal ids or undefined for random headers', () => {
   const odd = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.string().map((text) => PARENT + text),

@@ -1,12 +1,12 @@
-/** The trace that a request belongs to (W3C Trace Context): from the message's `_meta` first, then from the header. Pure. */
+/** Trace context of a request (W3C Trace Context): from `_meta` of the message, otherwise from the header. Pure. */
 import type { JsonObject } from '../lib/json.js';
 import type { Trace } from './request-context.js';
 
-/** Version, trace id, parent id, flags. Versions to come may have more behind them, which is not passed on. */
+/** Version, trace id, parent id, flags. Later versions may append fields, which are not forwarded. */
 const TRACEPARENT = /^((?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2})(-|$)/;
 const NONE = /^0+$/;
 
-/** @returns undefined where there is none, or none that is valid. */
+/** @returns undefined without a valid trace context. */
 export function traceOf(meta: JsonObject | undefined, header: string | undefined): Trace | undefined {
   const fromMeta = typeof meta?.traceparent === 'string' ? meta.traceparent : undefined;
   const [, traceparent, id, parent] = TRACEPARENT.exec(fromMeta ?? header ?? '') ?? [];
