@@ -18,7 +18,7 @@ const matches = (source: string, pattern: RegExp) =>
 /** Variables of Node, not of the gateway. */
 const OF_NODE = ['NODE_ENV', 'NODE_EXTRA_CA_CERTS'];
 const READ = [...VARIABLE_NAMES, ...OF_NODE];
-/** Maximum shutdown time with default settings: drain, wait for calls, close (docs/operations.md). */
+/** Maximum shutdown time with default settings: drain, wait for calls, close (docs/guides/monitor-the-server.md). */
 const SHUTDOWN_SECONDS = 40;
 
 const dockerfile = text(ROOT, 'Dockerfile');

@@ -14,7 +14,7 @@ import { readUpstreamsFile } from '../src/config/upstreams-file.js';
 import { readPolicyFile } from '../src/policy/policy-file.js';
 
 const ROOT = join(__dirname, '..');
-const PROVIDERS = join(ROOT, 'docs/providers');
+const PROVIDERS = join(ROOT, 'docs/guides/providers');
 const pages = readdirSync(PROVIDERS).map((name) => join(PROVIDERS, name));
 const BASE = { PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '127.0.0.1', TOOL_ALLOW_LIST: '*' };
 

@@ -24,7 +24,7 @@ it('is the word of the server', () => {
   });
   const verdict = verdictOf(checked({ outcomes: [fails] }), refused('token_audience'), 'entra');
   expect(verdict).toMatchObject({ good: false, reason: 'token_audience', principal: undefined });
-  expect(verdict.verdict).toBe('refused: 401 token_audience, "No". More: docs/providers/entra.md.');
+  expect(verdict.verdict).toBe('refused: 401 token_audience, "No". More: docs/guides/providers/entra.md.');
 });
 
 it('of a token that is bound to a key is good where only the proof is lacking', () => {

@@ -36,7 +36,7 @@ export function verdictOf(checkReport: CheckReport, answer: Answer, provider: Pr
       : ` The checks say ${found ?? 'that it is good'}: they should agree, and where they do not, the doctor has a bug. Please report it.`;
   if ('error' in answer) {
     const { code, status, message } = answer.error;
-    const page = provider ? ` More: docs/providers/${provider}.md.` : '';
+    const page = provider ? ` More: docs/guides/providers/${provider}.md.` : '';
     return {
       good: false,
       reason: code,

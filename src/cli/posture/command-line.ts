@@ -19,7 +19,7 @@ export function declarePosture(program: Command, run: (request: PostureRequest) 
     .addHelpText(
       'after',
       '\n[x] on, [~] on and weakened by a setting, [ ] off; then the level that needs the protection, and the risks\n' +
-        'of the OWASP MCP Top 10 that it reduces. docs/posture.md documents the levels.',
+        'of the OWASP MCP Top 10 that it reduces. docs/guides/harden-a-deployment.md documents the levels.',
     )
     .action(({ require, json = false }: { readonly require?: Level; readonly json?: boolean }) =>
       run({ require, json }),

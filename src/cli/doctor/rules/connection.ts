@@ -48,7 +48,7 @@ const CONNECTION: readonly (readonly [rule: string, form: RegExp, message: strin
     'no-answer',
     /in time|within|timeout|ETIMEDOUT|aborted|EHOSTUNREACH|ENETUNREACH/i,
     'No answer from there: a firewall, or this network requires an HTTP proxy.',
-    'Where a proxy is required: HTTPS_PROXY=http://HOST:PORT (docs/proxies.md).',
+    'Where a proxy is required: HTTPS_PROXY=http://HOST:PORT (docs/guides/run-behind-a-proxy.md).',
   ],
   [
     'redirected',
