@@ -28,10 +28,10 @@ const cases = JSON.parse(readFileSync(join(__dirname, 'cases/policy-cookbook.jso
   string,
   Case[]
 >;
-const page = readFileSync(join(__dirname, '../docs/policy.md'), 'utf8');
-const [reference = '', cookbook = ''] = page.split('\n## Cookbook\n');
-const recipes = cookbook
-  .split(/^### /m)
+const pageOf = (path: string) => readFileSync(join(__dirname, '../docs', path), 'utf8');
+const reference = pageOf('reference/policy-yaml.md');
+const recipes = pageOf('guides/policy-cookbook.md')
+  .split(/^## /m)
   .slice(1)
   .map((text) => [text.slice(0, text.indexOf('\n')), text] as const);
 
