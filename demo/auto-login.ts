@@ -11,8 +11,14 @@ const SESSION_COOKIE = '_session';
 /** Scopes of the issuer itself; they open nothing at the resource. */
 const OWN_SCOPES = ['openid', 'offline_access'];
 
-/** @param defaultPerson is logged in where a client sends no `login_hint`, as most do. */
-export function autoLogin(provider: Provider, defaultPerson: string | undefined) {
+export interface LoginOptions {
+  /** Logged in if a client sends no `login_hint`, as most do. Unset: see `showsPage`. */
+  readonly defaultPerson?: string | undefined;
+  /** True: a login without `login_hint` and default person shows a page with all names. Default false: it is denied. */
+  readonly showsPage?: boolean | undefined;
+}
+
+export function autoLogin(provider: Provider, options: LoginOptions) {
   return async (context: Context, next: () => Promise<void>): Promise<void> => {
     // Nobody stays logged in: a browser that was alice's becomes bob's as soon as it asks for bob.
     if (context.path === AUTHORIZATION_PATH) {
@@ -21,16 +27,25 @@ export function autoLogin(provider: Provider, defaultPerson: string | undefined)
     }
     if (!context.path.startsWith(`${INTERACTION_PATH}/`)) return next();
     const interaction = await provider.interactionDetails(context.req, context.res);
-    const result =
-      interaction.prompt.name === 'login'
-        ? login(interaction, defaultPerson)
-        : await consent(provider, interaction);
+    const isLogin = interaction.prompt.name === 'login';
+    const chosen = options.showsPage ? context.query['person'] : undefined;
+    const name = interaction.params.login_hint ?? options.defaultPerson ?? chosen;
+    if (isLogin && name === undefined && options.showsPage) {
+      context.type = 'html';
+      context.body = loginPage();
+      return;
+    }
+    const result = isLogin ? login(name) : await consent(provider, interaction);
     context.redirect(await provider.interactionResult(context.req, context.res, result));
   };
 }
 
-function login(interaction: Interaction, defaultPerson: string | undefined): Record<string, unknown> {
-  const name = interaction.params.login_hint ?? defaultPerson;
+function loginPage(): string {
+  const links = PERSON_NAMES.map((name) => `<li><a href="?person=${name}">${name}</a></li>`);
+  return `<!doctype html><title>Demo issuer</title><h1>Log in as</h1><ul>${links.join('')}</ul>`;
+}
+
+function login(name: unknown): Record<string, unknown> {
   if (!findPerson(name)) return denied(`login_hint must name one of ${PERSON_NAMES.join(', ')}`);
   return { login: { accountId: name } };
 }

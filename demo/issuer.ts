@@ -18,6 +18,8 @@ export interface DemoIssuerOptions {
   readonly resource: string;
   /** Who is logged in where a client sends no `login_hint`. Unset: such a login is denied. */
   readonly defaultPerson?: string;
+  /** True: a login without `login_hint` and `defaultPerson` shows a page with all names. Default false. */
+  readonly showsLoginPage?: boolean;
   /** How long an access token lives, in seconds; 300 by default. */
   readonly tokenLifetime?: number;
   /** Fetches client id metadata documents: their URLs are https, so that tests on loopback bring their own. */
@@ -114,7 +116,8 @@ async function createProvider(issuer: string, options: DemoIssuerOptions) {
       },
     },
   });
-  provider.use(autoLogin(provider, options.defaultPerson));
+  const { defaultPerson, showsLoginPage: showsPage } = options;
+  provider.use(autoLogin(provider, { defaultPerson, showsPage }));
   const keys = createLocalJWKSet({ keys: [key.public] });
   registerTokenExchange(provider, errors, { issuer, resource, keys, lifetime, resourceServer });
   return provider;

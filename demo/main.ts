@@ -6,6 +6,7 @@ import { exchangeToken, logIn, registerAgent, registerApp } from './oauth.js';
 import { TOOL_SCOPES } from './people.js';
 import { ROLES, runRole, type Role, type AttemptResult } from './scenario.js';
 import { Cleanup, findStage, setOwnStage, type Stage } from './stage.js';
+import { keptInstructions } from './keep.js';
 import { table } from './table.js';
 
 /** Everything there is to ask for; the issuer gives each person's share. */
@@ -25,7 +26,8 @@ async function main(): Promise<number> {
   }
   const cleanup = new Cleanup();
   try {
-    return await Promise.race([play(command, cleanup), interruption()]);
+    const run: Run = { isKept: false, isStopping: false };
+    return await Promise.race([play(command, cleanup, run), interruption(run)]);
   } catch (error) {
     console.error(`\nThe demo failed: ${messageOf(error)}`);
     return 1;
@@ -34,14 +36,22 @@ async function main(): Promise<number> {
   }
 }
 
+/** What the handler of signals has to know. */
+interface Run {
+  /** True after the agents, while the issuer and the server keep running: then a signal is the regular end. */
+  isKept: boolean;
+  isStopping: boolean;
+}
+
 async function play(
   command: Extract<Command, { kind: 'own' | 'external' }>,
   cleanup: Cleanup,
+  run: Run,
 ): Promise<number> {
   if (command.kind === 'own') console.log('Starting issuer, mail server and MCP server …');
   const stage =
     command.kind === 'own'
-      ? await setOwnStage(cleanup)
+      ? await setOwnStage(cleanup, command.kept)
       : await findStage(command.server, command.issuer, command.auditLog);
   console.log(`MCP server ${stage.resource}\nIssuer     ${stage.issuer.issuer} (demo)\n`);
   const results: AttemptResult[] = [];
@@ -56,10 +66,20 @@ async function play(
   ];
   if (faults.length === 0) {
     console.log('Everything was as expected.');
-    return 0;
+    return command.kind === 'own' && command.kept ? keepRunning(stage, run) : 0;
   }
   console.log(`Not as expected:\n${faults.map((fault) => `  ✗ ${fault}`).join('\n')}`);
   if (stage.own) console.log(`\nThe server. ${stage.own.server.lastWords()}`);
+  return 1;
+}
+
+/** Ends by a signal, or with code 1 when the server ends. */
+async function keepRunning(stage: Stage, run: Run): Promise<number> {
+  run.isKept = true;
+  console.log(`\n${keptInstructions(stage)}`);
+  await stage.own?.server.ended;
+  if (run.isStopping) return 0;
+  console.error(`\nThe server ended. ${stage.own?.server.lastWords()}`);
   return 1;
 }
 
@@ -124,12 +144,16 @@ async function checkAuditLog({ auditLog }: Stage, results: readonly AttemptResul
   return faults.map((fault) => `audit log: ${fault}`);
 }
 
-function interruption(): Promise<number> {
+function interruption(run: Run): Promise<number> {
   return new Promise((resolve) => {
+    const end = (code: number) => {
+      run.isStopping = true;
+      resolve(run.isKept ? 0 : code);
+    };
     // Not once: a second Ctrl-C must not end us before the server is stopped.
-    process.on('SIGINT', () => resolve(130));
-    process.on('SIGTERM', () => resolve(143));
-    process.on('SIGHUP', () => resolve(129));
+    process.on('SIGINT', () => end(130));
+    process.on('SIGTERM', () => end(143));
+    process.on('SIGHUP', () => end(129));
   });
 }
 

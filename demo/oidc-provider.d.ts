@@ -23,6 +23,8 @@ declare module 'oidc-provider' {
   /** The Koa context, with what the provider adds to it. */
   export interface Context {
     readonly path: string;
+    readonly query: Readonly<Record<string, unknown>>;
+    type: string;
     readonly req: IncomingMessage;
     readonly res: ServerResponse;
     readonly state: Record<string, unknown>;

@@ -18,6 +18,8 @@ export interface ServerProcess {
   /** What it wrote last, as a block to print. */
   lastWords(): string;
   stop(): Promise<void>;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
 }
 
 /**
@@ -47,11 +49,13 @@ export function startServer(
       lines.splice(0, lines.length - KEPT_LINES);
     });
   }
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const killAtExit = () => child.kill('SIGKILL');
   process.once('exit', killAtExit);
   const lastWords = () =>
     lines.length === 0 ? 'It wrote nothing.' : `Its last words:\n${lines.join('\n').replace(/^/gm, '  | ')}`;
   return {
+    ended,
     lastWords,
     waitUntilReady: async () => {
       const fault = await waitUntilReady(child, origin);
@@ -71,6 +75,18 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** @throws Error if a process listens on the port; it names the option that chooses another port. */
+export async function requireFreePort(port: number, option: string): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', ({ code }: NodeJS.ErrnoException) => {
+      reject(new Error(`Port ${port} cannot be used (${code}). Choose another port with ${option} NUMBER`));
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
 }
 
 /** @returns what went wrong, or undefined once the server is ready. */

@@ -6,10 +6,12 @@ import { startDemoIssuer } from './issuer.js';
 import { startMailbox, type Mailbox } from './mailbox.js';
 import { getJson, readDemoIssuer, type IssuerMetadata } from './oauth.js';
 import { TOOL_NAMES } from './scenario.js';
-import { freePort, startServer, type ServerProcess } from './server-process.js';
+import type { KeptPorts } from './command-line.js';
+import { freePort, requireFreePort, startServer, type ServerProcess } from './server-process.js';
 
 const SERVER_SCRIPT = resolve(__dirname, '..', 'dist', 'main.js');
 const HOST = '127.0.0.1';
+const KEPT_TOKEN_SECONDS = 1_800;
 
 export interface Stage {
   /** Resource identifier of the MCP server, which is also where it answers. */
@@ -36,12 +38,24 @@ export class Cleanup {
   }
 }
 
-/** Issuer, mail server and the built server, on loopback, with a data folder that is removed afterwards. */
-export async function setOwnStage(cleanup: Cleanup): Promise<Stage> {
-  const port = await freePort();
+/**
+ * Issuer, mail server and the built server, on loopback, with a data folder that is removed afterwards.
+ * @param kept unset: free ports.
+ * @throws Error if one of the ports is in use.
+ */
+export async function setOwnStage(cleanup: Cleanup, kept: KeptPorts | undefined): Promise<Stage> {
+  if (kept) {
+    await requireFreePort(kept.server, '--port');
+    await requireFreePort(kept.issuer, '--issuer-port');
+  }
+  const port = kept?.server ?? (await freePort());
   const origin = `http://${HOST}:${port}`;
   const resource = `${origin}/mcp`;
-  const issuer = await startDemoIssuer({ resource });
+  const issuer = await startDemoIssuer({
+    resource,
+    // Some clients refresh a token of less than five minutes without end.
+    ...(kept && { port: kept.issuer, showsLoginPage: true, tokenLifetime: KEPT_TOKEN_SECONDS }),
+  });
   cleanup.add(() => issuer.close());
   const mailbox = await startMailbox();
   cleanup.add(() => mailbox.close());
