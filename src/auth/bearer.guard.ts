@@ -1,4 +1,4 @@
-/** The first question of every request: who is asking? */
+/** Authenticates each request by its access token. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';
@@ -57,14 +57,14 @@ export class BearerGuard implements CanActivate, PipelineStep {
     }
   }
 
-  /** RFC 9449 section 8.2: every answer may carry the nonce for the next proof. */
+  /** RFC 9449 section 8.2: every response may carry the nonce for the next proof. */
   private sendNonce(response: ServerResponse): void {
     const nonce = this.binding.nonce();
     if (nonce !== undefined) response.setHeader('dpop-nonce', nonce);
   }
 }
 
-/** Whether calls of this upstream need a token that is made out of the caller's. */
+/** True for an upstream whose calls need a token exchanged from that of the caller. */
 function exchangesTokens(upstream: UpstreamSettings): boolean {
   return (
     upstream.transport === 'http' &&

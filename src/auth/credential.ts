@@ -1,4 +1,4 @@
-/** Reading the access token from a request, and from nowhere but its `Authorization` header. Pure. */
+/** Reads the access token from the `Authorization` header only. Pure. */
 import { AppError } from '../core/app-error.js';
 import type { AuthScheme } from '../core/challenge.js';
 import { invalidTokenError } from './token-errors.js';
@@ -10,18 +10,17 @@ export interface Credential {
 
 const SCHEMES: readonly AuthScheme[] = ['Bearer', 'DPoP'];
 
-/** Node refuses requests whose headers are larger than 16 KiB together, with 431 and without a record: this comes before. */
+/** Below the limit of Node.js, which rejects headers over 16 KiB with 431 and without a record. */
 const MAX_TOKEN_LENGTH = 15_000;
 
 /** RFC 9110 section 11.2, `token68`; RFC 6750 section 2.1 calls it `b64token`. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /**
- * @param authorization every value of the `Authorization` header, as received.
+ * @param authorization all values of the `Authorization` header.
  * @param queryKeys names of the query parameters.
- * @throws AppError `token_missing` (401) where there is no access token at all, or a scheme with no token behind it;
- *   `request_malformed` (400) where there are two, where one is in the query (forbidden by MCP), or where the header is not a scheme and one token;
- *   `token_malformed` (401) where it is longer than 15,000 characters.
+ * @throws AppError `token_missing` (401) without a token; `request_malformed` (400) for two tokens, a token in the
+ * query (forbidden by MCP) or a malformed header; `token_malformed` (401) for more than 15,000 characters.
  */
 export function readCredential(authorization: readonly string[], queryKeys: readonly string[]): Credential {
   if (queryKeys.includes('access_token')) {

@@ -1,4 +1,4 @@
-/** How a bad token is refused: 401 with a challenge (RFC 6750 section 3.1). */
+/** Error for an invalid token: 401 with a challenge (RFC 6750 section 3.1). */
 import { AppError } from '../core/app-error.js';
 import type { AuthScheme } from '../core/challenge.js';
 import type { Reason } from '../core/reasons.js';
@@ -6,8 +6,8 @@ import type { Reason } from '../core/reasons.js';
 export type TokenReason = Extract<Reason, `token_${string}`>;
 
 /**
- * @param message public, and in the challenge; never holds anything of the token.
- * @param scheme where the token would be good in another scheme than the one that it was sent in.
+ * @param message public, part of the challenge. It must not contain data of the token.
+ * @param scheme the other scheme in which the token would be valid.
  */
 export function invalidTokenError(
   code: TokenReason,
@@ -22,7 +22,7 @@ export function invalidTokenError(
   });
 }
 
-/** The issuer cannot be asked. Not the caller's fault, and so never a 401. */
+/** The issuer is unavailable. The caller is not at fault, so the status is never 401. */
 export function identityUnavailable(cause: unknown): AppError {
   return new AppError('identity_unavailable', 'The identity provider cannot be reached', {
     status: 503,

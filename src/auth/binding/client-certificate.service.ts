@@ -1,4 +1,4 @@
-/** The certificate that a client showed, on this connection or to the proxy in front. */
+/** Thumbprint of the client certificate of a connection, or of the one that a proxy forwards. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { IncomingMessage } from 'node:http';
@@ -16,10 +16,10 @@ export class ClientCertificateService {
   }
 
   /**
-   * Its thumbprint (RFC 8705 section 3.1), or undefined where there is none. Where a header is configured only the
-   * header counts: the certificate of the connection is then the proxy's own.
-   * @param byProxy whether the other end of this very connection is a proxy that `TRUST_PROXY` names.
-   * @throws AppError `request_malformed` where the proxy's header cannot be read.
+   * @returns the thumbprint (RFC 8705 section 3.1), or undefined without a certificate. With a configured header only
+   * the header counts: the certificate of the connection then belongs to the proxy.
+   * @param byProxy true if the peer of the connection is a proxy of `TRUST_PROXY`.
+   * @throws AppError `request_malformed` for an unreadable header of the proxy.
    */
   of(request: IncomingMessage, byProxy: boolean): string | undefined {
     if (this.header) {

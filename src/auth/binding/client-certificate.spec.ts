@@ -19,7 +19,7 @@ const RFC8705 = {
   thumbprint: 'A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0',
 };
 
-/** RFC 9440 appendix A, figure 2, as the header has it. */
+/** RFC 9440 appendix A, figure 2, as a header value. */
 const RFC9440_HEADER = [
   ':MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNVBAMMEkxBIEludGVybWVkaWF0ZSBD',
   'QTAeFw0yMDAxMTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMMAkJDMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8YnXXfaUgmnMtOXU',
@@ -32,7 +32,7 @@ interface Told {
   readonly pem: string;
   readonly der: Buffer;
   readonly base64: string;
-  /** Node's own SHA-256 of the certificate, in hex. */
+  /** SHA-256 of the certificate by Node.js, in hex. */
   readonly hash: string;
   readonly thumbprint: string;
 }
@@ -58,7 +58,7 @@ beforeAll(async () => {
   [client, other] = await Promise.all([make('client'), make('other')]);
 });
 
-/** The thumbprint, undefined, or the public text; anything but an AppError of the right kind fails the test. */
+/** The thumbprint, undefined, or the public text of an AppError. Other errors fail the test. */
 function outcome(values: readonly string[], format: Format): string | undefined {
   try {
     return certificateFromHeader(values, format);
@@ -69,7 +69,7 @@ function outcome(values: readonly string[], format: Format): string | undefined 
   }
 }
 
-/** As nginx and Envoy escape: everything but letters, digits and `-._~`. */
+/** Percent-encoding of nginx and Envoy: everything except letters, digits and `-._~`. */
 const escape = (text: string) => encodeURIComponent(text);
 
 it('is the thumbprint of RFC 8705 appendix A', () => {

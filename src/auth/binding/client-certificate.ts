@@ -1,4 +1,4 @@
-/** The certificate of a client, by its thumbprint, and how a proxy in front tells it. Pure. */
+/** Reads client certificates in the header formats of proxies and computes thumbprints. Pure. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
 import type { ClientCertificateHeader } from '../../config/settings.js';
@@ -17,10 +17,10 @@ export function thumbprintOf(der: Uint8Array): string {
 }
 
 /**
- * @param values every value of the header, as received from a peer that is believed. Two of them, or a list in one,
- *   would be one of the proxy and one that it let pass: neither is taken.
- * @returns the thumbprint; undefined where the proxy names no certificate, by no header or by an empty one.
- * @throws AppError `request_malformed` (400) where the header is anything else than one certificate.
+ * @param values all values of the header, from a trusted peer. Several values are rejected: one of them may come from
+ * the client.
+ * @returns the thumbprint; undefined for a missing or empty header.
+ * @throws AppError `request_malformed` (400) unless the header holds exactly one certificate.
  */
 export function certificateFromHeader(
   values: readonly string[],
@@ -40,8 +40,8 @@ function readByteSequence(value: string): string {
 }
 
 /**
- * URL-encoded PEM, as nginx (`$ssl_client_escaped_cert`), AWS and Envoy write it; `+` is itself, never a space. Without its
- * armour it is what Traefik writes, and cannot be anything else.
+ * URL-encoded PEM of nginx (`$ssl_client_escaped_cert`), AWS and Envoy; `+` is not a space. Traefik omits the PEM
+ * armour.
  */
 function readPem(value: string): string {
   const text = decodePercent(value);
@@ -51,8 +51,8 @@ function readPem(value: string): string {
 }
 
 /**
- * Envoy's `x-forwarded-client-cert`. One element is what the proxy itself saw (SANITIZE_SET); where there are more, it
- * hands on what others said. `Hash` is of the DER form, in hex; where `Cert` is there too, it must agree.
+ * Envoy's `x-forwarded-client-cert` with one element (SANITIZE_SET); further elements come from earlier senders and
+ * are rejected. `Hash` is the SHA-256 of the DER form, in hex; `Cert`, if present, must match it.
  */
 function readXfcc(value: string): string {
   const pairs = parseXfcc(value);
@@ -67,7 +67,7 @@ function readXfcc(value: string): string {
   return thumbprint;
 }
 
-/** `key=value;key="value"`, the keys in any case; `URI`, `DNS` and `By` may come again, what is read here must not. */
+/** `key=value;key="value"` with case-insensitive keys. `URI`, `DNS` and `By` may repeat; `Hash` and `Cert` may not. */
 function parseXfcc(value: string): ReadonlyMap<string, string> {
   const pair = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))(;|,|$)/y;
   const pairs = new Map<string, string>();
@@ -83,7 +83,7 @@ function parseXfcc(value: string): ReadonlyMap<string, string> {
   return pairs;
 }
 
-/** A certificate from its first byte to its last, so that one certificate has one thumbprint. */
+/** Rejects bytes after the certificate, so that one certificate has one thumbprint. */
 function readBase64(base64: string): string {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) throw unreadable();
   const der = Buffer.from(base64, 'base64');

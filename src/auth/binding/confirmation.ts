@@ -1,18 +1,18 @@
-/** A token's `cnf` (RFC 7800 section 3.1) held against what its sender has shown to possess. Pure. */
+/** Compares `cnf` of a token (RFC 7800 section 3.1) with the proofs of its sender. Pure. */
 import type { IssuerSettings } from '../../config/settings.js';
 import { isJsonObject } from '../../lib/json.js';
 import { invalidTokenError } from '../token-errors.js';
 import { timingSafeStringEqual } from '../../lib/timing-safe-string-equal.js';
 
-/** Thumbprints of what came with the request, each proven by its own means before. */
+/** Verified thumbprints of the request. */
 export interface Presented {
-  /** RFC 7638, of the key of a verified DPoP proof. */
+  /** RFC 7638, key of a verified DPoP proof. */
   readonly proofThumbprint?: string | undefined;
-  /** RFC 8705 section 3.1, of the certificate of the client. */
+  /** RFC 8705 section 3.1, client certificate. */
   readonly certificateThumbprint?: string | undefined;
 }
 
-/** Which bindings the token has; each of them held. */
+/** Verified bindings of a token. */
 export interface Confirmation {
   readonly dpop: boolean;
   readonly mtls: boolean;
@@ -27,8 +27,8 @@ const METHODS = {
 const THUMBPRINT = /^[\w-]{43}$/;
 
 /**
- * @throws AppError `token_binding` where one member of `cnf` does not match, or is none that can be checked here: it
- *   would be a binding that nobody holds the sender to.
+ * @throws AppError `token_binding` if a member of `cnf` does not match or is unknown: an unknown binding cannot be
+ * verified.
  */
 export function confirm(cnf: unknown, presented: Presented): Confirmation {
   const held = { dpop: false, mtls: false };
@@ -50,9 +50,9 @@ export function confirm(cnf: unknown, presented: Presented): Confirmation {
 }
 
 /**
- * @param bound the bindings of the token, all of which held.
- * @param tokenType what an introspected token says of itself (RFC 7662 section 2.2).
- * @throws AppError `token_binding` where the token ought to be bound, and is not.
+ * @param bound verified bindings of the token.
+ * @param tokenType `token_type` of an introspection response (RFC 7662 section 2.2).
+ * @throws AppError `token_binding` if the token must be bound and is not.
  */
 export function checkBound(
   bound: Confirmation,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { DpopNonces, NONCE_SLOT_SECONDS, requireNonce } from './dpop-nonces.js';
 
 const SECRET = 'a secret of thirty-two characters';
-/** The first second of a slot. */
+/** First second of a slot. */
 const NOW = 1_790_000_040;
 const nonces = new DpopNonces(SECRET);
 
@@ -32,7 +32,8 @@ it('gives out one nonce for a whole slot, the same on every instance, and anothe
 });
 
 it('is not the plain HMAC of the secret', () => {
-  // Computed apart from the code: HKDF-SHA256(secret, no salt, "dpop-nonce", 32), then HMAC-SHA256 of the slot's number.
+  // Computed independently: HKDF-SHA256(secret, no salt, "dpop-nonce", 32), then HMAC-SHA256 of the number of the
+  // slot.
   expect(nonces.current(NOW)).toBe('KGHmyuT1d-NaNUJKQWOfJU7RB1RBKs7-svXcC3HnuTY');
 });
 

@@ -1,16 +1,16 @@
-/** Nonces for DPoP proofs (RFC 9449 section 9), which nobody has to remember: every instance makes the same. */
+/** Stateless nonces for DPoP proofs (RFC 9449 section 9). All instances compute the same nonces. */
 import { createHmac, hkdfSync } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
 import type { VerifiedProof } from './dpop-proof.js';
 import { timingSafeStringEqual } from '../../lib/timing-safe-string-equal.js';
 
-/** A nonce is given out for this long and accepted for as long again. */
+/** A nonce is issued during one slot and accepted until the end of the next. */
 export const NONCE_SLOT_SECONDS = 60;
 
 export class DpopNonces {
   private readonly key: Buffer;
 
-  /** @param secret shared by all instances. Used for this purpose only, whatever else is made of it. */
+  /** @param secret shared by all instances. The key derivation separates it from other uses. */
   constructor(secret: string) {
     this.key = Buffer.from(hkdfSync('sha256', secret, '', 'dpop-nonce', 32));
   }
@@ -19,7 +19,7 @@ export class DpopNonces {
     return this.ofSlot(slotAt(nowSeconds));
   }
 
-  /** The nonce of this slot, or of the one before: a client may use what it was given a moment ago. */
+  /** Accepts the nonces of this slot and of the previous one. */
   accepts(nonce: string, nowSeconds: number): boolean {
     const slot = slotAt(nowSeconds);
     return (
@@ -32,7 +32,7 @@ export class DpopNonces {
   }
 }
 
-/** @throws AppError 401 with a fresh nonce, where the proof has none or a stale one (RFC 9449 section 9). */
+/** @throws AppError 401 with a fresh nonce if the proof has no valid one (RFC 9449 section 9). */
 export function requireNonce(
   nonces: DpopNonces,
   { nonce }: Pick<VerifiedProof, 'nonce'>,

@@ -38,7 +38,7 @@ beforeAll(async () => {
   world = await proofWorld(REQUEST);
 });
 
-/** `accepted`, or the public text; anything but an AppError of the right kind fails the test. */
+/** `accepted`, or the public text of an AppError. Other errors fail the test. */
 async function outcome(proof: string, request: Partial<ProofRequest> = {}): Promise<string> {
   try {
     await verifyProof(proof, { ...REQUEST, ...request });

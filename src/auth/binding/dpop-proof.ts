@@ -1,4 +1,4 @@
-/** A DPoP proof held against the request that it came with (RFC 9449 section 4.3). Stateless. */
+/** Verifies a DPoP proof against its request (RFC 9449 section 4.3). Stateless. */
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose';
 import { AppError } from '../../core/app-error.js';
@@ -11,38 +11,38 @@ import { refuseProof } from './proof-errors.js';
 
 export { refuseProof };
 
-/** A proof is made for one request: older than this, it was kept. */
+/** Maximum age of a proof, in seconds. */
 export const PROOF_MAX_AGE_SECONDS = 60;
 
-/** Room for an RSA key and its signature; a proof is read before anybody is known. */
+/** Enough for an RSA key and its signature. Proofs are read before authentication. */
 const MAX_PROOF_LENGTH = 8192;
 const MAX_JTI_LENGTH = 256;
 
 export interface ProofRequest {
-  /** Held against `htm`, to the letter. */
+  /** Must equal `htm`. */
   readonly method: string;
-  /** Held against `htu`: the address as clients see it. */
+  /** Must match `htu`: the address that clients use. */
   readonly url: string;
   readonly accessToken: string;
   readonly algorithms: readonly string[];
-  /** Seconds since the epoch. */
+  /** Unix time in seconds. */
   readonly now: number;
   readonly toleranceSeconds: number;
 }
 
 export interface VerifiedProof {
-  /** RFC 7638, SHA-256, base64url: what `cnf.jkt` of the token must be. */
+  /** RFC 7638, SHA-256, base64url; must equal `cnf.jkt` of the token. */
   readonly thumbprint: string;
   readonly jti: string;
   readonly issuedAt: number;
-  /** The last second in which this proof is not too old; a replay must be known until then. */
+  /** Last second in which the proof is valid; replays are detected until then. */
   readonly validUntil: number;
   readonly nonce: string | undefined;
 }
 
 type VerifiedClaims = Omit<VerifiedProof, 'thumbprint'>;
 
-/** @throws AppError `token_binding`, and nothing else, whatever the proof is. */
+/** @throws AppError `token_binding` for every invalid proof; no other error. */
 export async function verifyProof(proof: string, request: ProofRequest): Promise<VerifiedProof> {
   try {
     const { header, claims } = decode(proof);
@@ -58,7 +58,7 @@ function decode(proof: string): { header: JsonObject; claims: JsonObject } {
   if (proof.length > MAX_PROOF_LENGTH) throw refuseProof('The DPoP proof is too long');
   const [header, claims, signature, ...rest] = proof.split('.').map((text) => {
     const bytes = Buffer.from(text, 'base64url');
-    // One proof, one spelling (RFC 7515 section 2).
+    // One encoding per proof (RFC 7515 section 2).
     return bytes.toString('base64url') === text ? bytes : undefined;
   });
   try {
@@ -71,9 +71,9 @@ function decode(proof: string): { header: JsonObject; claims: JsonObject } {
   throw refuseProof('The DPoP proof is not a signed JWT');
 }
 
-/** The key is the one in `jwk`: `kid`, `jku`, `x5c` and `x5u` are not read. */
+/** The key comes from `jwk`. `kid`, `jku`, `x5c` and `x5u` are ignored. */
 function readHeader({ typ, alg, crit, jwk }: JsonObject, algorithms: readonly string[]): JWK {
-  // A media type: in any case, with or without `application/` (RFC 7515 section 4.1.9).
+  // A media type: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9).
   if (typeof typ !== 'string' || !/^(?:application\/)?dpop\+jwt$/i.test(typ)) {
     throw refuseProof('The DPoP proof is not of type dpop+jwt');
   }
@@ -110,7 +110,7 @@ function readClaims(claims: JsonObject, request: ProofRequest): VerifiedClaims {
   return { jti, nonce, ...readTimes(claims, request) };
 }
 
-/** `iat` alone is asked for; a proof that says `exp` or `nbf` too is held to it (RFC 7519 section 4.1). */
+/** `iat` is required. `exp` and `nbf` are optional and enforced (RFC 7519 section 4.1). */
 function readTimes({ iat, exp, nbf }: JsonObject, { now, toleranceSeconds }: ProofRequest) {
   if (typeof iat !== 'number' || !Number.isFinite(iat)) throw refuseProof('The DPoP proof has no usable iat');
   const validUntil = iat + PROOF_MAX_AGE_SECONDS + toleranceSeconds;

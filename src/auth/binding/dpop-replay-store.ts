@@ -1,9 +1,9 @@
-/** Where DPoP proofs are remembered for all instances; the application provides it, beside what each remembers by itself. */
+/** Store of used DPoP proofs for all instances, beside the memory of each instance. */
 export abstract class DpopReplayStore {
   /**
    * Called only with a proof that is new to this instance.
-   * @param validUntil in seconds since the epoch.
-   * @returns false where another instance knows it; true also where the others cannot be asked.
+   * @param validUntil Unix time in seconds.
+   * @returns false if another instance has seen the proof; true also if the store is unavailable.
    */
   abstract firstUse(id: Buffer, validUntil: number): Promise<boolean>;
 }

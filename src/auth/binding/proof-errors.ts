@@ -1,7 +1,7 @@
-/** How a bad DPoP proof is refused: 401 with a challenge (RFC 9449 section 7.1). */
+/** Error for an invalid DPoP proof: 401 with a challenge (RFC 9449 section 7.1). */
 import { AppError } from '../../core/app-error.js';
 
-/** @param message public, and in the challenge; never holds anything of the proof. */
+/** @param message public, part of the challenge. It must not contain data of the proof. */
 export function refuseProof(message: string, cause?: unknown): AppError {
   return new AppError('token_binding', message, {
     status: 401,

@@ -1,21 +1,21 @@
-/** The two JSON texts of a DPoP proof, read so that no two readers can see different things in them. Pure. */
+/** Strict parser for the JSON of DPoP proofs: two parsers cannot read different values. Pure. */
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 
-/** Names with a meaning to JavaScript, which no header and no claim has. */
+/** Names with a meaning in JavaScript; no header parameter or claim has them. */
 const RESERVED = ['__proto__', 'constructor'];
 
-/** A string of JSON, and whether it names a member. Exact on text that JSON.parse has accepted. */
+/** A JSON string, and whether it is a member name. Exact for text that JSON.parse accepts. */
 const STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/g;
 
 /**
- * One JSON object in UTF-8, no member of it named twice (RFC 7515 section 4, RFC 7519 section 4).
- * @throws of any kind where the bytes are anything else.
+ * Parses a JSON object in UTF-8 without repeated members (RFC 7515 section 4, RFC 7519 section 4).
+ * @throws Error or SyntaxError for other bytes.
  */
 export function parseStrictJsonObject(bytes: Uint8Array): JsonObject {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   const value: unknown = JSON.parse(text);
   if (!isJsonObject(value)) throw new TypeError('Not a JSON object');
-  // JSON.parse keeps the last of two members and does not tell: the names that were written are counted instead.
+  // JSON.parse keeps the last of repeated members silently, so the written names are counted.
   const written = [...text.matchAll(STRING)].filter(([, colon]) => colon !== undefined).length;
   if (written !== countMembers(value)) throw new TypeError('A member is named twice');
   return value;

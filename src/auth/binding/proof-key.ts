@@ -1,4 +1,4 @@
-/** The key that a DPoP proof brings along (RFC 9449 section 4.2): public, asymmetric, strong, and fit for its algorithm. */
+/** Reads the public key of a DPoP proof (RFC 9449 section 4.2): asymmetric, strong, and valid for its algorithm. */
 import type { JWK } from 'jose';
 import { acceptsAlgorithm } from '../algorithms.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
@@ -8,12 +8,12 @@ import { refuseProof } from './proof-errors.js';
 interface KeyKind {
   readonly kty: string;
   readonly crv?: string;
-  /** The members that make the key, and its thumbprint with `kty` and `crv` (RFC 7638); none other is handed on. */
+  /** Members of the key; with `kty` and `crv` they make the thumbprint (RFC 7638). Other members are dropped. */
   readonly members: readonly string[];
   readonly fits: (...members: Buffer[]) => boolean;
 }
 
-/** Above this a single signature costs the gate too much. */
+/** Limit for the cost of one signature verification. */
 const MAX_RSA_BITS = 8192;
 
 const RSA: KeyKind = { kty: 'RSA', members: ['n', 'e'], fits: isSoundRsa };
@@ -25,7 +25,7 @@ const ec = (crv: string, bytes: number): KeyKind => ({
   fits: haveLength(bytes),
 });
 
-/** Every algorithm that a proof can be signed with; whoever asks for a proof chooses among them. */
+/** Algorithms of DPoP proofs. Callers select from them. */
 const KINDS: ReadonlyMap<string, KeyKind> = new Map([
   ['ES256', ec('P-256', 32)],
   ['ES384', ec('P-384', 48)],
@@ -39,8 +39,8 @@ const KINDS: ReadonlyMap<string, KeyKind> = new Map([
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
 /**
- * @returns the members that make the key, and nothing else that the header says of it.
- * @throws AppError `token_binding` where it is no public key for this algorithm.
+ * @returns the members of the key; drops all other parameters.
+ * @throws AppError `token_binding` if it is not a public key for this algorithm.
  */
 export function readProofKey(jwk: unknown, alg: string): JWK {
   const kind = KINDS.get(alg);
@@ -56,14 +56,14 @@ export function readProofKey(jwk: unknown, alg: string): JWK {
   return Object.fromEntries(names.map((name) => [name, jwk[name]]));
 }
 
-/** What a key says of its own use must not contradict the proof (RFC 7517 section 4). */
+/** `use`, `key_ops` and `alg` must permit the signature (RFC 7517 section 4). */
 function isMeantFor(alg: string, jwk: JsonObject): boolean {
   const { alg: own = alg, use = 'sig', key_ops: operations = ['verify'] } = jwk;
   const verifiesOnly = Array.isArray(operations) && operations.length === 1 && operations[0] === 'verify';
   return acceptsAlgorithm([alg], own) && use === 'sig' && verifiesOnly;
 }
 
-/** base64url in its one spelling; whatever else fits no algorithm, being empty. */
+/** Canonical base64url. Other values become empty, which no algorithm accepts. */
 function decodeMember(value: unknown): Buffer {
   const bytes = Buffer.from(typeof value === 'string' ? value : '', 'base64url');
   return bytes.toString('base64url') === value ? bytes : Buffer.alloc(0);
@@ -73,7 +73,7 @@ function haveLength(bytes: number) {
   return (...members: Buffer[]) => members.every(({ length }) => length === bytes);
 }
 
-/** Without leading zeros (RFC 7518 section 6.3.1), of a fair size, and with an exponent that signs: odd, above 1. */
+/** No leading zeros (RFC 7518 section 6.3.1), a permitted size, and an odd exponent above 1. */
 function isSoundRsa(modulus: Buffer = Buffer.alloc(0), exponent: Buffer = Buffer.alloc(0)): boolean {
   const bits = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24;
   const e = exponent.length > 0 && exponent.length <= 4 ? exponent.readUIntBE(0, exponent.length) : 0;

@@ -55,7 +55,7 @@ it('takes a jti again once the first proof has expired, and then once', () => {
   const renewed = proof('a', { validUntil: NOW + 131 });
   replay.firstUse(proof('dated ahead', { validUntil: NOW + 70 }), NOW);
   replay.firstUse(proof('a'), NOW);
-  // Held up behind the first, and expired all the same.
+  // Expired, but kept behind the first entry.
   expect([66, 66, 71, 131].map((later) => replay.firstUse(renewed, NOW + later))).toEqual([
     true,
     false,

@@ -1,28 +1,27 @@
-/** Which DPoP proofs were used already (RFC 9449 section 11.1). */
+/** Replay detection of DPoP proofs (RFC 9449 section 11.1). */
 import { createHash } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
 import type { VerifiedProof } from './dpop-proof.js';
 
 /** Remembers proofs in the memory of this instance. */
 export class ProofReplay {
-  /** From a proof to the last second in which it is valid, in the order of arrival. */
+  /** Last second of validity by proof, in the order of arrival. */
   private readonly used = new Map<string, number>();
 
   constructor(private readonly maxEntries = 200_000) {}
 
   /**
-   * True exactly once per key and `jti` while the proof can be valid.
-   * @throws AppError `identity_unavailable` (503) where there is no room to remember it: forgetting another would let
-   *   that one be used again.
+   * True exactly once per key and `jti` while the proof is valid.
+   * @throws AppError `identity_unavailable` (503) if the memory is full: forgetting a proof would allow its replay.
    */
   firstUse(proof: VerifiedProof, now: number): boolean {
-    // Its time may have run out since it was verified, and its first use may be forgotten with it.
+    // The proof may have expired since its verification, and its first use may be forgotten.
     if (proof.validUntil < now) return false;
     this.forgetExpired(now);
     const id = idOfProof(proof).toString('latin1');
     const validUntil = this.used.get(id);
     if (validUntil !== undefined && validUntil >= now) return false;
-    // Expired, but held up behind another: this proof has a place of its own.
+    // The expired entry is still queued; the new proof gets its own place.
     this.used.delete(id);
     if (this.used.size >= this.maxEntries) throw this.full(now);
     this.used.set(id, proof.validUntil);
@@ -30,8 +29,8 @@ export class ProofReplay {
   }
 
   /**
-   * From the oldest on, to the first that still counts: each entry is looked at once more, when it goes. One that is dated
-   * ahead may hold up those behind it, for no longer than a proof is valid.
+   * Removes from the oldest entry to the first valid one. A proof dated in the future delays the removal of later
+   * ones by at most its lifetime.
    */
   private forgetExpired(now: number): void {
     for (const [id, validUntil] of this.used) {
@@ -49,7 +48,7 @@ export class ProofReplay {
   }
 }
 
-/** 128 bits of a hash: a `jti` can be long, and as a client likes it. The thumbprint is of one length. */
+/** 128 bits of a hash: clients choose the length of `jti`. The thumbprint has a fixed length. */
 export function idOfProof({ thumbprint, jti }: VerifiedProof): Buffer {
   return createHash('sha256').update(`${thumbprint}.${jti}`).digest().subarray(0, 16);
 }

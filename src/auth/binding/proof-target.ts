@@ -1,16 +1,19 @@
-/** Whether `htu` names the address of the request (RFC 9449 section 4.3). Pure. */
+/** Compares `htu` with the address of the request (RFC 9449 section 4.3). Pure. */
 
-/** RFC 3986, http and https, without userinfo: what the URL class would repair (`\`, spaces, tabs) is no URI. */
+/** RFC 3986, http and https, without userinfo. The URL class would repair `\`, spaces and tabs. */
 const URI =
   /^https?:\/\/(?:[\w\-.~!$&'()*+,;=:[\]]|%[\da-f]{2})+(?:[/?#](?:[\w\-.~!$&'()*+,;=:@/?#]|%[\da-f]{2})*)?$/i;
 
-/** Compared after the normalisation of RFC 3986 sections 6.2.2 and 6.2.3, query and fragment left out. */
+/** Compares after normalization (RFC 3986 sections 6.2.2 and 6.2.3), without query and fragment. */
 export function sameTarget(htu: string, url: string): boolean {
   const claimed = normalise(htu);
   return claimed !== undefined && claimed === normalise(url);
 }
 
-/** The URL class sees to case, default ports, dot segments and the empty path, but leaves percent-encodings as they are. */
+/**
+ * The URL class normalizes case, default ports, dot segments and the empty path. It does not normalize
+ * percent-encodings.
+ */
 function normalise(uri: string): string | undefined {
   if (!URI.test(uri)) return undefined;
   const text = uri.replace(/%[\da-f]{2}/gi, normalisePercent);
@@ -19,7 +22,7 @@ function normalise(uri: string): string | undefined {
   return `${protocol}//${host}${pathname}`;
 }
 
-/** Unreserved characters stand for themselves; every other encoding is in upper case. */
+/** Decodes unreserved characters; other encodings become upper case. */
 function normalisePercent(encoded: string): string {
   const character = String.fromCharCode(parseInt(encoded.slice(1), 16));
   return /[\w\-.~]/.test(character) ? character : encoded.toUpperCase();

@@ -1,4 +1,4 @@
-/** Is the one who presents a token the one that it was given to (RFC 9449, RFC 8705)? Asked at each use. */
+/** Verifies the sender of a bound token at each use (RFC 9449, RFC 8705). */
 import { Injectable, Optional } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { AuthScheme } from '../../core/challenge.js';
@@ -12,19 +12,19 @@ import { DpopReplayStore } from './dpop-replay-store.js';
 import type { VerifiedToken } from '../verify/verified-tokens.js';
 import { isJsonObject } from '../../lib/json.js';
 
-/** A token, and what came with it. */
+/** A token and the proofs of its request. */
 export interface Presented {
   readonly scheme: AuthScheme;
   readonly token: string;
-  /** The request that it came with, which a proof must be made for: its path as clients see it. */
+  /** Request that the proof must match; the path as clients use it. */
   readonly request: { readonly method: string; readonly path: string };
-  /** Every value of the `DPoP` header. */
+  /** All values of the `DPoP` header. */
   readonly proofs: readonly string[];
-  /** Thumbprint of the client's certificate (`x5t#S256`); asked for only where a token is bound to one. */
+  /** Thumbprint of the client certificate (`x5t#S256`). Called only for a certificate-bound token. */
   certificate(): string | undefined;
 }
 
-/** Signatures that a proof may have: those that browsers, agents and hardware keys make. */
+/** Accepted signature algorithms of proofs; those of browsers, agents and hardware keys. */
 export const PROOF_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
 
 @Injectable()
@@ -33,7 +33,7 @@ export class SenderBinding {
   private readonly nonces: DpopNonces | undefined;
   private readonly replay = new ProofReplay();
 
-  /** @param shared not there where tokens are only looked at (the doctor). */
+  /** @param shared undefined for the doctor, which only inspects tokens. */
   constructor(
     config: ConfigService<Settings, true>,
     @Optional() private readonly shared?: DpopReplayStore,
@@ -43,22 +43,22 @@ export class SenderBinding {
     this.nonces = secret === undefined ? undefined : new DpopNonces(secret);
   }
 
-  /** What the next proof must carry; undefined where none is asked for. */
+  /** Nonce for the next proof. Undefined without a nonce requirement. */
   nonce(): string | undefined {
     return this.nonces?.current(Date.now() / 1000);
   }
 
   /**
-   * @throws AppError `token_binding` (401) where the token is bound to a key or a certificate that was not shown, where
-   *   a proof is wrong or used before, where the issuer's tokens must be bound and this one is not, or where a token
-   *   without a key is sent in the DPoP scheme. The challenge names the scheme that cures it, where one does.
+   * @throws AppError `token_binding` (401) if the proof or certificate of a bound token is missing, wrong or used
+   * before; if the issuer requires bound tokens; or if a bearer token is sent in the DPoP scheme. The challenge names
+   * the scheme that helps.
    */
   verifyBinding(verified: VerifiedToken, presented: Presented): void | Promise<void> {
     if (presented.scheme === 'DPoP' && binds(verified.claims.cnf, 'jkt')) {
       return this.verifyDpop(verified, presented);
     }
     this.check(verified, presented, undefined);
-    // No proof makes this token good in the DPoP scheme (RFC 9449 section 7.1); the Bearer scheme does.
+    // A bearer token is invalid in the DPoP scheme (RFC 9449 section 7.1); the Bearer scheme accepts it.
     if (presented.scheme === 'DPoP') {
       throw invalidTokenError(
         'token_binding',
@@ -72,7 +72,7 @@ export class SenderBinding {
   private async verifyDpop(verified: VerifiedToken, presented: Presented): Promise<void> {
     const proof = await this.readProof(presented, verified.issuer.clockToleranceSeconds);
     this.check(verified, presented, proof);
-    // Last: a proof that was refused for another reason may be sent again.
+    // Last check: a proof that failed another check may be sent again.
     if (!(await this.isFirstUse(proof))) throw refuseProof('The DPoP proof was used before');
   }
 

@@ -1,4 +1,4 @@
-/** The claims of a token that its issuer is asked about, completed from the token where the answer names no audience. */
+/** Claims of an introspected token, completed from a signed JWT if the response has no audience. */
 import type { IssuerSettings } from '../../config/settings.js';
 import { completeClaims } from '../verify/complete-claims.js';
 import { withSubject } from './introspection-client.js';
@@ -9,9 +9,9 @@ import type { UnverifiedJwt } from '../verify/read-jwt.js';
 import { signedClaims } from '../verify/signed-claims.js';
 
 /**
- * RFC 7662 makes `aud` optional. A JWT says itself whom it is for, so its signature is verified then, and it gives what
- * the answer leaves out. An opaque token without an audience is for the settings of its issuer to accept.
- * @throws AppError as `Introspection.claims`, `signedClaims` and `completeClaims`.
+ * RFC 7662 makes `aud` optional. For a JWT without it in the response, the signature is verified and the token
+ * supplies the missing claims. For an opaque token `accept_missing_audience` decides.
+ * @throws AppError like `activeClaims`, `signedClaims` and `completeClaims`.
  */
 export async function introspectedClaims(
   token: string,

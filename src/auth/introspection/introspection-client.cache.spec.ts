@@ -27,7 +27,7 @@ const introspection = (
 ) => clientOf(endpoint, settings, options);
 
 describe('IntrospectionClient: cache', () => {
-  /** Sets the monotonic clock; the cache looks at it once a millisecond. */
+  /** Sets the monotonic clock, which the cache reads once per millisecond. */
   const setClock = async (clock: jest.SpyInstance<number>, milliseconds: number) => {
     clock.mockReturnValue(milliseconds);
     await new Promise((resolve) => setTimeout(resolve, 5));

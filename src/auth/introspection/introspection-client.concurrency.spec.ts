@@ -55,7 +55,7 @@ describe('IntrospectionClient: concurrency', () => {
     await asked.claims(known);
     const release = endpoint.hold();
     const open = tokens.map((token) => asked.claims(token));
-    // What needs no question of its own is served all the same.
+    // A cached token needs no request.
     expect(await asked.claims(known)).toMatchObject({ sub: 'alice' });
     const joined = asked.claims(tokens[0]);
     await new Promise((resolve) => setTimeout(resolve, 50));

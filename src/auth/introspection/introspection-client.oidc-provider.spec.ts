@@ -11,10 +11,10 @@ import { outcome, refusal, SECRET } from '../../../test/support/introspection-cl
 describe('IntrospectionClient with oidc-provider', () => {
   const RESOURCE = 'https://gate.example/mcp';
   const server = createServer();
-  /** Where the gate publishes its own key. */
+  /** Publishes the key of the gateway. */
   let published: TestIssuer;
   let issuer: string;
-  /** What it says of Node 20, and of each default that is used. */
+  /** Silences the notices of oidc-provider about Node.js 20 and defaults. */
   const notices = [jest.spyOn(console, 'warn'), jest.spyOn(console, 'info')];
 
   beforeAll(async () => {

@@ -127,7 +127,7 @@ describe('IntrospectionClient: requests', () => {
     expect([error.status, error.code]).toEqual([503, 'identity_unavailable']);
     expect((error.cause as Error).message).toContain('The metadata has none');
 
-    // As Node says it of a name with several addresses, none of which answers.
+    // Error of Node.js for a name with several unreachable addresses.
     const nobody = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
     const alone = await introspection({ endpoint: undefined }, { endpoint: () => Promise.reject(nobody) });
     expect(((await refusal(alone.claims('x'))).cause as Error).message).toContain('ECONNREFUSED');

@@ -25,7 +25,7 @@ const introspection = (
   options: Partial<IntrospectionOptions> = {},
 ) => clientOf(endpoint, settings, options);
 
-/** Every property of an error that a log could show. */
+/** All properties of an error that a log could show. */
 const shown = (error: unknown) => inspect(error, { depth: Infinity, showHidden: true });
 
 describe('IntrospectionClient: contents of errors', () => {

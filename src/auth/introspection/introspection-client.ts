@@ -1,4 +1,4 @@
-/** Asking an issuer about a token that says nothing by itself (RFC 7662). */
+/** Client for token introspection (RFC 7662). */
 import { hash } from 'node:crypto';
 import { AppError } from '../../core/app-error.js';
 import { causeChain } from '../../lib/root-cause.js';
@@ -19,31 +19,31 @@ export interface IntrospectionOptions {
   /** Exact `iss`. */
   readonly issuer: string;
   readonly settings: IntrospectionSettings;
-  /** The address where `settings` names none; asked for at each question, and must end by itself. */
+  /** Introspection endpoint if `settings` has none. Called for each request; must settle by itself. */
   endpoint(): Promise<string>;
-  /** How long one question may take, in milliseconds; 5000 by default. */
+  /** Time limit of one request in milliseconds. Default 5,000. */
   readonly timeoutMs?: number;
-  /** How many questions may be open at once; 50 by default. Others wait for their turn as long as one may take. */
+  /** Maximum number of concurrent requests. Default 50. Further ones wait at most the time limit of one request. */
   readonly maxConcurrent?: number;
 }
 
 const TIMEOUT_MS = 5_000;
 const MAX_CONCURRENT = 50;
-/** Tokens that are asked about, or wait for it. */
+/** Maximum number of tokens in progress or waiting. */
 const MAX_PENDING = 1_024;
 const MAX_TOKEN_BYTES = 8 * 1024;
 
-/** Answers that mean the asking client, not the token (RFC 7662 section 2.3, RFC 6749 section 5.2). */
+/** Statuses about the client, not the token (RFC 7662 section 2.3, RFC 6749 section 5.2). */
 const CLIENT_REFUSED = [400, 401, 403];
-/** RFC 6750 section 4, RFC 9449 section 5. `N_A` is for what is no access token (RFC 8693 section 2.2.1). */
+/** RFC 6750 section 4, RFC 9449 section 5. `N_A` marks a token that is not an access token (RFC 8693 section 2.2.1). */
 const ACCESS_TOKEN_TYPES = ['bearer', 'dpop'];
-/** What Ory Hydra and dex call a refresh token beside `token_type: Bearer`; the claim is of no specification. */
+/** Ory Hydra and dex name a refresh token so, beside `token_type: Bearer`. The claim has no specification. */
 const FOREIGN_USE = /^(refresh|id)(_token)?$/i;
 
-/** One issuer, asked about its tokens. */
+/** Introspects tokens of one issuer. */
 export class IntrospectionClient {
   private readonly authenticate: () => Promise<Credentials>;
-  /** By the digest of the token: who reads this memory cannot use what it finds. */
+  /** Keyed by the digest of the token, so the memory holds no usable token. */
   private readonly active = createTokenLru<Claims>();
   private readonly pending = new Map<string, Promise<Claims>>();
   private last: 'ok' | 'failing' | undefined;
@@ -54,18 +54,18 @@ export class IntrospectionClient {
     this.semaphore = new Semaphore(options.maxConcurrent ?? MAX_CONCURRENT);
   }
 
-  /** As `said`, with the client as the subject where the answer names none. */
+  /** Like `activeClaims`, with the client as the subject if the response has none. */
   async claims(token: string): Promise<Claims> {
     return withSubject(await this.activeClaims(token));
   }
 
   /**
-   * The claims of an active token; `exp` is a number, `iss` is the issuer's, members that were null are left out,
-   * and nothing else was checked. Takes no signal: others may be waiting for the same answer.
-   * @throws AppError (401) `token_revoked` where the issuer says that the token is not active; `token_issuer`, `token_type`,
-   *   `token_claims` where it is active, and no access token of this issuer with an end; `token_malformed` over 8 KiB.
-   * @throws AppError `identity_unavailable` (503) where the issuer cannot be asked, or its answer cannot be believed.
-   *   Its cause is a ClientAuthenticationError where the issuer does not accept this server as its client.
+   * Claims of an active token: `exp` is a number, `iss` is the issuer, null members are absent; other claims are
+   * unchecked. Takes no signal, because callers share one request.
+   * @throws AppError (401) `token_revoked` for an inactive token; `token_issuer`, `token_type`, `token_claims` for an
+   * active token that is not an access token of this issuer with an expiry; `token_malformed` over 8 KiB.
+   * @throws AppError `identity_unavailable` (503) if the issuer is unavailable or its response invalid. The cause is
+   * a ClientAuthenticationError if the issuer rejects this client.
    */
   async activeClaims(token: string): Promise<Claims> {
     if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
@@ -85,7 +85,7 @@ export class IntrospectionClient {
     return answer;
   }
 
-  /** What came of the last question; undefined where none was asked. */
+  /** Result of the last request. Undefined before the first. */
   get lastAnswer(): 'ok' | 'failing' | undefined {
     return this.last;
   }
@@ -93,10 +93,10 @@ export class IntrospectionClient {
   private async ask(key: string, token: string): Promise<Claims> {
     const asked = performance.now();
     const claims = activeClaims(await this.answer(token), this.options.issuer);
-    // Counted from the question: the token may have been revoked while the answer was on its way.
+    // Counted from the request: the token may have been revoked before the response arrived.
     const believed = this.options.settings.cacheSeconds * 1000 - (performance.now() - asked);
     const ttl = Math.floor(Math.min(believed, claims.exp * 1000 - Date.now()));
-    // To the cache, 0 would mean for ever.
+    // A ttl of 0 would mean unlimited.
     if (ttl > 0) this.active.set(key, claims, { ttl, size: JSON.stringify(claims).length });
     return claims;
   }
@@ -131,7 +131,7 @@ export class IntrospectionClient {
   private async refusalOf(response: Response): Promise<Error> {
     const { status } = response;
     const code = await errorCodeOf(response);
-    // Some say so of a JWT, or of an ID token: it is about the token, and not about who asks.
+    // Some issuers answer so for a JWT or an ID token. The error concerns the token.
     if (status === 400 && code === 'unsupported_token_type') {
       return invalidTokenError('token_type', 'The token is not an access token that its issuer answers for');
     }
@@ -144,7 +144,7 @@ export class IntrospectionClient {
   }
 }
 
-/** The `error` of an OAuth error answer (RFC 6749 section 5.2), where it is one. */
+/** `error` of an OAuth error response (RFC 6749 section 5.2), or undefined. */
 async function errorCodeOf(response: Response): Promise<string | undefined> {
   try {
     const { error } = parsed(await response.arrayBuffer()) as { error?: unknown };
@@ -154,7 +154,7 @@ async function errorCodeOf(response: Response): Promise<string | undefined> {
   }
 }
 
-/** RFC 7662 section 2.2. What JSON.parse says of a bad text quotes it, and the text may quote the token. */
+/** RFC 7662 section 2.2. Errors of JSON.parse quote the text, which may contain the token. */
 async function readAnswer(response: Response): Promise<Claims> {
   const type = response.headers.get('content-type') ?? '';
   if (!/^application\/json\s*(;|$)/i.test(type))
@@ -183,14 +183,14 @@ function activeClaims(answer: Claims, issuer: string): Claims & { readonly exp: 
   if (foreign || (type !== undefined && !isAccessTokenType(type))) {
     throw invalidTokenError('token_type', 'The token is not an access token');
   }
-  // Nothing else bounds what an opaque token can be used for.
+  // An opaque token without an expiry would be valid forever.
   if (typeof exp !== 'number' || !Number.isFinite(exp)) {
     throw invalidTokenError('token_claims', 'The issuer does not say when the token expires');
   }
   return { ...claims, iss, exp };
 }
 
-/** RFC 7662 makes `sub` optional: a token of a client that acts for itself (RFC 9068 section 2.2) is about that client. */
+/** RFC 7662 makes `sub` optional. The subject of a client credentials token is the client (RFC 9068 section 2.2). */
 export function withSubject(claims: Claims): Claims {
   const { sub = claims.client_id } = claims;
   return sub === undefined ? claims : { ...claims, sub };
@@ -200,7 +200,7 @@ function isAccessTokenType(type: unknown): boolean {
   return typeof type === 'string' && ACCESS_TOKEN_TYPES.includes(type.toLowerCase());
 }
 
-/** The issuer is well, as far as is known: this server asks it no more at once. */
+/** The issuer is not at fault: this server limits its concurrent requests. */
 function busy(): AppError {
   return new AppError('identity_unavailable', 'The identity provider is being asked too much at once', {
     status: 503,
@@ -208,7 +208,7 @@ function busy(): AppError {
   });
 }
 
-/** What failed, in words: errors of fetch can hold the bytes of an answer, which may quote the token. */
+/** Message without data: errors of fetch can contain the response, which may quote the token. */
 function withoutDetails(error: unknown, issuer: string): Error {
   if (error instanceof ClientAuthenticationError) return error;
   const words = causeChain(error).map(({ message, code }) => String(message || code));

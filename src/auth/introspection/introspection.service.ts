@@ -1,4 +1,4 @@
-/** The one issuer, if any, that is asked about its tokens instead of being believed by its signature. */
+/** Introspection of the one issuer that is configured for it. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { isSecureUrl } from '../../config/rules.js';
@@ -21,15 +21,12 @@ export class IntrospectionService {
     if (issuer?.introspection) this.introspection = this.of(issuer, issuer.introspection);
   }
 
-  /**
-   * @throws AppError `token_revoked` where the issuer says that the token is not active; `identity_unavailable` where it
-   *   cannot be asked.
-   */
+  /** @throws AppError `token_revoked` for an inactive token; `identity_unavailable` if the issuer is unavailable. */
   claims(token: string): Promise<Claims> {
     return this.asked.claims(token);
   }
 
-  /** As `claims`, with no subject where the answer names none. */
+  /** Like `claims`, without a substitute for a missing subject. */
   activeClaims(token: string): Promise<Claims> {
     return this.asked.activeClaims(token);
   }
@@ -39,7 +36,7 @@ export class IntrospectionService {
     return this.introspection;
   }
 
-  /** How it stands with the issuer that is asked; none where no issuer is. `unknown`: nothing was asked yet. */
+  /** State of the introspected issuer; empty without one. `unknown`: no request yet. */
   status(): { readonly issuer: string; readonly introspection: 'ok' | 'failing' | 'unknown' }[] {
     const { issuer, introspection } = this;
     return issuer === undefined || !introspection

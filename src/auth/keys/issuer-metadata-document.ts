@@ -1,4 +1,4 @@
-/** The metadata document of one issuer (RFC 8414, OpenID Connect Discovery 1.0), kept fresh. */
+/** Metadata document of one issuer (RFC 8414, OpenID Connect Discovery 1.0), refreshed in the background. */
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { preferFirst } from '../../lib/prefer-first.js';
 import { isSecureUrl } from '../../config/rules.js';
@@ -7,21 +7,21 @@ import type { EventLog } from '../../core/event-logger.js';
 import { RemoteDocument } from './remote-document.js';
 
 const REFRESH_MS = 10 * 60_000;
-/** So long an address has its turn alone; after it the next one is asked beside it. */
+/** After this time the next address is tried in parallel. */
 const PATIENCE_MS = 500;
 
 export interface IssuerMetadataOptions {
-  /** The document must name it exactly. */
+  /** The `issuer` of the document must equal it. */
   readonly issuer: string;
-  /** Where the document is. Unset: the well-known addresses of the issuer. */
+  /** Unset: the well-known addresses of the issuer. */
   readonly metadataUrl?: string | undefined;
-  /** A document that says `demo_issuer` is none. Default false. */
+  /** Reject documents with `demo_issuer`. Default false. */
   readonly refusesDemoIssuer?: boolean;
   /** Default 10 minutes. */
   readonly refreshMs?: number;
-  /** While the issuer does not answer, its document is used up to this age. */
+  /** Maximum age while the issuer is unavailable. */
   readonly maxAgeMs: number;
-  /** For all addresses together. Default 5,000. */
+  /** Time limit for all addresses together. Default 5,000. */
   readonly timeoutMs?: number;
   readonly log: EventLog;
 }
@@ -50,8 +50,8 @@ export class IssuerMetadataDocument extends RemoteDocument<JsonObject> {
 }
 
 /**
- * Whether a document is of this issuer (RFC 8414 section 3.3). AD FS names the `iss` of its access tokens in a member of
- * its own, `access_token_issuer`; that counts at an address that the operator has named.
+ * True if a document belongs to this issuer (RFC 8414 section 3.3). AD FS names the `iss` of access tokens in
+ * `access_token_issuer`, which counts at a configured address only.
  */
 export function isMetadataOf(
   document: JsonObject,
@@ -61,8 +61,8 @@ export function isMetadataOf(
 }
 
 /**
- * RFC 8414 section 3.1 (path insertion), then OpenID Connect Discovery 1.0 section 4 in both its spellings. None for an
- * http identifier beyond loopback: anybody on the way could answer in its place.
+ * RFC 8414 section 3.1 (path insertion), then both forms of OpenID Connect Discovery 1.0 section 4. No address for an
+ * http issuer beyond loopback: the network could forge the response.
  */
 export function metadataUrls(issuer: string): string[] {
   if (!isSecureUrl(issuer)) return [];
@@ -77,7 +77,7 @@ export function metadataUrls(issuer: string): string[] {
   ];
 }
 
-/** By order of preference; an address that hangs or is slow does not cost the next one its turn. */
+/** In order of preference; a slow address does not block the next one. */
 async function fetchMetadata(
   issuer: string,
   urls: readonly string[],
@@ -95,7 +95,7 @@ async function fetchMetadata(
   }
 }
 
-/** A document of another issuer is no answer (RFC 8414 section 3.3). */
+/** A document of another issuer is invalid (RFC 8414 section 3.3). */
 async function fetchDocument(
   url: string,
   isRight: (document: JsonObject) => boolean,
@@ -107,7 +107,7 @@ async function fetchDocument(
   return document;
 }
 
-/** Says which one: a slash too many is the usual mistake. */
+/** Names the other issuer: an additional slash is the usual mistake. */
 function otherIssuer(url: string, issuer: unknown): string {
   const name = typeof issuer === 'string' ? JSON.stringify(issuer.slice(0, 200)) : 'no issuer';
   return `${withoutQuery(url)} is the metadata of ${name}`;

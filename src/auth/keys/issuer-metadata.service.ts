@@ -1,4 +1,4 @@
-/** The metadata documents of all issuers, each kept by {@link IssuerMetadataDocument}. */
+/** Metadata documents of all issuers, each in an {@link IssuerMetadataDocument}. */
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { EventLogger } from '../../core/event-logger.js';
@@ -27,12 +27,15 @@ export class IssuerMetadataService implements OnApplicationShutdown {
     );
   }
 
-  /** @throws AppError `identity_unavailable` while it cannot be had, or names another issuer (RFC 8414 section 3.3). */
+  /**
+   * @throws AppError `identity_unavailable` if the document is unavailable or names another issuer (RFC 8414 section
+   * 3.3).
+   */
   get({ issuer }: Pick<IssuerSettings, 'issuer'>): Promise<JsonObject> {
     return this.forIssuer(issuer).get();
   }
 
-  /** Keeps the document of this issuer fresh from now on: for those whose keys depend on it. */
+  /** Starts the background refresh, for issuers whose keys depend on their metadata. */
   keep({ issuer }: IssuerSettings): void {
     this.forIssuer(issuer).start();
   }

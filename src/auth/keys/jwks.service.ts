@@ -1,4 +1,4 @@
-/** The signing keys of all issuers, each set kept apart by {@link KeySet}. */
+/** Signing keys of all issuers, each in a {@link KeySet}. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { JWSHeaderParameters } from 'jose';
@@ -7,7 +7,7 @@ import type { IssuerSettings, Settings } from '../../config/settings.js';
 import { IssuerMetadataService } from './issuer-metadata.service.js';
 import { KeySet, type KeySetStatus, type VerificationKey } from './key-set.js';
 
-/** How it stands with the keys of one issuer. */
+/** State of the keys of one issuer. */
 export interface IssuerKeys extends KeySetStatus {
   readonly issuer: string;
 }
@@ -15,9 +15,9 @@ export interface IssuerKeys extends KeySetStatus {
 @Injectable()
 export class JwksService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new EventLogger(JwksService.name);
-  /** Those whose tokens are verified by their signatures alone. */
+  /** Issuers whose tokens are verified by signature only. */
   private readonly issuers: readonly IssuerSettings[];
-  /** By exact issuer. Those of an issuer that is introspected are fetched when a token of it needs them. */
+  /** By exact issuer. The keys of an introspected issuer are fetched on demand. */
   private readonly keySets: ReadonlyMap<string, KeySet>;
 
   constructor(
@@ -29,7 +29,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
     this.keySets = new Map(issuers.map((issuer) => [issuer.issuer, this.keySetOf(issuer)]));
   }
 
-  /** Starts to fetch the keys; the server comes up without them, and is not ready until it has them. */
+  /** Starts the fetches. The server starts without keys and becomes ready when it has them. */
   onApplicationBootstrap(): void {
     for (const issuer of this.issuers) {
       if (issuer.jwksUri === undefined) this.metadata.keep(issuer);
@@ -41,7 +41,7 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
     for (const keySet of this.keySets.values()) keySet.stop();
   }
 
-  /** True once the keys of every issuer are known. Asks for those that are not. */
+  /** True when the keys of every issuer are known. Fetches missing ones. */
   async ready(): Promise<boolean> {
     const ready = await Promise.all(this.issuers.map((issuer) => this.forIssuer(issuer).ready()));
     return ready.every(Boolean);
@@ -52,8 +52,8 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   /**
-   * The keys of this issuer that may have signed a token with this header; `jku`, `x5u` and `jwk` are not read.
-   * @throws AppError `identity_unavailable` where that cannot be known.
+   * Keys of this issuer that may have signed a token with this header. `jku`, `x5u` and `jwk` are ignored.
+   * @throws AppError `identity_unavailable` if the keys are unavailable.
    */
   candidates(
     issuer: IssuerSettings,
@@ -63,14 +63,14 @@ export class JwksService implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   /**
-   * Whether a key that once verified a token is still one of the issuer's.
-   * @throws AppError `identity_unavailable` where the keys are older than may be believed.
+   * True if a key that verified a token still belongs to the issuer.
+   * @throws AppError `identity_unavailable` if the keys exceed their maximum age.
    */
   holds(issuer: IssuerSettings, keyId: string): boolean {
     return this.forIssuer(issuer).hasKey(keyId);
   }
 
-  /** Says that a token of this issuer has a signature that no key fits: its keys may be out of date. */
+  /** Reports a token whose signature matches no key: the keys may be outdated. */
   refreshAfterBadSignature(issuer: IssuerSettings): void {
     this.forIssuer(issuer).refreshAfterBadSignature();
   }

@@ -24,7 +24,7 @@ afterEach(async () => {
   await issuer.stop();
 });
 
-/** Fetches happen when they are asked for, unless it is started. */
+/** Fetches on demand, unless it is started. */
 function open(options: Partial<KeySetOptions> = {}): KeySet {
   keys = new KeySet({
     issuer: issuer.url,
@@ -165,7 +165,7 @@ describe('a rotation', () => {
       while (!done.signal.aborted) {
         const { key } = issuer;
         const verified = await verifies(await issuer.mint('audience', {}, { key })).catch(String);
-        // A key that was taken back meanwhile is rightly refused.
+        // Rejection is correct for a key that was removed in the meantime.
         if (verified !== true && key === issuer.key) failures.push(verified);
       }
     };
@@ -233,7 +233,7 @@ describe('an unknown kid', () => {
     });
     expect(issuer.jwksFetches).toBe(2);
 
-    // Whoever waits makes room again, and a rotation during all this is found.
+    // Waiting requests free their places, and a rotation during the flood is found.
     issuer.keys.push(await makeKey('key-2'));
     expect(await verifies(await issuer.mint('audience'))).toBe(true);
     expect(issuer.jwksFetches).toBe(3);
@@ -276,7 +276,7 @@ describe('an unknown kid', () => {
       [90, 1],
     ] as const) {
       jest.spyOn(performance, 'now').mockImplementation(() => now() + seconds * 1_000);
-      // The cache reads the clock once in a millisecond.
+      // The cache reads the clock once per millisecond.
       await new Promise((resolve) => setTimeout(resolve, 5));
       expect(await unknown()).toEqual([]);
       expect(issuer.jwksFetches).toBe(fetches + more);

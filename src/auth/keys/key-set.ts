@@ -1,4 +1,4 @@
-/** The signing keys of one issuer, which outlive its outages and its rotations (RFC 7517, RFC 8725 section 3.8). */
+/** Signing keys of one issuer across outages and rotations (RFC 7517, RFC 8725 section 3.8). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { isSecureUrl } from '../../config/rules.js';
@@ -17,45 +17,42 @@ import { RemoteDocument, DocumentInvalidated, type DocumentStatus } from './remo
 export type { VerificationKey } from './published-keys.js';
 
 const COOLDOWN_MS = 5_000;
-/** So many requests wait for the next fetch with a `kid` that nobody knows: a bound on memory, not on their rate. */
+/** Maximum number of requests that wait for a fetch because of an unknown `kid`. It bounds memory. */
 const MAX_WAITING = 1_024;
 const MAX_MISSING = 1_000;
-/** Of characters in all: a `kid` may be as long as a header. */
+/** Total length of remembered `kid` values, in characters: a `kid` can be as long as a header. */
 const MAX_MISSING_LENGTH = 2 ** 20;
 const MISSING_MS = 60_000;
 const MAX_NAMED = 5;
 
 export interface KeySetOptions {
   readonly issuer: string;
-  /** Accepted JWS algorithms: asymmetric ones. */
+  /** Accepted asymmetric JWS algorithms. */
   readonly algorithms: readonly string[];
-  /**
-   * True: a set with a single usable key, one without a `kid`, verifies tokens that name a key. Default false: such a
-   * token asks for a key that the set does not have.
-   */
+  /** True: a set with one usable key without `kid` verifies tokens with a `kid`. Default false. */
   readonly acceptsKeyWithoutKid?: boolean | undefined;
-  /** Where the keys are; asked at each fetch, for `jwks_uri` may move. Anything but https (http on loopback) fails it. */
+  /** Address of the keys, read for each fetch because `jwks_uri` may change. Must be https, or http on loopback. */
   uri(): Promise<unknown>;
-  /** The longest time for which a key that the issuer took back still works, while the issuer answers. */
+  /** Longest use of a removed key while the issuer is available. */
   readonly refreshMs: number;
-  /** The longest time for which keys are used while the issuer does not answer. */
+  /** Longest use of keys while the issuer is unavailable. */
   readonly maxAgeMs: number;
-  /** Tokens with an unknown `kid` cause at most one fetch in this time. Default 5,000. */
+  /** Minimum interval of fetches caused by unknown `kid` values. Default 5,000. */
   readonly cooldownMs?: number;
-  /** Of one fetch. Default 5,000. */
+  /** Time limit of one fetch. Default 5,000. */
   readonly timeoutMs?: number;
   readonly log: EventLog;
 }
 
 export interface KeySetStatus extends DocumentStatus {
-  /** Usable ones. */
+  /** Number of usable keys. */
   readonly keys: number;
 }
 
 export class KeySet {
   private readonly document: RemoteDocument<PublishedKeys>;
   private readonly cooldownMs: number;
-  /** A `kid` that a fetch did not find is refused at once for a while; not for longer where it keeps being used. */
+  /** A `kid` that a fetch did not find is rejected immediately for a while. Repeated use does not extend this time. */
   private readonly missing = new LRUCache<string, true>({
     max: MAX_MISSING,
     ttl: MISSING_MS,
@@ -80,21 +77,21 @@ export class KeySet {
     });
   }
 
-  /** Begins to fetch in the background. Without it keys are fetched when they are asked for. */
+  /** Starts the background refresh. Without it keys are fetched on demand. */
   start(): void {
     this.document.start();
   }
 
-  /** For good: ends timers, a running fetch, and those who wait for one. */
+  /** Ends timers, a running fetch and all waiters. Cannot be undone. */
   stop(): void {
     this.document.stop();
     this.stopping.abort();
   }
 
   /**
-   * The keys that may have signed a token with this header; none where the issuer has no such key. Without a `kid`
-   * all that fit `alg` may have. With an unknown one the answer waits for a fetch, at most about `cooldownMs`.
-   * @throws AppError `identity_unavailable` where it cannot be known.
+   * Keys that may have signed a token with this header; empty if the issuer has no such key. Without `kid`, all keys
+   * for `alg`. With an unknown `kid`, waits for a fetch, at most about `cooldownMs`.
+   * @throws AppError `identity_unavailable` if the keys are unavailable.
    */
   async candidates(header: { alg: string; kid?: unknown }): Promise<readonly VerificationKey[]> {
     const { alg, kid } = header;
@@ -109,10 +106,10 @@ export class KeySet {
   }
 
   /**
-   * Whether this key is still one of the issuer's. False also where that is not known for sure, since a refresh is
-   * overdue and was not tried: `candidates` asks, so a token that was verified before is then verified anew.
+   * True if this key still belongs to the issuer. False if a refresh is overdue and was not tried: `candidates` then
+   * fetches, and the token is verified again.
    * @param keyId the `id` of a `VerificationKey`.
-   * @throws AppError `identity_unavailable` once the keys are older than `maxAgeMs`, while the issuer cannot be asked.
+   * @throws AppError `identity_unavailable` if the keys are older than `maxAgeMs`.
    */
   hasKey(keyId: string): boolean {
     const published = this.document.peek();
@@ -122,8 +119,8 @@ export class KeySet {
   }
 
   /**
-   * A signature fits none of the keys: one of them may have been changed under its name. Fetches them again, in the
-   * background and no more often than an unknown `kid` does.
+   * A signature matches no key: a key may have been replaced under its `kid`. Fetches in the background, limited like
+   * an unknown `kid`.
    */
   refreshAfterBadSignature(): void {
     const { refreshing, backingOff, sinceAttemptMs } = this.document;
@@ -135,7 +132,7 @@ export class KeySet {
     return { ...this.document.status(), keys: this.document.peek()?.keys.length ?? 0 };
   }
 
-  /** Whether tokens can be verified now. Asks for keys where there are none. */
+  /** True if tokens can be verified now. Fetches missing keys. */
   async ready(): Promise<boolean> {
     try {
       await this.document.get();
@@ -146,10 +143,9 @@ export class KeySet {
   }
 
   /**
-   * The keys as a fetch saw them that was begun after the first `asked` ones, which is after the token came: only such
-   * a one can say that there is no such key.
-   * All who wait share it, and the cooldown is counted from the last fetch of any kind, so that strangers with random
-   * ids cause no more fetches than one stranger with one.
+   * Waits for a JWKS fetch that started after the token arrived; only that one can prove that `kid` is unknown.
+   * All waiters share it. The cooldown counts from the last fetch of any kind, so random `kid` values cause no
+   * additional fetches.
    */
   private async waitForKid(kid: string, asked: number): Promise<Pick<PublishedKeys, 'keys'>> {
     if (this.missing.has(kid)) return { keys: [] };
@@ -170,7 +166,7 @@ export class KeySet {
     }
   }
 
-  /** One step towards a new fetch: the one that is running, the rest of the cooldown, or a fetch. */
+  /** Waits for the running fetch, waits for the cooldown, or fetches. */
   private async next(): Promise<void> {
     if (this.document.refreshing) return this.document.refresh();
     if (this.document.backingOff) throw identityUnavailable(this.document.lastError);
@@ -196,19 +192,19 @@ export class KeySet {
     const document = await fetchJson(uri, signal);
     const published = await readPublishedKeys(document, this.options.algorithms, this.document.peek()?.keys);
     this.warnDropped(published.dropped);
-    // An answer, and no outage: whoever takes back his last key must be believed as well.
+    // An empty set is a response, not an outage: an issuer may remove its last key.
     if (published.keys.length === 0)
       throw new DocumentInvalidated(`${withoutQuery(uri)} holds no key that can be used`);
     return published;
   }
 
-  /** Once for the same entries, not with each refresh. */
+  /** Logs the same entries once, not at each refresh. */
   private warnDropped(dropped: readonly DroppedKey[]): void {
     const all = dropped.map(({ what }) => what).join('; ');
     if (all === this.warned) return;
     this.warned = all;
     if (dropped.length === 0) return;
-    // What is wrong comes first, for not all of them are named.
+    // Faulty entries first: the message names a limited number.
     const named = [...dropped].sort((one, other) => Number(other.faulty) - Number(one.faulty));
     const list = named.slice(0, MAX_NAMED).map(({ what }) => what);
     if (dropped.length > MAX_NAMED) list.push(`and ${dropped.length - MAX_NAMED} more`);

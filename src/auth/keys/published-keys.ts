@@ -1,4 +1,4 @@
-/** A JWK Set (RFC 7517) as an issuer published it, and the keys of it that may be used. */
+/** Usable keys of a JWK Set (RFC 7517). */
 import { createHash } from 'node:crypto';
 import {
   calculateJwkThumbprint,
@@ -14,19 +14,19 @@ import { MIN_RSA_BITS } from '../../lib/rsa.js';
 import { rootMessage } from '../../lib/root-cause.js';
 
 const MAX_KEYS = 100;
-/** RFC 7518 section 6, and `priv` of AKP: any of them makes a key private or symmetric, whatever its `kty` says. */
+/** RFC 7518 section 6, and `priv` of AKP. Any of them makes a key private or symmetric, independent of `kty`. */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
 export interface VerificationKey {
-  /** Changes when anything of the key changes: a digest of the public key and of what it is for. */
+  /** Digest of the public key and its use; changes with any of them. */
   readonly id: string;
-  /** @throws errors.JWKSNoMatchingKey where the header asks for another key, or for another use of this one. */
+  /** @throws errors.JWKSNoMatchingKey if the header requires another key or another use. */
   key(header: JWSHeaderParameters): Promise<CryptoKey>;
 }
 
 export interface PublishedKey extends VerificationKey {
   readonly kid: string | undefined;
-  /** Those of the accepted ones that this key fits. */
+  /** Accepted algorithms for this key. */
   readonly algorithms: ReadonlySet<string>;
 }
 
@@ -34,25 +34,25 @@ export interface PublishedKeys {
   readonly keys: readonly PublishedKey[];
   /** By `id`. */
   readonly ids: ReadonlySet<string>;
-  /** Of all entries, usable or not. */
+  /** All entries, including unusable ones. */
   readonly kids: ReadonlySet<string>;
   readonly dropped: readonly DroppedKey[];
 }
 
 export interface DroppedKey {
-  /** Which entry, and why: for logs. */
+  /** Name of the entry and the cause, for logs. */
   readonly what: string;
-  /** False where nothing is wrong with the entry: it is for something else, such as encryption. */
+  /** False for a correct entry with another purpose, such as encryption. */
   readonly faulty: boolean;
 }
 
-/** The entry is not for the algorithms that are accepted here. */
+/** The entry is for algorithms that this server does not accept. */
 class ForeignKey extends Error {}
 
 /**
- * Reads what can be read: one odd entry does not break the set.
- * @param previous keys that are the same stay the same objects, and what was imported stays imported.
- * @throws Error where the document is no JWK Set.
+ * Reads all usable entries; a faulty entry does not invalidate the set.
+ * @param previous unchanged keys keep their objects and imports.
+ * @throws Error if the document is not a JWK Set.
  */
 export async function readPublishedKeys(
   document: unknown,
@@ -93,7 +93,7 @@ async function readKey(
   return known.get(id) ?? importKey(jwk, id, accepted);
 }
 
-/** What jose's own rules (on kty, crv, alg, use, key_ops) let it verify, tried rather than repeated here. */
+/** Imports the key with jose for each accepted algorithm; its rules on kty, crv, alg, use and key_ops decide. */
 async function importKey(jwk: JWK, id: string, accepted: readonly string[]): Promise<PublishedKey> {
   const select = createLocalJWKSet({ keys: [withoutName(jwk)] });
   const kid = kidOf(jwk);
@@ -111,7 +111,7 @@ async function importKey(jwk: JWK, id: string, accepted: readonly string[]): Pro
   return { id, kid, algorithms, key: (header) => select(kid === undefined ? { alg: header.alg } : header) };
 }
 
-/** The curve says all that either name of its algorithm says (RFC 9864), and jose takes the two for different ones. */
+/** The curve implies both names of the algorithm (RFC 9864); jose treats the names as different. */
 function withoutName({ alg, ...jwk }: JWK): JWK {
   const isOneOfTwo = jwk.crv === 'Ed25519' && namesOfAlgorithm('EdDSA').some((name) => name === alg);
   return isOneOfTwo ? jwk : { ...jwk, ...(alg !== undefined && { alg }) };

@@ -13,7 +13,7 @@ const UNAVAILABLE = { code: 'identity_unavailable', status: 503 };
 const AN_HOUR = 3_600_000;
 
 let origin: TestIssuer;
-/** One for each test: a fetch that was given up by one may arrive during the next. */
+/** A path per test: a cancelled fetch of one test may arrive during the next. */
 let path = '/document';
 let log: CollectedLog;
 let document: RemoteDocument<Numbered>;
@@ -49,7 +49,7 @@ function open(options: Partial<RemoteDocumentOptions<Numbered>> = {}): RemoteDoc
   return document;
 }
 
-/** The origin answers no more, and a refresh has found out. */
+/** The origin stops answering, and a refresh has failed. */
 async function breakDown(): Promise<void> {
   origin.failing = 503;
   await expect(document.refresh()).rejects.toMatchObject(UNAVAILABLE);
@@ -328,7 +328,7 @@ describe('stop', () => {
   });
 });
 
-/** The timers that the code under test has made from now on, and that have neither fired nor been cleared. */
+/** Pending timers of the code under test. */
 function watchTimers() {
   const timers = new Map<number, NodeJS.Timeout>();
   const hook = createHook({

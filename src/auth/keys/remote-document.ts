@@ -1,4 +1,4 @@
-/** A document of somebody else's: fetched, kept, kept fresh, and kept usable for a while when it cannot be had. */
+/** A remote document: fetched, cached, refreshed in the background, and used for a limited time during an outage. */
 import type { EventLog } from '../../core/event-logger.js';
 import type { LogEvent } from '../../core/log-events.js';
 import { backoffDelay } from '../../lib/backoff.js';
@@ -8,12 +8,12 @@ import { identityUnavailable } from '../token-errors.js';
 
 const TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 1_000;
-/** Often enough that nobody waits long for an issuer that is back, seldom enough to let it come back. */
+/** Short enough for a quick recovery, long enough to spare the issuer. */
 const LAST_RETRY_MS = 5_000;
-/** What a timer of Node can hold; above it, it would fire at once. */
+/** Maximum delay of a Node.js timer; a larger one fires immediately. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Log events by the kind of document. */
+/** Log events by kind of document. */
 const EVENTS = {
   jwks: {
     stale: 'jwks.refresh_failed',
@@ -32,26 +32,29 @@ const EVENTS = {
 export interface RemoteDocumentOptions<T> {
   /** Selects the log events. */
   readonly subject: keyof typeof EVENTS;
-  /** For logs; holds no secret. */
+  /** Name in log lines; without secrets. */
   readonly name: string;
-  /** One fetch. What it throws is logged by its root cause, and {@link DocumentInvalidated} ends the use of what is known; a result after `signal` is dropped. */
+  /**
+   * One fetch. Its error is logged by root cause; {@link DocumentInvalidated} discards the current value. A result
+   * after `signal` is dropped.
+   */
   load(signal: AbortSignal): Promise<T>;
-  /** A change at the origin is seen within this time, while the origin answers. */
+  /** Maximum delay of a change while the origin is available. */
   readonly refreshMs: number;
-  /** While the origin does not answer, the last good value is used up to this age. */
+  /** Maximum age of the last value while the origin is unavailable. */
   readonly maxAgeMs: number;
   /** Default 5,000. */
   readonly timeoutMs?: number;
   readonly log: EventLog;
 }
 
-/** The origin answered, and what was there is there no longer: nothing that was known is used any more. */
+/** The origin answered that the document no longer exists. The current value is discarded. */
 export class DocumentInvalidated extends Error {}
 
 export interface DocumentStatus {
-  /** `stale`: usable, but the last refresh failed or is overdue. `none`: nothing that may be used. */
+  /** `stale`: usable, but the last refresh failed or is overdue. `none`: not usable. */
   readonly state: 'fresh' | 'stale' | 'none';
-  /** Unix time in ms at which the fetch of the usable value began. */
+  /** Unix time in ms of the start of the fetch. */
   readonly loadedAt: number | null;
   /** Unix time in ms. */
   readonly usableUntil: number | null;
@@ -64,26 +67,26 @@ interface Moment {
 
 export class RemoteDocument<T extends object> {
   private kept: { readonly value: T; readonly since: Moment; readonly attempt: number } | undefined;
-  /** Of the attempts since the last success. */
+  /** Attempts since the last success. */
   private failure:
     | { readonly error: unknown; readonly at: Moment; readonly count: number; readonly retryMs: number }
     | undefined;
   private attempt = 0;
   private attemptedAt: Moment | undefined;
   private running: Promise<void> | undefined;
-  /** Held here, so that the deadline of a running fetch is never garbage. */
+  /** Keeps the deadline of a running fetch from garbage collection. */
   private controller: AbortController | undefined;
   private timer: NodeJS.Timeout | undefined;
   private life: 'idle' | 'started' | 'stopped' = 'idle';
-  /** What the log was last told, where it was bad news. */
+  /** Last logged failure state. */
   private reported: 'stale' | 'none' | undefined;
 
   constructor(private readonly options: RemoteDocumentOptions<T>) {}
 
   /**
-   * Begins to fetch in the background: now, then within each `refreshMs` (earlier by 10 to 25 %, so that instances do
-   * not ask in step, and so that the answer is there in time); after a failure in 1 s, doubling up to 5 s. The timers
-   * do not keep the process alive. Has no effect a second time, or after `stop()`.
+   * Starts the background refresh: now, then within each `refreshMs` (10 to 25 % earlier, to desynchronize
+   * instances); after a failure in 1 s, doubling up to 5 s. The timers do not keep the process alive. No effect when
+   * repeated or after `stop()`.
    */
   start(): void {
     if (this.life !== 'idle') return;
@@ -91,7 +94,7 @@ export class RemoteDocument<T extends object> {
     void this.refresh().catch(() => undefined);
   }
 
-  /** For good: ends timers and a running fetch. What is kept stays readable while it is young enough. */
+  /** Ends timers and a running fetch permanently. The value stays readable until its maximum age. */
   stop(): void {
     this.life = 'stopped';
     clearTimeout(this.timer);
@@ -99,9 +102,9 @@ export class RemoteDocument<T extends object> {
   }
 
   /**
-   * The last good value. Waits for a fetch where there is none, and where a refresh is overdue and none was tried
-   * (no background fetching, a suspended machine); while refreshes fail it is served without waiting.
-   * @throws AppError `identity_unavailable` where nothing may be used; at once while backing off after a failure.
+   * Last good value. Waits for a fetch without a value, and when a refresh is overdue and was not tried (no
+   * background refresh, a suspended machine). While refreshes fail it returns without waiting.
+   * @throws AppError `identity_unavailable` without a usable value; immediately during backoff.
    */
   async get(): Promise<T> {
     const kept = this.peek();
@@ -120,7 +123,7 @@ export class RemoteDocument<T extends object> {
     return value;
   }
 
-  /** The last good value while it is younger than `maxAgeMs`. Fetches nothing. */
+  /** Last good value while younger than `maxAgeMs`. Does not fetch. */
   peek(): T | undefined {
     if (this.kept && elapsed(this.kept.since) >= this.options.maxAgeMs) {
       this.kept = undefined;
@@ -130,8 +133,8 @@ export class RemoteDocument<T extends object> {
   }
 
   /**
-   * Fetches, or joins the fetch that is running. Does not ask whether it is backing off: see `backingOff`.
-   * @throws AppError `identity_unavailable`, its cause is what `load` threw.
+   * Fetches, or joins the running fetch. Ignores the backoff: see `backingOff`.
+   * @throws AppError `identity_unavailable`; its cause is the error of `load`.
    */
   refresh(): Promise<void> {
     this.running ??= this.fetch().finally(() => (this.running = undefined));
@@ -152,32 +155,32 @@ export class RemoteDocument<T extends object> {
     return this.running !== undefined;
   }
 
-  /** Whether the last fetch failed so short a time ago that another one would be hammering. */
+  /** True during the pause after a failed fetch. */
   get backingOff(): boolean {
     return this.failure !== undefined && elapsed(this.failure.at) < this.failure.retryMs;
   }
 
-  /** What the last fetch threw; undefined where it succeeded. */
+  /** Error of the last fetch; undefined after a success. */
   get lastError(): unknown {
     return this.failure?.error;
   }
 
-  /** How many fetches were begun. */
+  /** Number of started fetches. */
   get attempts(): number {
     return this.attempt;
   }
 
-  /** Which of them brought the value that is kept; 0 where none is. A fetch sees what was true after it was begun. */
+  /** Number of the fetch that brought the current value; 0 without one. A fetch reflects the state after its start. */
   get loadedBy(): number {
     return this.kept?.attempt ?? 0;
   }
 
-  /** Since the last fetch was begun, in ms. */
+  /** Milliseconds since the start of the last fetch. */
   get sinceAttemptMs(): number {
     return this.attemptedAt ? elapsed(this.attemptedAt) : Infinity;
   }
 
-  /** Whether there may be news that nobody has asked for: no fetch has ended, well or badly, for `refreshMs`. */
+  /** True if no fetch has ended, with any result, for `refreshMs`. */
   get overdue(): boolean {
     return !this.failure && (!this.kept || elapsed(this.kept.since) >= this.options.refreshMs);
   }
@@ -200,7 +203,7 @@ export class RemoteDocument<T extends object> {
     }
   }
 
-  /** Raced, not only signalled: a `load` that does not listen would otherwise hold up every later one. */
+  /** A race beside the signal: a `load` that ignores its signal must not block later fetches. */
   private async loadInTime(): Promise<T> {
     const { timeoutMs = TIMEOUT_MS } = this.options;
     const controller = new AbortController();
@@ -223,7 +226,7 @@ export class RemoteDocument<T extends object> {
   }
 
   private fail(error: unknown): void {
-    // The end of a fetch by `stop()` says nothing about the origin.
+    // A fetch that `stop()` ended gives no information about the origin.
     if (this.life === 'stopped') return;
     const count = (this.failure?.count ?? 0) + 1;
     const retryMs = Math.min(backoffDelay(count, FIRST_RETRY_MS, LAST_RETRY_MS), this.intervalMs);
@@ -240,7 +243,7 @@ export class RemoteDocument<T extends object> {
     this.timer = setTimeout(ask, Math.min(delayMs, LONGEST_TIMER_MS)).unref();
   }
 
-  /** Bad news, once each: not with every retry. */
+  /** Logs each failure state once, not at each retry. */
   private report(): void {
     const state = this.peek() ? 'stale' : 'none';
     if (state === this.reported) return;
@@ -268,8 +271,8 @@ function now(): Moment {
 }
 
 /**
- * Since a moment, in ms: the larger of what two clocks say. A wall clock that is set back makes nothing younger, and
- * a monotonic clock that stands still while the machine is suspended does not stop the age.
+ * Milliseconds since a moment: the larger of two clocks. A wall clock set back does not rejuvenate the value, and a
+ * monotonic clock that pauses during suspension does not stop its age.
  */
 function elapsed(since: Moment): number {
   return Math.max(performance.now() - since.monotonic, Date.now() - since.wall);

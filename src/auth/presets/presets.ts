@@ -1,31 +1,31 @@
-/** Where each provider's access tokens keep what the gate needs: a table of facts, each with its source. */
+/** Claims of each provider's access tokens, as a table of facts with sources. */
 import type { Preset } from '../../config/settings.js';
 
 export type Claims = Readonly<Record<string, unknown>>;
 
 export interface PresetFacts {
-  /** Accepted `typ` where the configuration says nothing; `none` is a token without `typ`. */
+  /** Accepted `typ` by default; `none` accepts a token without `typ`. */
   readonly tokenTypes: readonly string[];
-  /** What says whom the token is for. Undefined: nobody. */
+  /** Audience of the token. Undefined: no audience. */
   readonly audienceOf: (claims: Claims) => unknown;
-  /** Claims that hold scopes; the first one present is read. */
+  /** Claims with scopes; the first present one counts. */
   readonly scopes: readonly string[];
-  /** Claims that hold names of roles; those present are united. */
+  /** Claims with role names; all present ones are united. */
   readonly roles: readonly string[];
-  /** Claims that hold ids of roles or groups: read where a role map says what they mean. */
+  /** Claims with ids of roles or groups; read only with a role map. */
   readonly roleIds: readonly string[];
-  /** Roles in claims that the tenant, or the audience, names. */
+  /** Roles in claims whose names depend on the tenant or the audience. */
   readonly moreRoles: (claims: Claims, audience: readonly string[]) => readonly unknown[];
-  /** A role claim may be one role, as a text. */
+  /** True if a role claim may be a single string. */
   readonly singleRole: boolean;
-  /** Claims that name the client; the first one present is read. */
+  /** Claims with the client id; the first present one counts. */
   readonly clientId: readonly string[];
   readonly tenant: readonly string[];
-  /** Claims that hold authentication contexts; those present are united. */
+  /** Claims with authentication contexts; all present ones are united. */
   readonly acr: readonly string[];
-  /** The provider's marks of a token with no person behind it, beyond `sub` equal to the client. */
+  /** Marks of a workload token, beyond `sub` equal to the client. */
   readonly isWorkload: (claims: Claims) => boolean;
-  /** Why a genuine token of the provider is no access token; undefined where it is one. Public. */
+  /** Public reason why a genuine token is not an access token. Undefined for an access token. */
   readonly rejectTokenKind: (claims: Claims) => string | undefined;
 }
 
@@ -50,8 +50,8 @@ const GENERIC: PresetFacts = {
 export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
   generic: GENERIC,
   // learn.microsoft.com/entra/identity-platform/access-token-claims-reference. A delegated token always has `scp`.
-  // `wids` and `groups` are GUIDs; of somebody in too many groups the token has `_claim_names` in their place, and
-  // then they count as none. `acrs` are authentication contexts; the `acr` of version 1.0 says no more than 0 or 1.
+  // `wids` and `groups` are GUIDs. With too many groups the token has `_claim_names` instead, and the groups count as
+  // empty. `acrs` are authentication contexts; `acr` of version 1.0 is only 0 or 1.
   entra: {
     ...GENERIC,
     tokenTypes: ['jwt'],
@@ -62,8 +62,8 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     acr: ['acrs'],
     isWorkload: (claims) => claims.scp === undefined,
   },
-  // developer.okta.com/docs/reference/api/oidc, access token. Tokens of a custom authorization server carry no `typ`,
-  // and `uid` only where a person is behind them. Those of the org server are opaque by contract.
+  // developer.okta.com/docs/reference/api/oidc, access token. Tokens of a custom authorization server have no `typ`,
+  // and `uid` only for a user. Tokens of the org server are opaque by contract.
   okta: {
     ...GENERIC,
     tokenTypes: ['at+jwt', 'none'],
@@ -72,8 +72,8 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     clientId: ['cid'],
     isWorkload: (claims) => claims.uid === undefined,
   },
-  // auth0.com/docs/secure/tokens/access-tokens/access-token-profiles. Roles come in a claim that the tenant names by a
-  // URL. `permissions` (RBAC) are what the person may, and no scopes: those are what the person let the client have.
+  // auth0.com/docs/secure/tokens/access-tokens/access-token-profiles. Roles are in a claim that the tenant names by a
+  // URL. `permissions` (RBAC) are rights of the user, not scopes of the client.
   auth0: {
     ...GENERIC,
     tokenTypes: ['at+jwt', 'jwt'],
@@ -86,8 +86,8 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     tenant: ['org_id'],
     isWorkload: (claims) => typeof claims.sub === 'string' && claims.sub.endsWith('@clients'),
   },
-  // keycloak.org/docs, server administration, "Audience support" and "Service accounts". The payload has a
-  // `typ` of its own, and releases before 24 copied the nonce into access tokens.
+  // keycloak.org/docs, server administration, "Audience support" and "Service accounts". The payload has its own
+  // `typ`; releases before 24 copied the nonce into access tokens.
   keycloak: {
     ...GENERIC,
     tokenTypes: ['at+jwt', 'jwt'],
@@ -107,8 +107,8 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
         ? undefined
         : 'its typ claim is not Bearer or DPoP',
   },
-  // docs.aws.amazon.com/cognito, "Understanding the access token". No `typ` in the header; no `aud`, unless the client
-  // asked for a resource (RFC 8707): then that is what the token is for. Scopes are prefixed by the resource server.
+  // docs.aws.amazon.com/cognito, "Understanding the access token". No `typ` in the header. `aud` only if the client
+  // requested a resource (RFC 8707). The resource server prefixes scopes.
   cognito: {
     ...GENERIC,
     tokenTypes: ['none'],
@@ -119,9 +119,9 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
     isWorkload: (claims) => claims.username === undefined,
     rejectTokenKind: ({ token_use: use }) => (use === 'access' ? undefined : 'its token_use is not access'),
   },
-  // cloud.google.com/docs/authentication/token-types: access tokens are opaque. What a gate can check is a Google-signed
-  // ID token made for it (by a service account, or Identity-Aware Proxy): no scopes, and no roles but what a role map
-  // makes of `email` or `hd`, of which only a verified address says anything.
+  // cloud.google.com/docs/authentication/token-types: access tokens are opaque. The gateway verifies Google-signed ID
+  // tokens for its audience (service account, Identity-Aware Proxy). They have no scopes; a role map can derive roles
+  // from `email` or `hd`, of verified addresses only.
   google: {
     ...GENERIC,
     tokenTypes: ['jwt'],
@@ -137,8 +137,8 @@ export const PRESET_FACTS: Readonly<Record<Preset, PresetFacts>> = {
         ? 'its e-mail address is not verified'
         : GENERIC.rejectTokenKind(claims),
   },
-  // docs.pingidentity.com, PingFederate, "Configuring JSON token management": the contract of the token is the
-  // administrator's; `typ` is absent unless set there.
+  // docs.pingidentity.com, PingFederate, "Configuring JSON token management": the administrator defines the claims;
+  // `typ` is absent by default.
   ping: {
     ...GENERIC,
     tokenTypes: ['at+jwt', 'none'],

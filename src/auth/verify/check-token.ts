@@ -1,14 +1,17 @@
-/** What an access token must be, beyond genuine (RFC 9068 section 4, RFC 8725): each check a function of its own. Pure. */
+/** Checks of a genuine token (RFC 9068 section 4, RFC 8725), one function each. Pure. */
 import type { ProtectedHeaderParameters } from 'jose';
 import type { IssuerSettings } from '../../config/settings.js';
 import { acceptsAlgorithm } from '../algorithms.js';
 import { PRESET_FACTS, type Claims } from '../presets/presets.js';
 import { invalidTokenError } from '../token-errors.js';
 
-/** Claims that an ID token, a logout token or security event, and a DPoP proof have, and an access token never has. */
+/** Claims of ID tokens, logout tokens, security events and DPoP proofs; access tokens never have them. */
 const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm', 'htu', 'ath'];
 
-/** @throws AppError `token_algorithm`; `token_malformed` where the header asks for an extension (RFC 7515 section 4.1.11). */
+/**
+ * @throws AppError `token_algorithm`; `token_malformed` if the header requires an extension (RFC 7515 section
+ * 4.1.11).
+ */
 export function checkAlgorithm(header: ProtectedHeaderParameters, issuer: IssuerSettings): void {
   if (!acceptsAlgorithm(issuer.algorithms, header.alg)) {
     throw invalidTokenError('token_algorithm', 'The token is signed with an algorithm that is not accepted');
@@ -19,7 +22,7 @@ export function checkAlgorithm(header: ProtectedHeaderParameters, issuer: Issuer
 }
 
 /**
- * `none` on the issuer's list stands for no `typ` at all, and for nothing that a token can say.
+ * `none` in the list of the issuer stands for an absent `typ`; a token cannot name it.
  * @throws AppError `token_type`
  */
 export function checkType({ typ }: ProtectedHeaderParameters, issuer: IssuerSettings): void {
@@ -37,7 +40,7 @@ export function acceptedTypes(issuer: IssuerSettings): readonly string[] {
 }
 
 /**
- * A token without an audience is for nobody, unless the issuer is introspected and its word alone is to count.
+ * A token without an audience is rejected, unless the issuer is introspected with `accept_missing_audience`.
  * @throws AppError `token_audience`
  */
 export function checkAudience(claims: Claims, issuer: IssuerSettings): void {
@@ -49,7 +52,7 @@ export function checkAudience(claims: Claims, issuer: IssuerSettings): void {
   }
 }
 
-/** @throws AppError `token_type` where a genuine token of the issuer is of another kind. */
+/** @throws AppError `token_type` if a genuine token is not an access token. */
 export function checkTokenKind(claims: Claims, issuer: IssuerSettings): void {
   const isForeignKind = FOREIGN_CLAIMS.some((name) => claims[name] !== undefined);
   if (isForeignKind || PRESET_FACTS[issuer.preset].rejectTokenKind(claims) !== undefined) {
@@ -58,9 +61,9 @@ export function checkTokenKind(claims: Claims, issuer: IssuerSettings): void {
 }
 
 /**
- * What changes with the clock, and so is asked each time that a token is used.
- * @param now in seconds since the epoch.
- * @throws AppError `token_expired`, `token_not_yet_valid`; `token_claims` where a time is no number.
+ * Checks that depend on the clock; made at each use.
+ * @param now Unix time in seconds.
+ * @throws AppError `token_expired`, `token_not_yet_valid`; `token_claims` if a time is not a number.
  */
 export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number): void {
   const tolerance = issuer.clockToleranceSeconds;
@@ -75,9 +78,9 @@ export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number):
 }
 
 /**
- * @param now counts where the token does not say when it was issued, which an introspected one need not.
- * @throws AppError `token_lifetime` where the token is too long, or has no `iat` (RFC 9068 section 2.2) and so no known
- *   lifetime; `token_claims` where a time is no number, or the lifetime none.
+ * @param now substitute for a missing issue time, which introspection may omit.
+ * @throws AppError `token_lifetime` if the lifetime is too long, or unknown without `iat` (RFC 9068 section 2.2);
+ * `token_claims` if a time is not a number or the lifetime is not positive.
  */
 export function checkLifetime(claims: Claims, issuer: IssuerSettings, now: number): void {
   const { exp, iat } = timesOf(claims);

@@ -1,4 +1,4 @@
-/** Verified claims in, principal out; odd claim types are refused, not guessed at. Pure. */
+/** Maps verified claims to a principal and rejects unexpected types. Pure. */
 import type { DelegationLink, Principal } from '../../core/principal.js';
 import { readClaim } from '../../lib/claim-path.js';
 import { displayName } from '../../core/display-name.js';
@@ -8,13 +8,13 @@ import type { IssuerSettings } from '../../config/settings.js';
 import { PRESET_FACTS, type Claims, type PresetFacts } from '../presets/presets.js';
 import { invalidTokenError } from '../token-errors.js';
 
-/** So many actors are kept: those who acted last. How many others there were is kept, too. */
+/** Maximum number of recorded actors, the latest ones. The number of omitted actors is kept. */
 export const MAX_ACTORS = 10;
 
 /**
- * @param claims of a token whose signature, issuer, audience and times were checked; nothing of that is checked here.
- * @param settings of its issuer: places that they name are read in place of the preset's.
- * @throws AppError `token_claims` where a claim is missing or of another type than its specification says.
+ * @param claims of a token with verified signature, issuer, audience and times.
+ * @param settings of the issuer; its claim names replace those of the preset.
+ * @throws AppError `token_claims` if a claim is missing or has another type than its specification.
  */
 export function claimsToPrincipal(claims: Claims, settings: IssuerSettings): Principal {
   const facts = PRESET_FACTS[settings.preset];
@@ -50,7 +50,7 @@ function nameOf(claims: Claims, { displayClaim }: IssuerSettings): Pick<Principa
   return name === undefined ? {} : { displayName: name };
 }
 
-/** RFC 9068 section 2.2: the subject is the client itself; or a provider's own mark says so. */
+/** The subject equals the client (RFC 9068 section 2.2), or the token has the workload mark of the provider. */
 function isWorkload(claims: Claims, subject: string, clientId: string, facts: PresetFacts): boolean {
   return (
     subject === clientId ||
@@ -61,7 +61,7 @@ function isWorkload(claims: Claims, subject: string, clientId: string, facts: Pr
   );
 }
 
-/** A scope string (RFC 6749 section 3.3), or the array of strings that some providers send; by the names that code uses. */
+/** Scope string (RFC 6749 section 3.3) or array of strings, as names of access rules. */
 function scopesOf(value: unknown, prefix: string): string[] {
   if (value === undefined) return [];
   const scopes = typeof value === 'string' ? value.split(' ') : value;
@@ -71,7 +71,7 @@ function scopesOf(value: unknown, prefix: string): string[] {
   return [...new Set(named.filter((scope) => scope !== ''))];
 }
 
-/** By the names that code uses: with a role map, what it does not name is no role. */
+/** Names of access rules. With a role map, unmapped roles are dropped. */
 function rolesOf(claims: Claims, settings: IssuerSettings, facts: PresetFacts): string[] {
   const { claims: own, roleMap, audience } = settings;
   const isNamed = own.roles !== undefined;
@@ -81,7 +81,7 @@ function rolesOf(claims: Claims, settings: IssuerSettings, facts: PresetFacts): 
     ...(isNamed ? [] : facts.moreRoles(claims, audience)),
   ];
   const ids = isNamed || !roleMap ? [] : facts.roleIds.map((place) => readClaim(claims, place));
-  // An id is one text whatever is in it: a separator in an address must not make two of it.
+  // An id is one string: a separator inside an address must not split it.
   const whole = { ...settings, rolesSeparator: undefined };
   const roles = [
     ...values.flatMap((value) => rolesIn(value, settings, may)),
@@ -91,8 +91,8 @@ function rolesOf(claims: Claims, settings: IssuerSettings, facts: PresetFacts): 
 }
 
 /**
- * A list of roles; one text, where that may be one role or has a separator; or an object whose keys are the roles, where
- * the operator named the claim.
+ * A list of roles; one string, if that may be one role or has a separator; or an object with role names as keys, for
+ * a configured claim.
  */
 function rolesIn(
   value: unknown,
@@ -122,8 +122,8 @@ function separated(text: string, separator: string): string[] {
 }
 
 /**
- * Zitadel: each role is the name of a member, and its value holds the organizations that grant it, by id.
- * @returns undefined where it is another kind of object: the names of its members are no roles.
+ * Zitadel: member names are roles, values contain the granting organizations by id.
+ * @returns undefined for another kind of object.
  */
 function grantedRoles(value: unknown, organizations: readonly string[] | undefined): string[] | undefined {
   if (!isJsonObject(value)) return undefined;
@@ -140,7 +140,7 @@ function grantedRoles(value: unknown, organizations: readonly string[] | undefin
     .map(([role]) => role);
 }
 
-/** OpenID Connect Core 1.0 section 2 has one; Entra ID a list. */
+/** OpenID Connect Core 1.0 section 2 has one; Entra ID has a list. */
 function acrOf(claims: Claims, facts: PresetFacts): string[] {
   const values = facts.acr
     .map((name) => claims[name])
@@ -157,7 +157,7 @@ function authenticatedAt(value: unknown): number | null {
   throw invalidTokenError('token_claims', 'The auth_time claim is not a number');
 }
 
-/** What revocations of more than one token go by. */
+/** Members for revocations of several tokens. */
 function sessionOf({ sid, iat }: Claims): Pick<Principal, 'sessionId' | 'issuedAt'> {
   return {
     ...(typeof sid === 'string' && sid !== '' && { sessionId: sid }),
@@ -165,7 +165,7 @@ function sessionOf({ sid, iat }: Claims): Pick<Principal, 'sessionId' | 'issuedA
   };
 }
 
-/** RFC 8693 section 4.1: the outermost `act` is the current actor, the ones nested in it acted before. */
+/** RFC 8693 section 4.1: the outermost `act` is the current actor; nested ones acted before. */
 function delegationOf(
   act: unknown,
   root: DelegationLink,
@@ -183,7 +183,7 @@ function delegationOf(
       type: 'agent',
     });
   }
-  // As the token nests them: the last one first.
+  // Tokens nest the last actor first.
   const chain = [root, ...actors.slice(0, MAX_ACTORS).reverse()];
   const last = chain.at(-1);
   const named = (last?.sub === clientId && last.iss === root.iss) || root.sub === clientId;

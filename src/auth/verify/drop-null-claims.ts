@@ -1,13 +1,13 @@
-/** Claims without members that are null: an optional claim that is null counts as an absent one. Pure. */
+/** Removes null members: an optional claim with null counts as absent. Pure. */
 import { isJsonObject } from '../../lib/json.js';
 import type { Claims } from '../presets/presets.js';
 
-/** Deeper members keep their nulls, and the check of their claim refuses them: a bound on recursion. */
+/** Bound of the recursion. Deeper members keep null, and the check of their claim rejects it. */
 const MAX_DEPTH = 32;
 
 /**
- * Removes null members of the claims and of the objects in them, up to 32 levels. Lists keep theirs.
- * A required claim that is null is missing afterwards, and its check refuses the token.
+ * Removes null members of the claims and nested objects, up to 32 levels; lists are unchanged. A required claim with
+ * null is then missing, and its check rejects the token.
  */
 export function dropNullClaims(claims: Claims): Claims {
   return strip(claims, 1);

@@ -1,15 +1,15 @@
-/** A text read as a signed JWT, before anything of it is believed. Pure. */
+/** Parses a signed JWT without trusting it. Pure. */
 import { decodeJwt, decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import type { Claims } from '../presets/presets.js';
 import { dropNullClaims } from './drop-null-claims.js';
 
 export interface UnverifiedJwt {
   readonly header: ProtectedHeaderParameters;
-  /** Unverified claims, without members that are null; until the signature is checked they only tell the issuer. */
+  /** Unverified claims without null members. Before verification they only select the issuer. */
   readonly claims: Claims;
 }
 
-/** The parts of a signed JWT, or undefined where the text is none: then it is opaque, or nothing at all. */
+/** Parts of a signed JWT. Undefined for other texts, such as opaque tokens. */
 export function readJwt(token: string): UnverifiedJwt | undefined {
   if (!isCanonical(token)) return undefined;
   try {
@@ -19,19 +19,22 @@ export function readJwt(token: string): UnverifiedJwt | undefined {
   }
 }
 
-/** A null `aud` stays: some presets accept the client in the place of an absent one, and null is not absent enough for that. */
+/**
+ * Keeps a null `aud`: some presets accept the client in place of an absent one, and null does not count as absent for
+ * that.
+ */
 function presentClaims(claims: Claims): Claims {
   const present = dropNullClaims(claims);
   return claims.aud === null ? { ...present, aud: null } : present;
 }
 
 /**
- * Whether a text that is no JWT still says somewhere that it is of another issuer: a token that was damaged on its way, a
- * part of one, or an encrypted one. To show it to an issuer would be to give it away.
+ * True if a text that is not a JWT names another issuer: a damaged, partial or encrypted token. Such a text must not
+ * be sent to an issuer.
  */
 export function namesAnotherIssuer(text: string, issuer: string): boolean {
   return text.split(/[^\w+/-]+/).some((segment) =>
-    // One character too many in front shifts all that follows.
+    // One additional leading character shifts all following ones.
     [0, 1, 2, 3].some((shift) => issuersIn(segment.slice(shift)).some((one) => one !== issuer)),
   );
 }
@@ -41,7 +44,7 @@ function issuersIn(segment: string): string[] {
   return [...decoded.matchAll(/"iss"\s*:\s*"([^"]*)"/g)].map(([, value = '']) => value.replaceAll('\\', ''));
 }
 
-/** RFC 7515 section 2: base64url without padding. A second spelling of one token would slip past whoever keeps a list. */
+/** RFC 7515 section 2: base64url without padding. A second encoding of a token would bypass lists of tokens. */
 function isCanonical(token: string): boolean {
   const segments = token.split('.');
   return (

@@ -1,12 +1,12 @@
-/** Which of an issuer's keys signed a token. */
+/** Finds the key of an issuer that signed a token. */
 import { compactVerify, type JWSHeaderParameters } from 'jose';
 import type { VerificationKey } from '../keys/key-set.js';
 import { invalidTokenError } from '../token-errors.js';
 
 /**
- * @param header of the token; its `alg` is one that is accepted.
+ * @param header of the token, with an accepted `alg`.
  * @param candidates keys that may have signed it.
- * @throws AppError `token_signature` where none of them did.
+ * @throws AppError `token_signature` if no key matches.
  */
 export async function signerOf(
   token: string,
@@ -19,7 +19,7 @@ export async function signerOf(
   throw invalidTokenError('token_signature', 'The signature of the token cannot be verified');
 }
 
-/** False for whatever is wrong, an odd key included: another key of the issuer may fit. */
+/** False for every failure, also of an unusual key: another key may match. */
 async function isSignedBy(
   token: string,
   candidate: VerificationKey,

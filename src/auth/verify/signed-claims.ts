@@ -1,4 +1,4 @@
-/** The claims of a JWT whose signature fits a key of its issuer (RFC 9068 section 4). */
+/** Claims of a JWT after verification against the keys of its issuer (RFC 9068 section 4). */
 import type { IssuerSettings } from '../../config/settings.js';
 import { checkAlgorithm, checkType } from './check-token.js';
 import type { JwksService } from '../keys/jwks.service.js';
@@ -12,9 +12,9 @@ export interface SignedClaims {
 }
 
 /**
- * Keys of this one issuer are tried, and of no other: whoever owns one issuer cannot speak for another.
- * @throws AppError `token_algorithm`, `token_malformed`, `token_type`, `token_signature`; `identity_unavailable` where
- *   the keys cannot be had.
+ * Only keys of this issuer are tried: an issuer cannot sign for another.
+ * @throws AppError `token_algorithm`, `token_malformed`, `token_type`, `token_signature`; `identity_unavailable` if
+ * the keys are unavailable.
  */
 export async function signedClaims(
   token: string,

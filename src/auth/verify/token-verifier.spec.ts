@@ -1,4 +1,4 @@
-/** That remembering a verified token changes nothing but the time that it takes. */
+/** The cache of verified tokens changes the time of a verification only. */
 import { ConfigService } from '@nestjs/config';
 import fc from 'fast-check';
 import { TestIssuer, makeKey, type Claims, type SigningKey } from '../../../test/support/issuer.js';
@@ -31,7 +31,7 @@ function verifierOf(known: VerifiedTokens): TokenVerifier {
   );
 }
 
-/** What came of it: the principal, or the reason of the refusal. */
+/** The principal, or the reason of the denial. */
 async function outcome(verifier: TokenVerifier, token: string, certificate?: string): Promise<unknown> {
   try {
     return await verifier.verify({
@@ -55,7 +55,7 @@ beforeAll(async () => {
     () => '',
   );
   const [first] = settings.auth.issuers as [IssuerSettings];
-  // The clock is moved by hours: the keys must not grow too old by it.
+  // The clock moves by hours; the keys must not expire.
   const issuers = [{ ...first, keyRefreshSeconds: 1, keyMaxAgeSeconds: 604_800 }];
   config = new ConfigService<Settings, true>({ ...settings, auth: { ...settings.auth, issuers } });
   metadata = new IssuerMetadataService(config);
@@ -74,7 +74,7 @@ it('a token seen before is judged as one never seen, at any time, whatever is in
   const start = Date.now();
   const now = Math.floor(start / 1000);
   const time = fc.integer({ min: now - 4000, max: now + 8000 });
-  /** A good token, with at most two of its claims made odd. */
+  /** A valid token with at most two unusual claims. */
   const claims: fc.Arbitrary<Claims> = fc
     .uniqueArray(
       fc.oneof(
@@ -126,7 +126,7 @@ it('a token seen before is judged as one never seen, at any time, whatever is in
     ),
     { numRuns: 300 },
   );
-  // Else it was a test of refusals alone.
+  // Without accepted tokens the test would cover denials only.
   expect(accepted).toBeGreaterThan(50);
 }, 60_000);
 

@@ -1,4 +1,4 @@
-/** A presented token in, a principal out, or the reason why not (RFC 9068 section 4, RFC 8725, RFC 7662). Stateless. */
+/** Verifies a presented token and returns its principal (RFC 9068 section 4, RFC 8725, RFC 7662). Stateless. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Principal } from '../../core/principal.js';
@@ -32,19 +32,19 @@ export class TokenVerifier {
   }
 
   /**
-   * @param presented the token and what came with it.
-   * @throws AppError `token_*` (401) where the token is bad, `identity_unavailable` (503) where its issuer cannot be asked.
+   * @param presented the token and the proofs of the request.
+   * @throws AppError `token_*` (401) for an invalid token, `identity_unavailable` (503) if its issuer is unavailable.
    */
   async verify(presented: Presented): Promise<Principal> {
     const verified = this.fromCache(presented.token) ?? (await this.verifyUncached(presented.token));
-    // The clock and the sender are asked at each use, whether or not the token was seen before.
+    // Clock and sender are checked at each use, also for cached tokens.
     checkTimes(verified.claims, verified.issuer, Date.now() / 1000);
     const holding = this.binding.verifyBinding(verified, presented);
     if (holding) await holding;
     return verified.principal;
   }
 
-  /** A token seen before, while the issuer still has the key that signed it. */
+  /** A cached token, while the issuer still publishes its signing key. */
   private fromCache(token: string): VerifiedToken | undefined {
     const verified = this.known.get(token);
     if (!verified || verified.keyId === undefined) return undefined;
@@ -75,12 +75,12 @@ export class TokenVerifier {
     checkTokenKind(claims, issuer);
     checkLifetime(claims, issuer, now);
     const verified = { principal: claimsToPrincipal(claims, issuer), claims, issuer, keyId };
-    // What the issuer was asked about is remembered, more shortly, where it was asked.
+    // Introspected tokens have a shorter cache in the introspection client.
     if (keyId !== undefined) this.known.set(token, verified);
     return verified;
   }
 
-  /** Before the signature: a stranger's token neither asks for our issuers' keys nor is called a forgery. */
+  /** Before the signature: a token of an unknown issuer causes no key fetch and is not reported as a forgery. */
   private issuerOf(token: string, jwt: UnverifiedJwt | undefined): IssuerSettings {
     const asked = this.issuers.find(({ introspection }) => introspection);
     const issuer = jwt ? this.issuers.find((one) => one.issuer === jwt.claims.iss) : asked;

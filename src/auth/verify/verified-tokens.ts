@@ -1,4 +1,4 @@
-/** Tokens that were verified not long ago, so that the signature of each is checked once. */
+/** Cache of verified tokens: each signature is verified once. */
 import { Injectable } from '@nestjs/common';
 import { hash } from 'node:crypto';
 import type { Principal } from '../../core/principal.js';
@@ -7,14 +7,14 @@ import type { IssuerSettings } from '../../config/settings.js';
 import type { Claims } from '../presets/presets.js';
 
 /**
- * What was found out about a token that will not change: everything but the clock, the issuer's keys and what the
- * request presents beside the token. Whoever takes one from the cache has those still to check.
+ * Immutable results of a verification. The clock, the keys of the issuer and the proofs of the request must be
+ * checked at each use.
  */
 export interface VerifiedToken {
   readonly principal: Principal;
   readonly claims: Claims;
   readonly issuer: IssuerSettings;
-  /** The key that its signature fits; undefined where the issuer itself was asked. */
+  /** Key that verified the signature; undefined for an introspected token. */
   readonly keyId: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export class VerifiedTokens {
   }
 }
 
-/** A token is never kept, only its digest: who reads this memory cannot use what it finds. */
+/** Key is a digest of the token, so the memory holds no usable token. */
 function keyOf(token: string): string {
   return hash('sha256', token, 'base64');
 }
