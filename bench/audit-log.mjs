@@ -16,7 +16,7 @@ import { line, underLoad } from './measure.mjs';
 
 const require = createRequire(import.meta.url);
 const { AuditLog } = require('../dist/audit/audit-log.js');
-const { place } = require('../dist/audit/append-to-chain.js');
+const { appendToChain } = require('../dist/audit/append-to-chain.js');
 const { changeRecord } = require('../dist/audit/record.js');
 const { signingKeyOf } = require('../dist/audit/signing-key.js');
 
@@ -122,7 +122,7 @@ function generate(file) {
       ...records,
       isLast ? { kind: 'close', ...edge } : { kind: 'interval', key_id: key.id },
     ];
-    const placed = place(all, end, { instance: 'bench', key, time: new Date(from + at).toISOString() });
+    const placed = appendToChain(all, end, { instance: 'bench', key, time: new Date(from + at).toISOString() });
     writeSync(handle, placed.text);
     end = placed.end;
   }

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 const { loadPolicy } = require('../dist/policy/load-policy.js');
 const { callerOf, evaluate } = require('../dist/policy/evaluate.js');
-const { listed } = require('../dist/policy/listing.js');
+const { listTargets } = require('../dist/policy/listing.js');
 
 const BASE = { allowList: '*', requireHuman: true };
 const ROUNDS = 5;
@@ -98,7 +98,7 @@ for (const count of [0, 10, 100, 1000]) {
     const loadMs = performance.now() - started;
     const decide = measure(() => evaluate(callerOf(PRINCIPAL, loaded.policy, ENVIRONMENT), targets[7]));
     const { arguments: _, ...noArguments } = ENVIRONMENT;
-    const list = measure(() => listed(callerOf(PRINCIPAL, loaded.policy, noArguments), targets));
+    const list = measure(() => listTargets(callerOf(PRINCIPAL, loaded.policy, noArguments), targets));
     loaded.dispose();
     rows.push({
       rules: count,
@@ -125,7 +125,7 @@ for (const [kind, texts] of [
   const loaded = load(many, texts);
   const loadMs = performance.now() - started;
   const { arguments: _, ...noArguments } = ENVIRONMENT;
-  const list = measure(() => listed(callerOf(PRINCIPAL, loaded.policy, noArguments), many));
+  const list = measure(() => listTargets(callerOf(PRINCIPAL, loaded.policy, noArguments), many));
   const decide = measure(() => evaluate(callerOf(PRINCIPAL, loaded.policy, ENVIRONMENT), many[500]));
   loaded.dispose();
   big.push({
