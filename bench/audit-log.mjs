@@ -1,8 +1,8 @@
 /**
- * What a durable record costs, and how fast the audit log answers: records a second and the wait for each at concurrency
- * 1, 16 and 64, on the disk and in memory (the same code without what fsync costs); the same for whole calls of the
- * server; verification, queries and the report over many records, with the memory that they take.
- * `npm run build && node bench/audit-log.mjs [--records 1000000] [--folder DIR]`. Times are of this machine: compare the ratios.
+ * Cost of a durable record and speed of the audit log: records per second and wait per record at concurrency 1, 16
+ * and 64, on disk and in memory (the same code without fsync cost). Also measures calls of the server, and time and
+ * memory of verification, queries and the report. `npm run build && node bench/audit-log.mjs [--records 1000000]
+ * [--folder DIR]`. Default: 200,000 records. Times depend on the machine: compare the ratios.
  */
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -26,7 +26,7 @@ const { values } = parseArgs({
 const COUNT = Number(values.records);
 const MEASURE_MS = 3_000;
 const CONCURRENCY = [1, 16, 64];
-/** In memory there is no disk to wait for: the same without durability. */
+/** The memory file system shows the cost without durability. */
 const PLACES = [['disk', values.folder], ...(existsSync('/dev/shm') ? [['memory', '/dev/shm']] : [])];
 const PEM = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
 const key = signingKeyOf(PEM, 'bench');
@@ -35,10 +35,10 @@ const { change: _change, ...blank } = changeRecord({ what: 'key', from: '', to: 
 const PEOPLE = 500;
 const TOOLS = ['read_customer', 'update_customer', 'delete_customer', 'send_email'];
 
-/** A record as a call of the example tools leaves it. */
+/** A record of a call of the example tools. */
 function decision(at) {
   const sub = `person-${at % PEOPLE}`;
-  // Of each tool some: 21 and the number of tools have nothing in common.
+  // 21 and the number of tools have no common factor, so every tool has denied calls.
   const denied = at % 21 === 0;
   return {
     ...blank,
@@ -108,7 +108,10 @@ async function appendTable() {
   }
 }
 
-/** Written as the server writes, a checkpoint after each 1,000 records, one second for each of those. */
+/**
+ * Writes records as the server does, with a checkpoint after each 1,000 records. Each block advances the time by 1
+ * s.
+ */
 function generate(file) {
   const handle = openSync(file, 'w');
   const from = Date.UTC(2026, 0, 1);
@@ -122,7 +125,11 @@ function generate(file) {
       ...records,
       isLast ? { kind: 'close', ...edge } : { kind: 'interval', key_id: key.id },
     ];
-    const placed = appendToChain(all, end, { instance: 'bench', key, time: new Date(from + at).toISOString() });
+    const placed = appendToChain(all, end, {
+      instance: 'bench',
+      key,
+      time: new Date(from + at).toISOString(),
+    });
     writeSync(handle, placed.text);
     end = placed.end;
   }

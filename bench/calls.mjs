@@ -1,4 +1,4 @@
-/** What whole calls of the server as built cost: a real issuer, a real token, a tool that does nothing. */
+/** Cost of complete calls of the built server: a real issuer, a real token and an empty tool. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -19,7 +19,7 @@ async function freePort() {
   return port;
 }
 
-/** The server with its audit log in this folder, and a client of it that keeps its connections. */
+/** The server with its audit log in this folder, and a client with persistent connections. */
 async function startServer(folder) {
   const url = `http://127.0.0.1:${await freePort()}/mcp`;
   const signing = await makeKey('key-1', 'ES256');
@@ -31,7 +31,7 @@ async function startServer(folder) {
       AUTH_ISSUER: issuer.url,
       TOOL_ALLOW_LIST: 'nothing',
       DATA_DIR: folder,
-      // There is no database here, and so nobody to ask who was locked out.
+      // The server has no database, so revocation is off.
       DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
       REVOCATION_MAX_AGE_SECONDS: '0',
       RATE_LIMIT_PER_MINUTE: '0',
@@ -55,7 +55,7 @@ async function startServer(folder) {
     const [response] = await once(sent, 'response');
     response.resume();
     await once(response, 'end');
-    if (response.statusCode !== 200) throw new Error(`A call was answered with ${response.statusCode}`);
+    if (response.statusCode !== 200) throw new Error(`A call returned status ${response.statusCode}`);
   };
   const stop = async () => {
     agent.destroy();
@@ -67,8 +67,8 @@ async function startServer(folder) {
 }
 
 /**
- * With the audit log here and there in turns, so that all are measured under the same weather: medians of the rounds.
- * @param places name and folder of each; the figures of two are compared.
+ * Measures the places in turns, so that all have the same conditions; prints medians of the rounds.
+ * @param places name and folder of each place; with two places the table compares them.
  */
 export async function callTable(concurrencies, places) {
   const servers = [];

@@ -1,11 +1,11 @@
 /**
- * `npm run bench:gate`: has a call become dearer? Ratios within one run are held against those on file (`gate.json`),
- * with a margin that noise does not reach; times are compared with nothing. Takes less than a minute.
+ * `npm run bench:gate`: checks whether calls became more expensive. Compares ratios within one run with the stored
+ * ratios (`gate.json`) and a margin above the noise. Takes less than a minute.
  *
- *   --write   puts the ratios of this run on file
+ *   --write   stores the ratios of this run
  *
- * The ratio that decides is that of the processor's time a request: neighbours on the machine and the disk make it less
- * uncertain than any clock does. That of requests a second is held against a margin of its own, which sees what only waits.
+ * The main ratio is CPU time per request, because other processes and the disk affect it least. Requests per second
+ * have a separate margin, which detects longer waits.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -17,7 +17,7 @@ import { setScene } from './lib/scene.mjs';
 import { blockTable, fixed, table } from './lib/text.mjs';
 
 const FILE = new URL('gate.json', import.meta.url);
-/** Rounds go on until then, unless there are enough of them before. */
+/** Rounds stop after this time, or earlier after `PACE.rounds`. */
 const UNTIL_MS = 42_000;
 const PACE = {
   rounds: 15,
@@ -60,7 +60,7 @@ try {
   )
     process.exitCode = 1;
   if (lines.some(({ verdict }) => verdict === 'cheaper')) {
-    console.log('It has become cheaper: npm run bench:gate -- --write puts that on file');
+    console.log('Calls became cheaper: store the ratios with npm run bench:gate -- --write');
   }
 } finally {
   await stage.leave();

@@ -1,7 +1,7 @@
 /**
- * What identity costs and how it holds: verification cold and cached in one run, key rotation under load, an issuer
- * that is down for longer than its keys are believed, and a flood of invented key ids.
- * `npm run build && node bench/identity.mjs`; takes about a minute. Times are of this machine: compare the ratios.
+ * Cost and robustness of token validation: cold and cached verification, key rotation under load, an issuer outage
+ * longer than the key lifetime, and a flood of unknown key ids. `npm run build && node bench/identity.mjs`; takes
+ * about a minute. Times depend on the machine: compare the ratios.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const { TokenVerifier } = require('../dist/auth/verify/token-verifier.js');
 
 const AUDIENCE = 'https://gate.example.com/mcp';
 
-/** The real application of `dist`, with this issuer in an `IDENTITY_FILE`; its database is never waited for. */
+/** The built application with this issuer in an `IDENTITY_FILE`; the database is not used. */
 async function startGate(issuer, entry) {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   const file = join(folder, 'identity.yaml');
@@ -37,7 +37,7 @@ async function startGate(issuer, entry) {
       return error.code;
     }
   };
-  // The embedded database comes up in the background and holds up the process for seconds.
+  // The embedded database starts in the background and blocks the process for seconds.
   await new Promise((resolve) => setTimeout(resolve, 8000));
   return {
     present,
@@ -50,7 +50,7 @@ async function startGate(issuer, entry) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Interleaved rounds: fresh tokens, then the same ones again, so that both are measured under the same weather. */
+/** Interleaved rounds: fresh tokens, then the same tokens again, so that both have the same conditions. */
 async function coldAndCached() {
   const rows = [];
   for (const alg of ['RS256', 'ES256', 'EdDSA']) {
@@ -79,12 +79,12 @@ async function coldAndCached() {
 async function timed(gate, tokens) {
   const start = process.hrtime.bigint();
   for (const token of tokens) {
-    if ((await gate.present(token)) !== 'accepted') throw new Error('A good token was refused');
+    if ((await gate.present(token)) !== 'accepted') throw new Error('A valid token was rejected');
   }
   return Number(process.hrtime.bigint() - start) / 1000 / tokens.length;
 }
 
-/** Keys are replaced, at once and without warning, while valid tokens keep coming; every refusal counts. */
+/** Replaces keys without a warning while valid tokens arrive; counts every rejection. */
 async function rotation() {
   let key = await makeKey('key-0', 'ES256');
   const issuer = await startIssuer([key], AUDIENCE);
@@ -94,7 +94,7 @@ async function rotation() {
   let running = true;
   const worker = async () => {
     while (running) {
-      // Minted by the key in force: a token signed by a key that has just been removed is not a valid one.
+      // Signs with the current key: a token of a removed key is invalid.
       const mine = key;
       const token = await issuer.mint(mine);
       const start = Date.now();
@@ -122,7 +122,7 @@ async function rotation() {
   issuer.stop();
 }
 
-/** What fails when, while the issuer is down: refreshed every 2 s, believed for 10 s. */
+/** Prints failures during an issuer outage: keys are refreshed every 2 s and valid for 10 s. */
 async function outage() {
   const key = await makeKey('key-1', 'ES256');
   const issuer = await startIssuer([key], AUDIENCE);
@@ -153,13 +153,13 @@ async function outage() {
     known: 'accepted',
     fresh: await gate.present(await issuer.mint(key)),
   });
-  console.log('issuer down, keys refreshed every 2 s and believed for 10 s:');
+  console.log('issuer outage, keys refreshed every 2 s and valid for 10 s:');
   console.table(seen);
   await gate.stop();
   issuer.stop();
 }
 
-/** 10,000 tokens with invented key ids, all at once, beside a person with a good one. */
+/** 10,000 concurrent tokens with unknown key ids, beside a user with a valid token. */
 async function flood() {
   const key = await makeKey('key-1', 'ES256');
   const issuer = await startIssuer([key], AUDIENCE);
@@ -178,7 +178,7 @@ async function flood() {
   });
   const beside = { [await gate.present(good)]: 1 };
   await Promise.all(attack);
-  console.log('10,000 invented key ids at once:', {
+  console.log('10,000 concurrent unknown key ids:', {
     fetches: issuer.fetches - before,
     seconds: (Date.now() - start) / 1000,
     answers,

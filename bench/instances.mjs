@@ -1,8 +1,8 @@
 /**
- * Two instances as they ship behind nginx, on a PostgreSQL of their own, under load, while one is killed, one is
- * replaced, the database crashes, a person is locked out, keys and certificates change and quotas run out.
- * Needs nginx and PostgreSQL's programs (`pg_config`, `initdb`). `npm run bench:instances`; takes about two minutes,
- * and exits with 1 where a promise was broken. Times are of this machine; the promises are not.
+ * Two production instances behind nginx with their own PostgreSQL, under load. Scenarios: kill, replacement,
+ * database crash, revocation, key and certificate rotation, exhausted quotas. Needs nginx and the PostgreSQL
+ * programs (`pg_config`, `initdb`). `npm run bench:instances`; takes about two minutes. Exits with 1 if a guarantee
+ * is broken. Times depend on the machine; the guarantees do not.
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -57,7 +57,7 @@ const shared = {
   EXAMPLE_TOOLS: 'true',
   SMTP_URL: mails.url,
   POLICY_DIR: policyDir,
-  // High, and yet counted with every request.
+  // A high limit that is still counted with every request.
   RATE_LIMIT_PER_MINUTE: '1000000',
   TRUST_PROXY: '127.0.0.1/32',
   TLS_CERT_FILE: certificates.gate.cert,
@@ -71,7 +71,7 @@ await Promise.all([first.start(), second.start()]);
 
 const agent = new Agent({ keepAlive: true, ca: authority.ca, maxSockets: 64 });
 
-/** One call through nginx: `ok`, `tool failed`, the reason of a refusal, an HTTP status or the code of an error. */
+/** One call through nginx: `ok`, `tool failed`, the reason of a denial, an HTTP status or an error code. */
 async function call(token, params) {
   const started = performance.now();
   let outcome;
@@ -107,7 +107,7 @@ function outcomeOf(status, text) {
   }
 }
 
-/** Everybody sends mail, over and over, while this happens; afterwards what became of every call. */
+/** All users send e-mails repeatedly during the scenario; returns the result of every call. */
 async function during(title, happens) {
   console.log(`\n${title}`);
   const calls = [];
@@ -147,7 +147,7 @@ function tally(calls) {
   return counts;
 }
 
-/** Asks until the quota says no, by many at once; what else happens is up to `happens`. */
+/** Sends concurrent calls until the quota is exhausted, while `happens` runs. */
 async function untilQuota(sub, happens = async () => undefined) {
   const token = await issuer.mint(signing, { sub, scope: 'database.read' });
   const calls = [];
@@ -160,7 +160,7 @@ async function untilQuota(sub, happens = async () => undefined) {
     }
   };
   await Promise.all([...Array.from({ length: WORKERS }, worker), happens()]);
-  // Where the database is away the tool fails; it was let pass all the same.
+  // During a database outage an accepted call ends with a tool failure.
   return calls.filter(({ outcome }) => outcome === 'ok' || outcome === 'tool failed').length;
 }
 
@@ -178,7 +178,7 @@ async function served(port) {
 }
 {
   const { calls, failed, noted } = await during(
-    'One of two is killed (kill -9), and started again',
+    'Kill of one of two instances (kill -9) and restart',
     async () => {
       const killed = performance.now();
       await second.end('SIGKILL');
@@ -190,16 +190,18 @@ async function served(port) {
   );
   const inFlight = calls.filter((one) => one.started <= noted.gone && one.ended >= noted.killed).length;
   const later = failed.filter((one) => one.started > noted.gone).length;
-  console.log(`  ${inFlight} were in flight at both while it died; ${later} of the failed began later`);
-  promise(failed.length <= inFlight && later === 0, 'no valid call failed but those in flight');
+  console.log(
+    `  ${inFlight} calls were in flight at both instances during the kill; ${later} of the failed calls began later`,
+  );
+  promise(failed.length <= inFlight && later === 0, 'no valid call failed except those in flight');
 }
 {
-  const { failed, noted } = await during('One of two is replaced (SIGTERM), and then the other', async () => {
+  const { failed, noted } = await during('Replacement of both instances in turn (SIGTERM)', async () => {
     const codes = [];
     for (const one of [first, second]) {
       codes.push(await one.end('SIGTERM'));
       await one.start();
-      // As a rollout does (minReadySeconds): nginx takes a second to try one again that refused it.
+      // As in a rollout (minReadySeconds): nginx retries an instance one second after a refused connection.
       await pause(2000);
     }
     return codes;
@@ -208,7 +210,7 @@ async function served(port) {
   promise(failed.length === 0 && noted.every((code) => code === 0), 'no valid call failed');
 }
 {
-  const { failed } = await during('The database crashes, and is back after two seconds', async () => {
+  const { failed } = await during('Database crash and recovery after two seconds', async () => {
     postgres.stop('immediate');
     await pause(2000);
     postgres.start();
@@ -218,7 +220,7 @@ async function served(port) {
 }
 {
   let calls = [];
-  const { failed, noted } = await during('A person is locked out', async () => {
+  const { failed, noted } = await during('Revocation of a user', async () => {
     const token = await issuer.mint(signing, { sub: 'leaver', scope: 'email.send' });
     let running = true;
     const worker = async () => {
@@ -243,17 +245,17 @@ async function served(port) {
   const last = Math.max(...passed.map((one) => one.started)) - noted;
   const refused = calls.filter(({ outcome }) => outcome === 'token_revoked').length;
   console.log(
-    `  ${passed.length} calls before, ${refused} refused; the last that passed began ${Math.round(last)} ms after the command`,
+    `  ${passed.length} calls before, ${refused} rejected; the last accepted call began ${Math.round(last)} ms after the command`,
   );
   promise(
     refused > 0 && passed.every((one) => one.started - noted < 1000),
-    'no call passed after one second',
+    'no call was accepted after one second',
   );
-  promise(failed.length === 0, 'nobody else was refused');
+  promise(failed.length === 0, 'no other user was rejected');
 }
 {
   const { failed } = await during(
-    'The issuer signs with a new key, and takes the old one back',
+    'Key rotation at the issuer: new key, old key withdrawn',
     async ({ renew }) => {
       const [old, next] = [signing, await makeKey('key-2', 'ES256')];
       issuer.keys = [old, next];
@@ -268,52 +270,49 @@ async function served(port) {
 }
 {
   const before = await Promise.all(ports.map(served));
-  const { failed, noted } = await during('Certificates of both instances are renewed', async () => {
+  const { failed, noted } = await during('Certificate renewal at both instances', async () => {
     await authority.issue('gate');
     await pause(3000);
     return Promise.all(ports.map(served));
   });
   promise(
     noted.every((serial, at) => serial !== before[at]),
-    'both serve the new one',
+    'both serve the new certificate',
   );
   promise(failed.length === 0, 'no valid call failed');
 }
 {
   const before = await served(nginx.port);
-  const { failed, noted } = await during(
-    'The certificate of nginx is renewed, and nginx reloaded',
-    async () => {
-      await authority.issue('nginx');
-      nginx.reload();
-      await pause(3000);
-      return served(nginx.port);
-    },
-  );
-  promise(noted !== before, 'it serves the new one');
-  // nginx before 1.27.4 (keepalive_min_timeout) ends connections of clients at a reload, whatever is on its way on them.
+  const { failed, noted } = await during('Certificate renewal at nginx with a reload', async () => {
+    await authority.issue('nginx');
+    nginx.reload();
+    await pause(3000);
+    return served(nginx.port);
+  });
+  promise(noted !== before, 'nginx serves the new certificate');
+  // nginx before 1.27.4 (keepalive_min_timeout) closes client connections at a reload, also with requests in flight.
   promise(
     failed.every(({ outcome }) => outcome === 'ECONNRESET'),
-    'no valid call failed but on connections that nginx ended',
+    'no valid call failed except on connections that nginx closed',
   );
 }
 {
   console.log(`\nA quota of ${QUOTA} a day`);
   const plain = await untilQuota('quota-1');
-  promise(plain === QUOTA, `${plain} passed through two instances`);
+  promise(plain === QUOTA, `${plain} calls accepted by two instances`);
   const killed = await untilQuota('quota-2', async () => {
     await pause(100);
     await second.end('SIGKILL');
     await second.start();
   });
-  promise(killed <= QUOTA, `${killed} passed while one was killed`);
+  promise(killed <= QUOTA, `${killed} calls accepted while one was killed`);
   const away = await untilQuota('quota-3', async () => {
     await pause(100);
     postgres.stop('immediate');
     await pause(2000);
     postgres.start();
   });
-  promise(away <= 2 * QUOTA, `${away} passed while the database was away (bound: ${2 * QUOTA})`);
+  promise(away <= 2 * QUOTA, `${away} calls accepted during a database outage (bound: ${2 * QUOTA})`);
 }
 
 agent.destroy();
@@ -327,12 +326,12 @@ for (const { folder: data } of [first, second]) {
 }
 promise(
   mails.received >= mailed.ok && mails.received <= mailed.ok + mailed.failed,
-  `${mails.received} mails arrived of ${mailed.ok} calls that succeeded and ${mailed.failed} that did not`,
+  `${mails.received} e-mails arrived for ${mailed.ok} successful and ${mailed.failed} failed calls`,
 );
 await nginx.stop();
 await mails.stop();
 postgres.stop('fast');
 issuer.stop();
 rmSync(folder, { recursive: true, force: true });
-console.log(broken.length === 0 ? 'Every promise was kept' : `${broken.length} promises were broken`);
+console.log(broken.length === 0 ? 'All guarantees were kept' : `${broken.length} guarantees were broken`);
 process.exit(broken.length === 0 ? 0 : 1);

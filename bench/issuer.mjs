@@ -8,7 +8,7 @@ export async function makeKey(kid, alg) {
   return { kid, alg, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
 }
 
-/** Metadata and keys, and a count of how often the keys were asked for. */
+/** Metadata and keys, with a counter of key requests. */
 export async function startIssuer(keys, audience) {
   const issuer = { keys, fetches: 0, down: false };
   const server = createServer((request, response) => {
@@ -27,7 +27,7 @@ export async function startIssuer(keys, audience) {
     server.closeAllConnections();
     server.close();
   };
-  /** @param claims `expires`: in so many seconds, or before so many; `for`: another audience. */
+  /** @param claims `expires`: seconds from now, negative for the past; `for`: another audience. */
   issuer.mint = (key, claims = {}) => {
     const { kid = key.kid, sub = 'alice', scope = 'database.read', expires = 3000 } = claims;
     const now = Math.floor(Date.now() / 1000);

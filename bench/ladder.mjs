@@ -1,15 +1,15 @@
 /**
- * `npm run bench`: what a guarded call costs, step by step, beside a bare server and beside the peers that npm has; in
- * one run, on one machine. Times are of this machine: compare the ratios.
+ * `npm run bench`: cost of a protected call, step by step, beside a bare server and npm packages with the same
+ * purpose, in one run. Times depend on the machine: compare the ratios.
  *
  *   --quick           under two minutes: fewer cells, shorter rounds
- *   --only A,B        these servers alone
- *   --blocks A,B      these blocks alone (their ids are in the JSON)
+ *   --only A,B        only these servers
+ *   --blocks A,B      only these blocks (ids as in the JSON)
  *   --rounds N, --milliseconds N
- *   --soak N          memory over so many calls (0: leave it out)
- *   --starts N        cold starts (0: leave them out)
- *   --out FOLDER      where the page and the figures go
- *   --profile         where the processor's time goes in the product (or in those of --only), and nothing else
+ *   --soak N          number of calls of the memory test (0: off)
+ *   --starts N        number of cold starts (0: off)
+ *   --out FOLDER      folder of the HTML page and the figures
+ *   --profile         prints only a CPU profile of the product (or of the servers of --only)
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -45,13 +45,15 @@ const { values } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 });
-/** By when what is not about a target must have begun: the rest, and what is about one, still have to fit. */
+/**
+ * Blocks without a target must begin before this time, in milliseconds, so that the blocks with a target still fit.
+ */
 const UNTIL_MS = values.quick ? 70_000 : Infinity;
 const given = (name, quick, full) => Number(values[name] ?? (values.quick ? quick : full));
 const pace = {
   rounds: given('rounds', 3, 5),
   milliseconds: given('milliseconds', 400, 1000),
-  // What a server does often is compiled again and again, better each time: its first ten thousand answers are its dearest.
+  // The JIT compiler improves hot code repeatedly, so the first ten thousand responses are the slowest.
   warmUp: values.quick ? 10_000 : 40_000,
   patience: values.quick ? 2500 : 12_000,
   settle: values.quick ? 150 : 400,
@@ -120,7 +122,7 @@ function isPeer(server) {
 
 async function needPeers() {
   if (await isInstalled(PEERS)) return;
-  say('installing the peers');
+  say('installs the peers');
   await install(PEERS, { options: ['--ignore-scripts'] });
 }
 
@@ -129,14 +131,14 @@ async function report(run) {
   const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0].model.trim()}`;
   const results = { when: new Date().toISOString(), machine, pace, ...run, targets };
   console.log(
-    `\n${machine}; ${pace.rounds} interleaved rounds of ${pace.milliseconds} ms; 64 tokens in turn, 16 at a time where nothing else is said`,
+    `\n${machine}; ${pace.rounds} interleaved rounds of ${pace.milliseconds} ms; 64 tokens in turn, 16 concurrent requests by default`,
   );
   console.log(`\n${noteTable(run.notes)}`);
   for (const block of run.blocks) console.log(`\n${block.title}\n${blockTable(block)}`);
   if (run.start) console.log(`\n${startTable(run.start)}`);
   console.log(`\n${targetTable(targets)}`);
   console.log(`\n${loadLine(run.blocks)}`);
-  if (run.skipped.length > 0) console.log(`Left out, for there was no time: ${run.skipped.join('; ')}`);
+  if (run.skipped.length > 0) console.log(`Skipped for lack of time: ${run.skipped.join('; ')}`);
   await writeFile(join(folder, 'bench.json'), JSON.stringify(results, null, 1));
   await writeFile(join(folder, 'bench.html'), resultsPage(results));
   console.log(`\n${join(folder, 'bench.html')}\n${join(folder, 'bench.json')}`);

@@ -1,6 +1,6 @@
-/** What the benches share: load, and how its figures are shown. */
+/** Common helpers of the benchmarks: load and formatting of figures. */
 
-/** Does it over and over, this many at a time. Times are in milliseconds. */
+/** Repeats `act` with this concurrency for `milliseconds`. Waits are in milliseconds. */
 export async function underLoad(concurrency, milliseconds, act) {
   const waits = [];
   const started = performance.now();
@@ -20,7 +20,7 @@ export async function underLoad(concurrency, milliseconds, act) {
 
 export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-/** One line of a table whose head is `concurrency  place    …/s  p50 ms  p99 ms`; a figure that there is none of is left out. */
+/** One line of a table with the head `concurrency  place    …/s  p50 ms  p99 ms`; missing figures stay empty. */
 export function line(concurrency, place, ...figures) {
   const [rate = '', p50 = '', p99 = ''] = figures.map((one) => one?.toFixed(one < 100 ? 2 : 0));
   return [

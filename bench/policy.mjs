@@ -1,4 +1,4 @@
-/** What the operator's policy costs: a decision, a list, a reload; by number of rules and of tools. */
+/** Cost of the operator's policy: decisions, lists and reloads by number of rules and tools. */
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 
@@ -47,7 +47,7 @@ const CONDITIONS = [
   'context.time.hour < 6',
   'context has ip && !context.ip.isInRange(ip("10.0.0.0/8"))',
 ];
-/** About everything, or each about one tool. */
+/** Rules for every target (`general`) or for one tool each (`single`). */
 const general = (count) =>
   Array.from(
     { length: count },
@@ -71,7 +71,7 @@ function load(targets, texts) {
   return loadPolicy(BASE, targets, files.length > 0 ? files : undefined);
 }
 
-/** Microseconds for one, the median of several rounds. */
+/** Microseconds per execution, median of several rounds. */
 function measure(once, atLeastMs = 150) {
   once();
   const rounds = Array.from({ length: ROUNDS }, () => {

@@ -1,6 +1,6 @@
 /**
- * The server as built, in a process of its own, with a tool that does nothing: what a call costs is what the gate costs.
- * `BENCH_TOOLS` asks for so many tools of the ladder in its place.
+ * The built server in its own process with an empty tool, so that a call shows the cost of the gateway.
+ * `BENCH_TOOLS` sets the number of benchmark tools used instead.
  */
 import { createRequire } from 'node:module';
 import { productTools } from './lib/product-tools.mjs';
@@ -18,7 +18,7 @@ class BenchTools {
 }
 class BenchModule {}
 
-// What `@Tool(…) @AnyPrincipal() nothing()` and `@Module(…)` stand for, where there is no compiler for them.
+// Equivalent of `@Tool(…) @AnyPrincipal() nothing()` and `@Module(…)`, because no compiler runs here.
 const nothing = Object.getOwnPropertyDescriptor(BenchTools.prototype, 'nothing');
 Reflect.defineMetadata('design:paramtypes', [], BenchTools.prototype, 'nothing');
 Tool({ name: 'nothing', description: 'Does nothing' })(BenchTools.prototype, 'nothing', nothing);

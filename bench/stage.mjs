@@ -1,4 +1,4 @@
-/** What stands around several instances: PostgreSQL of our own, nginx, a mail server, certificates of our own authority. */
+/** The environment of several instances: PostgreSQL, nginx, a mail server and a certificate authority. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -17,16 +17,16 @@ export async function freePort() {
   return port;
 }
 
-/** nginx compares names, and no addresses. */
+/** nginx compares host names and not IP addresses. */
 const NAME = 'gate.internal';
 
-/** An authority, and what it issues: every certificate is for 127.0.0.1, and for one name. */
+/** A certificate authority; each certificate is for 127.0.0.1 and one name. */
 export async function startAuthority(folder) {
   const extensions = [{ name: 'basicConstraints', cA: true, critical: true }];
   const ca = await generate([{ name: 'commonName', value: 'authority' }], { extensions });
   const caFile = join(folder, 'ca.crt');
   writeFileSync(caFile, ca.cert);
-  /** Writes NAME.crt and NAME.key, over those that are there. */
+  /** Writes NAME.crt and NAME.key and replaces existing files. */
   const issue = async (name) => {
     const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
       ca: { cert: ca.cert, key: ca.private },
@@ -48,7 +48,7 @@ export async function startAuthority(folder) {
   return { ca: ca.cert, caFile, issue };
 }
 
-/** A PostgreSQL of our own, for it is going to be crashed; it refuses to run as root, and then runs as `postgres`. */
+/** A temporary PostgreSQL that can be crashed. PostgreSQL does not run as root, so it then runs as `postgres`. */
 export async function startPostgres(folder) {
   const bin = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
   const data = join(folder, 'postgres');
@@ -81,7 +81,7 @@ export async function startPostgres(folder) {
   return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, start, stop };
 }
 
-/** nginx before these instances, TLS on both sides; a request that may have reached one is never sent to another. */
+/** nginx for these instances, TLS on both sides; it never resends a request that an instance may have received. */
 export async function startNginx(folder, ports, { certificate, caFile }) {
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -142,7 +142,7 @@ http {
   };
 }
 
-/** Takes every mail, and counts them. */
+/** Accepts and counts e-mails. */
 export async function startMailServer() {
   const mails = { received: 0 };
   const server = new SMTPServer({
@@ -155,7 +155,7 @@ export async function startMailServer() {
       });
     },
   });
-  // A client that is killed is what this is about.
+  // Killed clients are part of the test.
   server.on('error', () => undefined);
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
@@ -164,7 +164,7 @@ export async function startMailServer() {
   return mails;
 }
 
-/** `npm run start:prod` with these variables; started again with the same ones after it was ended. */
+/** `npm run start:prod` with these variables; a restart uses the same ones. */
 export function instance(env) {
   let running;
   return {
@@ -174,7 +174,7 @@ export function instance(env) {
       process.once('exit', () => running.kill('SIGKILL'));
       await ready(env.PORT);
     },
-    /** Resolves with its exit code, or with the signal that ended it. */
+    /** Resolves with the exit code or the signal. */
     end: async (signal) => {
       const ended = once(running, 'exit');
       running.kill(signal);
@@ -195,5 +195,5 @@ async function ready(port) {
     if (status === 200) return;
     await pause(100);
   }
-  throw new Error(`The instance on port ${port} never became ready`);
+  throw new Error(`The instance on port ${port} did not become ready`);
 }

@@ -1,6 +1,6 @@
 /**
- * What mounting costs: a call through the gate beside a direct one to the same upstream; twenty upstreams with three hundred
- * tools; and what one that hangs does to the others. `npm run bench:upstreams`; about a minute and a half.
+ * Cost of upstreams: calls through the gateway beside direct calls, twenty upstreams with three hundred tools, and
+ * the effect of hanging upstreams on others. `npm run bench:upstreams`; takes about a minute and a half.
  */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
@@ -29,7 +29,7 @@ const signing = await makeKey('key-1', 'ES256');
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 let places = 0;
 
-/** The server as built, with these upstreams. */
+/** The built server with these upstreams. */
 async function startGate(upstreams, place = `gate-${places++}`) {
   const home = join(folder, place);
   mkdirSync(home, { recursive: true });
@@ -44,7 +44,7 @@ async function startGate(upstreams, place = `gate-${places++}`) {
       AUTH_ISSUER: issuer.url,
       TOOL_ALLOW_LIST: '*',
       DATA_DIR: join(home, 'data'),
-      // There is no database here, and so nobody to ask who was locked out.
+      // The server has no database, so revocation is off.
       DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
       REVOCATION_MAX_AGE_SECONDS: '0',
       RATE_LIMIT_PER_MINUTE: '0',
@@ -107,13 +107,14 @@ async function startGate(upstreams, place = `gate-${places++}`) {
     if (await list().then(Boolean, () => false)) return { ...gate, bootMs: performance.now() - began };
     await pause(25);
   }
-  throw new Error('The gate did not start');
+  throw new Error('The gateway did not start');
 }
 
 async function until(gate, count) {
   const began = performance.now();
   while ((await gate.list()).length < count) {
-    if (performance.now() - began > 60_000) throw new Error(`There never were ${count} tools`);
+    if (performance.now() - began > 60_000)
+      throw new Error(`The list did not reach ${count} tools within 60 s`);
     await pause(100);
   }
   return performance.now() - began;
@@ -139,7 +140,7 @@ const childrenOf = (pid) => {
   }
 };
 
-/** In turn, so that a busy moment hits all of them; the median round of each. */
+/** Measures the ways in turns, so that all have the same conditions; keeps the median round of each. */
 async function compare(concurrency, ways) {
   const figures = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
   for (let round = 0; round <= ROUNDS; round++) {
@@ -190,9 +191,9 @@ async function latency() {
   for (const concurrency of [1, 16]) {
     const measured = await compare(concurrency, {
       'stdio, direct': ask(overPipes),
-      'stdio, through the gate': () => gate.call('pipe_echo', args),
+      'stdio, through the gateway': () => gate.call('pipe_echo', args),
       'HTTP, direct': ask(overHttp),
-      'HTTP, through the gate': () => gate.call('web_echo', args),
+      'HTTP, through the gateway': () => gate.call('web_echo', args),
     });
     for (const [way, { rate, p50, p99 }] of Object.entries(measured)) {
       rows.push({
@@ -230,19 +231,22 @@ async function many() {
   const list = await underLoad(1, 2 * ROUND_MS, () => again.list());
   const children = childrenOf(again.pid).filter(Boolean);
   console.table([
-    { '': 'boot without upstreams, to the first list', value: `${bare.bootMs.toFixed(0)} ms` },
+    { '': 'start without upstreams, to the first list', value: `${bare.bootMs.toFixed(0)} ms` },
     {
-      '': `boot with ${UPSTREAMS}, never accepted`,
-      value: `${first.bootMs.toFixed(0)} ms; all ${UPSTREAMS * TOOLS_EACH} tools there after another ${mountedMs.toFixed(0)} ms`,
+      '': `start with ${UPSTREAMS}, without accepted definitions`,
+      value: `${first.bootMs.toFixed(0)} ms; all ${UPSTREAMS * TOOLS_EACH} tools listed after another ${mountedMs.toFixed(0)} ms`,
     },
     {
-      '': `boot with ${UPSTREAMS}, accepted before`,
+      '': `start with ${UPSTREAMS}, with accepted definitions`,
       value: `${again.bootMs.toFixed(0)} ms; ${shownAtOnce} tools in the first list`,
     },
     { '': 'tools/list without upstreams, p50', value: `${bare.list.p50.toFixed(2)} ms` },
-    { '': `tools/list of ${UPSTREAMS * TOOLS_EACH} tools more, p50`, value: `${list.p50.toFixed(2)} ms` },
     {
-      '': 'memory of the gate',
+      '': `tools/list with ${UPSTREAMS * TOOLS_EACH} additional tools, p50`,
+      value: `${list.p50.toFixed(2)} ms`,
+    },
+    {
+      '': 'memory of the gateway',
       value: `${bare.mib.toFixed(0)} MiB without, ${residentMiB(again.pid).toFixed(0)} MiB with`,
     },
     {
@@ -280,7 +284,7 @@ async function hanging() {
   stop = true;
   await hung;
   console.table(
-    Object.entries({ 'nothing hangs': before, '32 calls hang, one upstream never greets': during }).map(
+    Object.entries({ 'nothing hangs': before, '32 calls hang, one upstream never initializes': during }).map(
       ([when, { call, list }]) => ({
         when,
         'others: calls/s': Math.round(call.rate),
@@ -290,7 +294,7 @@ async function hanging() {
       }),
     ),
   );
-  console.log(`${ended} hanging calls ended, each after its 5 s`);
+  console.log(`${ended} hanging calls ended, each after its time limit of 5 s`);
   await gate.stop();
 }
 

@@ -1,4 +1,6 @@
-/** An agent is a real MCP client, of either SDK, with a delegated token; what it is told is read off the wire. */
+/**
+ * An agent is a real MCP client of either SDK with a delegated token. Its results are read from the HTTP responses.
+ */
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as TransportV2,
@@ -8,15 +10,15 @@ import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextproto
 
 export type Sdk = 'v1' | 'v2';
 
-/** What the server answered, refused or not. */
+/** The response of the server to one request. */
 export interface Answer {
   readonly http: number;
-  /** Why it was refused, where it was. */
+  /** The reason of a denial. */
   readonly reason: string | undefined;
-  /** The record of the refusal in the audit log. */
+  /** The audit record of the denial. */
   readonly decisionId: string | undefined;
   readonly message: string | undefined;
-  /** Whether the tool itself failed, after it was allowed. */
+  /** Whether an allowed tool itself failed. */
   readonly toolFailed: boolean;
   readonly result: Result | undefined;
 }
@@ -34,7 +36,7 @@ export interface Agent {
   close(): Promise<void>;
 }
 
-/** What both SDK clients have in common, as far as an agent needs it. */
+/** The common interface of both SDK clients. */
 interface McpClient {
   listTools(): Promise<unknown>;
   callTool(request: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;
@@ -81,14 +83,14 @@ async function connect(
   return client;
 }
 
-/** Each SDK turns a refusal into errors of its own making; the wire has the answer itself. */
+/** Records HTTP responses, because each SDK converts denials into its own errors. */
 function tapWire(): { fetch: Fetch; answerTo(method: string, run: () => Promise<unknown>): Promise<Answer> } {
   const seen: { method: string; answer: Promise<Answer> }[] = [];
   return {
     fetch: async (url, init) => {
       const response = await fetch(url, init);
       const method = methodOf(init?.body);
-      // Read at once: a copy that nobody reads keeps the client from letting go of its own.
+      // Read the copy at once: an unread copy blocks the client from releasing its response.
       if (method?.startsWith('tools/')) seen.push({ method, answer: readAnswer(response.clone()) });
       return response;
     },
@@ -99,9 +101,9 @@ function tapWire(): { fetch: Fetch; answerTo(method: string, run: () => Promise<
         (error: unknown) => ({ error }),
       );
       const answer = await seen.findLast((one) => one.method === method)?.answer;
-      // A client that fails although nobody refused it has a problem that the table must not hide.
+      // A client failure without a denial is a fault that the table must not hide.
       if (!answer || (failure && answer.http === 200 && answer.reason === undefined)) {
-        throw failure?.error ?? new Error(`The client never sent ${method}`);
+        throw failure?.error ?? new Error(`The client did not send ${method}`);
       }
       return answer;
     },
@@ -116,7 +118,7 @@ async function readAnswer(response: Response): Promise<Answer> {
   const { result, error } = messageOf(await response.text(), response.headers.get('content-type') ?? '');
   return {
     http: response.status,
-    reason: error && (error.data?.reason ?? 'no reason given'),
+    reason: error && (error.data?.reason ?? 'no reason in the response'),
     decisionId: error?.data?.decision_id,
     message: error?.message ?? result?.content?.[0]?.text,
     toolFailed: result?.isError === true,

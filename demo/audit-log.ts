@@ -1,9 +1,9 @@
-/** The audit log, compared with what the agents saw. */
+/** Compares the audit log with the results of the agents. */
 import { readFile } from 'node:fs/promises';
 import type { AttemptResult } from './scenario.js';
 import { chain } from './table.js';
 
-/** An outcome is written after its answer was sent. */
+/** Time limit in milliseconds: the server writes an outcome after its response. */
 const WAIT_MS = 5_000;
 const PAUSE_MS = 100;
 
@@ -20,7 +20,7 @@ export interface AuditLogRecord {
   readonly decision_id: string | null;
 }
 
-/** @returns the records once they hold everything that the attempts must leave, or those that are there after some seconds. */
+/** @returns the records once they contain all attempts, or the existing records after `WAIT_MS`. */
 export async function waitForRecords(
   file: string,
   results: readonly AttemptResult[],
@@ -33,7 +33,7 @@ export async function waitForRecords(
   }
 }
 
-/** What the audit log should hold and does not, in sentences. */
+/** Missing or different records, as sentences. */
 export function missingRecords(
   records: readonly AuditLogRecord[],
   results: readonly AttemptResult[],
@@ -44,7 +44,7 @@ export function missingRecords(
   });
 }
 
-/** The decision of one attempt. Client ids are new in each run, so that an old audit log does not confuse. */
+/** The decision of one attempt. Client ids are new in each run, so records of earlier runs do not match. */
 export function decisionOf(
   records: readonly AuditLogRecord[],
   attempt: AttemptResult,
@@ -52,7 +52,7 @@ export function decisionOf(
   return decisionsOf(records, attempt)[0];
 }
 
-/** Who acted for whom, from the person to the client. */
+/** The delegation chain from the user to the client. */
 export function drawDelegation(record: AuditLogRecord): string {
   const last = record.delegation.length - 1;
   return chain(
@@ -99,7 +99,7 @@ async function readAuditLog(file: string): Promise<AuditLogRecord[]> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new Error(`The audit log ${file} cannot be read`, { cause });
   });
-  // The last line may still be in the middle of being written.
+  // The last line can be incomplete while the server writes it.
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   return whole
     .split('\n')

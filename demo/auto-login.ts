@@ -1,14 +1,14 @@
-/** Login and consent without a page: the request names the person, and the person's rights are the consent. */
+/** Login and consent without a page: the request names the user, and the user's rights are the consent. */
 import type { Context, Interaction, Provider } from 'oidc-provider';
 import { findPerson, PERSON_NAMES, type Person } from './people.js';
 
 export const AUTHORIZATION_PATH = '/authorize';
 export const INTERACTION_PATH = '/interaction';
 
-/** As oidc-provider names it. */
+/** Cookie name of oidc-provider. */
 const SESSION_COOKIE = '_session';
 
-/** Scopes of the issuer itself; they open nothing at the resource. */
+/** Scopes of the issuer itself; they grant no access to the resource. */
 const OWN_SCOPES = ['openid', 'offline_access'];
 
 export interface LoginOptions {
@@ -20,7 +20,7 @@ export interface LoginOptions {
 
 export function autoLogin(provider: Provider, options: LoginOptions) {
   return async (context: Context, next: () => Promise<void>): Promise<void> => {
-    // Nobody stays logged in: a browser that was alice's becomes bob's as soon as it asks for bob.
+    // Removes the session, so that each login uses the user of its own request.
     if (context.path === AUTHORIZATION_PATH) {
       delete context.req.headers.cookie;
       context.cookies.set(SESSION_COOKIE, null, { signed: false });
@@ -53,7 +53,7 @@ function login(name: unknown): Record<string, unknown> {
 async function consent(provider: Provider, interaction: Interaction): Promise<Record<string, unknown>> {
   const accountId = interaction.session?.accountId;
   const person = findPerson(accountId);
-  if (accountId === undefined || !person) return denied('Nobody is logged in');
+  if (accountId === undefined || !person) return denied('No user is logged in');
   const clientId = String(interaction.params.client_id);
   const known = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
   const grant = known ?? new provider.Grant({ accountId, clientId });
@@ -64,7 +64,7 @@ async function consent(provider: Provider, interaction: Interaction): Promise<Re
   for (const [resource, scopes] of Object.entries(missingResourceScopes)) {
     const { granted, refused } = split(scopes, person.scopes);
     grant.addResourceScope(resource, granted);
-    // What is not refused on record would be asked for again, without end.
+    // An unrecorded rejection would make the provider ask repeatedly.
     grant.rejectResourceScope(resource, refused);
   }
   return { consent: { grantId: await grant.save() } };

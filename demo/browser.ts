@@ -1,13 +1,13 @@
-/** What a browser does in a login, without one: follows redirects, keeps cookies, stops at the client's address. */
+/** The browser part of a login: follows redirects, keeps cookies and stops at the redirect URI of the client. */
 
-/** More redirects than any login of the demo needs. */
+/** Above the number of redirects in a demo login. */
 const MAX_REDIRECTS = 20;
 
 /**
  * @param start authorization request.
- * @param redirectUri where the client waits for the answer; nothing needs to listen there.
- * @returns the URL that the browser would have been sent to, with `code` or `error` in its query.
- * @throws Error where the issuer answers with a page instead.
+ * @param redirectUri redirect URI of the client; no server needs to listen there.
+ * @returns the final URL with `code` or `error` in its query.
+ * @throws Error if the issuer responds with a page instead.
  */
 export async function followLogin(start: URL, redirectUri: string): Promise<URL> {
   const cookies = new Map<string, string>();

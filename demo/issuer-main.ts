@@ -1,15 +1,15 @@
-/** The demo issuer on its own: `node dist-demo/issuer-main --port 4000 --resource http://127.0.0.1:3000/mcp`. */
+/** Runs the demo issuer alone: `node dist-demo/issuer-main --port 4000 --resource http://127.0.0.1:3000/mcp`. */
 import { parseArgs } from 'node:util';
 import { startDemoIssuer } from './issuer.js';
 import { PERSON_NAMES } from './people.js';
 
-const HELP = `An OAuth 2.1 issuer on loopback that lets anybody in who gives a name. For trying things out, never for use.
+const HELP = `An OAuth 2.1 issuer on loopback that logs in a user by name, without a password. For tests only.
 
   node dist-demo/issuer-main --resource URL [--port NUMBER] [--person NAME]
 
   --resource URL   resource identifier of the MCP server, for example http://127.0.0.1:3000/mcp
-  --port NUMBER    where to listen; any free port by default
-  --person NAME    who is logged in where a client sends no login_hint: ${PERSON_NAMES.join(', ')}`;
+  --port NUMBER    port; default: any free port
+  --person NAME    user for requests without login_hint: ${PERSON_NAMES.join(', ')}`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -1,4 +1,4 @@
-/** A real OAuth 2.1 authorization server for the demo and the tests, and for nothing else: it believes any login_hint. */
+/** A real OAuth 2.1 authorization server for the demo and the tests only: it accepts any login_hint. */
 import { createLocalJWKSet, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -12,30 +12,30 @@ const HOST = '127.0.0.1';
 const ALGORITHM = 'ES256';
 
 export interface DemoIssuerOptions {
-  /** 0, or unset: any free port. */
+  /** 0 or unset: any free port. */
   readonly port?: number;
-  /** Resource identifier of the MCP server; tokens are issued for it alone. */
+  /** Resource identifier of the MCP server, the only audience of the tokens. */
   readonly resource: string;
-  /** Who is logged in where a client sends no `login_hint`. Unset: such a login is denied. */
+  /** User for requests without `login_hint`. Unset: see `showsLoginPage`. */
   readonly defaultPerson?: string;
-  /** True: a login without `login_hint` and `defaultPerson` shows a page with all names. Default false. */
+  /** True: a login without `login_hint` and `defaultPerson` shows a page with all names. Default: such a login is denied. */
   readonly showsLoginPage?: boolean;
-  /** How long an access token lives, in seconds; 300 by default. */
+  /** Lifetime of access tokens in seconds. Default: 300. */
   readonly tokenLifetime?: number;
-  /** Fetches client id metadata documents: their URLs are https, so that tests on loopback bring their own. */
+  /** Fetches client id metadata documents. Their URLs are https, so tests on loopback replace this function. */
   readonly fetch?: (url: string, init?: RequestInit) => Promise<Response>;
 }
 
 export interface DemoIssuer {
-  /** Issuer identifier, without a trailing slash. */
+  /** Issuer identifier without a trailing slash. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** @throws Error where the port is taken, or `defaultPerson` is nobody. */
+/** @throws Error if the port is in use or `defaultPerson` is unknown. */
 export async function startDemoIssuer(options: DemoIssuerOptions): Promise<DemoIssuer> {
   if (options.defaultPerson !== undefined && !findPerson(options.defaultPerson)) {
-    throw new Error(`The demo issuer knows ${PERSON_NAMES.join(', ')}, and nobody else`);
+    throw new Error(`Unknown user of the demo issuer: use one of ${PERSON_NAMES.join(', ')}`);
   }
   const server = createServer();
   await listen(server, options.port ?? 0);
@@ -77,7 +77,8 @@ async function createProvider(issuer: string, options: DemoIssuerOptions) {
       Session: 3600,
     },
     clientDefaults: { id_token_signed_response_alg: ALGORITHM },
-    // Clients register the scope of their first request; kept, it would forbid every step-up (RFC 7591 section 3.2.1 lets us drop it).
+    // Clients register the scope of their first request. Drop it, because it would forbid a step-up (RFC 7591
+    // section 3.2.1).
     extraClientMetadata: {
       properties: ['demo'],
       validator: (_: Context, __: string, ___: unknown, metadata: { scope?: string }) => {
@@ -109,7 +110,7 @@ async function createProvider(issuer: string, options: DemoIssuerOptions) {
         useGrantedResource: () => true,
         getResourceServerInfo: (_: Context, wanted: string) => {
           if (wanted !== resource) {
-            throw new errors.InvalidTarget(`this issuer has tokens for ${resource} only`);
+            throw new errors.InvalidTarget(`this issuer issues tokens only for ${resource}`);
           }
           return resourceServer;
         },
@@ -132,7 +133,7 @@ async function signingKey(): Promise<{ private: JWK; public: JWK }> {
   };
 }
 
-/** A name that a reader of the audit log recognizes. */
+/** A client id that is recognizable in the audit log. */
 function readableClientId(context: Context): string {
   const given = context.oidc.body?.client_name;
   const name = (typeof given === 'string' ? given : '')
@@ -143,7 +144,7 @@ function readableClientId(context: Context): string {
   return `${name || 'client'}-${randomBytes(4).toString('hex')}`;
 }
 
-/** Two warnings say nothing new here: the state is meant to die with the demo, and Node 20 is what it is tested on. */
+/** Hides two startup warnings of oidc-provider: the state is temporary by design, and Node 20 is tested. */
 async function withoutStartupNotices<T>(run: () => Promise<T>): Promise<T> {
   const { warn } = console;
   console.warn = (...args: unknown[]) => {
@@ -159,7 +160,7 @@ async function withoutStartupNotices<T>(run: () => Promise<T>): Promise<T> {
 async function listen(server: Server, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? new Error(`Port ${port} is taken`) : error);
+      reject(error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use`) : error);
     });
     server.listen(port, HOST, resolve);
   });

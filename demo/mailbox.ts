@@ -1,9 +1,9 @@
-/** A mail server on loopback that takes everything and delivers nothing. */
+/** A mail server on loopback that accepts all messages and delivers none. */
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
 export interface Mailbox {
-  /** As `SMTP_URL` wants it. */
+  /** Value for `SMTP_URL`. */
   readonly url: string;
   /** Recipient of each message so far. */
   readonly recipients: readonly string[];
@@ -23,7 +23,7 @@ export async function startMailbox(): Promise<Mailbox> {
       });
     },
   });
-  // A client that hangs up in the middle must not end the demo.
+  // A disconnecting client must not end the demo.
   server.on('error', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo;

@@ -1,4 +1,4 @@
-/** The OAuth that an agent does: register, log a person in, exchange the person's token for its own. */
+/** The OAuth steps of an agent: registration, login of the user, token exchange. */
 import { createHash, randomBytes } from 'node:crypto';
 import { followLogin } from './browser.js';
 import { ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE } from './token-exchange.js';
@@ -18,7 +18,7 @@ export interface RegisteredClient {
   readonly client_secret?: string;
 }
 
-/** @throws Error unless it is a demo issuer: no other lets anybody in by name. */
+/** @throws Error unless the issuer is a demo issuer: other issuers do not log in by name. */
 export async function readDemoIssuer(url: string): Promise<IssuerMetadata> {
   const issuer = url.replace(/\/$/, '');
   const metadata = (await getJson(`${issuer}/.well-known/oauth-authorization-server`)) as IssuerMetadata;
@@ -29,7 +29,7 @@ export async function readDemoIssuer(url: string): Promise<IssuerMetadata> {
   return metadata;
 }
 
-/** A public client that people log in to. */
+/** A public client for user logins. */
 export function registerApp(issuer: IssuerMetadata, name: string): Promise<RegisteredClient> {
   return register(issuer, {
     client_name: name,
@@ -41,7 +41,7 @@ export function registerApp(issuer: IssuerMetadata, name: string): Promise<Regis
   });
 }
 
-/** A confidential client that exchanges tokens, and can do nothing else. */
+/** A confidential client with only the token exchange grant. */
 export function registerAgent(issuer: IssuerMetadata, name: string): Promise<RegisteredClient> {
   return register(issuer, {
     client_name: name,
@@ -58,7 +58,9 @@ export interface Login {
   readonly resource: string;
 }
 
-/** Authorization code flow with PKCE, `iss` (RFC 9207) and resource indicator (RFC 8707); returns the access token. */
+/**
+ * Authorization code flow with PKCE, `iss` (RFC 9207) and resource indicator (RFC 8707). @returns the access token.
+ */
 export async function logIn(issuer: IssuerMetadata, app: RegisteredClient, login: Login): Promise<string> {
   const verifier = randomBytes(32).toString('base64url');
   const state = randomBytes(16).toString('base64url');
@@ -75,12 +77,12 @@ export async function logIn(issuer: IssuerMetadata, app: RegisteredClient, login
     code_challenge_method: 'S256',
   }).toString();
   const answer = (await followLogin(request, REDIRECT_URI)).searchParams;
-  if (answer.get('iss') !== issuer.issuer) throw new Error('The login was answered by another issuer');
-  if (answer.get('state') !== state) throw new Error('The login was answered with another state');
+  if (answer.get('iss') !== issuer.issuer) throw new Error('The login response names another issuer');
+  if (answer.get('state') !== state) throw new Error('The login response has another state');
   const code = answer.get('code');
   if (code === null) {
     throw new Error(
-      `${login.person} was not let in: ${answer.get('error_description') ?? answer.get('error')}`,
+      `The login of ${login.person} failed: ${answer.get('error_description') ?? answer.get('error')}`,
     );
   }
   return requestToken(issuer, app, {
@@ -92,7 +94,7 @@ export async function logIn(issuer: IssuerMetadata, app: RegisteredClient, login
   });
 }
 
-/** RFC 8693: a token of the agent, which says on whose behalf it acts. */
+/** RFC 8693: returns a token of the agent with its delegation. */
 export function exchangeToken(
   issuer: IssuerMetadata,
   agent: RegisteredClient,
@@ -147,10 +149,10 @@ async function post(
   return answer;
 }
 
-/** @throws Error where nobody answers there, or not with JSON. */
+/** @throws Error without a response or if it is not JSON. */
 export async function getJson(url: string): Promise<unknown> {
   const response = await fetch(url).catch((cause: unknown) => {
-    throw new Error(`Nobody answers at ${url}`, { cause });
+    throw new Error(`No server responds at ${url}`, { cause });
   });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return response.json();

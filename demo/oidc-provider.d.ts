@@ -1,4 +1,4 @@
-/** The part of oidc-provider that the demo uses; the package ships no types. */
+/** The parts of oidc-provider that the demo uses; the package has no types. */
 declare module 'oidc-provider' {
   import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
@@ -20,7 +20,7 @@ declare module 'oidc-provider' {
     readonly clientAuthMethod: string;
   }
 
-  /** The Koa context, with what the provider adds to it. */
+  /** The Koa context with the additions of the provider. */
   export interface Context {
     readonly path: string;
     readonly query: Readonly<Record<string, unknown>>;

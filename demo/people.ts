@@ -1,8 +1,8 @@
-/** The people whom the demo issuer knows, and what each of them may have. */
+/** The users of the demo issuer and their rights. */
 
 export interface Person {
   readonly roles: readonly string[];
-  /** Scopes that the person may give to an agent. */
+  /** Scopes that the user may grant to an agent. */
   readonly scopes: readonly string[];
 }
 

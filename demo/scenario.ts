@@ -1,15 +1,15 @@
-/** Who tries what, and what must come of it. */
+/** The attempts of each user and their expected results. */
 import type { Agent, Answer, Result, Sdk } from './agents.js';
 
 export interface Role {
   readonly person: string;
   readonly title: string;
-  /** From the one that the person speaks to, to the one that calls the tools. */
+  /** From the agent of the user to the agent that calls the tools. */
   readonly agents: readonly [string, ...string[]];
   readonly sdk: Sdk;
-  /** Tools in the list: those that may be called, and those that further scopes would open. */
+  /** Listed tools: the callable ones and those that further scopes would permit. */
   readonly lists: readonly string[];
-  /** Reason of each refusal that must come; every other attempt must be allowed. */
+  /** Reason of each expected denial by tool; every other attempt must be allowed. */
   readonly refusals: Readonly<Record<string, string>>;
 }
 
@@ -17,7 +17,7 @@ export interface Attempt {
   readonly tool: string;
   readonly shown: string;
   readonly args: Record<string, unknown>;
-  /** What of the result is worth a place in the table. */
+  /** The part of the result that the table shows. */
   readonly tell: (result: Result) => string;
 }
 
@@ -25,16 +25,16 @@ export interface AttemptResult {
   readonly role: Role;
   /** OAuth client that sent the request. */
   readonly clientId: string;
-  /** Undefined: the list of tools. */
+  /** Undefined: tools/list. */
   readonly tool: string | undefined;
   readonly shown: string;
   readonly answer: Answer;
   readonly told: string;
-  /** What should have come instead; undefined where all is well. */
+  /** The expected result if the actual one differs, otherwise undefined. */
   readonly difference: string | undefined;
 }
 
-/** In the order of the alphabet, as lists are compared. */
+/** In alphabetical order, as lists are compared. */
 export const TOOL_NAMES = ['delete_customer', 'read_customer', 'send_email', 'update_customer'];
 const UNKNOWN_TOOL = 'drop_database';
 const READ = '123';
@@ -107,7 +107,7 @@ const ATTEMPTS: readonly Attempt[] = [
 
 const STATUS: Readonly<Record<string, number>> = { scope_missing: 403, role_missing: 403, tool_unknown: 404 };
 
-/** @param toolsMayFail at a server that is not ours: a customer may be gone already, mail may not be configured. */
+/** @param toolsMayFail true for an external server: its customers or e-mail settings can be missing. */
 export async function runRole(
   role: Role,
   agent: Agent,
@@ -149,7 +149,7 @@ function listDifference(role: Role, answer: Answer): string | undefined {
   return same ? undefined : `200 with ${role.lists.join(', ') || 'no tools'}`;
 }
 
-/** Tools that the person may call, apart from those that are only listed: calls to them are blocked. */
+/** Callable tools, then tools that are only listed. */
 function toldList({ refusals }: Role, answer: Answer): string {
   if (answer.reason !== undefined) return toldRefusal(answer);
   const names = namesOf(answer);
@@ -162,7 +162,7 @@ function toldList({ refusals }: Role, answer: Answer): string {
 function toldCall(answer: Answer, tell: Attempt['tell']): string {
   if (answer.reason !== undefined) return toldRefusal(answer);
   if (answer.toolFailed || !answer.result)
-    return `allowed, but the tool said: ${answer.message ?? 'nothing'}`;
+    return `allowed, but the tool failed: ${answer.message ?? 'no message'}`;
   return `allowed, ${tell(answer.result)}`;
 }
 

@@ -1,21 +1,21 @@
-/** The built server as a child process: started, waited for, stopped. */
+/** The built server as a child process. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** A new embedded database takes some seconds, on a busy machine many. */
+/** A new embedded database needs some seconds, and more on a busy machine. */
 const READY_DEADLINE_MS = 90_000;
 const STOP_DEADLINE_MS = 5_000;
 const PAUSE_MS = 200;
 const KEPT_LINES = 60;
-/** All that the server needs of its surroundings: a DATABASE_URL in there must not make the demo touch it. */
+/** The only inherited variables: a DATABASE_URL of the shell must not make the demo change that database. */
 const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG'];
 
 export interface ServerProcess {
-  /** @throws Error where the server ends, or is not ready in time, with what it wrote last. */
+  /** @throws Error with the last output if the server ends or is not ready in time. */
   waitUntilReady(): Promise<void>;
-  /** What it wrote last, as a block to print. */
+  /** The last output as a block for printing. */
   lastWords(): string;
   stop(): Promise<void>;
   /** Resolves when the process has ended. */
@@ -23,10 +23,10 @@ export interface ServerProcess {
 }
 
 /**
- * @param script of the built server.
- * @param folder its working folder; not ours, whose `.env` is meant for another server.
- * @param env its variables; it gets no others but a few of the system.
- * @param origin where it will answer.
+ * @param script the built server.
+ * @param folder working folder, different from the current one, whose `.env` belongs to another server.
+ * @param env variables in addition to a few of the system.
+ * @param origin the address of the server.
  */
 export function startServer(
   script: string,
@@ -39,7 +39,7 @@ export function startServer(
     cwd: folder,
     env: { ...systemVariables(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own: Ctrl-C is for us, and we stop it in order.
+    // A separate process group: the demo handles Ctrl-C and stops the server in order.
     detached: true,
   });
   const lines: string[] = [];
@@ -53,7 +53,9 @@ export function startServer(
   const killAtExit = () => child.kill('SIGKILL');
   process.once('exit', killAtExit);
   const lastWords = () =>
-    lines.length === 0 ? 'It wrote nothing.' : `Its last words:\n${lines.join('\n').replace(/^/gm, '  | ')}`;
+    lines.length === 0
+      ? 'It wrote no output.'
+      : `Its last output:\n${lines.join('\n').replace(/^/gm, '  | ')}`;
   return {
     ended,
     lastWords,
@@ -68,7 +70,7 @@ export function startServer(
   };
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free at the time of the check. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -89,7 +91,7 @@ export async function requireFreePort(port: number, option: string): Promise<voi
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** @returns what went wrong, or undefined once the server is ready. */
+/** @returns the fault, or undefined once the server is ready. */
 async function waitUntilReady(child: ChildProcess, origin: string): Promise<string | undefined> {
   const deadline = Date.now() + READY_DEADLINE_MS;
   while (Date.now() < deadline) {

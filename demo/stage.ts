@@ -1,4 +1,4 @@
-/** Where the agents play: servers of the demo's own, or ones that are there already. */
+/** The servers of the demo: its own ones or existing ones. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -14,15 +14,15 @@ const HOST = '127.0.0.1';
 const KEPT_TOKEN_SECONDS = 1_800;
 
 export interface Stage {
-  /** Resource identifier of the MCP server, which is also where it answers. */
+  /** Resource identifier and URL of the MCP server. */
   readonly resource: string;
   readonly issuer: IssuerMetadata;
   readonly auditLog: string | undefined;
-  /** Unset at a server that is not ours. */
+  /** Unset for an existing server. */
   readonly own: { readonly mailbox: Mailbox; readonly server: ServerProcess } | undefined;
 }
 
-/** What must be undone, last first, whatever happens. */
+/** Cleanup steps, executed in reverse order. */
 export class Cleanup {
   private readonly steps: (() => Promise<void>)[] = [];
 
@@ -30,7 +30,7 @@ export class Cleanup {
     this.steps.push(step);
   }
 
-  /** Also undoes what is added meanwhile, by a start that was interrupted. */
+  /** Also executes steps that an interrupted start adds meanwhile. */
   async run(): Promise<void> {
     for (let step = this.steps.pop(); step; step = this.steps.pop()) {
       await step().catch((error: unknown) => console.error('Could not clean up:', error));
@@ -39,7 +39,7 @@ export class Cleanup {
 }
 
 /**
- * Issuer, mail server and the built server, on loopback, with a data folder that is removed afterwards.
+ * Issuer, mail server and the built server on loopback, with a temporary data folder.
  * @param kept unset: free ports.
  * @throws Error if one of the ports is in use.
  */
@@ -79,7 +79,7 @@ export async function setOwnStage(cleanup: Cleanup, kept: KeptPorts | undefined)
   return { resource, issuer: await readDemoIssuer(issuer.url), auditLog, own: { mailbox, server } };
 }
 
-/** @throws Error where the two are not what they should be, or do not know each other. */
+/** @throws Error if a server is of the wrong kind or does not trust the issuer. */
 export async function findStage(
   server: string,
   issuer: string,

@@ -1,6 +1,6 @@
-/** Plain text for a terminal. Pure. */
+/** Plain text for a terminal. Pure functions. */
 
-/** Columns as wide as their widest cell, two spaces between them. */
+/** Columns have the width of their widest cell, with two spaces between them. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, at) =>
     Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)),
@@ -13,7 +13,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
 }
 
-/** Each one below, and to the right of, the one that it acts for. */
+/** Indents each actor below the party that it acts for. */
 export function chain(links: readonly string[]): string {
   return links.map((link, at) => (at === 0 ? `  ${link}` : `  ${'   '.repeat(at - 1)}└─ ${link}`)).join('\n');
 }

@@ -1,4 +1,4 @@
-/** RFC 8693: an agent exchanges a person's token for one of its own that says on whose behalf it acts. */
+/** RFC 8693: an agent exchanges a user's token for its own token with the delegation. */
 import { jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Context, errors, Provider } from 'oidc-provider';
 import { findPerson } from './people.js';
@@ -25,9 +25,9 @@ export interface Actor {
 export interface ExchangeFacts {
   readonly issuer: string;
   readonly resource: string;
-  /** The issuer's own public keys. */
+  /** The public keys of the issuer. */
   readonly keys: JWTVerifyGetKey;
-  /** Seconds. A token got by exchange never outlives the one it was got for. */
+  /** Lifetime in seconds. An exchanged token never outlives its subject token. */
   readonly lifetime: number;
   readonly resourceServer: object;
 }
@@ -61,12 +61,12 @@ export function registerTokenExchange(
   provider.registerGrantType(TOKEN_EXCHANGE, handler, PARAMETERS);
 }
 
-/** The new actor around those that acted before it. */
+/** Wraps the earlier actors in the new one. */
 export function actorOf(client: string, earlier: Actor | undefined): Actor {
   return earlier ? { sub: client, act: earlier } : { sub: client };
 }
 
-/** What was asked for, as far as the subject token has it; all of that where nothing was asked for. */
+/** The requested scopes that the subject token has; without a request, all its scopes. */
 export function narrowed(requested: unknown, granted: unknown): string {
   const has = words(granted);
   const wanted = requested === undefined ? has : words(requested);
@@ -85,7 +85,7 @@ function checkRequest(params: Context['oidc']['params'], resource: string, refus
   }
   for (const target of [params.resource, params.audience]) {
     if (target !== undefined && target !== resource) {
-      throw new refusal.InvalidTarget(`this issuer has tokens for ${resource} only`);
+      throw new refusal.InvalidTarget(`this issuer issues tokens only for ${resource}`);
     }
   }
 }
@@ -102,7 +102,7 @@ async function verifySubject(
       typ: 'at+jwt',
       requiredClaims: ['sub', 'exp', 'client_id'],
     });
-    if (!findPerson(payload.sub)) throw new Error('nobody of that name');
+    if (!findPerson(payload.sub)) throw new Error('unknown user');
     return payload;
   } catch (error) {
     throw new refusal.InvalidGrant(`subject_token is not usable: ${(error as Error).message}`);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what compose.yaml mounts from ./secrets: passwords, and certificates of an authority of its own.
-# What is there already stays: put your own certificate for both names at public.crt and public.key before, or after.
+# Creates the files in ./secrets for compose.yaml: passwords, and certificates of a new authority.
+# Existing files stay. Your own certificate for both names goes to public.crt and public.key, before or after a run.
 #   sh make-secrets.sh gate.example.com sso.example.com
 set -eu
 [ $# -eq 2 ] || { echo 'usage: make-secrets.sh GATE_HOST SSO_HOST' >&2; exit 2; }
@@ -36,7 +36,7 @@ issue() {
 issue public "DNS:$gate_host,DNS:$sso_host"
 issue gate DNS:gate.internal
 
-# Each container runs as a number of its own and reads its files by their mode; the folder is closed to everybody else.
+# Each container runs under its own user id and reads its files by their mode; the folder is closed to other users.
 chmod 0444 ./*
 chmod 0400 ca.key
 chmod 0700 .

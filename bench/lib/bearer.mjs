@@ -1,7 +1,7 @@
-/** The token check of every server that has none of its own: what the documentation of jose says, on every request. */
+/** Token check for servers without one: follows the jose documentation, on every request. */
 import { ALGORITHMS } from './workload.mjs';
 
-/** @returns a function of the `authorization` header: the claims, or an error where the token is not good. */
+/** @returns a function from the `authorization` header to the claims, or to an error for an invalid token. */
 export function bearerCheck({ createRemoteJWKSet, jwtVerify }, { issuer, audience }) {
   const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
   const expected = { issuer, audience, algorithms: ALGORITHMS, typ: 'at+jwt' };

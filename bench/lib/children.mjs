@@ -1,4 +1,4 @@
-/** Child processes of the bench: servers that are asked for their figures, and the load. None outlives the bench. */
+/** Child processes of the benchmark: servers with a probe, and the load generator. They end with the benchmark. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const running = new Set();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** A server, with the probe loaded; resolves once it says that it listens. */
+/** A server with the probe loaded; resolves when the server reports that it listens. */
 export async function startServer(file, { args = [], env, nodeArgs = [] }) {
   const child = fork(file, args, {
     env: { PATH: process.env.PATH, ...env },
@@ -37,7 +37,7 @@ export async function startServer(file, { args = [], env, nodeArgs = [] }) {
   };
   return {
     pid: child.pid,
-    /** Processor time so far in microseconds, memory in bytes; `collect`: after a full garbage collection. */
+    /** CPU time so far in microseconds and memory in bytes; `collect`: after a full garbage collection. */
     figures: (collect = false) => asked('figures', { collect }),
     startProfile: () => asked('profile', {}),
     endProfile: (file) => asked('profiled', { file }),
@@ -50,7 +50,7 @@ export async function startServer(file, { args = [], env, nodeArgs = [] }) {
   };
 }
 
-/** The process that makes the load; one job at a time. */
+/** The load generator process; it runs one job at a time. */
 export function startLoad() {
   const child = fork(LOAD_WORKER, { execArgv: [], env: { PATH: process.env.PATH } });
   running.add(child);
@@ -63,7 +63,7 @@ export function startLoad() {
       const answered = answerOf(child, ended, (message) => message, 0);
       child.send(job);
       const { figures, error } = await answered;
-      if (error) throw new Error(`The load failed: ${error}`);
+      if (error) throw new Error(`The load generator failed: ${error}`);
       return figures;
     },
     stop: async () => {
@@ -76,7 +76,7 @@ export function startLoad() {
 function answerOf(child, ended, pick, milliseconds = START_MS) {
   return new Promise((resolve, reject) => {
     const timer =
-      milliseconds && setTimeout(() => done(reject, new Error('no answer in time')), milliseconds);
+      milliseconds && setTimeout(() => done(reject, new Error('no response in time')), milliseconds);
     const listen = (message) => {
       const answer = pick(message);
       if (answer !== undefined) done(resolve, answer);
@@ -87,6 +87,6 @@ function answerOf(child, ended, pick, milliseconds = START_MS) {
       settle(value);
     };
     child.on('message', listen);
-    void ended.then((how) => done(reject, new Error(`it ended with ${how}`)));
+    void ended.then((how) => done(reject, new Error(`the process ended with ${how}`)));
   });
 }

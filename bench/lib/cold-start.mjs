@@ -1,4 +1,4 @@
-/** How long a server takes from nothing to its first 200: a fresh process each time, started in turns. */
+/** Time from the start of a process to its first response with 200; a new process each time, in turns. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,8 +19,8 @@ const DEADLINE_MS = 60_000;
 
 /**
  * @param stage `issuer`, `databaseUrl`, `tokens`
- * @param embeddedRounds the embedded database makes itself anew each time, which takes long
- * @returns milliseconds of each round, by name; of the product, the whole of `dist/main` until it answers a list
+ * @param embeddedRounds rounds with the embedded database, which creates its files each time and is slow
+ * @returns milliseconds of each round by name; for the product, `dist/main` until its first list
  */
 export async function coldStarts(stage, rounds, embeddedRounds) {
   const token = stage.tokens.RS256.repeated[0];
@@ -40,7 +40,7 @@ export async function coldStarts(stage, rounds, embeddedRounds) {
   };
   const embedded = product(undefined);
   const times = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
-  // The first round fills the caches of the file system, and makes the tables of the database.
+  // The first round fills the file system caches and creates the database tables.
   for (let round = -1; round < rounds; round++) {
     for (const [name, one] of Object.entries(contestants)) {
       const time = await startOnce(one);
@@ -66,7 +66,7 @@ async function startOnce({ file, env, isUp }) {
   try {
     while (!(await isUp(port))) {
       if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
-      if (performance.now() - started > DEADLINE_MS) throw new Error(`${file} never answered`);
+      if (performance.now() - started > DEADLINE_MS) throw new Error(`${file} never responded`);
       await pause(POLL_MS);
     }
     return performance.now() - started;

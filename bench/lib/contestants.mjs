@@ -1,4 +1,4 @@
-/** Starts those who take part, each in a process of its own. */
+/** Starts the compared servers, each in its own process. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:http';
@@ -11,7 +11,7 @@ import { startServer } from './children.mjs';
 import { ALGORITHMS, AUDIENCE, toolNames } from './workload.mjs';
 
 const BENCH = fileURLToPath(new URL('..', import.meta.url));
-/** Variables of the product, with everything on. */
+/** Variables of the product with all features on. */
 export function productEnv({ port, issuer, folder, tools, databaseUrl }) {
   return {
     PORT: String(port),
@@ -20,7 +20,7 @@ export function productEnv({ port, issuer, folder, tools, databaseUrl }) {
     AUTH_ALGORITHMS: ALGORITHMS.join(','),
     TOOL_ALLOW_LIST: toolNames(tools).join(','),
     DATA_DIR: folder,
-    // On, and counted at every request; so high that nobody is refused.
+    // Counted at every request, with a limit that rejects none.
     RATE_LIMIT_PER_MINUTE: '1000000',
     LOG_LEVEL: 'warn',
     ...(databaseUrl && { DATABASE_URL: databaseUrl }),
@@ -28,8 +28,8 @@ export function productEnv({ port, issuer, folder, tools, databaseUrl }) {
 }
 
 /**
- * Starts one of them with so many tools.
- * @param stage `issuer`: its URL; `databaseUrl`: of PostgreSQL, for those that want it.
+ * Starts one server with this number of tools.
+ * @param stage `issuer`: its URL; `databaseUrl`: the PostgreSQL URL for servers that need it.
  */
 export async function startContestant(one, { tools, issuer, databaseUrl, nodeArgs }) {
   const port = await freePort();
@@ -60,7 +60,7 @@ export async function startContestant(one, { tools, issuer, databaseUrl, nodeArg
   };
 }
 
-/** The embedded database comes up in the background. */
+/** Waits for readiness, because the embedded database starts in the background. */
 async function ready(port) {
   for (let left = 1800; left > 0; left--) {
     const status = await new Promise((resolve) => {
@@ -72,9 +72,10 @@ async function ready(port) {
     if (status === 200) return;
     await pause(100);
   }
-  throw new Error('The product never became ready');
+  throw new Error('The product did not become ready');
 }
 
 export function requireBuild() {
-  if (!existsSync(join(BENCH, '../dist/main.js'))) throw new Error('There is no build: npm run build');
+  if (!existsSync(join(BENCH, '../dist/main.js')))
+    throw new Error('dist/main.js is missing: run npm run build');
 }

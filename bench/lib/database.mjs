@@ -1,10 +1,10 @@
-/** A database of the bench's own in a PostgreSQL that is there, dropped at the end. */
+/** A temporary database in an existing PostgreSQL. */
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
 const DEFAULT_URL = 'postgres://postgres@127.0.0.1:5432/postgres';
 
-/** @returns undefined where there is no PostgreSQL: what needs one is then left out, and said to be. */
+/** @returns undefined without PostgreSQL; the benchmark then skips and reports the cells that need it. */
 export async function makeDatabase(
   url = process.env.BENCH_DATABASE_URL ?? process.env.TEST_DATABASE_URL ?? DEFAULT_URL,
 ) {

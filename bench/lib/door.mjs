@@ -1,8 +1,8 @@
-/** Before a server is timed: does it do its job, and does it refuse whom it must? */
+/** Checks before the measurement that a server returns the right result and rejects invalid tokens. */
 import { request } from 'node:http';
 import { ANSWER, AUDIENCE, calledTool, requestFor } from './workload.mjs';
 
-/** One request as it is, on a connection of its own. @returns status and body; status 0 where nobody answers. */
+/** One request on a new connection. @returns status and body; status 0 without a response. */
 export function ask(port, token, { headers, message }) {
   return new Promise((resolve) => {
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -29,7 +29,7 @@ export function ask(port, token, { headers, message }) {
   });
 }
 
-/** Tokens that nobody may let in. */
+/** Tokens that every server must reject. */
 export async function badTokens(issuer, key, forger) {
   const good = await issuer.mint(key);
   const [head, , signature] = good.split('.');
@@ -47,8 +47,8 @@ export async function badTokens(issuer, key, forger) {
 }
 
 /**
- * @param bad what {@link badTokens} made
- * @returns names of the bad tokens that this server let in: it answered with anything but a refusal.
+ * @param bad the tokens of {@link badTokens}
+ * @returns names of the invalid tokens that the server did not reject.
  */
 export async function letIn(port, bad, { revisions, tools }) {
   const found = new Set();
@@ -64,8 +64,8 @@ export async function letIn(port, bad, { revisions, tools }) {
 }
 
 /**
- * The length of the right answer.
- * @throws Error where the answer is not the right one.
+ * The length of the correct response.
+ * @throws Error if the response is incorrect.
  */
 export async function rightAnswer(port, token, { method, revision, tools }) {
   const { status, text } = await ask(port, token, requestFor({ method, revision, tools }));
@@ -74,11 +74,11 @@ export async function rightAnswer(port, token, { method, revision, tools }) {
   const data = text.startsWith('{') ? text : /^data: (\{.*)$/m.exec(text)?.[1];
   const { result } = JSON.parse(data ?? 'null') ?? {};
   if (method === 'tools/call') {
-    if (result?.isError || result?.content?.[0]?.text !== ANSWER) throw wrong('not what the tool says');
+    if (result?.isError || result?.content?.[0]?.text !== ANSWER) throw wrong('not the result of the tool');
   } else {
     const names = result?.tools?.map(({ name }) => name) ?? [];
-    if (names.length !== tools) throw wrong(`${names.length} tools, not ${tools}`);
-    if (!names.includes(calledTool(tools))) throw wrong('not the tools of the bench');
+    if (names.length !== tools) throw wrong(`${names.length} tools instead of ${tools}`);
+    if (!names.includes(calledTool(tools))) throw wrong('not the tools of the benchmark');
     if (!result.tools[0].inputSchema?.properties?.customer_id) throw wrong('a tool without its schema');
   }
   return Buffer.byteLength(text);

@@ -1,7 +1,7 @@
-/** Ratios of one run held against those on file. Pure. */
+/** Compares the ratios of one run with the stored ratios. Pure functions. */
 import { ratio } from './statistics.mjs';
 
-/** What is held against what; each ratio is a cost, and so more is worse. */
+/** The compared pairs; each ratio is a cost, so a higher value is worse. */
 const PAIRS = [
   { id: 'legacy', name: 'tools/call, 2025-11-25', one: 'legacy', other: 'sdk' },
   { id: 'modern', name: 'tools/call, 2026-07-28', one: 'modern', other: 'sdk' },
@@ -15,7 +15,7 @@ const COSTS = [
   { by: 'wait', of: ({ rate }) => 1 / rate },
 ];
 
-/** @param onFile `ratios`, by pair and cost, and `margins`, by cost: 0.3 is 30 % more */
+/** @param onFile `ratios` by pair and cost, and `margins` by cost: 0.3 allows 30 % more */
 export function compareWithFile({ cells }, { ratios, margins }) {
   const byRole = Object.fromEntries(cells.map((cell) => [cell.role, cell.rounds]));
   return PAIRS.filter(({ one, other }) => byRole[one] && byRole[other]).flatMap(({ id, name, one, other }) =>

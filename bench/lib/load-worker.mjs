@@ -1,6 +1,7 @@
 /**
- * The load, in a process of its own: so many connections that are kept, one request on each at a time, written as it
- * was prepared and read no further than it must be. A job in, its figures out (`process.send`).
+ * Load generator in its own process: persistent connections with one request each at a time. Requests are prepared
+ * in advance, and responses are parsed as little as possible. Receives a job and returns its figures
+ * (`process.send`).
  */
 import { connect } from 'node:net';
 
@@ -16,8 +17,8 @@ process.on('message', (job) => {
 process.on('disconnect', () => process.exit(0));
 
 /**
- * @param job `ports`: taken in turns by the connections; `tokens`: taken in turns, and only once where `once` is set;
- *   `milliseconds` or `requests`: how long; `least`: an answer with a shorter body is not the answer.
+ * @param job `ports`: assigned to the connections in turn; `tokens`: used in turn, or only once with `once`;
+ *   `milliseconds` or `requests`: duration; `least`: minimum body length of a valid response.
  */
 async function run(job) {
   const requests = prepare(job);
@@ -46,7 +47,7 @@ async function run(job) {
   };
 }
 
-/** One whole request for each token; its id is its place, so that no two of a caller are the same. */
+/** One complete request per token; its index is its id, so the ids of a caller differ. */
 function prepare({ tokens, headers, message }) {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return tokens.map((token, id) => {
@@ -69,7 +70,7 @@ function open(port) {
   });
 }
 
-/** Until the time is over, or nothing is left to send. */
+/** Runs until the time is over or no request is left. */
 function drive(client, state) {
   return new Promise((resolve, reject) => {
     const { socket } = client;
@@ -114,7 +115,7 @@ function headOf(pieces) {
   return { status: Number(text.slice(9, 12)), length: end + 4, body: length ? Number(length[1]) : undefined };
 }
 
-/** With one request at a time on a connection, an answer without a length ends where the last chunk does. */
+/** With one request at a time per connection, a response without a length ends with the last chunk. */
 function isWhole(head, size, piece) {
   if (head.body !== undefined) return size >= head.length + head.body;
   return piece.length >= 5 && piece.subarray(-5).equals(LAST_CHUNK);

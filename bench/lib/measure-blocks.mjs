@@ -1,4 +1,6 @@
-/** Measures the blocks of a plan: servers are started once, held against the door, warmed up, and asked in turns. */
+/**
+ * Measures the blocks of a plan: starts each server once, checks it, warms it up and measures the cells in turns.
+ */
 import { startLoad } from './children.mjs';
 import { startContestant } from './contestants.mjs';
 import { letIn, rightAnswer } from './door.mjs';
@@ -9,18 +11,18 @@ import { requestFor } from './workload.mjs';
 const LEAST_ROUNDS = 3;
 
 /**
- * @param blocks of a plan; their cells get `rounds`
- * @param stage `issuer`, `databaseUrl`, `tokens`, `bad`, `say`: what `setScene` makes
- * @param pace `rounds`, `milliseconds` of one, `warmUp` in requests,
- *   for no longer than `patience`; `settle` before the rounds of a block; `mayBegin`: whether there
- *   is time for a block that no target is about; `isLate`: whether the least of rounds will do
- * @returns the blocks with what was measured, and what there is to say of each server
+ * @param blocks the blocks of a plan; their cells get `rounds`
+ * @param stage `issuer`, `databaseUrl`, `tokens`, `bad`, `say`, from `setScene`
+ * @param pace `rounds`; `milliseconds` per round; `warmUp`: requests, within `patience` milliseconds; `settle`:
+ *   pause before the rounds of a block; `mayBegin`: whether time is left for a block without a target; `isLate`:
+ *   whether to stop at the minimum number of rounds
+ * @returns the measured blocks, and the notes about each server
  */
 export async function measureBlocks(blocks, stage, pace) {
   const load = startLoad();
   const servers = new Map();
   const notes = [];
-  /** Servers that are not timed: they could not be started, do not do the job, or let somebody in. */
+  /** Servers without a measurement: failed start, incorrect response or accepted invalid token. */
   const out = new Set();
   try {
     const measured = [];
@@ -45,14 +47,14 @@ export async function measureBlocks(blocks, stage, pace) {
   async function startNeeded(cells) {
     const wanted = new Map(cells.flatMap((cell) => serverKeys(cell).map((key) => [key, cell])));
     const missing = [...wanted].filter(([key]) => !servers.has(key));
-    // Two at a time: starting is not what is timed here.
+    // Two at a time: the start is not measured here.
     for (let at = 0; at < missing.length; at += 2) {
       await Promise.all(missing.slice(at, at + 2).map(([key, cell]) => admit(key, cell)));
     }
     for (const [key] of missing) if (servers.has(key)) await warmUp(key);
   }
 
-  /** A server that lets a bad token in is told of, and not timed. */
+  /** Reports a server that accepts an invalid token and does not measure it. */
   async function admit(key, { server: name, tools }) {
     const one = contestant(name);
     try {
@@ -65,7 +67,7 @@ export async function measureBlocks(blocks, stage, pace) {
         }
       }
       const found = await letIn(server.port, stage.bad, { ...one, tools });
-      // The one without a token check is there to show what the load can drive.
+      // The server without a token check shows the maximum of the load generator.
       const isOpen = one.kind === 'limit';
       if (found.length === 0 || isOpen) {
         if (!notes.some((note) => note.server === name)) {
@@ -74,17 +76,17 @@ export async function measureBlocks(blocks, stage, pace) {
         return;
       }
       notes.push({ server: name, letsIn: found, says: one.says, kind: one.kind, refusedToTime: true });
-      stage.say(`${name} lets ${found.join(', ')} tokens in, and is not timed`);
+      stage.say(`${name} accepts the tokens ${found.join(', ')} and is not measured`);
     } catch (error) {
       notes.push({ server: name, error: error.message, says: one.says, kind: one.kind });
-      stage.say(`${name} is left out: ${error.message}`);
+      stage.say(`${name} is skipped: ${error.message}`);
     }
     out.add(name);
     await servers.get(key)?.stop();
     servers.delete(key);
   }
 
-  /** So many requests that what is hot is compiled, however slow the machine is at the moment; but not for ever. */
+  /** Sends enough requests to compile the hot code, within a time limit. */
   async function warmUp(key) {
     const asked = blocks.flatMap(({ cells }) => cells.filter((cell) => serverKeys(cell).includes(key)));
     const kinds = new Map(asked.map((cell) => [`${cell.method} ${cell.revision}`, cell]));
@@ -110,7 +112,7 @@ export async function measureBlocks(blocks, stage, pace) {
     return prepared;
   }
 
-  /** One round of one cell; the one before the first is thrown away. */
+  /** One round of one cell; the round before the first one is discarded. */
   async function measureCell(cell, round) {
     const involved = serverKeys(cell).map((key) => servers.get(key));
     const { repeated, fresh } = stage.tokens[cell.algorithm];

@@ -1,4 +1,4 @@
-/** The results as one page of HTML that needs nothing from anywhere; every chart has its table below it. Pure. */
+/** The results as one self-contained HTML page; every chart has its table below. Pure functions. */
 import { createRequire } from 'node:module';
 import {
   baseOf,
@@ -24,21 +24,19 @@ const LABEL = 150;
 const BARS = 420;
 const WIDTH = 760;
 
-/** What a bar shows of a cell. */
-const RATE = { title: 'requests a second', of: (figures) => figures.rate, show: whole };
-const CPU = { title: 'processor µs a request', of: (figures) => figures.cpu, show: whole };
+/** The figures of the bars. */
+const RATE = { title: 'requests per second', of: (figures) => figures.rate, show: whole };
+const CPU = { title: 'CPU µs per request', of: (figures) => figures.cpu, show: whole };
 const P99 = { title: 'p99, ms', of: (figures) => figures.p99, show: fixed };
 
-/** @param results of a run, as they are in `bench.json` */
+/** @param results of a run, as in `bench.json` */
 export function resultsPage(results) {
   const { when, machine, pace, blocks, notes, targets, start, soak } = results;
-  const tail = results.skipped?.length
-    ? ` Left out, for there was no time: ${results.skipped.join('; ')}.`
-    : '';
+  const tail = results.skipped?.length ? ` Skipped for lack of time: ${results.skipped.join('; ')}.` : '';
   const body = [
-    `<p>${escaped(`${when}; ${machine}; ${pace.rounds} interleaved rounds of ${pace.milliseconds} ms; medians, with the least and the most of the rounds. Ratios are made within a round. Times are of this machine: compare the ratios.${tail}`)}</p>`,
+    `<p>${escaped(`${when}; ${machine}; ${pace.rounds} interleaved rounds of ${pace.milliseconds} ms; medians with the minimum and maximum of the rounds. Ratios are computed within a round. Times depend on the machine: compare the ratios.${tail}`)}</p>`,
     section('Targets', TARGET_HEAD, targetRows(targets).map(withMark)),
-    section('Who takes part, and whom they let in', NOTE_HEAD, notes.map(noteRow)),
+    section('Compared servers and accepted tokens', NOTE_HEAD, notes.map(noteRow)),
     ...blocks.flatMap((block) => [
       section(block.title, blockHead, rowsOf(block)),
       ...(block.id.startsWith('ladder') ? [RATE, CPU, P99] : [RATE]).map((what) => chart(block, what)),
@@ -46,7 +44,7 @@ export function resultsPage(results) {
     start ? section('Cold start', START_HEAD, startRows(start)) : '',
     soak ? soakSection(soak) : '',
   ];
-  return page('What a guarded call costs', body.join('\n'));
+  return page('Cost of a protected call', body.join('\n'));
 }
 
 function withMark(row) {
@@ -55,7 +53,7 @@ function withMark(row) {
   return [...row.slice(0, -1), verdict];
 }
 
-/** Bars from the top to the bottom, with a line from the least to the most of the rounds. */
+/** Horizontal bars with a line from the minimum to the maximum of the rounds. */
 function chart(block, { title, of, show }) {
   const rows = block.cells.map((cell) => ({
     cell,

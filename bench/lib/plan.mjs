@@ -1,4 +1,4 @@
-/** What is measured against what: blocks of cells, whose rounds are interleaved. Pure. */
+/** The measurement plan: blocks of cells with interleaved rounds. Pure functions. */
 import { CONTESTANTS } from './roster.mjs';
 import { LEGACY, MODERN } from './workload.mjs';
 
@@ -15,14 +15,14 @@ const CORE = ['bare-jose', 'product', 'product-pg', 'mcp-nest'];
 const SHORT = ['bare-jose', 'product'];
 
 /**
- * @param quick fewer cells: what the targets are about, and one step in each direction.
- * @returns blocks, each with a title and cells; a cell names its server, and says what is asked of it.
+ * @param quick fewer cells: those with a target, and one step in each direction.
+ * @returns blocks with a title and cells; a cell names its server and the request.
  */
 export function plan(quick) {
   const all = CONTESTANTS.map(({ name }) => name);
   const some = quick ? SHORT : CORE;
   const three = ['bare-jose', 'product', 'mcp-nest'];
-  // Those that a target is about come first: the others are left out where there is no time.
+  // Blocks with a target come first; the others are skipped when time runs out.
   const blocks = [
     wanted(block('ladder-legacy', `tools/call, ${LEGACY}`, all, {})),
     wanted(
@@ -36,13 +36,13 @@ export function plan(quick) {
         (quick ? ['product'] : three).map((server) => cell(server, { tools })),
       ),
     }),
-    block('alone', 'one at a time', some, { concurrency: 1 }),
-    block('crowd', '64 at a time', some, { concurrency: 64 }),
+    block('alone', 'one request at a time', some, { concurrency: 1 }),
+    block('crowd', '64 concurrent requests', some, { concurrency: 64 }),
     block('es256', 'ES256', some, { algorithm: 'ES256' }),
-    block('fresh-rs256', 'fresh tokens, RS256: each used once', some, { fresh: true }),
+    block('fresh-rs256', 'fresh tokens, RS256, each used once', some, { fresh: true }),
     {
       id: 'workers',
-      title: 'one process and two, 64 at a time',
+      title: 'one and two processes, 64 concurrent requests',
       cells: (quick ? ['bare-jose', 'product-pg'] : ['bare-jose', 'product', 'product-pg']).flatMap(
         (server) => [1, 2].map((workers) => cell(server, { workers, concurrency: 64 })),
       ),
@@ -52,7 +52,7 @@ export function plan(quick) {
   return blocks.map((one) => ({ ...one, cells: one.cells.filter(isPossible) }));
 }
 
-/** What takes longer than a quick look may. */
+/** Blocks that `--quick` omits. */
 function more(all, three) {
   return [
     block('fresh-es256', 'fresh tokens, ES256', CORE, { fresh: true, algorithm: 'ES256' }),
@@ -67,9 +67,9 @@ function more(all, three) {
   ];
 }
 
-/** The few cells that the gate looks at, by the role that each plays there. */
+/** The cells of the regression check, by role. */
 export function gatePlan() {
-  // So many that a call which looks at all of them is seen.
+  // Enough tools to show a cost that grows with their number.
   const tools = 100;
   const cells = [
     { ...cell('bare-jose', { tools }), role: 'bare' },
@@ -78,7 +78,7 @@ export function gatePlan() {
     { ...cell('product', { tools, revision: MODERN }), role: 'modern' },
     { ...cell('product', { tools, method: 'tools/list' }), role: 'list' },
   ];
-  return { id: 'gate', title: 'the gate', cells, isWanted: true };
+  return { id: 'gate', title: 'regression check', cells, isWanted: true };
 }
 
 const wanted = (one) => ({ ...one, isWanted: true });
@@ -93,8 +93,8 @@ function isPossible({ server, revision }) {
   return CONTESTANTS.find(({ name }) => name === server).revisions.includes(revision);
 }
 
-/** What a server is started for: the same one is never started twice. */
+/** Identifies a server process, so that the same one is not started twice. */
 export const serverKey = ({ server, tools }, worker = 0) => `${server}/${tools}/${worker}`;
 
-/** Every server that a cell is sent to. */
+/** All server processes of a cell. */
 export const serverKeys = (one) => Array.from({ length: one.workers }, (_, worker) => serverKey(one, worker));

@@ -1,6 +1,6 @@
 /**
- * Preloaded into every server that is measured (`--import`): tells its processor time and memory when it is asked, and
- * profiles itself where that is asked for. The server itself need not know.
+ * Preloaded into every measured server (`--import`): reports CPU time and memory and records profiles on request.
+ * The server code does not change.
  */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';

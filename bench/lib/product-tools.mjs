@@ -1,4 +1,7 @@
-/** A module of the product with the tools of the bench: what decorators stand for, where there is no compiler for them. */
+/**
+ * A module of the product with the benchmark tools, with metadata in place of decorators, because no compiler runs
+ * here.
+ */
 import { createRequire } from 'node:module';
 import { ANSWER, INPUT_PROPERTIES, SCOPE, TOOL_DESCRIPTION, toolNames } from './workload.mjs';
 
@@ -19,7 +22,7 @@ function property(name, type, ...decorators) {
 property('customer_id', String, IsString());
 property('limit', Number, IsOptional(), IsInt());
 
-/** @returns a module with so many tools, each of which asks for {@link SCOPE}. */
+/** @returns a module with this number of tools, each of which requires {@link SCOPE}. */
 export function productTools(count) {
   class BenchTools {}
   for (const name of toolNames(count)) {

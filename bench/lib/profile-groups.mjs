@@ -1,6 +1,6 @@
-/** Which part of the product a sample of a profile belongs to. Pure. */
+/** Assigns profile samples to parts of the product. Pure functions. */
 
-/** The first that fits. */
+/** The first matching pattern counts. */
 const GROUPS = [
   ['garbage collector', /^\(garbage collector\)$/],
   ['zod', /node_modules\/zod\//],
@@ -48,9 +48,9 @@ const GROUPS = [
 ];
 
 /**
- * @param profile of V8's profiler
- * @returns microseconds of the main thread by group, without the time it had nothing to do; what is native belongs to
- *   the group that called it
+ * @param profile a V8 CPU profile
+ * @returns microseconds of the main thread by group, without idle time; native functions count for the group of
+ *   their caller
  */
 export function groupProfile({ nodes, samples, timeDeltas }) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
@@ -76,7 +76,7 @@ export function groupProfile({ nodes, samples, timeDeltas }) {
 
 function nameOf(place) {
   if (place.includes('node_modules/')) {
-    // Of a package within a package the innermost counts.
+    // For a package within a package, the innermost counts.
     const inner = place.slice(place.lastIndexOf('node_modules/'));
     return GROUPS.find(([, pattern]) => pattern.test(inner))?.[0] ?? 'other packages';
   }

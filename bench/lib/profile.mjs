@@ -1,4 +1,4 @@
-/** Where the processor's time goes in the product under load: V8's own profile, by groups. */
+/** CPU profile of the product under load, by groups. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startLoad } from './children.mjs';
@@ -10,8 +10,8 @@ import { requestFor } from './workload.mjs';
 const CONCURRENCY = 16;
 
 /**
- * @param what `server`, `method`, `revision`, `tools`; `warmUp` and `calls`: how many
- * @param folder where the profile goes; any viewer of V8's profiles opens it
+ * @param what `server`, `method`, `revision`, `tools`; `warmUp` and `calls`: numbers of calls
+ * @param folder receives the profile, which any viewer of V8 profiles can open
  */
 export async function profileUnderLoad(stage, { server: name, warmUp, calls, ...what }, folder) {
   const load = startLoad();

@@ -1,9 +1,9 @@
-/** Who takes part: each a real server, and what it can. Pure. */
+/** The compared servers and their features. Pure data. */
 import { LEGACY, MODERN } from './workload.mjs';
 
 const BOTH = [LEGACY, MODERN];
 
-/** `kind`: `limit`, `rung` or `peer`; `says`: what is on. */
+/** `kind`: `limit`, `rung` or `peer`; `says`: the active features. */
 export const CONTESTANTS = [
   {
     name: 'bare-open',
@@ -11,7 +11,7 @@ export const CONTESTANTS = [
     file: 'rungs/bare.mjs',
     args: ['--open'],
     revisions: BOTH,
-    says: 'node:http, no token check: what the load can drive',
+    says: 'node:http, no token check: maximum of the load generator',
   },
   {
     name: 'bare-jose',
@@ -27,7 +27,7 @@ export const CONTESTANTS = [
     revisions: BOTH,
     says: 'SDK v2 on node:http, jose on every request',
   },
-  { name: 'sdk+nest', kind: 'rung', file: 'rungs/nest.mjs', revisions: BOTH, says: 'the same behind Nest' },
+  { name: 'sdk+nest', kind: 'rung', file: 'rungs/nest.mjs', revisions: BOTH, says: 'the same with Nest' },
   {
     name: '+token',
     kind: 'rung',
@@ -42,14 +42,14 @@ export const CONTESTANTS = [
     file: 'rungs/nest.mjs',
     args: ['--decision'],
     revisions: BOTH,
-    says: "and the product's policy",
+    says: "and with the product's policy",
   },
   {
     name: 'product',
     kind: 'product',
     file: 'server.mjs',
     revisions: BOTH,
-    says: 'everything on, and a durable record of each decision and each end',
+    says: 'all features, with a durable record of each decision and outcome',
   },
   {
     name: 'product-pg',
@@ -57,7 +57,7 @@ export const CONTESTANTS = [
     file: 'server.mjs',
     revisions: BOTH,
     database: true,
-    says: 'the same with PostgreSQL: rates are counted there, for all instances together',
+    says: 'the same with PostgreSQL, which counts rates for all instances together',
   },
   {
     name: 'mcp-nest',

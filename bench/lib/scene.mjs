@@ -1,4 +1,4 @@
-/** What stands around the servers: an issuer with keys, tokens, and a database. */
+/** The environment of the servers: an issuer with keys, tokens and a database. */
 import { makeKey, startIssuer } from '../issuer.mjs';
 import { makeDatabase } from './database.mjs';
 import { badTokens } from './door.mjs';
@@ -6,7 +6,7 @@ import { ALGORITHMS, AUDIENCE } from './workload.mjs';
 
 const REPEATED = 64;
 
-/** @param fresh by algorithm, so many tokens that are used only once */
+/** @param fresh number of single-use tokens by algorithm */
 export async function setScene({ say, fresh }) {
   const keys = await Promise.all(ALGORITHMS.map((algorithm) => makeKey(`key-${algorithm}`, algorithm)));
   const forger = await makeKey('forger', 'RS256');
@@ -14,11 +14,11 @@ export async function setScene({ say, fresh }) {
   const tokens = await makeTokens(issuer, keys, { repeated: REPEATED, fresh });
   const bad = await badTokens(issuer, keys[0], forger);
   const database = await makeDatabase();
-  if (!database) say('there is no PostgreSQL: what needs one is left out');
+  if (!database) say('PostgreSQL is unavailable: cells that need it are skipped');
   return {
     issuer: issuer.url,
     tokens,
-    /** More of those that go round, of the same people. */
+    /** Additional repeated tokens of the same users. */
     mint: (count) => mintSome(issuer, keys[0], count, 'person'),
     bad,
     say,
@@ -30,7 +30,7 @@ export async function setScene({ say, fresh }) {
   };
 }
 
-/** Tokens of both algorithms: `repeated`, which go round, each of another person; `fresh`, which are used once. */
+/** Tokens of both algorithms: `repeated` tokens, one per user, and `fresh` tokens for single use. */
 async function makeTokens(issuer, keys, { repeated, fresh }) {
   const made = {};
   for (const key of keys) {

@@ -1,10 +1,10 @@
-/** The server of the SDK (v2) with the tools of the bench, made for each request as its documentation says. */
+/** The server of the SDK (v2) with the benchmark tools, created for each request as its documentation says. */
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createRequire } from 'node:module';
 import { ANSWER, INPUT_PROPERTIES, TOOL_DESCRIPTION, toolNames } from './workload.mjs';
 
-// The zod that the SDK itself uses: it is no dependency of this project.
+// The zod version of the SDK, because zod is no dependency of this project.
 const sdk = createRequire(createRequire(import.meta.url).resolve('@modelcontextprotocol/server'));
 const { z } = sdk('zod');
 

@@ -1,4 +1,4 @@
-/** Whether memory is flat over many calls: samples of it, each after a full garbage collection. */
+/** Measures memory over many calls, with a full garbage collection before each sample. */
 import { startLoad } from './children.mjs';
 import { startContestant } from './contestants.mjs';
 import { contestant } from './roster.mjs';
@@ -7,8 +7,8 @@ import { LEGACY, requestFor } from './workload.mjs';
 const SAMPLES = 24;
 
 /**
- * @param calls so many of the product, 16 at a time, from 64 people in turn
- * @param milliseconds in which it ends, with as many calls as there were
+ * @param calls number of calls of the product, 16 concurrent, from 64 users in turn
+ * @param milliseconds time limit; the test then ends with fewer calls
  */
 export async function soak(stage, calls, milliseconds) {
   const load = startLoad();
@@ -22,7 +22,7 @@ export async function soak(stage, calls, milliseconds) {
     if (Number.isFinite(milliseconds)) share.milliseconds = milliseconds / SAMPLES;
     let done = 0;
     for (let sample = 0; sample < SAMPLES; sample++) {
-      // New ones, since over a million calls they would expire; and what remembers tokens has to forget some.
+      // New tokens, because old ones expire during a million calls; the token cache must also evict entries.
       const tokens = await stage.mint(64);
       const job = { ports: [server.port], tokens, headers, message, ...share };
       const { count, failures } = await load.run({ ...job, concurrency: 16, least: 0 });

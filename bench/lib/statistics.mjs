@@ -1,27 +1,27 @@
-/** From rounds to figures. Pure. */
+/** Figures from rounds. Pure functions. */
 import { median } from '../measure.mjs';
 
 export { median };
 
-/** Median, least and most of what the rounds gave; undefined where they gave nothing. */
+/** Median, minimum and maximum of the rounds; undefined without values. */
 export function summary(numbers) {
   const known = numbers.filter(Number.isFinite);
   if (known.length === 0) return undefined;
   return { median: median(known), least: Math.min(...known), most: Math.max(...known) };
 }
 
-/** How far the rounds lie apart, as a part of their median. */
+/** Range of the rounds divided by their median. */
 export const spread = ({ median: middle, least, most }) => (most - least) / middle;
 
 /**
- * One against another, round by round: both of a round were measured under the same weather.
- * @param figure of a round, the number that is compared
+ * Compares two cells round by round: both values of a round have the same conditions.
+ * @param figure returns the compared number of a round
  */
 export function ratio(rounds, against, figure) {
   return summary(rounds.map((round, at) => figure(round) / figure(against[at])));
 }
 
-/** The last third of the samples against the third before it; what the first third did was to warm up. */
+/** Growth from the second to the last third of the samples; the first third is the warm-up. */
 export function growth(samples) {
   const third = Math.floor(samples.length / 3);
   if (third < 1) return undefined;

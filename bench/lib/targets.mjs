@@ -1,17 +1,17 @@
-/** What the figures are held against. Pure. */
+/** The targets and their evaluation. Pure functions. */
 import { growth, ratio } from './statistics.mjs';
 
 const MIB = 2 ** 20;
-/** What a heap may differ by from one third of a run to the next: code that is compiled and thrown away again. */
+/** Permitted difference of the heap between thirds of a run: compiled code comes and goes. */
 const FLAT_PART = 0.03;
 const FLAT_BYTES = MIB;
-/** With fewer calls what grows slowly is not seen. */
+/** Fewer calls cannot show slow growth. */
 const ENOUGH_CALLS = 50_000;
 
 /**
- * @param run what was measured: `blocks` (with `rounds` in each cell), `start`, `soak`
- * @returns lines: what was wanted, what came of it, the same by the processor's time a request, which neighbours on the
- *   machine disturb less, and `pass`, `floor` (the floor, and not the goal), `fail`, or `unmeasured`
+ * @param run the measurement: `blocks` (with `rounds` in each cell), `start`, `soak`
+ * @returns lines with the target, the result, the result by CPU time per request (less sensitive to other
+ *   processes), and the verdict: `pass`, `floor` (above the floor, below the goal), `fail` or `unmeasured`
  */
 export function evaluateTargets({ blocks, start, soak }) {
   const lines = [];
@@ -109,7 +109,7 @@ function cold(start, add) {
 function flat(soak, add) {
   const found = soak && growth(soak.samples.map(({ heapUsed }) => heapUsed));
   const name = soak
-    ? `heap over ${soak.calls.toLocaleString('en')} calls, last third against the one before`
+    ? `heap over ${soak.calls.toLocaleString('en')} calls, last third against the second`
     : 'heap over many calls';
   if (!found) return add(name, 'flat', undefined, 'unmeasured');
   const { before, after } = found;

@@ -1,4 +1,4 @@
-/** The tables on stdout. Pure. */
+/** The tables on stdout. Pure functions. */
 import { ratio, spread, summary } from './statistics.mjs';
 
 const MIB = 2 ** 20;
@@ -10,7 +10,7 @@ const number = (value, digits) =>
 export const whole = (value) => number(value, 0);
 export const fixed = (value) => number(value, value >= 100 ? 0 : 2);
 
-/** What a cell came to: medians of its rounds, and how far they lie apart. */
+/** Summary of a cell: medians and ranges of its rounds. */
 export function figuresOf(cell) {
   const over = (pick) => summary(cell.rounds.map(pick));
   return {
@@ -29,7 +29,7 @@ export function figuresOf(cell) {
   };
 }
 
-/** The cell that the others of its block are compared with, with as many tools and as many workers where there is one. */
+/** The reference cell of a block, with the same number of tools and workers if possible. */
 export function baseOf(block, cell) {
   const others = block.cells.filter(({ server }) => server === 'bare-jose');
   return others.find(({ tools, workers }) => tools === cell.tools && workers === 1) ?? others[0];
@@ -73,7 +73,7 @@ export function rowsOf(block) {
 export const blockTable = (block) => table(HEAD, rowsOf(block));
 export const blockHead = HEAD;
 
-/** Names to the left, figures to the right. */
+/** Names are left-aligned, figures right-aligned. */
 export function table(head, rows) {
   const all = [head, ...rows];
   const widths = head.map((_, at) => Math.max(...all.map((row) => row[at].length)));
@@ -101,16 +101,16 @@ export function targetRows(lines) {
 export const TARGET_HEAD = ['target', 'wanted', 'ratio', 'least–most', 'by processor', 'verdict'];
 export const targetTable = (lines) => table(TARGET_HEAD, targetRows(lines));
 
-/** What the peers and rungs are, and what they did with bad tokens. */
+/** Description of a peer or rung and its result with invalid tokens. */
 export function noteRow({ server, says, kind, letsIn, error, idle }) {
-  let door = 'refused, every one';
-  if (error) door = `left out: ${error.split('\n')[0]}`;
-  else if (kind === 'limit') door = 'asks for none';
-  else if (letsIn.length > 0) door = `LETS IN: ${letsIn.join(', ')}; not timed`;
+  let door = 'all rejected';
+  if (error) door = `skipped: ${error.split('\n')[0]}`;
+  else if (kind === 'limit') door = 'no token check';
+  else if (letsIn.length > 0) door = `ACCEPTS: ${letsIn.join(', ')}; not measured`;
   return [server, says, door, idle === undefined ? '–' : number(idle / MIB, 0)];
 }
 
-export const NOTE_HEAD = ['server', 'what it is', 'bad tokens', 'idle MiB'];
+export const NOTE_HEAD = ['server', 'description', 'bad tokens', 'idle MiB'];
 export const noteTable = (notes) => table(NOTE_HEAD, notes.map(noteRow));
 
 export function startRows(start) {
@@ -120,10 +120,10 @@ export function startRows(start) {
   });
 }
 
-export const START_HEAD = ['from nothing to the first 200', 'ms', 'least', 'most'];
+export const START_HEAD = ['cold start to the first 200', 'ms', 'least', 'most'];
 export const startTable = (start) => table(START_HEAD, startRows(start));
 
-/** Whether what is measured is the servers, and not the load. */
+/** Reports whether the load generator limits the measurement. */
 export function loadLine(blocks) {
   const cells = blocks.flatMap((block) => block.cells).filter(({ workers }) => workers === 1);
   const best = (list) => Math.max(...list.map((cell) => figuresOf(cell).rate.median));
@@ -132,10 +132,10 @@ export function loadLine(blocks) {
     cells.filter(({ server }) => server !== 'bare-open'),
   ];
   if (open.length === 0 || guarded.length === 0)
-    return 'The load was not held against a server without a token check';
+    return 'The load generator was not measured against a server without a token check';
   const headroom = best(open) / best(guarded);
-  const says = headroom < 1.2 ? ': TOO LITTLE, what is measured is the load' : '';
-  return `The load can drive ${number(headroom, 2)} times what the fastest server with a token check did${says}`;
+  const says = headroom < 1.2 ? ': TOO LOW, the load generator limits the figures' : '';
+  return `The load generator reaches ${number(headroom, 2)} times the rate of the fastest server with a token check${says}`;
 }
 
 export function profileTable({ count, rate, groups, busy, cpu }) {
@@ -146,8 +146,8 @@ export function profileTable({ count, rate, groups, busy, cpu }) {
   ]);
   const beside = (cpu - busy) / count;
   return [
-    `${number(rate, 0)} req/s and ${number(cpu / count, 0)} µs of processor a request under the profiler`,
-    table(['group', 'of the main thread', 'µs a request'], rows),
-    `beside the main thread (signatures, files, the collector's helpers): ${number(beside, 0)} µs a request`,
+    `${number(rate, 0)} req/s and ${number(cpu / count, 0)} µs CPU per request under the profiler`,
+    table(['group', 'of the main thread', 'µs per request'], rows),
+    `other threads (signatures, files, garbage collection): ${number(beside, 0)} µs per request`,
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-/** The one job that every server of the bench does: the same tools, the same request, the same answer. */
+/** The common workload: every server has the same tools, requests and responses. */
 
 export const AUDIENCE = 'https://gate.example.com/mcp';
 export const SCOPE = 'database.read';
@@ -6,7 +6,7 @@ export const ALGORITHMS = ['RS256', 'ES256'];
 export const LEGACY = '2025-11-25';
 export const MODERN = '2026-07-28';
 
-/** What the tool answers, and so what every answer to a call must hold. */
+/** The result of the tool, which every response to a call must contain. */
 export const ANSWER = 'done';
 
 export const TOOL_DESCRIPTION = 'Read one customer by its identifier, with so many of the latest orders';
@@ -17,10 +17,10 @@ export const INPUT_PROPERTIES = {
 
 export const toolNames = (count) => Array.from({ length: count }, (_, at) => `tool_${at}`);
 
-/** Neither the first nor the last one. */
+/** A tool in the middle of the list. */
 export const calledTool = (count) => `tool_${count >> 1}`;
 
-/** What a server of the bench is told by its environment. */
+/** The settings of a benchmark server from its environment. */
 export function readJob(env = process.env) {
   return {
     port: Number(env.BENCH_PORT),
@@ -31,7 +31,7 @@ export function readJob(env = process.env) {
 }
 
 /**
- * A request without its token and its id, as `head` and `body` around them.
+ * A request without its token and id, as `head` and `body` around them.
  * @param method `tools/call` or `tools/list`
  * @param revision {@link LEGACY} or {@link MODERN}
  */

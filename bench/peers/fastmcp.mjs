@@ -1,4 +1,4 @@
-/** `fastmcp`: its own HTTP stream without sessions, its own `authenticate`. It speaks 2025-11-25 and older. */
+/** `fastmcp` with its HTTP stream without sessions and its own `authenticate`. Supports 2025-11-25 and older. */
 import { FastMCP } from 'fastmcp';
 import * as jose from 'jose';
 import { bearerCheck } from '../lib/bearer.mjs';

@@ -1,4 +1,4 @@
-/** `@rekog/mcp-nest`: Nest, a guard that checks the bearer token on its route, no record. */
+/** `@rekog/mcp-nest`: Nest with a bearer token guard on its route, without audit records. */
 import 'reflect-metadata';
 import { Controller, Module, UnauthorizedException, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -1,4 +1,4 @@
-/** The SDK of the older line (`@modelcontextprotocol/sdk`), with its own `requireBearerAuth`; a server for each request, JSON answers. */
+/** SDK v1 (`@modelcontextprotocol/sdk`) with its `requireBearerAuth`; one server per request, JSON responses. */
 import { requireBearerAuth } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
 import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -15,7 +15,7 @@ const names = toolNames(job.tools);
 
 async function verifyAccessToken(token) {
   const claims = await check(`Bearer ${token}`).catch(() => {
-    throw new InvalidTokenError('not a good token');
+    throw new InvalidTokenError('invalid token');
   });
   return { token, clientId: claims.client_id, scopes: claims.scope.split(' '), expiresAt: claims.exp };
 }

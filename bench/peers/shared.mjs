@@ -1,4 +1,4 @@
-/** What the peers share: the tools of the bench, declared with zod as each of them documents it. */
+/** The benchmark tools for the peers, declared with zod as in their documentation. */
 import { z } from 'zod';
 import { INPUT_PROPERTIES } from '../lib/workload.mjs';
 

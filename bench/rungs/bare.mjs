@@ -1,4 +1,4 @@
-/** The limit: `node:http`, the token check of jose, JSON.parse, one look-up. `--open` leaves the token check out. */
+/** The lower limit: `node:http`, token check with jose, JSON.parse, one look-up. `--open` omits the token check. */
 import * as jose from 'jose';
 import { createServer } from 'node:http';
 import { bearerCheck } from '../lib/bearer.mjs';

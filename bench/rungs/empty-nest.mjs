@@ -1,4 +1,4 @@
-/** A Nest application with one route and nothing else: how long it takes to start is what Nest takes to start. */
+/** A Nest application with one route, as the reference for the start time. */
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);

@@ -1,7 +1,6 @@
 /**
- * The SDK (v2) behind Nest, in three steps: with a guard that asks jose on every request; `--token`: with the product's
- * own verifier of tokens; `--decision`: with the product's policy as well. Nothing is on record: the step after this
- * one is the product.
+ * The SDK (v2) with Nest in three steps: a guard with jose on every request; `--token`: the token verifier of the
+ * product; `--decision`: also its policy. These steps write no audit records; the next step is the product.
  */
 import * as jose from 'jose';
 import { readFileSync } from 'node:fs';
@@ -38,7 +37,7 @@ Post()(McpController.prototype, 'post', Object.getOwnPropertyDescriptor(McpContr
 Req()(McpController.prototype, 'post', 0);
 Res()(McpController.prototype, 'post', 1);
 
-/** The modules of the product that this step needs. */
+/** The modules of the product for this step. */
 function productModules() {
   const { ConfigModule } = require('@nestjs/config');
   const { AuthModule } = require('../../dist/auth/auth.module.js');

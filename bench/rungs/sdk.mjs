@@ -1,4 +1,4 @@
-/** The SDK (v2) on `node:http`, with a token check before it. */
+/** The SDK (v2) on `node:http` with a token check. */
 import * as jose from 'jose';
 import { createServer } from 'node:http';
 import { bearerCheck } from '../lib/bearer.mjs';

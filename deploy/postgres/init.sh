@@ -1,5 +1,5 @@
 #!/bin/bash
-# On the first start of PostgreSQL: a database and an owner for the gate, and for Keycloak. Neither may see the other's.
+# First start of PostgreSQL: creates a database and an owner for the gateway and for Keycloak, without mutual access.
 set -euo pipefail
 for name in gate keycloak; do
   password=$(< "/run/secrets/${name}_db_password")
