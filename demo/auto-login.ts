@@ -1,4 +1,4 @@
-/** Login and consent without a page: the request names the user, and the user's rights are the consent. */
+/** Login by name and consent without a page: the request names the user, and the user's rights are the consent. */
 import type { Context, Interaction, Provider } from 'oidc-provider';
 import { findPerson, PERSON_NAMES, type Person } from './people.js';
 
@@ -12,9 +12,12 @@ const SESSION_COOKIE = '_session';
 const OWN_SCOPES = ['openid', 'offline_access'];
 
 export interface LoginOptions {
-  /** Logged in if a client sends no `login_hint`, as most do. Unset: see `showsPage`. */
+  /** User for requests without `login_hint`, which most clients omit. Unset: see `showsPage`. */
   readonly defaultPerson?: string | undefined;
-  /** True: a login without `login_hint` and default person shows a page with all names. Default false: it is denied. */
+  /**
+   * True: a login without `login_hint` and default user shows a page with all names. Default: such a login is
+   * denied.
+   */
   readonly showsPage?: boolean | undefined;
 }
 

@@ -1,4 +1,6 @@
-/** `npm run demo`: three agents, three people, one gate, and what the audit log says about it. */
+/**
+ * `npm run demo`: three agents call the gateway for three users; prints the decisions and compares the audit log.
+ */
 import { connectAgent } from './agents.js';
 import { HELP, readCommandLine, type Command } from './command-line.js';
 import { decisionOf, drawDelegation, missingRecords, waitForRecords } from './audit-log.js';
@@ -9,7 +11,7 @@ import { Cleanup, findStage, setOwnStage, type Stage } from './stage.js';
 import { keptInstructions } from './keep.js';
 import { table } from './table.js';
 
-/** Everything there is to ask for; the issuer gives each person's share. */
+/** All scopes; the issuer grants each user's share. */
 const SCOPE = ['openid', ...TOOL_SCOPES].join(' ');
 /** The call whose delegation is drawn: the one with the longest chain. */
 const DRAWN = { person: 'bob', tool: 'delete_customer' };
@@ -36,9 +38,9 @@ async function main(): Promise<number> {
   }
 }
 
-/** What the handler of signals has to know. */
+/** State for the signal handlers. */
 interface Run {
-  /** True after the agents, while the issuer and the server keep running: then a signal is the regular end. */
+  /** True after the agents, while the issuer and the server keep running: a signal is then the regular end. */
   isKept: boolean;
   isStopping: boolean;
 }
@@ -83,7 +85,9 @@ async function keepRunning(stage: Stage, run: Run): Promise<number> {
   return 1;
 }
 
-/** The person logs in to an app; each agent in turn exchanges the token that it was handed for its own; the last one calls. */
+/**
+ * The user logs in to an app. Each agent in turn exchanges the received token for its own, and the last agent calls.
+ */
 async function perform(role: Role, stage: Stage): Promise<AttemptResult[]> {
   const { issuer, resource } = stage;
   const app = await registerApp(issuer, 'demo-app');
@@ -125,7 +129,7 @@ function checkMail({ own }: Stage, results: readonly AttemptResult[]): string[] 
 async function checkAuditLog({ auditLog }: Stage, results: readonly AttemptResult[]): Promise<string[]> {
   if (auditLog === undefined) {
     console.log(
-      'The audit log of this server was not looked at; --audit-log FILE compares it with the table.\n',
+      'The demo did not read the audit log of this server; --audit-log FILE compares it with the table.\n',
     );
     return [];
   }
@@ -133,9 +137,7 @@ async function checkAuditLog({ auditLog }: Stage, results: readonly AttemptResul
   const drawn = results.find(({ role, tool }) => role.person === DRAWN.person && tool === DRAWN.tool);
   const record = drawn && decisionOf(records, drawn);
   if (record) {
-    console.log(
-      `Who acted for whom, as decision ${record.id} in the audit log tells it:\n${drawDelegation(record)}\n`,
-    );
+    console.log(`Delegation chain of decision ${record.id} in the audit log:\n${drawDelegation(record)}\n`);
   }
   const faults = missingRecords(records, results);
   console.log(
@@ -150,7 +152,7 @@ function interruption(run: Run): Promise<number> {
       run.isStopping = true;
       resolve(run.isKept ? 0 : code);
     };
-    // Not once: a second Ctrl-C must not end us before the server is stopped.
+    // The handlers stay registered: a second Ctrl+C must not end the demo before the server is stopped.
     process.on('SIGINT', () => end(130));
     process.on('SIGTERM', () => end(143));
     process.on('SIGHUP', () => end(129));
