@@ -170,7 +170,7 @@ describe('unusual requests', () => {
   });
 });
 
-describe('random messages', () => {
+describe('random messages and principals', () => {
   const hostile = fc.constantFrom(
     '__proto__',
     'constructor',
@@ -277,7 +277,7 @@ describe('random messages', () => {
     );
   });
 
-  it('allow exactly the calls of listed targets, except those that lack a scope', async () => {
+  it('list exactly the targets whose calls are allowed or lack only a scope', async () => {
     const tools = [
       'admin_only',
       'ask',

@@ -299,7 +299,7 @@ const changes = (gate: Gate, what: string) =>
     expect((await call(gates[0], await mint({ sub: 'ida' }))).status).toBe(200);
   });
 
-  describe('rejected deliveries', () => {
+  describe('event endpoint', () => {
     const EVENT = { [`${RISC}account-disabled`]: {} };
     const about = () => ({ sub_id: person('kim'), events: EVENT });
     const refusals: [string, string, string, () => Promise<Answer>][] = [
@@ -435,7 +435,7 @@ const changes = (gate: Gate, what: string) =>
       ],
     ];
 
-    it.each(refusals)('includes %s with the error %s', async (_name, err, reason, deliver) => {
+    it.each(refusals)('rejects %s with the error %s', async (_name, err, reason, deliver) => {
       const before = gates[0].auditLog().length;
       const answer = await deliver();
       expect(told(answer)).toEqual([400, err]);
@@ -458,12 +458,12 @@ const changes = (gate: Gate, what: string) =>
       expect((await call(gates[0], await mint({ sub: 'kim' }))).status).toBe(200);
     });
 
-    it('include a body above the size limit, before the server reads it', async () => {
+    it('rejects a body above the size limit before it reads the body', async () => {
       const answer = await push(gates[0], 'x'.repeat(64 * 1024 + 1));
       expect(told(answer)).toEqual([413, 'invalid_request']);
     });
 
-    it('include deliveries above the rate limit, with Retry-After', async () => {
+    it('rejects deliveries above the rate limit with Retry-After', async () => {
       const deliver = async () =>
         push(gates[0], await setOf(discovered, { events: { [`${SSF}verification`]: {} } }), {
           authorization: undefined,

@@ -257,7 +257,7 @@ describe('credential of a request', () => {
     ['a query string without a token', (token) => [['Authorization', `Bearer ${token}`]], '?a=1', 'accepted'],
   ];
 
-  it.each(rows)('is handled as documented: %s', async (_name, credentials, query, expected) => {
+  it.each(rows)('is accepted or rejected as documented: %s', async (_name, credentials, query, expected) => {
     const [before, runs] = [gate.auditLog().length, runsOf(gate).length];
     const answer = await sendRaw(gate.origin, {
       line: `POST /mcp${query} HTTP/1.1`,
@@ -328,7 +328,7 @@ describe('workload tokens', () => {
     ],
   ];
 
-  it.each(rows)('are decided by kind: %s', async (_name, claims, tool, status, reason) => {
+  it.each(rows)('are allowed or denied as documented: %s', async (_name, claims, tool, status, reason) => {
     const runs = runsOf(gate).length;
     const token = forge(
       { header: usualHeader(world), claims: { ...usualClaims(world), ...claims } },
