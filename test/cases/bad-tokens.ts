@@ -122,7 +122,7 @@ export const FORM: readonly TokenCase[] = [
     'token_malformed',
   ),
   text(
-    'encrypted token that says ES256',
+    'encrypted token with alg ES256',
     (world) => [segment(usualHeader(world)), 'AA', 'AA', 'AA', 'AA'].join('.'),
     'token_malformed',
   ),
@@ -151,7 +151,7 @@ export const SIGNATURE: readonly TokenCase[] = [
     'token_algorithm',
   ),
   text(
-    'HS256 that says ES256',
+    'HS256 with alg ES256',
     (world) => forgeHmac({ header: usualHeader(world), claims: usualClaims(world) }, pem(world.key)),
     'token_signature',
   ),
@@ -161,8 +161,8 @@ export const SIGNATURE: readonly TokenCase[] = [
     'token_algorithm',
     ({ rsa }) => rsa,
   ),
-  header('signed with RS256, says ES256', {}, 'token_signature', ({ rsa }) => rsa),
-  header('kid of an RSA key, says ES256', ({ rsa }) => ({ kid: rsa.kid }), 'token_signature'),
+  header('RS256 signature with alg ES256', {}, 'token_signature', ({ rsa }) => rsa),
+  header('kid of an RSA key with alg ES256', ({ rsa }) => ({ kid: rsa.kid }), 'token_signature'),
   header('unknown key under the key id of the issuer', {}, 'token_signature', foreign),
   header('unknown key under its own key id', { kid: 'key-2' }, 'token_signature', foreign),
   header('no kid, key of the issuer', { kid: undefined }, 'accepted'),
