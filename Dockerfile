@@ -18,7 +18,7 @@ RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:${NODE}-slim
 LABEL org.opencontainers.image.title="identity-aware-mcp-server" \
-      org.opencontainers.image.description="The open gate between AI agents and the tools of a company" \
+      org.opencontainers.image.description="Authenticating, authorizing and auditing gateway for MCP tool servers, built on NestJS" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 # The last stage runs a built server: what installs and builds others is not needed there.

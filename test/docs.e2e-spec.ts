@@ -37,8 +37,9 @@ function blocksOf(path: string): Block[] {
 
 const DOCS = join(ROOT, 'docs');
 const others = [
-  join(ROOT, 'README.md'),
-  join(ROOT, 'CONTRIBUTING.md'),
+  ...['README.md', 'CONTRIBUTING.md', 'GLOSSARY.md', 'SECURITY.md', 'bench/README.md'].map((page) =>
+    join(ROOT, page),
+  ),
   ...readdirSync(DOCS, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(DOCS, name))
