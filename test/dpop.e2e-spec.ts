@@ -165,14 +165,15 @@ it.each<[string, (token: string) => Promise<Sent>]>([
 ])('challenges an unbound token with %s in the DPoP scheme with a Bearer challenge', async (_name, sent) => {
   const token = await lenient.token({ scope: 'probe' });
   const challenge =
-    /^Bearer error="invalid_token", error_description="The token is bound to no key: present it as a Bearer token", (?!.*algs=)/;
+    /^Bearer error="invalid_token", error_description="The token is not bound to a key: present it as a Bearer token", (?!.*algs=)/;
   await expectUnbound(lenient, token, await sent(token), challenge);
   expect((await send(lenient, token, { scheme: 'Bearer' })).status).toBe(200);
 });
 
 it('requests a bound token when an unbound token arrives in the DPoP scheme and DPoP is required', async () => {
   const token = await strict.token({ scope: 'probe' });
-  const challenge = /^DPoP error="invalid_token", error_description="Tokens must be bound to a key/;
+  const challenge =
+    /^DPoP error="invalid_token", error_description="This server requires tokens that are bound to a key/;
   await expectUnbound(strict, token, { proof: await proofFor(strict, token) }, challenge);
   await expectUnbound(strict, token, {}, challenge);
 });
@@ -183,7 +184,7 @@ it('does not suggest the Bearer scheme for a token with an unknown binding', asy
     lenient,
     token,
     {},
-    /^DPoP error="invalid_token", error_description="The token is bound in a way/,
+    /^DPoP error="invalid_token", error_description="The token has a binding/,
   );
 });
 

@@ -36,17 +36,17 @@ it.each([
   [['Bearer a=b'], '400 request_malformed'],
   [['Bearer ä'], '400 request_malformed'],
   [['Bearer a', 'Bearer a'], '400 request_malformed'],
-])('%j: %s', (headers, expected) => {
+])('readCredential reads %j: %s', (headers, expected) => {
   expect(outcome(headers)).toBe(expected);
 });
 
-it('a token in the query is refused, whatever the header says', () => {
+it('readCredential rejects a token in the query with any header', () => {
   expect(outcome(['Bearer a'], ['access_token'])).toBe('400 request_malformed');
   expect(outcome([], ['access_token'])).toBe('400 request_malformed');
   expect(outcome(['Bearer'], ['access_token'])).toBe('400 request_malformed');
 });
 
-it('gives a token only for the scheme and one b64token', () => {
+it('readCredential returns a token only for a scheme and one b64token', () => {
   fc.assert(
     fc.property(
       fc.oneof(

@@ -2,7 +2,7 @@
 import { isLoopbackHost } from './rules.js';
 import type { Variables } from './variables.js';
 
-/** Where the server listens, and its addresses as clients see them. */
+/** Listening address of the server and its addresses as clients use them. */
 export function addressesOf(variables: Variables) {
   const host = variables.HOST ?? '127.0.0.1';
   const port = Number(variables.PORT ?? 3000);
@@ -13,7 +13,7 @@ export function addressesOf(variables: Variables) {
   return { host, port, publicUrl, mcpPath, resource: publicUrl + mcpPath };
 }
 
-/** On loopback the three names of the same place are one. */
+/** The three names of loopback are equivalent. */
 export function withLoopbackNames(publicUrl: string): string[] {
   const url = new URL(publicUrl);
   if (!isLoopbackHost(url.hostname)) return [url.origin];

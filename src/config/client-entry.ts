@@ -1,4 +1,4 @@
-/** Who this server is at an authorization server, as a file of the operator's says it. Pure but for the secrets it names. */
+/** Client registration of this server at an authorization server, in a YAML file. Pure except for the secret files. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { keyFault } from './private-key.js';
@@ -33,7 +33,7 @@ export class ClientEntry {
   key_id?: string;
 }
 
-/** @returns the settings; meaningless where a fault was reported. @param place of the entry, with a dot behind it. */
+/** @returns the settings; not valid after a reported fault. @param place path of the entry, with a final dot. */
 export function readClient(
   entry: ClientEntry,
   place: string,
@@ -68,7 +68,7 @@ export function readClient(
   };
 }
 
-/** A file of two secrets, or of a secret and a remark, is a mistake that no provider would explain. */
+/** A secret file with several lines is an error of the operator. */
 export function lineFault(secret: string): string | undefined {
   return secret.includes('\n') ? 'the file holds more than one line' : undefined;
 }

@@ -1,5 +1,5 @@
 /** Credentials of this server at an authorization server. */
-/** Who this server is at an authorization server, and how it proves it (RFC 6749 section 2.3, RFC 7523). */
+/** Client id of this server and its authentication method (RFC 6749 section 2.3, RFC 7523). */
 export interface ClientSettings {
   readonly clientId: string;
   readonly authentication:

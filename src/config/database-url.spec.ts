@@ -62,11 +62,11 @@ describe('databaseRelaxation', () => {
     ['?sslmode=require', 'sslmode=require: encrypted, with any certificate'],
     [`?sslmode=require&${CA}`, 'the name in the certificate of PostgreSQL is not checked'],
     [`?sslmode=verify-ca&${CA}`, 'the name in the certificate of PostgreSQL is not checked'],
-  ])('names %j', (query, says) => {
+  ])('describes %j', (query, says) => {
     expect(databaseRelaxation(BASE + query)).toContain(says);
   });
 
-  it.each(['', '?sslmode=verify-full', '?ssl=true', `?${CA}`])('has no name for %j', (query) => {
+  it.each(['', '?sslmode=verify-full', '?ssl=true', `?${CA}`])('describes no relaxation for %j', (query) => {
     expect(databaseRelaxation(BASE + query)).toBeUndefined();
   });
 
@@ -75,20 +75,20 @@ describe('databaseRelaxation', () => {
     'postgres://gate@localhost/gate?sslmode=disable',
     'postgres:///gate?host=/run/postgresql',
     'postgres://%2Frun%2Fpostgresql/gate',
-  ])('has no name for a database of the same machine: %s', (url) => {
+  ])('describes no relaxation for a database on the same machine: %s', (url) => {
     expect(databaseRelaxation(url)).toBeUndefined();
   });
 });
 
 describe('libpqUrl', () => {
-  it('leaves an address without TLS parameters as it is', () => {
+  it('does not change a URL without TLS parameters', () => {
     for (const url of [BASE, `${BASE}?options=-c%20a%3Db`, 'postgres://a@/b?host=/run']) {
       expect(libpqUrl(url)).toBe(url);
       expect(namesSslMode(url)).toBe(false);
     }
   });
 
-  it('keeps the other parameters byte for byte', () => {
+  it('keeps the other parameters unchanged', () => {
     expect(libpqUrl(`${BASE}?options=-c%20a%3Db&sslmode=verify-full&x=%2B`)).toBe(
       `${BASE}?options=-c%20a%3Db&x=%2B&sslmode=verify-full&uselibpqcompat=true`,
     );

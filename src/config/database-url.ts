@@ -1,6 +1,6 @@
 /**
- * TLS to PostgreSQL as libpq documents it ("SSL Support", `sslmode`). The driver knows these meanings by a parameter of
- * its own; without it `require` and `verify-ca` mean `verify-full`.
+ * TLS parameters of PostgreSQL with the meanings of libpq ("SSL Support", `sslmode`). By default the driver treats
+ * `require` and `verify-ca` as `verify-full`.
  */
 import { X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
@@ -9,7 +9,7 @@ import type { ReadFile } from './yaml-file.js';
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
-/** The driver would ignore these, and each makes a connection safer. */
+/** Security parameters that the driver would ignore. */
 const UNSUPPORTED = [
   'requiressl',
   'sslcrl',
@@ -19,15 +19,15 @@ const UNSUPPORTED = [
   'ssl_max_protocol_version',
 ];
 const OWN = ['sslmode', 'ssl', 'uselibpqcompat', ...FILES, ...UNSUPPORTED];
-/** libpq would go on without encryption, which the driver cannot. */
+/** libpq falls back to an unencrypted connection; the driver cannot. */
 const OPPORTUNISTIC = ['allow', 'prefer'];
-/** libpq: the authorities of the system, only together with `verify-full`. */
+/** libpq: the CA certificates of the system, only with `verify-full`. */
 const SYSTEM_AUTHORITIES = 'system';
 
 /**
- * The address as the driver takes it, with the meanings of libpq. `allow` and `prefer` become `require`: a connection
- * is encrypted or fails. An address without TLS parameters is returned unchanged.
- * @param url one without a fault of {@link databaseUrlFaults}.
+ * URL for the driver, with the meanings of libpq. `allow` and `prefer` become `require`: an unencrypted connection
+ * fails. A URL without TLS parameters is unchanged.
+ * @param url a URL without faults in {@link databaseUrlFaults}.
  */
 export function libpqUrl(url: string): string {
   const [address, query] = split(url);
@@ -46,7 +46,7 @@ export function libpqUrl(url: string): string {
   return `${address}?${[...kept, own.toString()].join('&')}`;
 }
 
-/** Faults of the TLS parameters, without the address and without what files hold. */
+/** Faults of the TLS parameters, without the URL and the content of files. */
 export function databaseUrlFaults(url: string, read: ReadFile): string[] {
   if (url.includes('#')) return ['holds a #, and nothing behind it would count: write it as %23'];
   const names = split(url)[1].flatMap(nameOf);
@@ -84,7 +84,7 @@ function fileFaults(given: Partial<Record<string, string>>, read: ReadFile): str
     if (path === undefined || path === SYSTEM_AUTHORITIES) return [];
     try {
       const text = read(resolve(path));
-      // An empty file of authorities would mean those of the system.
+      // An empty CA file would mean the CA certificates of the system.
       if (name !== 'sslkey') new X509Certificate(text);
       return [];
     } catch (error) {
@@ -97,7 +97,10 @@ function fileFaults(given: Partial<Record<string, string>>, read: ReadFile): str
   });
 }
 
-/** What a set `sslmode` leaves out, for the start log; undefined for `verify-full`, for none, and for `disable` on this machine. */
+/**
+ * Missing verification of a set `sslmode`, for the start log. Undefined for `verify-full`, without `sslmode`, and for
+ * `disable` on loopback.
+ */
 export function databaseRelaxation(url: string): string | undefined {
   const { sslmode: mode, sslrootcert: authorities, host } = parametersOf(url);
   const named = host ?? (URL.canParse(url) ? new URL(url).hostname : '');
@@ -115,7 +118,7 @@ export function databaseRelaxation(url: string): string | undefined {
   return `sslmode=${mode} is taken as require: encrypted or not connected, ${authorities === undefined ? 'with any certificate' : 'and the name in the certificate is not checked'}`;
 }
 
-/** Whether the address says itself how it is to be connected to; the driver would read `PGSSLMODE` otherwise. */
+/** True if the URL has `sslmode`. Otherwise the driver would read `PGSSLMODE`. */
 export function namesSslMode(url: string): boolean {
   const { sslmode, ssl, sslrootcert } = parametersOf(url);
   return (sslmode ?? ssl ?? sslrootcert) !== undefined;

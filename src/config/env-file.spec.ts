@@ -14,13 +14,13 @@ function faults(file: string | Uint8Array): readonly string[] {
   return read.ok ? [] : read.faults;
 }
 
-/** One line, as the documentation states the format; written without regard to the reader. */
+/** One line in the documented format, written independently of the reader. */
 const LINE =
   /^[ \t]*(?:export[ \t]+)?(?<name>(?!export\b)[A-Za-z_]\w*)[ \t]*=(?:[ \t]*(?:"(?<double>[^"\\]*)"|'(?<single>[^']*)'|`(?<tick>[^`]*)`)(?:[ \t]+#.*)?|[ \t]*(?<plain>(?:(?=[^"'`# \t])[^ \t]+(?:[ \t]+(?!#)[^ \t]+)*)?)(?<comment>[ \t]+#.*)?)[ \t]*$/;
 // oxlint-disable-next-line no-control-regex
 const PLAIN_TEXT = /^[^\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]*$/;
 
-/** @returns the settings, or the number of the first line that is rejected. */
+/** @returns the settings, or the number of the first rejected line. */
 function reference(text: string): Record<string, string> | number {
   const found: Record<string, string> = Object.create(null) as Record<string, string>;
   const lines = text.replace(/^\u{feff}/u, '').split(/\r\n|\r|\n/);
@@ -100,7 +100,7 @@ describe('readEnvFile', () => {
     expect(faults(file)).toEqual([expect.stringContaining(encoding)]);
   });
 
-  it('names every line that is wrong, and no more than twenty', () => {
+  it('names every faulty line, at most twenty', () => {
     expect(faults('a\nB=1\nc\nB=2')).toHaveLength(3);
     expect(faults('x\n'.repeat(30))).toHaveLength(21);
     expect(faults('x\n'.repeat(30)).at(-1)).toBe('10 more lines have faults');
@@ -144,7 +144,7 @@ describe('readEnvFile', () => {
     );
   });
 
-  it('makes one setting of every line that is no comment, or rejects the file', () => {
+  it('returns a setting for every line that is not a comment, or rejects the file', () => {
     fc.assert(
       fc.property(file, (text) => {
         const read = readEnvFile(bytes(text));
@@ -157,7 +157,7 @@ describe('readEnvFile', () => {
     );
   });
 
-  it('answers for any bytes', () => {
+  it('returns settings or faults for random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (any) => {
         const read = readEnvFile(any);

@@ -1,4 +1,4 @@
-/** Strict reader of `.env` files: every line takes effect, or the file is rejected with the number of the line. */
+/** Strict reader of `.env` files: it rejects the file, with a line number, if a line would have no effect. */
 
 export interface EnvFileEntry {
   readonly name: string;
@@ -7,7 +7,7 @@ export interface EnvFileEntry {
   readonly line: number;
 }
 
-/** Faults name lines and never quote them: a line may hold a secret. */
+/** Faults contain line numbers only: a line may hold a secret. */
 export type EnvFile =
   | { readonly ok: true; readonly entries: readonly EnvFileEntry[] }
   | { readonly ok: false; readonly faults: readonly string[] };
@@ -22,10 +22,10 @@ const QUOTES = ['"', "'", '`'];
 class LineFault extends Error {}
 
 /**
- * Reads lines of `NAME=value`, `export NAME=value`, comments and blank lines. UTF-8, with or without a byte order
- * mark; lines end with LF, CR LF or CR. A value may be in double quotes, single quotes or backticks, which end on the
- * same line; the text in quotes is literal. An unquoted value ends before white space followed by `#`. No value is
- * expanded. Rejects everything else: names set twice, lines without `=`, escapes, control characters.
+ * Reads `NAME=value`, `export NAME=value`, comments and blank lines. UTF-8, with or without a byte order mark; lines
+ * end with LF, CR LF or CR. A value may be in double quotes, single quotes or backticks on one line; quoted text is
+ * literal. An unquoted value ends before white space followed by `#`. No expansion. Rejects repeated names, lines
+ * without `=`, escapes and control characters.
  */
 export function readEnvFile(bytes: Uint8Array): EnvFile {
   const encoding = otherEncoding(bytes);
@@ -56,7 +56,7 @@ export function readEnvFile(bytes: Uint8Array): EnvFile {
   };
 }
 
-/** Encodings that editors write and that are not UTF-8, by their byte order mark. */
+/** Name of another encoding, by its byte order mark. */
 function otherEncoding([first, second, third, fourth]: Uint8Array): string | undefined {
   if (first === 0xff && second === 0xfe) return third === 0 && fourth === 0 ? 'UTF-32' : 'UTF-16';
   if (first === 0xfe && second === 0xff) return 'UTF-16';
@@ -79,7 +79,7 @@ function readLine(line: string): { name: string; value: string } | undefined {
   return { name, value: readValue(content.slice(equals + 1)) };
 }
 
-/** @param text the line behind `=`, without blanks at its end. */
+/** @param text the line after `=`, without trailing blanks. */
 function readValue(text: string): string {
   const value = trimBlanks(text);
   if (value.startsWith('#')) {
@@ -101,7 +101,7 @@ function readQuoted(value: string, quote: string): string {
   const end = value.indexOf(quote, 1);
   if (end < 0) throw new LineFault('has a quote that does not end on the same line');
   const [inside, behind] = [value.slice(1, end), value.slice(end + 1)];
-  // Readers of such files differ on escapes.
+  // Readers of .env files differ on escapes.
   if (quote === '"' && inside.includes('\\')) {
     throw new LineFault('has a backslash in double quotes: use single quotes, where it is literal');
   }

@@ -6,18 +6,18 @@ import { ConfigurationError } from './load-settings.js';
 import { LOWER_CASE_NAMES } from './proxies.js';
 import { FILE_NOTICES, VARIABLE_NAMES, type Environment } from './variables.js';
 
-/** Variables of Node.js and of the system that are read before this server reads `.env`. */
+/** Variables of Node.js and the system that take effect before `.env` is read. */
 const READ_EARLIER = /^(NODE_(?!ENV$)|UV_|TZ$|SSL_CERT_|OPENSSL_|LD_|PATH$)/;
 
-/** What `npm run` says of itself to the process that it starts (`npm_*`); empty where npm did not start it. */
+/** Variables of `npm run` (`npm_*`). Empty without npm. */
 export function npmVariables(): Environment {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('npm_')));
 }
 
 /**
- * The variables of the process. Those of the file fill in for variables that are not set.
- * @param envFile must exist; undefined: `.env` in the working folder, if it exists.
- * @throws ConfigurationError with the number of each line of the file that would not take effect.
+ * Variables of the process, completed from the file.
+ * @param envFile must exist. Undefined: `.env` in the working directory, if it exists.
+ * @throws ConfigurationError with the number of each rejected line.
  */
 export function readEnvironment(envFile?: string): Environment {
   const file = envFile ?? '.env';
@@ -38,7 +38,7 @@ function entriesOf(file: string, mustExist: boolean): readonly EnvFileEntry[] {
   return read.ok ? read.entries : [];
 }
 
-/** @returns undefined where there is no such file, and it need not exist. A link that leads nowhere is a fault. */
+/** @returns undefined for an optional file that does not exist. A broken link is a fault. */
 function bytesOf(file: string, mustExist: boolean): Buffer | undefined {
   const path = resolve(file);
   try {
@@ -50,7 +50,7 @@ function bytesOf(file: string, mustExist: boolean): Buffer | undefined {
   }
 }
 
-/** A name that differs from a variable in upper and lower case alone would have no effect. */
+/** A name that differs from a variable only in case would have no effect. */
 function misspelled({ name, line }: EnvFileEntry): string[] {
   if ((LOWER_CASE_NAMES as readonly string[]).includes(name)) return [];
   const meant = VARIABLE_NAMES.find((one) => one === name.toUpperCase() && one !== name);

@@ -1,8 +1,8 @@
-/** Names and values of variables that something else made: Kubernetes, `docker --env-file`, editors of Windows. */
+/** Detects names and values made by Kubernetes, `docker --env-file` and Windows editors. */
 import { LOWER_CASE_NAMES } from './proxies.js';
 import { FILE_NOTICES, VARIABLE_NAMES, type Environment } from './variables.js';
 
-/** A name that begins with one of these and is not a variable is probably a typing error. */
+/** A name with one of these prefixes that is not a variable is probably a typing error. */
 const OUR_PREFIXES = [
   'AUTH_',
   'AUDIT_',
@@ -24,13 +24,13 @@ const OUR_PREFIXES = [
 
 const NAMES: readonly string[] = VARIABLE_NAMES;
 const LOWER_CASE: readonly string[] = LOWER_CASE_NAMES;
-/** The value of `NAME_PORT` that Kubernetes injects for a service `name` ("Accessing the Service", environment variables). */
+/** Value of the `NAME_PORT` variable that Kubernetes injects for a service `name`. */
 const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\/\S+:\d+$/i;
 const QUOTED = /^\s*(["'`])[^]*\1\s*$/;
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-/** Why something else set this value; without the value. */
+/** Origin of a foreign value, without the value. */
 export function valueFault(name: string, value: string): string | undefined {
   if (name.endsWith('_PORT') && SERVICE_ADDRESS.test(value)) {
     const service = name.slice(0, -'_PORT'.length).toLowerCase().replaceAll('_', '-');
@@ -49,7 +49,7 @@ export function valueFault(name: string, value: string): string | undefined {
   return undefined;
 }
 
-/** Names that are one of ours with something around it, such as `export POLICY_DIR`: the setting would be lost. */
+/** Names with additional text around a variable, such as `export POLICY_DIR`: the setting would have no effect. */
 export function nameFaults(env: Environment): string[] {
   return Object.keys(env).flatMap((name) => {
     if (/^[\w.-]*$/.test(name)) return [];
@@ -60,7 +60,7 @@ export function nameFaults(env: Environment): string[] {
   });
 }
 
-/** One line for each name that looks like ours and is not, and one for all that Kubernetes injects. */
+/** One line for each unknown name with a known prefix, and one for all names that Kubernetes injects. */
 export function unknownNames(env: Environment): string[] {
   const services = servicesIn(env);
   const ofFile = env[FILE_NOTICES] ?? new Map<string, string>();
@@ -87,7 +87,7 @@ function spelledAsOurs(name: string): string {
   return name.toUpperCase().replaceAll(/[.-]/g, '_');
 }
 
-/** Prefixes of services whose address Kubernetes injects, such as `AUTH`. */
+/** Prefixes of services whose addresses Kubernetes injects, such as `AUTH`. */
 function servicesIn(env: Environment): string[] {
   return Object.keys(env).flatMap((name) => {
     const prefix = /^([A-Z][A-Z0-9_]*)_SERVICE_HOST$/.exec(name)?.[1];

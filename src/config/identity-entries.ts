@@ -1,4 +1,4 @@
-/** The mappings of `IDENTITY_FILE` and the form of each of their values. */
+/** Mappings of `IDENTITY_FILE` and the rules of their values. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { SCOPE_TOKEN, TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { isClaimPath } from '../lib/claim-path.js';
@@ -151,7 +151,7 @@ export class IssuerEntry {
   introspection?: IntrospectionEntry;
 }
 
-/** Headers that mean something else already: a certificate in one of them would be the client's own word. */
+/** Headers with another meaning. A client could set them itself. */
 const TAKEN =
   'authorization|dpop|host|cookie|origin|content-[a-z-]+|forwarded|x-forwarded-[a-z-]+|user-agent';
 

@@ -28,7 +28,7 @@ function load(text: string): { settings: IssuersSettings; faults: string[] } {
 const faultsOf = (file: unknown) => load(stringify(file, { aliasDuplicateObjects: false })).faults;
 const ISSUER = { issuer: 'https://login.example.com' };
 
-it('has the defaults of the short form', () => {
+it('applies the defaults of the AUTH_ variables', () => {
   const { settings, faults } = load('issuers:\n  - issuer: https://login.example.com\n');
   expect(faults).toEqual([]);
   expect(settings).toEqual({
@@ -58,7 +58,7 @@ it('has the defaults of the short form', () => {
   });
 });
 
-it('reads everything that an issuer can say', () => {
+it('reads every setting of an issuer', () => {
   const { settings, faults } = load(`
 dpop_nonce_secret_file: nonce
 client_certificate_header: { name: X-Client-Cert, format: pem }
@@ -146,7 +146,7 @@ issuers:
   ]);
 });
 
-it('takes a private key in place of a secret', () => {
+it('reads a private key in place of a secret', () => {
   const introspection = {
     client_id: 'gate',
     client_authentication: 'private_key_jwt',
@@ -272,27 +272,27 @@ it.each<[unknown, string]>([
     { issuers: [ISSUER], client_certificate_header: { name: 'a', format: 'der' } },
     'client_certificate_header.format: must be',
   ],
-])('%j: %s', (file, expected) => {
+])('rejects %j: %s', (file, expected) => {
   const faults = faultsOf(file);
   expect(faults.join('\n')).toContain(expected);
   for (const fault of faults) expect(fault).toMatch(/^IDENTITY_FILE: /);
   expect(faults.join()).not.toMatch(/s3cret|hunter2|PRIVATE KEY-----/);
 });
 
-it.each(['metadata_url', 'jwks_uri'])('takes an http identifier of AD FS with an https %s', (address) => {
+it.each(['metadata_url', 'jwks_uri'])('accepts an http identifier of AD FS with an https %s', (address) => {
   const issuer = 'http://adfs.example.com/adfs/services/trust';
   const file = { issuers: [{ issuer, [address]: 'https://adfs.example.com/adfs/x' }] };
   expect(faultsOf(file)).toEqual([]);
 });
 
 it.each([
-  ['issuers: [', 'line 1 is not YAML'],
-  ['issuers:\n  - issuer: a\n    issuer: b\n', 'line 3 is not YAML'],
+  ['issuers: [', 'line 1 is not valid YAML'],
+  ['issuers:\n  - issuer: a\n    issuer: b\n', 'line 3 is not valid YAML'],
   ['issuers:\n - {issuer: &a https://a.example, audience: *a}\n', 'must not use aliases'],
   ['a: &a [x,x]\nb: &b [*a,*a]\nissuers: [*b,*b]\n', 'must not use aliases'],
-  ['issuers: !!js/function x\n', 'line 1 is not YAML'],
+  ['issuers: !!js/function x\n', 'line 1 is not valid YAML'],
   ['', 'must be a mapping'],
-  // Names that every object has: neither taken for parts of a class nor passed over.
+  // Names that every object inherits.
   ...['constructor', '__proto__', 'toString'].flatMap((name): [string, string][] => [
     [`${name}: x\nissuers: [{issuer: https://a.example}]\n`, `${name}: is not a setting of this server`],
     [
@@ -304,11 +304,11 @@ it.each([
       `issuers[0].claims.${name}: is not a setting of this server`,
     ],
   ]),
-])('the text %j: %s', (text, expected) => {
+])('rejects the text %j: %s', (text, expected) => {
   expect(load(text).faults.join('\n')).toContain(`IDENTITY_FILE: ${expected}`);
 });
 
-describe('the private key of a client', () => {
+describe('readIdentityFile: private key of a client', () => {
   const pem = (
     type: 'ec' | 'rsa' | 'ed25519',
     options: object,
@@ -342,7 +342,7 @@ describe('the private key of a client', () => {
     ['EdDSA', locked, 'without a password'],
     ['ES256', 'secret-text', 'PKCS #8'],
     ['ES256', '-----BEGIN PRIVATE KEY-----\nsecret-text\n-----END PRIVATE KEY-----', 'cannot be read'],
-  ])('%s', (algorithm, key, fault) => {
+  ])('rejects %s', (algorithm, key, fault) => {
     const faults: string[] = [];
     const file = stringify({
       issuers: [
@@ -369,38 +369,44 @@ it.each([
   ['https://login.example.com/', 'a slash'],
   ['https://LOGIN.example.com', 'capitals'],
   ['https://login.example.com:443', 'the port'],
-])('%s beside the same is a mistake', (issuer) => {
+])('rejects %s beside an equal issuer', (issuer) => {
   expect(faultsOf({ issuers: [ISSUER, { issuer }] }).join()).toContain(
     'issuers[1].issuer: differs from that of issuers[0] by a slash, capitals or the port alone',
   );
 });
 
-it.each(['Authorization', 'host', 'DPoP', 'X-Forwarded-For'])('a certificate is not told in %s', (name) => {
-  expect(faultsOf({ issuers: [ISSUER], client_certificate_header: { name } }).join()).toContain(
-    'must be the name of a header that has no other meaning',
-  );
-});
+it.each(['Authorization', 'host', 'DPoP', 'X-Forwarded-For'])(
+  'rejects %s as the certificate header',
+  (name) => {
+    expect(faultsOf({ issuers: [ISSUER], client_certificate_header: { name } }).join()).toContain(
+      'must be the name of a header that has no other meaning',
+    );
+  },
+);
 
-it('a name from the file is shown so that a terminal does nothing of it, and not whole', () => {
+it('escapes and cuts names of the file in faults', () => {
   const [fault] = faultsOf({ issuers: [{ ...ISSUER, [`\u001b[31m${'x'.repeat(100)}`]: 1 }] });
   expect(fault).toContain('issuers[0].\\u{1b}[31mxxx');
   expect(fault).not.toContain('\u001b');
   expect(fault).not.toContain('x'.repeat(41));
 });
 
-it.each(['constructor', '__proto__', 'toString'])('%s may be the name of a role at the provider', (name) => {
-  const { settings, faults } = load(`issuers: [{issuer: https://a.example, role_map: {${name}: admin}}]\n`);
-  expect(faults).toEqual([]);
-  expect([...(settings.issuers[0]?.roleMap ?? [])]).toEqual([[name, 'admin']]);
-});
+it.each(['constructor', '__proto__', 'toString'])(
+  'accepts %s as the name of a role at the provider',
+  (name) => {
+    const { settings, faults } = load(`issuers: [{issuer: https://a.example, role_map: {${name}: admin}}]\n`);
+    expect(faults).toEqual([]);
+    expect([...(settings.issuers[0]?.roleMap ?? [])]).toEqual([[name, 'admin']]);
+  },
+);
 
-it('every fault is told at once', () => {
+it('reports all faults at once', () => {
   expect(
     faultsOf({ issuers: [{ issuer: 'x', preset: 'y', claims: { roles: [] } }, { audience: [] }] }),
   ).toHaveLength(5);
 });
 
-it('a file that cannot be read is a fault, and not an exception', () => {
+it('reports an unreadable file as a fault', () => {
   const faults: string[] = [];
   readIdentityFile(
     {
@@ -415,7 +421,7 @@ it('a file that cannot be read is a fault, and not an exception', () => {
   expect(faults).toEqual(['IDENTITY_FILE: the file cannot be read (unknown error)']);
 });
 
-it('whatever is in the file: faults, or issuers that are safe', () => {
+it('returns faults or safe issuers for random files', () => {
   const key = fc.constantFrom(
     'issuers',
     'issuer',

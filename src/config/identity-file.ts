@@ -1,4 +1,4 @@
-/** The issuers that a YAML file names (`IDENTITY_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
+/** Reads the issuers of `IDENTITY_FILE` and returns settings or all faults. Pure except for {@link ReadFile}. */
 import { readClient } from './client-entry.js';
 import {
   CertificateHeaderEntry,
@@ -18,14 +18,14 @@ import {
 import type { AuthSettings, IntrospectionSettings, IssuerSettings } from './settings.js';
 
 export interface IdentityContext {
-  /** Path of the file: names of other files in it are relative to its folder. */
+  /** Path of the file. Relative paths in it start at its folder. */
   readonly path: string;
-  /** The audience of an issuer that names none. */
+  /** Default audience of an issuer. */
   readonly resource: string;
   readonly read: ReadFile;
 }
 
-/** What an issuer has where neither the file nor a variable says otherwise. */
+/** Defaults of an issuer. */
 export const ISSUER_DEFAULTS = {
   preset: 'generic',
   metadataUrl: undefined,
@@ -54,8 +54,8 @@ const NESTED = {
 } as const;
 
 /**
- * @param faults every fault found is added, each with its place and without the value.
- * @returns the settings; meaningless where a fault was added.
+ * @param faults receives every fault, with its place and without the value.
+ * @returns the settings; not valid after a fault.
  */
 export function readIdentityFile(context: IdentityContext, faults: string[]): IssuersSettings {
   const report = (place: string, fault: string) => faults.push(`IDENTITY_FILE: ${place}${fault}`);
@@ -79,7 +79,7 @@ export function readIdentityFile(context: IdentityContext, faults: string[]): Is
   return settings;
 }
 
-/** What the file can say. */
+/** Sections that the file sets. */
 export type IssuersSettings = Omit<AuthSettings, 'refusesDemoIssuer'>;
 
 const NOTHING: IssuersSettings = {
@@ -157,7 +157,7 @@ function toIntrospection(
   };
 }
 
-/** What only shows when all issuers are looked at. */
+/** Checks across issuers. */
 function crossValidate({ issuers }: IssuersSettings, report: FaultReporter): void {
   issuers.forEach(({ issuer }, index) => {
     const first = issuers.findIndex((other) => other.issuer === issuer);
@@ -170,7 +170,7 @@ function crossValidate({ issuers }: IssuersSettings, report: FaultReporter): voi
       );
     }
   });
-  // An opaque token does not say whose it is, and must not be shown to one issuer where it may be another's.
+  // An opaque token does not name its issuer, and must not be sent to the wrong one.
   const introspecting = issuers.flatMap(({ introspection }, index) => (introspection ? [index] : []));
   for (const index of introspecting.slice(1)) {
     report(
@@ -184,7 +184,7 @@ function plainUrl(issuer: string): string {
   return URL.canParse(issuer) ? new URL(issuer).href.toLowerCase().replace(/\/$/, '') : issuer;
 }
 
-/** A media type as the `typ` of a token has it (RFC 9068 section 2.1): lower case, without `application/`. */
+/** `typ` of a token (RFC 9068 section 2.1): lower case, without `application/`. */
 export function plainType(type: string): string {
   return type.toLowerCase().replace(/^application\//, '');
 }

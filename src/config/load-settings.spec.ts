@@ -4,7 +4,7 @@ import { ConfigurationError, loadSettings as load, type Environment } from './lo
 import type { IssuerSettings } from './settings.js';
 import { VARIABLE_NAMES } from './variables.js';
 
-/** No test here is about the files that variables name: there are none. */
+/** The tests of this file name no files. */
 const loadSettings = (env: Environment) =>
   load(env, () => {
     throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
@@ -22,7 +22,7 @@ function faults(env: Record<string, string>): string[] {
   }
 }
 
-it('has the defaults of the contract', () => {
+it('returns the documented defaults', () => {
   expect(loadSettings(REQUIRED)).toEqual({
     server: {
       host: '127.0.0.1',
@@ -99,7 +99,7 @@ it('has the defaults of the contract', () => {
   });
 });
 
-it('computes what clients see from the public URL', () => {
+it('derives the public addresses from PUBLIC_URL', () => {
   const { server, auth } = loadSettings({
     ...REQUIRED,
     PUBLIC_URL: 'https://Gate.Example.com/',
@@ -117,7 +117,7 @@ it.each([
   ['https://gate.example.com/', 'https://gate.example.com'],
   ['https://gate.example.com/tools', 'https://gate.example.com/tools'],
   ['https://GATE.example.com:443/tools/a.b/', 'https://gate.example.com/tools/a.b'],
-])('PUBLIC_URL=%s is the base %s of its addresses', (url, base) => {
+])('derives from PUBLIC_URL=%s the base %s', (url, base) => {
   const { server, auth } = loadSettings({ ...REQUIRED, PUBLIC_URL: url, TRUST_PROXY: '1' });
   expect(server.publicUrl).toBe(base);
   expect([server.mcpPath, server.resource]).toEqual(['/mcp', `${base}/mcp`]);
@@ -126,7 +126,7 @@ it.each([
   expect(server.allowedHosts).toEqual(['gate.example.com']);
 });
 
-it('takes an http identifier as the issuer where its keys have an https address, and says so', () => {
+it('accepts an http issuer with an https address of its keys, and reports it at startup', () => {
   const AUTH_ISSUER = 'http://adfs.example.com/adfs/services/trust';
   const AUTH_JWKS_URI = 'https://adfs.example.com/adfs/discovery/keys';
   const { auth, notices } = loadSettings({ ...REQUIRED, AUTH_ISSUER, AUTH_JWKS_URI });
@@ -134,7 +134,7 @@ it('takes an http identifier as the issuer where its keys have an https address,
   expect(notices.join()).toContain(`the issuer ${AUTH_ISSUER} is an identifier that is never fetched`);
 });
 
-it('takes an address of keys with a query', () => {
+it('accepts a JWKS URL with a query', () => {
   const uri = 'https://tenant.b2clogin.com/tenant/discovery/v2.0/keys?p=b2c_1_signin';
   expect(loadSettings({ ...REQUIRED, AUTH_JWKS_URI: uri }).auth.issuers[0]?.jwksUri).toBe(uri);
 });
@@ -150,7 +150,7 @@ it.each<[string, string | readonly string[]]>([
   expect(loadSettings({ ...REQUIRED, CHALLENGE_SCOPES: text }).policy.challengeScopes).toEqual(expected);
 });
 
-it('keeps the audit log beside the data', () => {
+it('places the audit log in DATA_DIR by default', () => {
   expect(loadSettings({ ...REQUIRED, DATA_DIR: '/srv/gate' }).audit.file).toBe(
     join('/srv/gate', 'audit.jsonl'),
   );
@@ -244,13 +244,13 @@ it.each([
   ['OTEL_EXPORTER_OTLP_HEADERS_FILE', '/run/headers'],
   ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
   ['OTEL_SERVICE_NAME', 'gate'],
-])('%s=%s is a fault', (name, value) => {
+])('rejects %s=%s', (name, value) => {
   const found = faults({ [name]: value });
   expect(found.some((fault) => fault.startsWith(name) || fault.includes(name))).toBe(true);
   if (value.trim().length > 4) expect(found.join()).not.toContain(value);
 });
 
-it.each(VARIABLE_NAMES)('%s set to nothing is a fault', (name) => {
+it.each(VARIABLE_NAMES)('rejects an empty %s', (name) => {
   for (const nothing of ['', '  ']) {
     expect(faults({ [name]: nothing })).toContain(
       `${name}: is set but empty: give it a value, or leave it out`,
@@ -258,7 +258,7 @@ it.each(VARIABLE_NAMES)('%s set to nothing is a fault', (name) => {
   }
 });
 
-it('says every fault at once', () => {
+it('reports all faults at once', () => {
   const error = (() => {
     try {
       loadSettings({ PORT: 'x', AUTH_ALGORITHMS: 'HS256', LOG_LEVEL: '' });
@@ -276,7 +276,7 @@ it('says every fault at once', () => {
   ]);
 });
 
-describe('traces', () => {
+describe('loadSettings: traces', () => {
   const traced = (endpoint: string, headers?: string) =>
     load(
       {
@@ -287,7 +287,7 @@ describe('traces', () => {
       () => headers ?? '',
     ).operations.tracing;
 
-  it('are posted below the address, with what the file says', () => {
+  it('appends the path to the endpoint and reads the headers from the file', () => {
     expect(traced('https://otel.example.com/base/', 'Authorization: Basic Zm9v\nx-team=a b \n')).toEqual({
       endpoint: 'https://otel.example.com/base/v1/traces',
       headers: { Authorization: 'Basic Zm9v', 'x-team': 'a b' },
@@ -297,23 +297,23 @@ describe('traces', () => {
     expect(traced('http://collector:4318')?.endpoint).toBe('http://collector:4318/v1/traces');
   });
 
-  it('carry no secret over plain HTTP, and none is shown', () => {
+  it('rejects header secrets over plain HTTP, and shows none', () => {
     expect(() => traced('http://collector:4318', 'x-api-key: hunter2')).toThrow('must be https, or loopback');
     expect(() => traced('https://collector', 'hunter2')).toThrow('a line that is not NAME: VALUE');
     expect(() => traced('https://collector', 'hunter2')).not.toThrow('hunter2');
   });
 });
 
-describe('EXAMPLE_TOOLS', () => {
+describe('loadSettings: EXAMPLE_TOOLS', () => {
   const SMTP_URL = 'smtp://gate:hunter2@mail.example.com:587';
 
-  it('loads the settings of the example tools, and is named at startup', () => {
+  it('loads the settings of the example tools, and reports them at startup', () => {
     const { examples, notices } = loadSettings({ ...REQUIRED, EXAMPLE_TOOLS: 'true', SMTP_URL });
     expect(examples).toEqual({ smtpUrl: SMTP_URL });
     expect(notices).toEqual([expect.stringMatching(/^EXAMPLE_TOOLS=true: the example tools/)]);
   });
 
-  it.each(['true', 'false', undefined])('%s checks SMTP_URL only where the tools are loaded', (value) => {
+  it.each(['true', 'false', undefined])('validates SMTP_URL only with the example tools (%s)', (value) => {
     const found = faults({ ...(value && { EXAMPLE_TOOLS: value }), SMTP_URL: 'http://hunter2' });
     expect(found).toEqual([
       value === 'true'
@@ -335,7 +335,7 @@ describe('EXAMPLE_TOOLS', () => {
 describe.each([
   ['DATABASE_URL', 'postgres://gate:hunter2@db.example.com:5432/gate', 'must be a postgres:// URL'],
   ['SMTP_URL', 'smtp://gate:hunter2@mail.example.com:587', 'must be an smtp:// or smtps:// URL'],
-] as const)('%s in a file', (name, url, form) => {
+] as const)('loadSettings: %s from a file', (name, url, form) => {
   const inFile = `${name}_FILE`;
   const held = (text: string, env: Environment = {}) =>
     load({ ...REQUIRED, EXAMPLE_TOOLS: 'true', [inFile]: '/run/secrets/url', ...env }, (path) => {
@@ -343,34 +343,34 @@ describe.each([
       return text;
     });
 
-  it('is taken as if the variable said it', () => {
+  it('has the same effect as the variable', () => {
     const { storage, examples } = held(`${url}\n`);
     expect(name === 'SMTP_URL' ? examples?.smtpUrl : storage.databaseUrl).toBe(url);
   });
 
-  it('is a fault beside the variable', () => {
+  it('is rejected together with the variable', () => {
     expect(() => held(url, { [name]: url })).toThrow(
-      `- ${inFile}: says the same as ${name}: leave one of them out`,
+      `- ${inFile}: has the same purpose as ${name}: remove one of them`,
     );
   });
 
-  it('is a fault where it is no such address, without what it holds', () => {
+  it('is rejected with another kind of URL, without its content', () => {
     for (const wrong of ['mysql://hunter2', '', `${url} ${url}`]) {
       expect(() => held(wrong)).toThrow(
-        new RegExp(`^(?![^]*hunter2)[^]*- ${inFile}: what the file holds ${form}$`),
+        new RegExp(`^(?![^]*hunter2)[^]*- ${inFile}: the content of the file ${form}$`),
       );
     }
   });
 
-  it('is a fault where the file cannot be read', () => {
+  it('is rejected if the file is unreadable', () => {
     const found = faults({ EXAMPLE_TOOLS: 'true', [inFile]: '/run/secrets/url' });
     expect(found).toEqual([`${inFile}: the file cannot be read (ENOENT)`]);
   });
 });
 
-it('a host that others can reach needs to be told its https name', () => {
+it('requires PUBLIC_URL if HOST is not loopback', () => {
   expect(faults({ HOST: '0.0.0.0' })).toEqual([
-    'PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL',
+    'PUBLIC_URL: is required if HOST is not loopback: set the https URL of clients',
   ]);
   const named = { HOST: '0.0.0.0', PUBLIC_URL: 'https://gate.example.com' };
   expect(faults({ ...named, TRUST_PROXY: '10.0.0.0/8' })).toEqual([]);
@@ -380,7 +380,7 @@ it('a host that others can reach needs to be told its https name', () => {
   expect(faults({ ...named, TLS_CERT_FILE: '/tls.crt', TLS_KEY_FILE: '/tls.key' })).toEqual([]);
 });
 
-it('names every relaxation, and every name that looks like a typing error', () => {
+it('reports every relaxation and every probable typing error', () => {
   const { notices } = loadSettings({
     ...REQUIRED,
     TOOL_ALLOW_LIST: '*',
@@ -408,11 +408,11 @@ it.each([
   ['false', false],
   ['2', 2],
   ['10.0.0.0/8, loopback', ['10.0.0.0/8', 'loopback']],
-])('TRUST_PROXY=%s', (text, expected) => {
+])('accepts or rejects TRUST_PROXY=%s', (text, expected) => {
   expect(loadSettings({ ...REQUIRED, TRUST_PROXY: text }).server.trustProxy).toEqual(expected);
 });
 
-it('fails only with a list of faults, and never repeats a value', () => {
+it('throws only ConfigurationError, without values, for random variables', () => {
   const MARK = 'v@lue';
   const env = fc.dictionary(
     fc.constantFrom(...VARIABLE_NAMES),
@@ -431,7 +431,7 @@ it.each([
   'http://127.9.9.9',
   'http://[::1]:3000',
   'https://gate.example.com:8443',
-])('%s may carry tokens', (url) => {
+])('accepts %s for tokens', (url) => {
   const addresses = { PUBLIC_URL: url, AUTH_ISSUER: url, AUTH_JWKS_URI: `${url}/jwks` };
   expect(faults({ ...addresses, TRUST_PROXY: '127.0.0.1' })).toEqual([]);
 });
@@ -450,7 +450,7 @@ it.each([
   'javascript:alert(1)',
   '//localhost',
   'https://',
-])('%s may not', (url) => {
+])('rejects %s for tokens', (url) => {
   const names = ['AUTH_ISSUER', 'AUTH_JWKS_URI', 'PUBLIC_URL'] as const;
   expect(
     faults(Object.fromEntries(names.map((name) => [name, url])))
@@ -459,7 +459,7 @@ it.each([
   ).toEqual([...names]);
 });
 
-it('whatever it is given: faults that name a variable, or settings that are safe', () => {
+it('returns safe settings or faults with names for random variables', () => {
   const flag = fc.constantFrom('true', 'false', 'TRUE', '1');
   const number = fc.constantFrom('0', '1', '60', '600', '-1', '1e3', '0x1', '99999999999');
   const url = fc.constantFrom(
@@ -515,7 +515,7 @@ it('whatever it is given: faults that name a variable, or settings that are safe
   );
 });
 
-describe('values that something else made', () => {
+describe('loadSettings: values of other programs', () => {
   it.each([
     ['"https://login.example.com"', 'AUTH_ISSUER: is in quotes'],
     ["'https://login.example.com'", 'AUTH_ISSUER: is in quotes'],
@@ -523,7 +523,7 @@ describe('values that something else made', () => {
     ['https://login.example.com\r', 'AUTH_ISSUER: ends with a carriage return'],
     ['https://login.example.com # provider', 'AUTH_ISSUER: holds a # comment'],
     ['https://login.example.com\nPOLICY_DIR=policy', 'AUTH_ISSUER: holds a control character'],
-  ])('names the marks in %j and nothing else', (value, fault) => {
+  ])('reports only the foreign value in %j', (value, fault) => {
     expect(faults({ AUTH_ISSUER: value })).toEqual([expect.stringContaining(fault)]);
   });
 
@@ -553,7 +553,7 @@ describe('values that something else made', () => {
     },
   );
 
-  it('names in one line what Kubernetes injects, and a typing error beside it', () => {
+  it('reports Kubernetes variables in one line beside a typing error', () => {
     const service = (name: string) => ({
       [`${name}_SERVICE_HOST`]: '10.0.0.1',
       [`${name}_SERVICE_PORT`]: '80',
@@ -587,22 +587,22 @@ describe('values that something else made', () => {
   );
 });
 
-describe('TLS to PostgreSQL', () => {
+describe('loadSettings: TLS to PostgreSQL', () => {
   const DATABASE_URL = 'postgres://gate@db.example.com/gate?sslmode=require';
 
-  it('names a relaxation at start', () => {
+  it('reports a relaxation at startup', () => {
     expect(loadSettings({ ...REQUIRED, DATABASE_URL }).notices).toEqual([
       expect.stringMatching(/^DATABASE_URL: sslmode=require: encrypted, with any certificate/),
     ]);
   });
 
-  it('names a fault by its variable', () => {
+  it('names the variable of a fault', () => {
     expect(faults({ DATABASE_URL: 'postgres://gate@db.example.com/gate?sslmode=no' })).toEqual([
       expect.stringMatching(/^DATABASE_URL: sslmode must be one of /),
     ]);
   });
 
-  it('rejects PGSSLMODE beside a URL that does not state the mode', () => {
+  it('rejects PGSSLMODE with a URL without sslmode', () => {
     const more = { PGSSLMODE: 'no-verify' };
     expect(faults({ ...more, DATABASE_URL: 'postgres://gate@db.example.com/gate' })).toEqual([
       'DATABASE_URL: PGSSLMODE is not read: write sslmode in the URL',
@@ -611,17 +611,14 @@ describe('TLS to PostgreSQL', () => {
   });
 });
 
-describe('proxies', () => {
-  it.each(['HTTPS_PROXY', 'https_proxy'])(
-    'rejects a %s that is no URL of a proxy, without the value',
-    (name) => {
-      const found = faults({ [name]: 'socks5://u:s3cret@proxy.corp' });
-      expect(found).toEqual([expect.stringMatching(/^HTTPS_PROXY: must be the http:\/\/ or https:\/\/ URL/)]);
-      expect(found.join()).not.toContain('s3cret');
-    },
-  );
+describe('loadSettings: proxies', () => {
+  it.each(['HTTPS_PROXY', 'https_proxy'])('rejects an invalid proxy URL in %s, without its value', (name) => {
+    const found = faults({ [name]: 'socks5://u:s3cret@proxy.corp' });
+    expect(found).toEqual([expect.stringMatching(/^HTTPS_PROXY: must be the http:\/\/ or https:\/\/ URL/)]);
+    expect(found.join()).not.toContain('s3cret');
+  });
 
-  it('takes an empty variable in lower case for no proxy', () => {
+  it('disables the proxy for an empty lower-case variable', () => {
     const settings = loadSettings({ ...REQUIRED, https_proxy: '', http_proxy: '', no_proxy: '' });
     expect(settings.outbound).toBeUndefined();
     expect(settings.notices).toEqual([]);

@@ -1,4 +1,4 @@
-/** Environment in, typed settings out, or every fault at once. Pure. */
+/** Converts environment variables to typed settings or reports all faults. Pure. */
 import { plainToInstance } from 'class-transformer';
 import { join, resolve } from 'node:path';
 import { withoutRootDot } from '../lib/root-dot.js';
@@ -39,7 +39,7 @@ import type { ReadFile } from './yaml-file.js';
 
 export type { Environment };
 
-/** Says which variables are wrong and why, never what they hold. */
+/** Faulty variables with causes, without their values. */
 export class ConfigurationError extends Error {
   constructor(readonly faults: readonly string[]) {
     super(
@@ -52,8 +52,8 @@ export class ConfigurationError extends Error {
 const MIB = 1024 * 1024;
 
 /**
- * @param env the variables; nothing else is read but the files that they name.
- * @throws ConfigurationError with every fault, each naming its variable.
+ * @param env the variables. Only the files that they name are read.
+ * @throws ConfigurationError with every fault; each names its variable.
  */
 export function loadSettings(env: Environment, read: ReadFile): Settings {
   const given = givenIn(env);
@@ -67,11 +67,11 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   const variables = plainToInstance(Variables, given);
   const sound = faults.length === 0;
   if (sound) faults.push(...crossFaults(variables));
-  // The file is read in any case: all that is wrong is said at once.
+  // Read in any case, to report all faults at once.
   const file = variables.IDENTITY_FILE?.trim();
   const resource = sound ? addressesOf(variables).resource : 'unknown';
   const named = file ? readIdentityFile({ path: resolve(file), resource, read }, faults) : undefined;
-  // Set by whoever runs Node in production, and by the image.
+  // Set by production environments and by the image.
   const refusesDemoIssuer = env.NODE_ENV === 'production';
   const auth = { ...(named ?? oneIssuer(variables, resource)), refusesDemoIssuer };
   if (sound) faults.push(...certificateFaults(variables, auth));
@@ -100,17 +100,17 @@ export function loadSettings(env: Environment, read: ReadFile): Settings {
   );
 }
 
-/** Where the audit log is, for those who only read it. */
+/** Path of the audit log, for commands that only read it. */
 export function auditFileOf({ AUDIT_FILE: file, DATA_DIR: folder }: Environment): string {
   return resolve(file ?? join(resolve(folder ?? './data'), 'audit.jsonl'));
 }
 
-/** Where the key is that signs it. */
+/** Path of its signing key. */
 export function auditKeyFileOf({ AUDIT_KEY_FILE: file, DATA_DIR: folder }: Environment): string {
   return resolve(file ?? join(resolve(folder ?? './data'), 'audit-key.pem'));
 }
 
-/** The short form: one issuer, in variables. */
+/** One issuer from AUTH_ variables. */
 function oneIssuer(variables: Variables, resource: string): IssuersSettings {
   const issuer: IssuerSettings = {
     ...ISSUER_DEFAULTS,
@@ -130,7 +130,7 @@ function oneIssuer(variables: Variables, resource: string): IssuersSettings {
   return { issuers: [issuer], dpopNonceSecret: undefined, clientCertificateHeader: undefined };
 }
 
-/** What files say that variables name. */
+/** Content of the files that variables name. */
 interface FromFiles {
   readonly auth: AuthSettings;
   readonly audit: Pick<AuditSettings, 'pseudonymKey' | 'sinks'>;

@@ -1,4 +1,4 @@
-/** Whether a private key can be used for what it is configured for, said before anybody needs it. Pure. */
+/** Checks at startup that a private key supports its configured algorithm. Pure. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { MIN_RSA_BITS } from '../lib/rsa.js';
 
@@ -8,7 +8,7 @@ const CURVES: Readonly<Record<string, string>> = {
   ES512: 'secp521r1',
 };
 
-/** What is wrong, without anything of the key; undefined where it fits. @param algorithm JWS (RFC 7518, RFC 8037). */
+/** Fault without key data; undefined for a valid key. @param algorithm JWS (RFC 7518, RFC 8037). */
 export function keyFault(pem: string, algorithm: string): string | undefined {
   if (!pem.startsWith('-----BEGIN PRIVATE KEY-----')) {
     return 'must hold a private key in PEM, PKCS #8, without a password (openssl genpkey, or openssl pkcs8 -topk8 -nocrypt)';

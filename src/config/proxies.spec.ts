@@ -20,7 +20,7 @@ describe('proxyFor', () => {
     [{ HTTPS_PROXY: 'https://proxy.corp' }, 'https://a.example.com', 'proxy.corp:443'],
     [{ HTTPS_PROXY: 'http://[fd00::1]:3128' }, 'https://a.example.com', '[fd00::1]:3128'],
     [{ ALL_PROXY: HTTPS_PROXY }, 'https://a.example.com', 'direct'],
-  ])('takes %j for %s to %s', (env, target, expected) => {
+  ])('selects %j for %s to %s', (env, target, expected) => {
     expect(way(env as Record<string, string>, target)).toBe(expected);
   });
 
@@ -33,7 +33,7 @@ describe('proxyFor', () => {
     'https://[::1]:3000',
     'https://[::ffff:127.0.0.1]',
     'https://2130706433',
-  ])('asks %s directly, whatever NO_PROXY holds', (target) => {
+  ])('connects directly to %s with any NO_PROXY', (target) => {
     expect(way({ HTTPS_PROXY, HTTP_PROXY: HTTPS_PROXY }, target)).toBe('direct');
   });
 
@@ -73,12 +73,12 @@ describe('proxyFor', () => {
     ['10.0.0.0/99', '10.0.0.1', false],
     ['https://example.com', 'example.com', false],
     ['exa*', 'example.com', false],
-  ])('with NO_PROXY=%s asks %s directly: %p', (entries, host, isDirect) => {
+  ])('with NO_PROXY=%s connects directly to %s: %p', (entries, host, isDirect) => {
     const env = { HTTPS_PROXY, NO_PROXY: entries };
     expect(way(env, `https://${host}/x`)).toBe(isDirect ? 'direct' : 'proxy.corp:3128');
   });
 
-  it('lets no_proxy count before NO_PROXY', () => {
+  it('prefers no_proxy to NO_PROXY', () => {
     expect(way({ HTTPS_PROXY, NO_PROXY: '*', no_proxy: 'b.test' }, 'https://a.test')).not.toBe('direct');
   });
 });
@@ -104,13 +104,13 @@ describe('readOutbound', () => {
     'http://',
     'http://proxy.corp:99999',
     'a b',
-  ])('reads no proxy in %j', (text) => {
+  ])('returns no proxy for %j', (text) => {
     expect(readOutbound({ HTTPS_PROXY: text })).toBeUndefined();
   });
 });
 
 describe('proxyNotices', () => {
-  it('names variables without effect, and no credentials', () => {
+  it('names variables without effect, without credentials', () => {
     const notices = proxyNotices({
       HTTPS_PROXY,
       https_proxy: 'http://u:s3cret@other:1',

@@ -1,4 +1,4 @@
-/** Proxies for outbound requests (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`): variables in, settings out. Pure. */
+/** Settings of outbound proxies (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`). Pure. */
 import { ValidateBy } from 'class-validator';
 import { BlockList, isIP } from 'node:net';
 import { isLoopbackHost } from './rules.js';
@@ -9,13 +9,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const PROXY_NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 type ProxyName = (typeof PROXY_NAMES)[number];
 
-/** Each variable also has a name in lower case, which counts first, as in curl. */
+/** Lower-case names take precedence, as in curl. */
 export const LOWER_CASE_NAMES = ['https_proxy', 'http_proxy', 'no_proxy'] as const;
 
 const DEFAULT_PORTS = { 'http:': 80, 'https:': 443 } as const;
 type Protocol = keyof typeof DEFAULT_PORTS;
 
-/** The variables that are in force, under their names in capitals. An empty one in lower case switches the proxy off, as in curl. */
+/** Effective variables under their upper-case names. An empty lower-case variable disables the proxy, as in curl. */
 export function proxyVariables(env: Environment): Partial<Record<ProxyName, string>> {
   const found = PROXY_NAMES.map((name) => {
     const lower = env[name.toLowerCase()];
@@ -24,7 +24,7 @@ export function proxyVariables(env: Environment): Partial<Record<ProxyName, stri
   return Object.fromEntries(found.filter(([, value]) => value !== undefined));
 }
 
-/** The address of a proxy: `http://` or `https://` with a host, or a host and a port alone. */
+/** Proxy address: `http://` or `https://` with a host, or host and port. */
 export function IsProxyUrl() {
   return ValidateBy({
     name: 'proxyUrl',
@@ -36,7 +36,7 @@ export function IsProxyUrl() {
   });
 }
 
-/** @returns undefined where no proxy is configured. */
+/** @returns undefined without a proxy. */
 export function readOutbound(
   values: Partial<Record<ProxyName, string | undefined>>,
 ): OutboundSettings | undefined {
@@ -45,7 +45,7 @@ export function readOutbound(
   return https || http ? { https, http, direct: splitTargets(values.NO_PROXY ?? '') } : undefined;
 }
 
-/** Variables that are set and have no effect on outbound requests; without their values. */
+/** Set variables without effect on outbound requests; names only. */
 export function proxyNotices(env: Environment): string[] {
   const differing = PROXY_NAMES.filter((name) => {
     const [lower, upper] = [env[name.toLowerCase()], env[name]];
@@ -64,7 +64,7 @@ export function proxyNotices(env: Environment): string[] {
   ];
 }
 
-/** What the start log says of proxies in force. */
+/** Lines of the start log about active proxies. */
 export function proxyLines(outbound: OutboundSettings | undefined): string[] {
   return [outbound?.https, outbound?.http].flatMap((proxy) =>
     proxy === undefined
@@ -76,8 +76,8 @@ export function proxyLines(outbound: OutboundSettings | undefined): string[] {
 }
 
 /**
- * The proxy for a target; undefined where the request goes direct. Loopback never goes to a proxy. A host in `NO_PROXY`
- * covers its subdomains; `.domain` and `*.domain` cover subdomains alone; names are not resolved.
+ * Proxy for a target; undefined for a direct request. Loopback is always direct. A host in `NO_PROXY` includes its
+ * subdomains; `.domain` and `*.domain` mean subdomains only; names are not resolved.
  */
 export function proxyFor(
   outbound: OutboundSettings | undefined,
@@ -131,7 +131,7 @@ function splitTargets(text: string): string[] {
 
 type Covers = (host: string, port: number) => boolean;
 
-/** One entry of `NO_PROXY`; undefined where it has no form of one. */
+/** One entry of `NO_PROXY`; undefined for an invalid one. */
 function readTarget(entry: string): Covers | undefined {
   if (entry === '*') return () => true;
   const range = readRange(entry);
@@ -159,7 +159,7 @@ function readRange(entry: string): Covers | undefined {
   return (host) => covers(host);
 }
 
-/** An IPv4 address within an IPv6 one is the same address. */
+/** An IPv4-mapped IPv6 address equals its IPv4 address. */
 function addresses(address: string, bits: number): (host: string) => boolean {
   const list = new BlockList();
   list.addSubnet(address, bits, isIP(address) === 4 ? 'ipv4' : 'ipv6');

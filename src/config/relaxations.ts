@@ -3,10 +3,10 @@ import { databaseRelaxation } from './database-url.js';
 import { isSecureUrl } from './rules.js';
 import type { IssuerSettings, Settings, SinkSettings } from './settings.js';
 
-/** Keys that are believed for longer than this without a word from the issuer are worth a line at every start. */
+/** A longer maximum age of keys is reported at every start. */
 const LONG_KEY_AGE_SECONDS = 86_400;
 
-/** Each PostgreSQL with the place that names it. */
+/** All PostgreSQL URLs with the variable or file that names each. */
 export function databasesOf(
   own: string | undefined,
   sinks: readonly SinkSettings[],
@@ -21,7 +21,7 @@ export function databasesOf(
   ];
 }
 
-/** One sentence for each check that the settings switch off or weaken: logged at startup. */
+/** One sentence for each weakened check, logged at startup. */
 export function relaxations(settings: Omit<Settings, 'notices'>): string[] {
   const notices: [boolean, string][] = [
     [
@@ -50,11 +50,11 @@ export function relaxations(settings: Omit<Settings, 'notices'>): string[] {
     ),
     ...settings.upstreams.list.map(({ name, relaysErrors }): [boolean, string] => [
       relaysErrors,
-      `relay_errors of ${name}: what it says of its failures reaches callers word for word`,
+      `relay_errors of ${name}: its error messages reach callers unchanged`,
     ]),
     ...settings.signals.map(({ issuer, authorization }): [boolean, string] => [
       authorization === undefined,
-      `allow_without_authorization of ${issuer}: whoever has one of its signed events can deliver it`,
+      `allow_without_authorization of ${issuer}: any holder of one of its signed events can deliver it`,
     ]),
     ...settings.auth.issuers.flatMap((issuer): [boolean, string][] => [
       [
@@ -63,7 +63,7 @@ export function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       ],
       [
         issuer.tokenTypes?.includes('none') ?? false,
-        `AUTH_TOKEN_TYPES holds none: tokens that do not say what they are are accepted from ${issuer.issuer}`,
+        `AUTH_TOKEN_TYPES holds none: tokens without a typ are accepted from ${issuer.issuer}`,
       ],
       [
         !isSecureUrl(issuer.issuer),
@@ -75,22 +75,22 @@ export function relaxations(settings: Omit<Settings, 'notices'>): string[] {
       ],
       [
         countsGrantsOfAll(issuer),
-        `the roles of ${issuer.issuer} count whichever organization grants them: role_organizations limits them`,
+        `the roles of ${issuer.issuer} count for grants of every organization: role_organizations limits them`,
       ],
       [
         issuer.acceptsKeyWithoutKid ?? false,
-        `accept_key_without_kid of ${issuer.issuer}: its single key verifies tokens that name any key`,
+        `accept_key_without_kid of ${issuer.issuer}: its single key verifies tokens with any kid`,
       ],
       [
         issuer.keyMaxAgeSeconds > LONG_KEY_AGE_SECONDS,
-        `key_max_age_seconds of ${issuer.issuer} is ${issuer.keyMaxAgeSeconds}: while it is down, keys are believed for that long`,
+        `key_max_age_seconds of ${issuer.issuer} is ${issuer.keyMaxAgeSeconds}: during an outage its keys are used for this time`,
       ],
     ]),
   ];
   return notices.filter(([inForce]) => inForce).map(([, notice]) => notice);
 }
 
-/** Zitadel: an organization that a project is granted to assigns the roles of that project itself. */
+/** Zitadel: an organization with a granted project assigns the roles of that project. */
 function countsGrantsOfAll({ claims: { roles = [] }, roleOrganizations }: IssuerSettings): boolean {
   return roleOrganizations === undefined && roles.some((place) => /^\/?urn:zitadel:/.test(place));
 }

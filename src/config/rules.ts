@@ -1,10 +1,10 @@
-/** Forms that the values of variables, and of the operator's files, must have. Texts unless a rule says otherwise. */
+/** Validation rules for variables and YAML documents. Values are strings unless a rule states another type. */
 import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isIP } from 'node:net';
 import { SCOPE_TOKEN } from '../core/patterns.js';
 import { isJsonObject } from '../lib/json.js';
 
-/** Signature algorithms that the gate can accept (RFC 8725 section 3.1: no symmetric ones, no `none`). */
+/** Accepted signature algorithms (RFC 8725 section 3.1: no symmetric ones, no `none`). */
 export const ASYMMETRIC = [
   'RS256',
   'RS384',
@@ -19,13 +19,13 @@ export const ASYMMETRIC = [
   'Ed25519',
 ];
 
-/** Addresses that hold a password, and so may be in a file of their own. */
+/** Variables with a password, which a file can hold instead. */
 export const SECRET_URLS = {
   DATABASE_URL: { form: /^postgres(ql)?:\/\/\S+$/, message: 'must be a postgres:// URL' },
   SMTP_URL: { form: /^smtps?:\/\/\S+$/, message: 'must be an smtp:// or smtps:// URL' },
 } as const;
 
-/** `localhost`, `127.0.0.0/8` or `::1`: what never leaves the machine, and so may speak plain HTTP. */
+/** `localhost`, `127.0.0.0/8` or `::1`: traffic stays on the machine, so plain HTTP is accepted. */
 export function isLoopbackHost(hostname: string): boolean {
   return (
     hostname === 'localhost' ||
@@ -39,14 +39,17 @@ export function splitList(text: string): string[] {
   return [...new Set(text.split(',').map((item) => item.trim()))].filter((item) => item !== '');
 }
 
-/** Scopes, separated by commas, spaces or both (RFC 6749 section 3.3: a scope holds no space; here no comma either). */
+/**
+ * Scopes separated by commas, spaces or both. RFC 6749 section 3.3 excludes spaces in a scope; this list also
+ * excludes commas.
+ */
 export function splitScopes(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/))].filter((scope) => scope !== '');
 }
 
 const SCOPE_WORDS = ['allowed', 'minimal'];
 
-/** One of the two words alone, or scopes among which neither word is: `Allowed` is a typing error and no scope. */
+/** One keyword, or a list of scopes without a keyword: `Allowed` is a typing error. */
 export function IsChallengeScopes() {
   return rule(
     'challengeScopes',
@@ -88,7 +91,7 @@ export function IsBooleanString() {
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** `false`, a number of hops, or ranges; the range of all addresses would believe everybody. */
+/** `false`, a number of hops, or ranges. A range of all addresses would trust every client. */
 export function IsTrustedProxies() {
   return rule(
     'trustedProxies',
@@ -132,14 +135,14 @@ export function IsListOf(allowed: readonly string[]) {
 
 const MAX_URL = 2_000;
 
-/** https, or http on loopback: what may carry keys, tokens and metadata. */
+/** https, or http on loopback. */
 export function isSecureUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname));
 }
 
-/** A secure URL without credentials or fragment; without a query unless the options say otherwise. */
+/** A secure URL without credentials and fragment; without a query by default. */
 export function IsSecureUrl({ query = false } = {}) {
   const forbidden = query ? /[#@\s]/ : /[?#@\s]/;
   const without = `without credentials${query ? ' or' : ', query or'} fragment`;
@@ -151,9 +154,9 @@ export function IsSecureUrl({ query = false } = {}) {
 }
 
 /**
- * An issuer identifier: a secure URL without credentials, query or fragment. An http URL is one as well, such as
- * `http://HOST/adfs/services/trust` of AD FS, where its metadata or keys have a secure address of their own.
- * @param addressesOf the addresses that the object with the issuer names.
+ * Issuer identifier: a secure URL without credentials, query and fragment. An http URL, such as
+ * `http://HOST/adfs/services/trust` of AD FS, is accepted if its metadata or keys have a secure URL.
+ * @param addressesOf URLs of the same entry.
  */
 export function IsIssuer<T extends object>(addressesOf: (object: T) => readonly unknown[]) {
   const isAddress = (value: unknown) => typeof value === 'string' && isSecureUrl(value);
@@ -172,10 +175,10 @@ function isHttpUrl(text: string): boolean {
   return /^http:\/\//i.test(text) && URL.canParse(text);
 }
 
-/** Segments of plain characters, none of them `.` or `..`; the slash at the end may be there or not. */
+/** Segments of plain characters, except `.` and `..`; a final slash is optional. */
 const PUBLIC_PATH = /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*\/?$/;
 
-/** A secure URL without credentials, query or fragment; with a path where a proxy takes one off. */
+/** A secure URL without credentials, query and fragment. It has a path if a proxy removes that path. */
 export function IsPublicUrl() {
   return rule(
     'publicUrl',
@@ -188,17 +191,17 @@ export function IsPublicUrl() {
   );
 }
 
-/** As written: the URL class would resolve dot segments. */
+/** The path as written: the URL class would resolve dot segments. */
 function pathOf(url: string): string {
   return url.replace(/^[a-z]+:\/*[^/]*/i, '');
 }
 
-/** True or false, not a text that looks like one. */
+/** A boolean; a string is rejected. */
 export function IsSwitch() {
   return test('switch', (value) => typeof value === 'boolean', 'must be true or false');
 }
 
-/** A number, not a text that looks like one. */
+/** An integer; a string is rejected. */
 export function IsNumber(min: number, max: number) {
   return test(
     'number',
@@ -211,7 +214,7 @@ export function IsText(item: (text: string) => boolean, message: string) {
   return rule('text', item, message);
 }
 
-/** A list of texts that is not empty; or one text alone, unless only a list will do. */
+/** A non-empty list of strings, or one string unless `listOnly`. */
 export function IsStringList(item: (text: string) => boolean, what: string, { listOnly = false } = {}) {
   return test(
     'texts',
@@ -225,7 +228,7 @@ export function IsStringList(item: (text: string) => boolean, what: string, { li
   );
 }
 
-/** Signature algorithms in a list. */
+/** A list of signature algorithms. */
 export function IsAlgorithmList() {
   return IsStringList(
     (text) => ASYMMETRIC.includes(text),
@@ -234,7 +237,7 @@ export function IsAlgorithmList() {
   );
 }
 
-/** A mapping from any text to texts of one form, with at least one entry. */
+/** A non-empty mapping to strings of one form. */
 export function IsTextMap(item: RegExp, what: string) {
   return test(
     'textMap',

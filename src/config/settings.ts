@@ -1,4 +1,4 @@
-/** The configuration as the rest of the code sees it: typed, checked, one section per concern. */
+/** Typed and validated settings, one section per concern. */
 import type { ProxyHeaders } from '../core/sender.js';
 import type { ClientSettings } from './client-settings.js';
 import type { UpstreamsSettings } from './upstream-settings.js';
@@ -12,7 +12,7 @@ export type {
   UpstreamToolSettings,
 } from './upstream-settings.js';
 
-/** Where a provider's tokens keep scopes, roles, tenant and kind. */
+/** Presets: claims of scopes, roles, tenant and kind by provider. */
 export const PRESETS = [
   'generic',
   'entra',
@@ -29,10 +29,7 @@ export type Preset = (typeof PRESETS)[number];
 export interface ServerSettings {
   readonly host: string;
   readonly port: number;
-  /**
-   * Base of all addresses as clients see them, without a trailing slash: an origin, with a path where a proxy in front
-   * takes that path off.
-   */
+  /** Base of all public URLs, without a final slash: an origin, with a path if a proxy removes that path. */
   readonly publicUrl: string;
   readonly mcpPath: string;
   /** `auto`: plain `tools/call` and `tools/list` bypass Express, Nest and the SDK unless the host application extends them. */
@@ -41,92 +38,92 @@ export interface ServerSettings {
   readonly resource: string;
   readonly allowedOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
-  /** As Express takes it: false, a number of hops, or a list of CIDRs. */
+  /** As in Express: false, a number of hops, or CIDRs. */
   readonly trustProxy: false | number | readonly string[];
-  /** The headers of trusted proxies that count. */
+  /** Evaluated headers of trusted proxies. */
   readonly proxyHeaders: ProxyHeaders;
-  /** Unset: plain HTTP, for loopback or behind a proxy that terminates TLS. */
+  /** Unset: plain HTTP, for loopback or behind a TLS proxy. */
   readonly tls: TlsSettings | undefined;
 }
 
 export interface TlsSettings {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Set: a client must present a certificate of this authority. */
+  /** Set: clients must present a certificate of this CA. */
   readonly clientCaFile: string | undefined;
 }
 
-/** Whether an issuer's tokens may, or must, be bound to a key of the client. A bound token is always held to its binding. */
+/** Binding of tokens to a key of the client: allowed or required. The binding of a bound token is always verified. */
 export type SenderConstraint = 'allowed' | 'required';
 
 /**
- * Where the claims of one issuer are, in place of the preset's places. Each entry is the name of a claim, or a JSON
- * Pointer (RFC 6901) into it, such as `/realm_access/roles`.
+ * Claims of one issuer that replace those of the preset. Each is the name of a claim or a JSON Pointer (RFC 6901),
+ * such as `/realm_access/roles`.
  */
 export interface ClaimSettings {
-  /** The first one present is read. */
+  /** The first present claim counts. */
   readonly scopes?: readonly string[];
-  /** Those present are united. */
+  /** All present claims are united. */
   readonly roles?: readonly string[];
-  /** The first one present is read. */
+  /** The first present claim counts. */
   readonly clientId?: readonly string[];
-  /** The first one present is read. */
+  /** The first present claim counts. */
   readonly tenant?: readonly string[];
 }
 
-/** How the gate asks an issuer about its tokens (RFC 7662), in place of checking a signature. */
+/** Introspection of tokens (RFC 7662) in place of signature verification. */
 export interface IntrospectionSettings extends ClientSettings {
-  /** From the issuer's metadata where unset. */
+  /** Default: from the metadata of the issuer. */
   readonly endpoint: string | undefined;
-  /**
-   * True: an active token is meant for this server where neither the answer nor the token names an audience. Unset:
-   * false.
-   */
+  /** True: accept an active token without an audience in response and token. Default false. */
   readonly acceptsMissingAudience?: boolean | undefined;
-  /** How long "active" is believed, in seconds; 0: not at all. */
+  /** Time for which an active response is cached, in seconds; 0 disables the cache. */
   readonly cacheSeconds: number;
 }
 
-/** One issuer, and all that is bound to it: nothing of one issuer is ever applied to a token of another. */
+/** One issuer and its settings. They never apply to tokens of another issuer. */
 export interface IssuerSettings {
-  /** Exact `iss`. Never fetched where it is an http identifier beyond loopback. */
+  /** Exact `iss`. The server does not fetch an http identifier beyond loopback. */
   readonly issuer: string;
   readonly preset: Preset;
   readonly audience: readonly string[];
-  /** Where the metadata is. Unset: the well-known addresses of the issuer. */
+  /** Address of the metadata. Default: the well-known addresses. */
   readonly metadataUrl: string | undefined;
-  /** From the issuer's metadata where unset. */
+  /** Default: from the metadata of the issuer. */
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly string[];
-  /** True: the single key of a set, one without `kid`, verifies tokens that have a `kid`. Unset: false. */
+  /** True: a set with one key without `kid` verifies tokens with a `kid`. Default false. */
   readonly acceptsKeyWithoutKid?: boolean | undefined;
-  /** Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. Unset: the preset's. */
+  /**
+   * Accepted JWT `typ`, lower case, without `application/`; `none` accepts a token without `typ`. Default: the
+   * preset.
+   */
   readonly tokenTypes: readonly string[] | undefined;
   readonly clockToleranceSeconds: number;
   /** 0: unlimited. */
   readonly maxTokenLifetimeSeconds: number;
   readonly claims: ClaimSettings;
-  /** What separates the roles of a role claim that is one text. Unset: such a claim is refused. */
+  /** Separator of roles in a role claim that is one string. Unset: such a claim is rejected. */
   readonly rolesSeparator?: string | undefined;
-  /** Set: of roles that an organization grants (an object of Zitadel's), those of these organizations count alone. */
+  /** Set: of roles granted by organizations (Zitadel), only grants of these organizations count. */
   readonly roleOrganizations?: readonly string[] | undefined;
-  /** Claim that names the person in records and commands; decisions never use it. */
+  /** Claim with a display name for records and commands. It takes no part in decisions. */
   readonly displayClaim?: string | undefined;
-  /** From the provider's names of roles to those that code uses. Set: what it does not name is no role. */
+  /** Maps role names of the provider to those of access rules. Set: unmapped roles are dropped. */
   readonly roleMap: ReadonlyMap<string, string> | undefined;
-  /** What the provider puts before the scopes that code knows (`api://GUID/`); taken off in tokens, put on in challenges. */
+  /** Prefix of scopes at the provider (`api://GUID/`); removed from tokens, added to challenges. */
   readonly scopePrefix: string;
   readonly dpop: SenderConstraint;
   readonly mtls: SenderConstraint;
-  /** Keys are fetched again this often: the longest time that a key removed at the issuer still works. */
+  /** Interval of the JWKS refresh: the longest use of a removed key. */
   readonly keyRefreshSeconds: number;
-  /** While the issuer is down, keys are used up to this age. */
+  /** Maximum age of keys while the issuer is unavailable. */
   readonly keyMaxAgeSeconds: number;
-  /** Set: every token of this issuer is introspected. Its keys are used for JWTs that the answer names no audience of. */
+  /** Set: every token of this issuer is introspected. Its keys verify JWTs whose response has no audience. */
   readonly introspection: IntrospectionSettings | undefined;
 }
 
-/** The certificate of the client, as a proxy in front tells it. Believed only from a peer that `TRUST_PROXY` names. */
+/** Client certificate in a header of a proxy. Evaluated only from a peer in `TRUST_PROXY`. */
 export interface ClientCertificateHeader {
   /** Lower case. */
   readonly name: string;
@@ -135,36 +132,36 @@ export interface ClientCertificateHeader {
 }
 
 export interface AuthSettings {
-  /** In production: tokens and metadata that say that they are of a demo issuer are refused. */
+  /** In production: reject tokens and metadata of a demo issuer. */
   readonly refusesDemoIssuer: boolean;
-  /** At least one; the first is the one that clients without a token are sent to. */
+  /** At least one. Challenges and metadata name the first. */
   readonly issuers: readonly IssuerSettings[];
-  /** Set: a DPoP proof must carry a nonce made with this secret, shared by all instances (RFC 9449 section 9). */
+  /** Set: DPoP proofs must contain a nonce derived from this secret, which all instances share (RFC 9449 section 9). */
   readonly dpopNonceSecret: string | undefined;
-  /** Unset: only a certificate of in-process TLS counts. */
+  /** Unset: only the certificate of in-process TLS counts. */
   readonly clientCertificateHeader: ClientCertificateHeader | undefined;
 }
 
-/** `allowed`: every scope that an allowed target needs; `minimal`: those of read-only targets; or these scopes, at least one. */
+/** `allowed`: all scopes of allowed targets; `minimal`: those of read-only targets; or a list of at least one scope. */
 export type ChallengeScopes = 'allowed' | 'minimal' | readonly string[];
 
 export interface PolicySettings {
   readonly allowList: '*' | ReadonlySet<string>;
   readonly requireHuman: boolean;
   readonly denialDetail: 'explain' | 'conceal';
-  /** What the first challenge and `scopes_supported` ask for. */
+  /** Scopes of the first challenge and of `scopes_supported`. */
   readonly challengeScopes: ChallengeScopes;
-  /** The folder of the operator's policy; undefined where there is none. */
+  /** Folder of the operator's policy; undefined without one. */
   readonly directory: string | undefined;
 }
 
-/** `json`: the records as they are; `ocsf`: API Activity (6003) of OCSF 1.3; `cef`: Common Event Format. */
+/** `json`: unchanged records; `ocsf`: API Activity (6003) of OCSF 1.3; `cef`: Common Event Format. */
 export const SINK_FORMATS = ['json', 'ocsf', 'cef'] as const;
 export type SinkFormat = (typeof SINK_FORMATS)[number];
 
-/** Where the audit log is delivered to. */
+/** Destination of the audit log. */
 export type SinkSettings = {
-  /** Names it in logs, and the file that keeps how far it came. */
+  /** Name in logs and in the file of the delivery position. */
   readonly name: string;
   readonly format: SinkFormat;
 } & (
@@ -186,20 +183,20 @@ export interface AuditSettings {
   readonly onFailure: 'deny' | 'allow';
   /** PEM, PKCS #8, Ed25519: signs the checkpoints of the audit log. */
   readonly keyFile: string;
-  /** True: nobody named the file, and it is made on the first start. */
+  /** True for the default path: the file is created on the first start. */
   readonly makesKey: boolean;
-  /** A file of the audit log is put aside at this size; 0: never for its size. */
+  /** Size at which a file of the audit log is rotated; 0: no limit. */
   readonly rotateBytes: number;
-  /** A file of the audit log is put aside at the end of each day (UTC). */
+  /** Rotate the file of the audit log at the end of each day (UTC). */
   readonly rotateDaily: boolean;
-  /** Files put aside are deleted when their last record is older than this; 0: never. */
+  /** Age of the last record at which a rotated file is deleted; 0: never. */
   readonly retentionDays: number;
-  /** Set: people are on record by keyed hashes in place of their names. */
+  /** Set: records contain keyed hashes in place of user names. */
   readonly pseudonymKey: string | undefined;
   readonly sinks: readonly SinkSettings[];
 }
 
-/** Events that take tokens out of force (CAEP 1.0, RISC 1.0), by the last part of their names. */
+/** Events that revoke tokens (CAEP 1.0, RISC 1.0), by the last segment of their URIs. */
 export const SIGNAL_EVENTS = [
   'session-revoked',
   'token-claims-change',
@@ -213,26 +210,26 @@ export const SIGNAL_EVENTS = [
 ] as const;
 export type SignalEvent = (typeof SIGNAL_EVENTS)[number];
 
-/** Who sends security event tokens (RFC 8417), and what they may cause. */
+/** Transmitter of security event tokens (RFC 8417) and its rights. */
 export interface TransmitterSettings {
   /** Exact `iss` of its tokens. */
   readonly issuer: string;
   /** Accepted `aud`. */
   readonly audience: readonly string[];
-  /** From the transmitter's metadata (SSF 1.0 section 6) where unset. */
+  /** Default: from the metadata of the transmitter (SSF 1.0 section 6). */
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly string[];
-  /** The whole value of the `Authorization` header that it sends. Unset: it sends none, and only its signature says who it is. */
+  /** Complete value of its `Authorization` header. Unset: only the signature authenticates the transmitter. */
   readonly authorization: string | undefined;
-  /** The issuer of tokens whose people it speaks for, and nobody else's. */
+  /** Issuer whose users its events may concern. */
   readonly subjectIssuer: string;
-  /** True: at that issuer the `sub` of a person is the e-mail address. */
+  /** True: `sub` of that issuer is the e-mail address of the user. */
   readonly emailIsSubject: boolean;
-  /** Others change nothing. */
+  /** Other events have no effect. */
   readonly events: ReadonlySet<SignalEvent>;
-  /** For times in its tokens that lie in the future. */
+  /** Tolerance for times in the future. */
   readonly clockToleranceSeconds: number;
-  /** Deliveries. */
+  /** Accepted deliveries. */
   readonly perMinute: number;
 }
 
@@ -243,11 +240,11 @@ export interface StorageSettings {
 }
 
 export interface TracingSettings {
-  /** Where spans are posted (OTLP over HTTP). */
+  /** URL for spans (OTLP over HTTP). */
   readonly endpoint: string;
-  /** Secrets of the collector, as a rule. */
+  /** Usually secrets of the collector. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Part of the traces that is told, from 0 to 1. */
+  /** Fraction of sampled traces, 0 to 1. */
   readonly ratio: number;
   readonly serviceName: string;
 }
@@ -259,10 +256,10 @@ export interface OperationsSettings {
   readonly tracing: TracingSettings | undefined;
 }
 
-/** A proxy that outbound requests go through. */
+/** Proxy of outbound requests. */
 export interface ProxySettings {
   readonly variable: 'HTTPS_PROXY' | 'HTTP_PROXY';
-  /** TLS to the proxy itself. */
+  /** True: TLS to the proxy. */
   readonly secure: boolean;
   /** An IPv6 address without brackets. */
   readonly hostname: string;
@@ -276,13 +273,13 @@ export interface ProxySettings {
 export interface OutboundSettings {
   readonly https: ProxySettings | undefined;
   readonly http: ProxySettings | undefined;
-  /** Entries of `NO_PROXY`: targets that are asked directly. */
+  /** Entries of `NO_PROXY`: targets of direct requests. */
   readonly direct: readonly string[];
 }
 
 /** Settings of the example tools (`EXAMPLE_TOOLS=true`). */
 export interface ExampleSettings {
-  /** Unset: `send_email` answers that mail is not configured. */
+  /** Unset: `send_email` returns an error. */
   readonly smtpUrl: string | undefined;
 }
 
@@ -293,26 +290,26 @@ export interface Settings {
   readonly audit: AuditSettings;
   readonly storage: StorageSettings;
   readonly revocation: {
-    /** How old the list of revocations may be, in seconds; 0: it is not looked at. */
+    /** Maximum age of the revocation list, in seconds; 0 disables revocation. */
     readonly maxAgeSeconds: number;
   };
   readonly operations: OperationsSettings;
   readonly shutdown: {
-    /** How long it goes on answering after it said that it goes. */
+    /** Time in which the server still answers after readiness is off. */
     readonly drainSeconds: number;
-    /** How long calls that run then may take to end. */
+    /** Time in which running calls may end. */
     readonly graceSeconds: number;
   };
-  /** Empty: nobody is listened to. */
+  /** Empty: no transmitter is accepted. */
   readonly signals: readonly TransmitterSettings[];
   readonly upstreams: UpstreamsSettings;
   /** 0: no limit. */
   readonly limits: { readonly perMinute: number };
-  /** Unset: every request goes direct. */
+  /** Unset: all requests are direct. */
   readonly outbound: OutboundSettings | undefined;
   /** Unset: the example tools are not loaded. */
   readonly examples: ExampleSettings | undefined;
   readonly log: { readonly level: string; readonly pretty: boolean };
-  /** Relaxations in force, and names that look like typing errors: each is logged once at boot. */
+  /** Active relaxations and probable typing errors, each logged once at startup. */
   readonly notices: readonly string[];
 }

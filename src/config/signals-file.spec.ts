@@ -32,7 +32,7 @@ function load(file: unknown, issuers = ['https://login.example.com']) {
 }
 const faultsOf = (...transmitters: unknown[]) => load({ transmitters }).faults.join('\n');
 
-it('reads a transmitter, with its defaults', () => {
+it('reads a transmitter with its defaults', () => {
   const { settings, faults } = load({ transmitters: [TRANSMITTER] });
   expect(faults).toEqual([]);
   expect(settings).toEqual([
@@ -89,23 +89,23 @@ it.each<[string, string]>([
   [faultsOf({ ...TRANSMITTER, rate_limit_per_minute: 0 }), 'must be a whole number from 1 to'],
   [faultsOf({ ...TRANSMITTER, secret: 'x' }), 'secret: is not a setting'],
   [faultsOf(TRANSMITTER, TRANSMITTER), 'transmitters[1].issuer: is the same as that of transmitters[0]'],
-])('%s', (faults, expected) => {
+])('rejects a faulty file: %s', (faults, expected) => {
   expect(faults).toContain(expected);
   expect(faults).toContain('SIGNALS_FILE: ');
   expect(faults).not.toContain('0123456789');
 });
 
-it('does not call a subject_issuer unknown where the issuers are', () => {
+it('does not report an unknown subject_issuer if the issuers are faulty', () => {
   expect(load({ transmitters: [TRANSMITTER] }, []).faults).toEqual([]);
 });
 
-it('names the relaxation at boot, and is of no use without revocation', () => {
+it('reports the relaxation at startup, and rejects the file without revocation', () => {
   const file = stringify({
     transmitters: [{ ...TRANSMITTER, authorization_file: undefined, allow_without_authorization: true }],
   });
   const env = { AUTH_ISSUER: TRANSMITTER.issuer, TOOL_ALLOW_LIST: 'x', SIGNALS_FILE: '/s' };
   expect(loadSettings(env, () => file).notices.join()).toContain(
-    'allow_without_authorization of https://login.example.com: whoever has one of its signed events can deliver it',
+    'allow_without_authorization of https://login.example.com: any holder of one of its signed events can deliver it',
   );
   const off = () => loadSettings({ ...env, REVOCATION_MAX_AGE_SECONDS: '0' }, () => file);
   expect(off).toThrow(ConfigurationError);

@@ -1,4 +1,4 @@
-/** Who may tell of locked-out people (`SIGNALS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
+/** Reads the transmitters of `SIGNALS_FILE` and returns settings or all faults. Pure except for {@link ReadFile}. */
 import { IsIn, IsOptional } from 'class-validator';
 import { TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { IsAlgorithmList, IsNumber, IsPath, IsSecureUrl, IsStringList } from './rules.js';
@@ -67,13 +67,13 @@ const DEFAULTS = {
   clockToleranceSeconds: 5,
   perMinute: 6_000,
 } as const;
-/** RFC 9110 section 11.4: a scheme, and what proves who sends it. */
+/** RFC 9110 section 11.4: scheme and credentials. */
 const AUTHORIZATION = /^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]* [\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 const MIN_AUTHORIZATION_LENGTH = 32;
 
 /**
- * @param issuers whose people there are here; a transmitter speaks for those of one. Empty where they are faulty themselves.
- * @returns the settings; meaningless where a fault was added.
+ * @param issuers configured issuers; a transmitter concerns the users of one. Empty if they are faulty.
+ * @returns the settings; not valid after a fault.
  */
 export function readSignalsFile(
   path: string,
@@ -143,7 +143,7 @@ function toTransmitter(
   };
 }
 
-/** What only shows when all transmitters, and the issuers, are looked at. */
+/** Checks across transmitters and issuers. */
 function crossValidate(
   transmitters: readonly TransmitterSettings[],
   issuers: readonly IssuerSettings[],

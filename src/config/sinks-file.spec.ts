@@ -15,7 +15,7 @@ function load(file: unknown) {
 const faultsOf = (...sinks: unknown[]) => load({ sinks }).faults.join('\n');
 const FILE = { name: 'archive', type: 'file', path: 'out.jsonl' };
 
-it('reads every type, with its defaults', () => {
+it('reads every type with its defaults', () => {
   const { settings, faults } = load({
     sinks: [
       FILE,
@@ -73,7 +73,7 @@ it.each<[string, string]>([
     'sinks[0].format: has no effect for postgres',
   ],
   [faultsOf({ name: 'a', type: 'syslog', host: 'a b' }), 'sinks[0].host: must be a host name'],
-])('%s', (faults, expected) => {
+])('rejects a faulty file: %s', (faults, expected) => {
   expect(faults).toContain(`AUDIT_SINKS_FILE: `);
   expect(faults).toContain(expected);
   expect(faults).not.toContain('the-secret');

@@ -1,4 +1,4 @@
-/** Where the audit log is delivered (`AUDIT_SINKS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
+/** Reads the sinks of `AUDIT_SINKS_FILE` and returns settings or all faults. Pure except for {@link ReadFile}. */
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { IsNumber, IsPath, IsSecureUrl } from './rules.js';
@@ -60,7 +60,7 @@ class SinkEntry {
   database_url_file?: string;
 }
 
-/** What each type takes beside `name`, `type` and `format`; those with `!` are required. */
+/** Members by type, beside `name`, `type` and `format`. `!` marks required ones. */
 const TAKES: Readonly<Record<SinkSettings['type'], readonly string[]>> = {
   file: ['path!'],
   stdout: [],
@@ -70,7 +70,7 @@ const TAKES: Readonly<Record<SinkSettings['type'], readonly string[]>> = {
 };
 const SYSLOG_TLS_PORT = 6514;
 
-/** @returns the settings; meaningless where a fault was added. */
+/** @returns the settings; not valid after a fault. */
 export function readSinksFile(path: string, read: ReadFile, faults: string[]): SinkSettings[] {
   const report: FaultReporter = (place, fault) => faults.push(`AUDIT_SINKS_FILE: ${place}${fault}`);
   const file = parseYaml(path, read, 'sinks', report);

@@ -1,4 +1,4 @@
-/** The certificates of in-process TLS, from the files that the variables name. */
+/** Reads the certificate files of in-process TLS. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigurationError } from './load-settings.js';
@@ -9,7 +9,7 @@ export interface TlsFiles extends SecureContextOptions {
   readonly rejectUnauthorized?: boolean;
 }
 
-/** @throws ConfigurationError where a file cannot be read, or what they hold does not fit together. */
+/** @throws ConfigurationError if a file is unreadable, or certificate and key do not match. */
 export function readTlsFiles({ certFile, keyFile, clientCaFile }: TlsSettings): TlsFiles {
   const files: TlsFiles = {
     cert: readVariableFile('TLS_CERT_FILE', certFile),

@@ -1,4 +1,4 @@
-/** Credentials for an upstream over HTTP, as `UPSTREAMS_FILE` describes them. */
+/** Credentials of the gateway at an HTTP upstream, from `UPSTREAMS_FILE`. */
 import { readClient } from './client-entry.js';
 import type { TokenRequestSettings, UpstreamAuthSettings } from './settings.js';
 import {
@@ -15,13 +15,13 @@ import {
 import { secretOf, type Reading } from './upstream-secrets.js';
 import type { FaultReporter } from './yaml-file.js';
 
-/** Headers that the gate, HTTP or MCP itself has a use for. */
+/** Headers that the gateway, HTTP or MCP uses. */
 const TAKEN_HEADER =
   /^(host|cookie|connection|content-.*|transfer-encoding|accept|mcp-.*|traceparent|tracestate)$/i;
-/** RFC 9110 section 5.5, without spaces at its ends. */
+/** RFC 9110 section 5.5, without leading and trailing spaces. */
 const HEADER_VALUE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
-/** How the gateway proves itself to an upstream over HTTP. */
+/** Authentication of the gateway at an HTTP upstream. */
 export function toAuth(entry: AuthEntry, place: string, reading: Reading): UpstreamAuthSettings {
   const { report } = reading;
   switch (entry.method) {
@@ -29,7 +29,7 @@ export function toAuth(entry: AuthEntry, place: string, reading: Reading): Upstr
       const { secret_file: file, header = 'Authorization' } = entry as SecretAuthEntry;
       const secret = secretOf(file, `${place}secret_file`, reading);
       if (secret !== '' && !HEADER_VALUE.test(secret)) {
-        report(`${place}secret_file: `, 'the file holds what no header can carry');
+        report(`${place}secret_file: `, 'the file holds characters that a header cannot carry');
       }
       if (TAKEN_HEADER.test(header)) report(`${place}header: `, 'has another meaning already');
       const isBare = header.toLowerCase() === 'authorization' && !secret.includes(' ');
@@ -84,7 +84,7 @@ function toTokenRequest(
   };
 }
 
-/** The header that names the caller; it must not collide with the header of {@link toAuth}. */
+/** Header with the identity of the caller; must differ from the header of {@link toAuth}. */
 export function identityHeaderOf(
   { identity_header: header, auth }: UpstreamEntry,
   place: string,

@@ -1,4 +1,4 @@
-/** The mappings of `UPSTREAMS_FILE` and the form of each of their values. */
+/** Mappings of `UPSTREAMS_FILE` and the rules of their values. */
 import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import { SCOPE_TOKEN, TARGET_NAME, TARGET_NAME_PATTERN, TEXT_WITHOUT_SPACES } from '../core/patterns.js';
 import { MODERN_REVISION } from '../core/revisions.js';
@@ -39,7 +39,7 @@ export class IdentityHeaderEntry {
   audience: string;
 }
 
-/** A token that is asked for at an authorization server. */
+/** Token request at an authorization server. */
 export class TokenRequestEntry extends ClientEntry {
   @IsSecureUrl({ query: true })
   token_endpoint: string;
@@ -253,7 +253,7 @@ export class ToolEntry {
   timeout_seconds?: number;
 }
 
-/** The items of a member that may be one text alone, each once; empty where the member is not set. */
+/** Items of a member that may be one string, without repetitions. Empty if unset. */
 export function texts(value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   return typeof value === 'string' ? [value] : [...new Set(value)];

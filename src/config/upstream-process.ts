@@ -1,4 +1,4 @@
-/** The process of an upstream over stdio, as `UPSTREAMS_FILE` describes it. */
+/** Process of a stdio upstream, from `UPSTREAMS_FILE`. */
 import { dirname, resolve } from 'node:path';
 import { isJsonObject } from '../lib/json.js';
 import type { UpstreamEntry } from './upstream-entries.js';
@@ -6,7 +6,7 @@ import { secretOf, type Reading } from './upstream-secrets.js';
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
-/** Command, environment and working directory of an upstream over stdio. */
+/** Command, environment and working directory of a stdio upstream. */
 export function toProcess(entry: UpstreamEntry, place: string, reading: Reading) {
   const secrets: string[] = [];
   const command = toCommand(entry.command, `${place}command`, reading, secrets);
@@ -20,7 +20,7 @@ export function toProcess(entry: UpstreamEntry, place: string, reading: Reading)
   };
 }
 
-/** A program and its arguments; one of them may be in a file, since it is a secret. */
+/** Program and arguments. A file can hold an argument that is a secret. */
 function toCommand(
   value: unknown,
   place: string,

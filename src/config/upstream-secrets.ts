@@ -2,14 +2,14 @@
 import { lineFault } from './client-entry.js';
 import type { FaultReporter, SecretFiles } from './yaml-file.js';
 
-/** The file that is read: its path, its secrets and the taker of its faults. */
+/** The current file: its path, its secrets and its fault reporter. */
 export interface Reading {
   readonly path: string;
   readonly secrets: SecretFiles;
   readonly report: FaultReporter;
 }
 
-/** The secret in a file of one line. @param found takes it. */
+/** Secret from a file of one line. @param found receives the secret. */
 export function secretOf(
   file: string,
   place: string,

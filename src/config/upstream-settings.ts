@@ -1,46 +1,46 @@
 /** Settings of MCP servers that are mounted behind the gateway. */
 import type { ClientSettings } from './client-settings.js';
 
-/** Which of an upstream's tools are here, under what they are called, and what they ask of a caller. */
+/** Access rule of the tools of an upstream, and their names. */
 export interface UpstreamToolSettings {
-  /** Names it in decisions: `upstreams.yaml: NAME/PATTERN`. */
+  /** Name in decisions: `upstreams.yaml: NAME/PATTERN`. */
   readonly source: string;
-  /** The upstream's own names, with `*` for any characters. */
+  /** Names at the upstream; `*` matches any characters. */
   readonly match: readonly string[];
   readonly scopes: readonly string[];
-  /** Any of them; empty: none is asked for. */
+  /** One of them is required; empty: no requirement. */
   readonly roles: readonly string[];
   readonly allowWorkload: boolean;
   readonly assurance: { readonly acr: readonly string[]; readonly maxAgeSeconds: number | null } | null;
-  /** Cedar expressions that must all hold. */
+  /** Cedar expressions, all of which must hold. */
   readonly conditions: readonly string[];
-  /** The operator's word; what the upstream says of it decides nothing. */
+  /** Set by the operator. The annotations of the upstream have no effect on decisions. */
   readonly readOnly: boolean;
-  /** Arguments whose values go on record. */
+  /** Arguments in clear text in records. */
   readonly recordedArguments: readonly string[];
-  /** What it is called here, behind the prefix. */
+  /** Name without the prefix. */
   readonly name: string | undefined;
   readonly title: string | undefined;
   readonly description: string | undefined;
-  /** In place of the upstream's. */
+  /** Overrides the limit of the upstream. */
   readonly timeoutMs: number | undefined;
 }
 
-/** How the gate proves to an upstream over HTTP that it may ask. The caller's own token never gets there. */
+/** Authentication of the gateway at an HTTP upstream. The token of the caller is never forwarded. */
 export type UpstreamAuthSettings =
-  /** A fixed value of a header. */
+  /** Fixed header value. */
   | { readonly method: 'secret'; readonly header: string; readonly value: string }
-  /** A token of the gate's own (RFC 6749 section 4.4). */
+  /** Token of the gateway (RFC 6749 section 4.4). */
   | ({ readonly method: 'client_credentials' } & TokenRequestSettings)
-  /** A token for the caller, made out of the caller's (RFC 8693). */
+  /** Token for the caller, exchanged from that of the caller (RFC 8693). */
   | ({ readonly method: 'token_exchange'; readonly actor: boolean } & TokenRequestSettings)
-  /** A grant of the caller's identity provider, taken to the upstream's authorization server (ID-JAG). */
+  /** Grant of the caller's identity provider for the authorization server of the upstream (ID-JAG). */
   | ({ readonly method: 'id_jag'; readonly grant: TokenRequestSettings } & TokenRequestSettings);
 
-/** Where a token is asked for, and what for. */
+/** Token endpoint and requested token. */
 export interface TokenRequestSettings extends ClientSettings {
   readonly tokenEndpoint: string;
-  /** Whom the gate's assertions are for: the authorization server's identifier. */
+  /** Audience of the gateway's assertions: identifier of the authorization server. */
   readonly issuer: string;
   readonly audience: string | undefined;
   /** RFC 8707. */
@@ -49,62 +49,62 @@ export interface TokenRequestSettings extends ClientSettings {
 }
 
 interface UpstreamBase {
-  /** Names it in logs, records and pins. */
+  /** Name in logs, records and pins. */
   readonly name: string;
-  /** What the names of its tools start with here. */
+  /** Prefix of its tool names. */
   readonly prefix: string;
-  /** `shared`: one process or session for all. The others: one for each person, or for each person and client. */
+  /** `shared`: one process or session. Others: one per user, or one per user and client. */
   readonly processes: 'shared' | 'per_person' | 'per_client';
-  /** Of those that are not shared: how many there may be. */
+  /** Maximum number, if not shared. */
   readonly maxProcesses: number;
-  /** Those that are not shared end after so long without a call. */
+  /** Idle time before the end, if not shared. */
   readonly idleMs: number;
-  /** Calls at once in one process or session; others wait in line. */
+  /** Concurrent calls in one process or session; others queue. */
   readonly concurrency: number;
   /** `legacy`: revisions up to 2025-11-25, negotiated by `initialize`. */
   readonly protocol: 'auto' | 'legacy' | 'modern';
   readonly connectTimeoutMs: number;
   readonly listTimeoutMs: number;
   readonly callTimeoutMs: number;
-  /** A larger message fails its call, and nothing else. */
+  /** A larger message fails its call only. */
   readonly maxAnswerBytes: number;
-  /** False: nothing of it is there until the operator accepts it. */
+  /** False: tools are withheld until the operator accepts them. */
   readonly trustFirstUse: boolean;
-  /** True: the text of its protocol errors reaches the caller. */
+  /** True: the caller sees the text of its protocol errors. */
   readonly relaysErrors: boolean;
   readonly tools: readonly UpstreamToolSettings[];
 }
 
-/** An MCP server that is mounted behind the gate. */
+/** MCP server mounted behind the gateway. */
 export type UpstreamSettings = UpstreamBase &
   (
     | {
         readonly transport: 'stdio';
         readonly command: readonly [string, ...string[]];
-        /** All that it gets, beside `HOME`, `TMPDIR` and a plain `PATH`. */
+        /** Environment of the process, beside `HOME`, `TMPDIR` and a plain `PATH`. */
         readonly environment: Readonly<Record<string, string>>;
         /** Unset: an empty folder of its own. */
         readonly workingDirectory: string | undefined;
-        /** Values among command and environment that come from files: never to be shown. */
+        /** Values of command and environment from files: never shown. */
         readonly secrets: readonly string[];
       }
     | {
         readonly transport: 'http';
         readonly url: string;
         readonly auth: UpstreamAuthSettings | undefined;
-        /** A token of the gate's own that says who asks. */
+        /** Signed token of the gateway that identifies the caller. */
         readonly identityHeader: { readonly name: string; readonly audience: string } | undefined;
       }
   );
 
 export interface UpstreamsSettings {
   readonly list: readonly UpstreamSettings[];
-  /** The definitions that the operator has accepted. */
+  /** File with the accepted definitions. */
   readonly pinsFile: string;
   /** PEM, PKCS #8: signs the identity headers. */
   readonly keyFile: string;
-  /** True: nobody named the file, and it is made when it is first needed. */
+  /** True for the default path: the file is created on demand. */
   readonly makesKey: boolean;
-  /** Where those work that name no folder. */
+  /** Parent of the default working directories. */
   readonly folder: string;
 }

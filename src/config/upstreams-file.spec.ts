@@ -42,7 +42,7 @@ const withTool = (tool: object) => faultsOf({ ...STDIO, tools: [tool] });
 const withAuth = (auth: object) => faultsOf({ ...HTTP, auth });
 
 it.each(['mcpServers', 'servers'])(
-  'recognizes the configuration of a client under %s, and repeats names alone',
+  'recognizes a client configuration under %s, and repeats names only',
   (member) => {
     const { faults } = load({
       [member]: { files: { command: 'npx', args: ['x'], env: { KEY: 'sk-secret' } } },
@@ -55,7 +55,7 @@ it.each(['mcpServers', 'servers'])(
   },
 );
 
-it('reads a program, with its defaults', () => {
+it('reads a command with its defaults', () => {
   expect(one(STDIO)).toEqual({
     name: 'files',
     prefix: 'files_',
@@ -95,7 +95,7 @@ it('reads a program, with its defaults', () => {
   });
 });
 
-it('reads secrets among arguments and variables from files, and knows which they are', () => {
+it('reads secret arguments and variables from files, and marks them as secrets', () => {
   const upstream = {
     ...STDIO,
     command: ['node', 'server.js', { file: 'secret' }],
@@ -151,14 +151,14 @@ it.each([
       },
     },
   ],
-])('reads how the gate lets itself in: %j', (auth, expected) => {
+])('reads the authentication %j', (auth, expected) => {
   expect(one({ ...HTTP, auth })).toMatchObject({ auth: { method: auth.method, ...expected } });
 });
 
 it.each<[string, string]>([
   [faultsOf(), 'upstreams: must be a list of 1 to 100'],
   [load('[]').faults.join(), 'must be a mapping with the list "upstreams"'],
-  [load('upstreams: [').faults.join(), 'is not YAML that can be read'],
+  [load('upstreams: [').faults.join(), 'is not valid YAML'],
   [faultsOf('x'), 'upstreams[0]: must be a mapping'],
   [faultsOf({ ...STDIO, name: 'Files' }), 'upstreams[0].name: must be 1 to 32 characters'],
   [faultsOf({ ...STDIO, name: '../files' }), 'upstreams[0].name: must be'],
@@ -196,7 +196,7 @@ it.each<[string, string]>([
     'upstreams[1].prefix: begins',
   ],
   [faultsOf(STDIO, { ...STDIO, name: 'other', prefix: 'files_' }), 'upstreams[1].prefix: is the same'],
-  [withTool({ match: '*' }), 'says nobody who may'],
+  [withTool({ match: '*' }), 'has no access rule'],
   [withTool({ match: '*', scopes: [] }), 'tools[0].scopes: must be a list of scopes'],
   [
     withTool({ match: '*', scopes: 'read', any_principal: true }),
@@ -219,7 +219,10 @@ it.each<[string, string]>([
   [withAuth({ method: 'passthrough' }), 'auth.method: must be secret, client_credentials'],
   [withAuth('secret' as never), 'auth.method: must be'],
   [withAuth({ method: 'secret' }), 'auth.secret_file: '],
-  [withAuth({ method: 'secret', secret_file: 'odd' }), 'the file holds what no header can carry'],
+  [
+    withAuth({ method: 'secret', secret_file: 'odd' }),
+    'the file holds characters that a header cannot carry',
+  ],
   [withAuth({ method: 'secret', secret_file: 'two' }), 'the file holds more than one line'],
   [
     withAuth({ method: 'secret', secret_file: 'secret', header: 'Host' }),
@@ -260,7 +263,7 @@ it.each<[string, string]>([
     }),
     'identity_header.name: has another meaning already',
   ],
-])('says what is wrong: %#', (faults, expected) => {
+])('rejects a faulty file: %#', (faults, expected) => {
   expect(faults).toContain(expected);
   expect(faults).not.toContain('s3cret');
 });

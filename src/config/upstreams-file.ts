@@ -1,4 +1,4 @@
-/** MCP servers behind the gate (`UPSTREAMS_FILE`): text in, settings out, or every fault at once. Pure but for {@link ReadFile}. */
+/** Reads the upstreams of `UPSTREAMS_FILE` and returns settings or all faults. Pure except for {@link ReadFile}. */
 import { MODERN_REVISION } from '../core/revisions.js';
 import { escapeControlChars } from '../lib/format-text.js';
 import type { UpstreamSettings, UpstreamToolSettings } from './settings.js';
@@ -26,17 +26,17 @@ import {
   type ReadFile,
 } from './yaml-file.js';
 
-/** How decisions name the file, whatever it is called. */
+/** Name of the file in decisions, independent of its path. */
 const FILE = 'upstreams.yaml';
 const MAX_UPSTREAMS = 100;
 const MIB = 1024 * 1024;
 
-/** What only one of the two ways to reach an upstream can have. */
+/** Members of one transport only. */
 const ONLY_STDIO = ['env', 'env_files', 'working_directory'] as const;
 const ONLY_HTTP = ['auth', 'identity_header'] as const;
 const PER_CALLER_ONLY = ['max_processes', 'idle_seconds'] as const;
 
-/** @returns the settings; meaningless where a fault was added. */
+/** @returns the settings; not valid after a fault. */
 export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]): UpstreamSettings[] {
   const report: FaultReporter = (place, fault) => faults.push(`UPSTREAMS_FILE: ${place}${fault}`);
   const file = parseYaml(path, read, 'upstreams', report);
@@ -62,10 +62,10 @@ export function readUpstreamsFile(path: string, read: ReadFile, faults: string[]
   return settings;
 }
 
-/** How the configuration of an MCP client names its servers: most of them, and VS Code. */
+/** Members of client configurations: most MCP clients, and VS Code. */
 const PASTED = ['mcpServers', 'servers', 'mcp'] as const;
 
-/** What to write in place of a pasted configuration of a client. Only names are repeated: the rest may be secret. */
+/** Advice for a pasted client configuration. It repeats names only: other values may be secret. */
 function pastedFault(file: Entry): string {
   const servers =
     PASTED.map((name) => file[name]).find((one) => typeof one === 'object' && one !== null) ?? {};
@@ -74,7 +74,7 @@ function pastedFault(file: Entry): string {
     .map((name) => escapeControlChars(name.slice(0, 40)));
   const them = names.length > 0 ? ` (${names.join(', ')})` : '';
   return (
-    `this is the configuration of an MCP client${them}, which does not say who may call which tool. ` +
+    `this is the configuration of an MCP client${them}, which has no access rules. ` +
     'Write a list under upstreams: for each server name, command: [PROGRAM, ARGUMENT…] with env, or url, and tools: [{ match, scopes }]'
   );
 }
@@ -91,7 +91,10 @@ function checkForms(value: unknown, place: string, report: FaultReporter): void 
   const { auth, tools } = value as UpstreamEntry;
   if (auth !== undefined && auth !== null) checkAuth(auth, `${place}.auth`, report);
   if (!Array.isArray(tools) || tools.length === 0) {
-    report(`${place}.tools: `, 'must be a list of at least one entry: what no entry names is not there');
+    report(
+      `${place}.tools: `,
+      'must be a list of at least one entry: a tool without an entry is not mounted',
+    );
     return;
   }
   tools.forEach((one: unknown, at) =>
@@ -165,7 +168,7 @@ function toTool(
 ): UpstreamToolSettings {
   const asks = entry.scopes !== undefined || entry.roles !== undefined;
   if (!asks && !entry.any_principal) {
-    report(place, 'says nobody who may: name scopes, roles or, on purpose, any_principal: true');
+    report(place, 'has no access rule: set scopes, roles or any_principal: true');
   }
   if (asks && entry.any_principal) report(`${place}any_principal: `, 'contradicts scopes and roles');
   if (entry.allow_workload && entry.assurance) {
@@ -196,14 +199,14 @@ function toTool(
   };
 }
 
-/** What only shows when all upstreams are looked at. */
+/** Checks across upstreams. */
 function crossValidate(upstreams: readonly UpstreamSettings[], report: FaultReporter): void {
   upstreams.forEach((one, at) => {
     for (const member of ['name', 'prefix'] as const) {
       const first = upstreams.findIndex((other) => other[member] === one[member]);
       if (first < at) report(`upstreams[${at}].${member}: `, `is the same as that of upstreams[${first}]`);
     }
-    // Otherwise a tool of the one could have the name of a tool of the other.
+    // Otherwise tools of two upstreams could have the same name.
     const inside = upstreams.findIndex(
       ({ prefix }) => prefix !== one.prefix && one.prefix.startsWith(prefix),
     );

@@ -1,4 +1,4 @@
-/** Faults of the variables: each alone, and those that contradict each other. Faults hold names, never values. */
+/** Faults of single variables and contradictions between variables. Faults contain names, never values. */
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { valueFault } from './foreign-variables.js';
@@ -25,7 +25,7 @@ export function emptyFaults(given: Record<string, unknown>): string[] {
     .map(([name]) => `${name}: is set but empty: give it a value, or leave it out`);
 }
 
-/** @param named variables whose faults are named already. */
+/** @param named variables with reported faults. */
 export function formFaults(given: Record<string, unknown>, named: ReadonlySet<string>): string[] {
   const filled = Object.entries(given).filter(
     ([, value]) => typeof value !== 'string' || value.trim() !== '',
@@ -41,7 +41,7 @@ export function formFaults(given: Record<string, unknown>, named: ReadonlySet<st
     });
 }
 
-/** Values that no variable can have, since something else left its marks in them. */
+/** Values with traces of other tools. */
 export function foreignFaults(given: Record<string, unknown>): Map<string, string> {
   const faults = Object.entries(given).flatMap(([name, value]) => {
     const fault = typeof value === 'string' ? valueFault(name, value) : undefined;
@@ -59,7 +59,7 @@ export function crossFaults(variables: Variables): string[] {
     faults.push('TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE');
   }
   if (!variables.PUBLIC_URL && !variables.TLS_CERT_FILE && !isLoopbackHost(variables.HOST ?? '127.0.0.1')) {
-    faults.push('PUBLIC_URL: is required where HOST is not loopback: clients must be told an https URL');
+    faults.push('PUBLIC_URL: is required if HOST is not loopback: set the https URL of clients');
   }
   if (variables.PUBLIC_URL?.toLowerCase().startsWith('http:') && variables.TLS_CERT_FILE) {
     faults.push('PUBLIC_URL: must be https where TLS_CERT_FILE is set');
@@ -98,12 +98,12 @@ export function crossFaults(variables: Variables): string[] {
 export function certificateFaults(variables: Variables, auth: AuthSettings): string[] {
   const faults: string[] = [];
   if (auth.clientCertificateHeader && splitList(variables.TRUST_PROXY ?? 'false').includes('false')) {
-    faults.push('TRUST_PROXY: must name the proxy whose client_certificate_header IDENTITY_FILE believes');
+    faults.push('TRUST_PROXY: must name the proxy that sets client_certificate_header of IDENTITY_FILE');
   }
   const seesCertificates = auth.clientCertificateHeader ?? variables.TLS_CLIENT_CA_FILE;
   if (auth.issuers.some(({ mtls }) => mtls === 'required') && !seesCertificates) {
     faults.push(
-      'TLS_CLIENT_CA_FILE: is required where IDENTITY_FILE says mtls: required, or a client_certificate_header',
+      'TLS_CLIENT_CA_FILE: is required if IDENTITY_FILE has mtls: required, or a client_certificate_header',
     );
   }
   return faults;

@@ -1,4 +1,4 @@
-/** Files that variables name, and the settings that are read from them. */
+/** Reads the files that variables name. */
 import { resolve } from 'node:path';
 import { PRODUCT_NAME } from '../lib/version.js';
 import { isSecureUrl, SECRET_URLS } from './rules.js';
@@ -8,7 +8,7 @@ import type { ReadFile } from './yaml-file.js';
 
 const MIN_SECRET_LENGTH = 32;
 
-/** A secret of at least {@link MIN_SECRET_LENGTH} characters in a file of its own. */
+/** Reads a secret of at least {@link MIN_SECRET_LENGTH} characters. */
 export function readSecret(
   name: 'AUDIT_PSEUDONYM_KEY_FILE',
   variables: Variables,
@@ -21,7 +21,7 @@ export function readSecret(
   return undefined;
 }
 
-/** An address with a password in it: in the variable, or in the file that the variable with `_FILE` names; never in both. */
+/** URL with a password: from the variable, or from the file of the `_FILE` variable; both together are a fault. */
 export function secretUrl(
   name: keyof typeof SECRET_URLS,
   variables: Variables,
@@ -30,17 +30,17 @@ export function secretUrl(
 ): string | undefined {
   const inFile = `${name}_FILE` as const;
   if (variables[name] !== undefined && variables[inFile] !== undefined) {
-    faults.push(`${inFile}: says the same as ${name}: leave one of them out`);
+    faults.push(`${inFile}: has the same purpose as ${name}: remove one of them`);
     return undefined;
   }
   const url = readOwnFile(inFile, variables, read, faults);
   if (url === undefined) return variables[name];
   const { form, message } = SECRET_URLS[name];
-  if (!form.test(url)) faults.push(`${inFile}: what the file holds ${message}`);
+  if (!form.test(url)) faults.push(`${inFile}: the content of the file ${message}`);
   return url;
 }
 
-/** Settings of the example tools; undefined where they are not loaded. */
+/** Settings of the example tools; undefined if they are not loaded. */
 export function readExamples(
   variables: Variables,
   read: ReadFile,
@@ -55,7 +55,7 @@ export function readExamples(
   return undefined;
 }
 
-/** What the file holds that a variable names; a fault says why it cannot be had, and nothing of it. */
+/** Content of a file that a variable names. A fault states the cause without content. */
 function readOwnFile(
   name: 'AUDIT_PSEUDONYM_KEY_FILE' | 'OTEL_EXPORTER_OTLP_HEADERS_FILE' | `${keyof typeof SECRET_URLS}_FILE`,
   variables: Variables,
@@ -74,7 +74,7 @@ function readOwnFile(
   return undefined;
 }
 
-/** Where traces go, and what the collector asks for, as lines of `name: value`. */
+/** Trace endpoint and its headers, as lines of `name: value`. */
 export function readTracing(
   variables: Variables,
   read: ReadFile,

@@ -1,4 +1,7 @@
-/** Every variable of the server and the form of its value. Texts in, texts out: {@link loadSettings} gives them types. */
+/**
+ * All environment variables of the server and the rules of their values. Values are strings: {@link loadSettings}
+ * converts them.
+ */
 import { IsIn, IsOptional, IsString, Matches, ValidateIf } from 'class-validator';
 import { IsProxyUrl } from './proxies.js';
 import {
@@ -19,7 +22,7 @@ import { TARGET_LABEL } from '../core/patterns.js';
 import { PROXY_HEADERS } from '../core/sender.js';
 import { PRESETS } from './settings.js';
 
-/** What a `.env` file sets without effect: a notice for each name. */
+/** Names in a `.env` file without effect, as notices. */
 export const FILE_NOTICES = Symbol('notices on .env');
 
 export type Environment = Readonly<Record<string, string | undefined>> & {
@@ -260,12 +263,12 @@ export class Variables {
   @IsBooleanString()
   EXAMPLE_TOOLS?: string;
 
-  /** Validated only where `EXAMPLE_TOOLS` is `true`; without it a set value is a fault of its own. */
+  /** Validated with `EXAMPLE_TOOLS=true`. Otherwise a set value is a fault. */
   @ValidateIf(({ EXAMPLE_TOOLS, SMTP_URL }: Variables) => EXAMPLE_TOOLS === 'true' && SMTP_URL !== undefined)
   @Matches(SECRET_URLS.SMTP_URL.form, { message: SECRET_URLS.SMTP_URL.message })
   SMTP_URL?: string;
 
-  /** Validated only where `EXAMPLE_TOOLS` is `true`. */
+  /** Validated with `EXAMPLE_TOOLS=true`. */
   @ValidateIf(
     ({ EXAMPLE_TOOLS, SMTP_URL_FILE }: Variables) => EXAMPLE_TOOLS === 'true' && SMTP_URL_FILE !== undefined,
   )
@@ -281,7 +284,7 @@ export class Variables {
   LOG_PRETTY?: string;
 }
 
-/** Variables of the only issuer; `IDENTITY_FILE` holds the same for several. */
+/** Variables of a single issuer; `IDENTITY_FILE` configures several. */
 export const ONE_ISSUER_VARIABLES = [
   'AUTH_ISSUER',
   'AUTH_AUDIENCE',
@@ -293,7 +296,7 @@ export const ONE_ISSUER_VARIABLES = [
   'AUTH_MAX_TOKEN_LIFETIME_SECONDS',
 ] as const;
 
-/** The names of all variables; `.env.example` holds each of them. */
+/** Names of all variables; `.env.example` contains each of them. */
 export const VARIABLE_NAMES = [
   'HOST',
   'PORT',

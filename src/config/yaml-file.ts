@@ -1,28 +1,28 @@
-/** A file of settings in YAML, held against classes: text in, mappings out, or every fault at once. */
+/** Parses a YAML file and validates its mappings against classes. Reports all faults. */
 import { validateSync } from 'class-validator';
 import { dirname, resolve } from 'node:path';
 import { parseDocument, Parser, type CST } from 'yaml';
 import { escapeControlChars } from '../lib/format-text.js';
 import { isJsonObject } from '../lib/json.js';
 
-/** Reads a file of the operator's. Throws where it cannot be read. */
+/** Reads a file of the operator. Throws if it is unreadable. */
 export type ReadFile = (path: string) => string;
 
 export type Entry = Record<string, unknown>;
 
-/** Takes a fault: its place in the file, with `: ` behind it where there is one, and what is wrong, without the value. */
+/** Receives a fault: its place in the file with a final `: `, and the cause without the value. */
 export type FaultReporter = (place: string, fault: string) => void;
 
 const MAX_NAME = 40;
-/** Deeper than anybody's settings. The parser composes by recursion: where its stack ends, so may the process. */
+/** The parser recurses: deeper nesting could exhaust its stack and end the process. */
 const MAX_DEPTH = 32;
-/** In one mapping, where each name is compared with every other. Lists have no limit of their own. */
+/** Members of one mapping, whose names are compared pairwise. Lists have no limit. */
 const MAX_MEMBERS = 1_000;
 const NO_SETTING = 'is not a setting of this server';
 
 /**
- * The mapping that a file holds; undefined where it holds none, which is then reported.
- * @param list the member without which the file says nothing.
+ * Returns the mapping in the file. Reports a fault and returns undefined for other content.
+ * @param list the required list of the file.
  */
 export function parseYaml(
   path: string,
@@ -43,10 +43,10 @@ export function parseYaml(
     report('', `line ${lineOf(excess.offset)} ${excess.message}`);
     return undefined;
   }
-  // No aliases: nobody needs them here, and they are how a small file becomes a huge object.
+  // Aliases are rejected: they can expand a small file to a huge object.
   const document = parseDocument(text, { prettyErrors: false, strict: true, uniqueKeys: true });
   for (const { code, pos } of [...document.errors, ...document.warnings]) {
-    report('', `line ${lineOf(pos[0])} is not YAML that can be read (${code})`);
+    report('', `line ${lineOf(pos[0])} is not valid YAML (${code})`);
   }
   if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
   try {
@@ -59,7 +59,7 @@ export function parseYaml(
   return undefined;
 }
 
-/** What is too much in a text, found without composing it, and so without recursion. */
+/** Finds excessive nesting and size without composing, and so without recursion. */
 function excessOf(text: string): { readonly offset: number; readonly message: string } | undefined {
   const pending = [...new Parser().parse(text)].map((token) => ({ token, depth: 0 }));
   for (let next = pending.pop(); next; next = pending.pop()) {
@@ -81,7 +81,7 @@ function isList(token: CST.BlockMap | CST.FlowCollection): boolean {
   return token.type === 'flow-collection' && token.start.type === 'flow-seq-start';
 }
 
-/** Holds one mapping against its class; the mappings in it against theirs. Every fault is reported by its place. */
+/** Validates a mapping and its nested mappings against classes. Reports every fault with its place. */
 export function checkEntry(
   type: new () => object,
   value: unknown,
@@ -94,7 +94,7 @@ export function checkEntry(
   const empty = Object.keys(value).filter((name) => value[name] === null);
   for (const name of empty)
     report(`${prefix}${name}: `, 'is set but empty: give it a value, or leave it out');
-  // Names that every object has would be taken for parts of the class, and change what it is.
+  // Inherited names, such as `constructor`, would change the instance.
   const [inherited, own] = [true, false].map((is) => Object.keys(value).filter((name) => name in {} === is));
   for (const name of inherited ?? []) report(`${prefix}${name}: `, NO_SETTING);
   const instance = Object.assign(
@@ -110,7 +110,7 @@ export function checkEntry(
         : error.value === undefined
           ? 'is required and not set'
           : Object.values(constraints).join('; ');
-    // Of a name that is nobody's setting, no more than shows which: it is the file's, and may be anything.
+    // An unknown name is arbitrary text, so it is cut.
     report(`${prefix}${escapeControlChars(error.property.slice(0, MAX_NAME))}: `, fault);
   }
   for (const [name, inner] of Object.entries(nested)) {
@@ -120,7 +120,7 @@ export function checkEntry(
   }
 }
 
-/** Reads the secrets that the file names, relative to its folder; a fault says which and why, and nothing of it. */
+/** Reads secret files, relative to the folder of the YAML file. Faults name the file and the cause only. */
 export class SecretFiles {
   constructor(
     private readonly path: string,

@@ -1,9 +1,9 @@
-/** On which line of a YAML text something stands that is named by its place, such as `rules[2].scopes`. Pure. */
+/** Finds the line of a place such as `rules[2].scopes` in a YAML text. Pure. */
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 
 /**
- * The text is looked at when the first place is asked for.
- * @returns a function from a place (what follows `: ` is not part of it) to its line, or that of the nearest thing above it.
+ * Parses the text on the first call.
+ * @returns a function from a place (without `: `) to its line, or to the line of its nearest ancestor.
  */
 export function linesOf(text: string): (place: string) => number {
   const counter = new LineCounter();
@@ -37,7 +37,7 @@ function intoList(items: readonly Node[], rest: string): Step | undefined {
   return node && { node, offset: node.range?.[0], rest: rest.slice(whole?.length) };
 }
 
-/** Names may have dots in them: the longest one that fits is meant. */
+/** Names may contain dots: the longest match counts. */
 function intoMap(node: Node, rest: string): Step | undefined {
   if (!isMap(node)) return undefined;
   const fitting = node.items

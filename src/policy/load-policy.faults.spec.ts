@@ -81,10 +81,7 @@ describe('loadPolicy with a faulty policy.yaml', () => {
       'rules: [{match: pay, assurance: {acr: [a]}}, {match: pay, assurance: {acr: [b]}}]',
       ['policy.yaml: no authentication would meet all that is asked for pay: see acr'],
     ],
-    [
-      'allow_list: [pay]\nallow_list: [read]',
-      ['policy.yaml: line 2 is not YAML that can be read (DUPLICATE_KEY)'],
-    ],
+    ['allow_list: [pay]\nallow_list: [read]', ['policy.yaml: line 2 is not valid YAML (DUPLICATE_KEY)']],
     ['- a', ['policy.yaml: must be a mapping with the list "rules"']],
     ['shadow: [none.cedar]', ['policy.yaml: shadow: there is no none.cedar']],
     ['tools: []', ['policy.yaml:1: tools: is not a setting of this server']],

@@ -214,7 +214,7 @@ const TYPE: readonly ProofCase[] = [
   'text/dpop+jwt',
 ].map((typ) => header(`typ ${JSON.stringify(typ)}`, { typ }, 'not of type dpop+jwt'));
 
-const EXTENSION = 'extension that is not known';
+const EXTENSION = 'unknown extension';
 const ALGORITHM: readonly ProofCase[] = [
   ...[
     undefined,
@@ -337,7 +337,7 @@ const KEY: readonly ProofCase[] = [
   ].map((ops) => jwk(`jwk with key_ops ${JSON.stringify(ops)}`, { key_ops: ops }, MISFIT)),
 ];
 
-const FORGED = 'signature of the DPoP proof does not fit';
+const FORGED = 'signature of the DPoP proof does not match';
 const SIGNATURE: readonly ProofCase[] = [
   header('jwk of another client', ({ foreign }) => ({ jwk: bareJwk(foreign) }), FORGED),
   jwk('point outside the curve', ({ key }) => ({ y: key.jwk.x }), FORGED),
@@ -381,7 +381,7 @@ const elsewhere = (name: string, change: (ours: URL, url: string) => string): Pr
 
 const CLAIMS: readonly ProofCase[] = [
   ...[undefined, null, '', 1, [], { a: 1 }, 'j'.repeat(257)].map((jti) =>
-    claims(`jti ${JSON.stringify(jti)?.slice(0, 20)}`, { jti }, 'no usable jti'),
+    claims(`jti ${JSON.stringify(jti)?.slice(0, 20)}`, { jti }, 'no valid jti'),
   ),
   ...[undefined, null, '', 'GET', 'post', 'POST ', ['POST'], 1].map((htm) =>
     claims(`htm ${JSON.stringify(htm)}`, { htm }, 'made for another method'),
@@ -452,12 +452,12 @@ const CLAIMS: readonly ProofCase[] = [
 /** The tolerance of every case is five seconds. */
 const TIMES: readonly ProofCase[] = [
   ...[undefined, null, '1', [1], true].map((iat) =>
-    claims(`iat ${JSON.stringify(iat)}`, { iat }, 'no usable iat'),
+    claims(`iat ${JSON.stringify(iat)}`, { iat }, 'no valid iat'),
   ),
   json(
     'iat above the range of numbers',
     (head, body) => [head, body.replace(/"iat":\d+/, '"iat":1e999')],
-    'no usable iat',
+    'no valid iat',
   ),
   claims('iat 66 seconds ago', ({ now }) => ({ iat: now - 66 }), 'too old'),
   claims('iat 0', { iat: 0 }, 'too old'),

@@ -72,30 +72,30 @@ function outcome(values: readonly string[], format: Format): string | undefined 
 /** Percent-encoding of nginx and Envoy: everything except letters, digits and `-._~`. */
 const escape = (text: string) => encodeURIComponent(text);
 
-it('is the thumbprint of RFC 8705 appendix A', () => {
+it('thumbprintOf returns the thumbprint of RFC 8705 appendix A', () => {
   expect(thumbprintOf(Buffer.from(RFC8705.base64, 'base64'))).toBe(RFC8705.thumbprint);
   expect(outcome([`:${RFC8705.base64}:`], 'rfc9440')).toBe(RFC8705.thumbprint);
 });
 
-it('reads the header of RFC 9440 appendix A', () => {
+it('certificateFromHeader reads the header of RFC 9440 appendix A', () => {
   const { fingerprint256 } = new X509Certificate(Buffer.from(RFC9440_HEADER.slice(1, -1), 'base64'));
   const expected = Buffer.from(fingerprint256.replaceAll(':', ''), 'hex').toString('base64url');
   expect(outcome([RFC9440_HEADER], 'rfc9440')).toBe(expected);
 });
 
-describe.each(FORMATS)('%s', (format) => {
-  it('is undefined where no certificate is named', () => {
+describe.each(FORMATS)('certificateFromHeader, format %s', (format) => {
+  it('returns undefined without a certificate', () => {
     expect(outcome([], format)).toBeUndefined();
     expect(outcome([''], format)).toBeUndefined();
     expect(outcome([' '], format)).toBeUndefined();
   });
 
-  it('refuses two headers, be they alike', () => {
+  it('rejects two headers, also equal ones', () => {
     expect(outcome([RFC9440_HEADER, RFC9440_HEADER], format)).toContain('More than one');
     expect(outcome(['', ''], format)).toContain('More than one');
   });
 
-  it('refuses 16385 characters, and reads slowly nothing below', () => {
+  it('rejects 16385 characters and reads all shorter values in linear time', () => {
     expect(outcome(['a'.repeat(16_385)], format)).toContain('too long');
     const start = Date.now();
     for (const [first, filler] of [
@@ -111,7 +111,7 @@ describe.each(FORMATS)('%s', (format) => {
     expect(Date.now() - start).toBeLessThan(1000);
   });
 
-  it('throws nothing but an AppError, whatever comes', () => {
+  it('throws only AppError for random values', () => {
     const pieces = fc.constantFrom(
       ':',
       ';',
@@ -247,7 +247,7 @@ it.each<[string, Format, (one: Told, two: Told) => string, string]>([
   else expect(result).toContain(says);
 });
 
-it('tells the same certificate alike in every format, and as Node does', () => {
+it('returns the thumbprint of Node.js in every format', () => {
   expect(thumbprintOf(client.der)).toBe(client.thumbprint);
   expect(client.thumbprint).not.toBe(other.thumbprint);
 });

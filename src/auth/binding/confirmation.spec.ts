@@ -28,13 +28,13 @@ it.each([
   ['a certificate', { 'x5t#S256': X5T }, { certificateThumbprint: X5T }, { dpop: false, mtls: true }],
   ['a key, both shown', { jkt: JKT }, BOTH, { dpop: true, mtls: false }],
   ['both', { jkt: JKT, 'x5t#S256': X5T }, BOTH, { dpop: true, mtls: true }],
-])('holds: %s', (_, cnf, presented, expected) => {
+])('confirm accepts %s', (_, cnf, presented, expected) => {
   expect(outcome(cnf, presented)).toEqual(expected);
 });
 
 const NONE = 'none was sent';
 const OTHER = 'bound to another';
-const UNKNOWN = 'cannot be checked here';
+const UNKNOWN = 'this server cannot check';
 
 it.each<[string, unknown, Presented, string]>([
   ['no proof', { jkt: JKT }, {}, NONE],
@@ -69,11 +69,11 @@ it.each<[string, unknown, Presented, string]>([
     BOTH,
     UNKNOWN,
   ]),
-])('refuses: %s', (_, cnf, presented, says) => {
+])('confirm rejects %s', (_, cnf, presented, says) => {
   expect(outcome(cnf, presented)).toContain(says);
 });
 
-it('confirms nothing but what matches, whatever cnf is', () => {
+it('confirm accepts matching members only, for random values of cnf', () => {
   const thumbprint = fc.oneof(fc.constantFrom(JKT, X5T), fc.string());
   const cnf = fc.oneof(
     fc.jsonValue(),

@@ -60,19 +60,24 @@ export function checkBound(
   { dpop, mtls }: Pick<IssuerSettings, 'dpop' | 'mtls'>,
 ): void {
   if (!bound.dpop && typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop') {
-    throw invalidTokenError(
-      'token_binding',
-      'The token is of type DPoP, and does not say which key it is bound to',
-    );
+    throw invalidTokenError('token_binding', 'The token is of type DPoP but names no key (cnf.jkt)');
   }
   if (dpop === 'required' && !bound.dpop) {
-    throw invalidTokenError('token_binding', 'Tokens must be bound to a key (DPoP) here', undefined, 'DPoP');
+    throw invalidTokenError(
+      'token_binding',
+      'This server requires tokens that are bound to a key (DPoP)',
+      undefined,
+      'DPoP',
+    );
   }
   if (mtls === 'required' && !bound.mtls) {
-    throw invalidTokenError('token_binding', 'Tokens must be bound to a client certificate here');
+    throw invalidTokenError(
+      'token_binding',
+      'This server requires tokens that are bound to a client certificate',
+    );
   }
 }
 
 function unknownBinding() {
-  return invalidTokenError('token_binding', 'The token is bound in a way that cannot be checked here');
+  return invalidTokenError('token_binding', 'The token has a binding (cnf) that this server cannot check');
 }

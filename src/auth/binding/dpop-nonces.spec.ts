@@ -6,12 +6,12 @@ const SECRET = 'a secret of thirty-two characters';
 const NOW = 1_790_000_040;
 const nonces = new DpopNonces(SECRET);
 
-it('starts a slot where the tests believe it does', () => {
+it('the slot of the tests starts at NOW', () => {
   expect(NOW % NONCE_SLOT_SECONDS).toBe(0);
   expect(nonces.current(NOW)).not.toBe(nonces.current(NOW - 0.001));
 });
 
-it('accepts a nonce for its slot and the next, and no longer', () => {
+it('accepts a nonce in its slot and the next only', () => {
   const nonce = nonces.current(NOW);
   expect(nonce).toMatch(/^[\w-]{43}$/);
   expect([-0.001, 0, 59.999, 60, 119.999, 120].map((later) => nonces.accepts(nonce, NOW + later))).toEqual([
@@ -24,14 +24,14 @@ it('accepts a nonce for its slot and the next, and no longer', () => {
   ]);
 });
 
-it('gives out one nonce for a whole slot, the same on every instance, and another with another secret', () => {
+it('issues one nonce per slot, equal on all instances and different for another secret', () => {
   expect(new DpopNonces(SECRET).current(NOW + 59.9)).toBe(nonces.current(NOW));
   const others = new DpopNonces(`${SECRET}.`);
   expect(others.current(NOW)).not.toBe(nonces.current(NOW));
   expect(others.accepts(nonces.current(NOW), NOW)).toBe(false);
 });
 
-it('is not the plain HMAC of the secret', () => {
+it('does not issue the plain HMAC of the secret', () => {
   // Computed independently: HKDF-SHA256(secret, no salt, "dpop-nonce", 32), then HMAC-SHA256 of the number of the
   // slot.
   expect(nonces.current(NOW)).toBe('KGHmyuT1d-NaNUJKQWOfJU7RB1RBKs7-svXcC3HnuTY');
@@ -43,28 +43,31 @@ it.each([
   ['a shorter one', nonces.current(NOW).slice(1)],
   ['one with padding', `${nonces.current(NOW)}=`],
   ['as many characters in more bytes', 'ä'.repeat(43)],
-])('refuses %s', (_, nonce) => {
+])('rejects %s', (_, nonce) => {
   expect(nonces.accepts(nonce, NOW)).toBe(false);
 });
 
-it('accepts nothing that it did not make', () => {
+it('rejects random nonces', () => {
   const given = fc.string({ unit: 'binary', minLength: 40, maxLength: 44 });
   fc.assert(fc.property(given, (nonce) => !nonces.accepts(nonce, NOW)));
 });
 
 describe('requireNonce', () => {
-  it('lets a current nonce pass', () => {
+  it('accepts a current nonce', () => {
     expect(() => requireNonce(nonces, { nonce: nonces.current(NOW) }, NOW + 1)).not.toThrow();
   });
 
-  it.each([undefined, '', 'stale', nonces.current(NOW - 61)])('answers %p with a fresh one', (nonce) => {
-    expect(() => requireNonce(nonces, { nonce }, NOW)).toThrow(
-      expect.objectContaining({
-        code: 'token_binding',
-        status: 401,
-        challenge: { error: 'use_dpop_nonce', errorDescription: expect.any(String) },
-        headers: { 'dpop-nonce': nonces.current(NOW) },
-      }),
-    );
-  });
+  it.each([undefined, '', 'stale', nonces.current(NOW - 61)])(
+    'responds to %p with a fresh nonce',
+    (nonce) => {
+      expect(() => requireNonce(nonces, { nonce }, NOW)).toThrow(
+        expect.objectContaining({
+          code: 'token_binding',
+          status: 401,
+          challenge: { error: 'use_dpop_nonce', errorDescription: expect.any(String) },
+          headers: { 'dpop-nonce': nonces.current(NOW) },
+        }),
+      );
+    },
+  );
 });

@@ -54,7 +54,7 @@ async function outcome(proof: string, request: Partial<ProofRequest> = {}): Prom
   }
 }
 
-describe('bad proofs', () => {
+describe('verifyProof rejects', () => {
   it.each(BAD_PROOFS.map((row) => [row.name, row] as const))('%s', async (_, { proof, says }) => {
     const text = await outcome(proof(world));
     expect(text).toContain(says);
@@ -62,13 +62,13 @@ describe('bad proofs', () => {
   });
 });
 
-describe('good proofs', () => {
+describe('verifyProof accepts', () => {
   it.each(GOOD_PROOFS.map((row) => [row.name, row] as const))('%s', async (_, { proof, says }) => {
     expect(await outcome(proof(world))).toBe(says);
   });
 });
 
-it('takes the example of RFC 9449 section 7.1', async () => {
+it('accepts the example of RFC 9449 section 7.1', async () => {
   const request = { method: 'GET', url: 'https://resource.example.org/protectedresource', now: 1562262618 };
   expect(await verifyProof(RFC_PROOF, { ...REQUEST, ...request })).toEqual({
     // RFC 9449 section 6.1, figure 9
@@ -80,22 +80,25 @@ it('takes the example of RFC 9449 section 7.1', async () => {
   });
 });
 
-it.each(['ES256', 'RS256', 'PS256', 'Ed25519'] as const)('takes %s of an independent client', async (alg) => {
-  const keys = await dpop.generateKeyPair(alg);
-  const now = Math.floor(Date.now() / 1000);
-  const { method, url, accessToken } = REQUEST;
-  const proof = await dpop.generateProof(keys, url, method, 'a nonce', accessToken);
-  const verified = await verifyProof(proof, { ...REQUEST, now });
-  expect(verified).toMatchObject({
-    thumbprint: await dpop.calculateThumbprint(keys.publicKey),
-    nonce: 'a nonce',
-    jti: expect.stringMatching(/^[\w-]{36}$/),
-  });
-  expect(await outcome(proof, { now, accessToken: 'another' })).toContain('another access token');
-  expect(await outcome(proof, { now, algorithms: ['ES384'] })).toContain('algorithm that is not accepted');
-});
+it.each(['ES256', 'RS256', 'PS256', 'Ed25519'] as const)(
+  'accepts %s of an independent client',
+  async (alg) => {
+    const keys = await dpop.generateKeyPair(alg);
+    const now = Math.floor(Date.now() / 1000);
+    const { method, url, accessToken } = REQUEST;
+    const proof = await dpop.generateProof(keys, url, method, 'a nonce', accessToken);
+    const verified = await verifyProof(proof, { ...REQUEST, now });
+    expect(verified).toMatchObject({
+      thumbprint: await dpop.calculateThumbprint(keys.publicKey),
+      nonce: 'a nonce',
+      jti: expect.stringMatching(/^[\w-]{36}$/),
+    });
+    expect(await outcome(proof, { now, accessToken: 'another' })).toContain('another access token');
+    expect(await outcome(proof, { now, algorithms: ['ES384'] })).toContain('algorithm that is not accepted');
+  },
+);
 
-it('says until when a proof is valid, and means it', async () => {
+it('reports the last second of validity of a proof', async () => {
   const proof = validProof(world);
   const { validUntil } = await verifyProof(proof, REQUEST);
   expect(await outcome(proof, { now: validUntil })).toBe('accepted');
@@ -104,15 +107,15 @@ it('says until when a proof is valid, and means it', async () => {
   expect(await outcome(proof, { now: REQUEST.now - 5.001 })).toContain('future');
 });
 
-it('keeps the cause, and not in the public text', () => {
+it('keeps the cause private', () => {
   const cause = new Error('eyJ');
   expect(refuseProof('No', cause)).toMatchObject({ message: 'No', cause });
 });
 
-describe('whatever comes', () => {
+describe('verifyProof with random input', () => {
   const RUNS = { numRuns: 500 };
 
-  it('any text is refused', async () => {
+  it('rejects random text', async () => {
     const base64url = fc.string({
       unit: fc.constantFrom('e', 'y', 'J', 'h', 'b', 'G', 'O', '9', '_', '-', '.'),
       maxLength: 300,
@@ -125,7 +128,7 @@ describe('whatever comes', () => {
     );
   });
 
-  it('a genuine proof is accepted as it is, and refused with any change', async () => {
+  it('accepts a genuine proof unchanged and rejects it with any change', async () => {
     const proof = validProof(world);
     const character = fc.string({ unit: 'grapheme', minLength: 0, maxLength: 2 });
     await fc.assert(
@@ -137,7 +140,7 @@ describe('whatever comes', () => {
     );
   });
 
-  it('no JSON, rightly signed, brings anything but a refusal or a genuine proof', async () => {
+  it('rejects or accepts signed random JSON without other errors', async () => {
     const member = fc.constantFrom(
       'typ',
       'alg',
@@ -176,7 +179,7 @@ describe('whatever comes', () => {
     );
   });
 
-  it('nesting does no harm', async () => {
+  it('rejects deep nesting without a stack overflow', async () => {
     const deep = `{"a":${'['.repeat(2900)}${']'.repeat(2900)}}`;
     expect(await outcome(forge({ header: deep, claims: '{}' }, world.key))).not.toBe('accepted');
     expect(await outcome(forge({ header: usualProofHeader(world.key), claims: deep }, world.key))).not.toBe(
@@ -184,14 +187,14 @@ describe('whatever comes', () => {
     );
   });
 
-  it('what is not a text is refused', async () => {
+  it('rejects bytes that are not text', async () => {
     for (const proof of [undefined, null, 1, {}, []]) {
       expect(await outcome(proof as never)).not.toBe('accepted');
     }
   });
 });
 
-it('hashes the token as it was sent', () => {
+it('hashes the token as sent', () => {
   expect(usualProofClaims(world).ath).toBe('fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo');
   expect(createHash('sha256').update(REQUEST.accessToken).digest('base64url')).toBe(
     usualProofClaims(world).ath,

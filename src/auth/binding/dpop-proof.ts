@@ -80,7 +80,7 @@ function readHeader({ typ, alg, crit, jwk }: JsonObject, algorithms: readonly st
   if (typeof alg !== 'string' || !acceptsAlgorithm(algorithms, alg)) {
     throw refuseProof('The DPoP proof is signed with an algorithm that is not accepted');
   }
-  if (crit !== undefined) throw refuseProof('The DPoP proof asks for an extension that is not known here');
+  if (crit !== undefined) throw refuseProof('The DPoP proof requires an unknown extension (crit)');
   return readProofKey(jwk, alg);
 }
 
@@ -88,14 +88,14 @@ async function verifySignature(proof: string, jwk: JWK, alg: string): Promise<vo
   try {
     await compactVerify(proof, await importJWK(jwk, alg), { algorithms: [alg] });
   } catch (error) {
-    throw refuseProof('The signature of the DPoP proof does not fit its key', error);
+    throw refuseProof('The signature of the DPoP proof does not match its key', error);
   }
 }
 
 function readClaims(claims: JsonObject, request: ProofRequest): VerifiedClaims {
   const { jti, htm, htu, ath, nonce } = claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) {
-    throw refuseProof('The DPoP proof has no usable jti');
+    throw refuseProof('The DPoP proof has no valid jti');
   }
   if (htm !== request.method) throw refuseProof('The DPoP proof was made for another method');
   if (typeof htu !== 'string' || !sameTarget(htu, request.url)) {
@@ -112,7 +112,7 @@ function readClaims(claims: JsonObject, request: ProofRequest): VerifiedClaims {
 
 /** `iat` is required. `exp` and `nbf` are optional and enforced (RFC 7519 section 4.1). */
 function readTimes({ iat, exp, nbf }: JsonObject, { now, toleranceSeconds }: ProofRequest) {
-  if (typeof iat !== 'number' || !Number.isFinite(iat)) throw refuseProof('The DPoP proof has no usable iat');
+  if (typeof iat !== 'number' || !Number.isFinite(iat)) throw refuseProof('The DPoP proof has no valid iat');
   const validUntil = iat + PROOF_MAX_AGE_SECONDS + toleranceSeconds;
   if (validUntil < now) throw refuseProof('The DPoP proof is too old');
   if (iat > now + toleranceSeconds) throw refuseProof('The DPoP proof is from the future');

@@ -15,7 +15,7 @@ const RFC7638 = {
   kid: '2011-04-29',
 };
 
-it('keeps what makes the key, and its thumbprint, of the example of RFC 7638', async () => {
+it('keeps the members and the thumbprint of the example of RFC 7638', async () => {
   const key = readProofKey(RFC7638, 'RS256');
   expect(key).toEqual({ kty: 'RSA', n: RFC7638.n, e: 'AQAB' });
   expect(await calculateJwkThumbprint(key)).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs');
@@ -33,14 +33,14 @@ it.each([
   'PS256',
   'PS384',
   'PS512',
-])('takes a key for %s, whatever else is said of it', async (alg) => {
+])('accepts a key for %s with additional members', async (alg) => {
   const { publicKey } = await generateKeyPair(alg, { extractable: true });
   const bare = await exportJWK(publicKey);
   expect(readProofKey({ ...bare, kid: 'k', x5u: 'https://a.example', ext: true }, alg)).toEqual(bare);
 });
 
 it.each(['HS256', 'none', 'ML-DSA-44', '__proto__', 'toString', ''])(
-  'takes none for %j, even where it is asked for',
+  'rejects a key for %j, also when the algorithm is accepted',
   (alg) => {
     expect(() => readProofKey({ kty: 'oct', k: 'AAAA' }, alg)).toThrow('no public key');
   },

@@ -18,7 +18,7 @@ function proof(jti: string, change: Partial<VerifiedProof> = {}): VerifiedProof 
 
 const size = (replay: ProofReplay) => (replay as unknown as { used: Map<string, number> }).used.size;
 
-it('takes a proof once, to the last second of its time', () => {
+it('accepts a proof once, until its last second', () => {
   const replay = new ProofReplay();
   expect([NOW, NOW, NOW + 64, NOW + 65].map((now) => replay.firstUse(proof('a'), now))).toEqual([
     true,
@@ -28,21 +28,21 @@ it('takes a proof once, to the last second of its time', () => {
   ]);
 });
 
-it('takes no proof whose time has run out between its verification and its use', () => {
+it('rejects a proof that expired between verification and use', () => {
   const replay = new ProofReplay();
   replay.firstUse(proof('a'), NOW);
   expect(replay.firstUse(proof('a'), NOW + 65.001)).toBe(false);
   expect(replay.firstUse(proof('never seen'), NOW + 65.001)).toBe(false);
 });
 
-it('takes the jti of another key, and another jti of the same key', () => {
+it('accepts the jti of another key, and another jti of the same key', () => {
   const replay = new ProofReplay();
   expect(replay.firstUse(proof('a'), NOW)).toBe(true);
   expect(replay.firstUse(proof('a', { thumbprint: 'o'.repeat(43) }), NOW)).toBe(true);
   expect(replay.firstUse(proof('A'), NOW)).toBe(true);
 });
 
-it('takes no second proof of one jti, however it differs otherwise', () => {
+it('rejects a second proof with the same jti', () => {
   const replay = new ProofReplay();
   replay.firstUse(proof('a'), NOW);
   expect(replay.firstUse(proof('a', { issuedAt: NOW + 5, validUntil: NOW + 70, nonce: 'n' }), NOW + 5)).toBe(
@@ -50,7 +50,7 @@ it('takes no second proof of one jti, however it differs otherwise', () => {
   );
 });
 
-it('takes a jti again once the first proof has expired, and then once', () => {
+it('accepts a jti once more after the first proof expired', () => {
   const replay = new ProofReplay(2);
   const renewed = proof('a', { validUntil: NOW + 131 });
   replay.firstUse(proof('dated ahead', { validUntil: NOW + 70 }), NOW);
@@ -64,7 +64,7 @@ it('takes a jti again once the first proof has expired, and then once', () => {
   ]);
 });
 
-it('forgets what has expired', () => {
+it('forgets expired proofs', () => {
   const replay = new ProofReplay();
   for (let i = 0; i < 1000; i++) replay.firstUse(proof(`${i}`, { validUntil: NOW + 65 + (i % 10) }), NOW);
   expect(size(replay)).toBe(1000);
@@ -72,7 +72,7 @@ it('forgets what has expired', () => {
   expect(size(replay)).toBe(1);
 });
 
-it('refuses when it is full, forgets nobody, and says when to come again', () => {
+it('rejects proofs when full, forgets no valid proof, and states the retry time', () => {
   const replay = new ProofReplay(2);
   replay.firstUse(proof('a'), NOW);
   replay.firstUse(proof('b', { validUntil: NOW + 66 }), NOW);
@@ -85,13 +85,13 @@ it('refuses when it is full, forgets nobody, and says when to come again', () =>
   expect(replay.firstUse(proof('d', { validUntil: NOW + 120 }), NOW + 10.5 + 55)).toBe(true);
 });
 
-it('has room for nobody where it has no room', () => {
+it('rejects all proofs with a capacity of 0', () => {
   expect(() => new ProofReplay(0).firstUse(proof('a'), NOW)).toThrow(
     expect.objectContaining({ status: 503, retryAfterSeconds: 1 }),
   );
 });
 
-it('agrees with a memory that never forgets', () => {
+it('agrees with a store without a limit', () => {
   const use = fc.record({ jti: fc.nat(20), issued: fc.nat(10), delay: fc.nat(70), step: fc.nat(20) });
   fc.assert(
     fc.property(fc.array(use, { maxLength: 200 }), (uses) => {
@@ -110,7 +110,7 @@ it('agrees with a memory that never forgets', () => {
   );
 });
 
-it('is full at two hundred thousand proofs, and empty a minute later, without a long wait', () => {
+it('is full at 200,000 proofs and empty after a minute, without a long pause', () => {
   const replay = new ProofReplay();
   const start = Date.now();
   for (let i = 0; i < 200_000; i++) replay.firstUse(proof(`${i}-${'j'.repeat(200)}`), NOW);

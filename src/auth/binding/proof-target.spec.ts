@@ -17,7 +17,7 @@ it.each([
   ['https://a.example/x/%2e%2e/mcp', 'https://a.example/mcp'],
   ['http://127.0.0.1:3000/mcp', 'http://127.0.0.1:3000/mcp'],
   ['http://[::1]:3000/mcp', 'http://[::1]:3000/mcp'],
-])('%s is %s', (htu, url) => {
+])('sameTarget matches %s and %s', (htu, url) => {
   expect(sameTarget(htu, url)).toBe(true);
 });
 
@@ -47,11 +47,11 @@ it.each([
   ['https://[::1/mcp', 'https://[::1/mcp'],
   ['no address', 'no address'],
   ['', ''],
-])('%j is not %s', (htu, url) => {
+])('sameTarget distinguishes %j from %s', (htu, url) => {
   expect(sameTarget(htu, url)).toBe(false);
 });
 
-it('answers, whatever is asked, and agrees with the URL class where it says yes', () => {
+it('sameTarget never throws, and agrees with the URL class on matches', () => {
   const address = fc.oneof(
     fc.webUrl({ withFragments: true, withQueryParameters: true }),
     fc.string({ unit: 'binary' }),

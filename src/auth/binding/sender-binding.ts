@@ -62,7 +62,7 @@ export class SenderBinding {
     if (presented.scheme === 'DPoP') {
       throw invalidTokenError(
         'token_binding',
-        'The token is bound to no key: present it as a Bearer token',
+        'The token is not bound to a key: present it as a Bearer token',
         undefined,
         'Bearer',
       );

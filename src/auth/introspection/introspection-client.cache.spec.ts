@@ -33,7 +33,7 @@ describe('IntrospectionClient: cache', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
   };
 
-  it('keeps an answer for cacheSeconds, and no longer than the token lives', async () => {
+  it('caches a response for cacheSeconds, limited by the expiry of the token', async () => {
     const clock = jest.spyOn(performance, 'now');
     try {
       const asked = await introspection({ cacheSeconds: 10 });
@@ -62,7 +62,7 @@ describe('IntrospectionClient: cache', () => {
     }
   });
 
-  it('counts the lifetime from the request, not from the answer', async () => {
+  it('counts the lifetime from the request', async () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000_000);
     try {
       const asked = await introspection({ cacheSeconds: 10 });
@@ -84,7 +84,7 @@ describe('IntrospectionClient: cache', () => {
     }
   });
 
-  it('keeps no answer where cacheSeconds is 0', async () => {
+  it('caches no response if cacheSeconds is 0', async () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000_000);
     try {
       const asked = await introspection({ cacheSeconds: 0 });
@@ -98,7 +98,7 @@ describe('IntrospectionClient: cache', () => {
     }
   });
 
-  it('keeps no answer for an expired token', async () => {
+  it('caches no response for an expired token', async () => {
     const asked = await introspection({ cacheSeconds: 60 });
     const token = endpoint.issue({ exp: now() - 1 });
     await asked.claims(token);
@@ -111,7 +111,7 @@ describe('IntrospectionClient: cache', () => {
     ['a refresh token', { active: true, token_type: 'refresh_token', exp: 4_000_000_000 }],
     ['a token of another issuer', { active: true, iss: 'https://other.example', exp: 4_000_000_000 }],
     ['a token without exp', { active: true }],
-  ])('keeps no rejection of %s', async (_, answer) => {
+  ])('caches no rejection of %s', async (_, answer) => {
     const asked = await introspection({ cacheSeconds: 60 });
     endpoint.behaviour = answering(answer);
     await refusal(asked.claims('x'));

@@ -68,7 +68,7 @@ describe('IntrospectionClient: claims', () => {
     },
   );
 
-  it('adds the issuer of the endpoint where the answer has none', async () => {
+  it('adds the issuer of the endpoint to a response without iss', async () => {
     endpoint.behaviour = answering(active({ sub: 'alice' }));
     expect((await (await introspection()).claims('x')).iss).toBe(endpoint.issuer);
   });
@@ -91,7 +91,7 @@ describe('IntrospectionClient: claims', () => {
     expect((await (await introspection()).claims(token)).exp).toBeLessThan(now());
   });
 
-  it('answers random JSON with claims or with a known rejection', async () => {
+  it('returns claims or a known rejection for random JSON', async () => {
     const asked = await introspection();
     const odd = fc.oneof(
       fc.jsonValue(),
@@ -139,7 +139,7 @@ describe('IntrospectionClient: claims', () => {
     ]);
   }, 60_000);
 
-  it('takes the client for the subject of a token without one', async () => {
+  it('uses the client as the subject of a token without one', async () => {
     const asked = await introspection();
     const token = endpoint.issue({ sub: undefined });
     expect(await asked.claims(token)).toMatchObject({ sub: 'agent', client_id: 'agent' });

@@ -49,7 +49,7 @@ describe('IntrospectionClient: concurrency', () => {
     expect(await asked.claims('x')).toMatchObject({ sub: 'alice' });
   });
 
-  it('sends no more requests than the maximum, and goes on below it', async () => {
+  it('limits concurrent requests to the maximum, and continues below it', async () => {
     const asked = await introspection({ cacheSeconds: 60 }, { maxConcurrent: 2 });
     const [known, ...tokens] = [1, 2, 3, 4].map(() => endpoint.issue()) as [string, string, string, string];
     await asked.claims(known);
@@ -83,7 +83,7 @@ describe('IntrospectionClient: concurrency', () => {
     expect(endpoint.most).toBeLessThanOrEqual(2);
   });
 
-  it('rejects a call at once where the queue is full', async () => {
+  it('rejects a call at once if the queue is full', async () => {
     const asked = await introspection({}, { maxConcurrent: 1, timeoutMs: 500 });
     const release = endpoint.hold();
     const waiting = Array.from({ length: 1024 }, (_, at) =>

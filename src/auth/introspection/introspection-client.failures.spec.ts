@@ -74,7 +74,7 @@ describe('IntrospectionClient: invalid answers', () => {
     ['an invalid compression', raw(yes, 200, { 'content-encoding': 'gzip' })],
   ];
 
-  it.each(behaviours)('answers 503 where the endpoint answers with %s', async (_, behaviour) => {
+  it.each(behaviours)('answers 503 if the endpoint answers with %s', async (_, behaviour) => {
     const asked = await introspection({ cacheSeconds: 60 });
     endpoint.behaviour = behaviour;
     const error = await refusal(asked.claims('x'));
@@ -122,7 +122,7 @@ describe('IntrospectionClient: invalid answers', () => {
     expect(performance.now() - started).toBeLessThan(1_500);
   });
 
-  it('answers 503 where the connection is refused', async () => {
+  it('answers 503 if the connection is refused', async () => {
     const asked = await introspection();
     await endpoint.stop();
     const error = await refusal(asked.claims('x'));
@@ -142,18 +142,15 @@ describe('IntrospectionClient: invalid answers', () => {
 });
 
 describe('IntrospectionClient: rejected client authentication', () => {
-  it.each([400, 401, 403])(
-    'answers 503 without a challenge where the endpoint answers %i',
-    async (status) => {
-      endpoint.behaviour = raw('{"active":true,"exp":4000000000}', status);
-      const error = await refusal((await introspection()).claims('x'));
-      expect([error.status, error.code, error.challenge]).toEqual([503, 'identity_unavailable', undefined]);
-      expect(error.cause).toBeInstanceOf(ClientAuthenticationError);
-      expect((error.cause as Error).message).toBe(
-        `The introspection endpoint answered ${status}: it does not accept this server as the client gate with client_secret_basic`,
-      );
-    },
-  );
+  it.each([400, 401, 403])('answers 503 without a challenge if the endpoint answers %i', async (status) => {
+    endpoint.behaviour = raw('{"active":true,"exp":4000000000}', status);
+    const error = await refusal((await introspection()).claims('x'));
+    expect([error.status, error.code, error.challenge]).toEqual([503, 'identity_unavailable', undefined]);
+    expect(error.cause).toBeInstanceOf(ClientAuthenticationError);
+    expect((error.cause as Error).message).toBe(
+      `The introspection endpoint answered ${status}: it does not accept this server as the client gate with client_secret_basic`,
+    );
+  });
 
   it.each<[string, Partial<IntrospectionSettings>]>([
     ['another secret', { authentication: { method: 'client_secret_basic', secret: 'wrong' } }],
@@ -165,7 +162,7 @@ describe('IntrospectionClient: rejected client authentication', () => {
     expect(error.cause).toBeInstanceOf(ClientAuthenticationError);
   });
 
-  it('sends no request where the private key is invalid', async () => {
+  it('sends no request if the private key is invalid', async () => {
     const authentication = {
       method: 'private_key_jwt',
       key: 'none',

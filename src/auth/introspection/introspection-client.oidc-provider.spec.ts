@@ -113,7 +113,7 @@ describe('IntrospectionClient with oidc-provider', () => {
     },
   );
 
-  it('reports the authentication as the cause where the secret is wrong', async () => {
+  it('reports the authentication as the cause if the secret is wrong', async () => {
     const authentication = { method: 'client_secret_post', secret: 'wrong' } as const;
     const settings = { endpoint: undefined, clientId: 'client_secret_post', authentication, cacheSeconds: 0 };
     const asked = new IntrospectionClient({

@@ -101,7 +101,7 @@ describe('IntrospectionClient: requests', () => {
     }
   });
 
-  it('resolves the address for each request where none is configured', async () => {
+  it('resolves the address for each request if none is configured', async () => {
     const other = await IntrospectionEndpoint.start({ client: endpoint.client, issuer: endpoint.issuer });
     try {
       const addresses = [endpoint.url, other.url];
@@ -118,7 +118,7 @@ describe('IntrospectionClient: requests', () => {
     }
   });
 
-  it('names the cause where the address cannot be resolved', async () => {
+  it('names the cause if the address cannot be resolved', async () => {
     const asked = await introspection(
       { endpoint: undefined },
       { endpoint: () => Promise.reject(new Error('The metadata has none')) },

@@ -19,11 +19,11 @@ it.each([
     'https://h/realms/r',
     [`https://h${OAUTH}/realms/r`, `https://h${OPENID}/realms/r`, `https://h/realms/r${OPENID}`],
   ],
-])('the addresses of %s', (issuer, urls) => {
+])('metadataUrls returns the addresses of %s', (issuer, urls) => {
   expect(metadataUrls(issuer)).toEqual(urls);
 });
 
-describe('the metadata', () => {
+describe('IssuerMetadataDocument', () => {
   let server: TestIssuer;
   let log: CollectedLog;
   let metadata: IssuerMetadataDocument;
@@ -42,7 +42,7 @@ describe('the metadata', () => {
     return metadata;
   }
 
-  it('is fetched when it is asked for, once for all who ask', async () => {
+  it('fetches on demand, once for concurrent callers', async () => {
     open();
     expect(metadata.peek()).toBeUndefined();
     const documents = await Promise.all(Array.from({ length: 100 }, () => metadata.get()));
@@ -53,7 +53,7 @@ describe('the metadata', () => {
     expect(metadata.status().state).toBe('fresh');
   });
 
-  it('is kept fresh in the background once started', async () => {
+  it('refreshes in the background after start()', async () => {
     open({ refreshMs: 100 }).start();
     await until(() => metadata.peek() !== undefined);
     server.overrides.set(OAUTH, { issuer: server.url, jwks_uri: 'https://moved.example/jwks' });
@@ -65,7 +65,7 @@ describe('the metadata', () => {
     ['/realms/r', `${OAUTH}/realms/r`],
     ['/realms/r', `${OPENID}/realms/r`],
     ['/realms/r', `/realms/r${OPENID}`],
-  ])('of an issuer at "%s" is found at %s', async (path, address) => {
+  ])('finds the document of an issuer at "%s" at %s', async (path, address) => {
     const issuer = `${server.url}${path}`;
     server.overrides.set(OAUTH, { issuer: 'https://other.example' });
     server.overrides.set(address, { issuer, found: true });
@@ -79,7 +79,7 @@ describe('the metadata', () => {
       'answers 404 after two seconds',
       (response) => void setTimeout(() => response.writeHead(404).end(), 2_000),
     ],
-  ])('is taken from the next address in time where the first one %s', async (_name, script) => {
+  ])('falls back to the next address in time if the first one %s', async (_name, script) => {
     const issuer = `${server.url}/realms/r`;
     server.scripts.set(`${OAUTH}/realms/r`, (_request, response) => script(response));
     server.overrides.set(`/realms/r${OPENID}`, { issuer, found: true });
@@ -88,7 +88,7 @@ describe('the metadata', () => {
     expect(performance.now() - begin).toBeLessThan(1_900);
   });
 
-  it('of an AD FS names the issuer of access tokens in a member of its own, at an address that is configured', async () => {
+  it('accepts the access_token_issuer of AD FS at a configured address', async () => {
     const issuer = 'http://adfs.example.com/adfs/services/trust';
     const document = { issuer: `${server.url}/adfs`, access_token_issuer: issuer };
     server.overrides.set(OPENID, document);
@@ -103,13 +103,13 @@ describe('the metadata', () => {
     await expect(open().get()).rejects.toMatchObject(UNAVAILABLE);
   });
 
-  it('of an http identifier is never fetched from there', async () => {
+  it('never fetches from an http issuer', async () => {
     expect(metadataUrls('http://adfs.example.com/adfs/services/trust')).toEqual([]);
     await expect(open({ issuer: 'http://adfs.example.com/adfs' }).get()).rejects.toMatchObject(UNAVAILABLE);
     expect(log.lines).toEqual([expect.stringContaining('No address of the metadata')]);
   });
 
-  it('is never that of another issuer, however late the right one answers', async () => {
+  it('rejects the document of another issuer, also if the correct one is slow', async () => {
     server.scripts.set(OAUTH, (_request, response) => {
       setTimeout(() => response.end(JSON.stringify({ issuer: server.url, right: true })), 1_200);
     });
@@ -117,7 +117,7 @@ describe('the metadata', () => {
     expect(await open().get()).toEqual({ issuer: server.url, right: true });
   });
 
-  it('is taken from the configured address and from nowhere else', async () => {
+  it('fetches from the configured address only', async () => {
     server.overrides.set('/metadata', { issuer: server.url, found: true });
     open({ metadataUrl: `${server.url}/metadata` });
     expect(await metadata.get()).toEqual({ issuer: server.url, found: true });
@@ -137,7 +137,7 @@ describe('the metadata', () => {
     ['itself in capitals', (url) => ({ issuer: url.toUpperCase() }), /is the metadata of "HTTP/],
     ['itself in a list', (url) => ({ issuer: [url] }), /is the metadata of no issuer/],
     ['nobody', () => ({}), /is the metadata of no issuer/],
-  ])('that names %s is no answer', async (_name, document, message) => {
+  ])('rejects a document that names %s', async (_name, document, message) => {
     for (const path of [OAUTH, OPENID]) server.overrides.set(path, document(server.url));
     await expect(open().get()).rejects.toMatchObject(UNAVAILABLE);
     expect(metadata.peek()).toBeUndefined();
@@ -148,15 +148,15 @@ describe('the metadata', () => {
     ['null', null],
     ['a text', 'metadata'],
     ['a list', []],
-  ])('that is %s is no answer', async (_name, document) => {
+  ])('rejects a document that is %s', async (_name, document) => {
     const answer = JSON.stringify(document);
     for (const path of [OAUTH, OPENID])
       server.scripts.set(path, (_request, response) => response.end(answer));
     await expect(open().get()).rejects.toMatchObject(UNAVAILABLE);
-    expect(log.lines).toEqual([expect.stringContaining('answered with no JSON object')]);
+    expect(log.lines).toEqual([expect.stringContaining('did not return a JSON object')]);
   });
 
-  it('is not fetched from where a redirect points', async () => {
+  it('does not follow a redirect', async () => {
     server.overrides.set('/elsewhere', { issuer: server.url });
     for (const path of [OAUTH, OPENID]) {
       server.scripts.set(path, (_request, response) =>
@@ -167,7 +167,7 @@ describe('the metadata', () => {
     expect([...server.hits.keys()]).toEqual([OAUTH, OPENID]);
   });
 
-  it('that never comes is given up, all addresses together', async () => {
+  it('stops waiting at one time limit for all addresses', async () => {
     for (const path of [OAUTH, OPENID]) server.scripts.set(path, () => undefined);
     const begin = performance.now();
     await expect(open({ timeoutMs: 300 }).get()).rejects.toMatchObject(UNAVAILABLE);
@@ -175,7 +175,7 @@ describe('the metadata', () => {
     expect(log.lines).toEqual([expect.stringContaining('no answer within 300 ms')]);
   });
 
-  it('serves on while the issuer is down, up to the bound', async () => {
+  it('keeps the document up to its maximum age while the issuer is down', async () => {
     open({ refreshMs: 100, maxAgeMs: 1_000 }).start();
     await until(() => metadata.peek() !== undefined);
     server.failing = 503;

@@ -38,7 +38,7 @@ export class IssuerMetadataDocument extends RemoteDocument<JsonObject> {
         const document = await fetchMetadata(issuer, urls, isRight, signal);
         if (!options.refusesDemoIssuer || document.demo_issuer !== true) return document;
         throw new Error(
-          `${options.issuer} is a demo issuer, which believes anybody: not where NODE_ENV is production`,
+          `${options.issuer} is a demo issuer, which authenticates any name: NODE_ENV=production rejects it`,
         );
       },
       refreshMs: options.refreshMs ?? REFRESH_MS,
@@ -87,7 +87,7 @@ async function fetchMetadata(
   const done = new AbortController();
   const ends = AbortSignal.any([signal, done.signal]);
   const [first, ...others] = urls.map((url) => () => fetchDocument(url, isRight, ends));
-  if (!first) throw new Error(`No address of the metadata of ${issuer} is known`);
+  if (!first) throw new Error(`The metadata of ${issuer} has no address: set metadata_url`);
   try {
     return await preferFirst([first, ...others], PATIENCE_MS);
   } finally {
@@ -102,7 +102,7 @@ async function fetchDocument(
   signal: AbortSignal,
 ): Promise<JsonObject> {
   const document = await fetchJson(url, signal);
-  if (!isJsonObject(document)) throw new Error(`${withoutQuery(url)} answered with no JSON object`);
+  if (!isJsonObject(document)) throw new Error(`${withoutQuery(url)} did not return a JSON object`);
   if (!isRight(document)) throw new Error(otherIssuer(url, document.issuer));
   return document;
 }

@@ -60,8 +60,8 @@ async function verifies(token: string): Promise<boolean> {
   return false;
 }
 
-describe('keys', () => {
-  it('are fetched once for a hundred tokens at a time', async () => {
+describe('KeySet', () => {
+  it('fetches once for 100 concurrent tokens', async () => {
     open();
     const token = await issuer.mint('audience');
     const verified = await Promise.all(Array.from({ length: 100 }, () => verifies(token)));
@@ -69,7 +69,7 @@ describe('keys', () => {
     expect(issuer.jwksFetches).toBe(1);
   });
 
-  it('are there before anybody asks, and follow the issuer by themselves', async () => {
+  it('fetches after start() and follows the issuer in the background', async () => {
     open({ refreshMs: 200 }).start();
     await until(() => keys.status().keys === 1);
     expect(keys.status().state).toBe('fresh');
@@ -80,7 +80,7 @@ describe('keys', () => {
   it.each([
     ['in the background', true],
     ['on demand', false],
-  ])('that were removed do not work for longer than the refresh takes, %s', async (_name, background) => {
+  ])('rejects a removed key after the refresh interval, %s', async (_name, background) => {
     open({ refreshMs: 400 });
     if (background) keys.start();
     const id = await idOf('key-1');
@@ -92,7 +92,7 @@ describe('keys', () => {
     expect(keys.hasKey(await idOf('key-2'))).toBe(true);
   });
 
-  it('are not believed blindly after the machine was suspended', async () => {
+  it('refreshes after the machine was suspended', async () => {
     open().start();
     const id = await idOf('key-1');
     issuer.keys.splice(0, 1, await makeKey('key-2'));
@@ -101,7 +101,7 @@ describe('keys', () => {
     expect(await unknown('key-1')).toEqual([]);
   });
 
-  it('that stay the same stay the same objects, and one of which anything changes is another', async () => {
+  it('keeps the objects of unchanged keys and replaces changed ones', async () => {
     open({ refreshMs: 100 });
     const { jwk } = issuer.key;
     const seen = new Set<unknown>();
@@ -123,7 +123,7 @@ describe('keys', () => {
     expect(seen.size).toBe(4);
   });
 
-  it('are found where the metadata says, also after it says another place', async () => {
+  it('follows a change of jwks_uri in the metadata', async () => {
     const metadata = new IssuerMetadataDocument({
       issuer: issuer.url,
       refreshMs: 100,
@@ -150,15 +150,15 @@ describe('keys', () => {
     ['a file', 'file:///etc/passwd'],
     ['data', 'data:application/json,{"keys":[]}'],
     ['http beyond loopback', 'http://0.0.0.0:1/jwks'],
-  ])('are not fetched from %s', async (_name, uri) => {
+  ])('does not fetch from %s', async (_name, uri) => {
     open({ uri: () => Promise.resolve(uri) });
     await expect(known()).rejects.toMatchObject(UNAVAILABLE);
     expect(log.lines).toEqual([expect.stringMatching(/: unavailable: The address of the keys/)]);
   });
 });
 
-describe('a rotation', () => {
-  it('without notice, under load, costs no valid call', async () => {
+describe('KeySet: rotation', () => {
+  it('rejects no valid call during an unannounced rotation under load', async () => {
     open({ cooldownMs: 200 });
     const [failures, done] = [[] as unknown[], new AbortController()];
     const worker = async () => {
@@ -184,7 +184,7 @@ describe('a rotation', () => {
     expect(issuer.jwksFetches).toBeLessThanOrEqual(1 + 2 * 4);
   });
 
-  it('is known to whoever comes during the fetch as soon as it ends, without a cooldown', async () => {
+  it('answers callers during the fetch as soon as it ends, without a cooldown', async () => {
     let done = false;
     open({ cooldownMs: 500 });
     await known();
@@ -199,7 +199,7 @@ describe('a rotation', () => {
     expect(done).toBe(true);
   });
 
-  it('during a fetch that began before it is not missed', async () => {
+  it('finds a rotation during a fetch that began before it', async () => {
     let arrived = false;
     open();
     await known();
@@ -216,8 +216,8 @@ describe('a rotation', () => {
   });
 });
 
-describe('an unknown kid', () => {
-  it('by the thousands causes one fetch, and does not stop what is valid', async () => {
+describe('KeySet: unknown kid', () => {
+  it('causes one fetch for thousands of tokens and serves valid tokens meanwhile', async () => {
     open({ cooldownMs: 1_000 });
     const token = await issuer.mint('audience');
     expect(await verifies(token)).toBe(true);
@@ -248,13 +248,13 @@ describe('an unknown kid', () => {
     expect(issuer.jwksFetches).toBe(2);
   });
 
-  it('is answered by the fetch that it caused itself', async () => {
+  it('is answered by the fetch that it caused', async () => {
     open({ cooldownMs: 60_000 });
     expect(await unknown()).toEqual([]);
     expect(issuer.jwksFetches).toBe(1);
   });
 
-  it('that was not found is refused at once, until the issuer has it', async () => {
+  it('is rejected at once after a fetch did not find it, until the issuer publishes it', async () => {
     open();
     expect(await unknown('key-2')).toEqual([]);
     const before = issuer.jwksFetches;
@@ -265,7 +265,7 @@ describe('an unknown kid', () => {
     expect(await unknown('key-2')).toHaveLength(1);
   });
 
-  it('is looked for again after a minute, also where it kept being used', async () => {
+  it('is fetched again after a minute, also with repeated use', async () => {
     open();
     await unknown();
     const [fetches, now] = [issuer.jwksFetches, performance.now.bind(performance)];
@@ -283,7 +283,7 @@ describe('an unknown kid', () => {
     }
   });
 
-  it('during an outage is the outage’s fault, at once, and asks no more often than the backoff', async () => {
+  it('answers 503 during an outage and respects the backoff', async () => {
     open();
     await known();
     await pass(50);
@@ -309,21 +309,21 @@ describe('an unknown kid', () => {
     ['an algorithm that is not accepted', { alg: 'ES512', kid: 'nobody' }],
     ['a symmetric algorithm', { alg: 'HS256', kid: 'key-1' }],
     ['an algorithm of Object.prototype', { alg: 'constructor', kid: 'key-1' }],
-  ])('is not looked for with %s', async (_name, header) => {
+  ])('causes no fetch with %s', async (_name, header) => {
     open();
     expect(await keys.candidates(header)).toEqual([]);
     expect(issuer.jwksFetches).toBe(0);
   });
 
-  it('is another thing than a known one for another algorithm', async () => {
+  it('differs from a known kid of another algorithm', async () => {
     open();
     expect(await keys.candidates({ alg: 'RS256', kid: 'key-1' })).toEqual([]);
     expect(issuer.jwksFetches).toBe(1);
   });
 });
 
-describe('no kid', () => {
-  it('means any key that fits the algorithm', async () => {
+describe('KeySet: token without kid', () => {
+  it('tries every key for the algorithm', async () => {
     open();
     issuer.keys.push(await makeKey('key-2'), await makeKey('key-3', 'EdDSA'));
     const signedBy = (key: SigningKey | undefined) =>
@@ -337,13 +337,13 @@ describe('no kid', () => {
   });
 });
 
-describe('a single key without a kid', () => {
+describe('KeySet: one key without kid', () => {
   const single = () => {
     const { kid: _kid, ...jwk } = issuer.key.jwk;
     return jwk;
   };
 
-  it('verifies no token that names a key, unless the setting says so', async () => {
+  it('rejects a token with a kid unless the setting permits it', async () => {
     publish(single());
     open();
     expect(await verifies(await issuer.mint('audience'))).toBe(false);
@@ -363,13 +363,13 @@ describe('a single key without a kid', () => {
     ],
     ['nothing, and has another kid', () => Promise.resolve([{ ...single(), kid: 'x' }])],
     ['nothing, and an empty kid', () => Promise.resolve([{ ...single(), kid: '' }])],
-  ])('verifies no token that names a key where the set holds beside it %s', async (_name, entries) => {
+  ])('rejects a token with a kid if the set also holds %s', async (_name, entries) => {
     publish(...(await entries()));
     open({ acceptsKeyWithoutKid: true });
     expect(await verifies(await issuer.mint('audience'))).toBe(false);
   });
 
-  it('verifies no token that another key signed, nor one of another algorithm or with an odd kid', async () => {
+  it('rejects a token of another key, another algorithm or an invalid kid', async () => {
     publish(single());
     open({ acceptsKeyWithoutKid: true });
     expect(await verifies(await issuer.mint('audience', {}, { key: await makeKey('key-1') }))).toBe(false);
@@ -379,36 +379,33 @@ describe('a single key without a kid', () => {
   });
 });
 
-describe('EdDSA and Ed25519', () => {
+describe('KeySet: EdDSA and Ed25519', () => {
   const NAMES = ['EdDSA', 'Ed25519', undefined];
 
-  it.each(['EdDSA', 'Ed25519'])(
-    'name the same keys and signatures where %s is accepted',
-    async (accepted) => {
-      for (const named of NAMES) {
-        const key = await makeKey('ed', 'EdDSA');
-        publish({ ...key.jwk, alg: named });
-        open({ algorithms: [accepted] });
-        for (const alg of ['EdDSA', 'Ed25519']) {
-          const token = await issuer.mint('audience', {}, { key: { ...key, alg } });
-          const [candidate] = await keys.candidates({ alg, kid: 'ed' });
-          const verified = jwtVerify(token, (header) => candidate?.key(header) as Promise<CryptoKey>);
-          expect((await verified).protectedHeader.alg).toBe(alg);
-        }
-        keys.stop();
+  it.each(['EdDSA', 'Ed25519'])('treats both names alike if %s is accepted', async (accepted) => {
+    for (const named of NAMES) {
+      const key = await makeKey('ed', 'EdDSA');
+      publish({ ...key.jwk, alg: named });
+      open({ algorithms: [accepted] });
+      for (const alg of ['EdDSA', 'Ed25519']) {
+        const token = await issuer.mint('audience', {}, { key: { ...key, alg } });
+        const [candidate] = await keys.candidates({ alg, kid: 'ed' });
+        const verified = jwtVerify(token, (header) => candidate?.key(header) as Promise<CryptoKey>);
+        expect((await verified).protectedHeader.alg).toBe(alg);
       }
-      open();
-    },
-  );
+      keys.stop();
+    }
+    open();
+  });
 
-  it('are not accepted where neither is named', async () => {
+  it('accepts neither name if none is configured', async () => {
     publish((await makeKey('ed', 'EdDSA')).jwk);
     open({ algorithms: ['ES256'] });
     await expect(keys.candidates({ alg: 'EdDSA', kid: 'ed' })).resolves.toEqual([]);
     await expect(keys.candidates({ alg: 'Ed25519', kid: 'ed' })).resolves.toEqual([]);
   });
 
-  it.each(['EdDSA', 'Ed25519', undefined])('are not those of a key on Ed448 with alg %s', async (alg) => {
+  it.each(['EdDSA', 'Ed25519', undefined])('rejects a key on Ed448 with alg %s', async (alg) => {
     const { publicKey } = generateKeyPairSync('ed448');
     publish({ ...publicKey.export({ format: 'jwk' }), kid: 'ed', ...(alg && { alg }) }, issuer.key.jwk);
     open({ algorithms: ['EdDSA', 'Ed25519', 'ES256'] });
@@ -418,15 +415,15 @@ describe('EdDSA and Ed25519', () => {
   });
 });
 
-describe('a set', () => {
+describe('KeySet: unusual sets', () => {
   const rsa = (modulusLength: number) =>
     generateKeyPairSync('rsa', { modulusLength }).publicKey.export({ format: 'jwk' });
 
   const ODD: [name: string, entry: (good: JWK, key: SigningKey) => unknown, complaint: RegExp | undefined][] =
     [
-      ['null', () => null, /is no object/],
-      ['a number', () => 7, /is no object/],
-      ['a list', () => [{}], /is no object/],
+      ['null', () => null, /is not an object/],
+      ['a number', () => 7, /is not an object/],
+      ['a list', () => [{}], /is not an object/],
       ['an empty object', () => ({}), /cannot be read/],
       ['an unknown kind', () => ({ kty: 'UNKNOWN', kid: 'odd' }), undefined],
       ['a symmetric key', (good) => ({ ...good, kty: 'oct', k: 'AA', kid: 'odd' }), /is symmetric/],
@@ -445,7 +442,7 @@ describe('a set', () => {
       ['a kid that is no text', (good) => ({ ...good, use: 'enc', kid: 7 }), undefined],
     ];
 
-  it.each(ODD)('with %s still serves the key beside it', async (_name, odd, complaint) => {
+  it.each(ODD)('serves the other key of a set with %s', async (_name, odd, complaint) => {
     publish(await odd(issuer.key.jwk, issuer.key), issuer.key.jwk);
     open();
     expect(await verifies(await issuer.mint('audience'))).toBe(true);
@@ -460,7 +457,7 @@ describe('a set', () => {
     if (complaint) expect(log.lines[0]).toMatch(complaint);
   });
 
-  it('with odd entries is complained about once, until they change', async () => {
+  it('logs unusable entries once, until they change', async () => {
     publish(null, issuer.key.jwk);
     open({ refreshMs: 100 }).start();
     const fetched = (times: number) => until(() => issuer.jwksFetches >= times);
@@ -474,7 +471,7 @@ describe('a set', () => {
     ]);
   });
 
-  it('with two keys of one name has two candidates', async () => {
+  it('returns two candidates for two keys with one kid', async () => {
     const twin = await makeKey('key-1');
     publish(issuer.key.jwk, twin.jwk, twin.jwk);
     open();
@@ -484,7 +481,7 @@ describe('a set', () => {
     }
   });
 
-  it('of more than a hundred keys is served up to there', async () => {
+  it('uses the first 100 keys of a larger set', async () => {
     const many = await Promise.all(Array.from({ length: 101 }, (_, at) => makeKey(`kid-${at}`)));
     publish(...many.map(({ jwk }) => jwk));
     open();
@@ -507,7 +504,7 @@ describe('a set', () => {
     ['nothing, ever', () => undefined],
     ['a broken connection', (response) => response.destroy()],
   ])(
-    'that is %s is an outage: what was known stays, and the next good one is taken',
+    'treats a set that is %s as an outage, keeps the keys, and accepts the next valid set',
     async (_name, answer) => {
       open({ refreshMs: 100, timeoutMs: 300 });
       const id = await idOf('key-1');
@@ -522,13 +519,13 @@ describe('a set', () => {
   );
 });
 
-describe('an issuer that takes back its last key', () => {
+describe('KeySet: an issuer without keys', () => {
   it.each<[string, () => object]>([
     ['and has none', () => ({ keys: [] })],
     ['and has only a symmetric one', () => ({ keys: [{ kty: 'oct', k: 'AA' }] })],
     ['and shows the private half of it', () => ({ keys: [{ ...issuer.key.jwk, d: 'AA' }] })],
     ['and has it for something else', () => ({ keys: [{ ...issuer.key.jwk, use: 'enc' }] })],
-  ])('%s: nothing is verified any more, until there is a key again', async (_name, document) => {
+  ])('%s: verifies no token until the issuer publishes a key', async (_name, document) => {
     open({ refreshMs: 100 }).start();
     const id = await idOf('key-1');
     issuer.scripts.set('/jwks', (_request, response) => response.end(JSON.stringify(document())));
@@ -536,14 +533,14 @@ describe('an issuer that takes back its last key', () => {
     await expect(known()).rejects.toMatchObject(UNAVAILABLE);
     expect(() => keys.hasKey(id)).toThrow(expect.objectContaining(UNAVAILABLE));
     expect(keys.status()).toMatchObject({ state: 'none', keys: 0 });
-    expect(log.lines.join()).toContain('holds no key that can be used');
+    expect(log.lines.join()).toContain('has no usable key');
     issuer.scripts.clear();
     await until(() => keys.ready());
     expect(await known()).toHaveLength(1);
   });
 });
 
-it('fetches again where a signature fits no key, in the background and not more often than for unknown ids', async () => {
+it('fetches in the background after a signature that matches no key, limited like an unknown kid', async () => {
   open({ refreshMs: 60_000, cooldownMs: 300 });
   await known();
   const before = issuer.hits.get('/jwks') ?? 0;
@@ -556,8 +553,8 @@ it('fetches again where a signature fits no key, in the background and not more 
   expect(issuer.hits.get('/jwks')).toBe(before + 1);
 });
 
-describe('an issuer that is down', () => {
-  it('from the start has no keys, and is found when it comes', async () => {
+describe('KeySet: issuer outage', () => {
+  it('has no keys if the issuer is down at the start, and finds them later', async () => {
     issuer.failing = 503;
     open({ refreshMs: 100 }).start();
     expect(await keys.ready()).toBe(false);
@@ -568,7 +565,7 @@ describe('an issuer that is down', () => {
     expect(await known()).toHaveLength(1);
   });
 
-  it('is outlived by its keys, up to the bound, and recovers', async () => {
+  it('keeps the keys up to their maximum age, and recovers', async () => {
     open({ refreshMs: 100, maxAgeMs: 3_000 }).start();
     const id = await idOf('key-1');
     issuer.failing = 503;
@@ -585,7 +582,7 @@ describe('an issuer that is down', () => {
   });
 });
 
-it('stop ends those who wait, and all fetching', async () => {
+it('stop() ends waiters and fetches', async () => {
   open({ cooldownMs: 60_000 }).start();
   const id = await idOf('key-1');
   const waiting = unknown();

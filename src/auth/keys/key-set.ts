@@ -193,8 +193,7 @@ export class KeySet {
     const published = await readPublishedKeys(document, this.options.algorithms, this.document.peek()?.keys);
     this.warnDropped(published.dropped);
     // An empty set is a response, not an outage: an issuer may remove its last key.
-    if (published.keys.length === 0)
-      throw new DocumentInvalidated(`${withoutQuery(uri)} holds no key that can be used`);
+    if (published.keys.length === 0) throw new DocumentInvalidated(`${withoutQuery(uri)} has no usable key`);
     return published;
   }
 

@@ -60,7 +60,7 @@ export async function readPublishedKeys(
   previous: readonly PublishedKey[] = [],
 ): Promise<PublishedKeys> {
   const entries = (document as { keys?: unknown } | null)?.keys;
-  if (!Array.isArray(entries)) throw new Error('The document is no key set');
+  if (!Array.isArray(entries)) throw new Error('The document is not a JWK Set');
   const known = new Map(previous.map((key) => [key.id, key]));
   const keys = new Map<string, PublishedKey>();
   const kids = new Set<string>();
@@ -85,7 +85,7 @@ async function readKey(
   accepted: readonly string[],
   known: ReadonlyMap<string, PublishedKey>,
 ): Promise<PublishedKey> {
-  if (!isJsonObject(entry)) throw new Error('is no object');
+  if (!isJsonObject(entry)) throw new Error('is not an object');
   if (entry.kty === 'oct') throw new Error('is symmetric');
   if (SECRET_MEMBERS.some((name) => name in entry)) throw new Error('holds a private key');
   const jwk = entry as JWK;
@@ -104,10 +104,10 @@ async function importKey(jwk: JWK, id: string, accepted: readonly string[]): Pro
       algorithms.add(alg);
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey) continue;
-      throw new Error(`cannot be used: ${rootMessage(error)}`, { cause: error });
+      throw new Error(`is unusable: ${rootMessage(error)}`, { cause: error });
     }
   }
-  if (algorithms.size === 0) throw new ForeignKey('is for nothing that is accepted here');
+  if (algorithms.size === 0) throw new ForeignKey('has no accepted algorithm');
   return { id, kid, algorithms, key: (header) => select(kid === undefined ? { alg: header.alg } : header) };
 }
 
@@ -130,7 +130,7 @@ async function idOf(jwk: JWK): Promise<string> {
     const facts = [await calculateJwkThumbprint(jwk), kid, alg, use, operations, ext];
     return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
   } catch (error) {
-    if (error instanceof errors.JOSENotSupported) throw new ForeignKey('is of an unknown kind');
+    if (error instanceof errors.JOSENotSupported) throw new ForeignKey('has an unknown type');
     throw new Error('cannot be read', { cause: error });
   }
 }

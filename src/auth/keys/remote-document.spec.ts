@@ -55,8 +55,8 @@ async function breakDown(): Promise<void> {
   await expect(document.refresh()).rejects.toMatchObject(UNAVAILABLE);
 }
 
-describe('fetching', () => {
-  it('a hundred who ask at once cause one fetch', async () => {
+describe('RemoteDocument: fetch', () => {
+  it('fetches once for 100 concurrent callers', async () => {
     open();
     const values = await Promise.all(Array.from({ length: 100 }, () => document.get()));
     expect(new Set(values)).toEqual(new Set([{ n: 1 }]));
@@ -66,7 +66,7 @@ describe('fetching', () => {
     expect(fetches()).toBe(2);
   });
 
-  it('happens in the background, without anybody asking', async () => {
+  it('fetches in the background without callers', async () => {
     open({ refreshMs: 200 }).start();
     await until(() => document.peek()?.n === 1);
     publish(2);
@@ -76,7 +76,7 @@ describe('fetching', () => {
     expect(log.lines).toEqual([]);
   });
 
-  it('without a background happens once it is overdue, and whoever asks then waits for it', async () => {
+  it('without background refresh fetches when overdue, and the caller waits', async () => {
     open({ refreshMs: 100 });
     expect(await document.get()).toEqual({ n: 1 });
     publish(2);
@@ -85,7 +85,7 @@ describe('fetching', () => {
     expect(fetches()).toBe(2);
   });
 
-  it('begins again after a machine was suspended, however its timers stand', async () => {
+  it('fetches again after the machine was suspended, independent of timers', async () => {
     open().start();
     await until(() => document.peek() !== undefined);
     publish(2);
@@ -94,7 +94,7 @@ describe('fetching', () => {
     expect(await document.get()).toEqual({ n: 2 });
   });
 
-  it('that is overdue and fails leaves what is known in use', async () => {
+  it('keeps the value after a failed overdue fetch', async () => {
     await open().get();
     moveWallClock(AN_HOUR);
     origin.failing = 503;
@@ -108,7 +108,7 @@ describe('fetching', () => {
     ]);
   });
 
-  it('counts the age from its beginning: what changed meanwhile may have been missed', async () => {
+  it('counts the age from the start of the fetch', async () => {
     let asked = Infinity;
     origin.scripts.set(path, (_request, response) => {
       asked = Date.now();
@@ -121,8 +121,8 @@ describe('fetching', () => {
   });
 });
 
-describe('an origin that is down', () => {
-  it('is outlived by what is known, up to the bound; each turn is logged once', async () => {
+describe('RemoteDocument: outage', () => {
+  it('keeps the value up to its maximum age and logs each change of state once', async () => {
     open({ refreshMs: 100, maxAgeMs: 3_000 }).start();
     await until(() => document.status().state === 'fresh');
     const usableUntil = () => document.status().usableUntil;
@@ -158,7 +158,7 @@ describe('an origin that is down', () => {
     expect(log.lines.slice(3)).toEqual([expect.stringMatching(/^warn Document: refresh failed/)]);
   });
 
-  it('from the start is told once, and found again', async () => {
+  it('logs an outage at the start once, and recovers', async () => {
     origin.failing = 500;
     open({ refreshMs: 100 }).start();
     await until(() => document.attempts >= 4);
@@ -169,7 +169,7 @@ describe('an origin that is down', () => {
     expect(log.lines.slice(1)).toEqual(['log Document: available again']);
   });
 
-  it('is not hammered: while backing off nobody waits, and nothing is asked', async () => {
+  it('answers at once during backoff and sends no request', async () => {
     origin.failing = 503;
     open();
     await expect(document.get()).rejects.toMatchObject({ ...UNAVAILABLE, retryAfterSeconds: 5 });
@@ -182,7 +182,7 @@ describe('an origin that is down', () => {
     expect(fetches()).toBe(2);
   });
 
-  it('that hangs holds nobody up who can be served with what is known', async () => {
+  it('answers from the cache while a fetch hangs', async () => {
     open({ refreshMs: 500 }).start();
     await document.get();
     await breakDown();
@@ -193,7 +193,7 @@ describe('an origin that is down', () => {
     expect(document.refreshing).toBe(true);
   });
 
-  it('is asked again by who asks for the document, where there is no background', async () => {
+  it('fetches on the next call without background refresh', async () => {
     open();
     await document.get();
     await breakDown();
@@ -203,7 +203,7 @@ describe('an origin that is down', () => {
     expect(fetches()).toBe(3);
   });
 
-  it('that was slow once is not waited for: the deadline holds though nobody listens to it', async () => {
+  it('enforces the time limit on a fetch that ignores its signal', async () => {
     let answerLate: (value: Numbered) => void = () => undefined;
     const signals: AbortSignal[] = [];
     open({
@@ -226,15 +226,15 @@ describe('an origin that is down', () => {
   });
 });
 
-describe('time', () => {
-  it('that goes back makes nothing younger', async () => {
+describe('RemoteDocument: clocks', () => {
+  it('does not rejuvenate a value when the clock goes back', async () => {
     open({ maxAgeMs: 200 });
     await document.refresh();
     moveWallClock(-AN_HOUR);
     await until(() => document.peek() === undefined);
   });
 
-  it('that jumps ahead makes everything older', async () => {
+  it('ages a value when the clock jumps ahead', async () => {
     open();
     await document.refresh();
     moveWallClock(2 * AN_HOUR - 1_000);
@@ -243,7 +243,7 @@ describe('time', () => {
     expect(document.peek()).toBeUndefined();
   });
 
-  describe('in the background', () => {
+  describe('RemoteDocument: background intervals', () => {
     const times: number[] = [];
     const gaps = () => times.slice(1).map((time, at) => time - (times[at] as number));
     const timed = (load: () => Promise<Numbered>) => () => {
@@ -255,7 +255,7 @@ describe('time', () => {
       jest.useFakeTimers();
     });
 
-    it('is that of the refresh, less some chance', async () => {
+    it('uses the refresh interval minus a random part', async () => {
       open({ refreshMs: 60_000, load: timed(() => Promise.resolve({ n: 1 })) }).start();
       await jest.advanceTimersByTimeAsync(AN_HOUR);
       const sorted = gaps().sort((a, b) => a - b);
@@ -265,14 +265,14 @@ describe('time', () => {
       expect(new Set(sorted).size).toBeGreaterThan(30);
     });
 
-    it('doubles after each failure, from 1 s to 5 s', async () => {
+    it('doubles the interval after each failure, from 1 s to 5 s', async () => {
       open({ load: timed(() => Promise.reject(new Error('down'))) }).start();
       await jest.advanceTimersByTimeAsync(33_000);
       expect(gaps()).toEqual([1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000]);
       expect(log.lines).toEqual(['warn Document: unavailable: down']);
     });
 
-    it('is never longer than the refresh, nor than the age', async () => {
+    it('never exceeds the refresh interval and the maximum age', async () => {
       open({ refreshMs: 3_000, load: timed(() => Promise.reject(new Error('down'))) }).start();
       await jest.advanceTimersByTimeAsync(12_000);
       expect(gaps()).toEqual([1_000, 2_000, 3_000, 3_000, 3_000]);
@@ -285,7 +285,7 @@ describe('time', () => {
       }
     });
 
-    it('can be longer than a timer of Node', async () => {
+    it('supports intervals beyond the limit of Node.js timers', async () => {
       const refreshMs = 60 * 24 * AN_HOUR;
       open({ refreshMs, maxAgeMs: refreshMs, load: timed(() => Promise.resolve({ n: 1 })) }).start();
       await jest.advanceTimersByTimeAsync(AN_HOUR);
@@ -294,7 +294,7 @@ describe('time', () => {
   });
 });
 
-describe('stop', () => {
+describe('RemoteDocument: stop', () => {
   it.each([
     ['while nothing happens', AN_HOUR, () => until(() => document.status().state === 'fresh')],
     ['while it is fetched', 200, () => [hang(), until(() => document.refreshing && fetches() > 1)][1]],
@@ -303,7 +303,7 @@ describe('stop', () => {
       200,
       () => [(origin.failing = 500), until(() => document.status().state === 'stale')][1],
     ],
-  ])('%s leaves nothing behind', async (_name, refreshMs, reach) => {
+  ])('%s leaves no timer and no fetch', async (_name, refreshMs, reach) => {
     const timers = watchTimers();
     open({ refreshMs, timeoutMs: 60_000 }).start();
     await until(() => document.peek() !== undefined);
@@ -319,7 +319,7 @@ describe('stop', () => {
     expect(timers.alive()).toBe(0);
   });
 
-  it('is not needed for the process to end', async () => {
+  it('does not keep the process alive', async () => {
     const timers = watchTimers();
     open({ refreshMs: 200 }).start();
     await until(() => document.peek() !== undefined && timers.alive() === 1);

@@ -44,7 +44,7 @@ it.each([
   [{ alg: ['ES256'] }, 'token_algorithm'],
   [{ alg: 'ES256', crit: [] }, 'token_malformed'],
   [{ alg: 'ES256', crit: ['b64'], b64: false }, 'token_malformed'],
-])('algorithm of %j: %s', (header, expected) => {
+])('checkAlgorithm of %j: %s', (header, expected) => {
   expect(reason(() => checkAlgorithm(header as never, ISSUER))).toBe(expected);
 });
 
@@ -60,7 +60,7 @@ it.each([
   [{ typ: '' }, ['none'], 'token_type'],
   [{ typ: null }, ['none'], 'token_type'],
   [{ typ: ['jwt'] }, ['jwt'], 'token_type'],
-] as const)('type of %j where %j is accepted: %s', (header, tokenTypes, expected) => {
+] as const)('checkType of %j with accepted %j: %s', (header, tokenTypes, expected) => {
   expect(reason(() => checkType(header as never, { ...ISSUER, tokenTypes }))).toBe(expected);
 });
 
@@ -73,12 +73,12 @@ it.each([
   [{ [AUDIENCE]: true }, 'token_audience'],
   [null, 'token_audience'],
   [undefined, 'token_audience'],
-])('audience %j: %s', (aud, expected) => {
+])('checkAudience of %j: %s', (aud, expected) => {
   expect(reason(() => checkAudience({ aud, client_id: AUDIENCE }, ISSUER))).toBe(expected);
 });
 
 it.each(['at_hash', 'c_hash', 's_hash', 'events', 'sub_id', 'htm', 'htu', 'ath', 'nonce'])(
-  'a token with %s is of another kind',
+  'checkTokenKind rejects a token with %s',
   (name) => {
     expect(reason(() => checkTokenKind({ [name]: 'x' }, ISSUER))).toBe('token_type');
   },
@@ -100,7 +100,7 @@ it.each([
   [{ exp: NOW + 1, nbf: '0' }, 'token_claims'],
   [{ exp: NOW + 1, iat: '0' }, 'token_claims'],
   [{ exp: Number.NaN }, 'token_claims'],
-])('times of %j: %s', (claims, expected) => {
+])('checkTimes of %j: %s', (claims, expected) => {
   expect(reason(() => checkTimes(claims, ISSUER, NOW))).toBe(expected);
 });
 
@@ -117,11 +117,11 @@ it.each([
   [{ exp: NOW + 3600 }, INTROSPECTED, 'fine'],
   [{ exp: NOW + 3601 }, INTROSPECTED, 'token_lifetime'],
   [{ iat: NOW - 3600, exp: NOW + 1 }, INTROSPECTED, 'token_lifetime'],
-] as const)('lifetime of %j: %s', (claims, issuer, expected) => {
+] as const)('checkLifetime of %j: %s', (claims, issuer, expected) => {
   expect(reason(() => checkLifetime(claims, issuer, NOW))).toBe(expected);
 });
 
-it('no claim, whatever it is, is more than a refusal', () => {
+it('all checks throw only AppError for random claims', () => {
   const claims = fc.dictionary(
     fc.constantFrom('exp', 'iat', 'nbf', 'aud', 'nonce', 'typ', 'token_use'),
     fc.anything(),

@@ -48,7 +48,7 @@ export function checkAudience(claims: Claims, issuer: IssuerSettings): void {
   if (audience === undefined && issuer.introspection?.acceptsMissingAudience === true) return;
   const named = Array.isArray(audience) ? (audience as unknown[]) : [audience];
   if (!named.some((one) => typeof one === 'string' && issuer.audience.includes(one))) {
-    throw invalidTokenError('token_audience', 'The token is not meant for this server');
+    throw invalidTokenError('token_audience', 'The token is for another audience');
   }
 }
 
@@ -85,7 +85,7 @@ export function checkTimes(claims: Claims, issuer: IssuerSettings, now: number):
 export function checkLifetime(claims: Claims, issuer: IssuerSettings, now: number): void {
   const { exp, iat } = timesOf(claims);
   if (iat === undefined && !issuer.introspection) {
-    throw invalidTokenError('token_lifetime', 'The token does not say when it was issued (iat)');
+    throw invalidTokenError('token_lifetime', 'The token has no issue time (iat)');
   }
   const lifetime = exp - (iat ?? now);
   if (iat !== undefined && lifetime <= 0) {
@@ -93,7 +93,7 @@ export function checkLifetime(claims: Claims, issuer: IssuerSettings, now: numbe
   }
   const maximum = issuer.maxTokenLifetimeSeconds;
   if (maximum > 0 && !(lifetime <= maximum)) {
-    throw invalidTokenError('token_lifetime', 'The token lives longer than is accepted here');
+    throw invalidTokenError('token_lifetime', 'The lifetime of the token exceeds the limit of this server');
   }
 }
 

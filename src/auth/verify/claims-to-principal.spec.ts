@@ -54,7 +54,7 @@ it.each([
     { roles: ['r', 'own'] },
   ],
   ['keycloak', { preferred_username: 'service-account-batch' }, { kind: 'workload' }],
-] as const)('%s %j', (preset, claims, expected) => {
+] as const)('claimsToPrincipal: %s %j', (preset, claims, expected) => {
   expect(read(claims as Claims, preset)).toMatchObject(expected);
 });
 
@@ -87,11 +87,11 @@ it.each([
   { act: { sub: 'a', act: 'b' } },
   { jti: 5 },
   { tenant: [] },
-])('%j is refused', (claims) => {
+])('claimsToPrincipal rejects %j', (claims) => {
   expect(() => read(claims)).toThrow(expect.objectContaining({ code: 'token_claims', status: 401 }));
 });
 
-it('reads the chain from the person out: innermost actor first, the client last', () => {
+it('reads the delegation chain from the user out: innermost actor first, client last', () => {
   const act = { sub: 'current', act: { sub: 'before', iss: 'https://other', act: { sub: 'first' } } };
   expect(read({ act }).delegation).toEqual([
     { sub: 'alice', iss: 'https://i', type: 'human' },
@@ -107,11 +107,11 @@ it.each([
   [{ act: { sub: 'agent' } }, ['alice human', 'agent agent']],
   [{ sub: 'agent' }, ['agent client']],
   [{ sub: 'agent', act: { sub: 'other' } }, ['agent client', 'other agent']],
-])('%j: the client is there once', (claims, chain) => {
+])('%j: lists the client once', (claims, chain) => {
   expect(read(claims).delegation.map(({ sub, type }) => `${sub} ${type}`)).toEqual(chain);
 });
 
-it('keeps of a deep chain the root and those who acted last, and how many it left out', () => {
+it('keeps the root and the last actors of a deep chain, and counts the omitted ones', () => {
   const act = (depth: number, at = 1): object => ({
     sub: `a${at}`,
     ...(at < depth && { act: act(depth, at + 1) }),
@@ -127,7 +127,7 @@ it('keeps of a deep chain the root and those who acted last, and how many it lef
   ]);
 });
 
-it('whatever the claims: a principal, or a refusal that a client may read', () => {
+it('returns a principal or a public denial for random claims', () => {
   const claims = fc.dictionary(
     fc.constantFrom(
       'sub',
@@ -301,7 +301,7 @@ it.each([
   { auth_time: '1' },
   { auth_time: null },
   { auth_time: Infinity },
-])('%j is refused, since a step-up would hang on it', (claims) => {
+])('rejects %j, which decides about a step-up', (claims) => {
   expect(() => read(claims)).toThrow(expect.objectContaining({ code: 'token_claims', status: 401 }));
 });
 
@@ -330,7 +330,7 @@ describe('roles', () => {
     [GRANTS, { ...named, roleMap: new Map([['admin', 'boss']]) }, ['boss']],
     [{ admin: {} }, named, []],
     [{}, named, []],
-  ])('%j with %j are %j', (roles, settings, expected) => {
+  ])('reads %j with %j as %j', (roles, settings, expected) => {
     expect(rolesOf(roles, settings)).toEqual(expected);
   });
 
@@ -347,22 +347,22 @@ describe('roles', () => {
     [{ account: { roles: ['admin'] } }, named],
     [{ admin: [] }, named],
     [{ admin: { '17': { x: 'y' } } }, named],
-  ])('%j with %j are refused', (roles, settings) => {
+  ])('rejects %j with %j', (roles, settings) => {
     expect(() => rolesOf(roles, settings)).toThrow(expect.objectContaining({ code: 'token_claims' }));
   });
 
-  it('that are one text are refused in words that name the setting', () => {
+  it('names the setting in the denial of a roles claim that is one string', () => {
     expect(() => rolesOf('admin')).toThrow(/roles_separator/);
   });
 
-  it('are not made of the parts of an address', () => {
+  it('does not split an address into roles', () => {
     const settings = { rolesSeparator: ',', roleMap: new Map([['boss@a.example', 'admin']]) };
     const claims = { azp: 'c', email: '"x,boss@a.example,"@evil.example', email_verified: true };
     expect(read(claims, 'google', settings).roles).toEqual([]);
   });
 });
 
-it('names the person by the claim of the settings, and by none where that is no text', () => {
+it('reads the display name from the configured claim, if it is a string', () => {
   const settings = { displayClaim: '/profile/name' };
   expect(read({ profile: { name: 'Alice\u0007 A.' } }, 'generic', settings).displayName).toBe('Alice A.');
   for (const name of [null, 7, ['Alice'], '', undefined]) {

@@ -106,7 +106,7 @@ function rolesIn(
     if (may.single) return [value];
     throw invalidTokenError(
       'token_claims',
-      'A role claim is one text and not a list: the setting roles_separator accepts it',
+      'A role claim is one string instead of a list: set roles_separator to accept it',
     );
   }
   const granted = may.keys ? grantedRoles(value, roleOrganizations) : undefined;
@@ -199,7 +199,7 @@ function firstPresent(claims: Claims, places: readonly string[]): unknown {
 
 function text(value: unknown, name: string): string {
   if (typeof value !== 'string' || value.trim() === '' || !isWellFormed(value)) {
-    throw invalidTokenError('token_claims', `The token has no usable ${name} claim`);
+    throw invalidTokenError('token_claims', `The token has no valid ${name} claim`);
   }
   return value;
 }

@@ -11,7 +11,7 @@ const SIGNED = {
   cnf: { jkt: 'x' },
 };
 
-it('takes what the answer leaves out, and the earlier end', () => {
+it('completeClaims adds missing claims and takes the earlier expiry', () => {
   expect(completeClaims(ANSWER, SIGNED)).toEqual({ ...SIGNED, active: true });
   expect(completeClaims({ ...ANSWER, scope: 'a' }, { ...SIGNED, scope: 'a b', exp: 50 })).toMatchObject({
     scope: 'a',
@@ -27,13 +27,13 @@ it.each([
   [{ cnf: { jkt: 'y' } }],
   [{ cnf: {} }],
   [{ iss: 'https://j' }],
-])('refuses an answer with %j, which the token contradicts', (said) => {
+])('completeClaims rejects a response with %j that contradicts the token', (said) => {
   expect(() => completeClaims({ ...ANSWER, ...said }, SIGNED)).toThrow(
     expect.objectContaining({ code: 'token_claims', status: 401 }),
   );
 });
 
-it('never loses a binding, and never extends a token', () => {
+it('completeClaims never loses a binding and never extends a token', () => {
   const claims = fc.dictionary(fc.constantFrom('sub', 'cnf', 'scope', 'act', 'aud'), fc.jsonValue());
   fc.assert(
     fc.property(claims, claims, fc.nat(), fc.nat(), (answer, signed, said, until) => {

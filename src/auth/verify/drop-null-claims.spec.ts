@@ -8,11 +8,11 @@ it.each([
   [{ cnf: { jkt: null } }, { cnf: {} }],
   [{ roles: [null, 'admin', { a: null }] }, { roles: [null, 'admin', { a: null }] }],
   [JSON.parse('{"__proto__":{"a":null},"b":1}'), JSON.parse('{"__proto__":{},"b":1}')],
-])('%j becomes %j', (claims, expected) => {
+])('dropNullClaims changes %j to %j', (claims, expected) => {
   expect(JSON.stringify(dropNullClaims(claims))).toBe(JSON.stringify(expected));
 });
 
-it('keeps the nulls of members deeper than 32 levels', () => {
+it('dropNullClaims keeps null members deeper than 32 levels', () => {
   const nested = (depth: number): object => (depth === 0 ? { end: null } : { in: nested(depth - 1) });
   const holds = (depth: number) => JSON.stringify(dropNullClaims({ claim: nested(depth) })).includes('null');
   expect([holds(30), holds(31)]).toEqual([false, true]);
@@ -20,7 +20,7 @@ it('keeps the nulls of members deeper than 32 levels', () => {
   expect(dropNullClaims(JSON.parse(text) as object as Record<string, unknown>)).toHaveProperty('claim');
 });
 
-it('changes nothing but nulls', () => {
+it('dropNullClaims removes null members only', () => {
   const value = fc.jsonValue().filter((one) => !JSON.stringify(one).includes('null'));
   fc.assert(
     fc.property(fc.dictionary(fc.string(), value), (claims) => {

@@ -7,7 +7,7 @@ const tokenOf = (iss: string) =>
 const JWT = tokenOf('https://login.example.com');
 const [HEADER = '', PAYLOAD = ''] = JWT.split('.');
 
-it('leaves out claims that are null, and keeps an audience that is null', () => {
+it('readJwt omits null claims and keeps a null audience', () => {
   const claims = { iss: 'i', sub: null, aud: null, exp: null, nbf: null, act: { sub: 'a', act: null } };
   const token = `${encoded({ alg: 'RS256', kid: null })}.${encoded(claims)}.c2lnbmF0dXJl`;
   expect(readJwt(token)).toEqual({
@@ -33,7 +33,7 @@ it.each([
     'with an escaped slash',
     encoded({}) + '.' + Buffer.from('{"iss":"https:\\/\\/login.example.com"}').toString('base64url'),
   ],
-])('sees a token of another issuer: %s', (_, text) => {
+])('namesAnotherIssuer detects %s', (_, text) => {
   expect(namesAnotherIssuer(text, ISSUER)).toBe(true);
 });
 
@@ -47,6 +47,6 @@ it.each([
     Buffer.from('{"iss":"https:\\/\\/opaque.example.com"}').toString('base64url'),
   ],
   ['JSON without an issuer', encoded({ sub: 'alice' })],
-])('sees none: %s', (_, text) => {
+])('namesAnotherIssuer ignores %s', (_, text) => {
   expect(namesAnotherIssuer(text, ISSUER)).toBe(false);
 });

@@ -70,7 +70,7 @@ afterAll(async () => {
   await issuer.stop();
 });
 
-it('a token seen before is judged as one never seen, at any time, whatever is in it', async () => {
+it('gives a cached token the same result as an uncached one, at any time and for random claims', async () => {
   const start = Date.now();
   const now = Math.floor(start / 1000);
   const time = fc.integer({ min: now - 4000, max: now + 8000 });
@@ -130,7 +130,7 @@ it('a token seen before is judged as one never seen, at any time, whatever is in
   expect(accepted).toBeGreaterThan(50);
 }, 60_000);
 
-it('checks a signature once', async () => {
+it('verifies a signature once', async () => {
   const verifier = verifierOf(new VerifiedTokens());
   const token = await issuer.mint(AUDIENCE);
   const asked = jest.spyOn(jwks, 'candidates');
@@ -139,7 +139,7 @@ it('checks a signature once', async () => {
   expect(asked).toHaveBeenCalledTimes(1);
 });
 
-it('another spelling of a token seen before is another token', async () => {
+it('treats another encoding of a cached token as another token', async () => {
   const verifier = verifierOf(new VerifiedTokens());
   const token = await issuer.mint(AUDIENCE);
   expect(await outcome(verifier, token)).toMatchObject({ subject: 'alice' });
@@ -147,7 +147,7 @@ it('another spelling of a token seen before is another token', async () => {
   expect(await outcome(verifier, token.slice(0, -1))).toMatch(/^token_(malformed|signature)$/);
 });
 
-it('forgets the tokens of a key that its issuer no longer has', async () => {
+it('forgets the tokens of a removed key', async () => {
   const verifier = verifierOf(new VerifiedTokens());
   const removed = await makeKey('key-removed');
   issuer.keys.unshift(removed);

@@ -5,7 +5,7 @@ const verified = {} as VerifiedToken;
 it.each([
   ['many small ones', 100, 10_000],
   ['fewer large ones', 15_000, 1_118],
-])('keeps %s, the latest, and no more', (_what, length, most) => {
+])('VerifiedTokens keeps %s, the latest ones', (_what, length, most) => {
   const known = new VerifiedTokens();
   const tokens = Array.from({ length: most + 500 }, (_, at) => String(at).padStart(length, 'x'));
   tokens.forEach((token) => known.set(token, verified));

@@ -52,7 +52,7 @@ export function readSet(claims: JsonObject, transmitter: TransmitterSettings, no
   const { aud, iat, jti, toe, events, sub_id: subject } = claims;
   const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audience.some((one) => typeof one === 'string' && transmitter.audience.includes(one))) {
-    throw invalidSetError('invalid_audience', 'The token is not meant for this server', 'token_audience');
+    throw invalidSetError('invalid_audience', 'The token is for another audience', 'token_audience');
   }
   if (typeof iat !== 'number' || !Number.isFinite(iat)) {
     throw invalidSetError(
