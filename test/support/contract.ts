@@ -1,7 +1,7 @@
 /** Compares records and HTTP answers of the tests with docs/reference: the audit record schema and openapi.yaml. */
 import Ajv from 'ajv';
 import Ajv2020 from 'ajv/dist/2020.js';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
@@ -13,7 +13,8 @@ const isRecord = new Ajv({ allowUnionTypes: true, strictRequired: false }).compi
 
 /** @throws Error if a record of the file does not match the schema. Lines that are not JSON are skipped. */
 export function checkRecords(file: string): void {
-  if (!existsSync(file)) return;
+  // /dev/full, which some tests use as the file, can be read without end.
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return;
   for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
     let record: unknown;
     try {
