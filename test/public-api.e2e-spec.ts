@@ -75,13 +75,12 @@ function compileFiles(files: ReadonlyMap<string, string>): { program: ts.Program
 
 const compile = (source: string) => compileFiles(new Map([[CONSUMER, source]]));
 
-/** The files that docs/guides/write-a-tool.md shows, by path; the first line of each block is its path. */
+/** The files that these guides show, by path; the first line of each block is its path. */
 const guideFiles = new Map(
-  [
-    ...readFileSync(join(ROOT, 'docs/guides/write-a-tool.md'), 'utf8').matchAll(
-      /^```ts\n\/\/ (\S+)\n([^]*?)^```/gm,
-    ),
-  ].map(([, path = '', text = '']) => [join(ROOT, path), text]),
+  ['write-a-tool', 'add-resources-and-prompts', 'embed-the-server']
+    .map((name) => readFileSync(join(ROOT, `docs/guides/${name}.md`), 'utf8'))
+    .flatMap((page) => [...page.matchAll(/^```ts\n\/\/ (\S+)\n([^]*?)^```/gm)])
+    .map(([, path = '', text = '']) => [join(ROOT, path), text]),
 );
 
 describe('public API', () => {
@@ -97,7 +96,7 @@ describe('public API', () => {
     expect(names.sort()).toEqual([...VALUES, ...TYPES].sort());
   });
 
-  it('compiles the files of docs/guides/write-a-tool.md', () => {
+  it('compiles the files of the guides on tools', () => {
     expect(guideFiles.size).toBe(4);
     expect(compileFiles(guideFiles).faults).toEqual([]);
   });
