@@ -167,6 +167,8 @@ it('treats a hanging disk of the audit log as a full disk', async () => {
     expect((await echo(gate, token)).status).toBe(200);
     expect([await ready(), await waiting()]).toEqual([true, 0]);
 
+    // An outcome that still waits for its flush would begin the gap earlier.
+    await gate.settledAuditLog();
     disk.hang();
     const since = Date.now();
     const answers = await Promise.all([
