@@ -1,4 +1,4 @@
-/** The whole application: what it is made of, and, in one visible list, what every request passes. */
+/** Root module: the modules of the server and the steps of the pipeline. */
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
@@ -42,7 +42,7 @@ import { UpstreamsService } from './upstreams/upstreams.service.js';
 import { ToolsModule } from './tools/tools.module.js';
 import { UpstreamsModule } from './upstreams/upstreams.module.js';
 
-/** What every request of the endpoint passes, in this order, whichever way it takes. */
+/** Steps of every request to the endpoint, in this order, on the fast path and in the Nest pipeline. */
 const STEPS = [
   OriginGuard,
   BearerGuard,
@@ -80,9 +80,9 @@ export class AppModule {
         ReloadModule,
         RevocationModule,
         RateLimitingModule,
-        // Where revocation is switched off there is nothing to administer: what has no effect must not be acknowledged.
+        // Without revocation the API is absent: it must not acknowledge a request without effect.
         ...(settings.revocation.maxAgeSeconds > 0 ? [AdminModule] : []),
-        // Where nobody is listened to there is no such endpoint.
+        // Without transmitters the endpoint is absent.
         ...(settings.signals.length > 0 ? [SignalsModule] : []),
         UpstreamsModule,
         McpModule,

@@ -1,4 +1,4 @@
-/** Builds the application exactly as production runs it; `main.ts` and every test call this. */
+/** Builds the application; `main.ts` and every end-to-end test use this function. */
 import 'reflect-metadata';
 import { type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -24,11 +24,11 @@ import type { Settings } from './config/settings.js';
 import { readTlsFiles } from './config/tls-files.js';
 import { PolicyService } from './policy/policy.service.js';
 
-/** How long a client may take to send one request; a slower one is cut off. */
+/** Time limit for the arrival of one request. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** So much later than said is it found out at most. */
+/** Interval of the timeout check. */
 const TIMEOUT_CHECK_MS = 5_000;
-/** Longer than proxies and clients keep a connection they do not use: the side that sends must be the one that closes. */
+/** Longer than the idle time of proxies and clients: the sender of requests should close the connection. */
 const KEEP_ALIVE_MS = 75_000;
 
 export interface CreateAppOptions {
@@ -39,19 +39,19 @@ export interface CreateAppOptions {
 export interface App {
   readonly nest: NestExpressApplication;
   readonly settings: Settings;
-  /** Starts to listen where the settings say. */
+  /** Starts to listen on HOST and PORT. */
   listen(): Promise<void>;
-  /** From here on probes and answers say that this instance goes; it still answers everything. */
+  /** Turns readiness off; requests are still answered. */
   drain(): void;
   /**
-   * Takes nothing new, finishes what runs, flushes the audit log, lets go of everything.
-   * @returns how many requests had to be cut off, since they took longer than `SHUTDOWN_GRACE_SECONDS`.
+   * Stops accepting, waits for running requests, flushes the audit log, closes all resources.
+   * @returns the number of requests aborted after `SHUTDOWN_GRACE_SECONDS`.
    */
   close(): Promise<number>;
 }
 
 /**
- * @param env the variables of the contract; nothing else configures the server.
+ * @param env all configuration of the server.
  * @throws ConfigurationError with every fault of the variables.
  * @throws DeclarationError with every fault of the registered tools.
  */
@@ -116,12 +116,12 @@ export async function createApp(env: Environment, options: CreateAppOptions = {}
   };
 }
 
-/** Answers what is being asked, and nothing after it. */
+/** Answers current requests and accepts no new ones. */
 async function closeInOrder(nest: NestExpressApplication, graceMs: number): Promise<number> {
   const drain = nest.get(Drain);
   drain.begin();
   const server = nest.getHttpServer() as Server;
-  // Nest waits for every connection before it goes on.
+  // `nest.close()` waits for every connection.
   const closed = nest.close();
   const cut = await drain.finish(server, graceMs, () => nest.get(McpServerAdapter).cancelCalls());
   await closed;

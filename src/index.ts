@@ -1,4 +1,4 @@
-/** The public API: everything a tool author and a program that embeds the server may import. No other file is public. */
+/** Public API for tool authors and for programs that embed the server. Other files are private. */
 export { createApp } from './create-app.js';
 export type { App, CreateAppOptions } from './create-app.js';
 export { ConfigurationError } from './config/load-settings.js';

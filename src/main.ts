@@ -1,4 +1,4 @@
-/** The server as a process: `node dist/main`. */
+/** Server process: `node dist/main`. */
 import { readEnvironment } from './config/environment.js';
 import { startServer } from './start-server.js';
 

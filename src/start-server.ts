@@ -5,10 +5,10 @@ import { createApp, type App } from './create-app.js';
 import type { Environment } from './config/load-settings.js';
 import { TOOL_MODULES } from './tool-modules.js';
 
-/** Beyond the grace that calls have: to flush and let go of everything else. */
+/** Additional time after the grace period, to flush and close. */
 const LAST_SECONDS = 15;
 
-/** Why it cannot listen, by the code of the error. */
+/** Cause of a failed listen, by error code. */
 const UNUSABLE: Readonly<Record<string, string>> = {
   EADDRINUSE: 'PORT: the address is in use',
   EACCES: 'PORT: this user may not listen there',
@@ -18,9 +18,9 @@ const UNUSABLE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Resolves when the server listens. The process ends with code 1 if it cannot start, or if requests were cut off when it
- * stopped.
- * @param environment read once; its errors stop the start.
+ * Resolves when the server listens. The process exits with 1 if it cannot start, or if it aborted requests at the
+ * end.
+ * @param environment called once; its errors prevent the start.
  */
 export async function startServer(environment: () => Environment): Promise<void> {
   try {
@@ -34,10 +34,10 @@ export async function startServer(environment: () => Environment): Promise<void>
 async function listen(env: Environment): Promise<void> {
   const app = await createApp(env, { imports: TOOL_MODULES });
   let stopping = false;
-  // SIGHUP: the terminal is gone. Programs that were started must not outlive this one.
+  // SIGHUP: the terminal closed. Child processes must not outlive this process.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      // Whoever asks twice does not want to wait.
+      // A second signal ends the process at once.
       if (stopping) process.exit(1);
       stopping = true;
       void stop(app, signal);
@@ -49,7 +49,7 @@ async function listen(env: Environment): Promise<void> {
 async function stop(app: App, signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): Promise<void> {
   const { drainSeconds, graceSeconds } = app.settings.shutdown;
   const logger = new EventLogger('Shutdown');
-  // An interrupt comes from a terminal, where nobody balances load.
+  // SIGINT comes from a terminal, without a load balancer to drain.
   const drained = signal === 'SIGTERM' ? drainSeconds : 0;
   logger.write('server.draining', `${signal}: readiness off, draining for ${drained} s`);
   app.drain();

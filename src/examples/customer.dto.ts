@@ -1,4 +1,4 @@
-/** What the customer tools take and give. */
+/** Inputs and outputs of the customer tools. */
 import { IsBoolean, IsIn, IsString, Length, Matches } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
 import { CUSTOMER_TIERS, type CustomerTier } from './customers.table.js';
@@ -12,7 +12,10 @@ export class ReadCustomerInput {
   customer_id: string;
 }
 
-/** At least one field beside the identifier: a rule that JSON Schema of one class cannot show; the tool checks it. */
+/**
+ * At least one field beside the identifier. The JSON Schema of one class cannot express this rule; the tool checks
+ * it.
+ */
 export class UpdateCustomerInput {
   @IsCustomerId()
   @JSONSchema({ description: 'Identifier of the customer to change' })
@@ -58,7 +61,7 @@ export class Customer {
   @JSONSchema({ description: 'Service tier' })
   tier: CustomerTier;
 
-  // Not IsISO8601: its schema is a choice that every string meets twice, and so never.
+  // Not IsISO8601: its schema is a `oneOf` with two branches that match every string, so no string is valid.
   @Matches(UTC_TIME)
   @JSONSchema({ description: 'When the record last changed, in UTC', format: 'date-time' })
   updated_at: string;

@@ -6,7 +6,7 @@ import { ExampleDatabase } from './example-database.js';
 export type CustomerRow = Selectable<CustomersTable>;
 export type CustomerChanges = Partial<Pick<CustomerRow, 'name' | 'email' | 'tier'>>;
 
-/** Customers in the database. Undefined, or false, where there is none with this id. */
+/** Customers in the database. Methods return undefined or false for an unknown id. */
 @Injectable()
 export class CustomerRepository {
   constructor(private readonly database: ExampleDatabase) {}
@@ -16,7 +16,7 @@ export class CustomerRepository {
     return db.selectFrom('customers').selectAll().where('customer_id', '=', id).executeTakeFirst();
   }
 
-  /** Sets the fields that are given, and returns the record as it is afterwards. */
+  /** Sets the given fields and returns the updated record. */
   async update(id: string, { name, email, tier }: CustomerChanges): Promise<CustomerRow | undefined> {
     const db = await this.database.get();
     return db

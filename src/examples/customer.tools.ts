@@ -11,7 +11,7 @@ import {
 } from './customer.dto.js';
 import { CustomerRepository, type CustomerRow } from './customer.repository.js';
 
-/** Tools on the customers of the database. */
+/** Example tools for customers in the database. */
 @Injectable()
 export class CustomerTools {
   constructor(private readonly customers: CustomerRepository) {}

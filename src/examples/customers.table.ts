@@ -1,4 +1,4 @@
-/** The customers table of the example tools as Kysely types: the state after the last of `EXAMPLE_MIGRATIONS`. */
+/** Kysely types of the customers table, after the last of `EXAMPLE_MIGRATIONS`. */
 import type { Generated } from 'kysely';
 
 export const CUSTOMER_TIERS = ['free', 'standard', 'premium'] as const;

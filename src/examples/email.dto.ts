@@ -1,4 +1,4 @@
-/** What `send_email` takes and gives. */
+/** Input and output of `send_email`. */
 import { IsString, Length } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
 import { IsOneLine, IsPlainAddress } from './validators.js';

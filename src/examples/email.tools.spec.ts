@@ -41,7 +41,7 @@ describe('EmailTools', () => {
     for (const close of closers.splice(0)) close();
   });
 
-  /** A mail server that takes everything, unless told otherwise. Returns `host:port`. */
+  /** A mail server that accepts every message by default. Returns `host:port`. */
   async function mailServer(options: SMTPServerOptions = {}): Promise<string> {
     const server = new SMTPServer({
       authOptional: true,
@@ -67,7 +67,7 @@ describe('EmailTools', () => {
     return listening(server as unknown as Server);
   }
 
-  /** A server that does with a connection as it is told. */
+  /** A server with custom handling of connections. */
   async function oddServer(onConnection: (socket: Socket) => void): Promise<string> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -306,7 +306,7 @@ async function listening(server: Server): Promise<string> {
   return `127.0.0.1:${(at.address() as AddressInfo).port}`;
 }
 
-/** Header names as they come, values unfolded. */
+/** Header names in order, values unfolded. */
 function parse(raw: string): { names: string[]; headers: Record<string, string>; body: string } {
   const end = raw.indexOf('\r\n\r\n');
   const lines = raw
@@ -324,7 +324,7 @@ function parse(raw: string): { names: string[]; headers: Record<string, string>;
   };
 }
 
-/** The body as text, whichever way it was encoded. */
+/** The body as text, after decoding. */
 function decoded(raw: string): string {
   const { headers, body } = parse(raw);
   switch (headers['content-transfer-encoding']) {

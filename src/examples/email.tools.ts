@@ -5,7 +5,7 @@ import type { ToolCall } from '../tools/tool-call.js';
 import { SendEmailInput, SentEmail } from './email.dto.js';
 import { Mailer } from './mailer.js';
 
-/** Tools that send e-mail. */
+/** Example tool that sends e-mail. */
 @Injectable()
 export class EmailTools {
   constructor(private readonly mailer: Mailer) {}

@@ -7,7 +7,7 @@ import type { Tables } from '../storage/tables.js';
 import type { ExampleTables } from './customers.table.js';
 import { EXAMPLE_MIGRATIONS } from './migrations.js';
 
-/** The database of the server with the tables of the example tools. */
+/** Database of the server with the tables of the example tools. */
 @Injectable()
 export class ExampleDatabase implements OnApplicationBootstrap {
   private readonly logger = new EventLogger(ExampleDatabase.name);
@@ -16,8 +16,8 @@ export class ExampleDatabase implements OnApplicationBootstrap {
   constructor(private readonly database: Database) {}
 
   /**
-   * Migrated on the first call; after a failure the next call tries again.
-   * @throws Error when the database cannot be opened or migrated.
+   * Migrates on the first call; after a failure the next call retries.
+   * @throws Error if the database cannot be opened or migrated.
    */
   async get(): Promise<Kysely<Tables & ExampleTables>> {
     const db = await this.database.get();
@@ -31,7 +31,7 @@ export class ExampleDatabase implements OnApplicationBootstrap {
     return db.withTables<ExampleTables>();
   }
 
-  /** In the background, as the database itself; {@link Database} reports why it cannot be opened. */
+  /** In the background. {@link Database} reports a failure to open it. */
   onApplicationBootstrap(): void {
     this.get().catch((error: Error) => {
       if (!error.cause) return;

@@ -6,7 +6,7 @@ import { EmailTools } from './email.tools.js';
 import { ExampleDatabase } from './example-database.js';
 import { Mailer } from './mailer.js';
 
-/** The example tools: customers in the database, and e-mail. Loaded only where `EXAMPLE_TOOLS=true`. */
+/** Example tools: customers and e-mail. Loaded with `EXAMPLE_TOOLS=true`. */
 @Module({
   imports: [StorageModule],
   providers: [ExampleDatabase, CustomerRepository, CustomerTools, Mailer, EmailTools],

@@ -14,10 +14,10 @@ export interface Mail {
   readonly body: string;
 }
 
-/** The whole conversation, however slowly a server drips. */
+/** Time limit of the whole SMTP conversation. */
 const SEND_TIMEOUT_MS = 60_000;
 
-/** Sends mail over the server of `SMTP_URL`; one connection for each message, unless the URL says `pool=true`. */
+/** Sends mail through the server of `SMTP_URL`; one connection per message unless the URL has `pool=true`. */
 @Injectable()
 export class Mailer implements OnApplicationShutdown {
   private readonly outgoing: { readonly from: string; readonly transporter: Transporter } | undefined;
@@ -30,14 +30,14 @@ export class Mailer implements OnApplicationShutdown {
   }
 
   /**
-   * @param signal gives up; a message that the server has already taken is not called back.
+   * @param signal aborts the attempt; an accepted message is not recalled.
    * @returns the Message-ID.
-   * @throws ToolError when mail is not configured, or the server refuses the recipient for good; Error, without
-   * credentials, when the message cannot be sent for another reason.
+   * @throws ToolError without a mail server, or if the server rejects the recipient permanently; Error, without
+   * credentials, for other failures.
    */
   async send(mail: Mail, signal: AbortSignal): Promise<string> {
     if (!this.outgoing) throw new ToolError('Mail is not configured at this server');
-    // Whoever calls has checked this. Here it keeps a header from becoming two, and a recipient from becoming more.
+    // Callers validate this. The check here prevents header injection and additional recipients.
     if (!isPlainAddress(mail.to) || !isOneLine(mail.subject)) throw new Error('Unfit recipient or subject');
     const { from, transporter } = this.outgoing;
     try {
@@ -71,7 +71,7 @@ interface SmtpFailure {
   readonly responseCode?: number;
 }
 
-/** Codes only: the words of the server, and the error that holds them, may repeat what was said to it. */
+/** Codes only: texts of the server and its error may repeat the conversation. */
 function toPublicError({ code, command, responseCode }: SmtpFailure): Error {
   if (command === 'RCPT TO' && responseCode !== undefined && responseCode >= 500) {
     return new ToolError('The mail server refuses this recipient');

@@ -1,4 +1,4 @@
-/** The steps that build the customers table of the example tools, with its invented people. */
+/** Migrations of the customers table, with five example customers. */
 import { sql } from 'kysely';
 import type { MigrationSet } from '../storage/migrate.js';
 
@@ -8,7 +8,7 @@ export const EXAMPLE_MIGRATIONS: MigrationSet = {
     {
       name: '0001_customers',
       async up(db) {
-        // The first development versions made the table in a step of the product: it stays as it is.
+        // The first development versions created the table in a product migration; it remains.
         const { rows } = await sql`select from schema_migrations where name = '0001_customers'`.execute(db);
         if (rows.length > 0) return;
         await sql`

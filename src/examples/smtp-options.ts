@@ -1,4 +1,4 @@
-/** How mail is sent, from `SMTP_URL`. */
+/** Options of the mail transport from `SMTP_URL`. */
 import type { SMTPTransportOptions } from 'nodemailer';
 import { isLoopbackHost } from '../config/rules.js';
 import { isPlainAddress } from './text-rules.js';
@@ -10,7 +10,7 @@ export interface SmtpOptions {
 
 const DEFAULT_SENDER = 'no-reply@localhost';
 
-/** Waits, in milliseconds, each for one step of the conversation. */
+/** Time limits of single steps, in milliseconds. */
 const TIMEOUTS = {
   dnsTimeout: 10_000,
   connectionTimeout: 10_000,
@@ -20,9 +20,9 @@ const TIMEOUTS = {
 
 /**
  * `smtp[s]://[user:password@]host[:port][?from=ADDRESS&…]`. The sender is `from`, by default `no-reply@localhost`;
- * other parameters are options of nodemailer's SMTP transport and win over the ones set here. With credentials, TLS
- * is required unless the server is this machine or the URL says `requireTLS=false`.
- * @throws Error when the URL or its `from` cannot be used; the message holds neither.
+ * other parameters are options of nodemailer's SMTP transport and override the defaults. Credentials require TLS,
+ * except on loopback or with `requireTLS=false`.
+ * @throws Error if the URL or its `from` is invalid; the message contains neither.
  */
 export function smtpOptions(smtpUrl: string): SmtpOptions {
   if (!URL.canParse(smtpUrl)) throw new Error('SMTP_URL cannot be read as a URL');

@@ -1,11 +1,11 @@
-/** What may stand in one line of text, and what is one plain e-mail address. */
+/** Rules for single-line text and plain e-mail addresses. */
 import { isEmail } from 'class-validator';
 
 export const MAX_ADDRESS_LENGTH = 254;
 
 /**
- * One address and nothing else: no display name, no list, no comment, no quoted part (which may hold line breaks), no
- * `%` or `!` that asks a mail server to route on. ASCII; a domain in another script is written as `xn--…`.
+ * A single address: no display name, list, comment or quoted part (which may contain line breaks), no `%` or `!`
+ * routing. ASCII; other scripts as `xn--…`.
  */
 export const PLAIN_ADDRESS = /^[A-Za-z0-9._+'=~-]+@[A-Za-z0-9.-]+$/;
 
@@ -15,7 +15,7 @@ export function isPlainAddress(text: unknown): text is string {
   );
 }
 
-/** Neither blank, nor with line breaks, other control characters, or halves of a surrogate pair. */
+/** Not blank; without line breaks, control characters and lone surrogates. */
 export function isOneLine(text: unknown): text is string {
   return typeof text === 'string' && /\S/.test(text) && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
 }

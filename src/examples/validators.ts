@@ -1,4 +1,4 @@
-/** Validators for the input classes of this folder. */
+/** Validators of the example inputs. */
 import { applyDecorators } from '@nestjs/common';
 import { IsEmail, Matches, MaxLength, ValidateBy, ValidateIf } from 'class-validator';
 import { MAX_ADDRESS_LENGTH, PLAIN_ADDRESS, isOneLine } from './text-rules.js';
@@ -18,7 +18,7 @@ export function IsPlainAddress(): PropertyDecorator {
   );
 }
 
-/** Text without line breaks and other control characters, and not blank. */
+/** Text without line breaks and control characters, not blank. */
 export function IsOneLine(): PropertyDecorator {
   return ValidateBy({
     name: 'isOneLine',
@@ -29,7 +29,7 @@ export function IsOneLine(): PropertyDecorator {
   });
 }
 
-/** May be left out. Unlike `IsOptional` this does not let null pass for a value. */
+/** Optional. Unlike `IsOptional` it rejects null. */
 export function MayBeLeftOut(): PropertyDecorator {
   return ValidateIf((_, value) => value !== undefined);
 }

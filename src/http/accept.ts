@@ -1,11 +1,11 @@
-/** Evaluates the `Accept` header (RFC 9110 section 12.5.1) for the two forms of an MCP answer. Pure. */
+/** Evaluates the `Accept` header (RFC 9110 section 12.5.1) for the two forms of an MCP response. Pure. */
 
 import type { AnswerForm } from '../core/request-context.js';
 
 export interface AcceptedForms {
   /** Undefined: the client accepts neither form. */
   readonly form: AnswerForm | undefined;
-  /** Whether an event stream is acceptable, by name or by a wildcard. */
+  /** True if an event stream is acceptable, by name or by a wildcard. */
   readonly events: boolean;
 }
 
@@ -14,7 +14,7 @@ interface MediaRange {
   readonly type: string;
   readonly subtype: string;
   readonly quality: number;
-  /** Whether a parameter other than `q` and `charset=utf-8` narrows the range. */
+  /** True if a parameter other than `q` and `charset=utf-8` narrows the range. */
   readonly isNarrowed: boolean;
 }
 
@@ -44,7 +44,7 @@ export function acceptedForms(header: string | undefined): AcceptedForms {
   return { form: events && isNamed ? 'either' : 'json', events };
 }
 
-/** The quality of the most specific range that matches; 0 where none does. */
+/** Quality of the most specific matching range; 0 without a match. */
 function qualityOf(ranges: readonly MediaRange[], type: string, subtype: string): number {
   let best = { specificity: -1, quality: 0 };
   for (const range of ranges) {
@@ -61,7 +61,7 @@ function specificityOf(range: MediaRange, type: string, subtype: string): number
   if (range.type === '*') return range.subtype === '*' ? 0 : -1;
   if (range.type !== type) return -1;
   if (range.subtype === '*') return 1;
-  // A narrowed range excludes other representations than this server's.
+  // A narrowed range excludes other representations than those of this server.
   return range.subtype === subtype && !(range.isNarrowed && range.quality === 0) ? 2 : -1;
 }
 
@@ -72,7 +72,7 @@ function readRanges(header: string): MediaRange[] {
 
 function readRange(element: string): MediaRange | undefined {
   const [name = '', ...parameters] = (element.match(PARAMETER) ?? []).map((part) => part.trim());
-  // `*` alone is what older Java clients send for any type.
+  // Older Java clients send `*` for any type.
   const [, type, subtype] = name === '*' ? ['', '*', '*'] : (RANGE.exec(name) ?? []);
   if (type === undefined || subtype === undefined) return undefined;
   const weight = parameters.find((parameter) => /^q\s*=/.test(parameter));

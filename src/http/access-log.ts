@@ -1,17 +1,17 @@
-/** The access log: one line for each request, when its answer is sent or its client is gone. */
+/** Access log: one line per request, when its response is sent or its client disconnects. */
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PinoLogger } from 'nestjs-pino';
 import type { LogEvent } from '../core/log-events.js';
 
-/** Probes come every few seconds. */
+/** Probes are frequent. */
 const UNLOGGED = '/health/';
 
 @Injectable()
 export class AccessLog {
   constructor(private readonly logger: PinoLogger) {}
 
-  /** Call it when the request arrives. */
+  /** Must be called when the request arrives. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     const { logger } = this.logger;
     if (!logger.isLevelEnabled('info') || request.url?.startsWith(UNLOGGED)) return;

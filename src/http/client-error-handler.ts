@@ -1,4 +1,7 @@
-/** What Node's parser refuses (no HTTP, headers beyond 16 KiB, a request that never ends) never becomes a request: it is put on record and answered here. */
+/**
+ * Records and answers requests that Node's HTTP parser rejects: malformed HTTP, headers over 16 KiB, incomplete
+ * requests.
+ */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
@@ -13,7 +16,7 @@ import { UNKNOWN_ADDRESS } from '../core/sender.js';
 import { RequestObserver } from '../core/request-observer.js';
 import { errorBody } from './render-error.js';
 
-/** By the code of Node's error; whatever else the parser says is a 400. */
+/** Status by error code of Node.js. Default 400. */
 const STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -22,7 +25,7 @@ const STATUS: Readonly<Record<string, number>> = {
 
 @Injectable()
 export class ClientErrorHandler implements OnApplicationBootstrap {
-  /** What came last on a connection. */
+  /** Last response of a connection. */
   private readonly latest = new WeakMap<Socket, ServerResponse>();
 
   constructor(
@@ -44,7 +47,7 @@ export class ClientErrorHandler implements OnApplicationBootstrap {
   }
 
   private async refuse(code: string, socket: Socket): Promise<void> {
-    // Who never says anything has asked for nothing.
+    // A connection without data has sent no request.
     if (socket.bytesRead === 0 || !socket.writable) return;
     const status = STATUS[code] ?? 400;
     const fault = malformedRequest('The request cannot be read', { status });
@@ -74,16 +77,16 @@ export class ClientErrorHandler implements OnApplicationBootstrap {
   }
 }
 
-/** Of a request, and not of who hangs up. */
+/** False for a disconnect. */
 function isFault(code: string): boolean {
   return (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === TOO_SLOW;
 }
 
-/** It has become a request: whoever reads its body answers that there is no more of it, and puts that on record. */
+/** The request has reached the pipeline: its body reader answers and records the fault. */
 function endBody(error: Error, response: ServerResponse): void {
   const { req } = response;
   if (req.listenerCount('error') === 0) return void req.socket.destroy();
-  // Node looks at the time of a request once.
+  // Node checks the time limit of a request once.
   response.shouldKeepAlive = false;
   req.emit('error', error);
 }

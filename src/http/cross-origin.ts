@@ -1,6 +1,6 @@
-/** The request headers that a page of an allowed origin may send (Fetch standard, CORS). Pure. */
+/** Request headers that a page of an allowed origin may send (Fetch standard, CORS). Pure. */
 
-/** Every header of the transport (MCP, streamable HTTP, all revisions), of the token and of the trace. */
+/** Headers of the transport (MCP, streamable HTTP, all revisions), of the token and of the trace. */
 const TRANSPORT = [
   'Authorization',
   'DPoP',
@@ -15,10 +15,10 @@ const TRANSPORT = [
   'Tracestate',
   'Baggage',
 ];
-/** Mirrors of tool arguments (MCP 2026-07-28, streamable HTTP): each tool names its own. */
+/** Mirrors of tool arguments (MCP 2026-07-28, streamable HTTP); each tool defines its own. */
 const PARAMETER = /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i;
 
-/** @param requested the value of `Access-Control-Request-Headers`. */
+/** @param requested value of `Access-Control-Request-Headers`. */
 export function allowedHeaders(requested: string | undefined): string[] {
   const names = (requested ?? '').split(',').map((name) => name.trim());
   return [...TRANSPORT, ...new Set(names.filter((name) => PARAMETER.test(name)))];

@@ -1,4 +1,4 @@
-/** Every thrown error passes here: it is recorded once, logged once, and answered. */
+/** Records, logs and answers every thrown error once. */
 import { Catch, HttpException, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { ServerResponse } from 'node:http';
@@ -42,7 +42,7 @@ export class ErrorFilter implements ExceptionFilter {
     );
   }
 
-  /** @param requestContext of a request of the endpoint. */
+  /** @param requestContext undefined outside of the endpoint. */
   async answer(
     thrown: unknown,
     requestContext: RequestContext | undefined,
@@ -64,7 +64,7 @@ export class ErrorFilter implements ExceptionFilter {
     response.end(JSON.stringify(body));
   }
 
-  /** In the terms of the caller's issuer; of the first one, to which a client is sent, where there is no caller yet. */
+  /** Facts of the caller's issuer; before authentication, of the first issuer. */
   private challengeFacts(requestContext: RequestContext | undefined): ChallengeFacts {
     const { issuers } = this;
     const own = issuers.find(({ issuer }) => issuer === requestContext?.principal?.issuer) ?? issuers[0];
@@ -77,7 +77,10 @@ export class ErrorFilter implements ExceptionFilter {
     };
   }
 
-  /** Refusals by code alone: causes may hold claims. What nobody foresaw, and what the operator must mend, in full. */
+  /**
+   * Denials with their code only: causes may contain claims. Unexpected errors and faults of the operator with their
+   * cause.
+   */
   private log(error: AppError, requestContext: RequestContext | undefined): void {
     const about = {
       code: error.code,
@@ -94,13 +97,13 @@ export class ErrorFilter implements ExceptionFilter {
   }
 }
 
-/** `DPoP` where an issuer's tokens must be bound to a key; `Bearer` where those of one need not. */
+/** `DPoP` if an issuer requires bound tokens; `Bearer` if one does not. */
 function acceptedSchemes(issuers: readonly IssuerSettings[]): AuthScheme[] {
   const schemes: AuthScheme[] = issuers.some(({ dpop }) => dpop !== 'required') ? ['Bearer'] : [];
   return issuers.some(({ dpop }) => dpop === 'required') ? [...schemes, 'DPoP'] : schemes;
 }
 
-/** Nest's own refusals (no such route, a URL that cannot be decoded) are kept to their status; the rest is unforeseen. */
+/** Keeps the status of Nest's own errors (unknown route, undecodable URL). Other errors are unexpected. */
 function toAppError(thrown: unknown, endpointPath: string): AppError {
   if (thrown instanceof AppError) return thrown;
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
@@ -112,7 +115,7 @@ function toAppError(thrown: unknown, endpointPath: string): AppError {
   return unexpectedError(thrown);
 }
 
-/** Express names a path that cannot be decoded a URIError; its other refusals carry their status. */
+/** Express throws URIError for an undecodable path; its other errors have a status. */
 function statusOf(thrown: unknown): number {
   if (thrown instanceof URIError) return 400;
   const { status } = (thrown ?? {}) as { status?: unknown };

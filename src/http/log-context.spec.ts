@@ -14,7 +14,7 @@ const request = (id: string) =>
     headers: { authorization: 'Bearer secret' },
   }) as unknown as IncomingMessage;
 
-/** What is logged, as the server's own logger writes it. */
+/** Lines as the logger of the server writes them. */
 async function lines(act: (logger: Logger, context: LogContext) => Promise<void>): Promise<object[]> {
   const context = new LogContext();
   const [options] = loggerOptions({ level: 'info', pretty: false }, context).pinoHttp as [LoggerOptions];

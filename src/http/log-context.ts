@@ -1,16 +1,16 @@
-/** Which request a tool works for, so that the lines that it logs can be found by that request. */
+/** Adds the request id to log lines of tools. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 
 export class LogContext {
   private readonly requests = new AsyncLocalStorage<IncomingMessage>();
 
-  /** What this act logs, now or later, belongs to this request. */
+  /** Log lines of `act`, also later ones, belong to this request. */
   run<T>(request: IncomingMessage, act: () => T): T {
     return this.requests.run(request, act);
   }
 
-  /** What a line has beside what it says; its own members win. */
+  /** Additional members of a line. Members of the line take precedence. */
   bindings(): object {
     const req = this.requests.getStore();
     return req ? { req } : {};

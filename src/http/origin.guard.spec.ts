@@ -74,7 +74,7 @@ describe('Host', () => {
       fc.property(odd, fc.constantFrom(...HOSTS), odd, (before, host, after) => {
         if (!isAllowedHost(before + host + after, HOSTS)) return;
         expect(before).toBe('');
-        // An address with a dot behind it is the same address.
+        // A trailing dot does not change an address.
         expect(after).toMatch(/^\.?(:0*)?$/);
       }),
       { numRuns: 2000 },

@@ -1,4 +1,4 @@
-/** Is this request from where requests may come from (DNS rebinding; MCP, streamable HTTP, "Security Warning")? */
+/** Checks Host and Origin against DNS rebinding (MCP, streamable HTTP, "Security Warning"). */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { ServerResponse } from 'node:http';
@@ -17,28 +17,29 @@ export class OriginGuard implements CanActivate, PipelineStep {
     this.settings = config.get('server', { infer: true });
   }
 
-  /** Only the endpoint is guarded: discovery is for everyone, and health is asked under any name. */
+  /** Only the endpoint: discovery is public, and probes use any host name. */
   canActivate(context: ExecutionContext): boolean {
     const { requestContext } = context.switchToHttp().getRequest<GateRequest>();
     if (requestContext) this.handle(toPipelineContext(context));
     return true;
   }
 
-  /** @throws AppError where the request is from elsewhere. */
+  /** @throws AppError for a rejected host or origin. */
   handle(pipelineContext: PipelineContext): void {
     const { request, response, target, targetOrigin } = pipelineContext;
     const origin = singleValue(request, 'origin');
     if (!target.startsWith('/')) throw malformedRequest('The request target must be a path');
-    // RFC 9112 section 3.2: two hosts are two answers to one question.
+    // RFC 9112 section 3.2: repeated Host headers are ambiguous.
     const [host, ...more] = headerValues(request, 'host');
     if (more.length > 0 || !isAllowedHost(host, this.settings.allowedHosts)) {
       throw rejected('The Host is not allowed');
     }
-    // RFC 9112 section 3.2.2 puts the target in place of Host. A proxy may have gone by either: both must be allowed.
+    // RFC 9112 section 3.2.2: an absolute target replaces Host. A proxy may have used either, so both must be
+    // allowed.
     if (targetOrigin && !isAllowedHost(targetOrigin.authority, this.settings.allowedHosts)) {
       throw rejected('The host of the request target is not allowed');
     }
-    // Whoever speaks for this server over https says so; a token that came in clear has been seen by others.
+    // Behind https a request without TLS on some hop is rejected: its token was visible to others.
     const isHttps = this.settings.publicUrl.startsWith('https:');
     if (isHttps && !pipelineContext.secure) throw rejected('Only HTTPS is served here');
     if (targetOrigin && !isScheme(targetOrigin, isHttps, pipelineContext)) {
@@ -51,22 +52,25 @@ export class OriginGuard implements CanActivate, PipelineStep {
   }
 }
 
-/** RFC 9110 section 7.4: https is served where the connection is secured, and http where this server is an http one. */
+/** RFC 9110 section 7.4: https only on a secure connection, http only for an http server. */
 function isScheme({ scheme }: TargetOrigin, isHttps: boolean, pipelineContext: PipelineContext): boolean {
   return scheme === 'https' ? pipelineContext.secure : !isHttps;
 }
 
-/** A name, or an address in brackets, and a port, as nearly everyone sends it. */
+/** Usual form: a name, or an address in brackets, and a port. */
 const PLAIN_HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?$/i;
 const HOST_CHARACTERS = /^[A-Za-z0-9.[\]:_-]+$/;
 const MAX_PORT = 65_535;
 
-/** An entry without a port allows every port. A trailing dot of the host does not count. @param allowed in lower case, without trailing dots. */
+/**
+ * An entry without a port allows every port. A trailing dot of the host is ignored. @param allowed lower case,
+ * without trailing dots.
+ */
 export function isAllowedHost(host: string | undefined, allowed: readonly string[]): boolean {
   if (host === undefined) return false;
   const [, name, port = ''] = PLAIN_HOST.exec(host) ?? [];
   if (name !== undefined && Number(port) <= MAX_PORT && isOn(allowed, name, host)) return true;
-  // Another spelling, perhaps: of an address there are several.
+  // Other spellings of an address are normalized.
   if (!HOST_CHARACTERS.test(host) || !URL.canParse(`http://${host}`)) return false;
   return isOn(allowed, new URL(`http://${host}`).hostname, host);
 }
@@ -78,7 +82,7 @@ function isOn(allowed: readonly string[], name: string, host: string): boolean {
   );
 }
 
-/** No Origin is no browser. `null`, and whatever is not on the list to the letter, is refused. */
+/** Requests without Origin do not come from a browser. `null` and unlisted origins are rejected. */
 export function isAllowedOrigin(origin: string | undefined, allowed: readonly string[]): boolean {
   return origin === undefined || allowed.includes(origin.toLowerCase());
 }

@@ -1,6 +1,6 @@
 /**
- * Who asks again before the answer has come (RFC 9112 section 9.3.2) has answers waiting for the connection. When that
- * goes, Node tells only the answer that had it: here the others are told, too, so that nobody works for them any more.
+ * Closes queued responses of pipelined requests (RFC 9112 section 9.3.2) on a disconnect. Node closes only the
+ * response that holds the connection; calls of the others would run on.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ export function closePipelinedResponses(server: Server): void {
     if (response.socket) return;
     const queue = queues.get(socket) ?? queueOf(socket);
     queues.set(socket, queue.add(response));
-    // From here on Node tells it.
+    // Node closes it from here on.
     response.once('socket', () => queue.delete(response));
   });
 }

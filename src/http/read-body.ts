@@ -1,4 +1,4 @@
-/** Bytes in, one JSON object out, or why not: bounded, and without anything that a parser could be tricked with. */
+/** Reads a request body into one JSON object, with limits of size and shape. */
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { malformedRequest, type AppError } from '../core/app-error.js';
@@ -6,14 +6,14 @@ import type { JsonObject } from '../lib/json.js';
 import { RpcCode } from '../core/rpc-code.js';
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_DEPTH = 64;
-/** Keys of one object, and objects and arrays in all: checking input against its class is not linear in either. */
+/** Keys of one object, and objects and arrays in total: the validation against a class is not linear in either. */
 const MAX_KEYS = 1_000;
 const MAX_NODES = 10_000;
 
-/** Made once: it keeps nothing from one body to the next. */
+/** Without state between bodies. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** What Node says of a request that takes too long; who is reading its body is told (`UnreadableRequests`). */
+/** Error code of Node.js for a slow request (`UnreadableRequests`). */
 export const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
 
 const HOSTILE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
@@ -22,7 +22,7 @@ export type Body =
   | { readonly ok: true; readonly value: JsonObject }
   | { readonly ok: false; readonly value: unknown; readonly fault: AppError };
 
-/** The bytes of a body, or why there are none. */
+/** Bytes of a body, or a fault. */
 export type Bytes =
   { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly fault: AppError };
 
@@ -31,7 +31,7 @@ export async function readBody(request: IncomingMessage): Promise<Body> {
   return read.ok ? parseBody(read.bytes) : { ...read, value: undefined };
 }
 
-/** @param type which the sender must name; its parameters do not matter. */
+/** @param type required media type; parameters are ignored. */
 export async function readBytes(request: IncomingMessage, type: string, limit: number): Promise<Bytes> {
   const given = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
@@ -67,7 +67,7 @@ export function parseBody(bytes: Uint8Array): Body {
   return problem ? { ...fault(problem), value } : { ok: true, value: value as JsonObject };
 }
 
-/** What is wrong with the shape of a parsed value, if anything. Not recursive: depth is what it guards against. */
+/** Fault in the shape of a value. Not recursive, because it limits the depth. */
 function hostileShape(root: object): string | undefined {
   let level: object[] = [root];
   let nodes = 0;

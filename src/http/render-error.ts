@@ -1,4 +1,4 @@
-/** The one place that turns an error into an HTTP answer. Pure. */
+/** Renders every error as an HTTP response. Pure. */
 import type { AppError } from '../core/app-error.js';
 import { serializeChallenge, type AuthScheme, type Challenge } from '../core/challenge.js';
 import type { RequestContext } from '../core/request-context.js';
@@ -10,21 +10,21 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** What a challenge tells a client beside the error. */
+/** Facts of a challenge beside the error. */
 export interface ChallengeFacts {
   /** URL of the RFC 9728 document. */
   readonly resourceMetadata: string;
-  /** What to ask for first; a challenge with scopes of its own keeps them. */
+  /** Scopes of the first challenge. A challenge with its own scopes keeps them. */
   readonly challengeScopes: readonly string[];
-  /** What the caller's issuer puts before a scope. */
+  /** Scope prefix of the caller's issuer. */
   readonly scopePrefix: string;
-  /** The schemes that a token can be presented in; one challenge each, where the request used none. */
+  /** Accepted schemes; without a scheme in the request, one challenge for each. */
   readonly schemes: readonly AuthScheme[];
-  /** Signatures that a DPoP proof may have. */
+  /** Accepted signature algorithms of proofs. */
   readonly algorithms: readonly string[];
 }
 
-/** @param requestContext of a request of the endpoint, which is answered in JSON-RPC; other routes get plain JSON. */
+/** @param requestContext of a request to the endpoint, answered in JSON-RPC. Other routes get plain JSON. */
 export function renderError(
   error: AppError,
   requestContext: RequestContext | undefined,
@@ -52,7 +52,7 @@ function headersOf(
   };
 }
 
-/** One challenge in the scheme that would cure it, or one in each scheme where the request did not choose. */
+/** One challenge in the scheme that helps, or one per scheme if the request used none. */
 function challengesOf(
   challenge: Challenge,
   status: number,
@@ -70,12 +70,12 @@ function challengesOf(
   return (chosen ? [chosen] : facts.schemes).map((scheme) => serializeChallenge(full, scheme)).join(', ');
 }
 
-/** JSON-RPC for the endpoint, plain JSON elsewhere. */
+/** JSON-RPC for the endpoint, plain JSON for other routes. */
 export function errorBody(error: AppError, requestContext: RequestContext | undefined): unknown {
   if (error.body) return error.body;
   const message = messageOf(error);
   const retry = error.retryAfterSeconds === undefined ? {} : { retry_after: error.retryAfterSeconds };
-  // A code outside the reasons is no decision, and has no record to point to.
+  // A code outside of the reasons is not a decision and has no record.
   if (!requestContext || !isReason(error.code)) return { error: { code: error.code, message, ...retry } };
   return {
     jsonrpc: '2.0',
@@ -88,7 +88,7 @@ export function errorBody(error: AppError, requestContext: RequestContext | unde
   };
 }
 
-/** Names the seconds of `Retry-After`: a model reads the message and never the header. */
+/** States the seconds of `Retry-After`: models read the message, not the header. */
 function messageOf({ message, retryAfterSeconds: seconds }: AppError): string {
   if (seconds === undefined) return message;
   return `${message}: retry in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`;

@@ -1,4 +1,4 @@
-/** The request context of every route that has one: the MCP endpoint, the administration and the signals receiver. */
+/** Creates the request context of the MCP endpoint, the administration API and the signals receiver. */
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONTRADICTION, singleValue } from '../core/header-values.js';
@@ -12,9 +12,9 @@ const MAX_CLIENT_TEXT = 200;
 
 /** Members of a message that take precedence over headers. */
 export interface MessageFacts {
-  /** May hold `traceparent`. */
+  /** May contain `traceparent`. */
   readonly meta?: JsonObject | undefined;
-  /** An `Implementation` of MCP: the client software. */
+  /** `Implementation` of MCP: the client software. */
   readonly clientInfo?: unknown;
 }
 
@@ -22,7 +22,7 @@ export interface MessageFacts {
 export class RequestContextFactory {
   constructor(private readonly observer: RequestObserver) {}
 
-  /** The observer learns of the end of the request. @param ip the client's address. */
+  /** Registers the observer for the end of the request. @param ip address of the client. */
   create(
     request: IncomingMessage,
     response: ServerResponse,

@@ -1,4 +1,4 @@
-/** Everything that a request gets before it is handled, whichever way it is: its target, its id, and headers of every answer. */
+/** Prepares every request before routing: target, request id, headers of every response. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessLog } from './access-log.js';
 import { assignRequestId } from './request-logging.js';
@@ -6,10 +6,10 @@ import { toOriginForm } from './request-target.js';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-/** Two years (RFC 6797); subdomains are not this server's. */
+/** Two years (RFC 6797), without subdomains. */
 const STRICT_TRANSPORT = 'max-age=63072000';
 
-/** @param isHttps clients come by https. */
+/** @param isHttps true if clients use https. */
 export function requestListener(
   handle: RequestHandler,
   accessLog: AccessLog,

@@ -1,4 +1,4 @@
-/** How the server logs: JSON lines on stdout, with nothing in them that a caller sent beyond its address and path. */
+/** Logger configuration: JSON lines on stdout. Of a request they contain address and path only. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Params } from 'nestjs-pino';
 import { pino, type DestinationStream } from 'pino';
@@ -7,7 +7,7 @@ import { redactTokens } from '../lib/redact-tokens.js';
 import type { LogContext } from './log-context.js';
 import type { Settings } from '../config/settings.js';
 
-/** Lines that wait for a log that takes none, in bytes; what is beyond is dropped. */
+/** Buffer for lines while stdout blocks, in bytes; further lines are dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 export function loggerOptions({ level, pretty }: Settings['log'], context: LogContext): Params {
@@ -15,9 +15,9 @@ export function loggerOptions({ level, pretty }: Settings['log'], context: LogCo
     level,
     mixin: () => context.bindings(),
     ...(pretty && { transport: { target: 'pino-pretty' } }),
-    // AccessLog writes that line.
+    // AccessLog writes this line.
     autoLogging: false,
-    // Headers hold tokens, and so may a query that should not have been sent.
+    // Headers contain tokens; a query may contain one by mistake.
     serializers: {
       req: (request: { id: unknown; method: unknown; url?: string; remoteAddress: unknown }) => ({
         id: request.id,
@@ -32,7 +32,7 @@ export function loggerOptions({ level, pretty }: Settings['log'], context: LogCo
   return { pinoHttp: pretty ? options : [options, stdout()] };
 }
 
-/** A log that cannot be written (its disk is full, its reader is gone) must not stop what is logged. */
+/** A failing log (full disk, closed pipe) must not stop the server. */
 function stdout(): DestinationStream {
   const stream = pino.destination({ fd: 1, sync: true, maxLength: MAX_WAITING_BYTES });
   stream.removeAllListeners('error');
@@ -40,16 +40,16 @@ function stdout(): DestinationStream {
   return stream;
 }
 
-/** Gives the request an id of this server's: one from outside could forge the log. pino-http takes over an id that is set. */
+/** Assigns a request id of this server: an external one could forge log lines. pino-http keeps an existing id. */
 export function assignRequestId(request: IncomingMessage, response: ServerResponse): void {
   const id = randomUUID();
   request.id = id;
   response.setHeader('x-request-id', id);
 }
 
-/** Type, message and stack of an error and its causes, and none of its other fields: those may hold claims or arguments. */
+/** Type, message and stack of an error and its causes. Other fields may contain claims or arguments. */
 function describe(error: unknown, depth: number): object {
-  // pino-http hands over what pino made of the error; the error itself is its `raw`.
+  // pino-http passes a serialized error; `raw` is the error itself.
   const raw = (error as { raw?: unknown } | undefined)?.raw ?? error;
   if (typeof raw !== 'object' || raw === null) return { type: typeof raw };
   const { name, code, message, stack, cause, errors } = raw as Partial<AggregateError> & { code?: unknown };

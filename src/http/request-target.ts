@@ -1,9 +1,9 @@
-/** The absolute form of a request target (RFC 9112 section 3.2.2), which every server must take. Pure. */
+/** Absolute form of a request target (RFC 9112 section 3.2.2). Pure. */
 import type { GateRequest, TargetOrigin } from '../core/request-context.js';
 
 const ABSOLUTE = /^(https?):\/\/([^/?#\\@]+)([/?][^#]*)?$/i;
 
-/** @returns undefined for every other form, for a URL that is not http, and for one with user information. */
+/** @returns undefined for other forms, for other schemes than http(s), and for a URL with user information. */
 export function readAbsoluteTarget(
   target: string,
 ): { readonly origin: TargetOrigin; readonly path: string } | undefined {
@@ -15,9 +15,9 @@ export function readAbsoluteTarget(
   };
 }
 
-/** Gives the request the origin form of its target; every later step sees that one, and the origin beside it. */
+/** Replaces an absolute target by its origin form and keeps its origin separately. */
 export function toOriginForm(request: GateRequest & { url?: string | undefined }): void {
-  // Nearly all requests have the origin form.
+  // Usual form.
   if (request.url === undefined || request.url.startsWith('/')) return;
   const absolute = readAbsoluteTarget(request.url);
   if (!absolute) return;

@@ -1,4 +1,4 @@
-/** Opens the one or the other database; what is opened here is closed by its own `close`. */
+/** Opens PostgreSQL or the embedded database; `close` of the connection closes it. */
 import { Kysely, PostgresDialect } from 'kysely';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,17 +17,17 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** Connections per instance. PostgreSQL allows 100 in all by default. */
+/** Connections per instance. PostgreSQL allows 100 by default. */
 const POOL_SIZE = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 12_000;
-/** Above the time that a migration has. */
+/** Above the time limit of a migration. */
 const MIGRATION_TIMEOUT_MS = 70_000;
-/** A shutdown does not wait longer for queries to end. */
+/** Time limit for running queries at shutdown. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** A connection that is up to date with the migrations, or an error and nothing left open. */
+/** Opens and migrates a database; closes everything on an error. */
 export async function openConnection(
   settings: StorageSettings,
   onIdleError: (error: Error) => void,
@@ -40,7 +40,7 @@ export async function openConnection(
   return connectionOf(openPool(databaseUrl, { ...common, size: POOL_SIZE, answerMs: ANSWER_TIMEOUT_MS }));
 }
 
-/** Over a pool, to a database that was migrated. */
+/** Connection over a pool, to a migrated database. */
 export function connectionOf(pool: pg.Pool): Connection {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {
@@ -67,7 +67,7 @@ async function embedded(dataDir: string): Promise<Connection> {
   }
 }
 
-/** PGlite knows no lock: two processes on one directory lose each other's rows without a word. Hence ours. */
+/** PGlite has no lock: two processes on one directory lose rows silently. */
 async function openEmbedded(dataDir: string): Promise<Connection> {
   await makeFolder(dataDir);
   const lock = await acquireFileLock(join(dataDir, 'database.lock'));

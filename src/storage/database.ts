@@ -10,7 +10,7 @@ import type { Tables } from './tables.js';
 
 const READY_TIMEOUT_MS = 2_000;
 
-/** The database: embedded under the data directory, or PostgreSQL where a URL is set. */
+/** The database: PostgreSQL with a URL, otherwise embedded in the data directory. */
 @Injectable()
 export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new EventLogger(Database.name);
@@ -24,8 +24,8 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /**
-   * The migrated database; opened on the first call. After a failure the next call tries again.
-   * @throws Error when it cannot be opened, or was closed. The message holds no credentials.
+   * The migrated database, opened on the first call. After a failure the next call retries.
+   * @throws Error if it cannot be opened, or is closed. The message contains no credentials.
    */
   async get(): Promise<Kysely<Tables>> {
     if (this.closed) throw new Error('The database is closed');
@@ -33,14 +33,14 @@ export class Database implements OnApplicationBootstrap, OnApplicationShutdown {
     return (await this.connection).db;
   }
 
-  /** Whether the database answers within two seconds; tries to open it where that failed before. Never rejects. */
+  /** True if the database answers within two seconds. Retries a failed open. Never rejects. */
   async ready(): Promise<boolean> {
-    // One probe at a time: a database that hangs must not fill the pool with questions after its health.
+    // One probe at a time: a hanging database must not fill the pool.
     this.probe ??= this.ask().finally(() => (this.probe = undefined));
     return (await withTimeout(this.probe, READY_TIMEOUT_MS)) ?? false;
   }
 
-  /** In the background: the server starts, and answers for its health, while the database comes up. */
+  /** In the background: the server starts and reports readiness meanwhile. */
   onApplicationBootstrap(): void {
     this.get().catch((error: Error) => this.logger.write('database.open_failed', error.message));
   }

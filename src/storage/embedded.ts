@@ -1,24 +1,24 @@
-/** The embedded database in its folder: made whole or not at all, and named where it is damaged. */
+/** Embedded database: created atomically in its folder, with an error that names damage. */
 import { Kysely, PGliteDialect } from 'kysely';
 import { open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, syncFolder } from '../lib/durable-file.js';
 import type { Tables } from './tables.js';
 
-/** PGlite would initialize such a folder anew, over all that is in it. */
+/** PGlite would initialize such a folder again and overwrite it. */
 const NO_VERSION = new Error('PG_VERSION is missing');
-/** Files that are synced at one time. */
+/** Concurrently synced files. */
 const SYNCED_AT_ONCE = 16;
-/** SQLSTATE classes of damage: 58 (system error: a file is missing or cannot be read), XX (internal error, data corrupted). */
+/** SQLSTATE classes of damage: 58 (system error: missing or unreadable file), XX (internal error, corrupted data). */
 const DAMAGE = /^(58|XX)/;
 
 /**
- * Opens the database. A new one is initialized beside its place, and moved there once it is complete and on the disk: a
- * folder that stands there was initialized. To be called by one process at a time.
- * @throws Error of PGlite where the folder is damaged: see {@link damageOf}.
+ * Opens the database. Initializes a new one in a temporary folder and moves it after a sync, so an existing folder is
+ * complete. For one process at a time.
+ * @throws Error of PGlite for a damaged folder: see {@link damageOf}.
  */
 export async function startEmbedded(folder: string): Promise<Kysely<Tables>> {
-  // Seconds and hundreds of megabytes: only for those who use it.
+  // Takes seconds and hundreds of megabytes, so it is loaded on demand.
   const { PGlite, types } = await import('@electric-sql/pglite');
   if (await isMissing(folder)) {
     const unfinished = `${folder}.unfinished`;
@@ -31,16 +31,16 @@ export async function startEmbedded(folder: string): Promise<Kysely<Tables>> {
     throw NO_VERSION;
   }
   const pglite = await PGlite.create(folder, {
-    // As pg has it: a bigint, and so a count, is a string.
+    // As in pg: a bigint is a string.
     parsers: { [types.INT8]: (value: string) => value },
   });
   return new Kysely<Tables>({ dialect: new PGliteDialect({ pglite }) });
 }
 
-/** The error to show in place of one that damage in the folder causes; undefined where the error has another cause. */
+/** Public error for damage in the folder; undefined for other causes. */
 export function damageOf(error: unknown, folder: string): Error | undefined {
   const { name, message = 'unknown error', code } = error as Partial<NodeJS.ErrnoException>;
-  // PostgreSQL in WebAssembly aborts where a process of it would end.
+  // PostgreSQL in WebAssembly aborts instead of exiting.
   const isAbort = name === 'RuntimeError' || /^Aborted|^PGlite failed/.test(message);
   if (!isAbort && error !== NO_VERSION && !DAMAGE.test(code ?? '')) return undefined;
   return new Error(
@@ -49,7 +49,7 @@ export function damageOf(error: unknown, folder: string): Error | undefined {
   );
 }
 
-/** An empty folder counts as none. */
+/** True also for an empty folder. */
 async function isMissing(folder: string): Promise<boolean> {
   try {
     await rmdir(folder);
@@ -61,7 +61,7 @@ async function isMissing(folder: string): Promise<boolean> {
   }
 }
 
-/** Writes every file and folder below to the disk. */
+/** Syncs all files and folders to the disk. */
 async function syncTree(folder: string): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries

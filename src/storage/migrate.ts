@@ -1,36 +1,35 @@
-/** Runs the missing steps of a set of migrations. */
+/** Runs missing migrations. */
 import { type Kysely, type QueryExecutorProvider, sql } from 'kysely';
 
 export interface Migration {
-  /** Written to the database: never renamed, never reused. */
+  /** Stored in the database: never renamed or reused. */
   readonly name: string;
-  /** Raw SQL only: table types describe the last state, not the state that this step finds. */
+  /** Raw SQL only: table types describe the final state, not the state before this step. */
   up(db: QueryExecutorProvider): Promise<void>;
 }
 
-/** The migrations of one owner of tables. */
+/** Migrations of one owner of tables. */
 export interface MigrationSet {
-  /** Lists the applied steps. Unique to this set. */
+  /** Table of applied steps, unique to this set. */
   readonly table: string;
-  /** In the order in which they run. */
+  /** In the order of execution. */
   readonly steps: readonly Migration[];
-  /** Names of former steps: accepted in a database that has them, never run. Default: none. */
+  /** Names of removed steps, accepted in a database that has them. Default: none. */
   readonly retired?: readonly string[];
 }
 
-/** Every statement of a migration, and the wait for another instance that migrates. */
+/** Time limit of each statement, and of the wait for another migrating instance. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
-/** Any constant that other programs on the same database are unlikely to use. */
+/** Arbitrary constant, unlikely to be used by other programs. */
 const LOCK_ID = 4_914_703_217;
 
 /**
- * Brings the tables of one set up to date, in the first schema of the connection's search path: all missing steps, or
- * none. Of several starters one migrates while the others wait.
+ * Applies all missing steps of a set, or none, in the first schema of the search path. Of several starters one
+ * migrates and the others wait.
  *
- * Not kysely's own Migrator: that one reads the tables of every schema of the database first, and fails when another
- * program drops one of them meanwhile.
- * @throws Error when a step fails, or when the database has a step that the set does not know.
+ * Not kysely's Migrator: it reads the tables of all schemas and fails if another program drops one meanwhile.
+ * @throws Error if a step fails, or if the database has an unknown step.
  */
 export async function migrate<Tables>(db: Kysely<Tables>, set: MigrationSet): Promise<void> {
   const table = sql.table(set.table);

@@ -1,10 +1,10 @@
-/** The steps that build the tables of the product, for PostgreSQL and the embedded database alike. */
+/** Migrations of the product tables, for PostgreSQL and the embedded database. */
 import { sql } from 'kysely';
 import type { MigrationSet } from './migrate.js';
 
 /**
- * A released step is never changed; a change is a new step at the end. Numbers begin at 3: steps 1 and 2 of the first
- * development versions made the table of the example tools, which has its own set in `examples/` now.
+ * Released steps never change; a change is a new step at the end. Numbers start at 3: steps 1 and 2 of early versions
+ * created the example table, now a set in `examples/`.
  */
 export const PRODUCT_MIGRATIONS: MigrationSet = {
   table: 'schema_migrations',
@@ -30,7 +30,7 @@ export const PRODUCT_MIGRATIONS: MigrationSet = {
     {
       name: '0004_counters',
       async up(db) {
-        // `expire` in milliseconds since the epoch.
+        // `expire` is Unix time in milliseconds.
         await sql`
           create table rate_counters (
             key varchar(255) primary key,
@@ -59,7 +59,7 @@ export const PRODUCT_MIGRATIONS: MigrationSet = {
     {
       name: '0006_counter_changes',
       async up(db) {
-        // In milliseconds since the epoch, by the clock of the database: instances read the changes of each other.
+        // Unix time in milliseconds by the clock of the database: instances read each other's changes.
         await sql`alter table rate_counters add column changed bigint not null default 0`.execute(db);
         await sql`create index rate_counters_changed on rate_counters (changed)`.execute(db);
       },

@@ -1,26 +1,26 @@
-/** Connections to PostgreSQL, so many at most, which heal by themselves. */
+/** Pool of PostgreSQL connections with a size limit and automatic recovery. */
 import pg from 'pg';
 import { libpqUrl } from '../config/database-url.js';
 import { PRODUCT_NAME } from '../lib/version.js';
 
 export interface PoolOptions {
-  /** What they are for, as PostgreSQL shows it beside the name of the server; undefined: for tools. */
+  /** Purpose in `application_name`, after the name of the server. Undefined: tools. */
   readonly name?: string;
   readonly size: number;
   readonly connectMs: number;
-  /** After which PostgreSQL gives up a statement, or a transaction that idles. */
+  /** Time limit of a statement and of an idle transaction at PostgreSQL. */
   readonly statementMs: number;
-  /** Ends a wait for an answer that a broken network will never bring. */
+  /** Time limit of a response; covers a broken network. */
   readonly answerMs: number;
-  /** Run on each connection before its first use. */
+  /** Statement for each new connection. */
   readonly prepare?: string;
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** What pg says of an answer that did not come in time; it has no code. */
+/** Message of pg for a late response, which has no code. */
 const QUERY_TIMEOUT_MESSAGE = 'Query read timeout';
 
-/** pg keeps a connection whose answer did not come, and whoever is next would wait behind the question that was given up. */
+/** pg keeps a connection with an outstanding response; its next user would wait for the abandoned query. */
 class PoolClient extends pg.Client {
   override query(...question: never[]): never {
     const asked = (super.query as (...question: never[]) => unknown).apply(this, question);
@@ -33,7 +33,7 @@ class PoolClient extends pg.Client {
   }
 }
 
-/** Nothing is connected before somebody asks. */
+/** Connects on demand. */
 export function openPool(
   databaseUrl: string,
   { name, size, connectMs, statementMs, answerMs, prepare, onIdleError = ignore }: PoolOptions,
@@ -54,8 +54,8 @@ export function openPool(
       },
     }),
   });
-  // An 'error' that nobody hears ends the process. The pool reports a connection lost while idle; one lost while in
-  // use is reported on the connection itself, and reaches its user as the failure of the query.
+  // An unhandled 'error' event ends the process. The pool reports a connection lost while idle; a connection in use
+  // reports its own error, and its query fails.
   pool.on('error', onIdleError);
   pool.on('connect', (client) => client.on('error', ignore));
   return pool;

@@ -1,7 +1,4 @@
-/**
- * Why a database cannot be had, in one line for the log: the message and the code of the error, without the URL and
- * the password in any spelling of theirs. The error itself, with what else hangs on it, stays behind.
- */
+/** One-line cause of a database failure: message and code, without the URL and any encoding of the password. */
 export function publicReason(error: unknown, databaseUrl: string | undefined): string {
   const { message, name, code, errno } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   const words = message || name || 'unknown error';
@@ -10,7 +7,7 @@ export function publicReason(error: unknown, databaseUrl: string | undefined): s
   return text.replaceAll(/\s+/g, ' ').trim() + (number === undefined ? '' : ` (${number})`);
 }
 
-/** Longest first, so that no secret hides a part of a longer one. */
+/** Longest first: a shorter secret may be part of a longer one. */
 function secretsOf(databaseUrl: string | undefined): string[] {
   if (databaseUrl === undefined) return [];
   const secrets = [databaseUrl];

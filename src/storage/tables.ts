@@ -1,39 +1,39 @@
-/** The tables of the product as Kysely types: the state after the last of `PRODUCT_MIGRATIONS`. */
+/** Kysely types of the product tables, after the last of `PRODUCT_MIGRATIONS`. */
 import type { Generated } from 'kysely';
 
-/** Revocations; `revocation/` states the meaning of the columns. */
+/** Revocations; `revocation/` defines the columns. */
 export interface RevocationsTable {
   id: Generated<string>;
   kind: string;
   issuer: string;
   value: string;
-  /** Seconds since the epoch; `bigint` reads as text. */
+  /** Unix time in seconds; `bigint` is read as a string. */
   issued_before: string;
   revoked_by: string;
   reason: string | null;
   created_at: Generated<Date>;
-  /** Null: never. */
+  /** Null: unlimited. */
   expires_at: Date | null;
 }
 
-/** Digests of security event tokens that were processed. */
+/** Digests of processed security event tokens. */
 export interface RevocationMessagesTable {
   id: Buffer;
-  /** Null: for good. */
+  /** Null: unlimited. */
   keep_until: Date | null;
 }
 
-/** Counters of rates and quotas, and the announcements of instances. */
+/** Counters of rates and quotas, and announcements of instances. */
 export interface RateCountersTable {
   key: string;
   points: Generated<number>;
-  /** Milliseconds since the epoch; `bigint` reads as text. Null: never. */
+  /** Unix time in milliseconds; `bigint` is read as a string. Null: unlimited. */
   expire: string | null;
-  /** Milliseconds since the epoch by the clock of the database; `bigint` reads as text. */
+  /** Unix time in milliseconds by the clock of the database; `bigint` is read as a string. */
   changed: Generated<string>;
 }
 
-/** Digests of DPoP proofs that were used (RFC 9449 section 11.1). */
+/** Digests of used DPoP proofs (RFC 9449 section 11.1). */
 export interface DpopProofsTable {
   id: Buffer;
   valid_until: Date;

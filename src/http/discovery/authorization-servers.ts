@@ -1,16 +1,16 @@
-/** The authorization servers that clients are sent to (RFC 9728 section 2, `authorization_servers`). Pure. */
+/** Authorization servers in the metadata (RFC 9728 section 2, `authorization_servers`). Pure. */
 import { isSecureUrl } from '../../config/rules.js';
 import type { IssuerSettings } from '../../config/settings.js';
 
-/** OpenID Connect Discovery 1.0 section 4: the address of the metadata is the issuer with this behind it. */
+/** OpenID Connect Discovery 1.0 section 4: appended to the issuer. */
 const OPENID = /\/\.well-known\/openid-configuration$/;
-/** RFC 8414 section 3.1: the well-known part is between the host and the path. */
+/** RFC 8414 section 3.1: inserted between host and path. */
 const INSERTED =
   /^(https?:\/\/[^/]+)\/\.well-known\/(?:oauth-authorization-server|openid-configuration)(\/.*)?$/;
 
 /**
- * Issuer identifiers that a client can fetch the metadata of. An http identifier, such as that of AD FS, is none: in its
- * place is the https issuer of its configured `metadata_url`, and nothing where there is no such address.
+ * Issuers whose metadata a client can fetch. An http identifier, as in AD FS, is replaced by the https issuer of its
+ * configured `metadata_url`, and omitted without one.
  */
 export function authorizationServers(issuers: readonly IssuerSettings[]): string[] {
   const servers = issuers.map(({ issuer, metadataUrl = '' }) =>

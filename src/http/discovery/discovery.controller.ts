@@ -1,4 +1,4 @@
-/** How a client finds out whom to ask for a token: RFC 9728, and the issuer's RFC 8414 document for older clients. */
+/** Discovery: RFC 9728 metadata, and the RFC 8414 document of the first issuer. */
 import { Controller, Get, Header, NotFoundException, Options, Param } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { IssuerMetadataService } from '../../auth/keys/issuer-metadata.service.js';
@@ -30,8 +30,8 @@ export class DiscoveryController {
   }
 
   /**
-   * RFC 9728 section 2. The same document at all of its addresses, since this is one resource: at the root, and with the
-   * path of the endpoint inserted (section 3.1), as it is here and as clients see it.
+   * RFC 9728 section 2. The same document at the root and with the inserted path of the endpoint (section 3.1), as
+   * configured and as clients see it.
    */
   @Get([RESOURCE, `${RESOURCE}/*path`])
   @Header('access-control-allow-origin', '*')
@@ -54,7 +54,7 @@ export class DiscoveryController {
     };
   }
 
-  /** The first issuer's own document, for clients older than RFC 9728 that ask here. 503 while it cannot be had. */
+  /** Document of the first issuer, for clients without RFC 9728. 503 while it is unavailable. */
   @Get([SERVER, `${SERVER}/*path`])
   @Header('access-control-allow-origin', '*')
   @Header('cache-control', MINUTES_5)
@@ -63,7 +63,7 @@ export class DiscoveryController {
     return this.metadata.get(this.first);
   }
 
-  /** Browsers ask first: stock clients send `MCP-Protocol-Version` along. */
+  /** CORS preflight: stock clients send `MCP-Protocol-Version`. */
   @Options([RESOURCE, `${RESOURCE}/*path`, SERVER, `${SERVER}/*path`])
   @Header('access-control-allow-origin', '*')
   @Header('access-control-allow-methods', 'GET')
@@ -71,7 +71,7 @@ export class DiscoveryController {
   @Header('access-control-max-age', '600')
   preflight(): void {}
 
-  /** The issuer to which clients without a token are sent. */
+  /** Issuer of challenges. */
   private get first(): IssuerSettings {
     return this.auth.issuers[0] as IssuerSettings;
   }

@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const never = () => new AbortController().signal;
-/** As RemoteDocument does it: a signal that ends the request after so many ms. */
+/** A signal with a time limit in ms, as in RemoteDocument. */
 function within(milliseconds: number): AbortSignal {
   const controller = new AbortController();
   setTimeout(() => controller.abort(new Error('time is up')), milliseconds);
@@ -144,7 +144,7 @@ function trickle(response: ServerResponse): void {
   response.on('close', () => clearInterval(timer));
 }
 
-/** With garbage collected meanwhile: a deadline must not depend on an object that nobody holds. */
+/** Collects garbage meanwhile: a deadline must not depend on an unreferenced object. */
 function stall(response: ServerResponse): void {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,17 +1,16 @@
-/** Fetching from a configured issuer: bounded in time and size, no redirects. */
+/** Fetch with limits of time and size, without redirects. */
 
-/** A key set or a metadata document of a real provider is some 20 KB. */
+/** Key sets and metadata of real providers have about 20 KB. */
 const MAX_BYTES = 512 * 1024;
-/** JSON of any kind: some servers answer 406 to anything but their own type, such as that of a key set (RFC 7517). */
+/** Some servers answer 406 unless their own type is listed, such as that of a key set (RFC 7517). */
 export const JSON_TYPES = 'application/json, application/jwk-set+json, */*;q=0.5';
-/** For requests that come without a signal of their own. */
+/** Default time limit. */
 const TIMEOUT_MS = 5_000;
 
 /**
- * A `fetch` for trusted, configured addresses only. Other options of the request are passed on.
- * @param options its `signal` ends the request at any stage; without one it is ended after 5 s.
- * @throws Error on a redirect, on more than 512 KiB (of the body as it is read, after decompression), and at the
- * end of the time.
+ * `fetch` for trusted, configured addresses. Other options are passed on.
+ * @param options its `signal` ends the request at any stage. Default: after 5 s.
+ * @throws Error on a redirect, on more than 512 KiB (after decompression) and at the time limit.
  */
 export async function boundedFetch(url: string | URL, options: RequestInit = {}): Promise<Response> {
   if (options.signal) return fetchWhole(url, options, options.signal);
@@ -28,8 +27,8 @@ export async function boundedFetch(url: string | URL, options: RequestInit = {})
 }
 
 /**
- * The JSON document at this address. Its content type does not matter: providers get it wrong.
- * @throws Error as `boundedFetch`, on any status but 200, and on anything that is not JSON.
+ * Fetches a JSON document. The content type is ignored: providers send wrong ones.
+ * @throws Error like `boundedFetch`, for a status other than 200, and for other content.
  */
 export async function fetchJson(url: string | URL, signal: AbortSignal): Promise<unknown> {
   const response = await boundedFetch(url, { headers: { accept: JSON_TYPES }, signal });
@@ -41,7 +40,7 @@ export async function fetchJson(url: string | URL, signal: AbortSignal): Promise
   }
 }
 
-/** For messages: without a query, which may hold what is nobody's business. */
+/** For messages: queries may hold confidential data. */
 export function withoutQuery(url: string | URL): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
@@ -53,7 +52,7 @@ async function fetchWhole(url: string | URL, options: RequestInit, signal: Abort
   return new Response(bytes, { status: response.status, headers: response.headers });
 }
 
-/** Node forgets the signal of a fetch once its headers are there: without this a slow body would never end. */
+/** Node ignores the signal of a fetch after the headers: without this a slow body would never end. */
 async function readAll(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,

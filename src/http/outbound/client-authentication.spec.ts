@@ -39,7 +39,7 @@ describe('client_secret_basic', () => {
     ['gate', 'a&b=c', 'gate:a%26b%3Dc'],
     ['gäte', 'ß', 'g%C3%A4te:%C3%9F'],
     ['https://gate.example', '"\\', 'https%3A%2F%2Fgate.example:%22%5C'],
-    // Servers that do not decode are many, and ids such as these work with them all the same.
+    // Many servers do not decode; these ids work with them too.
     ['0b5c7c1e-3a55-4d0c_x.y', 'A-Z_a.z*', '0b5c7c1e-3a55-4d0c_x.y:A-Z_a.z*'],
   ])('%s and %s', async (id, secret, expected) => {
     expect(await basicPair(id, secret)).toBe(expected);

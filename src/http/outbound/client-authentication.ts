@@ -1,21 +1,21 @@
-/** How this server proves to an authorization server who it is (RFC 6749 section 2.3, RFC 7523). */
+/** Client authentication at authorization servers (RFC 6749 section 2.3, RFC 7523). */
 import { importPKCS8, SignJWT, type CryptoKey } from 'jose';
 import { randomUUID } from 'node:crypto';
 import type { ClientSettings } from '../../config/settings.js';
 
-/** What a request carries beside its own content. */
+/** Credentials of one request. */
 export interface Credentials {
   readonly headers: Readonly<Record<string, string>>;
-  /** Form parameters of the body. */
+  /** Form parameters. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 type KeyAuthentication = Extract<ClientSettings['authentication'], { method: 'private_key_jwt' }>;
 
-/** An assertion is made for one request; this is room for a slow network and a clock that is off. */
+/** Allows for network delay and clock difference. */
 const ASSERTION_LIFETIME_SECONDS = 60;
 
-/** The configured credentials are wrong: only the operator can cure it. The message names no secret. */
+/** Invalid client credentials in the configuration. The message contains no secret. */
 export class ClientAuthenticationError extends Error {
   constructor(message: string) {
     super(message);
@@ -24,9 +24,9 @@ export class ClientAuthenticationError extends Error {
 }
 
 /**
- * @param issuer identifier of the authorization server that is asked.
- * @returns what makes the credentials of one request; an assertion is never used twice.
- *   It throws ClientAuthenticationError where the private key is not one, or not one for its algorithm.
+ * @param issuer identifier of the authorization server.
+ * @returns a function that creates the credentials of one request; an assertion is used once. It throws
+ * ClientAuthenticationError for an invalid private key.
  */
 export function clientAuthentication(client: ClientSettings, issuer: string): () => Promise<Credentials> {
   const { clientId, authentication } = client;
@@ -39,7 +39,7 @@ export function clientAuthentication(client: ClientSettings, issuer: string): ()
   return () => Promise.resolve(credentials);
 }
 
-/** RFC 6749 section 2.3.1: both are form-encoded first, which plain HTTP Basic does not do. */
+/** RFC 6749 section 2.3.1: both parts are form-encoded, unlike in plain HTTP Basic. */
 function basic(clientId: string, secret: string): string {
   return Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString('base64');
 }
@@ -67,8 +67,8 @@ function privateKeyJwt(
 }
 
 /**
- * RFC 7523 section 3. The audience is the issuer identifier alone, as its update (draft-ietf-oauth-rfc7523bis) and
- * FAPI 2.0 want it: an endpoint's address comes from a document, and whoever forges that could use the assertion elsewhere.
+ * RFC 7523 section 3. The audience is the issuer identifier only (draft-ietf-oauth-rfc7523bis, FAPI 2.0): a forged
+ * metadata document could redirect an assertion with an endpoint as audience.
  */
 function assertion(
   clientId: string,
@@ -88,7 +88,7 @@ function assertion(
     .sign(key);
 }
 
-/** `client_id` is optional here (RFC 7521 section 4.2), and some servers find the client by nothing else. */
+/** `client_id` is optional (RFC 7521 section 4.2), but some servers require it. */
 function credentialsOf(clientId: string, jwt: string): Credentials {
   return {
     headers: {},

@@ -1,4 +1,4 @@
-/** Puts the proxies of the settings in force for as long as the application lives. */
+/** Activates the configured proxies for the lifetime of the application. */
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Settings } from '../../config/settings.js';

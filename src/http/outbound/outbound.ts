@@ -1,4 +1,4 @@
-/** Sends outbound requests through the proxies of the settings: those of `fetch`, and those of `node:http`. */
+/** Sends outbound requests of `fetch` and `node:http` through the configured proxies. */
 import { Agent as PlainAgent, type AgentOptions, type ClientRequestArgs } from 'node:http';
 import { Agent as TlsAgent, type AgentOptions as TlsAgentOptions, type RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
@@ -12,12 +12,12 @@ import { failedThrough, openTunnel } from './tunnel.js';
 type Connected = (error: Error | null, socket: Socket | null) => void;
 
 /**
- * Gives `fetch` of this process the proxies, on every version of Node.js. Without proxies nothing changes.
- * @returns takes them away again and closes the connections.
+ * Installs the proxies for `fetch` of this process, on every version of Node.js. No effect without proxies.
+ * @returns a function that removes them and closes the connections.
  */
 export async function useProxies(outbound: OutboundSettings | undefined): Promise<() => Promise<void>> {
   if (!outbound) return () => Promise.resolve();
-  // Loaded for those who have a proxy, and for nobody else.
+  // Loaded only with a proxy.
   const { Agent, getGlobalDispatcher, setGlobalDispatcher, buildConnector: build } = await import('undici');
   const before = getGlobalDispatcher();
   const agent = new Agent({ connect: connectorOf(outbound, build({})) });
@@ -28,7 +28,7 @@ export async function useProxies(outbound: OutboundSettings | undefined): Promis
   };
 }
 
-/** For `undici`: connects through the proxy for the target, or directly. */
+/** Connector of `undici`: through the proxy of the target, or direct. */
 function connectorOf(outbound: OutboundSettings, direct: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     const { protocol, hostname, port } = options;
@@ -50,8 +50,8 @@ function connectorOf(outbound: OutboundSettings, direct: buildConnector.connecto
 }
 
 /**
- * For `node:http` and `node:https`: an agent for requests to this one target.
- * @param options of TLS with the target, and of the agent.
+ * Agent of `node:http` and `node:https` for one target.
+ * @param options TLS options of the target, and options of the agent.
  */
 export function agentFor(
   outbound: OutboundSettings | undefined,
@@ -96,7 +96,7 @@ class TunnelTlsAgent extends TlsAgent {
   }
 }
 
-/** As `Agent` has it: of a failure the stream is not looked at. */
+/** Contract of `Agent`: the stream is ignored after an error. */
 function report(connection: Promise<Duplex>, created: Created = () => undefined): void {
   connection.then(
     (stream) => created(null, stream),

@@ -1,13 +1,13 @@
-/** A connection to a target through a proxy: HTTP CONNECT (RFC 9110 section 9.3.6), then TLS with the target itself. */
+/** Connection to a target through a proxy: HTTP CONNECT (RFC 9110 section 9.3.6), then TLS with the target. */
 import { request as overPlain } from 'node:http';
 import { request as overTls } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import type { ProxySettings } from '../../config/settings.js';
 
-/** Until the proxy has answered. */
+/** Time limit for the response of the proxy. */
 const TIMEOUT_MS = 10_000;
 
-/** A failure on the way through a proxy. The message names the proxy, without its credentials. */
+/** Failure on the way through a proxy. The message names the proxy without credentials. */
 export class ProxyError extends Error {
   constructor(
     message: string,
@@ -19,9 +19,9 @@ export class ProxyError extends Error {
 }
 
 /**
- * Bytes that the target sends right behind the answer of the proxy are on the socket.
+ * Bytes of the target directly after the response of the proxy stay on the socket.
  * @param host name or address, an IPv6 address without brackets.
- * @throws ProxyError where the proxy cannot be reached, does not answer within 10 s, or refuses.
+ * @throws ProxyError if the proxy is unreachable, does not answer within 10 s, or rejects the request.
  */
 export function openTunnel(proxy: ProxySettings, host: string, port: number): Promise<Socket> {
   const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
@@ -63,7 +63,7 @@ export function openTunnel(proxy: ProxySettings, host: string, port: number): Pr
   });
 }
 
-/** An error of the network, or of TLS with the target, with the proxy in its message. */
+/** An error of the network or of TLS with the target; the message names the proxy. */
 export function failedThrough({ name }: ProxySettings, what: string, error: Error): ProxyError {
   const { code, message } = error as NodeJS.ErrnoException;
   const why = code !== undefined && !message.includes(code) ? `${message} (${code})` : message || code;
