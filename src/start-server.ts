@@ -11,9 +11,9 @@ const LAST_SECONDS = 15;
 /** Cause of a failed listen, by error code. */
 const UNUSABLE: Readonly<Record<string, string>> = {
   EADDRINUSE: 'PORT: the address is in use',
-  EACCES: 'PORT: this user may not listen there',
-  EADDRNOTAVAIL: 'HOST: this machine has no such address',
-  ENOTFOUND: 'HOST: there is no such host',
+  EACCES: 'PORT: this user may not listen on the port',
+  EADDRNOTAVAIL: 'HOST: this machine does not have the address',
+  ENOTFOUND: 'HOST: the host is unknown',
   EAI_AGAIN: 'HOST: the name cannot be resolved',
 };
 

@@ -24,23 +24,23 @@ export class UpdateCustomerInput {
   @MayBeLeftOut()
   @IsOneLine()
   @Length(1, 200)
-  @JSONSchema({ description: 'New name; left as it is where absent' })
+  @JSONSchema({ description: 'New name; unchanged if absent' })
   name?: string;
 
   @MayBeLeftOut()
   @IsPlainAddress()
-  @JSONSchema({ description: 'New e-mail address; left as it is where absent' })
+  @JSONSchema({ description: 'New e-mail address; unchanged if absent' })
   email?: string;
 
   @MayBeLeftOut()
   @IsIn(CUSTOMER_TIERS)
-  @JSONSchema({ description: 'New service tier; left as it is where absent' })
+  @JSONSchema({ description: 'New service tier; unchanged if absent' })
   tier?: CustomerTier;
 }
 
 export class DeleteCustomerInput {
   @IsCustomerId()
-  @JSONSchema({ description: 'Identifier of the customer to delete for good' })
+  @JSONSchema({ description: 'Identifier of the customer to delete permanently' })
   customer_id: string;
 }
 

@@ -33,7 +33,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
   const open = () => new Database(new ConfigService<Settings, true>({ storage: place.settings }));
   const toolsOn = (at: Database) => new CustomerTools(new CustomerRepository(new ExampleDatabase(at)));
 
-  it('reads a customer, as the output class describes it', async () => {
+  it('reads a customer in the form of the output class', async () => {
     const customer = await tools.readCustomer({ customer_id: '123' });
     expect(customer).toEqual({
       customer_id: '123',
@@ -46,7 +46,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
     expect((await tools.readCustomer({ customer_id: '126' })).name).toBe('Tomasz Zieliński');
   });
 
-  it('changes what is given and nothing else, and says when', async () => {
+  it('changes the given fields only, and sets the time of the change', async () => {
     const before = await tools.readCustomer({ customer_id: '124' });
     const after = await tools.updateCustomer({ customer_id: '124', tier: 'premium' });
     expect(after).toEqual({
@@ -63,7 +63,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
     expect(await tools.updateCustomer(all)).toMatchObject(all);
   });
 
-  it('touches no other customer', async () => {
+  it('does not change another customer', async () => {
     const others = await Promise.all(['123', '126'].map((id) => tools.readCustomer({ customer_id: id })));
     await tools.updateCustomer({ customer_id: '125', name: 'P. Raman' });
     await tools.deleteCustomer({ customer_id: '125' });
@@ -73,14 +73,14 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
   });
 
   it.each([[{}], [{ name: undefined, email: undefined, tier: undefined }]])(
-    'refuses a change of nothing, before it looks for the customer: %j',
+    'rejects an empty change before the lookup: %j',
     async (nothing) => {
       const change = tools.updateCustomer({ customer_id: 'nobody', ...nothing });
       await expect(change).rejects.toThrow(new ToolError('Give at least one of name, email and tier'));
     },
   );
 
-  it('says that there is no such customer', async () => {
+  it('reports an unknown customer', async () => {
     const nobody = { customer_id: 'nobody' };
     await expect(tools.readCustomer(nobody)).rejects.toThrow(UNKNOWN);
     await expect(tools.updateCustomer({ ...nobody, name: 'X' })).rejects.toThrow(UNKNOWN);
@@ -88,7 +88,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
     await expect(tools.readCustomer(nobody)).rejects.toBeInstanceOf(ToolError);
   });
 
-  it('deletes once, and for good: also across a restart', async () => {
+  it('deletes a customer durably', async () => {
     const gone = await tools.deleteCustomer({ customer_id: '127' });
     expect(gone).toEqual({ customer_id: '127', deleted: true });
     expect(await validateDto(DeletedCustomer, gone)).toMatchObject({ ok: true });
@@ -114,7 +114,7 @@ describe.each(databaseBackends())('CustomerTools ($name)', (backend) => {
     expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
-  it('stores any name as it is, also one that looks like SQL', async () => {
+  it('stores a name unchanged, also one that looks like SQL', async () => {
     const name = fc.oneof(
       fc.constantFrom(`'; drop table customers; --`, `$1`, `\\'`, `%s`, `"`, 'Ω≈ç√ 漢字 👩‍👩‍👧'),
       fc.string({ unit: 'grapheme', minLength: 1 }),

@@ -49,7 +49,7 @@ export class CustomerTools {
   @Tool({
     name: 'delete_customer',
     title: 'Delete a customer',
-    description: 'Delete one customer record for good',
+    description: 'Delete one customer record permanently',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
     output: DeletedCustomer,
   })

@@ -88,7 +88,7 @@ describe('EmailTools', () => {
     return new EmailTools(mailer);
   }
 
-  it('sends one message to one recipient, with the headers that it needs and no others', async () => {
+  it('sends one message to one recipient with the necessary headers only', async () => {
     const tools = toolsFor(`smtp://${await mailServer()}?from=desk@example.org`);
     const sent = await tools.sendEmail(MAIL, call());
     expect(received).toHaveLength(1);
@@ -110,12 +110,12 @@ describe('EmailTools', () => {
     expect(sent).toEqual({ to: 'ada@example.com', message_id: expect.stringMatching(/^<.+@example\.org>$/) });
   });
 
-  it('has a default sender', async () => {
+  it('uses the default sender', async () => {
     await toolsFor(`smtp://${await mailServer()}`).sendEmail(MAIL, call());
     expect(received[0]).toMatchObject({ from: 'no-reply@localhost' });
   });
 
-  it('says so when mail is not configured', async () => {
+  it('reports a missing mail server', async () => {
     const attempt = toolsFor(undefined).sendEmail(MAIL, call());
     await expect(attempt).rejects.toThrow(new ToolError('Mail is not configured at this server'));
   });
@@ -131,16 +131,16 @@ describe('EmailTools', () => {
     [{ subject: 'Hello\nX-Forged: yes' }],
     [{ subject: 'Hello\r\n\r\nA body of my own' }],
     [{ subject: { path: '/etc/hostname' } as unknown as string }],
-  ])('lets no injection reach the server, even past the input class: %j', async (forged) => {
+  ])('blocks injection behind the input class: %j', async (forged) => {
     const tools = toolsFor(`smtp://${await mailServer()}`);
     await expect(tools.sendEmail({ ...MAIL, ...forged }, call())).rejects.toThrow(
-      'Unfit recipient or subject',
+      'Invalid recipient or subject',
     );
     expect(received).toEqual([]);
   });
 
   it.each(['\r\n.\r\n', '\n.\n', '\r.\r', '\n.\r\n', '\r\n.\n', '\r.\r\n'])(
-    'keeps an end of data in the body from ending it: %j',
+    'escapes an end of data in the body: %j',
     async (end) => {
       const tools = toolsFor(`smtp://${await mailServer()}`);
       const second = ['MAIL FROM:<a@example.com>', 'RCPT TO:<eve@example.net>', 'DATA', 'forged'].join(
@@ -154,7 +154,7 @@ describe('EmailTools', () => {
     },
   );
 
-  it('keeps every subject in one header and every body below the headers', async () => {
+  it('keeps every subject in one header and every body after the headers', async () => {
     const tools = toolsFor(`smtp://${await mailServer()}?pool=true`);
     const line = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.string());
     const subject = line.filter(isOneLine);
@@ -173,7 +173,7 @@ describe('EmailTools', () => {
     );
   });
 
-  it('tells the caller that the server refuses the recipient', async () => {
+  it('reports a recipient that the server rejects', async () => {
     const host = await mailServer({
       onRcptTo: (_, __, done) => done(Object.assign(new Error('no such user'), { responseCode: 550 })),
     });
@@ -181,7 +181,7 @@ describe('EmailTools', () => {
     await expect(attempt).rejects.toThrow(new ToolError('The mail server refuses this recipient'));
   });
 
-  it('does not blame the recipient for a server that is busy', async () => {
+  it('does not blame the recipient for a busy server', async () => {
     const host = await mailServer({
       onRcptTo: (_, __, done) => done(Object.assign(new Error('later'), { responseCode: 451 })),
     });
@@ -190,7 +190,7 @@ describe('EmailTools', () => {
     expect(error.message).toBe('The message could not be sent: EENVELOPE RCPT TO 451');
   });
 
-  it('logs in with the credentials of the URL', async () => {
+  it('authenticates with the credentials of the URL', async () => {
     const seen: unknown[] = [];
     const host = await mailServer({
       authOptional: false,
@@ -205,7 +205,7 @@ describe('EmailTools', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('sends no credentials where TLS is required and cannot be had', async () => {
+  it('sends no credentials if required TLS is unavailable', async () => {
     const seen: unknown[] = [];
     const host = await mailServer({ allowInsecureAuth: true, onAuth: (auth) => seen.push(auth) });
     const error = await failure(toolsFor(`smtp://u:p@${host}?requireTLS=true`).sendEmail(MAIL, call()));
@@ -213,7 +213,7 @@ describe('EmailTools', () => {
     expect([seen, received]).toEqual([[], []]);
   });
 
-  it('shows no credentials when the login fails, whatever the server says', async () => {
+  it('hides credentials when the login fails', async () => {
     const host = await mailServer({
       authOptional: false,
       allowInsecureAuth: true,
@@ -232,7 +232,7 @@ describe('EmailTools', () => {
     ['greets and goes', (socket) => socket.end('220 hi\r\n'), /ECONNECTION|ESOCKET/],
     ['says 554 twice and resets', insult, /EPROTOCOL/],
     ['says nothing', () => {}, /ETIMEDOUT/],
-  ])('gives up on a server that %s', async (_, onConnection, code) => {
+  ])('stops at the time limit for a server that %s', async (_, onConnection, code) => {
     const host = await oddServer(onConnection);
     const error = await failure(toolsFor(`smtp://${host}?greetingTimeout=200`).sendEmail(MAIL, call()));
     expect(error.message).toMatch(/^The message could not be sent: /);
@@ -240,14 +240,14 @@ describe('EmailTools', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
   });
 
-  it('gives up when nobody listens', async () => {
+  it('reports a refused connection', async () => {
     const host = await mailServer();
     closers.splice(0).forEach((close) => close());
     const error = await failure(toolsFor(`smtp://u:s3cretword@${host}`).sendEmail(MAIL, call()));
     expect(error.message).toMatch(/^The message could not be sent: ESOCKET/);
   });
 
-  it('survives the loss of a connection that the URL asked to keep', async () => {
+  it('recovers from the loss of a pooled connection', async () => {
     const host = await mailServer({ socketTimeout: 300 });
     const tools = toolsFor(`smtp://${host}?pool=true`);
     await tools.sendEmail(MAIL, call());
@@ -256,7 +256,7 @@ describe('EmailTools', () => {
     expect(received).toHaveLength(2);
   });
 
-  it('lets go of the connections that it kept when the server stops', async () => {
+  it('closes pooled connections at shutdown', async () => {
     let close: (state: string) => void;
     const closed = new Promise<string>((resolve) => (close = resolve));
     const host = await mailServer({ onClose: () => close('closed') });
@@ -269,7 +269,7 @@ describe('EmailTools', () => {
     expect(await Promise.race([closed, late])).toBe('closed');
   });
 
-  it('stops when the caller does', async () => {
+  it('aborts with the signal of the call', async () => {
     const host = await oddServer(() => {});
     const caller = new AbortController();
     const attempt = failure(toolsFor(`smtp://${host}`).sendEmail(MAIL, call(caller.signal)));
@@ -277,9 +277,9 @@ describe('EmailTools', () => {
     expect((await attempt).message).toBe('no longer wanted');
   });
 
-  it('refuses to start with a sender that is no address', () => {
+  it('rejects an invalid sender at startup', () => {
     expect(() => toolsFor('smtp://u:s3cretword@localhost?from=Desk%20%3Cd@example.org%3E')).toThrow(
-      /^SMTP_URL: the parameter from is no plain e-mail address$/,
+      /^SMTP_URL: the parameter from is not a plain e-mail address$/,
     );
   });
 });

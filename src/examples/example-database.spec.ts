@@ -27,7 +27,7 @@ describe.each(databaseBackends())('ExampleDatabase ($name)', (backend) => {
     await place.cleanup();
   });
 
-  it('makes the customers table in a database that the server used without the example tools', async () => {
+  it('creates the customers table in a database without example tools', async () => {
     const product = await database.get();
     await expect(sql`select from customers`.execute(product)).rejects.toMatchObject({ code: '42P01' });
     const examples = new ExampleDatabase(database);
@@ -41,20 +41,20 @@ describe.each(databaseBackends())('ExampleDatabase ($name)', (backend) => {
     });
   });
 
-  it('does not repeat a step that was applied', async () => {
+  it('does not repeat an applied step', async () => {
     const db = await new ExampleDatabase(database).get();
     await db.deleteFrom('customers').where('customer_id', '<>', '123').execute();
     const again = await new ExampleDatabase(database).get();
     expect(await again.selectFrom('customers').selectAll().execute()).toHaveLength(1);
   });
 
-  it('rejects a tier that does not exist', async () => {
+  it('rejects an unknown tier', async () => {
     const db = await new ExampleDatabase(database).get();
     const change = sql`update customers set tier = 'gold' where customer_id = '123'`.execute(db);
     await expect(change).rejects.toMatchObject({ code: '23514' });
   });
 
-  it('keeps the customers of a database that an early development version made', async () => {
+  it('keeps the customers of an early development version', async () => {
     const product = await database.get();
     await sql`create table customers (customer_id text primary key, name text)`.execute(product);
     await sql`insert into customers values ('9', 'Nina')`.execute(product);
@@ -68,7 +68,7 @@ describe.each(databaseBackends())('ExampleDatabase ($name)', (backend) => {
     const product = await database.get();
     await sql`create table customers (id integer)`.execute(product);
     const examples = new ExampleDatabase(database);
-    await expect(examples.get()).rejects.toThrow('The tables of the example tools cannot be made');
+    await expect(examples.get()).rejects.toThrow('The tables of the example tools cannot be created');
     await sql`drop table customers`.execute(product);
     await expect(examples.get()).resolves.toBeDefined();
   });

@@ -26,7 +26,7 @@ export class ExampleDatabase implements OnApplicationBootstrap {
       await this.migrated;
     } catch (error) {
       this.migrated = undefined;
-      throw new Error('The tables of the example tools cannot be made', { cause: error });
+      throw new Error('The tables of the example tools cannot be created', { cause: error });
     }
     return db.withTables<ExampleTables>();
   }

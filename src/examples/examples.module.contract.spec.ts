@@ -26,7 +26,7 @@ describe('the example tools', () => {
       { destructiveHint: true },
     ],
     [EmailTools, 'sendEmail', 'send_email', ['email.send'], [], { openWorldHint: true }],
-  ])('%p.%s is %s, and asks for %j and %j', (type, method, name, scopes, roles, annotations) => {
+  ])('%p.%s is %s and requires %j and %j', (type, method, name, scopes, roles, annotations) => {
     expect(readDeclaration(type.prototype as object, method)).toMatchObject({
       kind: 'tool',
       options: { name, annotations },
@@ -42,7 +42,7 @@ describe('the example tools', () => {
     [Customer, ['customer_id', 'email', 'name', 'tier', 'updated_at']],
     [DeletedCustomer, ['customer_id', 'deleted']],
     [SentEmail, ['message_id', 'to']],
-  ])('%p tells what it needs, and describes every property', (dto, required) => {
+  ])('%p states its requirements and describes every property', (dto, required) => {
     const schema = dtoSchema(dto);
     expect([...(schema.required as string[])].sort()).toEqual(required);
     for (const property of Object.values(schema.properties as object)) {
@@ -53,7 +53,7 @@ describe('the example tools', () => {
     }
   });
 
-  it('shows the limits that it enforces', () => {
+  it('shows the enforced limits in the schema', () => {
     expect(dtoSchema(UpdateCustomerInput).properties).toMatchObject({
       customer_id: { pattern: '^[A-Za-z0-9_-]{1,64}$' },
       name: { minLength: 1, maxLength: 200 },
@@ -119,7 +119,7 @@ describe('the input classes', () => {
     ['another header', SendEmailInput, { ...mail, bcc: 'eve@example.net' }],
     ['a list of recipients', SendEmailInput, { ...mail, to: ['ada@example.com'] }],
     ['a recipient that is an object', SendEmailInput, { ...mail, to: { address: 'ada@example.com' } }],
-  ])('refuse %s', async (_, dto, value) => {
+  ])('reject %s', async (_, dto, value) => {
     expect(await validateDto(dto, value)).toMatchObject({ ok: false });
   });
 });

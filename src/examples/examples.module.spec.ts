@@ -19,7 +19,7 @@ describe('ExamplesModule', () => {
 
   afterAll(() => place.cleanup());
 
-  it('starts before the database is there, opens it in the background, and gives it back when it stops', async () => {
+  it('starts without a database, opens it in the background, and closes it at shutdown', async () => {
     const lock = join(place.settings.dataDir, 'database.lock');
     const settings = { storage: place.settings, examples: { smtpUrl: undefined } };
     const config = ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true, load: [() => settings] });

@@ -38,7 +38,7 @@ export class Mailer implements OnApplicationShutdown {
   async send(mail: Mail, signal: AbortSignal): Promise<string> {
     if (!this.outgoing) throw new ToolError('Mail is not configured at this server');
     // Callers validate this. The check here prevents header injection and additional recipients.
-    if (!isPlainAddress(mail.to) || !isOneLine(mail.subject)) throw new Error('Unfit recipient or subject');
+    if (!isPlainAddress(mail.to) || !isOneLine(mail.subject)) throw new Error('Invalid recipient or subject');
     const { from, transporter } = this.outgoing;
     try {
       const sent = await transporter.sendMail({

@@ -10,11 +10,11 @@ describe('smtpOptions', () => {
     ['smtp://user:pass@localhost:25', false],
     ['smtp://user:pass@127.0.0.1:25', false],
     ['smtp://user:pass@[::1]:25', false],
-  ])('guards credentials on the wire: %s', (url, requireTLS) => {
+  ])('protects credentials: %s', (url, requireTLS) => {
     expect(smtpOptions(url).transport.requireTLS).toBe(requireTLS);
   });
 
-  it('keeps the sender and the other parameters apart', () => {
+  it('separates the sender from other parameters', () => {
     const { from, transport } = smtpOptions(
       'smtps://u:p@mail.example.com:465?from=desk@example.org&name=gate.example.org',
     );
@@ -22,7 +22,7 @@ describe('smtpOptions', () => {
     expect(transport.url).toBe('smtps://u:p@mail.example.com:465?name=gate.example.org');
   });
 
-  it('has a sender of its own', () => {
+  it('has a default sender', () => {
     expect(smtpOptions('smtp://mail.example.com').from).toBe('no-reply@localhost');
   });
 
@@ -30,7 +30,7 @@ describe('smtpOptions', () => {
     'smtp://u:s3cret@:x',
     'smtp://u:s3cret@host?from=',
     'smtp://u:s3cret@host?from=a@b.example%0d%0aBcc:x',
-  ])('refuses %s without repeating it', (url) => {
+  ])('rejects %s without repeating it', (url) => {
     expect(() => smtpOptions(url)).toThrow(/^SMTP_URL(?!.*s3cret)/);
   });
 });

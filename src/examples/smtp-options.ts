@@ -25,11 +25,11 @@ const TIMEOUTS = {
  * @throws Error if the URL or its `from` is invalid; the message contains neither.
  */
 export function smtpOptions(smtpUrl: string): SmtpOptions {
-  if (!URL.canParse(smtpUrl)) throw new Error('SMTP_URL cannot be read as a URL');
+  if (!URL.canParse(smtpUrl)) throw new Error('SMTP_URL is not a valid URL');
   const url = new URL(smtpUrl);
   const from = url.searchParams.get('from') ?? DEFAULT_SENDER;
   if (from !== DEFAULT_SENDER && !isPlainAddress(from)) {
-    throw new Error('SMTP_URL: the parameter from is no plain e-mail address');
+    throw new Error('SMTP_URL: the parameter from is not a plain e-mail address');
   }
   url.searchParams.delete('from');
   const requireTLS = url.username !== '' && !isLoopbackHost(url.hostname);

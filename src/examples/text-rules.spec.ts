@@ -41,13 +41,13 @@ describe('isPlainAddress', () => {
     '',
     `${'a'.repeat(65)}@example.com`,
     `ada@${'a.'.repeat(130)}com`,
-  ])('refuses %j', (text) => expect(isPlainAddress(text)).toBe(false));
+  ])('rejects %j', (text) => expect(isPlainAddress(text)).toBe(false));
 
-  it.each([undefined, null, 7, ['ada@example.com'], { address: 'ada@example.com' }])('refuses %j', (value) =>
+  it.each([undefined, null, 7, ['ada@example.com'], { address: 'ada@example.com' }])('rejects %j', (value) =>
     expect(isPlainAddress(value)).toBe(false),
   );
 
-  it('accepts nothing that a header or an SMTP command could read as more than one address', () => {
+  it('accepts only texts that headers and SMTP commands read as one address', () => {
     const pieces = fc.constantFrom(
       'ada',
       '@',
@@ -94,5 +94,5 @@ describe('isOneLine', () => {
     'a\u2029',
     'a\ud83d',
     7,
-  ])('refuses %j', (text) => expect(isOneLine(text)).toBe(false));
+  ])('rejects %j', (text) => expect(isOneLine(text)).toBe(false));
 });

@@ -50,7 +50,7 @@ export class ClientErrorHandler implements OnApplicationBootstrap {
     // A connection without data has sent no request.
     if (socket.bytesRead === 0 || !socket.writable) return;
     const status = STATUS[code] ?? 400;
-    const fault = malformedRequest('The request cannot be read', { status });
+    const fault = malformedRequest('The request is malformed', { status });
     const requestContext = newRequestContext({
       requestId: randomUUID(),
       trace: undefined,

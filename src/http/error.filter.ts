@@ -110,7 +110,7 @@ function toAppError(thrown: unknown, endpointPath: string): AppError {
   if (status >= 400 && status < 500) {
     return status === 404
       ? new AppError('not_found', `Not found: the MCP endpoint is ${endpointPath}`, { status })
-      : new AppError('request_malformed', 'The request cannot be read', { status });
+      : new AppError('request_malformed', 'The request is malformed', { status });
   }
   return unexpectedError(thrown);
 }

@@ -31,7 +31,7 @@ async function lines(act: (logger: Logger, context: LogContext) => Promise<void>
     .map((line) => JSON.parse(line) as object);
 }
 
-it('what a tool logs belongs to the request that it works for, and to no other', async () => {
+it('LogContext adds the request to log lines of its tool only', async () => {
   const found = await lines(async (logger, context) => {
     const act = async (name: string, milliseconds: number) => {
       logger.info(`${name} begins`);

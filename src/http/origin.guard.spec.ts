@@ -4,7 +4,7 @@ import { isAllowedHost, isAllowedOrigin } from './origin.guard.js';
 const HOSTS = ['gate.example.com', 'localhost', '127.0.0.1', '[::1]', 'only.example.com:8443'];
 const ORIGINS = ['https://gate.example.com', 'http://localhost:3000'];
 
-describe('Host', () => {
+describe('isAllowedHost', () => {
   it.each([
     'gate.example.com',
     'GATE.example.com',
@@ -20,7 +20,7 @@ describe('Host', () => {
     '[::1]',
     '[::1]:3000',
     'only.example.com:8443',
-  ])('%s is allowed', (host) => {
+  ])('accepts %s', (host) => {
     expect(isAllowedHost(host, HOSTS)).toBe(true);
   });
 
@@ -60,15 +60,15 @@ describe('Host', () => {
     '[::2]',
     'only.example.com',
     'only.example.com:443',
-  ])('%j is refused', (host) => {
+  ])('rejects %j', (host) => {
     expect(isAllowedHost(host, HOSTS)).toBe(false);
   });
 
-  it('nothing is allowed by an empty list', () => {
+  it('rejects every host with an empty list', () => {
     expect(isAllowedHost('localhost', [])).toBe(false);
   });
 
-  it('is one of the list, with or without a port, whatever is put around it', () => {
+  it('accepts listed hosts with or without a port, also for random text', () => {
     const odd = fc.string({ unit: fc.constantFrom(...'.:@/\\#?[]%,- 0x\r\n'.split('')), maxLength: 4 });
     fc.assert(
       fc.property(odd, fc.constantFrom(...HOSTS), odd, (before, host, after) => {
@@ -82,9 +82,9 @@ describe('Host', () => {
   });
 });
 
-describe('Origin', () => {
+describe('isAllowedOrigin', () => {
   it.each([undefined, 'https://gate.example.com', 'HTTPS://Gate.Example.com', 'http://localhost:3000'])(
-    '%s is allowed',
+    'accepts %s',
     (origin) => {
       expect(isAllowedOrigin(origin, ORIGINS)).toBe(true);
     },
@@ -108,7 +108,7 @@ describe('Origin', () => {
     'http://localhost:3000, https://evil.example',
     'file://',
     'undefined',
-  ])('%j is refused', (origin) => {
+  ])('rejects %j', (origin) => {
     expect(isAllowedOrigin(origin, ORIGINS)).toBe(false);
   });
 });

@@ -41,9 +41,9 @@ export class OriginGuard implements CanActivate, PipelineStep {
     }
     // Behind https a request without TLS on some hop is rejected: its token was visible to others.
     const isHttps = this.settings.publicUrl.startsWith('https:');
-    if (isHttps && !pipelineContext.secure) throw rejected('Only HTTPS is served here');
+    if (isHttps && !pipelineContext.secure) throw rejected('This server requires HTTPS');
     if (targetOrigin && !isScheme(targetOrigin, isHttps, pipelineContext)) {
-      throw rejected('The scheme of the request target is not the one of the connection');
+      throw rejected('The scheme of the request target differs from that of the connection');
     }
     if (origin === CONTRADICTION || !isAllowedOrigin(origin, this.settings.allowedOrigins)) {
       throw rejected('The Origin is not allowed');

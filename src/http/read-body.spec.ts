@@ -12,7 +12,7 @@ it.each([
   ['{"a":[{"b":null}]}', { a: [{ b: null }] }],
   [' {"a":1}\n', { a: 1 }],
   ['{"a":["__proto__","constructor"]}', { a: ['__proto__', 'constructor'] }],
-])('%s is taken', (text, value) => {
+])('parseBody accepts %s', (text, value) => {
   expect(parseBody(bytes(text))).toEqual({ ok: true, value });
 });
 
@@ -29,25 +29,25 @@ it.each([
   ['{"a":[[{"constructor":1}]]}', -32600],
   ['{"a":{"prototype":1}}', -32600],
   ['{"\\u005f_proto__":1}', -32600],
-])('%s is refused with %d', (text, code) => {
+])('parseBody rejects %s with %d', (text, code) => {
   expect(parseBody(bytes(text))).toMatchObject({
     ok: false,
     fault: { code: 'request_malformed', status: 400, rpcCode: code },
   });
 });
 
-it('bytes that are no UTF-8 are refused', () => {
+it('parseBody rejects bytes that are not UTF-8', () => {
   expect(parseBody(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])).ok).toBe(false);
 });
 
-it(`${MAX_DEPTH} levels are taken, one more is not, and a hundred thousand do no harm`, () => {
+it(`parseBody accepts ${MAX_DEPTH} levels, rejects one more, and survives 100,000`, () => {
   expect(parseBody(bytes(nested(MAX_DEPTH))).ok).toBe(true);
   expect(parseBody(bytes(nested(MAX_DEPTH + 1))).ok).toBe(false);
   expect(parseBody(bytes(nested(100_000))).ok).toBe(false);
   expect(parseBody(bytes(`{"a":${'['.repeat(MAX_DEPTH)}${']'.repeat(MAX_DEPTH)}}`)).ok).toBe(false);
 });
 
-it('bounds the keys of an object, and the objects of a body', () => {
+it('parseBody limits the keys of an object and the objects of a body', () => {
   const wide = (keys: number) =>
     JSON.stringify(Object.fromEntries(Array.from({ length: keys }, (_, at) => [`k${at}`, 1])));
   expect(parseBody(bytes(wide(1000))).ok).toBe(true);
@@ -55,14 +55,14 @@ it('bounds the keys of an object, and the objects of a body', () => {
   expect(parseBody(bytes(JSON.stringify({ a: Array.from({ length: 20_000 }, () => ({})) }))).ok).toBe(false);
 });
 
-it('keeps the message of a hostile body, so that the refusal can carry its id', () => {
+it('parseBody keeps the message of a hostile body, so that the error has its id', () => {
   expect(parseBody(bytes('{"id":7,"method":"m","constructor":1}'))).toMatchObject({
     ok: false,
     value: { id: 7 },
   });
 });
 
-it('never throws, and takes an object only as it is', () => {
+it('parseBody never throws, and returns objects unchanged', () => {
   fc.assert(
     fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
       const body = parseBody(bytes(text));

@@ -63,7 +63,7 @@ it.each<[string, AppError, Record<string, string>]>([
     new AppError('method_not_allowed', 'm', { status: 405, headers: { allow: 'POST' } }),
     { allow: 'POST' },
   ],
-])('the headers of %s', (_name, error, headers) => {
+])('renders the headers of %s', (_name, error, headers) => {
   expect(renderError(error, requestContext(1), FACTS).headers).toStrictEqual({ ...ALWAYS, ...headers });
 });
 
@@ -114,12 +114,12 @@ it.each<[string, AppError, Partial<RequestContext>, Partial<ChallengeFacts>, str
     { scopePrefix: 'api://gate/' },
     `Bearer error="insufficient_scope", scope="api://gate/write", ${AT}`,
   ],
-])('a challenge is in %s', (_name, error, of, facts, expected) => {
+])('renders the challenge of %s', (_name, error, of, facts, expected) => {
   const { headers } = renderError(error, { ...requestContext(1), ...of }, { ...FACTS, ...facts });
   expect(headers['www-authenticate']).toBe(expected);
 });
 
-it.each([0, 7, '', 'a', null])('a refusal answers the id %j', (id) => {
+it.each([0, 7, '', 'a', null])('returns the request id %j', (id) => {
   const error = new AppError('role_missing', 'Not you', { status: 403, data: { missing_roles: [['a']] } });
   expect(renderError(error, requestContext(id), FACTS)).toMatchObject({
     status: 403,
@@ -135,7 +135,7 @@ it.each([0, 7, '', 'a', null])('a refusal answers the id %j', (id) => {
   });
 });
 
-it('no error can call itself by another reason or decision', () => {
+it('does not let an error replace its reason or decision', () => {
   const error = malformedRequest('m', { data: { reason: 'none', decision_id: 'none' } });
   expect(renderError(error, requestContext(1), FACTS).body).toMatchObject({
     error: { code: -32600, data: { reason: 'request_malformed', decision_id: 'decision-1' } },
@@ -145,7 +145,7 @@ it('no error can call itself by another reason or decision', () => {
 it.each([
   [1, '1 second'],
   [30, '30 seconds'],
-])('a wait of %i is in the message and in data.retry_after', (seconds, words) => {
+])('states a wait of %i in the message and in data.retry_after', (seconds, words) => {
   const error = new AppError('rate_limited', 'Too many requests', {
     status: 429,
     retryAfterSeconds: seconds,
@@ -166,7 +166,7 @@ it.each<[string, AppError, RequestContext | undefined]>([
     new AppError('method_not_allowed', 'Later', { status: 405 }),
     requestContext(1),
   ],
-])('%s is answered in plain JSON', (_name, error, of) => {
+])('renders %s in plain JSON', (_name, error, of) => {
   expect(renderError(error, of, FACTS)).toMatchObject({
     status: error.status,
     body: { error: { code: error.code, message: 'Later' } },
@@ -174,7 +174,7 @@ it.each<[string, AppError, RequestContext | undefined]>([
   expect(renderError(error, of, FACTS).body).not.toHaveProperty('jsonrpc');
 });
 
-it.each([requestContext(1), undefined])('nothing of a cause, a stack or a recorded reason is shown', (of) => {
+it.each([requestContext(1), undefined])('hides causes, stacks and recorded reasons', (of) => {
   const secret = new Error('postgres://user:secret@host');
   const answers = [
     unexpectedError(secret),

@@ -25,12 +25,12 @@ describe('readAbsoluteTarget', () => {
     'http://localhost/mcp#x',
     'xhttp://localhost/mcp',
     '',
-  ])('does not read %j', (target) => {
+  ])('ignores %j', (target) => {
     expect(readAbsoluteTarget(target)).toBeUndefined();
   });
 });
 
-it('gives a request its path, and keeps the origin beside it', () => {
+it('toOriginForm sets the path and keeps the origin', () => {
   const request = { url: 'http://localhost/mcp' };
   toOriginForm(request);
   expect(request).toEqual({ url: '/mcp', targetOrigin: { scheme: 'http', authority: 'localhost' } });

@@ -52,7 +52,7 @@ export async function acquireFileLock(path: string): Promise<FileLock> {
   if (blocker) {
     throw new Error(
       `${path} is held by process ${blocker.pid} on host ${blocker.host} since ${blocker.since}. ` +
-        'Stop that process; if that host is gone for good, delete the file',
+        'Stop that process; if that host no longer exists, delete the file',
     );
   }
   await removeDeadDrafts(path);

@@ -41,7 +41,7 @@ describe.each(backends)('Database ($name)', (backend) => {
     return database;
   }
 
-  it('opens once for all callers, with the tables of the product and no others', async () => {
+  it('opens once for all callers, with the product tables only', async () => {
     const database = start();
     const [one, other] = await Promise.all([database.get(), database.get()]);
     expect(one).toBe(other);
@@ -68,7 +68,7 @@ describe.each(backends)('Database ($name)', (backend) => {
     ]);
   });
 
-  it('keeps what was written and what was deleted across restarts', async () => {
+  it('keeps written and deleted rows across restarts', async () => {
     const before = start();
     const db = await before.get();
     await db.insertInto('revocations').values(['alice', 'bob', 'carol'].map(revocationOf)).execute();
@@ -94,7 +94,7 @@ describe.each(backends)('Database ($name)', (backend) => {
     await expect(added.execute()).rejects.toMatchObject({ code: '23514' });
   });
 
-  it('applies the missing steps whole or not at all', async () => {
+  it('applies all missing steps or none', async () => {
     const db = await start().get();
     const extra: Migration = {
       name: '9001_extra',
@@ -119,7 +119,7 @@ describe.each(backends)('Database ($name)', (backend) => {
     await sql`delete from schema_migrations where name = '9001_extra'`.execute(db);
   });
 
-  it('accepts a database that has the retired steps', async () => {
+  it('accepts a database with retired steps', async () => {
     const db = await start().get();
     for (const name of PRODUCT_MIGRATIONS.retired ?? [])
       await sql`insert into schema_migrations (name) values (${name})`.execute(db);
@@ -127,7 +127,7 @@ describe.each(backends)('Database ($name)', (backend) => {
     expect(await tablesIn(db)).toEqual(PRODUCT_TABLES);
   });
 
-  it('is over after the shutdown', async () => {
+  it('rejects calls after the shutdown', async () => {
     const database = start();
     await database.get();
     await stop(database);
@@ -136,7 +136,7 @@ describe.each(backends)('Database ($name)', (backend) => {
     expect(await database.ready()).toBe(false);
   });
 
-  it('closes what was still being opened', async () => {
+  it('closes a connection that is still being opened', async () => {
     const first = start();
     first.onApplicationBootstrap();
     await stop(first);
@@ -154,7 +154,7 @@ describe('Database (embedded), one process at a time', () => {
 
   afterEach(() => place.cleanup());
 
-  it('is refused to a second opener, who gets it once the first is gone', async () => {
+  it('rejects a second process until the first has ended', async () => {
     const [first, second] = [databaseOf(place.settings), databaseOf(place.settings)];
     await first.get();
     await expect(second.get()).rejects.toThrow(
@@ -169,7 +169,7 @@ describe('Database (embedded), one process at a time', () => {
 
   const folderOf = () => join(place.settings.dataDir, 'database');
 
-  it('is made anew where an initialization was cut off, and leaves nothing of it', async () => {
+  it('creates the database again after an interrupted initialization', async () => {
     const unfinished = `${folderOf()}.unfinished`;
     mkdirSync(join(unfinished, 'global'), { recursive: true });
     writeFileSync(join(unfinished, 'PG_VERSION'), '');
@@ -180,7 +180,7 @@ describe('Database (embedded), one process at a time', () => {
     await stop(database);
   });
 
-  it('names the folder that is damaged, and the cure, and leaves it alone', async () => {
+  it('names a damaged folder and the remedy, and does not change it', async () => {
     const sound = databaseOf(place.settings);
     await sound.get();
     await stop(sound);
@@ -206,7 +206,7 @@ describe('Database (embedded), one process at a time', () => {
     }
   });
 
-  it('gives the lock back when it cannot be opened', async () => {
+  it('releases the lock if the database cannot be opened', async () => {
     const obstacle = join(place.settings.dataDir, 'database');
     writeFileSync(obstacle, '');
     const database = databaseOf(place.settings);
@@ -252,14 +252,14 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
 
     const relayed = () => relay.urlOf(place.settings.databaseUrl!);
 
-    it('is built once by several starters, in the schema of the search path, with nothing on disk', async () => {
+    it('is created once by several starters, in the schema of the search path, without files', async () => {
       const databases = Array.from({ length: 6 }, () => start());
       const [db] = await Promise.all(databases.map((database) => database.get()));
       expect(await tablesIn(db!)).toEqual(PRODUCT_TABLES);
       expect(existsSync(join(place.settings.dataDir, 'database.lock'))).toBe(false);
     });
 
-    it('is not confused by the tables of another schema', async () => {
+    it('ignores tables of another schema', async () => {
       const neighbour = await backend.open();
       const other = databaseOf(neighbour.settings);
       await (await other.get()).insertInto('revocations').values(revocationOf('alice')).execute();
@@ -268,7 +268,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       await neighbour.cleanup();
     });
 
-    it('survives the loss of idle and of busy connections', async () => {
+    it('recovers from the loss of idle and busy connections', async () => {
       const database = start(relayed());
       const db = await database.get();
       await Promise.all([1, 2, 3].map(() => sql`select pg_sleep(0.05)`.execute(db)));
@@ -290,7 +290,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       expect(await (await database.get()).selectFrom('revocations').selectAll().execute()).toEqual([]);
     });
 
-    it('stays up without a database, says so without credentials, and finds it when it comes', async () => {
+    it('runs without a database, reports it without credentials, and connects later', async () => {
       relay.refuse();
       const database = start(relayed());
       database.onApplicationBootstrap();
@@ -304,7 +304,7 @@ const overNetwork = backends.filter((backend) => backend.name === 'postgres');
       expect(failed).toHaveBeenCalledTimes(1);
     });
 
-    it('says within seconds that a silent database is not ready, and does not wait for it to stop', async () => {
+    it('reports a silent database as not ready within seconds, and does not block the shutdown', async () => {
       const database = start(relayed());
       await database.get();
       relay.hold();

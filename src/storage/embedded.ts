@@ -44,8 +44,8 @@ export function damageOf(error: unknown, folder: string): Error | undefined {
   const isAbort = name === 'RuntimeError' || /^Aborted|^PGlite failed/.test(message);
   if (!isAbort && error !== NO_VERSION && !DAMAGE.test(code ?? '')) return undefined;
   return new Error(
-    `${folder} is damaged (${message}). Restore the folder from a backup; ` +
-      'or move it away to begin with an empty database, without the revocations and counters of this one',
+    `${folder} is damaged (${message}). Restore the folder from a backup, ` +
+      'or move it away to start with an empty database, without the revocations and counters of this one',
   );
 }
 

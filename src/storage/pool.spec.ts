@@ -4,7 +4,7 @@ import { openPool } from './pool.js';
 
 const postgres = databaseBackends().find(({ name }) => name === 'postgres');
 
-(postgres ? describe : describe.skip)('a pool', () => {
+(postgres ? describe : describe.skip)('openPool', () => {
   let place: TestDatabase;
   let relay: Relay;
 
@@ -26,7 +26,7 @@ const postgres = databaseBackends().find(({ name }) => name === 'postgres');
       answerMs: 200,
     });
 
-  it('lets go of a connection that fell silent, also of one that its user gives back as if it were good', async () => {
+  it('discards a silent connection, also one returned as healthy', async () => {
     const pool = open(1);
     const client = await pool.connect();
     await client.query('select 1');
@@ -37,7 +37,7 @@ const postgres = databaseBackends().find(({ name }) => name === 'postgres');
     await pool.end();
   });
 
-  it('keeps one on which a statement failed', async () => {
+  it('keeps a connection after a failed statement', async () => {
     const pool = open(1);
     const pid = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0];
     const before = await pid();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { publicReason } from './public-reason.js';
 
 describe('publicReason', () => {
-  it('gives the message and the code on one line', () => {
+  it('returns message and code on one line', () => {
     const error = Object.assign(new Error('relation "a"\n does not exist'), { code: '42P01' });
     expect(publicReason(error, undefined)).toBe('relation "a" does not exist (42P01)');
   });
@@ -16,17 +16,17 @@ describe('publicReason', () => {
     ['nothing at all', undefined, 'unknown error'],
     ['an empty error', new Error(''), 'Error'],
     ['one of PGlite', { name: 'ErrnoError', errno: 54 }, 'ErrnoError (54)'],
-  ])('speaks for %s', (_, error, reason) => {
+  ])('describes %s', (_, error, reason) => {
     expect(publicReason(error, 'postgres://u:p@h/d')).toBe(reason);
   });
 
-  it('takes out the URL, even one that cannot be read as such', () => {
+  it('removes the URL, also an invalid one', () => {
     expect(publicReason(new Error('Invalid URL: postgres://u:p@ h:x'), 'postgres://u:p@ h:x')).toBe(
       'Invalid URL: ***',
     );
   });
 
-  it('takes out the password as it is written and as it is meant, in the authority and in the query', () => {
+  it('removes the password, encoded and decoded, from authority and query', () => {
     const password = fc
       .string({ unit: 'grapheme', minLength: 6, maxLength: 30 })
       .filter((text) => /^[^\s*]+$/.test(text));

@@ -16,6 +16,9 @@ it.each([
   [ADFS, `${HOST}/.well-known/openid-configuration`, [HOST]],
   [ADFS, `${HOST}/adfs/metadata`, []],
   [ADFS, undefined, []],
-])('sends clients of the issuer %s with the metadata at %s to %j', (issuer, metadataUrl, expected) => {
-  expect(listed(issuer, metadataUrl)).toEqual(expected);
-});
+])(
+  'authorizationServers maps the issuer %s with the metadata at %s to %j',
+  (issuer, metadataUrl, expected) => {
+    expect(listed(issuer, metadataUrl)).toEqual(expected);
+  },
+);

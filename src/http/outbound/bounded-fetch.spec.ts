@@ -33,7 +33,7 @@ function within(milliseconds: number): AbortSignal {
   return controller.signal;
 }
 
-describe('takes', () => {
+describe('fetchJson accepts', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['JSON', (response) => response.end('{"a":1}')],
     [
@@ -49,7 +49,7 @@ describe('takes', () => {
 });
 
 it.each(['application/json', 'application/jwk-set+json', 'text/plain'])(
-  'asks in a way that a server of %s alone does not answer with 406',
+  'sends an Accept header that a server of %s does not answer with 406',
   async (type) => {
     let accept = '';
     server.once('request', (request: IncomingMessage) => (accept = request.headers.accept ?? ''));
@@ -61,7 +61,7 @@ it.each(['application/json', 'application/jwk-set+json', 'text/plain'])(
   },
 );
 
-describe('refuses', () => {
+describe('boundedFetch rejects', () => {
   const bomb = Buffer.alloc(100 * 1024 * 1024);
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
     ['a redirect', (response) => response.writeHead(302, { location: '/elsewhere' }).end(), /fetch failed/],
@@ -100,7 +100,7 @@ describe('refuses', () => {
     expect(asked).toEqual(['/document?appid=1']);
   });
 
-  it('what comes too slowly, before the headers and after them, and lets go of the connection', async () => {
+  it('a slow response, before and after the headers, and closes the connection', async () => {
     for (const script of [() => undefined, trickle, stall]) {
       let closed = false;
       answer = (response) => {
@@ -112,7 +112,7 @@ describe('refuses', () => {
     }
   });
 
-  it('what comes too slowly, where the caller sets no time', async () => {
+  it('a slow response without a signal of the caller', async () => {
     answer = trickle;
     const begin = performance.now();
     await expect(boundedFetch(url)).rejects.toThrow('/document gave no answer within 5000 ms');
@@ -120,13 +120,13 @@ describe('refuses', () => {
   }, 15_000);
 });
 
-it('passes on what else is asked', async () => {
+it('passes other options on', async () => {
   answer = (response) => response.writeHead(401).end(response.req.method);
   const response = await boundedFetch(url, { method: 'POST', body: 'a=b' });
   expect([response.status, await response.text()]).toEqual([401, 'POST']);
 });
 
-it('names an address without its query', () => {
+it('withoutQuery removes the query of a URL', () => {
   expect(withoutQuery('https://h/keys?appid=1#a')).toBe('https://h/keys');
 });
 

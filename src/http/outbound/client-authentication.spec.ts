@@ -22,8 +22,8 @@ async function basicPair(clientId: string, secret: string): Promise<string> {
   return Buffer.from((headers.authorization as string).replace(/^Basic /, ''), 'base64').toString('latin1');
 }
 
-describe('client_secret_basic', () => {
-  it('is the example of RFC 6749 section 2.3.1', async () => {
+describe('clientAuthentication: client_secret_basic', () => {
+  it('matches the example of RFC 6749 section 2.3.1', async () => {
     const secret = '7Fjfp0ZBr1KtDRbnfVdmIw';
     expect(await credentials({ method: 'client_secret_basic', secret }, 's6BhdRkqt3')).toEqual({
       headers: { authorization: 'Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3' },
@@ -41,11 +41,11 @@ describe('client_secret_basic', () => {
     ['https://gate.example', '"\\', 'https%3A%2F%2Fgate.example:%22%5C'],
     // Many servers do not decode; these ids work with them too.
     ['0b5c7c1e-3a55-4d0c_x.y', 'A-Z_a.z*', '0b5c7c1e-3a55-4d0c_x.y:A-Z_a.z*'],
-  ])('%s and %s', async (id, secret, expected) => {
+  ])('encodes %s and %s', async (id, secret, expected) => {
     expect(await basicPair(id, secret)).toBe(expected);
   });
 
-  it('can be read back, whatever the two hold', async () => {
+  it('is reversible for random ids and secrets', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.string({ unit: 'binary' }),
@@ -61,14 +61,14 @@ describe('client_secret_basic', () => {
   });
 });
 
-it('client_secret_post puts both into the body, as they are', async () => {
+it('client_secret_post sends both in the body unchanged', async () => {
   expect(await credentials({ method: 'client_secret_post', secret: 'a b%' }, 'g te')).toEqual({
     headers: {},
     parameters: { client_id: 'g te', client_secret: 'a b%' },
   });
 });
 
-describe('private_key_jwt', () => {
+describe('clientAuthentication: private_key_jwt', () => {
   it.each(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA'])('signs with %s', async (algorithm) => {
     const key = await makeKey('key-of-the-gate', algorithm);
     const pem = await exportPKCS8(key.privateKey);
@@ -89,7 +89,7 @@ describe('private_key_jwt', () => {
     expect(jti).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('makes an assertion of its own for each request, and names no key where it was told none', async () => {
+  it('creates an assertion per request, without a key id by default', async () => {
     const key = await makeKey('k');
     const authentication = keyed(await exportPKCS8(key.privateKey), 'ES256');
     const authenticate = clientAuthentication({ clientId: 'gate', authentication }, ISSUER);
@@ -113,7 +113,7 @@ describe('private_key_jwt', () => {
     ['a key that is too short', rsa(1024), 'RS256'],
     ['a symmetric algorithm', ec.export({ type: 'pkcs8', format: 'pem' }), 'HS256'],
     ['no algorithm', ec.export({ type: 'pkcs8', format: 'pem' }), 'none'],
-  ])('%s is the fault of the configuration, told without the key', async (_, pem, algorithm) => {
+  ])('reports %s as a configuration error, without the key', async (_, pem, algorithm) => {
     const authentication = keyed(pem.toString(), algorithm);
     const authenticate = clientAuthentication({ clientId: 'gate', authentication }, ISSUER);
     for (const attempt of await Promise.allSettled([authenticate(), authenticate()])) {
