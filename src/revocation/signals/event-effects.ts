@@ -93,7 +93,7 @@ function effectOf(
 
 function aboutStream(event: string, { status }: JsonObject): { why: string; isWarning: boolean } {
   if (STREAM.some((prefix) => event === `${prefix}verification`)) {
-    return { why: 'the transmitter tries the way', isWarning: false };
+    return { why: 'a verification event', isWarning: false };
   }
   if (STREAM.some((prefix) => event === `${prefix}stream-updated`)) {
     return status === 'enabled'
