@@ -214,7 +214,7 @@ describe('metrics', () => {
     );
     expect(app).toMatchObject({
       name: 'ConfigurationError',
-      message: 'METRICS_PORT: cannot listen there (EADDRINUSE)',
+      message: 'METRICS_PORT: the port is unavailable (EADDRINUSE)',
     });
     folder.remove();
   });

@@ -16,10 +16,10 @@ it.each([
   ['2025-06-18', result.content],
   ['2025-03-26', [result.content[0], result.content[1], link]],
   ['2024-11-05', [result.content[0], sound, link]],
-])('says to %s what it has words for', (revision, content) => {
+])('keeps for %s the content of its revision', (revision, content) => {
   expect(adaptToRevision(result, revision)).toEqual({ ...result, content });
 });
 
-it('leaves what is no content alone', () => {
+it('does not change results without content', () => {
   expect(adaptToRevision({ messages: [] }, '2024-11-05')).toEqual({ messages: [] });
 });

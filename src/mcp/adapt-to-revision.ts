@@ -1,8 +1,11 @@
-/** Since which revision clients know a kind of content (MCP, server/tools, "Tool Result"). */
+/** First revision of each kind of content (MCP, server/tools, "Tool Result"). */
 import type { JsonObject } from '../lib/json.js';
 const SINCE: Readonly<Record<string, string>> = { audio: '2025-03-26', resource_link: '2025-06-18' };
 
-/** A client refuses a whole result for one kind of content that it does not know. @param revision as the client says it. */
+/**
+ * Removes content that the client would not know: it would reject the whole result. @param revision declared by the
+ * client.
+ */
 export function adaptToRevision(result: JsonObject, revision: string): JsonObject {
   const { content } = result;
   if (!Array.isArray(content)) return result;

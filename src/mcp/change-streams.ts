@@ -1,4 +1,6 @@
-/** Open streams of `subscriptions/listen`: each tells one caller of changes in its own lists, and ends with its token. */
+/**
+ * Open streams of `subscriptions/listen`: each notifies one caller of changes of its lists, and ends with its token.
+ */
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import {
   createMcpHandler,
@@ -14,7 +16,7 @@ import { toClient, toSdkRequest } from './sdk-request.js';
 
 const MAX_STREAMS = 1_024;
 const RETRY_SECONDS = 30;
-/** The longest time that a timer takes; a token that lives longer is cut off all the same. */
+/** Maximum delay of a timer; a token with a longer lifetime loses its stream earlier. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 export class ChangeStreams {
@@ -22,7 +24,7 @@ export class ChangeStreams {
 
   constructor(private readonly serverFor: (context: McpRequestContext) => Server) {}
 
-  /** Resolves when the stream has ended. @throws AppError `rate_limited` where too many are open. */
+  /** Resolves at the end of the stream. @throws AppError `rate_limited` if too many are open. */
   async serve(response: ServerResponse, requestContext: AuthorizedRequest): Promise<void> {
     if (this.streams.size >= MAX_STREAMS) {
       throw new AppError('rate_limited', 'Too many open streams', {
@@ -51,7 +53,7 @@ export class ChangeStreams {
     }
   }
 
-  /** @param changedFor the lists that changed for one caller. */
+  /** @param changedFor returns the changed lists of one caller. */
   notify(changedFor: (requestContext: AuthorizedRequest) => readonly ListKind[]): void {
     for (const [requestContext, { notify }] of this.streams) {
       const changed = changedFor(requestContext);

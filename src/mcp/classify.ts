@@ -1,4 +1,4 @@
-/** What the SDK's own rules make of a message: which era serves it, or the protocol error that answers it. Pure. */
+/** Classifies a message by the rules of the SDK: its era, or the protocol error. Pure. */
 import {
   classifyInboundRequest,
   PROTOCOL_VERSION_META_KEY,
@@ -13,7 +13,7 @@ import { detectProtocolEra } from './fast-path/protocol-era.js';
 import { RpcCode } from '../core/rpc-code.js';
 import { MODERN_REVISION } from '../core/revisions.js';
 
-/** The revisions of the per-request envelope that the SDK serves; older ones are negotiated by `initialize`. */
+/** Revisions with the per-request envelope. `initialize` negotiates older ones. */
 const MODERN_VERSIONS = [MODERN_REVISION];
 
 const SHARED_METHODS = [
@@ -38,7 +38,7 @@ const METHODS: Readonly<Record<Message['era'], ReadonlySet<string>>> = {
   ]),
 };
 
-/** The specification's type of each request that has parameters of its own. */
+/** Type of the specification for each request with parameters. */
 const REQUEST_TYPES = {
   initialize: 'InitializeRequest',
   'logging/setLevel': 'SetLevelRequest',
@@ -83,7 +83,7 @@ export function classifyBySdk(sent: McpHeaders, body: JsonObject): Classified {
     }
     case 'legacy':
       if (outcome.reason === 'response') {
-        return rejected(400, RpcCode.InvalidRequest, 'Responses are not accepted: nothing was asked');
+        return rejected(400, RpcCode.InvalidRequest, 'Unexpected JSON-RPC response: no request is pending');
       }
       return (
         legacyProblem(headers) ??
@@ -100,8 +100,8 @@ export function classifyBySdk(sent: McpHeaders, body: JsonObject): Classified {
 }
 
 /**
- * `initialize` negotiates the revision in its body, and no header precedes the negotiation (MCP 2025-11-25, lifecycle):
- * an unknown revision in the header says nothing. A message with an envelope of 2026-07-28 is held to its header.
+ * `initialize` negotiates the revision in its body before any header applies (MCP 2025-11-25, lifecycle), so an
+ * unknown revision in the header is ignored. A message with an envelope of 2026-07-28 must match its header.
  */
 function withoutUnknownRevision(headers: McpHeaders, { method, params }: JsonObject): McpHeaders {
   const { protocolVersion } = headers;
@@ -129,7 +129,7 @@ function legacyProblem({ protocolVersion }: McpHeaders): Classified | undefined 
   return undefined;
 }
 
-/** Parameters are checked here, before anyone decides: what the SDK would refuse later would be an allowed call that never ran. */
+/** Parameters are checked before the decision: an allowed call must not fail later in the SDK without running. */
 function served(message: Omit<Served, 'kind'>, body: JsonObject): Classified {
   const { era, isRequest } = message;
   const method = body.method as string;
@@ -139,7 +139,7 @@ function served(message: Omit<Served, 'kind'>, body: JsonObject): Classified {
     const type = REQUEST_TYPES[method as keyof typeof REQUEST_TYPES];
     const checked = specTypeSchemas[type]['~standard'].validate(body);
     if (checked instanceof Promise || checked.issues || !hasTextState(body)) {
-      return rejected(400, RpcCode.InvalidParams, `The parameters of ${method} are not of their type`);
+      return rejected(400, RpcCode.InvalidParams, `The parameters of ${method} have the wrong type`);
     }
   }
   return { kind: 'served', ...message };

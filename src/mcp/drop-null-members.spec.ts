@@ -8,7 +8,7 @@ const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
 const call = (params: unknown): JsonObject => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
 
-describe('withoutNulls', () => {
+describe('dropNullMembers', () => {
   it.each<[string, unknown, unknown]>([
     ['the cursor', { cursor: null }, {}],
     ['the arguments', { name: 'a', arguments: null }, { name: 'a' }],

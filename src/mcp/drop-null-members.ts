@@ -1,6 +1,6 @@
 /**
- * Removes members that are null where the specification has them optional: clients in Go, Java and C# send null for an
- * unset member. The result is the message of every later step. Pure.
+ * Removes null members that are optional in the specification: clients in Go, Java and C# send null for unset
+ * members. Later steps see the result. Pure.
  */
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import {
@@ -9,12 +9,12 @@ import {
   PROTOCOL_VERSION_META_KEY,
   RESERVED_META_PREFIX,
 } from '../core/mcp-types.js';
-/** Without these two the envelope of revision 2026-07-28 is invalid: null is not the same as absent. */
+/** The envelope of revision 2026-07-28 requires both: null is not absent. */
 const REQUIRED_META = new Set<string>([PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY]);
 const OPTIONAL_META = new Set(['progressToken', 'traceparent', 'tracestate', 'baggage']);
-/** Their members have values of any kind, null included. */
+/** Members with values of any kind, including null. */
 const OPEN_CAPABILITIES = new Set(['experimental', 'extensions']);
-/** Roots are two levels deep at most, tasks are four (MCP 2025-11-25, ClientCapabilities). */
+/** Roots have at most two levels, tasks four (MCP 2025-11-25, ClientCapabilities). */
 const MAX_CAPABILITY_LEVELS = 4;
 
 type Clean = (value: unknown) => unknown;
@@ -38,14 +38,14 @@ const PARAMS: Clean = (value) =>
   });
 
 /**
- * @param body a message as it was parsed from JSON; it is not changed. `id`, `result`, `error` and the members of
- *   `arguments`, `inputResponses` and of metadata outside the specification keep their null.
+ * @param body parsed message; it is not modified. `id`, `result`, `error` and members of `arguments`,
+ * `inputResponses` and foreign metadata keep null.
  */
 export function dropNullMembers(body: JsonObject): JsonObject {
   return without(body, (name) => name === 'params', { params: PARAMS }) as JsonObject;
 }
 
-/** The object without its null members that may go; the same object where there are none. */
+/** The object without removable null members; the same object if it has none. */
 function without(
   value: unknown,
   isOptional: (name: string) => boolean = always,

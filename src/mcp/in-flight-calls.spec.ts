@@ -15,7 +15,7 @@ it.each<[string, Partial<Principal>, unknown, boolean]>([
   ['no id', {}, undefined, false],
   ['an id that is null', {}, null, false],
   ['an id in a list', {}, [7], false],
-])('a cancellation of %s', (_name, who, id, cancelled) => {
+])('cancels %s', (_name, who, id, cancelled) => {
   const calls = new InFlightCalls();
   const call = new AbortController();
   calls.add(ALICE, 7, call);
@@ -23,7 +23,7 @@ it.each<[string, Partial<Principal>, unknown, boolean]>([
   expect(call.signal.aborted).toBe(cancelled);
 });
 
-it('what is over cannot be cancelled, and what came after it under the same id can', () => {
+it('does not cancel an ended call, and cancels a later one with the same id', () => {
   const calls = new InFlightCalls();
   const [first, second] = [new AbortController(), new AbortController()];
   calls.add(ALICE, 'a', first)();
@@ -33,7 +33,7 @@ it('what is over cannot be cancelled, and what came after it under the same id c
   expect([first.signal.aborted, second.signal.aborted]).toEqual([false, true]);
 });
 
-it('two calls under one id: none is cancelled by a guess, the one that is left can be', () => {
+it('cancels none of two calls with one id, and the remaining one later', () => {
   const calls = new InFlightCalls();
   const [first, second] = [new AbortController(), new AbortController()];
   const firstIsOver = calls.add(ALICE, 1, first);
@@ -45,7 +45,7 @@ it('two calls under one id: none is cancelled by a guess, the one that is left c
   expect([first.signal.aborted, second.signal.aborted]).toEqual([false, true]);
 });
 
-it('no two identities share a key, however their names are put together', () => {
+it('separates identities whose joined names are equal', () => {
   const calls = new InFlightCalls();
   const call = new AbortController();
   calls.add({ ...ALICE, subject: 'a","b', clientId: 'c' }, 1, call);

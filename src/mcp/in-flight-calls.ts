@@ -1,6 +1,6 @@
 /**
- * Calls that are running here, so that a cancellation which comes as a message of its own can find its call. That is how
- * clients up to revision 2025-11-25 cancel; without sessions, and so with a call that runs at this very instance.
+ * Running calls, for cancellation by message. Clients up to revision 2025-11-25 cancel so; without sessions it
+ * reaches calls of this instance only.
  */
 import { UnorderedCollection } from '../lib/unordered-collection.js';
 import type { RequestId } from '../core/request-context.js';
@@ -15,18 +15,18 @@ interface Call {
 export class InFlightCalls {
   private readonly calls = new UnorderedCollection<Call>();
 
-  /** @returns what to call when the call is over. */
+  /** @returns a function for the end of the call. */
   add(principal: Principal, id: RequestId | null, cancellation: AbortController): () => void {
     return this.calls.add({ principal, id, cancellation });
   }
 
-  /** Cancels every call of those whom this is true of. */
+  /** Cancels all calls of matching principals. */
   cancelAll(isOf: (principal: Principal) => boolean, reason?: unknown): void {
     for (const { principal, cancellation } of this.calls.items())
       if (isOf(principal)) cancellation.abort(reason);
   }
 
-  /** Cancels the one call that this can mean. Two processes of one client may use one id: then none is cancelled. */
+  /** Cancels the only matching call. Two processes of one client may use the same id: then no call is cancelled. */
   cancel(principal: Principal, id: unknown): void {
     if (typeof id !== 'string' && typeof id !== 'number') return;
     const key = principalKey(principal);

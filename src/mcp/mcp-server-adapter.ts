@@ -1,4 +1,4 @@
-/** Answers allowed requests with the MCP SDK's server. */
+/** Answers allowed requests with the server of the MCP SDK. */
 import { toNodeHandler, type NodeMcpRequestHandler } from '@modelcontextprotocol/node';
 import {
   createMcpHandler,
@@ -55,9 +55,9 @@ const STATE_TTL_SECONDS = 600;
 @Injectable()
 export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly logger = new EventLogger(McpServerAdapter.name);
-  /** Calls that run, whoever runs them. */
+  /** Running calls of both paths. */
   readonly inFlight = new InFlightCalls();
-  /** Calls that have run already, and are only to be answered. */
+  /** Calls that have already run and only need an answer. */
   private readonly ended = new WeakMap<AuthorizedRequest, Invoked>();
   private readonly handler = createMcpHandler((context) => this.server(context), {
     onerror: (error) => this.logger.write('mcp.sdk_error', `MCP SDK: ${error.message}`),
@@ -68,7 +68,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     events: toNodeHandler(toClient(this.handler, 'events')),
   };
   private readonly streams = new ChangeStreams((context) => this.server(context));
-  /** Signs what a tool asks the client to keep for it; the key lives as long as this instance. */
+  /** Signs the request state of tools. The key lives as long as this instance. */
   private readonly stateCodec = createRequestStateCodec<unknown>({
     key: randomBytes(32),
     ttlSeconds: STATE_TTL_SECONDS,
@@ -88,7 +88,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     this.revocations.onChange((isRevoked) => this.closeRevokedStreams(isRevoked));
   }
 
-  /** Before connections are waited for: who listens has to listen elsewhere. */
+  /** Runs before connections are awaited: listeners must reconnect to another instance. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.streams.close();
   }
@@ -97,14 +97,12 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     await this.handler.close();
   }
 
-  /** Asks every call that still runs to stop. */
+  /** Aborts all running calls. */
   cancelCalls(): void {
     this.inFlight.cancelAll(() => true);
   }
 
-  /**
-   * Whether the state that this request brings back is the one that was given to this caller for this call.
-   */
+  /** True if the request state was issued to this caller for this call. */
   async hasValidState(requestContext: AuthorizedRequest): Promise<boolean> {
     const { requestState } = requestContext.parsed.message.params;
     const context = { http: { authInfo: authOf(requestContext) } } as unknown as ServerContext;
@@ -115,9 +113,8 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   }
 
   /**
-   * Answers a request that the gate has let through. Resolves when the answer is sent or the client is gone.
-   * @throws AppError `token_revoked` where the token went out of force on the way here, which counting and recording
-   *   may take seconds of.
+   * Answers an allowed request. Resolves when the answer is sent or the client disconnected.
+   * @throws AppError `token_revoked` if the token was revoked during rate limiting and recording.
    */
   async serve(response: ServerResponse, requestContext: AuthorizedRequest): Promise<void> {
     const { principal, parsed } = requestContext;
@@ -131,9 +128,9 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   }
 
   /**
-   * What is left to see to once a request was decided and recorded, whichever way it is answered.
-   * @throws AppError `token_revoked` where the token went out of force on the way here, `tool_unknown` where what was
-   *   allowed was replaced or withheld.
+   * Checks after decision and record, on both paths.
+   * @throws AppError `token_revoked` if the token was revoked meanwhile, `tool_unknown` if the target was replaced or
+   * withheld.
    */
   beforeAnswer(requestContext: AuthorizedRequest): void | Promise<void> {
     const checking = this.revocations.require(requestContext.principal);
@@ -148,14 +145,14 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     this.discoverForCaller(requestContext);
   }
 
-  /** Upstreams that show their tools to their own callers alone hear of who asks what there is. */
+  /** Starts the discovery of upstreams that list tools per caller. */
   private discoverForCaller(requestContext: AuthorizedRequest): void {
     const { principal, heldToken, parsed } = requestContext;
     if (parsed.message.method !== 'tools/list') return;
     this.upstreams.discoverForCaller({ principal, token: heldToken });
   }
 
-  /** Answers a call that has run already; where its stream is open, on that. */
+  /** Answers a finished call, on its stream if that is open. */
   async serveEnded(
     response: ServerResponse,
     requestContext: AuthorizedRequest,
@@ -166,7 +163,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     response.end(await textOfAnswer(this.handler, requestContext));
   }
 
-  /** Ends the streams of those whose tokens are out of force, and asks their calls to stop: their answers are kept from them. */
+  /** Ends streams and aborts calls of revoked tokens; their results are withheld. */
   private closeRevokedStreams(isRevoked: (principal: Principal) => boolean): void {
     this.streams.closeRevoked(isRevoked);
     this.inFlight.cancelAll(isRevoked, REVOKED);
@@ -222,8 +219,8 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
         this.invoker.readResource(requestContext, call, params.uri),
       ),
     );
-    // Without sessions there is no stream to tell an old client of a change on, and nothing here changes: a valid
-    // subscription is acknowledged and stays silent.
+    // Without sessions there is no stream for changes, and resources here do not change: a valid subscription is
+    // acknowledged.
     for (const method of ['resources/subscribe', 'resources/unsubscribe'] as const) {
       server.setRequestHandler(method, (_request, context) =>
         this.answer(requestContext, context, (call) => this.invoker.acknowledge(requestContext, call)),
@@ -233,7 +230,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
 
   private options(era: Message['era']): ServerOptions {
     const [prompts, resources] = [this.hasPrompts(), this.hasResources()];
-    // Older revisions would have to be told on the stream of a session, and there are none.
+    // Older revisions would need the stream of a session.
     const listChanged = era === 'modern' && this.changes;
     return {
       capabilities: {
@@ -251,7 +248,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     return recordedListing(requestContext).shown.map((target) => entryOf(this.registry, target));
   }
 
-  /** Whether a list can become another while this server runs. */
+  /** True if a list can change while this server runs. */
   private get changes(): boolean {
     return this.policy.settings.directory !== undefined || this.upstreams.mountsAny;
   }
@@ -264,7 +261,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     return this.registry.list('resources').length + this.registry.list('resourceTemplates').length > 0;
   }
 
-  /** Runs it, and answers in the terms of its method. */
+  /** Runs the request and answers by its method. */
   private async answer(
     requestContext: AuthorizedRequest,
     context: ServerContext,
@@ -322,7 +319,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
     if (requestContext.parsed.message.era === 'legacy') {
       throw new ProtocolError(
         RpcCode.InternalError,
-        'This needs to ask you something, which your protocol revision cannot do here',
+        'This tool requests input, which the protocol revision of the client does not support',
       );
     }
     const { inputRequests, requestState } = question;
@@ -333,7 +330,7 @@ export class McpServerAdapter implements OnModuleInit, BeforeApplicationShutdown
   }
 }
 
-/** Progress and log lines go out on the stream of the answer; state and answers come back checked by the SDK. */
+/** Progress and log messages use the stream of the answer. The SDK verifies request state and input responses. */
 function channelOf({ mcpReq }: ServerContext, signal: AbortSignal): CallChannel {
   const progressToken = mcpReq._meta?.progressToken;
   return {
@@ -355,10 +352,10 @@ function channelOf({ mcpReq }: ServerContext, signal: AbortSignal): CallChannel 
   };
 }
 
-/** Ignores errors of notifications that the tool did not await, so that they are no unhandled rejections. */
+/** Ignores errors of notifications that the tool did not await, so that they do not become unhandled rejections. */
 function ignoreSendError(): void {}
 
-/** Sealed state is good for the same principal asking for the same thing, and for no other. */
+/** Sealed state is valid for the same principal and request only. */
 function stateOwner({ principal, operation, parsed }: AuthorizedRequest): string {
   const { issuer, subject, clientId } = principal;
   const called = operation.kind === 'call' ? operation : undefined;

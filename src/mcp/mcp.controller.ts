@@ -5,7 +5,7 @@ import { PublicRoute } from '../core/public-route.js';
 import { allowedHeaders } from '../http/cross-origin.js';
 import { McpServerAdapter } from './mcp-server-adapter.js';
 
-/** The endpoint. Its path is `MCP_PATH`; what reaches `post` has passed every guard. */
+/** The endpoint at `MCP_PATH`. A request in `post` has passed every guard. */
 @Controller()
 export class McpController {
   constructor(private readonly adapter: McpServerAdapter) {}
@@ -15,7 +15,7 @@ export class McpController {
     await this.adapter.serve(response, requireAuthorized(requestContextOf(request)));
   }
 
-  /** Lets a browser of an allowed origin ask; the guard has refused all others. */
+  /** CORS preflight; the guard has rejected other origins. */
   @Options()
   @PublicRoute()
   preflight(@Req() request: Request, @Res() response: Response): void {
@@ -30,7 +30,7 @@ export class McpController {
       .end();
   }
 
-  /** GET, DELETE and the rest: refused as a POST would be, and with 405 where the caller is otherwise valid. */
+  /** Other methods: denied like a POST, or 405 for a valid caller. */
   @All()
   others(@Req() request: Request & GateRequest): void {
     messageOf(requestContextOf(request));

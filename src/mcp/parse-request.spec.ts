@@ -191,11 +191,11 @@ it.each<[string, Partial<McpHeaders>, JsonObject, string]>([
   ['no method', {}, { id: 1 }, '400 -32600'],
   ['an id that is null', {}, { id: null, method: 'ping' }, '400 -32600'],
   ['another JSON-RPC', {}, { jsonrpc: '1.0', id: 1, method: 'ping' }, '400 -32600'],
-])('%s', (_name, headers, body, expected) => {
+])('parseRequest: %s', (_name, headers, body, expected) => {
   expect(outcome(headers, body)).toBe(expected);
 });
 
-describe('the message of every later step', () => {
+describe('parsed message', () => {
   const messageOf = (headers: Partial<McpHeaders>, body: JsonObject) => {
     const parsed = toParsedRequest(
       { ...NONE, ...headers },
@@ -206,7 +206,7 @@ describe('the message of every later step', () => {
     return parsed.message;
   };
 
-  it('has no optional member that is null, and the arguments as they were sent', () => {
+  it('has no optional null members and unchanged arguments', () => {
     const args = { a: null, b: { c: null } };
     const params = { name: 'echo', arguments: args, requestState: null, _meta: null };
     const message = messageOf({}, { id: 1, method: 'tools/call', params });
@@ -219,11 +219,11 @@ describe('the message of every later step', () => {
     ['2025-11-25', '2025-11-25'],
     [undefined, '2025-03-26'],
     ['1999-01-01', '2025-03-26'],
-  ])('has for a handshake under version %s the revision %s', (protocolVersion, revision) => {
+  ])('gives a handshake with version %s the revision %s', (protocolVersion, revision) => {
     expect(messageOf({ protocolVersion }, HANDSHAKE).revision).toBe(revision);
   });
 
-  it('makes the headers of the SDK from the message alone', () => {
+  it('derives the headers of the SDK from the message', () => {
     const modern = messageOf({ ...MODERN, name: '=?base64?Wm/Dqw==?=', accept: '*/*' }, call('Zoë'));
     expect(headersFor(modern)).toEqual({
       'content-type': 'application/json',
@@ -241,7 +241,7 @@ describe('the message of every later step', () => {
   });
 });
 
-describe('where nobody else looks at the headers', () => {
+describe('parseRequest: headers', () => {
   const served = (era: 'modern' | 'legacy', isRequest: boolean) => (): Classified => ({
     kind: 'served',
     era,
@@ -301,14 +301,14 @@ describe('where nobody else looks at the headers', () => {
     );
   });
 
-  it('an older revision has none of them', () => {
+  it('does not require them in older revisions', () => {
     expect(toParsedRequest(NONE, { ok: true, value: call() }, served('legacy', true))).toMatchObject({
       ok: true,
       message: { id: 1, method: 'tools/call', era: 'legacy', params: { name: 'echo' } },
     });
   });
 
-  it.each(['tools/call', 'tools/list', 'ping', 'notification/x'])('%s needs an id', (method) => {
+  it.each(['tools/call', 'tools/list', 'ping', 'notification/x'])('requires an id for %s', (method) => {
     const parsed = toParsedRequest(NONE, { ok: true, value: { method } }, served('modern', false));
     expect(parsed).toMatchObject({ ok: false, id: null, fault: { status: 400, rpcCode: -32600 } });
   });
@@ -318,7 +318,7 @@ describe('where nobody else looks at the headers', () => {
     [['a'], {}],
     ['text', {}],
     [undefined, {}],
-  ])('a rejection keeps its code, and of its details %j an object', (data, kept) => {
+  ])('keeps the code of a rejection, and of its details %j an object', (data, kept) => {
     const reject = (): Classified => ({ kind: 'rejected', status: 418, code: -32099, message: 'No', data });
     const parsed = toParsedRequest(NONE, { ok: true, value: call() }, reject);
     expect(parsed).toMatchObject({
@@ -329,7 +329,7 @@ describe('where nobody else looks at the headers', () => {
     expect(!parsed.ok && parsed.fault.data).toEqual(kept);
   });
 
-  it('a body that is none is not classified, and is answered under its id', () => {
+  it('does not classify an invalid body, and returns its id', () => {
     const never = () => {
       throw new Error('classified');
     };
@@ -352,6 +352,6 @@ it.each([
   [[{ id: 1, method: 'm' }], null],
   ['text', null],
   [undefined, null],
-])('the id of %j is %j', (body, expected) => {
+])('reads the id of %j as %j', (body, expected) => {
   expect(idOf(body)).toBe(expected);
 });

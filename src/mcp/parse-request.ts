@@ -1,4 +1,4 @@
-/** A parsed body and its headers in, a message that every later step can believe out, or its fault. Pure. */
+/** Validates a parsed body with its headers and returns a message or a fault. Pure. */
 import { malformedRequest } from '../core/app-error.js';
 import type { ParsedRequest, Message, RequestId } from '../core/request-context.js';
 import type { Body } from '../http/read-body.js';
@@ -9,23 +9,23 @@ import { dropNullMembers } from './drop-null-members.js';
 import { RpcCode } from '../core/rpc-code.js';
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '../core/mcp-types.js';
 
-/** The headers that must agree with the body (MCP 2026-07-28, streamable HTTP, "Request Metadata"), and `Accept`. */
+/** Headers that must match the body (MCP 2026-07-28, streamable HTTP, "Request Metadata"), and `Accept`. */
 export interface McpHeaders {
   readonly protocolVersion: string | undefined;
   readonly method: string | undefined;
   readonly name: string | undefined;
   readonly accept: string | undefined;
-  /** The name of one that was sent with values that differ. */
+  /** Name of a header with different values. */
   readonly contradictory?: string;
 }
 
-/** What the SDK makes of a message: which era serves it, or the protocol error that answers it. */
+/** Era of a message, or its protocol error, from the SDK. */
 export type Classified =
   | {
       readonly kind: 'served';
       readonly era: Message['era'];
       readonly isRequest: boolean;
-      /** The revision of the header; unset where the header says nothing that counts. */
+      /** Revision of the header. Unset if the header does not apply. */
       readonly revision?: string | undefined;
     }
   | {
@@ -38,7 +38,7 @@ export type Classified =
 
 export type Classify = (headers: McpHeaders, body: JsonObject) => Classified;
 
-/** Which parameter the `Mcp-Name` header repeats. */
+/** Parameter that the `Mcp-Name` header mirrors. */
 const NAME_SOURCE: Readonly<Record<string, string>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
@@ -87,7 +87,7 @@ export function toParsedRequest(headers: McpHeaders, body: Body, classify: Class
   };
 }
 
-/** The JSON-RPC id to answer with: null where there is none that can be echoed. */
+/** JSON-RPC id of the answer. Null without a valid id. */
 export function idOf(body: unknown): RequestId | null {
   if (!isJsonObject(body)) return null;
   const { id, method } = body as { id?: unknown; method?: unknown };
@@ -110,7 +110,7 @@ function formFault(isAcceptable: boolean) {
       });
 }
 
-/** What wants an answer needs an id; without one it would be decided, recorded and never run. */
+/** A request without id would be decided and recorded, but never run. */
 function notificationFault(method: string) {
   return method.startsWith('notifications/') ? undefined : malformedRequest('A request needs an id');
 }
@@ -118,12 +118,12 @@ function notificationFault(method: string) {
 function headerProblem(method: string, params: JsonObject, headers: McpHeaders): string | undefined {
   if (headers.protocolVersion === undefined) return 'The MCP-Protocol-Version header is missing';
   if (headers.method === undefined) return 'The Mcp-Method header is missing';
-  if (headers.method !== method) return 'The Mcp-Method header is not the method of the body';
+  if (headers.method !== method) return 'The Mcp-Method header differs from the method of the body';
   const named = nameOf(method, params);
   if (named === undefined) return undefined;
   if (headers.name === undefined) return 'The Mcp-Name header is missing';
   const isNamed = [headers.name, withoutRepeats(headers.name)].some((name) => decodeName(name) === named);
-  return isNamed ? undefined : 'The Mcp-Name header is not the name in the body';
+  return isNamed ? undefined : 'The Mcp-Name header differs from the name in the body';
 }
 
 function nameOf(method: string, params: JsonObject): string | undefined {
@@ -132,7 +132,7 @@ function nameOf(method: string, params: JsonObject): string | undefined {
   return typeof named === 'string' ? named : undefined;
 }
 
-/** The headers of a message as its client should have sent them, made from the message alone. */
+/** Headers that the client should have sent, derived from the message. */
 export function headersFor({ era, method, params, revision }: Message): Record<string, string> {
   const named = era === 'modern' ? nameOf(method, params) : undefined;
   return {
@@ -144,7 +144,7 @@ export function headersFor({ era, method, params, revision }: Message): Record<s
   };
 }
 
-/** A header value, or what its `=?base64?…?=` form holds; undefined where that is not base64 of UTF-8. */
+/** Header value, decoded from `=?base64?…?=`. Undefined for invalid base64 or UTF-8. */
 function decodeName(header: string): string | undefined {
   const encoded = /^=\?base64\?(.*)\?=$/s.exec(header)?.[1];
   if (encoded === undefined) return header;

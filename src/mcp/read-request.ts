@@ -1,4 +1,4 @@
-/** Reads an HTTP request of the endpoint: a message that every later step can believe, or its fault. */
+/** Reads an HTTP request of the endpoint and returns a message or a fault. */
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../core/app-error.js';
 import { readBody } from '../http/read-body.js';
@@ -16,7 +16,7 @@ export async function readRequest(request: IncomingMessage): Promise<ParsedReque
     : onlyPost();
 }
 
-/** What the message says of its client and its trace. */
+/** Client and trace of the message. */
 export function messageFacts(parsed: ParsedRequest): MessageFacts {
   if (!parsed.ok) return {};
   const { params } = parsed.message;
@@ -44,9 +44,9 @@ function contradictory(header: string, accept: string | undefined): McpHeaders {
   return { protocolVersion: undefined, method: undefined, name: undefined, accept, contradictory: header };
 }
 
-/** There are no sessions to listen to or to end (MCP, streamable HTTP): everything is a POST. */
+/** Without sessions every request is a POST (MCP, streamable HTTP). */
 function onlyPost(): ParsedRequest {
-  const fault = new AppError('method_not_allowed', 'Only POST is served here', {
+  const fault = new AppError('method_not_allowed', 'The endpoint accepts POST only', {
     status: 405,
     headers: { allow: 'POST' },
   });

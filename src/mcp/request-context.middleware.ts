@@ -1,4 +1,4 @@
-/** The request context of each request of the endpoint that comes through Nest. */
+/** Creates the request context of Nest requests to the endpoint. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import type { GateRequest } from '../core/request-context.js';
@@ -11,7 +11,7 @@ export class RequestContextMiddleware implements NestMiddleware {
   constructor(private readonly contexts: RequestContextFactory) {}
 
   async use(request: Request & GateRequest, response: Response, next: NextFunction): Promise<void> {
-    // Nest applies a middleware once for each route that matches, and a body can be read only once.
+    // Nest applies a middleware once per matching route, but a body can be read only once.
     if (!request.requestContext) {
       const parsed = await readRequest(request);
       const { ip } = senderSeen(request);

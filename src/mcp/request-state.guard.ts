@@ -1,4 +1,4 @@
-/** The state that a tool asked a client to keep must come back as it was given, to the same caller, for the same call. */
+/** Verifies that request state returns unchanged from the same caller for the same call. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { malformedRequest } from '../core/app-error.js';
 import { requireAuthorized, type AuthorizedRequest, type GateRequest } from '../core/request-context.js';
@@ -16,7 +16,7 @@ export class RequestStateGuard implements CanActivate, PipelineStep {
     return true;
   }
 
-  /** @throws AppError `request_malformed` where the state is forged, foreign or older than ten minutes. */
+  /** @throws AppError `request_malformed` for forged or foreign state, or state older than ten minutes. */
   handle({ requestContext }: PipelineContext): void | Promise<void> {
     if (requestContext.operation?.kind !== 'call') return;
     const authorized = requireAuthorized(requestContext);

@@ -10,7 +10,7 @@ describe('inForm', () => {
     expect(await answer.json()).toEqual({ id: 1 });
   });
 
-  it('gives no document where the stream ended without an answer', async () => {
+  it('returns no document for a stream without an answer', async () => {
     const answer = await inForm(new Response(': keepalive\n\n', STREAM), 'json');
     expect([answer.status, await answer.text()]).toEqual([499, '']);
   });
@@ -30,7 +30,7 @@ describe('inForm', () => {
     ['an empty answer', () => new Response(null, { status: 202 }), 'events'],
     ['a stream for a client that accepts both', () => new Response(EVENTS, STREAM), 'either'],
     ['a document for a client that accepts only JSON', () => Response.json({ id: 1 }), 'json'],
-  ] as const)('leaves %s as it is', async (_what, make, form) => {
+  ] as const)('does not change %s', async (_what, make, form) => {
     const answer = make();
     expect(await inForm(answer, form)).toBe(answer);
   });

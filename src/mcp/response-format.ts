@@ -1,15 +1,15 @@
-/** Gives an answer of the SDK the form that its client accepts. */
+/** Converts an SDK response to the form that the client accepts. */
 import type { AnswerForm } from '../core/request-context.js';
 
 const JSON_TYPE = 'application/json';
 const STREAM_TYPE = 'text/event-stream';
 const STREAM_HEADERS = { 'content-type': STREAM_TYPE, 'cache-control': 'no-cache, no-transform' };
-/** The client is gone, and its stream ended without an answer. */
+/** The client disconnected before the answer. */
 const NO_ANSWER = 499;
 
 /**
- * @param form `json`: a stream becomes its last message, which is the answer; notifications before it are dropped.
- *   `events`: a document becomes a stream of one event. Errors with a status of their own stay JSON documents.
+ * @param form `json`: the last message of a stream, which is the answer; earlier notifications are dropped. `events`:
+ * a stream of one event. Error documents are unchanged.
  */
 export async function inForm(response: Response, form: AnswerForm): Promise<Response> {
   const type = response.headers.get('content-type') ?? '';
@@ -26,7 +26,7 @@ export async function inForm(response: Response, form: AnswerForm): Promise<Resp
   return response;
 }
 
-/** The data of the last event: one line of JSON, as the SDK writes it. */
+/** Data of the last event, one line of JSON as the SDK writes it. */
 function lastMessage(stream: string): string | undefined {
   const line = stream.split('\n').findLast((one) => one.startsWith('data: '));
   return line?.slice('data: '.length);

@@ -1,11 +1,11 @@
-/** A request as the MCP SDK takes it, and the answer of the SDK as the client takes it. */
+/** Converts requests and responses between Node.js and the MCP SDK. */
 import { toWebRequest, type NodeIncomingMessageLike } from '@modelcontextprotocol/node';
 import type { McpHttpHandler, ServerContext } from '@modelcontextprotocol/server';
 import type { AnswerForm, AuthorizedRequest } from '../core/request-context.js';
 import { headersFor } from './parse-request.js';
 import { inForm } from './response-format.js';
 
-/** The SDK says keep-alive on every stream; the server alone decides on its connection (RFC 9110 section 7.6.1). */
+/** The SDK sets keep-alive on streams; the connection belongs to the server (RFC 9110 section 7.6.1). */
 export function toClient(handler: McpHttpHandler, form: AnswerForm): Pick<McpHttpHandler, 'fetch'> {
   return {
     fetch: async (request, options) => {
@@ -16,19 +16,19 @@ export function toClient(handler: McpHttpHandler, form: AnswerForm): Pick<McpHtt
   };
 }
 
-/** The message that was decided, and headers made from it. No other header gets to the SDK. */
+/** The decided message with derived headers. Other headers do not reach the SDK. */
 export function toSdkRequest(requestContext: AuthorizedRequest): NodeIncomingMessageLike {
   return {
     method: 'POST',
     url: '/',
     headers: headersFor(requestContext.parsed.message),
     auth: authOf(requestContext),
-    // The message is handed over as it was parsed: there are no bytes to read.
+    // The parsed message is passed; there is no body to read.
     async *[Symbol.asyncIterator]() {},
   };
 }
 
-/** The body of the answer to a request whose response has begun already. */
+/** Body of the answer to a request whose response has already started. */
 export async function textOfAnswer(
   handler: McpHttpHandler,
   requestContext: AuthorizedRequest,
@@ -39,13 +39,13 @@ export async function textOfAnswer(
   return answer.text();
 }
 
-/** The identity that the SDK carries along. The token is not part of it. */
+/** Identity for the SDK, without the token. */
 export function authOf(requestContext: AuthorizedRequest) {
   const { clientId, scopes, expiresAt } = requestContext.principal;
   return { token: 'withheld', clientId, scopes: [...scopes], expiresAt, extra: { requestContext } };
 }
 
-/** @throws Error where the SDK was reached past the pipeline. */
+/** @throws Error if the SDK was called outside of the pipeline. */
 export function authorizedRequestIn(context: ServerContext | undefined): AuthorizedRequest {
   return authorizedRequestFrom(context?.http?.authInfo?.extra);
 }

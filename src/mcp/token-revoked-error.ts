@@ -1,9 +1,9 @@
-/** The answer of a call whose caller's token went out of force while it ran: it is kept from the caller. */
+/** Error for a call whose token was revoked while it ran. Its result is withheld. */
 
-/** Why a call that runs is asked to stop, where that is the reason. */
+/** Reason of an abort by revocation. */
 export const REVOKED = Symbol('revoked');
 
-/** As JSON-RPC says it, on either way. */
+/** JSON-RPC error of both paths. */
 export class TokenRevokedError extends Error {
   readonly code = 401;
   readonly data: { readonly reason: 'token_revoked'; readonly decision_id: string };
@@ -15,7 +15,7 @@ export class TokenRevokedError extends Error {
   }
 }
 
-/** As the call ends; rejects before where the token goes out of force. What runs then ends by itself, and is on record when it has. */
+/** Resolves like the call; rejects earlier on revocation. The handler ends by itself, and its outcome is recorded. */
 export function rejectIfRevoked<T>(
   cancelled: AbortSignal,
   decisionId: string,

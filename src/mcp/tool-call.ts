@@ -1,10 +1,10 @@
-/** The call that a tool gets, on either path. */
+/** Creates the call context of a tool on both paths. */
 import { CLIENT_CAPABILITIES_META_KEY } from '../core/mcp-types.js';
 import type { AuthorizedRequest } from '../core/request-context.js';
 import type { JsonObject } from '../lib/json.js';
 import type { ToolCall } from '../tools/tool-call.js';
 
-/** The part of a call that the two paths take from different places. */
+/** Members that differ between the paths. */
 export type CallChannel = Pick<ToolCall, 'inputResponses' | 'requestState' | 'progress' | 'log'>;
 
 export function toToolCall(
@@ -12,7 +12,7 @@ export function toToolCall(
   signal: AbortSignal,
   { inputResponses, requestState, progress, log }: CallChannel,
 ): ToolCall {
-  // Older revisions declare capabilities once for a session, and there are none.
+  // Older revisions declare capabilities per session, which does not exist.
   const meta = message.era === 'modern' ? (message.params._meta as JsonObject | undefined) : undefined;
   return {
     principal,

@@ -8,7 +8,7 @@ import { ExportModule } from '../audit/export/export.module.js';
 import { Metrics } from './metrics/metrics.js';
 import { OperationsService } from './operations.service.js';
 
-/** For whoever receives requests. */
+/** Global for all receivers of requests. */
 @Global()
 @Module({
   imports: [AuditModule, AuthModule, HealthModule, RevocationModule, ExportModule],

@@ -1,4 +1,4 @@
-/** Watches requests for metrics and traces, and serves the metrics on a port of their own, where callers are not. */
+/** Observes requests for metrics and traces, and serves metrics on a separate port. */
 import {
   Injectable,
   type OnApplicationBootstrap,
@@ -42,7 +42,7 @@ export class OperationsService
     if (tracing) this.tracing = await Tracing.start(tracing, this.outbound);
   }
 
-  /** @throws Error where the port is taken: metrics that nobody can read are worse than no start. */
+  /** @throws Error if the port is unavailable: the server does not start without its metrics. */
   async onApplicationBootstrap(): Promise<void> {
     const { metrics } = this.settings;
     if (!metrics) return;
@@ -54,7 +54,7 @@ export class OperationsService
     });
     server.listen(metrics.port, metrics.host);
     await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
-      throw Object.assign(new Error(`METRICS_PORT: cannot listen there (${error.code})`), {
+      throw Object.assign(new Error(`METRICS_PORT: the port is unavailable (${error.code})`), {
         name: 'ConfigurationError',
       });
     });
@@ -87,7 +87,7 @@ export class OperationsService
   private async answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
     const send = (status: number, type: string, text: string) =>
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text);
-    if (method !== 'GET') return void send(405, 'text/plain', 'Only GET is served here\n');
+    if (method !== 'GET') return void send(405, 'text/plain', 'This server accepts GET only\n');
     switch (url) {
       case '/metrics': {
         const { type, text } = await this.metrics.render();
@@ -100,7 +100,7 @@ export class OperationsService
         return void send(isReady ? 200 : 503, 'application/json', JSON.stringify(report));
       }
       default:
-        return void send(404, 'text/plain', 'There is nothing here\n');
+        return void send(404, 'text/plain', 'Not found\n');
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
- * An answer that becomes a stream of events only where there is something to say before it: what a tool logs, and, while
- * it works for long, that the connection is still in use. As the SDK writes them; for clients up to revision 2025-11-25.
+ * A response that becomes an event stream only for a log message, or for a keep-alive of a long call. Format of the
+ * SDK, for revisions up to 2025-11-25.
  */
 import type { ServerResponse } from 'node:http';
 
-/** Proxies end connections that are silent for a minute or less. */
+/** Proxies close idle connections after about a minute. */
 const KEEP_ALIVE_MS = 15_000;
 const HEADERS = {
   'content-type': 'text/event-stream',
@@ -23,7 +23,7 @@ export class DeferredSseResponse {
     this.timer = setInterval(() => this.write(': keepalive\n\n'), everyMs).unref();
   }
 
-  /** @param message a notification. What cannot be written as JSON is not told: that is no failure of what it is about. */
+  /** @param message a notification. One without a JSON form is dropped. */
   notify(message: object): void {
     let text: string;
     try {
@@ -34,14 +34,14 @@ export class DeferredSseResponse {
     this.write(`event: message\ndata: ${text}\n\n`);
   }
 
-  /** Ends the stream with this answer. @returns false where there is no stream: the answer is still to be sent. */
+  /** Ends the stream with this answer. @returns false without a stream: the caller must send the answer. */
   end(text: string): boolean {
     this.pause();
     if (this.isOpen) this.response.end(`event: message\ndata: ${text}\n\n`);
     return this.isOpen;
   }
 
-  /** The tool has ended: nothing more is said before the answer. */
+  /** The tool has ended: no further notification. */
   pause(): void {
     clearInterval(this.timer);
   }

@@ -1,14 +1,14 @@
-/** The messages that need nothing of the SDK's: one answer, in one piece, and nothing said before it. Pure. */
+/** Selects messages with exactly one answer and no earlier notification. Pure. */
 import type { Message } from '../../core/request-context.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { LOG_LEVEL_META_KEY } from '../../core/mcp-types.js';
 
 const CALL_MEMBERS = new Set(['name', 'arguments', '_meta']);
 const LIST_MEMBERS = new Set(['_meta']);
-/** What asks for more than an answer: to be told how far the work is, and what the tool logs. */
+/** Metadata that requests progress or log messages. */
 const STREAMING_META_KEYS = ['progressToken', LOG_LEVEL_META_KEY];
 
-/** @param message that was found to be well-formed. */
+/** @param message a well-formed message. */
 export function isFastPathEligible({ id, method, params, form }: Message): boolean {
   if (id === null || form === 'events') return false;
   switch (method) {

@@ -1,4 +1,4 @@
-/** Extensions that the host application adds to Nest or Express. Each of them has to see every request. */
+/** Extensions of Nest or Express by the host application. They must see every request. */
 import type { InjectionToken, Type } from '@nestjs/common';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { Express } from 'express';
@@ -12,24 +12,24 @@ export interface HostExtension {
     | 'pre_request_hook'
     | 'module_middleware'
     | 'application_middleware';
-  /** The class or function; of middleware of a module the class of that module. */
+  /** Name of the class or function; for module middleware the module. */
   readonly name: string;
 }
 
-/** The part of each list that belongs to this server, in its order. */
+/** Enhancers of this server in each list, in their order. */
 export interface OwnEnhancers {
   readonly guards: readonly object[];
   readonly interceptors: readonly object[];
   readonly filters: readonly object[];
 }
 
-/** A provider of request scope, as Nest keeps it. */
+/** A request-scoped provider, as Nest stores it. */
 interface RequestScoped {
   readonly metatype: unknown;
   readonly name: InjectionToken;
 }
 
-/** Enhancers by `APP_GUARD` and the like, and by `app.useGlobalGuards()` and the like. */
+/** Enhancers of `APP_GUARD` and similar tokens, and of `app.useGlobalGuards()` and similar methods. */
 export function globalEnhancers(application: ApplicationConfig, own: OwnEnhancers): HostExtension[] {
   return [
     ...foreign('global_guard', application.getGlobalGuards(), own.guards),
@@ -44,14 +44,14 @@ export function globalEnhancers(application: ApplicationConfig, own: OwnEnhancer
   ];
 }
 
-/** @param own the modules whose middleware the fast path stands for. */
+/** @param own modules whose middleware the fast path includes. */
 export function moduleMiddleware(modules: ModulesContainer, own: readonly Type[]): HostExtension[] {
   return [...modules.values()]
     .filter(({ instance, metatype }) => 'configure' in (instance as object) && !own.includes(metatype))
     .map(({ metatype }) => ({ kind: 'module_middleware', name: metatype.name }));
 }
 
-/** One entry of Express's router. */
+/** Entry of the Express router. */
 interface Layer {
   readonly name: string;
   /** Set for a route, unset for middleware. */
@@ -59,24 +59,24 @@ interface Layer {
 }
 
 /**
- * Middleware of `nest.use()`, `nest.enableCors()` and Express itself, told from that of Nest by its time: Nest adds its own
- * when it creates the adapter and while the application initializes.
+ * Middleware of `nest.use()`, `nest.enableCors()` and Express itself. Nest adds its own when it creates the adapter
+ * and during initialization; the time of the call distinguishes them.
  */
 export class ApplicationMiddleware {
   private known: ReadonlySet<Layer>;
   private found: readonly Layer[] = [];
 
-  /** @param express of an adapter that the application has not been created with yet. */
+  /** @param express of an adapter before the application is created. */
   constructor(private readonly express: Express) {
     this.known = new Set(this.layers());
   }
 
-  /** Call it before `nest.init()`. */
+  /** Must be called before `nest.init()`. */
   beforeInit(): void {
     this.found = this.unknown();
   }
 
-  /** Call it when Nest has registered its routes. */
+  /** Must be called after Nest registered its routes. */
   afterInit(): void {
     this.known = new Set(this.layers());
   }
@@ -95,7 +95,7 @@ export class ApplicationMiddleware {
   }
 }
 
-/** One that is missing, or stands elsewhere, counts: what is registered is not what the fast path stands for. */
+/** A missing or moved entry counts too: the registered list differs from the fast path. */
 function foreign(
   kind: HostExtension['kind'],
   registered: readonly object[],

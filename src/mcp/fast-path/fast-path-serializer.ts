@@ -1,4 +1,4 @@
-/** Answers as the SDK would write them, for what needs nothing of it; whatever else there is to say is the SDK's to say. Pure. */
+/** Serializes simple answers exactly like the SDK; leaves others to the SDK. Pure. */
 import type { Message, RequestId } from '../../core/request-context.js';
 import { SERVER_INFO_META_KEY } from '../../core/mcp-types.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
@@ -12,10 +12,10 @@ const RESULT_MEMBERS = new Set(['content', 'structuredContent']);
 
 export class FastPathSerializer {
   private readonly meta: JsonObject;
-  /** Behind the members of a result, by era and by method. */
+  /** Last members of a result, by era and method. */
   private readonly resultSuffix: { readonly call: string; readonly list: string };
 
-  /** @param serverInfo what the server says of itself in every modern result. */
+  /** @param serverInfo server information of every modern result. */
   constructor(serverInfo: JsonObject) {
     this.meta = { [SERVER_INFO_META_KEY]: serverInfo };
     const identity = `"_meta":${JSON.stringify(this.meta)}`;
@@ -25,15 +25,15 @@ export class FastPathSerializer {
     };
   }
 
-  /** @param entries the tools, as they are written. */
+  /** @param entries serialized tools. */
   list({ id, era }: Message, entries: string): string {
     return jsonRpcResult(id, `{"tools":[${entries}]${era === 'modern' ? this.resultSuffix.list : ''}}`);
   }
 
-  /** @returns undefined where the SDK has more to say of it: what is not plain text, and what asks back. */
+  /** @returns undefined for results that the SDK must serialize: other content than text, and input requests. */
   call(message: Message, invoked: Invoked, decisionId: string): string | undefined {
     const text = this.answer(message, invoked, decisionId);
-    // The SDK takes such a member out: clients stumble over it.
+    // The SDK removes this member, because clients fail on it.
     return text?.includes('"__proto__"') ? undefined : text;
   }
 
@@ -51,10 +51,10 @@ export class FastPathSerializer {
     return jsonRpcResult(id, `{"content":[${texts.join(',')}]${structured}${resultSuffix}}`);
   }
 
-  /** As another server gave it: the SDK would leave out what the specification does not know. */
+  /** Result of an upstream with all members; the SDK would drop unknown ones. */
   private whole({ id, era, revision }: Message, result: JsonObject): string | undefined {
     const { structuredContent } = result;
-    // Older revisions have no word for a list there, or a text.
+    // Older revisions accept only an object here.
     if (structuredContent !== undefined && !isJsonObject(structuredContent)) return undefined;
     if (era === 'legacy') {
       return jsonRpcResult(
@@ -67,7 +67,7 @@ export class FastPathSerializer {
     return jsonRpcResult(id, JSON.stringify({ ...rest, resultType: 'complete', _meta }));
   }
 
-  /** Of a call that was cut short: the answer that it had is nobody's. */
+  /** Error for a revoked call: its result is withheld. */
   withheld({ id }: Message, { code, message, data }: TokenRevokedError): string {
     return JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, data } });
   }
@@ -86,7 +86,7 @@ function jsonRpcResult(id: RequestId | null, result: string): string {
   return `{"result":${result},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
 }
 
-/** Texts, and an object that stands for the same: nothing that the specification's types would have to be asked about. */
+/** True for texts and an object with the same content. */
 function isPlainResult(result: JsonObject): result is { content: { text: string }[] } & JsonObject {
   for (const name in result) if (!RESULT_MEMBERS.has(name)) return false;
   const { content, structuredContent } = result;

@@ -1,10 +1,10 @@
-/** Whether the fast path is on, and the causes where it is off: for the log and for probes. */
+/** State of the fast path with the causes, for log and probes. */
 import { Injectable } from '@nestjs/common';
 import type { HostExtension } from './fast-path-blockers.js';
 
 export interface FastPathReport {
   readonly state: 'on' | 'off';
-  /** Kinds of causes, without names of classes. Unset where it is on. */
+  /** Kinds of causes without class names. Unset while on. */
   readonly reason?: string;
 }
 
@@ -35,7 +35,7 @@ export class FastPathStatus {
     this.extensions = extensions;
   }
 
-  /** For the log. */
+  /** Line of the log. */
   line(): string {
     if (this.isOn) return 'Fast path: on';
     const causes = this.extensions.map(({ kind, name }) => `${CAUSES[kind]}: ${name}`);

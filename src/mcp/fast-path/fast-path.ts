@@ -1,7 +1,7 @@
 /**
- * The way of what agents ask most, past Express, Nest's pipeline and the SDK: `tools/call` and `tools/list` that want
- * one answer and nothing before it. The same steps in the same order, the same record, the same refusals; the answers are
- * those of the SDK, to the byte, and a test holds the two ways together. Whatever this does not know takes the other way.
+ * Answers `tools/call` and `tools/list` without Express, the Nest pipeline and the SDK, if one answer is expected.
+ * Steps, order, records and denials equal those of the pipeline, and answers equal those of the SDK byte by byte; a
+ * parity test compares both. Other requests take the pipeline.
  */
 import { Inject, Injectable, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
@@ -36,9 +36,9 @@ import { isFastPathEligible } from './eligible-message.js';
 import { McpServerAdapter, IMPLEMENTATION } from '../mcp-server-adapter.js';
 import { rejectIfRevoked, TokenRevokedError } from '../token-revoked-error.js';
 
-/** Injection token of what every request of the endpoint passes, in order. */
+/** Injection token of the pipeline steps, in order. */
 export const REQUEST_PIPELINE = Symbol('RequestPipeline');
-/** Injection token of the modules whose middlewares the fast path stands for. */
+/** Injection token of the modules whose middleware the fast path includes. */
 export const BUILTIN_MIDDLEWARE = Symbol('BuiltinMiddleware');
 
 type Incoming = IncomingMessage & GateRequest;
@@ -73,8 +73,8 @@ export class FastPath implements OnApplicationBootstrap {
   }
 
   /**
-   * A handler that answers eligible requests and passes the others on. Call it before `nest.init()`.
-   * @param server the state is decided again, and logged, when it begins to listen.
+   * Handler that answers eligible requests and passes others on. Must be called before `nest.init()`.
+   * @param server the state is evaluated again, and logged, when it starts to listen.
    */
   wrap(server: Server, express: Express, middleware: ApplicationMiddleware): RequestHandler {
     middleware.beforeInit();
@@ -106,7 +106,7 @@ export class FastPath implements OnApplicationBootstrap {
     ]);
   }
 
-  /** @param seen the request as Express sees it. */
+  /** @param seen the request as Express presents it. */
   private async take(
     request: Incoming,
     response: ServerResponse,
@@ -127,21 +127,21 @@ export class FastPath implements OnApplicationBootstrap {
     const { requestContext, response } = pipelineContext;
     try {
       for (const step of this.steps) {
-        // Most know at once: only what has to be waited for is.
+        // Most steps are synchronous; only promises are awaited.
         const passing = step.handle(pipelineContext);
         if (passing) await passing;
       }
       await this.audit.begin(requestContext);
       await this.withOutcome(pipelineContext, requireAuthorized(requestContext));
     } catch (error) {
-      // As on the other way, where every line of a request says which it is.
+      // Log lines of the request carry its id, as in the pipeline.
       await this.logContext.run(pipelineContext.request, () =>
         this.errors.answer(error, requestContext, response),
       );
     }
   }
 
-  /** As the interceptor does it on the other way. */
+  /** Equals the audit interceptor of the pipeline. */
   private async withOutcome(
     pipelineContext: PipelineContext,
     requestContext: AuthorizedRequest,
@@ -167,7 +167,8 @@ export class FastPath implements OnApplicationBootstrap {
       const entries = this.lists.of(recordedListing(requestContext), (target) => entryOf(registry, target));
       return send(response, this.answers.list(message, entries));
     }
-    // Who has gone before it began wants nothing any more; older revisions do not take that for a cancellation.
+    // A client that disconnected before the start needs no call. In older revisions a disconnect is not a
+    // cancellation.
     if (response.destroyed && message.era === 'modern') return;
     const mayStream = message.era === 'legacy' && message.form !== 'json';
     const stream = mayStream ? new DeferredSseResponse(response) : undefined;
@@ -212,7 +213,7 @@ export class FastPath implements OnApplicationBootstrap {
   }
 }
 
-/** Requests that ask for progress, or bring state or answers back, are not eligible. */
+/** Requests with progress, request state or input responses are not eligible. */
 function channelOf(signal: AbortSignal, stream: DeferredSseResponse | undefined): CallChannel {
   return {
     inputResponses: {},
@@ -232,7 +233,7 @@ function send(response: ServerResponse, text: string): void {
   response.end(text);
 }
 
-/** A request as Express's own getters see it, so that `TRUST_PROXY` means the same on both ways. */
+/** Express getters on a plain request, so that `TRUST_PROXY` has the same effect on both paths. */
 function requestGettersOf({ request: prototype }: Express): (request: IncomingMessage) => Request {
   class ExpressRequestView {
     constructor(

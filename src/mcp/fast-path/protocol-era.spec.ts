@@ -53,14 +53,14 @@ it.each<[string, McpHeaders, JsonObject, 'modern' | 'legacy' | undefined]>([
   ['another method', HEADERS, body({}, { method: 'prompts/list' }), undefined],
   ['an unheard-of version', { ...HEADERS, protocolVersion: '2001-01-01' }, body({ name: 'a' }), undefined],
   ['one form of answer', { ...HEADERS, accept: 'application/json' }, body({ name: 'a' }), 'legacy'],
-])('%s', (_what, headers, message, era) => {
+])('detectProtocolEra: %s', (_what, headers, message, era) => {
   expect(detectProtocolEra(headers, message)).toBe(era);
   expect(classify(headers, message)).toEqual(classifyBySdk(headers, message));
 });
 
 const some = <T>(...values: T[]) => fc.constantFrom(...values);
 const anything = fc.oneof(fc.jsonValue(), some<unknown>(null, {}, [], '', 1.5, undefined));
-/** Mostly what it should be. */
+/** Mostly the expected value. */
 const mostly = (good: fc.Arbitrary<unknown>) =>
   fc.oneof({ arbitrary: good, weight: 12 }, { arbitrary: anything, weight: 1 });
 const members = (all: Record<string, fc.Arbitrary<unknown>>) =>
@@ -123,13 +123,13 @@ const anyHeaders = fc.record({
   name: some(undefined, 'x'),
   accept: some(undefined, BOTH, BOTH, BOTH, '*/*', 'text/event-stream'),
 });
-/** Any, or those that a client of the newest revision sends with this message. */
+/** Random headers, or those of a client of the newest revision. */
 const requests = fc.tuple(messages, anyHeaders, fc.boolean()).map(([message, any, own]) => {
   const method = typeof message.method === 'string' ? message.method : undefined;
   return { message, headers: own ? { ...MODERN, method } : any };
 });
 
-it('the SDK says the same of whatever is told by its shape', () => {
+it('detectProtocolEra agrees with the SDK on every detected message', () => {
   const taken = { modern: 0, legacy: 0 };
   fc.assert(
     fc.property(requests, (built) => {
@@ -146,7 +146,7 @@ it('the SDK says the same of whatever is told by its shape', () => {
     }),
     { numRuns: 8_000 },
   );
-  // Or the property would say nothing.
+  // Ensures that the property covers accepted messages.
   expect(taken.modern).toBeGreaterThan(60);
   expect(taken.legacy).toBeGreaterThan(60);
 });

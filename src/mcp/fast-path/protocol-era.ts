@@ -1,6 +1,6 @@
 /**
- * The era of a plain, well-formed `tools/call` or `tools/list`, told by its shape alone. What is not exactly that is left
- * to the SDK, which says the same of all that is taken here: a test holds the two together. Pure.
+ * Era of a plain, well-formed `tools/call` or `tools/list`, by its shape. Leaves other messages to the SDK; a test
+ * compares both. Pure.
  */
 import {
   CLIENT_CAPABILITIES_META_KEY,
@@ -17,7 +17,7 @@ const LEGACY = new Set(LEGACY_REVISIONS);
 
 type Is = (value: unknown) => boolean;
 
-/** What each member must be; there may be no others. */
+/** Type of each member; other members are not permitted. */
 type Shape = ReadonlyMap<string, Is>;
 
 const TRACE: readonly (readonly [string, Is])[] = [
@@ -58,7 +58,7 @@ const CALL: Shape = new Map([
 ]);
 const LIST: Shape = new Map([['_meta', isJsonObject]]);
 
-/** @param body as it was parsed from JSON. @returns undefined: the SDK is to say. */
+/** @param body parsed JSON. @returns undefined: the SDK decides. */
 export function detectProtocolEra(headers: McpHeaders, body: JsonObject): Message['era'] | undefined {
   const { id, jsonrpc, method, params } = body;
   if (!hasShape(body, BODY) || id === undefined || jsonrpc === undefined || !isPlainCall(method, params))

@@ -1,4 +1,4 @@
-/** Lists as they are written: each entry once, and each list once for all who see the same. */
+/** Cache of serialized lists: each entry once, and each list once for all callers with the same list. */
 import type { Listing } from '../../core/request-context.js';
 import type { Target } from '../../core/decision.js';
 import type { JsonObject } from '../../lib/json.js';
@@ -7,7 +7,7 @@ export class SerializedListCache {
   private readonly entries = new WeakMap<JsonObject, string>();
   private readonly lists = new WeakMap<readonly Target[], string>();
 
-  /** @param entryOf the entry of a target; undefined where it is gone. */
+  /** @param entryOf entry of a target; undefined for a removed one. */
   of({ shown }: Listing, entryOf: (target: Target) => JsonObject | undefined): string {
     const known = this.lists.get(shown);
     if (known !== undefined) return known;

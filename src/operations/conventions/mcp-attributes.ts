@@ -1,12 +1,12 @@
 /**
- * The attributes of an MCP operation by OpenTelemetry's semantic conventions for MCP. Every value is one of a closed list,
- * or the name of a registered target: a caller cannot create values. Pure.
+ * Attributes of an MCP operation by OpenTelemetry's semantic conventions for MCP. Values come from closed lists or
+ * are names of registered targets: callers cannot create values. Pure.
  */
 import type { Target } from '../../core/decision.js';
 import { REVISIONS } from '../../core/mcp-types.js';
 import type { Outcome, RequestContext } from '../../core/request-context.js';
 
-/** Methods that this server knows; every other method is `_OTHER`. */
+/** Known methods; others are `_OTHER`. */
 const METHODS = new Set([
   'initialize',
   'notifications/initialized',
@@ -28,7 +28,7 @@ const METHODS = new Set([
 ]);
 const OTHER_METHOD = '_OTHER';
 
-/** Requests of administrators and of transmitters of signals, which are no messages of MCP. */
+/** Operations of administration and signals, which are not MCP messages. */
 const OTHER_OPERATIONS: Readonly<Record<string, string>> = {
   list: 'admin/list',
   revoke: 'admin/revoke',
@@ -58,8 +58,8 @@ export function mcpAttributes(requestContext: RequestContext): McpAttributes | u
 }
 
 /**
- * `error.type`: the reason of a denial, how a call ended (`tool_error`, `failed`, `cancelled`), or the HTTP status of
- * another error. Undefined for a success.
+ * `error.type`: the reason of a denial, the end of a call (`tool_error`, `failed`, `cancelled`), or the HTTP status
+ * of another error. Undefined for a success.
  */
 export function errorType(
   { refused }: RequestContext,
@@ -71,7 +71,7 @@ export function errorType(
   return status >= 400 ? String(status) : undefined;
 }
 
-/** One name for each kind of request: the method of MCP, `admin/…`, `signals`; undefined for an unreadable request. */
+/** Name per kind of request: the MCP method, `admin/…`, `signals`. Undefined for an unreadable request. */
 export function operationName(requestContext: RequestContext): string | undefined {
   const { parsed } = requestContext;
   if (!parsed.ok) return undefined;
@@ -81,7 +81,7 @@ export function operationName(requestContext: RequestContext): string | undefine
   return Object.hasOwn(OTHER_OPERATIONS, method) ? OTHER_OPERATIONS[method] : OTHER_METHOD;
 }
 
-/** The target of a call; undefined where it is not registered, because the caller chose its name. */
+/** Registered target of a call. Undefined for an unregistered name, which the caller chose. */
 function registeredTarget({ operation, decision, refused }: RequestContext): Target | undefined {
   if (operation?.kind !== 'call' || !decision || refused === 'tool_unknown') return undefined;
   return decision.effect === 'deny' && decision.reason === 'tool_unknown' ? undefined : operation.target;

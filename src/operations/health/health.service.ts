@@ -1,4 +1,4 @@
-/** Whether this process can do its work, and which part of it cannot: for probes, wherever they ask. */
+/** Readiness of this process and its components, for probes. */
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../../audit/audit.service.js';
 import { IntrospectionService } from '../../auth/introspection/introspection.service.js';
@@ -14,7 +14,7 @@ import { UpstreamsService } from '../../upstreams/upstreams.service.js';
 
 export interface Readiness {
   readonly isReady: boolean;
-  /** Says yes or no and which part, never why. Issuers are no secret: discovery names them too. */
+  /** States of the components without causes. Issuers are public through discovery. */
   readonly report: object;
 }
 
@@ -34,7 +34,7 @@ export class HealthService {
     private readonly fastPath: FastPathStatus,
   ) {}
 
-  /** Keys of every issuer known, database reachable, audit log writable, and not about to end. Never rejects. */
+  /** Ready: keys of every issuer, a reachable database, a writable audit log, no shutdown. Never rejects. */
   async ready(): Promise<Readiness> {
     const [keys, database, auditLog] = await Promise.all([
       this.jwks.ready(),
@@ -43,16 +43,15 @@ export class HealthService {
     ]);
     const checks = { keys, database, audit_log: auditLog };
     const isReady = Object.values(checks).every(Boolean) && !this.drain.isDraining;
-    // An issuer that is asked about each token is shown, and decides nothing: an instance that gets no requests would
-    // never ask it again.
+    // An introspected issuer is shown without effect: an idle instance would never ask it again.
     const issuers = [...this.jwks.status().map(shownKeys), ...this.introspection.status()];
-    // Nor do collectors: the audit log keeps what they lack.
+    // Sinks have no effect: the audit log keeps undelivered records.
     const sinks = this.forwarding.status();
-    // Nor does a changed policy that was refused: the one before decides.
+    // A rejected policy has no effect: the previous one stays in force.
     const policy = this.policy.status();
     const revocations = this.revocations.status();
     const rateLimitStore = this.shared.status();
-    // Nor do upstreams: what of them works is there, and the rest says so when it is called.
+    // Upstreams have no effect: calls report unavailable ones.
     const upstreams = this.upstreams.status();
     const report = {
       status: this.drain.isDraining ? 'draining' : isReady ? 'ok' : 'unavailable',
@@ -63,14 +62,14 @@ export class HealthService {
       ...(revocations && { revocations }),
       ...(rateLimitStore && { rate_limit_store: rateLimitStore }),
       ...(upstreams.length > 0 && { upstreams }),
-      // It concerns speed alone.
+      // Concerns speed only.
       fast_path: this.fastPath.report(),
     };
     return { isReady, report };
   }
 }
 
-/** `stale`: the last good keys, until the time that it says. */
+/** `stale`: the last good keys, until the stated time. */
 function shownKeys({ issuer, state, keys, usableUntil }: IssuerKeys): object {
   return {
     issuer,

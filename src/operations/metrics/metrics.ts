@@ -1,4 +1,4 @@
-/** The metrics of this server in the format of Prometheus. No label holds a person, a token, or a value of a caller's choice. */
+/** Prometheus metrics. Labels contain no users, tokens or values chosen by callers. */
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { AuditService } from '../../audit/audit.service.js';
@@ -12,9 +12,9 @@ import { PolicyService } from '../../policy/policy.service.js';
 import { RevocationService } from '../../revocation/revocation.service.js';
 import { ForwardingService } from '../../audit/export/forwarding.service.js';
 
-/** In seconds; the steps of this server take less than a millisecond. */
+/** Seconds; most stages take less than a millisecond. */
 const STAGE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5];
-/** In seconds, as the OpenTelemetry convention gives them. */
+/** Seconds, from the OpenTelemetry convention. */
 const OPERATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 
 @Injectable()
@@ -36,7 +36,7 @@ export class Metrics {
     buckets: STAGE_BUCKETS,
     registers: [this.registry],
   });
-  /** `mcp.server.operation.duration` of OpenTelemetry, named as its compatibility specification for Prometheus says. */
+  /** `mcp.server.operation.duration`, named by the OpenTelemetry specification for Prometheus. */
   private readonly operations = new Histogram({
     name: 'mcp_server_operation_duration_seconds',
     help: 'Duration of an MCP request or notification from its receipt until its result is sent',
@@ -120,7 +120,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** In the text format of Prometheus. */
+  /** Prometheus text format. */
   async render(): Promise<{ readonly type: string; readonly text: string }> {
     return { type: this.registry.contentType, text: await this.registry.metrics() };
   }
@@ -148,7 +148,7 @@ export class Metrics {
   }
 }
 
-/** Attributes as labels: every dot becomes an underscore, an absent attribute is an absent label. */
+/** Attributes as labels: dots become underscores; absent attributes are absent labels. */
 function toLabels(attributes: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const present = Object.entries(attributes).filter((one): one is [string, string] => one[1] !== undefined);
   return Object.fromEntries(present.map(([name, value]) => [name.replaceAll('.', '_'), value]));

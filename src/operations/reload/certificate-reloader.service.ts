@@ -1,4 +1,4 @@
-/** Takes renewed certificates of in-process TLS into use, without a restart: short-lived ones are renewed every few days. */
+/** Loads renewed certificates of in-process TLS without a restart. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -16,7 +16,7 @@ export class CertificateReloaderService implements OnApplicationBootstrap, OnApp
   private readonly logger = new EventLogger('Certificates');
   private poller: Poller | undefined;
   private inUse = '';
-  /** Files that were refused; said once. */
+  /** Rejected files, logged once. */
   private refused = '';
 
   constructor(
@@ -35,7 +35,7 @@ export class CertificateReloaderService implements OnApplicationBootstrap, OnApp
     this.poller?.stop();
   }
 
-  /** Certificate and key are two files: while only one of them is new they do not fit, and the old ones stay. */
+  /** Certificate and key are two files: a mismatch during renewal keeps the old pair. */
   private look(tls: TlsSettings): void {
     try {
       const files = readTlsFiles(tls);

@@ -1,4 +1,4 @@
-/** Takes a changed policy into force: validated whole, on record first, swapped at once; a wrong one changes nothing. */
+/** Loads a changed policy: validates it, records the change, then replaces the policy. An invalid one has no effect. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { EventLogger } from '../../core/event-logger.js';
 import { AuditService } from '../../audit/audit.service.js';
@@ -8,16 +8,16 @@ import type { LoadedPolicy } from '../../policy/load-policy.js';
 import { folderState, PolicyError } from '../../policy/operator-files.js';
 import { PolicyService } from '../../policy/policy.service.js';
 
-/** The folder is looked at this often. Watching it would miss what a mounted volume changes. */
+/** Poll interval. File watching would miss changes of mounted volumes. */
 const EVERY_MS = 1_000;
 
 @Injectable()
 export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new EventLogger('Policy');
   private poller: Poller | undefined;
-  /** As of the last look; files that still change are left alone until they rest. */
+  /** State at the last poll; files that still change are skipped. */
   private seen = '';
-  /** As of the last try, good or bad. */
+  /** State at the last attempt. */
   private tried = '';
 
   constructor(
@@ -28,7 +28,7 @@ export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicat
   onApplicationBootstrap(): void {
     const { directory } = this.policy.settings;
     if (directory === undefined) return;
-    // What changed while the server started is found by its digest at the first look.
+    // The first poll finds changes during startup by their digest.
     this.poller = startPoller(() => this.look(directory), EVERY_MS);
   }
 
@@ -43,7 +43,7 @@ export class PolicyReloaderService implements OnApplicationBootstrap, OnApplicat
     if (rests && state !== this.tried && (await this.take())) this.tried = state;
   }
 
-  /** @returns whether there is nothing more to try with these files. */
+  /** @returns true if these files need no further attempt. */
   private async take(): Promise<boolean> {
     let candidate: LoadedPolicy;
     try {

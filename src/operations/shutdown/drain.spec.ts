@@ -6,7 +6,7 @@ import { Drain } from './drain.js';
 
 let drain: Drain;
 let server: Server;
-/** Answers that the server has not sent yet. */
+/** Unsent responses of the server. */
 let open: ServerResponse[];
 
 beforeEach(async () => {
@@ -22,7 +22,7 @@ afterEach(() => {
   server.close();
 });
 
-/** Sends a request; resolves to its answer, or to the code of the error that ended it. */
+/** Sends a request; resolves to the response or to an error code. */
 function ask(): Promise<IncomingMessage | string> {
   const { port } = server.address() as AddressInfo;
   return new Promise((resolve) => {
@@ -56,7 +56,7 @@ it('keeps connections alive until the drain begins, and closes each with its ans
   expect(await headerOf()).toBe('close');
 });
 
-it('finishes at once, and cuts nothing off, where no connection is open', async () => {
+it('finishes at once without open connections', async () => {
   drain.begin();
   const abort = jest.fn();
   expect(await drain.finish(server, 10_000, abort)).toBe(0);
@@ -74,7 +74,7 @@ it('waits for a request that ends within the grace period', async () => {
   expect((await answered) as IncomingMessage).toMatchObject({ statusCode: 200 });
 });
 
-it('aborts and cuts off a request that outlasts the grace period', async () => {
+it('aborts a request after the grace period', async () => {
   const answered = ask();
   await until(() => open.length === 1);
   drain.begin();
@@ -85,7 +85,7 @@ it('aborts and cuts off a request that outlasts the grace period', async () => {
   expect(await answered).toBe('ECONNRESET');
 });
 
-it('lets an aborted call answer in its last second', async () => {
+it('sends the answer of an aborted call within its last second', async () => {
   const answered = ask();
   await until(() => open.length === 1);
   drain.begin();

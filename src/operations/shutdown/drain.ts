@@ -1,12 +1,12 @@
-/** The end of this process, as those in front of it see it: first it says that it goes, then it takes nothing new, then it is gone. */
+/** Drains this process: readiness off, no new connections, end. */
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const SWEEP_MS = 50;
-/** Connections that carry nothing are kept for so long: what is on its way on them is still answered. */
+/** Idle time before a connection closes: requests in transit are still answered. */
 const QUIET_MS = 500;
-/** What was told to stop may say so. */
+/** Time for aborted calls to answer. */
 const LAST_WORD_MS = 1_000;
 
 @Injectable()
@@ -15,17 +15,17 @@ export class Drain {
   private active = 0;
   private lastActive = 0;
 
-  /** True from the moment on at which nobody should send anything new. */
+  /** True after the start of the drain. */
   get isDraining(): boolean {
     return this.draining;
   }
 
-  /** Requests that are being answered. */
+  /** Number of requests in progress. */
   get inFlight(): number {
     return this.active;
   }
 
-  /** Counts what the server answers; from {@link begin} on, each answer is the last of its connection. */
+  /** Counts requests in progress. After {@link begin} each response closes its connection. */
   watch(server: Server): void {
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
       this.active += 1;
@@ -43,10 +43,10 @@ export class Drain {
   }
 
   /**
-   * Ends the connections of a server that takes no new ones, each when it has nothing left to carry.
-   * @param graceMs what is still being answered then is cut off.
-   * @param abortRunningCalls tells the calls that still run to stop.
-   * @returns how many requests were cut off.
+   * Closes the connections of a server that no longer accepts, each when idle.
+   * @param graceMs time limit for requests in progress.
+   * @param abortRunningCalls aborts the remaining calls.
+   * @returns the number of aborted requests.
    */
   async finish(server: Server, graceMs: number, abortRunningCalls: () => void): Promise<number> {
     const until = performance.now() + graceMs;

@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { Drain } from './drain.js';
 
-/** Whether this process is about to end concerns probes and whoever counts requests. */
+/** Global for probes and request counters. */
 @Global()
 @Module({ providers: [Drain], exports: [Drain] })
 export class ShutdownModule {}

@@ -1,6 +1,6 @@
 /**
- * The last steps of the start, in their order. Provide it in the root module: Nest awaits `onApplicationBootstrap` of that
- * module after the hooks of all others. An error ends the start before the server listens.
+ * Last steps of the start, in order. Nest awaits `onApplicationBootstrap` of the root module after all others. An
+ * error ends the start before the server listens.
  */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { EventLogger } from '../../core/event-logger.js';
@@ -26,7 +26,7 @@ export class StartupService implements OnApplicationBootstrap {
 
   /** @throws PolicyError with every fault of the operator's policy. */
   async onApplicationBootstrap(): Promise<void> {
-    // The policy names tools of upstreams, and the record of the start has its digest.
+    // The policy names upstream tools, and the start record contains its digest.
     await this.upstreams.mountAccepted();
     const rules = { ...this.registry.rules() };
     this.policy.load();

@@ -1,4 +1,4 @@
-/** One span for each request with one child for each of its stages, sent to an OpenTelemetry collector (OTLP over HTTP). */
+/** One span per request with a child per stage, exported by OTLP over HTTP. */
 import type { Attributes, Span, Tracer, TraceState } from '@opentelemetry/api';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import type { RequestContext, Outcome, Trace } from '../../core/request-context.js';
@@ -11,12 +11,12 @@ import { errorType, mcpAttributes, operationName } from '../conventions/mcp-attr
 type Api = typeof import('@opentelemetry/api');
 
 const FLUSH_MS = 3_000;
-/** Spans that wait for a collector that does not answer; what is beyond is dropped. */
+/** Buffer for an unavailable collector; further spans are dropped. */
 const MAX_WAITING = 2_048;
 const TIMEOUT_MS = 5_000;
-/** Name of the span of a request without a message. */
+/** Span name of a request without a message. */
 const UNREADABLE = 'request';
-/** Characters of a JSON-RPC id; the caller chooses it. */
+/** Maximum length of a JSON-RPC id, which the caller chooses. */
 const MAX_ID = 100;
 
 export class Tracing {
@@ -28,7 +28,7 @@ export class Tracing {
     private readonly tracer: Tracer,
   ) {}
 
-  /** The packages are loaded here and nowhere else: who does not trace does not pay for them. */
+  /** Loads the packages of OpenTelemetry only with tracing. */
   static async start(
     { endpoint, headers, ratio, serviceName }: TracingSettings,
     outbound: OutboundSettings | undefined,
@@ -43,12 +43,12 @@ export class Tracing {
       url: endpoint,
       headers: { ...headers },
       timeoutMillis: TIMEOUT_MS,
-      // The exporter's own agent would know no proxy.
+      // The default agent of the exporter ignores proxies.
       httpAgentOptions: () => agentFor(outbound, endpoint, { keepAlive: true }),
     });
     const provider = new sdk.BasicTracerProvider({
       resource: resourceFromAttributes({ 'service.name': serviceName, 'service.version': VERSION }),
-      // Whether the caller's own trace is sampled is the caller's word, and decides nothing here.
+      // The sampling flag of the caller has no effect.
       sampler: new sdk.TraceIdRatioBasedSampler(ratio),
       spanProcessors: [
         new sdk.BatchSpanProcessor(exporter, { maxQueueSize: MAX_WAITING, exportTimeoutMillis: TIMEOUT_MS }),
@@ -99,7 +99,7 @@ export class Tracing {
     });
   }
 
-  /** What is still here is told, for as long as that is worth waiting for. */
+  /** Exports remaining spans within a time limit. */
   async stop(): Promise<void> {
     await withTimeout(
       this.provider.shutdown().catch(() => undefined),
@@ -120,7 +120,7 @@ export class Tracing {
   }
 }
 
-/** `tools/call NAME`, `prompts/get NAME`, or the operation alone where its target is not registered. */
+/** `tools/call NAME`, `prompts/get NAME`, or the operation for an unregistered target. */
 function spanName(requestContext: RequestContext): string {
   const attributes = mcpAttributes(requestContext);
   const target = attributes?.['gen_ai.tool.name'] ?? attributes?.['gen_ai.prompt.name'];
@@ -128,7 +128,7 @@ function spanName(requestContext: RequestContext): string {
   return target === undefined ? operation : `${operation} ${target}`;
 }
 
-/** Without `mcp.resource.uri` and `client.address`, which the convention has too: they can hold personal data. */
+/** Omits `mcp.resource.uri` and `client.address` of the convention, which may contain personal data. */
 function spanAttributes(requestContext: RequestContext): Attributes {
   const { id } = requestContext.parsed;
   const attributes = mcpAttributes(requestContext);
