@@ -75,10 +75,15 @@ function compileFiles(files: ReadonlyMap<string, string>): { program: ts.Program
 
 const compile = (source: string) => compileFiles(new Map([[CONSUMER, source]]));
 
-/** The files that these guides show, by path; the first line of each block is its path. */
+/** The files that these pages show, by path; the first line of each block is its path. */
 const guideFiles = new Map(
-  ['write-a-tool', 'add-resources-and-prompts', 'embed-the-server']
-    .map((name) => readFileSync(join(ROOT, `docs/guides/${name}.md`), 'utf8'))
+  [
+    'README',
+    'docs/guides/write-a-tool',
+    'docs/guides/add-resources-and-prompts',
+    'docs/guides/embed-the-server',
+  ]
+    .map((name) => readFileSync(join(ROOT, `${name}.md`), 'utf8'))
     .flatMap((page) => [...page.matchAll(/^```ts\n\/\/ (\S+)\n([^]*?)^```/gm)])
     .map(([, path = '', text = '']) => [join(ROOT, path), text]),
 );
@@ -96,8 +101,8 @@ describe('public API', () => {
     expect(names.sort()).toEqual([...VALUES, ...TYPES].sort());
   });
 
-  it('compiles the files of the guides on tools', () => {
-    expect(guideFiles.size).toBe(4);
+  it('compiles the files of the README and of the guides on tools', () => {
+    expect(guideFiles.size).toBe(5);
     expect(compileFiles(guideFiles).faults).toEqual([]);
   });
 
