@@ -1,4 +1,4 @@
-/** Texts that the help of several commands has in common. Pure. */
+/** Shared parts of help texts. Pure. */
 import type { Command } from 'commander';
 
 export const JSON_OPTION = 'print the result as JSON';

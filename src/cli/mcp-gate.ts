@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --
-/** The program `mcp-gate`. Each command loads its code when it is chosen. */
+/** The program `mcp-gate`. Each command loads its code on demand. */
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { VERSION } from '../lib/version.js';

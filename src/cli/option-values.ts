@@ -1,12 +1,12 @@
-/** Values of options, checked as the command line is read. Pure. */
+/** Validates option values. Pure. */
 import { UsageError } from './usage.js';
 
-/** For options that may be given several times. */
+/** For repeatable options. */
 export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
 
-/** @throws UsageError for a value outside of the list: a typing error would find nothing. */
+/** @throws UsageError for a value outside of the list. */
 export function oneOf<T extends string>(option: string, values: readonly T[]): (text: string) => T {
   return (text) => {
     const known = values.find((one) => one === text);
@@ -15,7 +15,7 @@ export function oneOf<T extends string>(option: string, values: readonly T[]): (
   };
 }
 
-/** @throws UsageError for an empty text. */
+/** @throws UsageError for an empty value. */
 export function notEmpty(option: string): (text: string) => string {
   return (text) => {
     if (text === '') throw new UsageError(`--${option} is empty.`);

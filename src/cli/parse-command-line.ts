@@ -1,4 +1,4 @@
-/** Parses a command line with commander; all errors are usage errors. */
+/** Parses a command line with commander; all errors become usage errors. */
 import { CommanderError, type Command } from 'commander';
 import {
   commandAt,
@@ -10,8 +10,8 @@ import {
 } from './usage.js';
 
 /**
- * Calls the action of the command that the arguments name.
- * @returns false where a help text or the version was printed in place of it.
+ * Runs the action of the named command.
+ * @returns false after help or version.
  * @throws UsageError
  */
 export function parseCommandLine(program: Command, args: readonly string[], npm: NpmVariables): boolean {
@@ -28,7 +28,7 @@ export function parseCommandLine(program: Command, args: readonly string[], npm:
   }
 }
 
-/** Makes every command throw in place of printing errors and exiting. */
+/** Makes every command throw instead of printing and exiting. */
 function configure(command: Command): void {
   command
     .configureOutput({ writeErr: () => undefined })

@@ -1,14 +1,14 @@
-/** Progress of commands that take longer than two seconds, for a person at a terminal. */
+/** Progress of commands over two seconds, on a terminal. */
 
 const AFTER_MS = 2_000;
 
-/** The part of stderr that progress needs. */
+/** Required part of stderr. */
 export interface ProgressOutput {
   readonly isTTY?: boolean;
   readonly write: (text: string) => unknown;
 }
 
-/** Prints the activity once after two seconds, and later activities at once. Silent without a terminal. */
+/** Prints the activity after two seconds, later ones at once. Silent without a terminal. */
 export class Progress {
   private activity: string | undefined;
   private isLate = false;
@@ -19,7 +19,7 @@ export class Progress {
     this.timer?.unref();
   }
 
-  /** @param activity for example `Asking fix`; without values that a terminal would act on. */
+  /** @param activity such as `Asking fix`; without control characters. */
   report(activity: string): void {
     this.activity = activity;
     if (this.isLate) this.print();

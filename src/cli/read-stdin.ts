@@ -1,8 +1,8 @@
-/** Stdin as text; how secrets reach a command. */
+/** Reads secrets from stdin. */
 
 /**
- * Waits for the end of stdin without blocking signals.
- * @param prompt printed on stderr where a person types.
+ * Reads stdin to its end without blocking signals.
+ * @param prompt printed on stderr for a terminal.
  */
 export async function readStdin(prompt: string): Promise<string> {
   if (process.stdin.isTTY) console.error(prompt);

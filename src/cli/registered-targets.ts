@@ -1,4 +1,4 @@
-/** What is registered in this build, read without starting any of it: no port, no database, no audit log. */
+/** Reads the registered targets without starting services. */
 import 'reflect-metadata';
 import type { ConfigService } from '@nestjs/config';
 import { DiscoveryService, MetadataScanner, ModulesContainer, NestFactory } from '@nestjs/core';
@@ -10,7 +10,7 @@ import { ToolRegistry } from '../tools/tool-registry.js';
 import { acceptedTools } from '../upstreams/accepted-tools.js';
 
 /**
- * @param tell takes what the server leaves out, or what cannot be known without asking an upstream.
+ * @param tell receives omitted tools, and facts that need an upstream.
  * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
  */
 export async function registeredTargets(
@@ -28,12 +28,12 @@ export async function registeredTargets(
 }
 
 /**
- * The targets of this server alone, without those of upstreams.
+ * Targets of this server without upstreams.
  * @throws DeclarationError with every fault of the declarations, and of the allow-list against them.
  */
 export async function ownRegistry(settings: Settings): Promise<ToolRegistry> {
   const context = await NestFactory.createApplicationContext(AppModule.forRoot(settings, TOOL_MODULES), {
-    // The modules are put together, and nothing of them is made.
+    // Builds the module graph without instances.
     preview: true,
     logger: ['error'],
     abortOnError: false,

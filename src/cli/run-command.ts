@@ -1,4 +1,4 @@
-/** Runs every command of `mcp-gate` the same way: exit codes, errors, signals, closed pipes, progress. */
+/** Shared runner of all commands: exit codes, errors, signals, closed pipes, progress. */
 import type { Command } from 'commander';
 import { constants } from 'node:os';
 import { npmVariables, readEnvironment } from '../config/environment.js';
@@ -17,33 +17,33 @@ export const EXIT_CANNOT_RUN = 3;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Errors whose message is for the operator; `Error` itself is thrown with a sentence. */
+/** Errors with a message for the operator; `Error` itself has one sentence. */
 const FORESEEN = ['Error', 'ConfigurationError', 'DeclarationError', 'PolicyError', 'SourceError'];
 
-/** The process, as a command sees it. */
+/** Process context of a command. */
 export interface CommandContext {
   /**
-   * Variables of the process and of the `.env` file, or of the file of `--env-file`.
+   * Variables of the process and of `.env` or `--env-file`.
    * @throws ConfigurationError
    */
   readonly environment: () => Environment;
-  /** Resolves when stdout took the text. */
+  /** Resolves when stdout accepted the text. */
   readonly write: (text: string) => Promise<void>;
-  /** Shown on a terminal once the command takes longer than two seconds. */
+  /** Shown on a terminal after two seconds. */
   readonly progress: (activity: string) => void;
-  /** Called before a signal ends the process. @returns removes it. */
+  /** Called before a signal ends the process. @returns a function that removes it. */
   readonly onInterrupt: (cleanUp: () => void) => () => void;
 }
 
 export type Work =
   /** Resolves to the exit code. */
   | { readonly kind: 'command'; readonly run: (context: CommandContext) => Promise<number> }
-  /** Has signals, errors and exit codes of its own. */
+  /** Handles signals, errors and exit codes itself. */
   | { readonly kind: 'server'; readonly run: (environment: () => Environment) => Promise<void> };
 
 /**
- * Reads the command line and does the work that it names.
- * @param declare adds commands to the program; each of them chooses its work when the command line names it.
+ * Parses the command line and runs the command.
+ * @param declare adds commands; each selects its work when named.
  */
 export async function runCommandLine(
   program: Command,
@@ -64,7 +64,7 @@ export async function runCommandLine(
   await runWork(work.run, environment, (error) => reportError(error, program, args));
 }
 
-/** @returns the exit code where there is no work: after a help text, and for wrong usage. */
+/** @returns an exit code without work: after help, or for wrong usage. */
 function readCommandLine(program: Command, args: readonly string[]): number | undefined {
   try {
     return parseCommandLine(program, args, npmVariables()) ? undefined : EXIT_OK;
@@ -73,7 +73,7 @@ function readCommandLine(program: Command, args: readonly string[]): number | un
   }
 }
 
-/** Prints one sentence for foreseen errors; of others the stack, never their fields. @returns the exit code. */
+/** Prints one sentence for known errors, and the stack of others without their fields. @returns the exit code. */
 function reportError(error: unknown, program: Command, args: readonly string[]): number {
   if (error instanceof UsageError) {
     console.error(renderUsageError(error.message, commandAt(program, args), npmVariables()));
@@ -90,10 +90,10 @@ async function runWork(
   environment: () => Environment,
   report: (error: unknown) => number,
 ): Promise<void> {
-  // Timers of the server keep no process alive, and an early end must not look like success.
+  // Timers do not keep the process alive; an early exit must not look successful.
   process.exitCode = EXIT_CANNOT_RUN;
   setInterval(() => undefined, 60_000);
-  // A reader that has seen enough (head, less) is no error.
+  // A closed reader (head, less) is not an error.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     process.exit(code === 'EPIPE' ? EXIT_OK : EXIT_CANNOT_RUN);
   });

@@ -1,23 +1,23 @@
-/** Usage errors of the commands, and options that `npm run` kept for itself because no `--` came before them. Pure. */
+/** Usage errors, and options that `npm run` consumed because `--` was missing. Pure. */
 import type { Command, CommanderError, Option } from 'commander';
 import { formatAlternatives, onOneLine, quote } from '../lib/format-text.js';
 import { redactTokens } from '../lib/redact-tokens.js';
 import { nearNames } from '../lib/similar-names.js';
 
-/** Variables that npm sets for the programs it starts (`npm_*`). */
+/** Variables of npm for child processes (`npm_*`). */
 export type NpmVariables = Readonly<Record<string, string | undefined>>;
 
-/** The command line is wrong: one sentence without values that may be secret. The exit code is 2. */
+/** Wrong command line: one sentence without possibly secret values. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 const MAX_NAME = 40;
 
-/** npm takes the beginning of a name of its own options for that option (npm 11). */
+/** npm expands a prefix of its own options (npm 11). */
 const TAKEN_FOR: Readonly<Record<string, string>> = { token: 'token_description', by: 'bypass_2fa' };
 
-/** Two lines: the error, and the command that prints the help. */
+/** Two lines: the error and the help command. */
 export function renderUsageError(message: string, command: Command, npm: NpmVariables): string {
   const [script, ...rest] = pathOf(command);
   const start =
@@ -26,7 +26,7 @@ export function renderUsageError(message: string, command: Command, npm: NpmVari
   return `${onOneLine(redactTokens(message))}\nHelp: ${[...path, '--help'].join(' ')}`;
 }
 
-/** The deepest command that the words of the command line name. */
+/** Deepest command named by the arguments. */
 export function commandAt(program: Command, args: readonly string[]): Command {
   let command = program;
   for (let at = 0; at < args.length; at += 1) {
@@ -44,7 +44,7 @@ export function commandAt(program: Command, args: readonly string[]): Command {
 }
 
 /**
- * Rejects an option without its value that is followed by another option; commander takes that one for the value.
+ * Rejects an option without a value before another option, which commander would take as the value.
  * @throws UsageError
  */
 export function rejectMissingValues(command: Command, args: readonly string[]): void {
@@ -60,7 +60,7 @@ export function rejectMissingValues(command: Command, args: readonly string[]): 
   }
 }
 
-/** @returns the sentence for an error of commander, without the values of options. */
+/** @returns the message of a commander error, without option values. */
 export function usageMessage({ code, message }: CommanderError, command: Command): string {
   const commands = command.commands.map((one) => one.name());
   switch (code) {
@@ -95,11 +95,11 @@ export function optionSuggestion(flag: string, command: Command): string {
 }
 
 /**
- * Options that stood before `--`: npm takes them for its own, gives the command only what is left, and says no more
- * than a warning. Some of npm's own names (`--format`, `--key`) leave no trace.
- * @param args what npm left of the command line; the first is the name of the script.
- * @param npm empty where npm did not start the program.
- * @returns what to write in their place; undefined where no option was lost.
+ * Options before `--`: npm consumes them and prints a warning only. Some npm names (`--format`, `--key`) leave no
+ * trace.
+ * @param args remaining arguments; the first is the script name.
+ * @param npm empty without npm.
+ * @returns the corrected command; undefined without a lost option.
  */
 export function lostOptions(
   program: Command,
@@ -122,12 +122,12 @@ export function lostOptions(
   return `npm took ${listed.join(', ')} for itself: options of the command go after "--". Write: npm run ${script} -- … ${written.join(' ')}`;
 }
 
-/** Names from below the program down to the command. */
+/** Command names below the program. */
 function pathOf(command: Command): string[] {
   return command.parent ? [...pathOf(command.parent), command.name()] : [];
 }
 
-/** Options of the command and of those above it. */
+/** Options of the command and its parents. */
 function optionsOf(command: Command): Option[] {
   return [...command.options, ...(command.parent ? optionsOf(command.parent) : [])];
 }

@@ -1,4 +1,4 @@
-/** The command line of `mcp-gate audit`: words and options in, a request out. */
+/** Command line of `mcp-gate audit`. */
 import type { Command } from 'commander';
 import { EVENTS, STATUSES } from '../../audit/record.js';
 import { REASONS } from '../../core/reasons.js';
@@ -8,7 +8,7 @@ import { UsageError } from '../usage.js';
 import { readTime } from './read-time.js';
 import type { Selection } from './selection.js';
 
-/** Names are on record as hashes, made with this key for people of this issuer. */
+/** Users are recorded as hashes with this key and issuer. */
 export interface PseudonymOf {
   readonly keyFile: string;
   readonly issuer: string;
@@ -34,9 +34,9 @@ export type AuditRequest =
       readonly paths: readonly string[];
       readonly selection: Selection;
       readonly pseudonym: PseudonymOf | undefined;
-      /** The number of newest records; infinite: all. */
+      /** Number of newest records; infinite: all. */
       readonly limit: number;
-      /** Waits for further records until it is interrupted. */
+      /** Waits for further records until interrupted. */
       readonly follow: boolean;
       readonly json: boolean;
     }
@@ -54,9 +54,9 @@ type SelectionOptions = {
 } & { pseudonymKey?: string; issuer?: string };
 
 const DEFAULT_LIMIT = 1_000;
-/** As `tail -f`. */
+/** As in `tail -f`. */
 const DEFAULT_LIMIT_FOLLOWING = 10;
-/** The newest records are kept in memory until the first of them is known. */
+/** The newest records stay in memory until the first is known. */
 const MAX_LIMIT = 100_000;
 const DEFAULT_REPORT_AGE = '7d';
 
@@ -164,7 +164,7 @@ interface ReportOptions extends SelectionOptions {
   readonly json?: boolean;
 }
 
-/** Closed lists of the audit log are closed here, too. */
+/** Options with closed lists of values. */
 function withSelection(command: Command, now: Date): Command {
   const timeOf = (option: string) => (text: string) => readTime(text, now, option);
   return command

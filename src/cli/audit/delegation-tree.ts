@@ -1,8 +1,8 @@
-/** On whose behalf a call was made: the chain of delegation of one decision, as a tree for people. Pure. */
+/** Draws the delegation chain of one decision as a tree. Pure. */
 import { escapeControlChars } from '../../lib/format-text.js';
 import type { StoredRecord } from '../../audit/record.js';
 
-/** @param records the decision and what belongs to it, in order. */
+/** @param records decision and related records, in order. */
 export function drawTree(records: readonly StoredRecord[]): string {
   const decision = records.find(({ decision_id: of }) => of === null) ?? records[0];
   if (!decision) return '';

@@ -74,7 +74,7 @@ const conditions = {
   since: fc.nat(12).map(timeAt),
   until: fc.nat(12).map(timeAt),
 };
-/** Few conditions at a time: many together select nothing. */
+/** Few conditions at once: many would select no record. */
 const selections: fc.Arbitrary<Selection> = fc
   .tuple(fc.record(conditions), fc.subarray(Object.keys(conditions) as (keyof Selection)[], { maxLength: 2 }))
   .map(([all, chosen]) => Object.fromEntries(chosen.map((name) => [name, all[name]])) as Selection);

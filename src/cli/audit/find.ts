@@ -1,16 +1,16 @@
-/** Reads the selected records of an audit log, in order; memory does not grow with it. */
+/** Reads selected records in order, with constant memory. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { parseJsonObject } from '../../lib/json.js';
 import { readLines } from '../../audit/lines.js';
 import type { StoredRecord } from '../../audit/record.js';
 import { commonText, selects, type Selection } from './selection.js';
 
-/** Closer than this, reading on is faster than halving on. */
+/** Below this distance sequential reading is faster than bisection. */
 const NEAR_BYTES = 4 * 1024 * 1024;
 /** Longer than any record. */
 const PROBE_BYTES = 1024 * 1024;
 
-/** @param files of one chain, the oldest first: times grow from one to the next. */
+/** @param files of one chain, oldest first; times increase. */
 export async function* find(
   files: readonly string[],
   selection: Selection,
@@ -36,7 +36,7 @@ export async function* find(
   }
 }
 
-/** Where reading must begin so that no record from `since` on is left out; undefined where the file has none. */
+/** Offset before the first record at `since`; undefined if the file has none. */
 async function offsetOf(handle: FileHandle, since: string): Promise<number | undefined> {
   const { size } = await handle.stat();
   let [low, high] = [0, size];
@@ -49,7 +49,7 @@ async function offsetOf(handle: FileHandle, since: string): Promise<number | und
   return low < size ? low : undefined;
 }
 
-/** The first whole line that begins behind this byte. */
+/** First complete line after this byte. */
 async function lineBehind(
   handle: FileHandle,
   offset: number,
@@ -63,7 +63,7 @@ async function lineBehind(
   return record && { start: offset + start, time: record.time };
 }
 
-/** The record that a line holds; undefined where it holds none. */
+/** Record of a line; undefined for other text. */
 export function recordIn(text: string): StoredRecord | undefined {
   const record = parseJsonObject(text);
   return typeof record?.time === 'string' ? (record as unknown as StoredRecord) : undefined;

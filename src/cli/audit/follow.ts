@@ -1,4 +1,4 @@
-/** The records of one audit log as they are written, over rotation. */
+/** Follows the records of an audit log across rotation. */
 import { realpath, stat, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { archivesOf, firstSeqOf, openIfThere } from '../../audit/audit-log-files.js';
@@ -6,21 +6,21 @@ import { readLines } from '../../audit/lines.js';
 import { recordIn } from './find.js';
 import type { Found } from './newest-record.js';
 
-/** How often the file is looked at, in milliseconds. */
+/** Poll interval in milliseconds. */
 const EVERY_MS = 250;
 
 export interface FollowOptions {
-  /** Waits until the file is looked at again. Default: 250 ms. */
+  /** Waits for the next poll. Default 250 ms. */
   readonly pause?: () => Promise<void>;
-  /** Called with a sentence where the file was cut. */
+  /** Called if the file was truncated. */
   readonly warn: (text: string) => void;
-  /** Called once, when all that the file held at first was read. */
+  /** Called once at the initial end of the file. */
   readonly onEnd?: () => Promise<void>;
 }
 
 /**
- * Every whole record of the file, from its beginning on, and then those that are added; never ends by itself.
- * @param file the one that the server writes: rotation gives it another name, and a new file its place.
+ * Yields every complete record of the file, then new ones; never ends.
+ * @param file current file; rotation renames it and creates a new one.
  */
 export async function* follow(file: string, options: FollowOptions): AsyncGenerator<Found> {
   const { pause = wait, warn, onEnd } = options;
@@ -30,7 +30,7 @@ export async function* follow(file: string, options: FollowOptions): AsyncGenera
   let isFirst = true;
   try {
     for (;;) {
-      // Asked before the file is read: what was written before it was put aside is then read, too.
+      // Checked before reading, so that records before the rotation are read.
       const isAside = reading !== undefined && (await isReplaced(reading, path));
       if (reading) {
         for await (const found of readOn(reading)) {
@@ -73,14 +73,14 @@ async function openReading(path: string): Promise<Reading | undefined> {
   return handle && { handle, inode: (await handle.stat()).ino, offset: 0 };
 }
 
-/** The archive that begins behind this record, where several were made meanwhile; or the file that is written. */
+/** Archive that starts after this record, or the current file. */
 async function openNext(path: string, last: number): Promise<Reading | undefined> {
   const archives = await archivesOf(path);
   const next = archives.find((one) => (firstSeqOf(path, basename(one)) ?? 0) > last);
   return openReading(last > 0 && next !== undefined ? next : path);
 }
 
-/** Whether the path now names another file, or none. */
+/** True if the path names another file, or none. */
 async function isReplaced({ inode }: Reading, path: string): Promise<boolean> {
   return stat(path).then(
     ({ ino }) => ino !== inode,

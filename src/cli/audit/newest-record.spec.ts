@@ -70,7 +70,7 @@ describe('follow', () => {
     const aside = (first: number) =>
       renameSync(file, join(folder, `audit.20261122.${String(first).padStart(12, '0')}.jsonl`));
     const whole = lines([record(4)]);
-    // What happens while the reader waits, step by step.
+    // Events while the reader waits.
     const steps: (() => void)[] = [
       () => appendFileSync(file, lines([record(3)]) + whole.slice(0, 20)),
       () => appendFileSync(file, whole.slice(20)),

@@ -1,4 +1,4 @@
-/** The selected records of several chains in the order of time: all of them, or the newest. */
+/** Selected records of several chains in time order: all, or the newest. */
 import type { StoredRecord } from '../../audit/record.js';
 import { find } from './find.js';
 import type { Selection } from './selection.js';
@@ -6,11 +6,11 @@ import type { ChainFiles } from './sources.js';
 
 export interface Found {
   readonly record: StoredRecord;
-  /** The line of the record, as written. */
+  /** Line of the record as written. */
   readonly text: string;
 }
 
-/** From the oldest on. Memory does not grow with the number of records. */
+/** Oldest first, with constant memory. */
 export async function* inOrder(chains: readonly ChainFiles[], selection: Selection): AsyncGenerator<Found> {
   const all = chains.map(({ files }) => find(files, selection));
   const heads = await Promise.all(all.map((one) => one.next()));
@@ -28,9 +28,9 @@ export async function* inOrder(chains: readonly ChainFiles[], selection: Selecti
 }
 
 /**
- * Files are read from the newest on, and no further than needed.
- * @param most how many; memory grows with it.
- * @returns the oldest of them first; `hasMore` says that older ones were left out.
+ * Reads files from the newest, no further than needed.
+ * @param most maximum number; determines the memory.
+ * @returns the oldest first; `hasMore`: older ones were omitted.
  */
 export async function newest(
   chains: readonly ChainFiles[],
@@ -53,20 +53,20 @@ async function lastOf(files: readonly string[], selection: Selection, most: numb
   return found;
 }
 
-/** The last items of a sequence. */
+/** Last items of a sequence. */
 export class NewestRecord<T> {
   private kept: T[] = [];
 
-  /** @param most how many are kept. */
+  /** @param most maximum number of items. */
   constructor(private readonly most: number) {}
 
   add(item: T): void {
     this.kept.push(item);
-    // Cut in large steps: one step per item would copy all of them each time.
+    // Removal in large steps avoids a copy per item.
     if (this.kept.length > 2 * this.most + 1_000) this.kept = this.items;
   }
 
-  /** The oldest first. */
+  /** Oldest first. */
   get items(): T[] {
     return this.kept.slice(Math.max(0, this.kept.length - this.most));
   }

@@ -1,4 +1,4 @@
-/** Whether a name was ever on record, and which similar ones were. */
+/** Looks up a name in the audit log, with similar names. */
 import { open } from 'node:fs/promises';
 import { SimilarNames } from '../../lib/similar-names.js';
 import { readLines } from '../../audit/lines.js';
@@ -6,26 +6,26 @@ import type { StoredRecord } from '../../audit/record.js';
 import { recordIn } from './find.js';
 import type { ChainFiles } from './sources.js';
 
-/** A name as a record has it, and the issuer that it is of; null where it is of none. */
+/** A recorded name and its issuer; null without one. */
 export interface RecordedName {
   readonly name: string;
   readonly issuer: string | null;
 }
 
-/** What a name can be a name of. */
+/** Kinds of names. */
 export type NameKind = 'person' | 'agent' | 'client' | 'tool' | 'subject' | 'token';
 
 export interface OnRecord {
-  /** The issuers of which the name is on record; empty where it never was. */
+  /** Issuers of the recorded name; empty for an unknown name. */
   readonly issuers: ReadonlySet<string | null>;
-  /** Similar names on record, the nearest first; only looked for where the name never was. */
+  /** Similar recorded names, nearest first; only for an unknown name. */
   readonly near: readonly string[];
 }
 
-/** So long, in milliseconds, similar names are looked for: a log may be large. */
+/** Time limit of the search for similar names, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
-/** How each kind of name stands in a record. */
+/** Place of each kind of name in a record. */
 const NAMES: Readonly<Record<NameKind, (record: StoredRecord) => readonly RecordedName[]>> = {
   person: ({ on_behalf_of: person, principal }) =>
     principal ? [{ name: person ?? principal.sub, issuer: principal.iss }] : [],
@@ -45,8 +45,8 @@ const NAMES: Readonly<Record<NameKind, (record: StoredRecord) => readonly Record
 };
 
 /**
- * @param issuer the one that the name should be of; undefined: any.
- * @param suggests false: similar names are not looked for, since they would say nothing (ids, hashes).
+ * @param issuer expected issuer; undefined: any.
+ * @param suggests false for ids and hashes, where similar names are meaningless.
  */
 export async function lookUp(
   chains: readonly ChainFiles[],
@@ -56,7 +56,7 @@ export async function lookUp(
 ): Promise<OnRecord> {
   const files = chains.flatMap((chain) => [...chain.files].reverse());
   const issuers = new Set<string | null>();
-  // Only lines that hold the name are parsed.
+  // Parses only lines that contain the name.
   const holding = Buffer.from(JSON.stringify(name), 'utf8');
   for await (const record of records(files, holding)) {
     for (const one of NAMES[kind](record)) if (one.name === name) issuers.add(one.issuer);

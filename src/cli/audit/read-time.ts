@@ -1,4 +1,4 @@
-/** Times as people type them. Pure. */
+/** Parses times of options. Pure. */
 import { readDateTime, readDay } from '../../lib/date-time.js';
 import { quote } from '../../lib/format-text.js';
 import { UsageError } from '../usage.js';
@@ -8,9 +8,9 @@ const FORMS =
   '7d (also m, h, w: minutes, hours and weeks before now), 2026-11-22, or 2026-11-22T10:00:00Z with a zone';
 
 /**
- * `7d`, `12h`, `30m`, `2w` before now, a day in UTC, or RFC 3339. A number without a unit is none of these.
- * @returns RFC 3339 in UTC with milliseconds, as records have it.
- * @throws UsageError that names the option and the forms.
+ * `7d`, `12h`, `30m`, `2w` before now, a UTC day, or RFC 3339. A number needs a unit.
+ * @returns RFC 3339 in UTC with milliseconds, as in records.
+ * @throws UsageError with the option and the forms.
  */
 export function readTime(text: string, now: Date, option: string): string {
   const [, count, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];

@@ -1,10 +1,10 @@
-/** What the commands print for people. Pure; what an audit log holds is made fit for a terminal. */
+/** Prints results of audit commands; escapes recorded values. Pure. */
 import { escapeControlChars } from '../../lib/format-text.js';
 import type { StoredRecord } from '../../audit/record.js';
 import { labelOf, type Summary } from './summary.js';
 import type { Verdict } from './verdict.js';
 
-/** Rows of one table; the others are counted. */
+/** Rows of one table; others are counted. */
 const MAX_ROWS = 50;
 const MAX_CELL = 60;
 
@@ -33,7 +33,7 @@ export function renderVerdict(verdict: Verdict): string {
   return [...lines, ...notes.map((note) => `  note     ${escapeControlChars(note)}`), verdictLine].join('\n');
 }
 
-/** One line for one record. */
+/** One line per record. */
 export function renderRecord(record: StoredRecord): string {
   const { time, event, decision, reason, tool, outcome, principal, request, id } = record;
   const who = principal ? `${labelOf(record)} via ${principal.client_id}` : (request?.ip ?? 'the server');
@@ -75,7 +75,7 @@ export function renderSummary(summary: Summary): string {
   ].join('\n');
 }
 
-/** One long name must not push all others off the screen. */
+/** A long name must not displace other columns. */
 function cut(text: string): string {
   return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL - 1)}…` : text;
 }

@@ -1,8 +1,8 @@
-/** The report as one page of HTML that needs nothing from anywhere. Pure. */
+/** Report as one HTML page without external resources. Pure. */
 import { escaped, page, section, type Cell } from '../../lib/html-page.js';
 import type { Summary } from './summary.js';
 
-/** @param title what was asked, for the heading. */
+/** @param title question of the report. */
 export function reportPage(summary: Summary, title: string): string {
   const { records, from, to, counts, outcomes, uses, refusals, unusedGrants, changes, isCut } = summary;
   const most = Math.max(1, ...uses.map(({ allowed, denied }) => allowed + denied));

@@ -21,12 +21,12 @@ import { Summarizer } from './summary.js';
 import type { Trust } from './verdict.js';
 import { verifyChain } from './verify.js';
 
-/** Of the files before the followed one, at most so many records are shown. */
+/** Maximum number of records shown from files before the followed one. */
 const MAX_BEFORE = 100_000;
 
 type Request<K extends AuditRequest['kind']> = Extract<AuditRequest, { kind: K }>;
 
-/** @throws SourceError where a file cannot be read or holds no audit log. */
+/** @throws SourceError for an unreadable file, or one without audit records. */
 export async function runAudit(request: AuditRequest, context: CommandContext): Promise<number> {
   context.progress('Reading the audit log');
   switch (request.kind) {
@@ -86,7 +86,7 @@ async function query(command: Request<'query'>, context: CommandContext): Promis
   return EXIT_FAILED;
 }
 
-/** Ends when it is interrupted, or when the reader of its output goes. */
+/** Ends on an interrupt, or when the reader of the output closes. */
 async function followOne(
   { paths, limit, json }: Request<'query'>,
   selection: Selection,
@@ -117,7 +117,7 @@ async function followOne(
   return EXIT_OK;
 }
 
-/** A sentence for each name of the question that was never on record: a typing error finds nothing, too. */
+/** Reports each name that was never recorded, which may be mistyped. */
 async function unknownNames(
   chains: readonly ChainFiles[],
   { selection: asked, pseudonym: of }: Request<'query' | 'report'>,
@@ -140,7 +140,7 @@ async function chain({ paths, id, json }: Request<'chain'>, context: CommandCont
   for (const { files } of await chainsOf(paths, context)) {
     for await (const { record } of find(files, { id })) records.push(record);
   }
-  // Asked by the id of its end, a call is still one call.
+  // The id of an outcome selects its call.
   const decisionId = records.length === 1 ? records[0]?.decision_id : undefined;
   if (decisionId) return chain({ kind: 'chain', paths, id: decisionId, json }, context);
   if (records.length === 0) {
@@ -174,13 +174,13 @@ function chainsOf(paths: readonly string[], context: CommandContext) {
   return chainsIn(paths, auditFileOf(context.environment()));
 }
 
-/** The public half of the key that signs here; undefined where this is not the machine that has it. */
+/** Public key of this server; undefined on another machine. */
 async function ownKey({ environment }: CommandContext): Promise<KeyObject | undefined> {
   const pem = await readFile(auditKeyFileOf(environment()), 'utf8').catch(() => undefined);
   return pem === undefined ? undefined : createPublicKey(pem);
 }
 
-/** @throws SourceError where the key cannot be read. */
+/** @throws SourceError if the key is unreadable. */
 async function byPseudonym(selection: Selection, of: PseudonymOf | undefined): Promise<Selection> {
   if (!of || selection.person === undefined) return selection;
   const key = await readFile(of.keyFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -189,7 +189,7 @@ async function byPseudonym(selection: Selection, of: PseudonymOf | undefined): P
   return { ...selection, person: pseudonym(of.issuer, selection.person, key.trim()) };
 }
 
-/** @throws SourceError where the file is no public key. */
+/** @throws SourceError if the file is not a public key. */
 async function readKey(file: string): Promise<KeyObject> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new SourceError(`${file} cannot be read (${error.code}).`);
@@ -203,7 +203,7 @@ async function readKey(file: string): Promise<KeyObject> {
       : createPublicKey(text);
     if (key.asymmetricKeyType === 'ed25519') return key;
   } catch {
-    // Said below, without what the file holds.
+    // Reported below, without the content of the file.
   }
   throw new SourceError(`${file} is not an Ed25519 key in PEM or JWK.`);
 }

@@ -1,11 +1,11 @@
-/** Which records are asked for. Pure. */
+/** Selection of records. Pure. */
 import type { StoredRecord } from '../../audit/record.js';
 
-/** Every member that is set must hold. */
+/** All set members must match. */
 export interface Selection {
-  /** Subject at the root, or, for a record without a person, of the token. */
+  /** User at the root; without a user, subject of the token. */
   readonly person?: string;
-  /** A link of the chain of delegation that is no person. */
+  /** Agent or client of the delegation chain. */
   readonly agent?: string;
   readonly client?: string;
   readonly tool?: string;
@@ -14,9 +14,9 @@ export interface Selection {
   readonly event?: string;
   readonly status?: string;
   readonly trace?: string;
-  /** A record, and what belongs to it. */
+  /** A record and related ones. */
   readonly id?: string;
-  /** RFC 3339, UTC, milliseconds: texts of that form sort as times do. */
+  /** RFC 3339, UTC, milliseconds: sorts as text. */
   readonly since?: string;
   readonly until?: string;
 }
@@ -40,10 +40,7 @@ export function selects(selection: Selection, record: StoredRecord): boolean {
   );
 }
 
-/**
- * A text that every selected line holds, as the audit log spells it: the rarest one that the selection has. Undefined where
- * every line must be read.
- */
+/** Text in every selected line, as encoded in the log; the rarest one. Undefined if every line must be parsed. */
 export function commonText(selection: Selection): string | undefined {
   const { id, trace, person, agent, client, tool, reason, status, event, decision } = selection;
   const members: [string | undefined, string][] = [

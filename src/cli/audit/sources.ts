@@ -1,4 +1,4 @@
-/** Which files are asked about, put in order: those of one chain together, the oldest first. */
+/** Finds and orders the files of a question: by chain, oldest first. */
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { archivesOf, openIfThere } from '../../audit/audit-log-files.js';
@@ -11,14 +11,14 @@ export interface ChainFiles {
   readonly files: readonly string[];
 }
 
-/** A file that cannot be read or holds no audit log, in one sentence. */
+/** An unreadable file, or one without audit records, in one sentence. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
 }
 
 /**
- * @param paths files, or folders of files that end in `.jsonl`; none: the audit log of this server with all that was put aside.
- * @throws SourceError where something is not there, or holds no audit log.
+ * @param paths files, or folders with `.jsonl` files; empty: the audit log of this server with its archives.
+ * @throws SourceError for a missing path, or one without audit records.
  */
 export async function chainsIn(paths: readonly string[], ownAuditLog: string): Promise<ChainFiles[]> {
   const files =
@@ -41,7 +41,7 @@ async function ownFiles(auditLog: string): Promise<string[]> {
   return files;
 }
 
-/** False for a file that a crash left without a whole record: the server goes on behind the file before it. */
+/** False for a file without a complete record after a crash; the server continues the previous file. */
 async function holdsText(path: string): Promise<boolean> {
   const handle = await openIfThere(path);
   if (!handle) return false;
@@ -60,7 +60,7 @@ async function filesAt(path: string): Promise<string[]> {
     throw new SourceError(`${path} cannot be read (${error.code}).`);
   });
   if (found.isFile()) return [path];
-  // Whatever else there is (a pipe, a device) may never end.
+  // A pipe or device may never end.
   if (!found.isDirectory()) throw new SourceError(`${path} is neither a file nor a folder.`);
   const entries = await readdir(path, { withFileTypes: true });
   const names = entries
@@ -70,7 +70,7 @@ async function filesAt(path: string): Promise<string[]> {
   return names.map((name) => join(path, name));
 }
 
-/** Of a file whose first record cannot be read, what its name says. */
+/** For an unreadable first record, the information in the file name. */
 async function beginningOf(path: string): Promise<{ instance: string; seq: number }> {
   const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     throw new SourceError(`${path} cannot be read (${error.code}).`);

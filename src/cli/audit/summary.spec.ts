@@ -6,7 +6,7 @@ import { Summarizer, type Summary } from './summary.js';
 import { drawTree } from './delegation-tree.js';
 import { principalOfRecord } from '../../../test/support/principals.js';
 
-/** What is asked for, or missing. */
+/** Requirements or missing requirements. */
 const asks = (scopes: string[], roles: string[] = []) => ({ scopes, roles, acr: [], max_age: null });
 
 let seq = 0;

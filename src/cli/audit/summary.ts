@@ -1,4 +1,4 @@
-/** Who used what, what was refused and why, which grants were never used: counted record by record. */
+/** Counts use, denials with reasons, and unused grants, record by record. */
 import type { Change, StoredRecord } from '../../audit/record.js';
 
 export interface Use {
@@ -14,7 +14,7 @@ export interface Refusal {
   readonly reason: string;
   readonly tool: string | null;
   readonly person: string | null;
-  /** Scopes and roles that were missing. */
+  /** Missing scopes and roles. */
   readonly missing: string;
   count: number;
   last: string;
@@ -34,16 +34,16 @@ export interface Summary {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly uses: readonly Use[];
   readonly refusals: readonly Refusal[];
-  /** What people's tokens brought, and no allowed call asked for. */
+  /** Grants of tokens that no allowed call required. */
   readonly unusedGrants: readonly UnusedGrant[];
   readonly changes: readonly { readonly time: string; readonly what: string; readonly message: string }[];
-  /** True: there were more different people, tools or reasons than are counted one by one. */
+  /** True if users, tools or reasons exceed the limit of counted rows. */
   readonly isCut: boolean;
 }
 
-/** Rows that are counted one by one: what is read may have been made to fill the memory. */
+/** Maximum number of rows: the input may be hostile. */
 const MAX_ROWS = 10_000;
-/** In place of the names of what does not exist, of which callers can invent any number. */
+/** Replaces unknown names, which callers can invent. */
 const UNKNOWN = '(unknown names)';
 
 export class Summarizer {
@@ -147,7 +147,7 @@ export class Summarizer {
     roles.forEach((role) => grants.roles.add(role));
     if (record.decision !== 'allow' || record.event !== 'decision') return;
     record.required.scopes.forEach((scope) => grants.used.add(`scope ${scope}`));
-    // Alternatives: whichever of them the person has was of use.
+    // Of alternatives, the role of the user was used.
     record.required.roles
       .flatMap((group) => group.split('|'))
       .forEach((role) => grants.used.add(`role ${role}`));
@@ -187,12 +187,12 @@ function toolOf({ reason, tool }: StoredRecord): string | null {
   return reason === 'tool_unknown' && tool !== null ? UNKNOWN : tool;
 }
 
-/** The person; of a workload the client, marked as what it is. */
+/** User; for a workload the marked client. */
 export function personOf({ on_behalf_of: person, principal }: StoredRecord): string {
   return person ?? (principal ? `${principal.sub} (workload)` : 'nobody');
 }
 
-/** The person, and the name that the token gives. The name alone would be no proof: its holder can choose it. */
+/** User with display name. The display name alone is not proof: its holder chooses it. */
 export function labelOf(record: StoredRecord): string {
   const name = record.principal?.display_name;
   return name === undefined ? personOf(record) : `${personOf(record)} <${name}>`;

@@ -1,7 +1,7 @@
-/** The result of verifying a chain, and the options that it depends on. */
+/** Result of a verification and its options. */
 import type { KeyObject } from 'node:crypto';
 
-/** The fault of the first faulty record. */
+/** Fault of the first faulty record. */
 export type FaultKind =
   | 'changed'
   | 'removed'
@@ -20,7 +20,7 @@ export interface Fault {
   readonly file: string;
   /** From 1. */
   readonly line: number;
-  /** The number of the record; null where it is unreadable. */
+  /** Number of the record; null if unreadable. */
   readonly seq: number | null;
   readonly message: string;
 }
@@ -31,7 +31,7 @@ export interface Verdict {
   readonly records: number;
   readonly from: { readonly seq: number; readonly time: string } | null;
   readonly to: { readonly seq: number; readonly time: string; readonly hash: string } | null;
-  /** Number of the last record that a signature covers; null where none does. */
+  /** Last signed record; null without a signature. */
   readonly signedUntil: number | null;
   readonly checkpoints: number;
   readonly keys: readonly string[];
@@ -40,8 +40,8 @@ export interface Verdict {
 }
 
 export interface Trust {
-  /** Keys whose signatures count. Undefined: the keys that the audit log itself names; they prove only that it is of one piece. */
+  /** Trusted keys. Undefined: keys in the log itself, which prove consistency only. */
   readonly keys: readonly KeyObject[] | undefined;
-  /** A record that was seen before, in a log or by a collector. */
+  /** A record seen earlier, in a log or by a collector. */
   readonly expected: { readonly seq: number; readonly hash: string } | undefined;
 }

@@ -34,7 +34,7 @@ interface Chain {
   readonly instance?: string;
 }
 
-/** Lines of one file, and where the chain ends. */
+/** Lines of one file and the end of its chain. */
 function written(
   all: readonly (AuditRecord | Checkpoint)[],
   { key = KEY, from, instance = 'gate-1' }: Chain = {},
@@ -77,7 +77,7 @@ const swapped = (lines: readonly string[], a: number, b: number) =>
   lines.map((line, at) => (at === a ? lines[b] : at === b ? lines[a] : line) as string);
 const edited = (lines: readonly string[], at: number) =>
   lines.map((line, index) => (index === at ? line.replace('"list"', '"lost"') : line));
-/** The same record with other contents, its hash made anew: a forger without the key. */
+/** A record with other content and a new hash: a forger without the key. */
 const rewritten = (lines: readonly string[], at: number) =>
   lines.map((line, index) => {
     if (index !== at) return line;

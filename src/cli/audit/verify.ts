@@ -1,4 +1,4 @@
-/** Is an audit log what the server wrote? Reads it once, in order, and names the first record that is not in its place. */
+/** Verifies an audit log in one pass and names the first misplaced record. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -10,12 +10,12 @@ import { publicJwk } from '../../audit/signing-key.js';
 import { type JsonObject, parseJsonObject } from '../../lib/json.js';
 import type { Fault, FaultKind, Trust, Verdict } from './verdict.js';
 
-/** The server signs at least this often; the records of one write more may come between. */
+/** Maximum interval of signatures; one batch may exceed it. */
 const UNSIGNED_AT_MOST = 2_000;
-/** How far is looked ahead for the record that should be here. */
+/** Look-ahead for a missing record. */
 const LOOK_AHEAD = 10_000;
 
-/** A line of the audit log, read. */
+/** One parsed line. */
 interface Item {
   readonly file: string;
   readonly line: number;
@@ -29,7 +29,7 @@ class Broken extends Error {
   }
 }
 
-/** @param files of one chain, the oldest first. @throws Error where a file cannot be read. */
+/** @param files of one chain, oldest first. @throws Error for an unreadable file. */
 export async function verifyChain(files: readonly string[], trust: Trust): Promise<Verdict> {
   const reading = new Reading(files, trust);
   let fault: Fault | null = null;
@@ -55,14 +55,14 @@ class Reading {
   private readonly notes: string[] = [];
   private last: { item: Item; record: JsonObject } | undefined;
   private expectedSeen = false;
-  /** Where the first file is not the first of the chain. */
+  /** Set if the first file is not the first of the chain. */
   private startsAt: { seq: number; prev: string | null } | undefined;
-  /** What a record says was deleted: number and hash of the last record of each file. */
+  /** Recorded deletions: number and hash of the last record of each file. */
   private readonly deleted = new Map<number, string>();
   private signer: string | undefined;
-  /** The key that a record has announced as the next one. */
+  /** Announced next key. */
   private announced: string | undefined;
-  /** A key that signs, and that no record has announced yet. */
+  /** A signing key that is not announced yet. */
   private unannounced: string | undefined;
 
   constructor(
@@ -96,7 +96,7 @@ class Reading {
     }
   }
 
-  /** The server cuts them off at its next start, like half a record. */
+  /** The next start removes them, like a partial record. */
   private zeros(file: string, bytes: number): void {
     const { last } = this;
     if (last && file !== basename(this.files.at(-1) ?? ''))
@@ -106,7 +106,7 @@ class Reading {
     );
   }
 
-  /** What only the end shows. */
+  /** Checks at the end of the log. */
   end(): void {
     const { to, last, signedUntil, trust } = this;
     if (!to || !last) return;
@@ -172,7 +172,7 @@ class Reading {
     };
   }
 
-  /** @returns undefined where there is no record: the rest of a line that a crash cut off. */
+  /** @returns undefined for the partial line of a crash. */
   private async record(
     item: Item,
     ahead: Item[],
@@ -241,7 +241,7 @@ class Reading {
     }
   }
 
-  /** The first record of a file. */
+  /** First record of a file. */
   private beginning(item: Item, record: JsonObject): void {
     const seq = record.seq as number;
     const checkpoint = record.checkpoint as Checkpoint | undefined;
@@ -290,7 +290,7 @@ class Reading {
     this.signedUntil = seq;
   }
 
-  /** The server says on record that it signs with another key, first thing after it has opened the file. */
+  /** The server records a key change first after it opens a file. */
   private requireAnnounced(item: Item, seq: number, id: string, kind: Checkpoint['kind'] | undefined): void {
     const isNew = this.signer !== undefined && this.signer !== id && this.announced !== id;
     if (isNew) this.unannounced = id;
@@ -318,7 +318,7 @@ class Reading {
       : this.broken('changed', item, seq, `Record ${seq} is not what was written: its hash does not fit it.`);
   }
 
-  /** A whole record that does not follow the one before it. */
+  /** A valid record that does not follow the previous one. */
   private async outOfPlace(
     item: Item,
     record: JsonObject,
@@ -387,7 +387,7 @@ function ownKey({ key, key_id: id }: Checkpoint, fault: () => Error): KeyObject 
     const own = createPublicKey({ key: { ...key }, format: 'jwk' });
     if (publicJwk(own).kid === id) return own;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw fault();
 }

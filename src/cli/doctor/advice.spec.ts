@@ -1,4 +1,4 @@
-/** Diagnostic rules, one by one: each is met by the check of the server that it fails, and recognized for what it is. */
+/** Diagnostic rules: each applies to the check that fails, and is recognized. */
 import fc from 'fast-check';
 import { forge } from '../../../test/cases/forge.js';
 import { ISSUER, NOW, RESOURCE, RULE_CASES, type RuleCase } from '../../../test/cases/doctor-cases.js';
@@ -19,7 +19,7 @@ import { NOTES } from './rules/notes.js';
 let key: SigningKey;
 beforeAll(async () => (key = await makeKey('key-1')));
 
-/** A good token but for what the case is about. */
+/** A valid token except for the case. */
 function tokenOf({ token, header, claims, settings = {} }: RuleCase): string {
   if (token !== undefined) return token;
   const usual = {
@@ -100,7 +100,7 @@ it.each(RULE_CASES.map((one) => [one.check, one.rule, one] as const))('%s: %s', 
   expect(advice?.rule).toBe(ruleCase.rule);
   const words = [advice?.message, advice?.providerFix, advice?.serverFix].join(' ');
   for (const word of ruleCase.words) expect(words).toContain(word);
-  // Something to do, somewhere; in whole sentences, that hold no value that is missing.
+  // Every advice has a remedy, in complete sentences without missing values.
   expect(advice?.providerFix ?? advice?.serverFix ?? (ruleCase.check === 'note' && 'nothing')).toBeTruthy();
   expect(words).not.toMatch(/undefined|NaN|\[object/);
   expect(words).not.toContain('alice-is-nobodys-business');
@@ -114,7 +114,7 @@ it('every diagnostic rule has been met', () => {
     ),
     ...NOTES.map(({ name }) => `note ${name}`),
   ];
-  // These fail at several checks, and are met at one or another of them.
+  // These fail several checks.
   const elsewhere = providerFix.filter((name) => /(id|other|refresh|graph)-token$/.test(name));
   expect(providerFix.filter((name) => !met.has(name) && !elsewhere.includes(name))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** Diagnostic rules: what a failed check mostly means, and what to change there or here. Pure. */
+/** Diagnostic rules by check, with remedies. Pure. */
 import type { CheckName } from './checks.js';
 import type { Advice } from './report.js';
 import type { DiagnosticContext, DiagnosticRule } from './diagnostic-context.js';
@@ -12,7 +12,7 @@ import { NOTES, type Accepted } from './rules/notes.js';
 import { INTROSPECTION, SIGNATURE } from './rules/signature.js';
 import { LIFETIME, TIMES } from './rules/times.js';
 
-/** Of each check, from the special to the general: the first that fits is said. */
+/** By check, from specific to general; the first match counts. */
 export const DIAGNOSTIC_RULES: Readonly<Record<CheckName, readonly DiagnosticRule[]>> = {
   form: FORM,
   issuer: ISSUER,
@@ -28,7 +28,7 @@ export const DIAGNOSTIC_RULES: Readonly<Record<CheckName, readonly DiagnosticRul
   binding: BINDING,
 };
 
-/** What to do about a check that failed. */
+/** Explains a failed check. */
 export function advise(check: CheckName, context: DiagnosticContext): Advice | undefined {
   for (const { name, match } of DIAGNOSTIC_RULES[check]) {
     const words = match(context);
@@ -37,7 +37,7 @@ export function advise(check: CheckName, context: DiagnosticContext): Advice | u
   return undefined;
 }
 
-/** What a token that is accepted does not bring. */
+/** Notes on an accepted token. */
 export function remark(accepted: Accepted): Advice[] {
   return NOTES.flatMap(({ name, match }) => {
     const words = match(accepted);

@@ -1,4 +1,4 @@
-/** Asks an issuer what the server asks it, and keeps more of the answers than the server needs. */
+/** Requests metadata and keys like the server, and keeps all details. */
 import { withoutQuery, boundedFetch, fetchJson, JSON_TYPES } from '../../http/outbound/bounded-fetch.js';
 import { ClientAuthenticationError } from '../../http/outbound/client-authentication.js';
 import type { IntrospectionService } from '../../auth/introspection/introspection.service.js';
@@ -11,26 +11,26 @@ import type { IssuerSettings } from '../../config/settings.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { isMetadataAddress } from './rules/issuer.js';
 
-/** As the server: for all addresses of a document together. */
+/** As in the server: for all addresses together. */
 const TIMEOUT_MS = 5_000;
-/** No issuer has such a token, and a server that logs it logs no secret. */
+/** Not a real token, so the issuer can log it. */
 const NO_TOKEN = 'doctor';
 
-/** One address of the metadata, and what came of asking it. */
+/** One metadata address and its response. */
 export interface MetadataAnswer {
   readonly address: string;
-  /** The `issuer` of the document; undefined where there is no document. */
+  /** `issuer` of the document; undefined without a document. */
   readonly issuer: unknown;
   readonly document: JsonObject | undefined;
   readonly failure: string | undefined;
-  /** How far the clock there is ahead of ours, in seconds; undefined where the answer does not say. */
+  /** Clock difference in seconds, positive if theirs is ahead; undefined without `Date`. */
   readonly clockAhead: number | undefined;
 }
 
 export interface IssuerKeys {
   readonly uri: string;
   readonly published: PublishedKeys;
-  /** Good keys, for algorithms that are not accepted here. */
+  /** Valid keys for algorithms that are not accepted. */
   readonly ignored: readonly PublishedKey[];
 }
 
@@ -39,9 +39,9 @@ export type IntrospectionAnswer =
 
 export interface IssuerAnswers {
   readonly metadata: readonly MetadataAnswer[];
-  /** The document that the server takes; undefined where none is right. */
+  /** Document that the server uses; undefined without a valid one. */
   readonly document: JsonObject | undefined;
-  /** Undefined for an issuer that is introspected, and where nobody knows where they are. */
+  /** Undefined for an introspected issuer, and without a JWKS address. */
   readonly keys: IssuerKeys | { readonly failure: string } | undefined;
   readonly introspection: IntrospectionAnswer | undefined;
 }
@@ -61,13 +61,13 @@ export async function askIssuer(
   };
 }
 
-/** In the order of the server, up to the first right answer; asked side by side, so that one that hangs costs no other its time. */
+/** In the order of the server, up to the first valid response. Parallel, so that a hanging address costs no time. */
 async function askMetadata(issuer: IssuerSettings): Promise<MetadataAnswer[]> {
   const { metadataUrl } = issuer;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const urls = [
     ...(metadataUrl === undefined ? metadataUrls(issuer.issuer) : [metadataUrl]),
-    // Never right by itself: it tells the issuer that is meant.
+    // Never valid itself; its document names the real issuer.
     ...(isMetadataAddress(issuer.issuer) ? [issuer.issuer] : []),
   ];
   const answers = await Promise.all(urls.map((url) => askForDocument(url, signal)));
@@ -98,7 +98,7 @@ async function askForDocument(url: string, signal: AbortSignal): Promise<Metadat
   }
 }
 
-/** `Date` has whole seconds, and that of a cache is as old as `Age` says (RFC 9110 section 6.6.1, RFC 9111 section 5.1). */
+/** `Date` has whole seconds; a cached one is as old as `Age` (RFC 9110 section 6.6.1, RFC 9111 section 5.1). */
 function clockOf(headers: Headers, local: number): number | undefined {
   const date = Date.parse(headers.get('date') ?? '');
   const age = Number(headers.get('age') ?? 0);
@@ -123,7 +123,7 @@ export async function askKeys(
   }
 }
 
-/** Asks about a token that nobody has: "not active" proves that this server is accepted as the one that asks. */
+/** Introspects an invalid token: an "inactive" response proves that the credentials are accepted. */
 async function askAboutNothing(
   introspection: Pick<IntrospectionService, 'claims'>,
 ): Promise<IntrospectionAnswer> {
@@ -133,7 +133,7 @@ async function askAboutNothing(
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     if (error.code === 'token_revoked') return 'accepted';
-    // Any other word on the token means that it was found active.
+    // Any other error means that the token was reported active.
     if (error.code !== 'identity_unavailable') return 'believes-anything';
     return { failure: rootMessage(error), refused: error.cause instanceof ClientAuthenticationError };
   }

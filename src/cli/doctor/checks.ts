@@ -1,4 +1,4 @@
-/** Each check of the server made on its own, with the server's functions, so that one that fails hides no other. Pure. */
+/** Runs each check of the server separately, so that one failure hides no other. Pure. */
 import {
   checkAlgorithm,
   checkAudience,
@@ -19,7 +19,7 @@ import type { IssuerSettings } from '../../config/settings.js';
 import { textOf } from './diagnostic-context.js';
 import { isJsonObject } from '../../lib/json.js';
 
-/** In the order of the verifier: the first that fails is the reason that a client gets. */
+/** In the order of the verifier; the first failure is the reason for a client. */
 export type CheckName =
   | 'form'
   | 'issuer'
@@ -41,29 +41,29 @@ export interface Outcome {
   readonly message: string;
 }
 
-/** What there is to judge. */
+/** Facts to judge. */
 export interface Evidence {
   readonly token: string;
-  /** Undefined: the token says nothing by itself. */
+  /** Undefined for an opaque token. */
   readonly jwt: UnverifiedJwt | undefined;
-  /** The issuer whose settings judge the token; undefined where there is none that it could be. */
+  /** Issuer whose settings apply; undefined without a candidate. */
   readonly issuer: IssuerSettings | undefined;
-  /** False: the token is of none of the issuers, and `issuer` is only the one that it most looks like. */
+  /** False: the token is of no configured issuer, and `issuer` is the most similar one. */
   readonly isOfIssuer: boolean;
-  /** Claims whose signature, or whose issuer, was asked; or why there are none. Undefined: nobody was asked. */
+  /** Claims after signature check or introspection, or the error. Undefined: not requested. */
   readonly signatureCheck: { readonly claims: Claims } | { readonly error: AppError } | undefined;
-  /** Whether a certificate of the client can ever reach this server. */
+  /** True if a client certificate can reach this server. */
   readonly seesCertificates: boolean;
-  /** In seconds since the epoch. */
+  /** Unix time in seconds. */
   readonly now: number;
 }
 
 export interface CheckReport {
   readonly outcomes: readonly Outcome[];
-  /** What the token says, or what its issuer says of it; believed only where no check fails. */
+  /** Claims of the token or of introspection; trusted only without a failed check. */
   readonly claims: Claims | undefined;
   readonly principal: Principal | undefined;
-  /** The key or certificate that its sender will have to show. */
+  /** Required key or certificate of the sender. */
   readonly bound: Confirmation;
 }
 
@@ -78,7 +78,7 @@ export function runChecks(evidence: Evidence): CheckReport {
   return { ...checkClaims(claims, evidence, [...first, ...second]), claims };
 }
 
-/** The reason that the server gives for these outcomes; null where it accepts the token. */
+/** Reason of the server for these outcomes; null if it accepts the token. */
 export function reasonOf(outcomes: readonly Outcome[]): ErrorCode | null {
   return outcomes.find(({ state }) => state === 'fail')?.reason ?? null;
 }
@@ -179,7 +179,7 @@ function checkClaims(
   return { outcomes: [...before, ...outcomes], principal, bound };
 }
 
-/** As if the sender had shown whatever the token is bound to: whether it can do that is not the token's to say. */
+/** Assumes that the sender has the key or certificate, which the token cannot show. */
 function checkBinding(claims: Claims, issuer: IssuerSettings, seesCertificates: boolean): Confirmation {
   const { cnf } = claims;
   const bound = confirm(cnf, {
@@ -204,7 +204,7 @@ function bindingWords({ dpop, mtls }: Confirmation): string {
   return words.join('; ') || 'bound to nothing: whoever has the token can use it';
 }
 
-/** The thumbprint that a token is bound to, where it is a text. */
+/** Thumbprint of the binding, if it is a string. */
 export function memberOf(cnf: unknown, name: 'jkt' | 'x5t#S256'): string | undefined {
   const value = isJsonObject(cnf) ? cnf[name] : undefined;
   return typeof value === 'string' ? value : undefined;

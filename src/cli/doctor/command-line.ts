@@ -1,11 +1,11 @@
-/** The command line of `mcp-gate doctor`: words and options in, a request out. */
+/** Command line of `mcp-gate doctor`. */
 import type { Command } from 'commander';
 import { JSON_OPTION, withExamples } from '../help.js';
 import { optionSuggestion, UsageError } from '../usage.js';
 
 export type DoctorRequest =
   | { readonly kind: 'configuration' | 'start'; readonly json: boolean }
-  /** Undefined: the token is on stdin. */
+  /** Undefined: the token comes from stdin. */
   | { readonly kind: 'token'; readonly json: boolean; readonly token: string | undefined };
 
 interface DoctorOptions {
@@ -58,7 +58,7 @@ function readRequest(words: readonly string[], options: DoctorOptions, command: 
   if (words.includes('-') && words.length > 1) {
     throw new UsageError('Either - (the token is on stdin) or a token, not both.');
   }
-  // "Bearer TOKEN" without quotes is two arguments.
+  // Unquoted "Bearer TOKEN" is two arguments.
   if (words.length > 1 && !(words.length === 2 && /^(bearer|dpop)$/i.test(words[0] as string))) {
     throw new UsageError('One token at a time.');
   }

@@ -1,4 +1,4 @@
-/** The parts of the server that the doctor examines with. */
+/** Services of the server that the doctor uses. */
 import type { IntrospectionService } from '../../auth/introspection/introspection.service.js';
 import type { IssuerMetadataService } from '../../auth/keys/issuer-metadata.service.js';
 import type { JwksService } from '../../auth/keys/jwks.service.js';
@@ -15,7 +15,7 @@ export interface Deployment {
   readonly metadata: IssuerMetadataService;
 }
 
-/** Whether a certificate of a client can ever reach this server. */
+/** True if a client certificate can reach this server. */
 export function seesCertificates({ auth, server }: Settings): boolean {
   return (auth.clientCertificateHeader ?? server.tls?.clientCaFile) !== undefined;
 }

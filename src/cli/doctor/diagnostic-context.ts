@@ -1,4 +1,4 @@
-/** All that advice is given from: a token that failed a check, what it says, and what this deployment asks. */
+/** Facts for advice: a token that failed a check, its claims, and the settings. */
 import type { Claims } from '../../auth/presets/presets.js';
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
 import type { ErrorCode } from '../../core/app-error.js';
@@ -10,41 +10,41 @@ import type { NameSetting } from './setting.js';
 export interface DiagnosticContext {
   readonly token: string;
   readonly jwt: UnverifiedJwt | undefined;
-  /** Empty where there are none. */
+  /** Empty without claims. */
   readonly claims: Claims;
-  /** Ours: the one that the token is of, or most looks like. */
+  /** Configured issuer of the token, or the most similar one. */
   readonly issuer: IssuerSettings;
-  /** Whose token, or whose issuer, it looks like. */
+  /** Probable provider of the token or issuer. */
   readonly provider: Provider | undefined;
-  /** Names of the keys that the issuer publishes; undefined where that was not asked, or could not be. */
+  /** Key ids that the issuer publishes; undefined if not fetched. */
   readonly publishedKids: readonly string[] | undefined;
-  /** Why the check failed; undefined where advice is asked for beyond the checks. */
+  /** Reason of the failed check; undefined for advice beyond the checks. */
   readonly reason: ErrorCode | undefined;
-  /** What failed beneath it, where the server's log would say more than its answer. */
+  /** Internal cause, if the log of the server has one. */
   readonly cause: string | undefined;
   readonly setting: NameSetting;
-  /** The resource identifier of this server. */
+  /** Resource identifier of this server. */
   readonly resource: string;
   readonly requireHuman: boolean;
   readonly seesCertificates: boolean;
-  /** In seconds since the epoch. */
+  /** Unix time in seconds. */
   readonly now: number;
 }
 
-/** One thing that goes wrong in the world: how it is recognized, and what to say. */
+/** A known mistake: its recognition and its explanation. */
 export interface DiagnosticRule {
-  /** Stable: tests and scripts know it by this. */
+  /** Stable name for tests and scripts. */
   readonly name: string;
-  /** Undefined where this is not it. */
+  /** Undefined or false if the rule does not apply. */
   readonly match: (context: DiagnosticContext) => Explanation | undefined | false;
 }
 
-/** A value that should be a text; nothing where it is not: what a token holds may be of any kind. */
+/** A string value; empty for other types, which a token may contain. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Every value of a claim that is a text or a list of texts. */
+/** String values of a claim that is a string or a list. */
 export function textsOf(value: unknown): readonly string[] {
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   return values.filter((one) => typeof one === 'string');

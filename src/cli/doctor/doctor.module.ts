@@ -1,4 +1,4 @@
-/** The part of the application that verifies tokens, and nothing else: no port, no database, no audit log. */
+/** Token verification without port, database and audit log. */
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { AuthModule } from '../../auth/auth.module.js';

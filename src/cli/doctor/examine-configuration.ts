@@ -1,4 +1,4 @@
-/** The configuration and the issuers that it names, asked as the server asks them. */
+/** Examines the configuration and its issuers. */
 import { fetchJson } from '../../http/outbound/bounded-fetch.js';
 import type { ServerSettings } from '../../config/settings.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
@@ -8,10 +8,10 @@ import { issuerLines } from './issuer-lines.js';
 import { isGood, verdictWords, type Report, type Section } from './report.js';
 import { serverLines } from './server-lines.js';
 
-/** A server that is there answers at once; for one that is not, nobody should wait. */
+/** A running server answers quickly; a missing one must not delay the report. */
 const SERVER_TIMEOUT_MS = 2_000;
 
-/** @param before sections that stand before those of this server and its issuers. */
+/** @param before sections before those of server and issuers. */
 export async function examineConfiguration(
   deployment: Deployment,
   before: readonly Section[],
@@ -41,7 +41,7 @@ export async function examineConfiguration(
   return { good: isGood(sections), verdict: verdictWords(sections), reason: null, sections };
 }
 
-/** What a server that runs under this configuration tells its clients. */
+/** Metadata of a running server with this configuration. */
 async function askServer({ publicUrl, mcpPath }: ServerSettings): Promise<JsonObject | undefined> {
   const url = `${publicUrl}/.well-known/oauth-protected-resource${mcpPath}`;
   const document = await fetchJson(url, AbortSignal.timeout(SERVER_TIMEOUT_MS)).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** Whether the server would start with this configuration: asked with the server's own parts, none of which is started. */
+/** Checks that the server would start, with its own services, without starting them. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { ownRegistry } from '../registered-targets.js';
 import { archivesOf } from '../../audit/audit-log-files.js';
@@ -16,7 +16,7 @@ import { acceptedTools } from '../../upstreams/accepted-tools.js';
 import { loadIdentityKey } from '../../upstreams/identity-key.js';
 import { isGood, verdictWords, type Line, type Report, type Section } from './report.js';
 
-/** The report on the start alone; no issuer is asked. */
+/** Report on the start, without contacting an issuer. */
 export async function examineStart(settings: Settings): Promise<Report> {
   const sections: Section[] = [await startSection(settings)];
   const good = isGood(sections);
@@ -25,7 +25,7 @@ export async function examineStart(settings: Settings): Promise<Report> {
   return { good, verdict, reason: null, sections };
 }
 
-/** In the order of the server; a fault hides no other, but for those that need what it is about. */
+/** In the order of the server; a fault hides only dependent checks. */
 export async function startSection(settings: Settings): Promise<Section> {
   const lines = [
     fine('settings', 'every variable, and every file that one names, can be read'),
@@ -51,7 +51,7 @@ function tlsLines({ server: { tls } }: Settings): Line[] {
   }
 }
 
-/** A key that the server would make at its start, or replace, is neither made nor replaced here. */
+/** Does not create or replace keys. */
 async function keyLines({ audit, upstreams }: Settings): Promise<Line[]> {
   const signs = upstreams.list.some((one) => one.transport === 'http' && one.identityHeader !== undefined);
   const archives = await archivesOf(audit.file);
@@ -67,7 +67,7 @@ async function keyLines({ audit, upstreams }: Settings): Promise<Line[]> {
         )
       : []),
   ];
-  // Where calls go on without records, the server starts without its audit key, too.
+  // With AUDIT_ON_FAILURE=allow the server starts without its audit key.
   const relaxed = lines.map((line): Line =>
     line.name === 'audit key' && audit.onFailure === 'allow' ? { ...line, state: 'warn' } : line,
   );
@@ -76,7 +76,7 @@ async function keyLines({ audit, upstreams }: Settings): Promise<Line[]> {
     : [fine('signing keys', 'those that exist can sign; the others are made at the start')];
 }
 
-/** @param mayReplace whether the server replaces a damaged file. */
+/** @param mayReplace true if the server replaces a damaged file. */
 async function keyLine(
   name: string,
   path: string,
@@ -107,7 +107,7 @@ async function targetLines(settings: Settings): Promise<Line[]> {
   try {
     registry = await ownRegistry(settings);
   } catch (error) {
-    // Without the names of the tools neither upstreams nor policy can be asked about.
+    // Upstreams and policy need the tool names.
     return faultsOf(error).map((message) => broken('names', message));
   }
   const { allowList } = settings.policy;
@@ -116,7 +116,7 @@ async function targetLines(settings: Settings): Promise<Line[]> {
   const lines = [fine('names', `${own.length} tools, resources and prompts of this server; open: ${opened}`)];
   const upstreams = upstreamLines(settings.upstreams, registry);
   lines.push(...upstreams);
-  // The policy is held against the tools of upstreams, too.
+  // The policy also covers upstream tools.
   if (upstreams.some(({ state }) => state === 'fail')) return lines;
   return [...lines, ...policyLines(settings, registry)];
 }
@@ -161,7 +161,7 @@ function policyLines({ policy }: Settings, registry: ToolRegistry): Line[] {
   }
 }
 
-/** What stops the start, in the words of the server; every other error stops it, too. */
+/** Faults in the words of the server; any other error prevents the start too. */
 function faultsOf(error: unknown): readonly string[] {
   if (
     error instanceof ConfigurationError ||

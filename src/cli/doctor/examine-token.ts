@@ -1,4 +1,4 @@
-/** One token, judged by the parts of the server itself: check by check, and then as a request would be. */
+/** Examines a token with the checks of the server, one by one, and then as a request. */
 import { claimsToPrincipal } from '../../auth/verify/claims-to-principal.js';
 import { readJwt } from '../../auth/verify/read-jwt.js';
 import { rootMessage } from '../../lib/root-cause.js';
@@ -87,7 +87,7 @@ function tokenSection({ token, jwt, claims, now }: DiagnosticContext, removed: r
   };
 }
 
-/** Advice is given once: one mistake fails several checks. */
+/** Each advice once: one mistake fails several checks. */
 function checkLines(
   outcomes: readonly Outcome[],
   context: DiagnosticContext,
@@ -111,12 +111,12 @@ function checkLines(
   return lines.flatMap((line) => (line.name === 'issuer' ? [line, note] : [line]));
 }
 
-/** Whether there is anything to judge beside the text itself. */
+/** True if more than the raw text can be judged. */
 function isChecked({ jwt, claims }: Pick<DiagnosticContext, 'jwt' | 'claims'>): boolean {
   return jwt !== undefined || Object.keys(claims).length > 0;
 }
 
-/** Ten lines that say nothing hide the one that says something. */
+/** Groups lines without information, so that the important line is visible. */
 function restInOne(lines: readonly Line[]): Line[] {
   const rest: Line = { name: 'the rest', state: 'not checked', message: 'there is nothing to read' };
   return [...lines.filter(({ state }) => state !== 'not checked'), rest];
@@ -132,7 +132,7 @@ function principalSection(principal: Principal, context: DiagnosticContext): Sec
   };
 }
 
-/** By the provider's names: read as if every one of them meant itself. None where nothing maps them. */
+/** Role names of the provider, without the role map. Empty without a map. */
 function rolesBeforeMap({ claims, issuer }: DiagnosticContext): readonly string[] {
   return issuer.roleMap ? claimsToPrincipal(claims, { ...issuer, roleMap: new IdentityRoleMap() }).roles : [];
 }

@@ -1,4 +1,4 @@
-/** Puts the parts of the server together that verify tokens, has them examined, and puts them away. */
+/** Creates the services of token verification, runs the examination, and closes them. */
 import { NestFactory } from '@nestjs/core';
 import { readFileSync } from 'node:fs';
 import { IntrospectionService } from '../../auth/introspection/introspection.service.js';
@@ -14,7 +14,7 @@ import type { Pasted } from './pasted.js';
 import { faultyConfiguration, type Report } from './report.js';
 import { settingNames } from './setting.js';
 
-/** Whether the server would start with these variables; no issuer is asked. */
+/** Checks the start with these variables without contacting an issuer. */
 export async function examineTheStart(env: Environment): Promise<Report> {
   const settings = settingsOf(env);
   if (isReport(settings)) return settings;
@@ -22,11 +22,11 @@ export async function examineTheStart(env: Environment): Promise<Report> {
   return examineStart(settings);
 }
 
-/** @param pasted undefined: the configuration is what is examined. */
+/** @param pasted undefined: examine the configuration. */
 export async function examine(env: Environment, pasted: Pasted | undefined): Promise<Report> {
   const settings = settingsOf(env);
   if (isReport(settings)) return settings;
-  // First, and only for this question: loading the whole application would use up the time that issuers have.
+  // First: loading the application later would use up the time limits of issuers.
   const start = pasted ? undefined : await (await import('./examine-start.js')).startSection(settings);
   const app = await NestFactory.createApplicationContext(DoctorModule.forRoot(settings), {
     logger: false,
@@ -48,7 +48,7 @@ export async function examine(env: Environment, pasted: Pasted | undefined): Pro
   }
 }
 
-/** Faults of the variables are a report of their own. */
+/** Faults of the variables are a report. */
 function settingsOf(env: Environment): Settings | Report {
   try {
     return loadSettings(env, (path) => readFileSync(path, 'utf8'));

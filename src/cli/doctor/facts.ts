@@ -1,6 +1,6 @@
 /**
- * What is shown of a token and of whom it speaks for. Never the token, its signature, or what it says of a person: of
- * claims there are names, of the subject that there is one, and in full only what an operator has configured or must.
+ * Shown facts of a token: never the token, its signature or personal data. Names of claims, and values that operators
+ * configure.
  */
 import type { Claims } from '../../auth/presets/presets.js';
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
@@ -16,7 +16,7 @@ import {
 
 const MAX_NAMES = 60;
 
-/** @param jwt undefined for an opaque token: then the claims are what its issuer says of it. */
+/** @param jwt undefined for an opaque token, whose claims come from introspection. */
 export function tokenFacts(jwt: UnverifiedJwt | undefined, claims: Claims, now: number): Fact[] {
   const header = jwt?.header;
   return [

@@ -1,4 +1,4 @@
-/** What an issuer's answers mean for this server and for its clients. Pure. */
+/** Report lines about the responses of an issuer. Pure. */
 import type { PublishedKey } from '../../auth/keys/published-keys.js';
 import { proxyFor } from '../../config/proxies.js';
 import type { IssuerSettings, OutboundSettings } from '../../config/settings.js';
@@ -18,9 +18,9 @@ export interface IssuerCase {
   readonly issuer: IssuerSettings;
   readonly answers: IssuerAnswers;
   readonly setting: NameSetting;
-  /** Identifier of this server. */
+  /** Resource identifier of this server. */
   readonly resource: string;
-  /** Clients without a token are sent to the first issuer: its metadata is for them, too. */
+  /** Challenges name the first issuer, so clients need its metadata. */
   readonly isFirst: boolean;
   readonly outbound: OutboundSettings | undefined;
 }
@@ -66,14 +66,14 @@ function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   const failures = answers.metadata.map(({ failure = '' }) => failure).join('; ');
   return {
     name,
-    // Neither keys nor introspection need it where their addresses are configured; clients still do.
+    // With configured addresses the server does not need metadata; clients do.
     state: needsMetadata(issuer) ? 'fail' : 'warn',
     message: `none: ${failuresOf(answers.metadata)}${needsMetadata(issuer) || !isFirst ? '' : '; clients need it to log in'}`,
     advice: difference ?? adviseOnConnection(failures),
   };
 }
 
-/** Where a proxy is configured: which way the addresses of this issuer are asked. */
+/** With a configured proxy: the route to this issuer. */
 function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
   if (!outbound) return [];
   const keys: unknown = issuer.jwksUri ?? answers.document?.jwks_uri;
@@ -91,7 +91,7 @@ function proxyLine({ issuer, answers, outbound }: IssuerCase): Line[] {
   return [{ name: 'proxy', state: 'ok', message }];
 }
 
-/** Where the document itself could not be had, its address still tells the issuer. */
+/** The address names the issuer, even without its document. */
 function metadataAddressAdvice(configured: string, setting: NameSetting): Advice | undefined {
   if (!isMetadataAddress(configured)) return undefined;
   return {
@@ -102,7 +102,7 @@ function metadataAddressAdvice(configured: string, setting: NameSetting): Advice
   };
 }
 
-/** Three addresses of one host mostly fail alike, and then it is said once. */
+/** Equal failures of several addresses are reported once. */
 function failuresOf(answers: readonly MetadataAnswer[]): string {
   const failures = new Map<string, string[]>();
   for (const { address, issuer, failure } of answers) {
@@ -264,7 +264,7 @@ function clockLine({ issuer, answers, setting }: IssuerCase): Line[] {
   if (ahead === undefined) return [];
   const name = 'clock';
   const tolerance = issuer.clockToleranceSeconds;
-  // The header has whole seconds only.
+  // The header has whole seconds.
   if (Math.abs(ahead) <= Math.max(tolerance, 1))
     return [{ name, state: 'ok', message: 'as that of the issuer' }];
   const isBehind = ahead > 0;

@@ -1,11 +1,11 @@
-/** What the metadata of an issuer tells the clients that this server sends there. Pure. */
+/** Report lines about the metadata that clients use for login. Pure. */
 import type { IssuerSettings } from '../../config/settings.js';
 import type { JsonObject } from '../../lib/json.js';
 import type { Line } from './report.js';
 import { formatList } from '../../lib/format-text.js';
 import { textsOf } from './diagnostic-context.js';
 
-/** What clients find where they are sent to log in (RFC 8414, OAuth 2.1, MCP authorization). */
+/** Login metadata (RFC 8414, OAuth 2.1, MCP authorization). */
 export function loginLines(document: JsonObject): Line[] {
   const lacking = ['authorization_endpoint', 'token_endpoint'].filter(
     (name) => typeof document[name] !== 'string',
@@ -44,7 +44,7 @@ export function loginLines(document: JsonObject): Line[] {
   ];
 }
 
-/** What this server demands of tokens, against what the issuer says it can do. */
+/** Compares the sender constraints of this server with the capabilities of the issuer. */
 export function bindingLines({ dpop, mtls }: IssuerSettings, document: JsonObject): Line[] {
   const lines: Line[] = [];
   if (dpop === 'required') {

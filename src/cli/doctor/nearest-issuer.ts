@@ -1,4 +1,4 @@
-/** Whose settings judge a token: those of its issuer, or, where it is of none of ours, of the one it most looks like. Pure. */
+/** Selects the settings for a token: those of its issuer, or of the most similar issuer. Pure. */
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
 import type { IssuerSettings } from '../../config/settings.js';
 import { guessProvider } from './providers.js';
@@ -7,7 +7,7 @@ import { distanceOf } from './rules/issuer.js';
 
 export interface NearestIssuer {
   readonly issuer: IssuerSettings;
-  /** False: it is only similar, and advice is all that may come of it. */
+  /** False: similar only, used for advice. */
   readonly isOfIssuer: boolean;
 }
 

@@ -1,8 +1,8 @@
-/** A token as people paste it: with quotes, with its header, in the JSON that it came in, broken into lines. Pure. */
+/** Extracts a token from pasted text: quotes, header, JSON, line breaks. Pure. */
 
 export interface Pasted {
   readonly token: string;
-  /** What was taken off, in words; a client that sends it along is refused. */
+  /** Descriptions of removed parts; a client that sends them is rejected. */
   readonly removed: readonly string[];
 }
 
@@ -14,7 +14,7 @@ const AROUND: readonly (readonly [RegExp, string])[] = [
   [/^[ \t\p{Cf}\u00a0]+|[ \t\p{Cf}\u00a0]+$/gu, 'spaces'],
 ];
 
-/** The end of a line at either end is how terminals and `echo` are, and worth no word. */
+/** Line breaks at both ends are normal and not reported. */
 export function readPasted(text: string): Pasted {
   const removed = new Set<string>();
   let token = text.replace(/^\ufeff/, '').replace(/^[\r\n]+|[\r\n]+$/g, '');
@@ -36,7 +36,7 @@ export function readPasted(text: string): Pasted {
   return { token: whole, removed: [...removed] };
 }
 
-/** Of `{ "access_token": "…" }`, as token endpoints answer (RFC 6749 section 5.1). */
+/** Token response `{ "access_token": "…" }` (RFC 6749 section 5.1). */
 function accessTokenIn(text: string): string | undefined {
   if (!text.trimStart().startsWith('{')) return undefined;
   try {

@@ -1,4 +1,4 @@
-/** Whose token, or whose issuer, something looks like. A guess, for advice only: nothing is ever accepted because of it. */
+/** Guesses the provider of a token or issuer, for advice only. */
 import type { Claims } from '../../auth/presets/presets.js';
 import type { IssuerSettings, Preset } from '../../config/settings.js';
 
@@ -41,7 +41,7 @@ export function guessProvider(issuer: unknown, claims: Claims = {}): Provider | 
   return MARKS.find(([, has]) => has(claims))?.[0];
 }
 
-/** What the operator says of an issuer counts for its tokens; for those of others, what they look like. */
+/** The configured preset counts for tokens of its issuer; other tokens are guessed. */
 export function providerOf(
   claims: Claims,
   { issuer, preset }: IssuerSettings,
@@ -52,7 +52,7 @@ export function providerOf(
   return isOfIssuer ? (configured ?? guessed) : (guessed ?? configured);
 }
 
-/** An issuer of Entra: which version of its tokens it names, and whose. */
+/** Version and tenant of an Entra issuer. */
 export function entraIssuer(issuer: unknown): { version: 1 | 2; tenant: string } | undefined {
   if (typeof issuer !== 'string' || guessProvider(issuer) !== 'entra') return undefined;
   const [, tenant = '', version] = new URL(issuer).pathname.split('/');

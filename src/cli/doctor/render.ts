@@ -1,4 +1,4 @@
-/** A report as text for people: aligned, wrapped, coloured where that is seen. Pure. */
+/** Prints a report as text: aligned, wrapped, and coloured on a terminal. Pure. */
 import type { Line, Report, Section, State } from './report.js';
 
 export interface Look {
@@ -23,7 +23,7 @@ export function renderText({ sections, verdict, good }: Report, match: Look): st
   return `${[...parts, wrapped(`${mark} `, 'Verdict: '.length, verdict, match.width)].join('\n\n')}\n`;
 }
 
-/** One object; the texts are the same. */
+/** One JSON object with the same texts. */
 export function renderJson(report: Report): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
@@ -49,7 +49,7 @@ function renderLine({ state, name, reason, message, advice }: Line, names: numbe
   return texts.map((text, at) => wrapped(at === 0 ? start : ' '.repeat(indent), indent, text, match.width));
 }
 
-/** @param indent how wide `start` looks: colours take no room. */
+/** @param indent visible width of `start`; colours have no width. */
 function wrapped(start: string, indent: number, text: string, width: number): string {
   const room = Math.max(width - indent, NARROWEST);
   const lines: string[] = [];

@@ -1,20 +1,20 @@
-/** What the doctor found, before it becomes lines on a screen or JSON. */
+/** Report of the doctor before rendering. */
 import type { ErrorCode } from '../../core/app-error.js';
 
-/** Of a check of a token, or of a part of the configuration. `warn` does not change the exit code. */
+/** Result of a check. `warn` does not change the exit code. */
 export type State = 'ok' | 'warn' | 'fail' | 'not checked';
 
-/** What to do about something: in one place, in the other, or in either. */
+/** Remedies, at the provider or in this configuration. */
 export interface Explanation {
   readonly message: string;
-  /** What to change at the provider, or in the client that asks it. */
+  /** Change at the provider or in the client. */
   readonly providerFix?: string;
-  /** What to change in the configuration of this server. */
+  /** Change in the configuration of this server. */
   readonly serverFix?: string;
 }
 
 export interface Advice extends Explanation {
-  /** A stable name of what was recognized. */
+  /** Stable name of the recognized mistake. */
   readonly rule: string;
 }
 
@@ -22,7 +22,7 @@ export interface Line {
   readonly state: State;
   readonly name: string;
   readonly message: string;
-  /** The reason that the server gives for the refusal. */
+  /** Reason of the denial. */
   readonly reason?: ErrorCode;
   readonly advice?: Advice;
 }
@@ -39,10 +39,10 @@ export interface Section {
 }
 
 export interface Report {
-  /** The exit code is 0 where it is. */
+  /** True: exit code 0. */
   readonly good: boolean;
   readonly verdict: string;
-  /** The reason that the server gives; null where it refuses nothing, and where no token was judged. */
+  /** Reason of the server; null without a denial or a token. */
   readonly reason: ErrorCode | null;
   readonly sections: readonly Section[];
 }
@@ -55,7 +55,7 @@ export function isGood(sections: readonly Section[]): boolean {
   return !sections.some(({ lines = [] }) => lines.some(isBad));
 }
 
-/** How many lines are broken, and how many are to be looked at. */
+/** Counts failures and warnings. */
 export function verdictWords(sections: readonly Section[]): string {
   const lines = sections.flatMap(({ lines: all = [] }) => all);
   const broken = lines.filter(isBad).length;
@@ -64,7 +64,7 @@ export function verdictWords(sections: readonly Section[]): string {
   return broken === 0 ? `nothing is broken${looks}.` : `${broken} broken${looks}.`;
 }
 
-/** Of faults that stop the boot there is nothing further to ask. */
+/** Faults that prevent the start end the examination. */
 export function faultyConfiguration(faults: readonly string[]): Report {
   const title = `The configuration has ${faults.length} fault(s), and the server does not start:`;
   const sections: Section[] = [

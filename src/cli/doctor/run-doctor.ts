@@ -9,11 +9,11 @@ import { readPasted, type Pasted } from './pasted.js';
 import { renderJson, renderText } from './render.js';
 import { faultyConfiguration, type Report } from './report.js';
 
-/** Columns without a terminal, and at most. */
+/** Columns without a terminal, and the maximum. */
 const WIDTH = 100;
 const WIDEST = 120;
 
-/** A terminal gives at most 4,095 characters of one line. */
+/** A terminal limits a line to 4,095 characters. */
 const PROMPT = 'Paste the token and press Ctrl-D; a long one comes better from a file.';
 
 export async function runDoctor(request: DoctorRequest, context: CommandContext): Promise<number> {
@@ -30,7 +30,7 @@ export async function runDoctor(request: DoctorRequest, context: CommandContext)
   return report.good ? EXIT_OK : EXIT_FAILED;
 }
 
-/** Faults of `.env` stop the server, as those of the variables do. */
+/** Faults of `.env` prevent the start, like those of variables. */
 async function reportOn(
   isAboutStart: boolean,
   pasted: Pasted | undefined,

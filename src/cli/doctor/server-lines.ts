@@ -1,4 +1,4 @@
-/** What the configuration says of this server itself, and whether one answers under it. Pure. */
+/** Report lines about the configuration of this server and about a running server. Pure. */
 import { isLoopbackHost } from '../../config/rules.js';
 import type { ChallengeScopes, Settings } from '../../config/settings.js';
 import type { JsonObject } from '../../lib/json.js';
@@ -8,13 +8,13 @@ import { textsOf } from './diagnostic-context.js';
 
 export interface ServerCase {
   readonly settings: Settings;
-  /** Whether the parts that the server consists of have the keys of every issuer. */
+  /** True if the keys of every issuer are known. */
   readonly ready: boolean;
-  /** Whether something is known to be broken about an issuer. */
+  /** True if a failure of an issuer is already reported. */
   readonly explained: boolean;
-  /** What a server at this address says of itself (RFC 9728); undefined where none answers. */
+  /** Metadata of a server at this address (RFC 9728); undefined without one. */
   readonly running: JsonObject | undefined;
-  /** Metadata of the issuer to which clients are sent; undefined where there is none. */
+  /** Metadata of the first issuer; undefined without it. */
   readonly issuer: JsonObject | undefined;
 }
 
@@ -40,7 +40,7 @@ function resourceLine({ server }: Settings): Line {
   };
 }
 
-/** `CHALLENGE_SCOPES`. The scopes themselves depend on the policy and are those of the server that runs. */
+/** `CHALLENGE_SCOPES`. The effective scopes depend on the policy of the running server. */
 function challengeLine({ policy }: Settings): Line {
   const words = {
     allowed: 'every scope that an allowed tool, prompt or resource needs',
@@ -54,7 +54,7 @@ function challengeLine({ policy }: Settings): Line {
   return { name: 'challenge', state: 'ok', message };
 }
 
-/** The word of the server's own parts, where the lines about the issuers do not say it already. */
+/** Readiness of the keys, unless the issuer lines report it. */
 function readyLine(ready: boolean, explained: boolean): Line[] {
   if (ready) return [{ name: 'keys', state: 'ok', message: 'the server has the keys of every issuer' }];
   if (explained) return [];
@@ -92,7 +92,7 @@ function runningLines(
   ];
 }
 
-/** A list in `CHALLENGE_SCOPES` that the server which runs does not ask for. */
+/** Line for a `CHALLENGE_SCOPES` list that differs from the running server. */
 function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supported }: JsonObject): Line[] {
   if (typeof setting === 'string') return [];
   const asked = textsOf(scopes_supported).toSorted().join(' ');
@@ -103,7 +103,7 @@ function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supp
   return [{ name: 'challenge', state: 'warn', message }];
 }
 
-/** The scopes that the server tells clients to ask for first, against those that the issuer says it knows. */
+/** Compares the challenge scopes with `scopes_supported` of the issuer. */
 function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): Line[] {
   if (!issuer || asked.length === 0) return [];
   const name = 'scopes';

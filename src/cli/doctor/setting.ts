@@ -1,6 +1,6 @@
-/** What a setting is called where this deployment has it: a variable, or a name in `IDENTITY_FILE`. */
+/** Name of a setting in this deployment: a variable, or a member of `IDENTITY_FILE`. */
 
-/** By the name in the file; undefined where only the file can say it. */
+/** By member name; undefined if only the file has it. */
 const VARIABLES = {
   issuer: 'AUTH_ISSUER',
   audience: 'AUTH_AUDIENCE',
@@ -22,13 +22,13 @@ const VARIABLES = {
 
 export type Setting = keyof typeof VARIABLES;
 
-/** Values come from tokens, and lines from here are copied into shells: what is more than a plain name is left to be typed. */
+/** Values come from tokens, and users copy lines into shells: only plain names are printed. */
 const PLAIN = /^[\w.:/,+-]{1,200}$/;
 
-/** Names a setting, with the value that it should have where there is a plain one. */
+/** Names a setting, with its value if that is plain. */
 export type NameSetting = (setting: Setting, value?: string | number) => string;
 
-/** What variables separate by commas is a list in the file. */
+/** Comma-separated in variables, lists in the file. */
 const LISTS: readonly Setting[] = ['audience', 'token_types', 'algorithms'];
 
 function inYaml(setting: Setting, value: string | number): string {

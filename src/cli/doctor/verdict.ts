@@ -1,4 +1,4 @@
-/** The last word on a token: that of the server's own verifier. Pure. */
+/** Verdict on a token, from the verifier of the server. Pure. */
 import type { ErrorCode } from '../../core/app-error.js';
 import type { Principal } from '../../core/principal.js';
 import { reasonOf, type CheckReport } from './checks.js';
@@ -9,15 +9,15 @@ export interface Verdict {
   readonly good: boolean;
   readonly verdict: string;
   readonly reason: ErrorCode | null;
-  /** Who is let in. */
+  /** Accepted principal. */
   readonly principal: Principal | undefined;
 }
 
-/** @param provider of the token, where it can be told: there is a page about each. */
+/** @param provider probable provider of the token, for a link to its page. */
 export function verdictOf(checkReport: CheckReport, answer: Answer, provider: Provider | undefined): Verdict {
   const found = reasonOf(checkReport.outcomes);
   const { principal, bound } = checkReport;
-  // Whoever asks the doctor does not have the key of the client: no proof could be sent, and that alone is refused.
+  // The doctor does not have the key of the client, so a missing proof alone is not a failure.
   const lacksProof =
     found === null && bound.dpop && 'error' in answer && answer.error.code === 'token_binding';
   if (lacksProof) {

@@ -1,4 +1,4 @@
-/** Asks who can know it whether a token is genuine: the keys of its issuer, or the issuer. */
+/** Verifies a token with the keys of its issuer, or by introspection. */
 import { acceptsAlgorithm } from '../../auth/algorithms.js';
 import { readCredential } from '../../auth/credential.js';
 import { introspectedClaims } from '../../auth/introspection/introspected-claims.js';
@@ -11,10 +11,10 @@ import { askKeys } from './ask-issuer.js';
 import type { Evidence } from './checks.js';
 import type { Deployment } from './deployment.js';
 
-/** What the verifier of the server says; that it is a principal, or why not. */
+/** Result of the verifier: a principal or an error. */
 export type Answer = { readonly principal: Principal } | { readonly error: AppError };
 
-/** @returns undefined where there is nothing to ask: no key is for an algorithm that is not accepted. */
+/** @returns undefined if the algorithm is not accepted, so that no key applies. */
 export async function verifyWithServerCode(
   token: string,
   jwt: UnverifiedJwt | undefined,
@@ -33,8 +33,8 @@ export async function verifyWithServerCode(
 }
 
 /**
- * The verdict that counts: a request with this token, as the server judges it.
- * @param certificate thumbprint of the one that the client is taken to have.
+ * Judges a request with this token like the server.
+ * @param certificate assumed thumbprint of the client.
  */
 export function verify(
   token: string,
@@ -53,7 +53,7 @@ export function verify(
   });
 }
 
-/** Names of the keys that the issuer publishes now; undefined where that cannot be had. */
+/** Key ids that the issuer publishes now; undefined if unavailable. */
 export async function publishedKids(
   issuer: IssuerSettings,
   { metadata }: Deployment,

@@ -1,4 +1,4 @@
-/** The command line of `mcp-gate policy`: words and options in, a request out. */
+/** Command line of `mcp-gate policy`. */
 import type { Command } from 'commander';
 import { isIP } from 'node:net';
 import { quote } from '../../lib/format-text.js';
@@ -8,7 +8,7 @@ import { JSON_OPTION, withExamples } from '../help.js';
 import { collect, oneOf } from '../option-values.js';
 import { UsageError } from '../usage.js';
 
-/** The principals of a matrix. */
+/** Principals of a matrix. */
 export type SubjectSelector =
   /** A file, stdin, or a name of the audit log. */
   | { readonly kind: 'named'; readonly as: string }
@@ -23,7 +23,7 @@ interface Common {
   readonly format: Format;
 }
 
-/** Values that conditions see; `at` is undefined for now. */
+/** Context of conditions. `at` undefined: now. */
 interface Situation {
   readonly at: string | undefined;
   readonly ip: string;

@@ -1,4 +1,4 @@
-/** Why one principal may, or may not, have one target: the checks of the gate, one by one. Pure. */
+/** Explains the decision for one principal and target, check by check. Pure. */
 import { targetLabel, type Decision, type Requirements } from '../../core/decision.js';
 import { duration } from '../../lib/format-text.js';
 import {
@@ -17,9 +17,9 @@ import type { RateClass } from '../../policy/rates.js';
 export interface Step {
   readonly check: CheckName | 'known';
   readonly outcome: 'passed' | 'refused' | 'not reached';
-  /** What was asked, and what there is. */
+  /** Requirement and finding. */
   readonly message: string;
-  /** Where the rule that refused stands. */
+  /** Denying rule. */
   readonly rule: string | undefined;
 }
 
@@ -27,13 +27,13 @@ export interface Explanation {
   readonly target: string;
   readonly decision: Decision;
   readonly steps: readonly Step[];
-  /** Classes of rates in which a call counts. */
+  /** Rate classes that count a call. */
   readonly rates: readonly RateClass[];
-  /** Conditions that were not judged, since they look at arguments and there are none. */
+  /** Conditions that need arguments and were not evaluated. */
   readonly open: readonly string[];
 }
 
-/** @param label as allow-lists name it. */
+/** @param label as in allow-lists. */
 export function explain(loaded: LoadedPolicy, caller: EvaluationContext, label: string): Explanation {
   const own = loaded.policy.targets.get(label);
   if (!own) {

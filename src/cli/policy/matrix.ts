@@ -1,4 +1,4 @@
-/** Who can what: a decision for each principal and each target, and what differs between two of them. Pure. */
+/** Decisions for principals and targets, and differences of two matrices. Pure. */
 import { targetLabel } from '../../core/decision.js';
 import type { Reason } from '../../core/reasons.js';
 import type { CedarRule } from '../../policy/cedar/cedar-file.js';
@@ -8,21 +8,21 @@ import type { LoadedPolicy } from '../../policy/load-policy.js';
 import type { Environment } from '../../policy/policy.js';
 import type { NamedPrincipal } from './principals.js';
 
-/** `depends`: on the arguments. Otherwise the reason for which it is refused. */
+/** `depends`: on the arguments. Otherwise allow, or the reason of the denial. */
 export type Answer = 'allow' | 'depends' | Reason;
 
 export interface MatrixCell {
   readonly answer: Answer;
-  /** Of a refusal: where the rule stands. */
+  /** Deciding rule of a denial. */
   readonly rule: string | undefined;
-  /** Whether a list shows it to this principal; not there where that is not known. */
+  /** True if a list shows the target; absent if unknown. */
   readonly listed?: boolean;
 }
 
 export interface MatrixRow {
   readonly target: string;
   readonly cells: readonly MatrixCell[];
-  /** What it depends on, where it does; not there where that is not known. */
+  /** Conditions that decide; absent if unknown. */
   readonly conditions?: readonly Pick<CedarRule, 'source' | 'text'>[];
 }
 
@@ -37,13 +37,13 @@ export interface CellChange {
   readonly principal: string;
   readonly before: MatrixCell | undefined;
   readonly after: MatrixCell | undefined;
-  /** Where both depend on the arguments, and on other conditions: what these are now. */
+  /** Changed conditions, if both cells depend on arguments. */
   readonly conditions?: readonly string[];
-  /** Where only lists change: whether they show the target now. */
+  /** New visibility, if only that changed. */
   readonly listed?: boolean;
 }
 
-/** @param environment without arguments: what depends on them is said to. */
+/** @param environment without arguments; dependent cells become `depends`. */
 export function matrixOf(
   { policy, cedarRules }: LoadedPolicy,
   principals: readonly NamedPrincipal[],
@@ -69,7 +69,7 @@ export function matrixOf(
   };
 }
 
-/** Cells that do not say the same, in the order of the rows; of what is only in one of them, the other side is undefined. */
+/** Differing cells in the order of the rows. Undefined: missing on one side. */
 export function changesBetween(before: Matrix, after: Matrix): CellChange[] {
   const [was, is] = [cellsOf(before), cellsOf(after)];
   return [...new Set([...was.keys(), ...is.keys()])].flatMap((key) => {
@@ -96,7 +96,7 @@ interface PlacedCell {
   readonly cell: MatrixCell;
   /** Names of the conditions. */
   readonly conditions: readonly string[];
-  /** Their texts: what they say, wherever they stand. Undefined: not known. */
+  /** Texts of the conditions, independent of their place. Undefined: unknown. */
   readonly dependsOn: string | undefined;
 }
 

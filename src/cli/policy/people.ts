@@ -1,4 +1,4 @@
-/** `--as`: a file, a token or a principal on stdin, or the name of somebody in the audit log. */
+/** Reads `--as`: a file, a token or principal on stdin, or a name of the audit log. */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { find } from '../audit/find.js';
@@ -17,18 +17,18 @@ import { principalOfToken } from './token.js';
 
 export interface People {
   readonly principals: readonly NamedPrincipal[];
-  /** Where they come from, for the person who asks; undefined where that is a file. */
+  /** Description of the source; undefined for a file. */
   readonly origin: string | undefined;
-  /** The server would refuse their token, whatever the policy says. */
+  /** True if the server would reject their token. */
   readonly refused: boolean;
 }
 
-/** A credential on one line; a principal in YAML or JSON has a colon or braces. */
+/** A credential on one line; principals in YAML or JSON contain a colon or braces. */
 const TOKEN = /^[A-Za-z0-9._~+/=-]+$/;
 
 /**
- * @param as the path of a file; `-` for stdin; otherwise a subject, or `SUBJECT via CLIENT`, of the audit log.
- * @throws Error in one sentence where nobody is found, or people of several issuers are.
+ * @param as path of a file; `-` for stdin; otherwise a subject, or `SUBJECT via CLIENT`, of the audit log.
+ * @throws Error with one sentence if no principal matches, or principals of several issuers do.
  */
 export async function peopleAs(as: string, env: Environment): Promise<People> {
   if (as === '-') {
@@ -51,7 +51,7 @@ function ofFile(path: string, text: string): People {
   return { principals: principalsIn(path, text), origin: undefined, refused: false };
 }
 
-/** The newest record decides: scopes, roles and the login are those of the last token. */
+/** The newest record counts: it has the scopes, roles and login of the last token. */
 async function personOfLog(name: string, env: Environment): Promise<People> {
   const chains = await chainsIn([], auditFileOf(env)).catch((error: Error) => {
     throw new Error(
@@ -61,7 +61,7 @@ async function personOfLog(name: string, env: Environment): Promise<People> {
   const asked = readName(name, env);
   const newest = new Map<string, StoredRecord>();
   for (const { files } of chains) {
-    // By a selection, lines of others are not parsed. A pseudonym depends on the issuer of each record.
+    // A selection skips other lines. Pseudonyms depend on the issuer of each record.
     const selection = asked.pseudonymKey === undefined ? { person: asked.subject } : {};
     for await (const { record } of find(files, selection)) {
       const principal = principalOfRecord(record);
@@ -82,7 +82,7 @@ async function personOfLog(name: string, env: Environment): Promise<People> {
     throw new Error(`--as: ${quote(name)} is neither a file nor a subject of the audit log.${near}`);
   }
   const { subject, clientId, delegation } = principal;
-  // Conditions compare the subject of the token, not its pseudonym.
+  // Conditions compare the subject, not its pseudonym.
   const links = delegation.map((link) => (link.sub === subject ? { ...link, sub: asked.subject } : link));
   return {
     principals: [{ name, principal: { ...principal, subject: asked.subject, delegation: links } }],
@@ -93,12 +93,12 @@ async function personOfLog(name: string, env: Environment): Promise<People> {
 
 interface AskedName {
   readonly subject: string;
-  /** Undefined: whichever client was used last. */
+  /** Undefined: the last used client. */
   readonly client: string | undefined;
   readonly pseudonymKey: string | undefined;
 }
 
-/** `SUBJECT`, or `SUBJECT via CLIENT` as `matrix --audit-log` names its columns. */
+/** `SUBJECT`, or `SUBJECT via CLIENT` like the columns of `matrix --audit-log`. */
 function readName(name: string, { AUDIT_PSEUDONYM_KEY_FILE: file }: Environment): AskedName {
   const at = name.lastIndexOf(' via ');
   const pseudonymKey = file === undefined ? undefined : readFileSync(resolve(file), 'utf8').trim();

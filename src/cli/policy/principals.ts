@@ -1,4 +1,4 @@
-/** Who a policy is asked about: from a file, from the audit log, or one for each role. Pure. */
+/** Principals of a policy question: from a file, from the audit log, or one per role. Pure. */
 import { IsIn, IsOptional, IsString, MinLength } from 'class-validator';
 import type { StoredRecord } from '../../audit/record.js';
 import type { DelegationLink, Principal, PrincipalKind } from '../../core/principal.js';
@@ -25,13 +25,13 @@ class ActorEntry {
   sub: string;
 }
 
-/** One of a record's `delegation`. */
+/** One link of `delegation`. */
 class LinkEntry extends ActorEntry {
   @IsIn(LINKS, { message: `must be one of ${LINKS.join(', ')}` })
   type: DelegationLink['type'];
 }
 
-/** Members are named as in the `principal` of a record. */
+/** Members as in `principal` of a record. */
 class PrincipalEntry {
   @IsOptional()
   @IsString({ message: 'must be a text' })
@@ -82,8 +82,8 @@ class PrincipalEntry {
 }
 
 /**
- * One principal, a list of them under `principals`, or a record of the audit log with its `principal`; YAML or JSON.
- * @throws Error with every fault, by its place.
+ * One principal, a list under `principals`, or an audit record; YAML or JSON.
+ * @throws Error with every fault and its place.
  */
 export function principalsIn(path: string, text: string): NamedPrincipal[] {
   const faults: string[] = [];
@@ -117,7 +117,7 @@ function delegationIn(value: unknown, report: FaultReporter): DelegationLink[] |
   return links as DelegationLink[];
 }
 
-/** As a record has it; undefined where it has none, or none that a server wrote. */
+/** Principal of a record; undefined without a valid one. */
 export function principalOfRecord({ principal: one, delegation }: StoredRecord): Principal | undefined {
   if (!one || ![one.scopes, one.roles, one.acr, delegation].every(Array.isArray)) return undefined;
   if (![one.iss, one.sub, one.client_id].every((text) => typeof text === 'string')) return undefined;
@@ -138,7 +138,7 @@ export function principalOfRecord({ principal: one, delegation }: StoredRecord):
   };
 }
 
-/** The same people without a scope and without a known login: a list that shows obtainable targets differs for them. */
+/** The same principals without scopes and login: obtainable targets differ. */
 export function withoutScopes(people: readonly NamedPrincipal[]): NamedPrincipal[] {
   return people.map(({ name, principal }) => ({
     name: `${name}, no scope`,
@@ -146,7 +146,7 @@ export function withoutScopes(people: readonly NamedPrincipal[]): NamedPrincipal
   }));
 }
 
-/** One person for each role that anything asks for or a condition names, with every scope; and one with no role. */
+/** One principal with every scope for each role in rules and conditions, and one without a role. */
 export function principalsByRole({ policy, cedarRules }: LoadedPolicy, now: number): NamedPrincipal[] {
   const { targets } = policy;
   const required = [...targets.values()].map(({ effective }) => effective.required);
@@ -188,7 +188,7 @@ function toPrincipal(entry: PrincipalEntry): NamedPrincipal {
   };
 }
 
-/** Records say null, and empty lists, where there is nothing. */
+/** Records contain null and empty lists. */
 function withoutEmpty(value: unknown): Entry {
   if (!isJsonObject(value)) return value as Entry;
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-/** What the commands print. Pure; what comes from files and audit logs is made fit for a terminal, a spreadsheet, a page. */
+/** Prints results of policy commands. Escapes external values for terminal, spreadsheet and HTML. Pure. */
 import { page, section } from '../../lib/html-page.js';
 import { escapeControlChars } from '../../lib/format-text.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
@@ -8,7 +8,7 @@ import type { CellChange, Matrix, MatrixCell } from './matrix.js';
 import type { Difference } from './replay.js';
 
 const MARKS = { passed: '✓', refused: '✗', 'not reached': ' ' } as const;
-/** Differences of one kind that are shown one by one; the others are counted. */
+/** Examples per kind of difference; others are counted. */
 const MAX_EXAMPLES = 3;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
@@ -133,7 +133,7 @@ export interface ReplaySummary {
 
 export interface DifferenceKind {
   readonly count: number;
-  /** The first of them. */
+  /** First differences. */
   readonly examples: readonly Difference[];
 }
 
@@ -166,7 +166,7 @@ function wordOf(cell: MatrixCell | undefined): string {
   return cell.answer === 'allow' ? 'yes' : cell.answer;
 }
 
-/** RFC 4180; what a spreadsheet would take for a formula, in wide letters too, is made a text. */
+/** RFC 4180. Formulas, also in full-width letters, are escaped as text. */
 function csvField(text: string): string {
   const shown = text.replace(UNSEEN, escapeControlChars);
   const safe = /^\s*[=+\-@＝＋－＠]/u.test(shown) ? `'${shown}` : shown;

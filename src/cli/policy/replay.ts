@@ -1,4 +1,4 @@
-/** Decides again, under another policy, what the audit log says was asked: what would have gone otherwise. */
+/** Decides recorded requests again under another policy. */
 import type { StoredRecord } from '../../audit/record.js';
 import { targetLabel, type Decision } from '../../core/decision.js';
 import type { Reason } from '../../core/reasons.js';
@@ -9,7 +9,7 @@ import { callerOf, evaluate } from '../../policy/evaluate.js';
 import type { LoadedPolicy } from '../../policy/load-policy.js';
 import { principalOfRecord } from './principals.js';
 
-/** Refusals that a policy has a say in; the others came before it, or behind. */
+/** Denials that a policy can change; others happened earlier or later. */
 const OF_POLICY: readonly (Reason | null)[] = [
   'tool_unknown',
   'tool_not_allowed',
@@ -19,14 +19,14 @@ const OF_POLICY: readonly (Reason | null)[] = [
   'assurance_insufficient',
   'scope_missing',
 ];
-/** A text that is cut where it was recorded is not what was sent. */
+/** A truncated text is not the sent value. */
 const CUT = /…$/;
 
 export type Verdict =
-  /** Not a decision, or not one of a policy. */
+  /** Not a decision of a policy. */
   | { readonly kind: 'skipped' }
   | { readonly kind: 'same' }
-  /** A condition reads arguments that are not on record. */
+  /** A condition reads unrecorded arguments. */
   | { readonly kind: 'unknown'; readonly rule: string }
   | { readonly kind: 'different'; readonly difference: Difference };
 
@@ -37,23 +37,23 @@ export interface Difference {
   readonly target: string;
   readonly before: string;
   readonly after: string;
-  /** Where the rule stands that decides otherwise. */
+  /** Rule with the different decision. */
   readonly rule: string;
 }
 
-/** @param candidate the policy to be tried. */
+/** @param candidate the policy to try. */
 export function replay(record: StoredRecord, candidate: LoadedPolicy): Verdict {
   const principal = principalOfRecord(record);
   const { event, decision, reason, tool, request } = record;
   if (event !== 'decision' || !principal || typeof tool !== 'string' || !request) return { kind: 'skipped' };
-  // A call that a rule of rates counted, or that an audit log did not take, was allowed by the policy before it.
+  // A call that exceeded a rate, or failed to be recorded, was allowed by the policy.
   if (decision === 'deny' && !OF_POLICY.includes(reason)) return { kind: 'skipped' };
   const own = candidate.policy.targets.get(tool);
   const given = own && argumentsOnRecord(record, own.target, candidate);
   const environment = { now: Date.parse(record.time), ip: request.ip, arguments: given?.arguments };
   const caller = callerOf(principal, candidate.policy, environment);
   const again = own ? evaluate(caller, own.target) : evaluate(caller, { kind: 'tool', name: tool });
-  // What is refused without arguments is refused with any; what is allowed without them may not be.
+  // A denial without arguments holds for all arguments; an allow may not.
   if (again.effect === 'allow' && given?.missing !== undefined)
     return { kind: 'unknown', rule: given.missing };
   const [before, after] = [decision === 'allow' ? 'allow' : String(reason), wordOf(again)];
@@ -72,7 +72,7 @@ export function replay(record: StoredRecord, candidate: LoadedPolicy): Verdict {
   };
 }
 
-/** @returns `missing`: the rule that reads what is not on record, where there is one. */
+/** @returns `missing`: the rule that reads unrecorded arguments. */
 function argumentsOnRecord(
   record: StoredRecord,
   target: ProtectedTarget,
@@ -83,7 +83,7 @@ function argumentsOnRecord(
   const isKnown = (name: string) => {
     const value = known[name];
     if (!target.recordedArguments?.includes(name)) return false;
-    // Lists and objects are on record as texts.
+    // Lists and objects are recorded as texts.
     return typeof value !== 'string' || (members.get(name)?.type.kind === 'String' && !CUT.test(value));
   };
   const label = targetLabel(target);

@@ -1,4 +1,4 @@
-/** `mcp-gate policy`: the effect of a policy, before it is deployed. */
+/** `mcp-gate policy`: effect of a policy before deployment. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { find } from '../audit/find.js';
@@ -34,7 +34,7 @@ import { replay, type Difference } from './replay.js';
 const MAX_PEOPLE = 200;
 const MAX_EXAMPLES = 3;
 
-/** Variables that decide which targets exist and who may have them; the others need not be set to ask. */
+/** Variables that affect decisions; others are optional. */
 const DECIDING = [
   'TOOL_ALLOW_LIST',
   'EXAMPLE_TOOLS',
@@ -47,7 +47,7 @@ const DECIDING = [
 
 type Request<K extends PolicyRequest['kind']> = Extract<PolicyRequest, { kind: K }>;
 
-/** @throws PolicyError, DeclarationError, ConfigurationError, or Error with a sentence. */
+/** @throws PolicyError, DeclarationError, ConfigurationError, or Error with a public message. */
 export async function runPolicy(request: PolicyRequest, context: CommandContext): Promise<number> {
   context.progress('Reading the policy');
   const settings = decidingSettings(context.environment());
@@ -69,7 +69,7 @@ export async function runPolicy(request: PolicyRequest, context: CommandContext)
   }
 }
 
-/** The faults of a policy; the message names the folder. */
+/** Faults of a policy; the message names the folder. */
 class FaultyPolicy extends Error {
   override readonly name = 'PolicyError';
 
@@ -228,7 +228,7 @@ class PolicyCommands {
       for await (const { record } of find(files, { since: subject.since })) {
         const principal = principalOfRecord(record);
         if (!principal) continue;
-        // As last seen.
+        // State of the last record.
         const { issuer, subject, clientId } = principal;
         people.set(JSON.stringify([issuer, subject, clientId]), {
           name: `${subject} via ${clientId}`,
@@ -243,7 +243,7 @@ class PolicyCommands {
   }
 }
 
-/** The variables that decide; an allow-list that is not set is said to be open here. */
+/** Variables that affect decisions. A missing allow-list counts as open. */
 function decidingSettings(env: Environment): Settings {
   if (env.TOOL_ALLOW_LIST === undefined) {
     console.error('TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.');
@@ -260,7 +260,7 @@ function toEnvironment(at: string | undefined, ip: string): { readonly now: numb
   return { now: at === undefined ? Date.now() : Date.parse(at), ip };
 }
 
-/** Two issuers may give the same name to two people. */
+/** Two issuers may use the same name. */
 function disambiguate(people: readonly NamedPrincipal[]): NamedPrincipal[] {
   const counts = new Map<string, number>();
   for (const { name } of people) counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -1,4 +1,4 @@
-/** The principal that a token stands for: verified where its issuer answers, otherwise decoded with a warning. */
+/** Principal of a token: verified with its issuer, otherwise decoded with a warning. */
 import { NestFactory } from '@nestjs/core';
 import { readFileSync } from 'node:fs';
 import { claimsToPrincipal } from '../../auth/verify/claims-to-principal.js';
@@ -14,14 +14,14 @@ import { verify, type Answer } from '../doctor/verify-with-server-code.js';
 
 export interface PrincipalOfToken {
   readonly principal: Principal;
-  /** Whether the token was verified. Holds nothing of the token itself. */
+  /** Result of the verification, without data of the token. */
   readonly origin: string;
   readonly refused: boolean;
 }
 
 /**
- * Asks the issuer for its keys; sends the token nowhere but to the introspection endpoint of its own issuer.
- * @throws Error where the token names no issuer of this server, or cannot be read. The message holds nothing of the token.
+ * Fetches the keys of the issuer; sends the token only to the introspection endpoint of its issuer.
+ * @throws Error if the token names no configured issuer or is unreadable. The message contains no data of the token.
  * @throws ConfigurationError
  */
 export async function principalOfToken(token: string, env: Environment): Promise<PrincipalOfToken> {

@@ -1,11 +1,11 @@
-/** The command line of `mcp-gate posture`: options in, a request out. */
+/** Command line of `mcp-gate posture`. */
 import type { Command } from 'commander';
 import { JSON_OPTION, withExamples } from '../help.js';
 import { oneOf } from '../option-values.js';
 import { LEVELS, type Level } from './controls.js';
 
 export interface PostureRequest {
-  /** The exit code is 1 below this level. */
+  /** Exit code 1 below this level. */
   readonly require: Level | undefined;
   readonly json: boolean;
 }

@@ -1,4 +1,4 @@
-/** Which protections a configuration has, which it lacks, and what would bring them. Pure. */
+/** Active and missing controls of a configuration, with remedies. Pure. */
 import type { Settings } from '../../config/settings.js';
 import { isLoopbackHost } from '../../config/rules.js';
 
@@ -13,7 +13,7 @@ export const LEVEL_NAMES: Readonly<Record<Level, string>> = {
   L4: 'regulated',
 };
 
-/** Dimensions of those profiles that a server has a say in. */
+/** Areas of those profiles that concern a server. */
 export const AREAS = [
   'identity and authentication',
   'authorization and delegation',
@@ -22,18 +22,18 @@ export const AREAS = [
   'operation',
 ] as const;
 
-/** `relaxed`: the protection is there, and a setting weakens it. */
+/** `relaxed`: active, but weakened by a setting. */
 export type State = 'on' | 'relaxed' | 'off';
 
 export interface Control {
   readonly area: (typeof AREAS)[number];
   readonly name: string;
   readonly state: State;
-  /** The first level that needs it. */
+  /** First level that requires it. */
   readonly level: Level;
-  /** Risks of the OWASP MCP Top 10 that it is against. */
+  /** Risks of the OWASP MCP Top 10 that it addresses. */
   readonly against: readonly string[];
-  /** What to set; empty where it is on. */
+  /** Setting that activates it; empty if active. */
   readonly cure: string;
 }
 
@@ -52,12 +52,12 @@ export function controlsOf(settings: Settings): Control[] {
   );
 }
 
-/** The highest level all of whose controls, and of those below, are on; undefined where not even the first. */
+/** Highest level with all controls of it and of lower levels; undefined below the first. */
 export function levelOf(controls: readonly Control[]): Level | undefined {
   return LEVELS.filter((level) => missingFor(controls, level).length === 0).at(-1);
 }
 
-/** What stands between these controls and the level. */
+/** Controls that the level requires and the configuration lacks. */
 export function missingFor(controls: readonly Control[], level: Level): Control[] {
   return controls.filter((one) => one.state !== 'on' && LEVELS.indexOf(one.level) <= LEVELS.indexOf(level));
 }

@@ -1,4 +1,4 @@
-/** The posture as text for a terminal. Pure. */
+/** Prints the posture as text. Pure. */
 import { AREAS, LEVEL_NAMES, LEVELS, levelOf, missingFor, type Control, type Level } from './controls.js';
 
 const MARKS = { on: '[x]', relaxed: '[~]', off: '[ ]' } as const;

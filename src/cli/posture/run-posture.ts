@@ -1,4 +1,4 @@
-/** `mcp-gate posture`: the protections of the configuration. */
+/** `mcp-gate posture`: controls of the configuration. */
 import { readFileSync } from 'node:fs';
 import { loadSettings } from '../../config/load-settings.js';
 import { EXIT_FAILED, EXIT_OK, type CommandContext } from '../run-command.js';

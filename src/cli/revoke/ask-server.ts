@@ -1,4 +1,4 @@
-/** Revocations through the administration of a running server. */
+/** Client of the administration API of a running server. */
 import { escapeControlChars } from '../../lib/format-text.js';
 import { isJsonObject } from '../../lib/json.js';
 import { readStdin } from '../read-stdin.js';
@@ -7,19 +7,19 @@ import { causeChain, rootCause } from '../../lib/root-cause.js';
 
 const TIMEOUT_MS = 10_000;
 
-/** Seconds that a Date of JavaScript can hold. */
+/** Maximum seconds of a JavaScript Date. */
 const MAX_SECONDS = 8.64e12;
 
 export type ServerRequest =
   | { readonly kind: 'list' }
-  /** Members as the administration takes them. */
+  /** Members of the administration API. */
   | { readonly kind: 'revoke'; readonly members: object }
   | { readonly kind: 'withdraw'; readonly id: string };
 
-/** @throws UsageError where stdin holds no token. */
+/** @throws UsageError without a token on stdin. */
 export async function readAdminToken(): Promise<string> {
   const token = (await readStdin('Paste the token of an administrator, and press Ctrl-D.')).trim();
-  // The message of fetch about a header that it cannot send quotes it.
+  // The error of fetch about an invalid header quotes it.
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new UsageError('On stdin there is no token: it must be one line, as the issuer gave it.');
   }
@@ -27,9 +27,9 @@ export async function readAdminToken(): Promise<string> {
 }
 
 /**
- * @param base address of the revocations of the server.
- * @returns members as the administration names them; undefined where no revocation has the id to withdraw.
- * @throws Error with a sentence that holds no token.
+ * @param base address of the revocations.
+ * @returns members of the administration API; undefined if no revocation has the id.
+ * @throws Error with a public message without the token.
  */
 export async function askServer(
   request: ServerRequest,
@@ -82,7 +82,7 @@ async function send(request: ServerRequest, base: URL, token: string): Promise<R
   }
 }
 
-/** The JSON object of an answer; empty where it holds none. */
+/** JSON object of a response; empty for another body. */
 async function objectIn(response: Response): Promise<Record<string, unknown>> {
   const json: unknown = await response.json().catch(() => undefined);
   return isJsonObject(json) ? json : {};
@@ -99,7 +99,7 @@ function isRevocationUnknown(message: unknown): boolean {
   return message === 'There is no such revocation';
 }
 
-/** Words for the codes of failed connections, of Node and of undici. */
+/** Messages for connection errors of Node.js and undici. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'nothing listens there'],
   [/ENOTFOUND|EAI_AGAIN/, 'there is no such host'],
@@ -110,7 +110,7 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
   [/bad port/, 'this port is not used for HTTP'],
 ];
 
-/** Says which server, what failed, and mostly why. */
+/** Names the server, the failure and its cause. */
 function connectionFailure(error: Error, { origin }: URL): string {
   const proxy = causeChain(error).find(({ name }) => name === 'ProxyError');
   if (proxy) return `${origin} cannot be asked: ${escapeControlChars(String(proxy.message))}.`;

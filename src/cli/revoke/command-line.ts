@@ -1,4 +1,4 @@
-/** The command line of `mcp-gate revoke`: words and options in, a request out. */
+/** Command line of `mcp-gate revoke`. */
 import type { Command } from 'commander';
 import { readDateTime } from '../../lib/date-time.js';
 import type { RevocationKind } from '../../revocation/revocation.js';
@@ -6,7 +6,7 @@ import { JSON_OPTION, withExamples } from '../help.js';
 import { UsageError } from '../usage.js';
 
 interface Common {
-  /** Set: a running server is asked, with a token from stdin. */
+  /** Set: use the API of a running server, with a token from stdin. */
   readonly server: string | undefined;
   readonly json: boolean;
 }
@@ -17,9 +17,9 @@ export type RevokeRequest =
       readonly what: RevocationKind;
       /** Undefined for an issuer. */
       readonly value: string | undefined;
-      /** Undefined: the only issuer of the configuration. */
+      /** Undefined: the only configured issuer. */
       readonly issuer: string | undefined;
-      /** RFC 3339; undefined: now. */
+      /** RFC 3339. Undefined: now. */
       readonly issuedBefore: string | undefined;
       readonly reason: string | undefined;
       /** Undefined: user and host of this machine. */

@@ -23,10 +23,10 @@ import { NOT_CHECKED, unknownNote } from './unknown-note.js';
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** A result of the command, before it is printed; undefined where no revocation has the id to withdraw. */
+/** Result before printing. Undefined if no revocation has the id. */
 type Result = readonly object[] | undefined;
 
-/** @throws Error with a sentence, or ConfigurationError. */
+/** @throws Error with a public message, or ConfigurationError. */
 export async function runRevoke(request: RevokeRequest, context: CommandContext): Promise<number> {
   const { server } = request;
   const members = request.kind === 'revoke' ? membersIn(request, context.environment) : {};
@@ -106,7 +106,7 @@ async function atServer(
   }
 }
 
-/** Members as the administration takes them. */
+/** Members of the administration API. */
 function membersIn(
   { what, value, issuer, issuedBefore, reason }: Extract<RevokeRequest, { kind: 'revoke' }>,
   environment: () => Environment,
@@ -123,15 +123,15 @@ function membersIn(
 }
 
 /**
- * A revocation ahead of time is good, and one with a typing error looks the same: says whether the name was ever seen.
- * @param settings those of the server, with its audit log at hand; undefined where it is elsewhere.
+ * A revocation may precede the first token, but a mistyped name looks the same, so the note reports unknown names.
+ * @param settings of the server if its audit log is on this machine; otherwise undefined.
  */
 async function noteIfUnknown(members: Members, settings: Settings | undefined): Promise<void> {
   const note = await unknownNote(members, settings).catch(() => NOT_CHECKED);
   if (note !== undefined) console.error(note);
 }
 
-/** Undefined where this is not the machine of the server: its audit log is a file there. */
+/** Undefined on another machine than that of the server, which has no audit log. */
 function settingsOrNone(environment: () => Environment): Settings | undefined {
   try {
     return settingsIn(environment());
@@ -140,7 +140,7 @@ function settingsOrNone(environment: () => Environment): Settings | undefined {
   }
 }
 
-/** With `--server` the other settings of a server may be missing. */
+/** With `--server` other settings may be missing. */
 function proxiesIn(env: Environment): OutboundSettings | undefined {
   const values = proxyVariables(env);
   const outbound = readOutbound(values);

@@ -1,12 +1,13 @@
-/** The address of a running server, as people type it. Pure. */
+/** Parses the address of a running server. Pure. */
 import { quote } from '../../lib/format-text.js';
 import { isLoopbackHost } from '../../config/rules.js';
 import { UsageError } from '../usage.js';
 
 /**
- * @param text as `PUBLIC_URL`: scheme, host and port, and a path where a proxy takes it off. Nothing is guessed: an administrator's token goes there.
+ * @param text like `PUBLIC_URL`: scheme, host and port, with a path if a proxy removes it. No guesses: the request
+ * carries an administrator's token.
  * @returns the address of its revocations.
- * @throws UsageError with a sentence that says what to write.
+ * @throws UsageError with the expected form.
  */
 export function revocationsAt(text: string): URL {
   const typed = text.trim();

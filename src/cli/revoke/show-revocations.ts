@@ -1,7 +1,7 @@
-/** Revocations as text or JSON. */
+/** Prints revocations as text or JSON. */
 import { escapeControlChars } from '../../lib/format-text.js';
 
-/** @param revocations members as the administration names them. */
+/** @param revocations members of the administration API. */
 export function renderRevocations(revocations: readonly object[], json: boolean): string {
   if (json) return `${JSON.stringify(revocations)}\n`;
   if (revocations.length === 0) return 'Nothing is revoked.\n';

@@ -1,20 +1,20 @@
-/** Whether what is revoked was ever on record, in words. */
+/** Note about a revoked name that was never recorded. */
 import { pseudonym } from '../../audit/pseudonyms.js';
 import { lookUp, type NameKind, type OnRecord } from '../audit/on-record.js';
 import { chainsIn, SourceError, type ChainFiles } from '../audit/sources.js';
 import { formatList, quote } from '../../lib/format-text.js';
 import type { Settings } from '../../config/settings.js';
 
-/** By the kind of the revocation. Sessions are not on record, and issuers are those of the configuration. */
+/** By kind of revocation. Sessions are not recorded, and issuers are configured. */
 const KINDS: Readonly<Record<string, NameKind>> = { subject: 'subject', client: 'client', token: 'token' };
 
 export const NOT_CHECKED =
   'Not checked whether it was ever on record: the audit log of the server is not at hand here.';
 
 /**
- * @param members those of the revocation, as the command line has them.
- * @param settings of the server whose audit log is on this machine; undefined: there is none.
- * @returns undefined where the name is on record, or where there is no such question.
+ * @param members of the revocation.
+ * @param settings of the server with its audit log on this machine; undefined without it.
+ * @returns undefined for a recorded name, and for kinds without a check.
  */
 export async function unknownNote(
   { kind, issuer, value }: Readonly<Record<string, unknown>>,
@@ -31,7 +31,7 @@ export async function unknownNote(
     if (error instanceof SourceError) return NOT_CHECKED;
     throw error;
   }
-  // Of people there may be hashes, of one and the same person the same; of programs there are names.
+  // Users may be recorded as keyed hashes, equal for the same user; programs have names.
   const isHashed = pseudonymKey !== undefined && name !== 'client';
   const spellings = isHashed ? [value, pseudonym(issuer, value, pseudonymKey)] : [value];
   const suggests = !isHashed && name !== 'token';

@@ -1,4 +1,4 @@
-/** The command line of `mcp-gate upstreams`: words and options in, a request out. */
+/** Command line of `mcp-gate upstreams`. */
 import type { Command } from 'commander';
 import { JSON_OPTION, withExamples } from '../help.js';
 import { UsageError } from '../usage.js';
@@ -7,7 +7,7 @@ interface Common {
   /** Upstreams; empty: all. */
   readonly names: readonly string[];
   readonly json: boolean;
-  /** An access token comes from stdin, for upstreams that are asked in the name of a caller. */
+  /** Read an access token from stdin, for upstreams that need a caller. */
   readonly withToken: boolean;
 }
 
@@ -17,7 +17,7 @@ export type UpstreamsRequest =
       readonly kind: 'accept';
       /** Tools of one upstream; empty: all. */
       readonly tools: readonly string[];
-      /** As `diff` printed it; other changes are not accepted. Undefined: any change. */
+      /** Digest printed by `diff`; other changes are rejected. Undefined: any change. */
       readonly digest: string | undefined;
     } & Common);
 
@@ -31,7 +31,7 @@ interface AcceptOptions extends Options {
   readonly digest?: string;
 }
 
-/** SHA-256, in hexadecimal. */
+/** SHA-256, hexadecimal. */
 const DIGEST = /^[0-9a-f]{64}$/;
 
 export function declareUpstreams(program: Command, run: (request: UpstreamsRequest) => void): void {

@@ -1,4 +1,4 @@
-/** What `mcp-gate upstreams` says, as data and as text. Pure. */
+/** Report of `mcp-gate upstreams`, as data and text. Pure. */
 import { digestOf } from '../../lib/canonical-json.js';
 import { formatList, quote, escapeControlChars } from '../../lib/format-text.js';
 import type { UpstreamSettings } from '../../config/settings.js';
@@ -9,12 +9,12 @@ import type { UpstreamTool } from '../../upstreams/connection/read-tools.js';
 
 type Tools = ReadonlyMap<string, UpstreamTool>;
 
-/** An upstream as it is mounted; nobody was asked. */
+/** A configured upstream, not contacted. */
 export interface Mounted {
   readonly name: string;
   readonly reached: string;
   readonly processes: string;
-  /** Tools that are accepted and named by the file. */
+  /** Pinned tools with an entry in the file. */
   readonly tools: readonly {
     readonly tool: string;
     readonly here: string;
@@ -22,25 +22,25 @@ export interface Mounted {
     readonly roles: readonly string[];
     readonly conditions: number;
   }[];
-  /** Whether it was ever accepted. */
+  /** True if it was ever accepted. */
   readonly accepted: boolean;
 }
 
-/** An upstream as it answered. */
+/** A contacted upstream. */
 export interface Tested {
   readonly name: string;
   readonly answered: boolean;
-  /** What it calls itself, and which revision it speaks. */
+  /** Its name and revision. */
   readonly about: string | null;
   readonly milliseconds: number;
   readonly named: readonly string[];
-  /** Has them, and the file does not name them: they are not there. */
+  /** Tools without an entry in the file; not mounted. */
   readonly notNamed: readonly string[];
-  /** Patterns of the file that match none of its tools. */
+  /** Patterns of the file without a match. */
   readonly unmatched: readonly string[];
-  /** Tools that the upstream has, and that cannot be mounted as the file says: one sentence each. */
+  /** Tools that cannot be mounted, one sentence each. */
   readonly withheld: readonly string[];
-  /** How shown tools differ from those that the upstream sent, and what clients may refuse. */
+  /** Differences of mounted tools, and parts that clients may reject. */
   readonly remarks: readonly string[];
   readonly faults: readonly string[];
   readonly problems: readonly string[];
@@ -48,9 +48,9 @@ export interface Tested {
 
 export interface Changed extends Difference {
   readonly upstream: string;
-  /** Members of the definition that differ. */
+  /** Changed members of the definition. */
   readonly members: readonly string[];
-  /** Whether the file names it: otherwise it is not there, changed or not. */
+  /** True if the file has an entry for it. */
   readonly named: boolean;
 }
 
@@ -61,7 +61,7 @@ export function mounted(
 ): Mounted {
   return {
     name: settings.name,
-    // The program alone: its arguments may be secrets.
+    // Program only: arguments may be secrets.
     reached: settings.transport === 'stdio' ? settings.command[0] : settings.url.replace(/\?.*/, '?…'),
     processes: settings.processes,
     tools: definitions.map(([tool, { name, rule, conditions = [] }]) => ({
@@ -91,7 +91,7 @@ export function changed(
   });
 }
 
-/** Of all that `diff` shows, and nothing else, so that what was read is what is accepted. */
+/** Digest of all printed changes, so that exactly the reviewed changes are accepted. */
 export function digestOfChanges(all: readonly Changed[]): string {
   return digestOf(all.map(({ upstream, tool, from, to }) => [upstream, tool, from, to]));
 }
@@ -123,7 +123,7 @@ export function renderTested(all: readonly Tested[]): string {
         ? `${one.name}: answered after ${one.milliseconds} ms, ${escapeControlChars(one.about ?? 'without a name')}`
         : `${one.name}: FAILED after ${one.milliseconds} ms`;
       const lines = [
-        // Of one that has answered they are the faults below.
+        // Problems of a responding upstream are listed below.
         ...(one.answered ? [] : one.problems.map(escapeControlChars)),
         ...(one.answered ? [`named by the file: ${one.named.length} (${formatList(one.named)})`] : []),
         ...(one.notNamed.length > 0 ? [`not named, and so not there: ${formatList(one.notNamed)}`] : []),
@@ -137,7 +137,7 @@ export function renderTested(all: readonly Tested[]): string {
     .join('\n');
 }
 
-/** With what was and what is, so that a person can judge it. */
+/** Shows old and new definitions for review. */
 export function renderChanged(
   all: readonly Changed[],
   definitions: (one: Changed) => [Tools, Tools],

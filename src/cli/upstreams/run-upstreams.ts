@@ -1,4 +1,4 @@
-/** `mcp-gate upstreams`: lists, tests, compares and accepts the definitions of mounted servers. */
+/** `mcp-gate upstreams`: lists, tests, compares and accepts upstream definitions. */
 import { readFileSync } from 'node:fs';
 import { readStdin } from '../read-stdin.js';
 import { EXIT_CANNOT_RUN, EXIT_FAILED, EXIT_OK, type CommandContext } from '../run-command.js';
@@ -35,14 +35,14 @@ type AcceptRequest = Extract<UpstreamsRequest, { kind: 'accept' }>;
 const NONE: Tools = new Map();
 const PROMPT = 'Paste the access token of a caller and press Ctrl-D.';
 
-/** An upstream that was asked, and what it complained about meanwhile. */
+/** A contacted upstream and its problems. */
 interface InspectedUpstream {
   readonly upstream: MountedUpstream;
   readonly problems: readonly string[];
   readonly milliseconds: number;
 }
 
-/** @throws ConfigurationError, or Error with a sentence. */
+/** @throws ConfigurationError, or Error with a public message. */
 export async function runUpstreams(request: UpstreamsRequest, context: CommandContext): Promise<number> {
   const { upstreams: settings, outbound } = loadSettings(context.environment(), (path) =>
     readFileSync(path, 'utf8'),
@@ -119,7 +119,7 @@ async function test(
   return isGood ? EXIT_OK : EXIT_FAILED;
 }
 
-/** Tools that cannot be mounted as the file says, and remarks about the others. */
+/** Tools that cannot be mounted, and notes on others. */
 function mountingOf(upstream: MountedUpstream): Pick<Tested, 'withheld' | 'remarks'> {
   const withheld: string[] = [];
   const remarks: string[] = [];
@@ -190,7 +190,7 @@ async function accept(
     }
     accepted.set(name, tools);
   }
-  // Others may have been accepted while these were asked.
+  // Other pins may have changed meanwhile.
   const latest = readPins(settings.pinsFile);
   const isNew = [...accepted.keys()].some((name) => !latest.has(name));
   if (isNew || changes.length > 0) await writePins(settings.pinsFile, new Map([...latest, ...accepted]));
@@ -205,7 +205,7 @@ async function accept(
   return failed ? EXIT_CANNOT_RUN : EXIT_OK;
 }
 
-/** Asks each, one after the other, so that what is said can be told apart. */
+/** Sequential, so that output can be attributed. */
 async function inspect(
   command: UpstreamsRequest,
   settings: UpstreamsSettings,
@@ -216,7 +216,7 @@ async function inspect(
   for (const one of chosen(settings, command.names)) {
     const problems: string[] = [];
     const upstream = new MountedUpstream(one, contextOf(settings, problems));
-    // Processes of groups of their own do not receive the signal of this one.
+    // Process groups of upstreams do not receive the signal of this process.
     const remove = onInterrupt(() => upstream.kill());
     progress(`Asking ${one.name}`);
     const started = performance.now();
@@ -261,7 +261,7 @@ function contextOf({ folder }: UpstreamsSettings, problems: string[]) {
   };
 }
 
-/** The token is not looked at here: who it is for decides whether it is good. */
+/** The token is not verified: its audience decides. */
 function callerOf(token: string): UpstreamCaller {
   const principal: Principal = {
     issuer: '',

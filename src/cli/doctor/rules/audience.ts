@@ -1,4 +1,4 @@
-/** For whom a token is, where that is not this server. */
+/** Diagnostic rules about the audience. */
 import { PRESET_FACTS } from '../../../auth/presets/presets.js';
 import { isLoopbackHost } from '../../../config/rules.js';
 import type { Explanation } from '../report.js';
@@ -118,23 +118,23 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** An application id and the address that Entra makes of it, or the other way round. */
+/** An application id and its URI form in Entra. */
 function isTwin(one: string, other: string): boolean {
   const [short, long] = one.length < other.length ? [one, other] : [other, one];
   return GUID.test(short) && new RegExp(`^api://(.*/)?${short}$`, 'i').test(long);
 }
 
-/** An accepted audience that most likely means this resource: another name of this machine, a slash, capitals, the scheme. */
+/** Accepted audience that probably means this resource: another loopback name, a slash, case, the scheme. */
 export function audiencesMeant(accepted: readonly string[], resource: string): string | undefined {
   return accepted.find((one) => plain(one) === plain(resource) || differByLoopbackName(one, resource));
 }
 
-/** Whether two audiences are one server of this machine under two names: `localhost`, `127.0.0.1`, `[::1]`. */
+/** True if two audiences differ only in the loopback name: `localhost`, `127.0.0.1`, `[::1]`. */
 export function differByLoopbackName(one: string, other: string): boolean {
   return one !== other && URL.canParse(one) && URL.canParse(other) && loopback(one) === loopback(other);
 }
 
-/** The same text for every name of this machine; for other hosts a symbol, which equals nothing. */
+/** Equal for all loopback names; for other hosts a unique symbol. */
 function loopback(audience: string): string | symbol {
   const url = new URL(audience);
   if (!isLoopbackHost(url.hostname)) return Symbol('elsewhere');
@@ -142,7 +142,7 @@ function loopback(audience: string): string | symbol {
   return plain(url.href);
 }
 
-/** @param said the audience of the token; `accepted` are those of this server. */
+/** @param said audience of the token; `accepted` are those of this server. */
 function loopbackWords(
   said: string,
   accepted: readonly string[],
@@ -156,7 +156,7 @@ function loopbackWords(
   };
 }
 
-/** Without what people get wrong: capitals, the slash at the end, the scheme. */
+/** Without usual mistakes: case, final slash, scheme. */
 function plain(audience: string): string {
   return audience
     .toLowerCase()
@@ -175,7 +175,7 @@ function clientsOf({ claims }: DiagnosticContext): readonly unknown[] {
   return [claims.azp, claims.client_id, claims.cid, claims.appid];
 }
 
-/** Audiences that tokens have by themselves: to accept one would be to accept every token of the issuer. */
+/** Default audiences: accepting one would accept every token of the issuer. */
 const EVERYBODYS = /^(account|.*\/userinfo|https:\/\/[^/]+\.okta\.com)$/;
 
 function otherAudience({ setting, claims }: DiagnosticContext): Pick<Explanation, 'serverFix'> {

@@ -1,4 +1,4 @@
-/** What a token is bound to, and what it must be bound to here. */
+/** Diagnostic rules about sender-constrained tokens. */
 import { textOf, type DiagnosticRule } from '../diagnostic-context.js';
 import { isJsonObject } from '../../../lib/json.js';
 

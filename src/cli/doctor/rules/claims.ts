@@ -1,4 +1,4 @@
-/** What a token is by its claims, and what a principal needs of them. */
+/** Diagnostic rules about claims. */
 import { PRESET_FACTS, type Claims } from '../../../auth/presets/presets.js';
 import { readClaim } from '../../../lib/claim-path.js';
 import { quote, escapeControlChars } from '../../../lib/format-text.js';
@@ -92,7 +92,7 @@ export const CLAIMS: readonly DiagnosticRule[] = [
   },
 ];
 
-/** The first claim with roles, where the server looks for them, that it cannot read as roles. */
+/** First role claim with an unreadable value. */
 function oddRole(claims: Claims, issuer: IssuerSettings): { name: string; value: unknown } | undefined {
   const { roles, roleIds, moreRoles, singleRole } = PRESET_FACTS[issuer.preset];
   const own = issuer.claims.roles;

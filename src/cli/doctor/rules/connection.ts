@@ -1,7 +1,7 @@
-/** Why an address of an issuer gives no answer, or not the right one. */
+/** Diagnostic rules about connections to an issuer. */
 import type { Advice } from '../report.js';
 
-/** Failures on the way through a proxy come first: their words may also hold those of the others. */
+/** Proxy failures first: their messages may contain those of others. */
 const CONNECTION: readonly (readonly [rule: string, form: RegExp, message: string, serverFix?: string])[] = [
   [
     'proxy-credentials',
@@ -70,7 +70,7 @@ const CONNECTION: readonly (readonly [rule: string, form: RegExp, message: strin
   ['forbidden', /answered 40[13]/, 'It does not answer strangers: metadata and keys must be public.'],
 ];
 
-/** @param failure as the network, or the issuer, put it. */
+/** @param failure message of the network or the issuer. */
 export function adviseOnConnection(failure: string): Advice | undefined {
   const found = CONNECTION.find(([, form]) => form.test(failure));
   if (!found) return undefined;

@@ -1,11 +1,11 @@
-/** Texts that are no signed JWT: what else people paste, and what providers give in place of one. */
+/** Diagnostic rules about texts that are not signed JWTs. */
 import { decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import { textOf, type DiagnosticContext, type DiagnosticRule } from '../diagnostic-context.js';
 
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const LEAKED = 'Treat it as known to others now: make a new one.';
 
-/** Texts that say by their beginning what they are, as their makers document or as everybody knows them. */
+/** Texts with a documented prefix. */
 const KNOWN_FORMS: readonly (readonly [name: string, form: RegExp, message: string, providerFix: string])[] =
   [
     [
@@ -89,7 +89,7 @@ export const FORM: readonly DiagnosticRule[] = [
     match: (context) => {
       const header = encryptedHeader(context);
       const isAuth0 = context.provider === 'auth0' || /\.auth0\.com\/?$/.test(textOf(header?.iss));
-      // An API that encrypts its tokens has a key of its own, and so another `alg`.
+      // An API that encrypts tokens has its own key, and so another `alg`.
       if (!isAuth0 || (header && header.alg !== 'dir')) return undefined;
       if (!header && (looksLikeJwt(context) || context.token.includes('.'))) return undefined;
       return {
@@ -132,7 +132,7 @@ function looksLikeJwt({ token }: DiagnosticContext): boolean {
   return token.startsWith('eyJ');
 }
 
-/** The header of what has the five parts of a JWE. */
+/** Header of a text with the five parts of a JWE. */
 function encryptedHeader({ token }: DiagnosticContext): ProtectedHeaderParameters | undefined {
   if (token.split('.').length !== 5) return undefined;
   try {

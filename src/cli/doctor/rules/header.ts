@@ -1,4 +1,4 @@
-/** What the header of a token says of itself: algorithm and type. */
+/** Diagnostic rules about algorithm and type in the header. */
 import { acceptedTypes } from '../../../auth/verify/check-token.js';
 import { ASYMMETRIC } from '../../../config/rules.js';
 import { PROVIDER_NAMES } from '../providers.js';

@@ -1,4 +1,4 @@
-/** Two issuers that are not the same text: how they come to differ. For a token's `iss`, and for a metadata document. */
+/** Explains differences between two issuers, for `iss` of a token and for a metadata document. */
 import { isLoopbackHost } from '../../../config/rules.js';
 import { entraIssuer, guessProvider, PROVIDER_NAMES } from '../providers.js';
 import type { Advice, Explanation } from '../report.js';
@@ -8,13 +8,13 @@ import { textOf, type DiagnosticRule } from '../diagnostic-context.js';
 import { GRAPH_TOKEN } from './not-an-access-token.js';
 
 export interface TwoIssuers {
-  /** What the token, or the metadata, says. */
+  /** Issuer in the token or the metadata. */
   readonly said: string;
   readonly configured: string;
   readonly setting: NameSetting;
 }
 
-/** `a` is what was said, `b` what is configured. */
+/** `a` is the found issuer, `b` the configured one. */
 interface ParsedIssuers extends TwoIssuers {
   readonly a: URL;
   readonly b: URL;
@@ -25,10 +25,10 @@ interface Difference {
   readonly match: (issuers: ParsedIssuers) => Explanation | undefined | false;
 }
 
-/** Of Entra: stands for "any tenant" in addresses, and in no token. */
+/** Entra: means "any tenant" in addresses, never in tokens. */
 const ANY_TENANT = /^(common|organizations|consumers)$/;
 
-/** Where metadata is, before the path of the issuer (RFC 8414) or behind it (OpenID Connect Discovery). */
+/** Metadata path before (RFC 8414) or after (OpenID Connect Discovery) the path of the issuer. */
 const WELL_KNOWN = /\/\.well-known\/(?:oauth-authorization-server|openid-configuration|[^/]+$)/;
 
 const DIFFERENCES: readonly Difference[] = [
@@ -187,7 +187,7 @@ const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-/** @returns what is recognized, first fit; undefined where the two have nothing in common. */
+/** @returns the first matching explanation; undefined for unrelated issuers. */
 export function compareIssuers(issuers: TwoIssuers): Advice | undefined {
   const both = parsed(issuers);
   for (const { name, match } of both ? DIFFERENCES : []) {
@@ -197,7 +197,7 @@ export function compareIssuers(issuers: TwoIssuers): Advice | undefined {
   return undefined;
 }
 
-/** How near two issuers are: 0 is nearest; undefined where they have nothing in common. */
+/** Distance of two issuers, 0 is nearest; undefined for unrelated issuers. */
 export function distanceOf(issuers: TwoIssuers): number | undefined {
   const rule = compareIssuers(issuers)?.rule;
   return rule === undefined ? undefined : DIFFERENCES.findIndex(({ name }) => name === rule);
@@ -251,13 +251,13 @@ function parsed(issuers: TwoIssuers): ParsedIssuers | undefined {
   return { ...issuers, a: new URL(said), b: new URL(configured) };
 }
 
-/** From which version of Entra's issuers to which, where both are of one tenant. */
+/** Versions of two Entra issuers of one tenant. */
 function versionsOf(said: string, configured: string): string {
   const [theirs, ours] = [entraIssuer(said), entraIssuer(configured)];
   return theirs?.tenant === ours?.tenant ? `${theirs?.version}→${ours?.version}` : '';
 }
 
-/** Whether two hosts could be names of one: a stranger must not be proposed as an issuer. */
+/** True if both hosts may belong together: unrelated hosts must not be proposed. */
 function mayBeOne(a: URL, b: URL): boolean {
   const areLocal = isLoopbackHost(a.hostname) && isLoopbackHost(b.hostname);
   const domain = ({ hostname }: URL) => hostname.split('.').slice(-2).join('.');
@@ -265,12 +265,12 @@ function mayBeOne(a: URL, b: URL): boolean {
   return areLocal || a.pathname !== '/' || domain(a) === domain(b) || hosted === 1;
 }
 
-/** Whether this is the address of a metadata document: no issuer is called like that (RFC 8414 section 2). */
+/** True for the address of a metadata document, which is never an issuer (RFC 8414 section 2). */
 export function isMetadataAddress(url: string): boolean {
   return WELL_KNOWN.test(url);
 }
 
-/** The issuer whose metadata would be at this address. */
+/** Issuer of a metadata address. */
 export function issuerOfMetadata(url: string): string {
   const { origin, pathname } = new URL(url);
   const path = pathname.replace(WELL_KNOWN, '').replace(/\/$/, '');

@@ -1,10 +1,10 @@
-/** Tokens that a provider signs too, and that are for something else. They fail at more than one check. */
+/** Diagnostic rules about other kinds of tokens of a provider. They apply to several checks. */
 import { quote } from '../../../lib/format-text.js';
 import { textOf, textsOf, type DiagnosticContext, type DiagnosticRule } from '../diagnostic-context.js';
 
 const ID_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash'];
 
-/** `typ` of JWTs that are no access tokens, and what they are. */
+/** `typ` of other kinds of JWTs, with their names. */
 const FOREIGN_TYPES: Readonly<Record<string, string>> = {
   'logout+jwt': 'a logout token or another security event, which a provider sends to clients',
   'secevent+jwt': 'a security event, which a provider sends to receivers of events',
@@ -16,7 +16,7 @@ const FOREIGN_TYPES: Readonly<Record<string, string>> = {
   'id+jwt': 'an ID token',
 };
 
-/** Microsoft Graph, by its application id and by its names. */
+/** Microsoft Graph by application id and name. */
 const GRAPH = /^(00000003-0000-0000-c000-000000000000|https:\/\/graph\.microsoft\.com\/?)$/;
 
 export const GRAPH_TOKEN: DiagnosticRule = {
@@ -71,14 +71,14 @@ export const OTHER_TOKEN: DiagnosticRule = {
 
 export const NOT_AN_ACCESS_TOKEN: readonly DiagnosticRule[] = [REFRESH_TOKEN, OTHER_TOKEN, ID_TOKEN];
 
-/** A mark that only an ID token has; or the lack of all that an access token has, where the audience is the client. */
+/** Mark of an ID token, or an audience equal to the client without any mark of an access token. */
 function idTokenMark({ jwt, claims, provider, issuer }: DiagnosticContext): string | undefined {
   if (claims.token_use === 'id') return 'its token_use is "id"';
   if (claims.typ === 'ID') return 'its typ claim is "ID"';
   const mark = ID_CLAIMS.find((name) => claims[name] !== undefined);
-  // Older releases of Keycloak copied the nonce into access tokens, which say "Bearer".
+  // Older releases of Keycloak copied the nonce into access tokens, whose `typ` claim is "Bearer".
   if (mark !== undefined && !(mark === 'nonce' && claims.typ === 'Bearer')) return `it has the claim ${mark}`;
-  // Of Google, an ID token that was made for this server is what it can check.
+  // For Google the gateway accepts ID tokens.
   if (!jwt || issuer.preset === 'google') return undefined;
   const message = (names: readonly string[]) => names.some((name) => claims[name] !== undefined);
   if (message(['scope', 'scp', 'client_id', 'cid', 'appid', 'roles'])) return undefined;

@@ -1,4 +1,4 @@
-/** Tokens that are accepted and still do not bring what somebody expects. */
+/** Notes on accepted tokens without an expected effect. */
 import type { Principal } from '../../../core/principal.js';
 import { formatList } from '../../../lib/format-text.js';
 import type { DiagnosticContext } from '../diagnostic-context.js';
@@ -8,17 +8,17 @@ import { isJsonObject } from '../../../lib/json.js';
 
 export interface Accepted extends DiagnosticContext {
   readonly principal: Principal;
-  /** Roles under the provider's names, before `role_map`. */
+  /** Roles under the names of the provider, before `role_map`. */
   readonly providerRoles: readonly string[];
 }
 
-/** As {@link DiagnosticRule}; each that fits is said. */
+/** Like {@link DiagnosticRule}; all matching ones are reported. */
 export interface Note {
   readonly name: string;
   readonly match: (accepted: Accepted) => Explanation | undefined | false;
 }
 
-/** Node refuses a request whose headers are larger than 16 KiB together. */
+/** Node.js rejects requests with headers over 16 KiB. */
 const LARGE_TOKEN = 12_000;
 
 export const NOTES: readonly Note[] = [
@@ -107,7 +107,7 @@ export const NOTES: readonly Note[] = [
   },
 ];
 
-/** Some providers' roles are addresses of people, which are nobody's business. */
+/** Hides addresses of users in role names. */
 function withoutAddress(role: string): string {
   return role.includes('@') ? 'an e-mail address' : role;
 }

@@ -1,4 +1,4 @@
-/** Keys: those that the token names, and those that the issuer has. */
+/** Diagnostic rules about keys and signatures. */
 import { formatList, quote } from '../../../lib/format-text.js';
 import type { DiagnosticContext, DiagnosticRule } from '../diagnostic-context.js';
 import { GRAPH_TOKEN } from './not-an-access-token.js';

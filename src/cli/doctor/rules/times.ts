@@ -1,11 +1,11 @@
-/** When a token is good, and for how long. */
+/** Diagnostic rules about times and lifetimes. */
 import type { Provider } from '../providers.js';
 import { duration, formatRelativeTime, quote } from '../../../lib/format-text.js';
 import type { DiagnosticContext, DiagnosticRule } from '../diagnostic-context.js';
 
-/** Clocks that are set by hand differ by minutes; what is off by more is no clock. */
+/** Manually set clocks differ by minutes; larger differences have another cause. */
 const CLOCKS_DIFFER_SECONDS = 600;
-/** In seconds, this is the year 5138. */
+/** The year 5138 in seconds. */
 const MILLISECONDS_FROM = 1e11;
 
 const MILLISECONDS: DiagnosticRule = {
@@ -78,7 +78,7 @@ export const TIMES: readonly DiagnosticRule[] = [
   },
 ];
 
-/** Where each provider sets how long access tokens are good, and what it is unless somebody changed it. */
+/** Lifetime setting of each provider, and its default. */
 const LIFETIMES: Partial<Record<Provider, string>> = {
   entra:
     'Entra chooses 60 to 90 minutes at random. A token lifetime policy (Microsoft Graph) for the API changes that; allowing 6000 seconds is usual.',
@@ -125,17 +125,17 @@ export const LIFETIME: readonly DiagnosticRule[] = [
   },
 ];
 
-/** Whether a time of a token is in milliseconds, or a finer unit, in place of seconds. */
+/** True for milliseconds or smaller units. */
 export function isInMilliseconds(value: unknown): boolean {
   return numberOf(value) > MILLISECONDS_FROM;
 }
 
-/** A number, or nothing that any comparison holds for. */
+/** A number, or NaN. */
 function numberOf(value: unknown): number {
   return typeof value === 'number' ? value : NaN;
 }
 
-/** The later of the two times before which a token is not good. */
+/** Later of `iat` and `nbf`. */
 function beginning({ iat, nbf }: DiagnosticContext['claims']): number {
   return Math.max(...[iat, nbf].filter((time) => typeof time === 'number'));
 }
