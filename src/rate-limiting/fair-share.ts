@@ -1,9 +1,9 @@
-/** Divides the calls that a limit has left between instances that cannot ask each other. Pure. */
+/** Divides the remaining calls of a limit between isolated instances. Pure. */
 
-/** This instance among those that count in the same database. */
+/** Position of this instance among those with the same database. */
 export interface Place {
   readonly instances: number;
-  /** From 0 on; no two instances have the same. */
+  /** From 0, unique. */
   readonly rank: number;
 }
 

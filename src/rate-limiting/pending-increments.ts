@@ -1,27 +1,27 @@
-/** Calls that an instance let pass while the database was away, until the database has counted them. Pure. */
+/** Calls counted locally during a database outage, until the database has counted them. Pure. */
 
 interface PendingIncrement {
-  /** Not on their way to the database. */
+  /** Not sent yet. */
   calls: number;
-  /** On their way: counted there, or given back. */
+  /** Sent: to be confirmed or given back. */
   telling: number;
-  /** Milliseconds since the epoch; from then on they count no more. */
+  /** Unix time in milliseconds; expired from then on. */
   readonly until: number;
 }
 
-/** Beyond this number of keys, expired ones are looked for and forgotten. */
+/** Number of keys at which expired ones are removed. */
 const MAX_KEYS = 10_000;
 
 export class PendingIncrements {
   private readonly keys = new Map<string, PendingIncrement>();
 
-  /** How many passed in the current window, those on their way included; with its end. Undefined: none. */
+  /** Calls in the current window, including sent ones, with its end. Undefined: none. */
   of(key: string, now: number): { readonly calls: number; readonly until: number } | undefined {
     const found = this.current(key, now);
     return found && { calls: found.calls + found.telling, until: found.until };
   }
 
-  /** One more passes. @param until end of the window, where it is the first. */
+  /** Adds one call. @param until end of the window for its first call. */
   add(key: string, until: number, now: number): void {
     const found = this.current(key, now);
     if (found) {
@@ -34,12 +34,12 @@ export class PendingIncrements {
     this.keys.set(key, { calls: 1, telling: 0, until });
   }
 
-  /** Keys with calls that are not on their way. */
+  /** Keys with unsent calls. */
   pending(now: number): string[] {
     return [...this.keys].filter(([, { calls, until }]) => calls > 0 && until > now).map(([key]) => key);
   }
 
-  /** Takes those that are not on their way yet, so that of two at once only one tells them. */
+  /** Takes the unsent calls; of two concurrent callers only one gets them. */
   take(key: string, now: number): number {
     const found = this.current(key, now);
     if (!found) return 0;
@@ -57,7 +57,7 @@ export class PendingIncrements {
     if (found.calls + found.telling === 0) this.keys.delete(key);
   }
 
-  /** The database has not answered. */
+  /** The database did not answer. */
   giveBack(key: string, calls: number): void {
     const found = this.keys.get(key);
     if (!found) return;

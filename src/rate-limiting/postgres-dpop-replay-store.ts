@@ -1,9 +1,9 @@
-/** DPoP proofs that were used at any instance (RFC 9449 section 11.1). */
+/** Used DPoP proofs of all instances (RFC 9449 section 11.1). */
 import { Injectable } from '@nestjs/common';
 import { DpopReplayStore } from '../auth/binding/dpop-replay-store.js';
 import { SharedDatabaseService } from './shared-database.service.js';
 
-/** Beyond the time in which a proof is valid: the clocks of instances and database may differ. */
+/** Margin for clock differences between instances and database. */
 const MARGIN_MS = 60_000;
 
 @Injectable()

@@ -1,4 +1,4 @@
-/** How often what the operator put into a class of `policy.yaml` may be called. */
+/** Enforces rates and quotas of `policy.yaml`. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { EventLogger } from '../core/event-logger.js';
 import { targetLabel } from '../core/decision.js';
@@ -40,7 +40,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
     rates: readonly RateClass[],
   ): Promise<void> {
     for (const rate of rates.filter(({ isShadow }) => !isShadow)) {
-      // Where it is refused, the record names the rule that counted.
+      // The record of a denial names this rule.
       requestContext.rateLimitRule = rate.source;
       await this.quotas.count(limitOf(rate), rateLimitKey(rate, principal, label));
       requestContext.rateLimitRule = undefined;
@@ -55,7 +55,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
     requestContext.clock?.mark('limits');
   }
 
-  /** The first shadow class that would have refused the call. Like enforced classes, it counts only allowed calls. */
+  /** First shadow class that would have denied the call. Only allowed calls count, as in enforced classes. */
   private async exhaustedShadow(
     { decision }: RequestContext,
     principal: Principal,
@@ -67,7 +67,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
       try {
         if (await this.quotas.countShadow(limitOf(rate), rateLimitKey(rate, principal, label))) return rate;
       } catch (error) {
-        // A shadow rule has no effect, even where its counter fails.
+        // A shadow rule has no effect, even if its counter fails.
         const message = `Shadow rate rule ${rate.source}: the call was not counted`;
         this.logger.write('rate_limit.shadow_count_failed', message, { err: error });
       }
@@ -76,7 +76,7 @@ export class QuotaGuard implements CanActivate, PipelineStep {
   }
 }
 
-/** What is counted in shadow mode starts from zero when it is enforced. */
+/** A shadow class has its own counter; enforcement starts from zero. */
 function limitOf({ name, by, eachTool, calls, seconds, isShadow }: RateClass): Limit {
   const kind = isShadow ? 'shadow' : 'class';
   return { name: `${kind} ${name} ${by}${eachTool ? ' each' : ''}`, calls, seconds };

@@ -1,4 +1,4 @@
-/** Counts calls, and refuses those that are too many: together with the other instances where they share a database. */
+/** Counts calls and denies those over a limit, together with instances on the same database. */
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
@@ -10,16 +10,16 @@ import { SharedDatabaseService } from './shared-database.service.js';
 import { SharedSnapshotService } from './shared-snapshot.service.js';
 import { PendingIncrements } from './pending-increments.js';
 
-/** Longer ones are quotas, which a restart must not give back. */
+/** Longer limits are quotas, which survive a restart. */
 const SHORT_SECONDS = 60;
-/** Those who are known to be over; of whoever is forgotten the database is asked again. */
+/** Cached exhausted keys; for others the database is asked. */
 const MAX_OVER = 10_000;
-/** For a quota of an instance that has not reached the database since its start. */
+/** Wait for a quota before the first contact with the database. */
 const UNKNOWN_RETRY_MS = 10_000;
 
-/** So many in so much time, from the first one on. */
+/** Calls per window; the window starts with the first call. */
 export interface Limit {
-  /** No two limits of one application share one. */
+  /** Unique within the application. */
   readonly name: string;
   readonly calls: number;
   readonly seconds: number;
@@ -27,11 +27,11 @@ export interface Limit {
 
 interface Counter {
   readonly limit: Limit;
-  /** All there is for a short limit of one instance. */
+  /** Complete counter for a short limit of a single instance. */
   readonly own: RateLimiterMemory;
-  /** Who has had all there is, until it starts again: a flood of refused calls asks no database. */
+  /** Exhausted keys until the window ends: denied calls need no database query. */
   readonly exhaustedKeys: LRUCache<string, true>;
-  /** Passed here while the database did not answer. */
+  /** Local calls during an outage of the database. */
   readonly pendingIncrements: PendingIncrements;
 }
 
@@ -48,7 +48,7 @@ export class QuotaService {
   }
 
   /**
-   * @param who whatever names those that are counted together.
+   * @param who identifies callers that are counted together.
    * @throws AppError `rate_limited` (429) with the seconds to wait.
    */
   async count(limit: Limit, who: string): Promise<void> {
@@ -61,8 +61,8 @@ export class QuotaService {
   }
 
   /**
-   * Counts like {@link count}, and refuses nothing.
-   * @returns whether {@link count} would have refused.
+   * Like {@link count}, without denial.
+   * @returns true if {@link count} would have denied the call.
    */
   async countShadow(limit: Limit, who: string): Promise<boolean> {
     const { calls } = await this.add(limit, who);
@@ -77,7 +77,7 @@ export class QuotaService {
 
   private async countPersisted(counter: Counter, limit: Limit, who: string): Promise<Counted> {
     const { exhaustedKeys, pendingIncrements } = counter;
-    // Of one length, and nobody's name in a table. A limit that is raised or lowered goes on from where it was.
+    // A hash has a fixed length and hides names. A changed limit keeps its count.
     const key = `${limit.name}/${limit.seconds}:${hash('sha256', who, 'base64url')}`;
     const msOver = exhaustedKeys.getRemainingTTL(key);
     if (msOver > 0) return { calls: limit.calls + 1, msBeforeNext: msOver };
@@ -87,7 +87,7 @@ export class QuotaService {
     return counted;
   }
 
-  /** Counts further calls in the database, with those that passed while it was away. */
+  /** Counts in the database, including local calls of an outage. */
   private async persist(
     { pendingIncrements, limit }: Counter,
     key: string,
@@ -106,23 +106,23 @@ export class QuotaService {
     return counted;
   }
 
-  /** The database is back: the other instances are to know what passed here, before the same caller comes again. */
+  /** The database is back: reports local calls before the same caller returns. */
   private persistPending(): void {
     for (const counter of this.quotas.values()) {
       for (const key of counter.pendingIncrements.pending(Date.now())) {
-        // A failure gives them back: the next time that the database answers they are told.
+        // After a failure they are reported at the next contact.
         this.persist(counter, key, 0).catch(() => undefined);
       }
     }
   }
 
-  /** Without the database: this instance passes its share of the calls that the limit had left, and no more. */
+  /** During an outage this instance allows its share of the remaining calls. */
   private countAlone(pendingIncrements: PendingIncrements, limit: Limit, key: string): Counted {
     const now = Date.now();
     const [known, passed] = [this.snapshot.of(key), pendingIncrements.of(key, now)];
     const { place } = this.snapshot;
     const refused = (msBeforeNext: number) => ({ calls: limit.calls + 1, msBeforeNext });
-    // Neither the counts nor the other instances are known. A quota is not begun anew by a restart.
+    // Counts and instances are unknown. A restart must not reset a quota.
     if (!place && limit.seconds > SHORT_SECONDS) return refused(UNKNOWN_RETRY_MS);
     const before = known?.calls ?? 0;
     const share = shareOf(limit.calls - before, place ?? { instances: 1, rank: 0 });

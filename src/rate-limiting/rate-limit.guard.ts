@@ -1,4 +1,4 @@
-/** How often one principal may ask. */
+/** Enforces RATE_LIMIT_PER_MINUTE per principal. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Reflector } from '@nestjs/core';

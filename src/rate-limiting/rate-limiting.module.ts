@@ -8,7 +8,7 @@ import { SharedSnapshotService } from './shared-snapshot.service.js';
 import { SharedDatabaseService } from './shared-database.service.js';
 import { PostgresDpopReplayStore } from './postgres-dpop-replay-store.js';
 
-/** For the guards, which belong to the application, and for whoever checks proofs. */
+/** Global for the guards of the application and for proof verification. */
 @Global()
 @Module({
   imports: [StorageModule, AuditModule],

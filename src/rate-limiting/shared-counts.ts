@@ -1,14 +1,11 @@
-/** Counts in the database: what comes while it is being asked goes with the next question, all of it in one statement. */
+/** Counts in the database; requests during a query share the next one. */
 import { Injectable } from '@nestjs/common';
 import { SharedDatabaseService, type QueryStore } from './shared-database.service.js';
 
-/** What is counted in one statement, so that it stays a short one. */
+/** Maximum counts of one statement. */
 const MAX_BATCH = 1_000;
 
-/**
- * Whose time is over starts again. Rows are taken in order: of two instances that count the same at the same time
- * neither waits for what the other waits for.
- */
+/** An expired window starts again. Rows are locked in order, which prevents deadlocks between instances. */
 const ADD = `
   insert into rate_counters as known (key, points, expire, changed)
   select key, points, expire, (extract(epoch from clock_timestamp()) * 1000)::bigint from unnest($1::text[], $2::int[], $3::bigint[]) as asked (key, points, expire)
@@ -19,18 +16,18 @@ const ADD = `
     changed = excluded.changed
   returning key, points, expire`;
 
-/** So many more calls of somebody, in a time that begins with the first. */
+/** Additional calls of a key, in a window that starts with its first call. */
 export interface Addition {
-  /** What is counted together; always with the same `seconds`. */
+  /** Key of callers that are counted together; always with the same `seconds`. */
   readonly key: string;
   readonly calls: number;
   readonly seconds: number;
 }
 
 export interface Counted {
-  /** With these ones, and none that came behind them. */
+  /** Including these calls, without later ones. */
   readonly calls: number;
-  /** Until it starts again; at least 1. */
+  /** Milliseconds until the window ends; at least 1. */
   readonly msBeforeNext: number;
 }
 
@@ -47,9 +44,9 @@ export class SharedCounts {
 
   constructor(private readonly database: SharedDatabaseService) {}
 
-  /** @returns undefined where the database does not answer. */
+  /** @returns undefined if the database does not answer. */
   async add(addition: Addition): Promise<Counted | undefined> {
-    // Nobody waits for the one that finds out whether it is back.
+    // During an outage one request probes the database alone.
     if (this.database.isDegraded) return (await this.ask([addition]))?.[0];
     const counted = new Promise<Counted | undefined>((done, failed) => {
       this.waiting.push({ addition, done, failed });
@@ -60,7 +57,7 @@ export class SharedCounts {
 
   private async askForAll(): Promise<void> {
     this.isAsking = true;
-    // Requests that have arrived by now come along.
+    // Collects requests that have already arrived.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
       const some = this.waiting.splice(0, MAX_BATCH);
@@ -82,7 +79,7 @@ export class SharedCounts {
 async function addAll(store: QueryStore, additions: readonly Addition[]): Promise<Counted[]> {
   const now = Date.now();
   const sums = new Map<string, { calls: number; expire: number }>();
-  // A statement touches a row once: those of one key share it, each with those before it.
+  // A statement updates a row once: additions of one key are combined.
   const before = additions.map(({ key, calls, seconds }) => {
     const sum = sums.get(key) ?? { calls: 0, expire: now + seconds * 1000 };
     sums.set(key, sum);

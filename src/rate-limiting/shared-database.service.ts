@@ -1,4 +1,4 @@
-/** The database that instances count in; where it does not answer, this one goes on by itself, and that is on record. */
+/** Database of shared counters. During an outage this instance counts alone; both changes are recorded. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { CompiledQuery } from 'kysely';
@@ -12,19 +12,19 @@ import { Database } from '../storage/database.js';
 import { openPool, type PoolOptions } from '../storage/pool.js';
 import { publicReason } from '../storage/public-reason.js';
 
-/** A request waits no longer to be counted; the next ones do not wait at all. */
+/** Wait of a request for its count; later requests do not wait. */
 const PATIENCE_MS = 1_000;
-/** Of their own: a tool that keeps its connections busy must not keep requests from being counted. */
+/** Separate pool: busy connections of tools must not delay counting. */
 const POOL: PoolOptions = {
   name: 'counting',
   size: 4,
   connectMs: PATIENCE_MS,
   statementMs: PATIENCE_MS,
   answerMs: PATIENCE_MS,
-  // A count that a crash of the database loses is no wrong count: no request waits for a disk to be counted.
+  // Counts may be lost in a crash of the database; requests do not wait for its disk.
   prepare: 'set synchronous_commit = off',
 };
-/** One request in this time finds out whether the database is back. */
+/** Minimum interval of probes during an outage. */
 const RETRY_MS = 1_000;
 const TIDY_MS = 60_000;
 
@@ -33,7 +33,7 @@ export interface QueryStore {
 }
 
 interface Query {
-  /** Prepared under this name, once for each connection. */
+  /** Name of the prepared statement. */
   readonly name?: string;
   readonly text: string;
   readonly values: unknown[];
@@ -73,12 +73,12 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     };
   }
 
-  /** Whether other instances count in it, too. */
+  /** True if other instances use the same database. */
   get isShared(): boolean {
     return this.pool !== undefined;
   }
 
-  /** Whether it did not answer the last time. */
+  /** True if the last query failed. */
   get isDegraded(): boolean {
     return this.degraded;
   }
@@ -92,15 +92,13 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     await withTimeout(this.pool?.end() ?? Promise.resolve(), PATIENCE_MS);
   }
 
-  /** Undefined for the embedded database, which no other instance shares. */
+  /** Undefined for the embedded database, which is not shared. */
   status(): RateLimitStoreStatus | undefined {
     if (!this.isShared) return undefined;
     return { state: this.degraded ? 'degraded' : 'shared', since: new Date(this.since).toISOString() };
   }
 
-  /**
-   * @returns undefined where the database does not answer, at once where that is known.
-   */
+  /** @returns undefined if the database does not answer; immediately during an outage. */
   async withStore<T>(
     question: (store: QueryStore) => Promise<T>,
   ): Promise<{ readonly answer: T } | undefined> {
@@ -118,14 +116,14 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
   }
 
   /**
-   * Runs statements of this program as one transaction, in one round trip. Changes nothing of the state.
+   * Runs statements as one transaction in one round trip, without effect on the state.
    * @returns the rows of each statement.
-   * @throws Error where the database is not shared, or does not answer.
+   * @throws Error if the database is not shared or does not answer.
    */
   async run(statements: string): Promise<readonly (readonly Readonly<Record<string, unknown>>[])[]> {
     if (!this.pool) throw new Error('The database is not shared');
     await this.migrated();
-    // Without values, the simple protocol: each statement has its own result.
+    // Without values, the simple protocol returns a result per statement.
     const results = (await this.pool.query(statements)) as unknown as pg.QueryResult[];
     return results.map(({ rows }) => rows as Readonly<Record<string, unknown>>[]);
   }
@@ -138,7 +136,7 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
     );
   }
 
-  /** A failure is forgotten: the next one tries again. */
+  /** The next call retries after a failure. */
   private migrated(): Promise<unknown> {
     return (this.opened ??= this.database.get().catch((error: Error) => {
       this.opened = undefined;
@@ -170,7 +168,7 @@ export class SharedDatabaseService implements OnApplicationBootstrap, OnApplicat
       { text: 'delete from rate_counters where expire < $1', values: [now.getTime()] },
       { text: 'delete from dpop_proofs where valid_until < $1', values: [now] },
     ];
-    // What is left this time goes the next time.
+    // Remaining rows are removed the next time.
     for (const query of over) await this.store.query(query).catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-/** A copy of the shared counts, and of the number of instances, for the time in which the database does not answer. */
+/** Copy of the shared counts and of the number of instances, for outages of the database. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { randomUUID } from 'node:crypto';
@@ -7,21 +7,21 @@ import type { Place } from './fair-share.js';
 import type { Counted } from './shared-counts.js';
 import { SharedDatabaseService } from './shared-database.service.js';
 
-/** The copy is at most so old, and the time of one query. */
+/** Maximum age of the copy, plus the time of one query. */
 const EVERY_MS = 250;
 const RETRY_MS = 1_000;
-/** An instance that has not been heard of for so long is not counted any more. */
+/** An instance without a heartbeat for this time is not counted. */
 const INSTANCE_MS = 10_000;
-/** A statement may take so long between the time that it notes and its commit. */
+/** Maximum time between the timestamp of a statement and its commit. */
 const OVERLAP_MS = 500;
-/** Changes that are read at once; of more the oldest are left out. */
+/** Maximum changes per read; the oldest are skipped. */
 const MAX_CHANGES = 10_000;
 const MAX_KNOWN = 100_000;
 const GOODBYE_MS = 500;
 
 interface Known {
   readonly calls: number;
-  /** Milliseconds since the epoch. */
+  /** Unix time in milliseconds. */
   readonly until: number;
 }
 
@@ -29,13 +29,13 @@ type Row = Readonly<Record<string, unknown>>;
 
 @Injectable()
 export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** Of the heartbeat, a row among the counters that counts nothing. */
+  /** Key of the heartbeat, a row in the counters table. */
   private readonly key = `instance/${randomUUID()}`;
   private readonly known = new LRUCache<string, Known>({ max: MAX_KNOWN });
   private timer: NodeJS.Timeout | undefined;
   private reading: Promise<void> | undefined;
   private closed = false;
-  /** Of the newest change that was read, by the clock of the database. */
+  /** Time of the newest read change, by the clock of the database. */
   private newest = 0;
   private found: Place | undefined;
   private readonly listeners: (() => void)[] = [];
@@ -58,22 +58,22 @@ export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicat
     );
   }
 
-  /** Undefined while nothing was read since the start: then the other instances and their counts are unknown. */
+  /** Undefined before the first read: instances and counts are unknown. */
   get place(): Place | undefined {
     return this.database.isShared ? this.found : { instances: 1, rank: 0 };
   }
 
-  /** Calls back each time that the database has answered. */
+  /** Called after each successful read. */
   onRead(listener: () => void): void {
     this.listeners.push(listener);
   }
 
-  /** What the database has just answered. */
+  /** Stores a count that the database has just returned. */
   note(key: string, { calls, msBeforeNext }: Counted): void {
     this.known.set(key, { calls, until: Date.now() + msBeforeNext });
   }
 
-  /** The count of all instances as last known; undefined where the window is over or was never known. */
+  /** Last known count of all instances. Undefined after the window, or if unknown. */
   of(key: string): Known | undefined {
     const found = this.known.get(key);
     return found && found.until > Date.now() ? found : undefined;
@@ -84,7 +84,7 @@ export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicat
     this.timer = setTimeout(() => {
       this.reading = this.read().then(
         () => this.next(EVERY_MS),
-        // The first request that is counted says that the database is away.
+        // The first counted request reports the outage.
         () => this.next(RETRY_MS),
       );
     }, milliseconds).unref();
@@ -111,13 +111,13 @@ export class SharedSnapshotService implements OnApplicationBootstrap, OnApplicat
     this.newest = Math.max(this.newest, Number(changed));
     const [calls, until] = [Number(points), Number(expire)];
     const before = this.known.get(String(key));
-    // An answer to this instance may be newer than the snapshot.
+    // A direct result may be newer than the snapshot.
     if (before && before.until === until && before.calls > calls) return;
     this.known.set(String(key), { calls, until });
   }
 }
 
-/** One transaction that does not wait: where somebody has locked the table, the copy is read the next time. */
+/** One transaction without waiting: a locked table is read the next time. */
 function inSequence(...statements: readonly string[]): string {
   return ['lock table rate_counters in row exclusive mode nowait', ...statements].join(';\n');
 }

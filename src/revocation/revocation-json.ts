@@ -1,4 +1,4 @@
-/** A revocation as the admin API and `revoke` show it. Pure. */
+/** JSON form of a revocation in the API and the command. Pure. */
 import type { StoredRevocation } from './revocation-store.js';
 
 export function toRevocationJson(one: StoredRevocation): object {

@@ -39,12 +39,12 @@ describe.each(databaseBackends())('the fingerprint of the list ($name)', (backen
     const { id } = await addRevocation(db, of('alice', now() + 600));
     const one = await fingerprintOf(db);
     expect(one).not.toBe(empty);
-    // Nothing that is over counts, whether or not it was removed.
+    // Expired rows do not count, removed or not.
     await addRevocation(db, of('carol', now() - 1));
     expect(await fingerprintOf(db)).toBe(one);
     await removeExpired(db);
     expect(await fingerprintOf(db)).toBe(one);
-    // As many as before, and another one.
+    // The same number, with another row.
     await addRevocation(db, of('bob', null));
     await withdrawRevocation(db, id);
     expect(await loadRevocations(db)).toMatchObject([{ value: 'bob' }]);

@@ -1,20 +1,20 @@
-/** Revocations in the database: written by one instance, or by the command, and read by all. */
+/** Revocations in the database, written by an instance or the command and read by all instances. */
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { RevocationsTable, Tables } from '../storage/tables.js';
 import type { Revocation, RevocationKind } from './revocation.js';
 
-/** On which instances hear that there is something new. */
+/** Notification channel for changes. */
 export const REVOCATION_CHANNEL = 'gate_revocations';
 
-/** A message that revokes nothing is known again for this long, too. */
+/** Messages without revocations are remembered for this time. */
 const MIN_KEEP_SECONDS = 7 * 86_400;
 
 export interface NewRevocation extends Omit<Revocation, 'id'> {
-  /** When every token that it can hit has expired; null: never. In seconds since the epoch. */
+  /** Unix time in seconds at which all affected tokens have expired; null: never. */
   readonly expiresAt: number | null;
 }
 
-/** One that is in force, or was. */
+/** A current or former revocation. */
 export interface StoredRevocation extends Revocation {
   readonly createdAt: string;
   readonly expiresAt: string | null;
@@ -22,7 +22,7 @@ export interface StoredRevocation extends Revocation {
 
 type Row = Selectable<RevocationsTable>;
 
-/** All that are in force. */
+/** All revocations in force. */
 export async function loadRevocations(db: Kysely<Tables>): Promise<StoredRevocation[]> {
   const { rows } = await sql<Row>`
     select id, kind, issuer, value, issued_before, revoked_by, reason, created_at, expires_at from revocations
@@ -30,10 +30,7 @@ export async function loadRevocations(db: Kysely<Tables>): Promise<StoredRevocat
   return rows.map(toRevocation);
 }
 
-/**
- * What changes with the list, at a fraction of what it costs to read it: it is looked at twice a second, and may be long
- * where a transmitter has much to tell.
- */
+/** Value that changes with the list. Cheap: it is polled twice a second, and the list can be long. */
 export async function fingerprintOf(db: Kysely<Tables>): Promise<string> {
   const { rows } = await sql<{ fingerprint: string }>`
     select count(*) || ' ' || coalesce(sum(hashtextextended(id::text, 0)), 0) as fingerprint from revocations
@@ -41,7 +38,7 @@ export async function fingerprintOf(db: Kysely<Tables>): Promise<string> {
   return (rows[0] as { fingerprint: string }).fingerprint;
 }
 
-/** Tells every instance. @returns as it stands in the database. */
+/** Notifies all instances. @returns the stored row. */
 export async function addRevocation(db: Kysely<Tables>, one: NewRevocation): Promise<StoredRevocation> {
   const { rows } = await sql<Row>`
     insert into revocations (kind, issuer, value, issued_before, revoked_by, reason, expires_at)
@@ -53,9 +50,10 @@ export async function addRevocation(db: Kysely<Tables>, one: NewRevocation): Pro
 }
 
 /**
- * All of them, or none, and each message once: what was taken is forgotten when it could hit no token any more.
- * @param message names what they come from; no two messages share one.
- * @returns undefined where this message was taken before, and nothing was done.
+ * Stores all revocations of a message, or none, and each message once. A message is forgotten when it could affect no
+ * token.
+ * @param message unique id of the message.
+ * @returns undefined for a repeated message.
  */
 export async function addOnce(
   db: Kysely<Tables>,
@@ -66,7 +64,7 @@ export async function addOnce(
     ? null
     : Math.max(Date.now() / 1000 + MIN_KEEP_SECONDS, ...all.map(({ expiresAt }) => expiresAt as number));
   return db.transaction().execute(async (step) => {
-    // Of two at the same time the second waits here until the first is durable, or undone.
+    // Of two concurrent calls the second waits for the first.
     const { numAffectedRows } = await sql`
       insert into revocation_messages (id, keep_until)
       values (${Buffer.from(message)}, ${last === null ? null : new Date(last * 1000)})
@@ -78,14 +76,14 @@ export async function addOnce(
   });
 }
 
-/** @returns false where there is none with this id. */
+/** @returns false for an unknown id. */
 export async function withdrawRevocation(db: Kysely<Tables>, id: string): Promise<boolean> {
   const { numAffectedRows } = await sql`delete from revocations where id::text = ${id}`.execute(db);
   await announce(db);
   return (numAffectedRows ?? 0n) > 0n;
 }
 
-/** What can hit no token any more. */
+/** Removes revocations that can affect no token. */
 export async function removeExpired(db: Kysely<Tables>): Promise<void> {
   await sql`delete from revocations where expires_at <= now()`.execute(db);
   await sql`delete from revocation_messages where keep_until <= now()`.execute(db);

@@ -1,4 +1,4 @@
-/** Whether the token that was verified is still in force: signatures do not know who has left. */
+/** Rejects revoked tokens. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { toPipelineContext, type PipelineStep, type PipelineContext } from '../core/pipeline-context.js';

@@ -1,4 +1,4 @@
-/** The revocations that are in force here, kept up to date behind the requests: no request waits for the database. */
+/** Revocations in force, in memory and updated in the background: requests do not wait for the database. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Kysely } from 'kysely';
@@ -30,14 +30,14 @@ import {
 import { expiryOf } from './expiry.js';
 import { RevocationIndex, type Revocation } from './revocation.js';
 
-/** The net under the notifications: a revocation is in force everywhere within a second, also where none arrives. */
+/** Poll interval: a revocation takes effect everywhere within a second, also without notifications. */
 const POLL_MS = 500;
-/** How long a request waits for the first list, while the server comes up; and who revokes, for an answer. */
+/** Wait of a request for the first list, and of an administrator for the database. */
 const PATIENCE_MS = 5_000;
 const CONNECT_MS = 2_000;
-/** A list of a hundred thousand is read in less. */
+/** Enough for a list of 100,000. */
 const STATEMENT_MS = 4_000;
-/** Of their own: tools that keep their connections busy must not keep anybody in force. */
+/** Separate pool: busy connections of tools must not delay revocations. */
 const POOL: PoolOptions = {
   name: 'revocations',
   size: 2,
@@ -50,7 +50,7 @@ const RETRY_AFTER_SECONDS = 5;
 
 export interface RevocationStatus {
   readonly count: number;
-  /** When the list was last read, RFC 3339; null: never. */
+  /** Time of the last read, RFC 3339; null: never. */
   readonly as_of: string | null;
 }
 
@@ -99,8 +99,8 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
   }
 
   /**
-   * @throws AppError `token_revoked` where this principal's token is out of force.
-   * @throws AppError `identity_unavailable` (503) where that cannot be known: the list is older than it may be.
+   * @throws AppError `token_revoked` for a revoked token.
+   * @throws AppError `identity_unavailable` (503) if the list is older than REVOCATION_MAX_AGE_SECONDS.
    */
   require(principal: Principal): void | Promise<void> {
     if (this.maxAgeMs === 0) return;
@@ -125,7 +125,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     }
   }
 
-  /** Calls back with every change, so that what runs for a revoked token can be ended. */
+  /** Called after each change, to end calls and streams of revoked tokens. */
   onChange(listener: (isRevoked: (principal: Principal) => boolean) => void): void {
     this.listeners.add(listener);
   }
@@ -145,7 +145,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
 
   /**
    * In force here when this resolves, and everywhere within a second.
-   * @throws Error where the database does not take it. It may have, where it did not say so in time.
+   * @throws Error if the database does not store it. After a time-out it may have been stored.
    */
   async add(one: Omit<Revocation, 'id'>): Promise<StoredRevocation> {
     const stored = await this.inTime((db) => addRevocation(db, { ...one, expiresAt: this.expiryOf(one) }));
@@ -154,10 +154,11 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
   }
 
   /**
-   * All that a message says, or nothing; durable when this resolves, in force here, and everywhere within a second.
-   * @param message names it; no two messages share one.
-   * @returns undefined where it was taken before, by whichever instance: then nothing changes.
-   * @throws Error where the database does not take it. It may have, where it did not say so in time: asking again tells.
+   * Stores all revocations of a message, or none; durable and in force here when this resolves, and everywhere within
+   * a second.
+   * @param message unique id of the message.
+   * @returns undefined for a message that any instance has stored before.
+   * @throws Error if the database does not store it. After a time-out a repetition tells.
    */
   async addOnce(
     message: Uint8Array,
@@ -174,7 +175,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     return stored;
   }
 
-  /** @returns false where there is none with this id. @throws Error where the database does not answer. */
+  /** @returns false for an unknown id. @throws Error if the database does not answer. */
   async withdraw(id: string): Promise<boolean> {
     const isThere = await this.inTime((db) => withdrawRevocation(db, id));
     await this.refresh();
@@ -189,7 +190,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     );
   }
 
-  /** Migrated first, by whoever opens the database of the tools. */
+  /** The service of the product database migrates it first. */
   private async db(): Promise<Kysely<Tables>> {
     const db = await this.database.get();
     return this.own?.db ?? db;
@@ -208,7 +209,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     await this.refresh();
   }
 
-  /** Never rejects. One at a time; who asks meanwhile gets what the next one reads. */
+  /** Never rejects. Runs once at a time; concurrent callers share the next run. */
   private async refresh(): Promise<void> {
     await this.reading;
     this.reading ??= this.read().finally(() => (this.reading = undefined));
@@ -223,7 +224,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
       const fingerprint = await fingerprintOf(db);
       if (fingerprint !== this.fingerprint) {
         this.take(await loadRevocations(db));
-        // Of what was there before it was read: what came meanwhile makes it be read once more.
+        // Fingerprint from before the read: later changes cause another read.
         this.fingerprint = fingerprint;
       }
       this.readAt = started;
@@ -237,7 +238,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
         );
       }
       this.failing = true;
-      // Where the list cannot be read nothing may be heard either, and that connection would never say so.
+      // After a failed read the listening connection may be dead too.
       this.stopListening().catch(() => undefined);
     }
   }
@@ -251,7 +252,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     this.known = now;
     this.index = new RevocationIndex(stored);
     for (const listener of this.listeners) listener((principal) => this.index.find(principal) !== undefined);
-    // Those of before this run are on record of the runs before.
+    // Earlier runs have recorded these.
     if (isFirst) return;
     for (const one of added) this.record(one, 'revoked');
     for (const one of gone) {
@@ -260,7 +261,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     }
   }
 
-  /** Each instance puts on its own record what decides there from now on; it decides also where that cannot be recorded. */
+  /** Each instance records revocations when they take effect there. A failed record does not delay the effect. */
   private record(one: StoredRevocation, action: 'revoked' | 'withdrawn'): void {
     const { id, kind, issuer, value, issuedBefore, by, reason } = one;
     this.audit
@@ -278,7 +279,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
       );
   }
 
-  /** A notification is faster than the poll; a lost connection is found by the next tick. */
+  /** A notification is faster than the poll; the next tick replaces a lost connection. */
   private async listen(databaseUrl: string): Promise<void> {
     const client = new pg.Client({
       connectionString: libpqUrl(databaseUrl),
@@ -312,7 +313,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     try {
       await removeExpired(await this.db());
     } catch {
-      // The next hour will do.
+      // Repeated in an hour.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What takes a token out of force before it expires, and whether it takes this one. Pure. */
+/** Revocations and their match with a principal. Pure. */
 import type { DelegationLink, Principal } from '../core/principal.js';
 
 export const REVOCATION_KINDS = ['token', 'session', 'subject', 'client', 'issuer'] as const;
@@ -7,21 +7,21 @@ export type RevocationKind = (typeof REVOCATION_KINDS)[number];
 export interface Revocation {
   readonly id: string;
   /**
-   * `token`: one, by its `jti`; `session`: all of one login, by their `sid`; `subject` and `client`: all of one person
-   * or client; `issuer`: all of one issuer.
+   * `token`: one token, by `jti`; `session`: all tokens of a login, by `sid`; `subject` and `client`: all tokens of
+   * one user or client; `issuer`: all tokens of an issuer.
    */
   readonly kind: RevocationKind;
   readonly issuer: string;
   /** The `jti`, `sid`, subject or client id; empty for an issuer. */
   readonly value: string;
-  /** In whole seconds since the epoch: tokens issued (`iat`) within that second or before are out of force, later ones are not. */
+  /** Unix time in seconds: tokens with `iat` up to this second are revoked. */
   readonly issuedBefore: number;
-  /** Who revoked, as they name themselves. */
+  /** Administrator, by their own name. */
   readonly by: string;
   readonly reason: string | null;
 }
 
-/** Revocations by what they hit: a request is held against them without looking at each. */
+/** Index of revocations: a request is matched without a scan. */
 export class RevocationIndex {
   private readonly byTarget = new Map<string, Revocation>();
 
@@ -34,9 +34,8 @@ export class RevocationIndex {
   }
 
   /**
-   * The revocation that takes this principal's token out of force; undefined where none does. A token that does not say
-   * when it was issued was issued before. Who acts now is locked out as whoever is acted for (RFC 8693 section 4.1); who
-   * acted before is not: that is for the record.
+   * Revocation of this principal's token, or undefined. A token without `iat` counts as issued earlier. The current
+   * actor counts like the subject (RFC 8693 section 4.1); earlier actors do not.
    */
   find(principal: Principal): Revocation | undefined {
     if (this.byTarget.size === 0) return undefined;
@@ -60,7 +59,7 @@ export class RevocationIndex {
   }
 }
 
-/** An actor is named by `iss` and `sub` alone: nobody says whether that is a person or a client. */
+/** An actor has `iss` and `sub` only: it may be a user or a client. */
 function actingAs({ iss, sub }: DelegationLink): [RevocationKind, string, string][] {
   return [
     ['subject', iss, sub],

@@ -1,4 +1,4 @@
-/** The tools of upstreams as they were accepted, for commands that decide about them and call none. */
+/** Pinned tools of upstreams, for commands that decide about tools without calling them. */
 import type { UpstreamsSettings } from '../config/settings.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
 import { mountTool } from './mount.js';
@@ -6,15 +6,14 @@ import { readPins } from './pins.js';
 
 export interface AcceptedTools {
   readonly definitions: readonly MountedToolDefinition[];
-  /** In words: upstreams without accepted definitions, and tools that the server leaves out. */
+  /** Sentences about upstreams without pins and about omitted tools. */
   readonly notices: readonly string[];
 }
 
 /**
- * What the server mounts at its start, before an upstream has answered. Tools that it withholds since then, because
- * their definition has changed, are not known here.
- * @param own names of the tools of this server: an upstream's tool of the same name is left out.
- * @throws Error where the accepted definitions cannot be read.
+ * Tools that the server mounts at startup, before an upstream has answered. Tools withheld later are unknown here.
+ * @param own names of the tools of this server; an upstream tool with such a name is omitted.
+ * @throws Error if the pins are unreadable.
  */
 export function acceptedTools({ list, pinsFile }: UpstreamsSettings, own: readonly string[]): AcceptedTools {
   if (list.length === 0) return { definitions: [], notices: [] };

@@ -1,16 +1,16 @@
-/** The arguments that a tool's input schema declares, also where it combines schemas. Pure. */
+/** Arguments that an input schema declares, also in combined schemas. Pure. */
 import { referredTo } from '../lib/json-pointer.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 
 export interface DeclaredArguments {
   readonly names: ReadonlySet<string>;
-  /** The schema says that it takes others. */
+  /** True if the schema allows other arguments. */
   readonly takesOthers: boolean;
 }
 
-/** Subschemas at the root of one schema; references make a small schema endless. */
+/** Maximum number of subschemas at the root; references can make a small schema endless. */
 const MAX_SUBSCHEMAS = 1_000;
-/** Keywords with a list of schemas, with one schema, and with schemas by name. Only `allOf` applies to every call. */
+/** Keywords with a list of schemas, with one schema, and with named schemas. Only `allOf` applies to every call. */
 const LISTS = ['anyOf', 'oneOf', 'allOf'] as const;
 const SINGLE = ['if', 'then', 'else'] as const;
 const BY_NAME = ['dependentSchemas'] as const;

@@ -1,27 +1,27 @@
-/** A token of the gate's own that tells an upstream who asks, through whom, and for which call. */
+/** Signed JWT that tells an upstream the user, the delegation chain and the call. */
 import { SignJWT } from 'jose';
 import type { DelegationLink, Principal } from '../core/principal.js';
 import type { IdentityKey } from './identity-key.js';
 
-/** What is said of one call. */
+/** Claims of one call. */
 export interface Assertion {
-  /** The resource identifier of the gate. */
+  /** Resource identifier of the gateway. */
   readonly issuer: string;
-  /** Whom it is for, and nobody else. */
+  /** Audience: the upstream. */
   readonly audience: string;
   readonly principal: Principal;
-  /** The upstream's own name of the tool. */
+  /** Tool name at the upstream. */
   readonly tool: string;
-  /** Names the record of the decision. */
+  /** Id of the decision. */
   readonly decisionId: string;
 }
 
-/** So that it is never taken for an access token (RFC 8725 section 3.11). */
+/** Prevents use as an access token (RFC 8725 section 3.11). */
 export const IDENTITY_TYPE = 'gate-identity+jwt';
-/** It is made for one call: this is room for a slow network and a clock that is off. */
+/** Allows for network delay and clock difference. */
 const LIFETIME_SECONDS = 60;
 
-/** RFC 7519, with `act` (RFC 8693 section 4.1) and `sub_id` (RFC 9493): a subject is one of its issuer's. */
+/** RFC 7519, with `act` (RFC 8693 section 4.1) and `sub_id` (RFC 9493). */
 export function identityHeader(key: IdentityKey, assertion: Assertion): Promise<string> {
   const { principal, issuer, audience, tool, decisionId } = assertion;
   const { subject, clientId, kind, delegation } = principal;
@@ -50,7 +50,7 @@ interface Actor {
   readonly act?: Actor;
 }
 
-/** The chain goes from the root out; in a token the outermost is on top, and those before it are inside. */
+/** The chain starts at the root; a token nests earlier actors inside. */
 function actorOf([, ...actors]: readonly DelegationLink[]): Actor | undefined {
   return actors.reduce<Actor | undefined>(
     (inner, { sub, iss }) => ({ sub, iss, ...(inner && { act: inner }) }),

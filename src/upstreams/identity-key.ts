@@ -1,4 +1,4 @@
-/** The key that signs identity headers: read, or made when it is first needed; what of it is public. */
+/** Key of identity headers: read, or created on demand, with its public part. */
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readOrMakeKey, type KeyFile } from '../lib/key-file.js';
@@ -18,10 +18,10 @@ const CURVES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads the key, or makes an EC key (P-256) where the file does not exist and may be made. A file that the server makes
- * and a crash left unfinished is replaced, even if the key was published: what it signed is valid for a minute, and
- * upstreams fetch the new key by its id.
- * @throws Error where it cannot be read, or cannot sign; the message never holds the key.
+ * Reads the key, or creates an EC key (P-256) if the file does not exist and may be created. A damaged file that the
+ * server creates is replaced, even if the key was published: its signatures are valid for one minute, and upstreams
+ * fetch the new key by its id.
+ * @throws Error if it is unreadable or cannot sign; the message contains no key data.
  */
 export async function loadIdentityKey({
   path,

@@ -1,4 +1,4 @@
-/** The public key that verifies identity headers (RFC 7517), for the upstreams that get them. */
+/** Public key of identity headers (RFC 7517). */
 import { Controller, Get, Header, NotFoundException } from '@nestjs/common';
 import { PublicRoute } from '../core/public-route.js';
 import type { IdentityKey } from './identity-key.js';

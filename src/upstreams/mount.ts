@@ -1,4 +1,4 @@
-/** A tool of an upstream, and what the operator says of it: in, the definition that the gate decides about and shows, out. Pure. */
+/** Builds the definition of an upstream tool from its pin and the settings of the operator. Pure. */
 import { TARGET_NAME } from '../core/patterns.js';
 import type { UpstreamSettings, UpstreamToolSettings } from '../config/settings.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
@@ -12,14 +12,14 @@ import type { UpstreamTool } from './connection/read-tools.js';
 
 export type Relay = MountedToolDefinition['relay'];
 
-/** Of the names of functions in the interfaces of models, and so in many clients. */
+/** Limit of function names in model APIs, and so in many clients. */
 const MAX_PLAIN_NAME = 64;
 const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const;
 
 /**
- * @param withheld why nobody may have it for the time being.
- * @returns undefined where the operator's file does not name it: then it is not there.
- * @throws Error where it cannot be what the file says.
+ * @param withheld cause if the tool is withheld.
+ * @returns undefined without an entry in the file: the tool is not mounted.
+ * @throws Error if the tool cannot match the file.
  */
 export function mountTool(
   upstream: Pick<UpstreamSettings, 'prefix' | 'tools'>,
@@ -73,7 +73,7 @@ export function mountTool(
   };
 }
 
-/** Entries add up: each may ask for more, and none for less. */
+/** Entries add up: each adds requirements. */
 function ruleOf(entries: readonly UpstreamToolSettings[]): AccessRule {
   const assurance = strictestAssurance(entries.map((entry) => entry.assurance));
   if (assurance === 'contradiction')
@@ -87,13 +87,13 @@ function ruleOf(entries: readonly UpstreamToolSettings[]): AccessRule {
   };
 }
 
-/** Arguments that the tool does not declare, and so no condition has looked at; empty where it says that it takes any. */
+/** Undeclared arguments, which no condition has checked. Empty if the tool accepts any. */
 export function undeclaredArguments({ inputSchema }: MountedToolDefinition, args: JsonObject): string[] {
   const { names, takesOthers } = declaredArguments(inputSchema as JsonObject);
   return takesOthers ? [] : Object.keys(args).filter((name) => !names.has(name));
 }
 
-/** Hints for clients, in the form that they have; what else an upstream puts there is not shown. */
+/** Known hints for clients; other members are dropped. */
 function annotationsOf(given: unknown): { annotations?: JsonObject } {
   if (!isJsonObject(given)) return {};
   const { title } = given;

@@ -1,4 +1,4 @@
-/** Builds the tool definitions of all upstreams from the accepted ones. */
+/** Builds the tool definitions of all upstreams from their pins. */
 import type { EventLog } from '../core/event-logger.js';
 import { escapeControlChars } from '../lib/format-text.js';
 import type { MountedToolDefinition } from '../tools/definitions.js';
@@ -11,12 +11,12 @@ export interface BuildOptions {
   readonly pins: Pins;
   /** Names of the server's own tools. */
   readonly taken: readonly string[];
-  /** Differences between the accepted definitions of an upstream and the ones it has now. */
+  /** Differences between pins and current definitions of an upstream. */
   readonly differencesOf: (upstream: MountedUpstream) => Difference[];
 }
 
 export class MountedDefinitions {
-  /** By upstream and tool: an unchanged tool stays the same object. */
+  /** By upstream and tool: an unchanged tool keeps its object. */
   private readonly built = new Map<
     string,
     { readonly of: string; readonly definition: MountedToolDefinition | undefined }
@@ -25,12 +25,12 @@ export class MountedDefinitions {
 
   constructor(private readonly log: EventLog) {}
 
-  /** The name of the upstream that a definition was built for. */
+  /** Upstream of a definition. */
   upstreamOf(definition: MountedToolDefinition): string | undefined {
     return this.upstreams.get(definition);
   }
 
-  /** In the order of the upstreams. The second tool with the same name is left out, with a warning. */
+  /** In the order of the upstreams. A second tool with the same name is omitted with a warning. */
   build(
     upstreams: readonly MountedUpstream[],
     { pins, taken, differencesOf }: BuildOptions,

@@ -1,4 +1,4 @@
-/** One upstream behind the gate: what it was found to have, how its tools are called, and how it is. */
+/** One upstream: discovered tools, calls and state. */
 import { principalKey } from '../core/principal.js';
 import type { EventLog } from '../core/event-logger.js';
 import type { JsonObject } from '../lib/json.js';
@@ -20,44 +20,44 @@ import { toToolResult } from './tool-result.js';
 import { UpstreamError, type UpstreamErrorCode } from './connection/upstream-error.js';
 
 export interface UpstreamContext {
-  /** Where upstreams work that name no folder. */
+  /** Parent of the default working directories. */
   readonly folder: string;
-  /** What tells it who asks, for one call; undefined where it is not to be told. */
+  /** Identity header of one call; undefined without the setting. */
   readonly identityHeader:
     ((caller: UpstreamCaller, tool: string, decisionId: string) => Promise<string>) | undefined;
   readonly log: EventLog;
-  /** It was found to have other tools than before, or was asked for the first time. */
+  /** Discovery found other tools, or finished for the first time. */
   onFound(): void;
 }
 
 export type UpstreamState = 'unknown' | 'up' | 'down';
 
-/** How often a list that says that it has changed is asked for again. */
+/** Minimum interval of list requests after change notifications. */
 const LIST_EVERY_MS = 1_000;
 const MAX_STDERR_TAIL = 500;
 const STDERR_LINES = 5;
-/** The conversation that is there for no caller. */
+/** Key of the connection without a caller. */
 const NO_CALLER_KEY = '';
-/** Where another try may go better, in a new conversation. Nothing was done: it was turned away at the door. */
+/** Codes that permit a retry on a new connection: the call was not executed. */
 const TRY_AGAIN: readonly UpstreamErrorCode[] = ['session_lost', 'unauthorized'];
 
 export class MountedUpstream {
   readonly credentials: UpstreamCredentials;
   state: UpstreamState = 'unknown';
-  /** What it calls itself, and which revision it speaks; null until it has answered. Its own words. */
+  /** Name and revision reported by the server. Null before its first answer. */
   about: string | null = null;
-  /** Tools that are left out, and why. */
+  /** Omitted tools with causes. */
   faults: readonly string[] = [];
-  /** The last lines of what it wrote to stderr. */
+  /** Last lines of stderr. */
   readonly stderrTail: string[] = [];
   private readonly pool: ConnectionPool;
-  /** How the last process ended, and the line of stderr that names a missing part of it. */
+  /** End of the last process, and its stderr line about a missing part. */
   private exited: string | undefined;
   private missing: string | undefined;
   private tools: ReadonlyMap<string, UpstreamTool> | undefined;
   private listing: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
-  /** Of the processes that run. */
+  /** Kill functions of running processes. */
   private readonly kills = new Set<() => void>();
 
   constructor(
@@ -72,27 +72,27 @@ export class MountedUpstream {
     });
   }
 
-  /** What it was found to have; undefined until it was asked. */
+  /** Discovered tools; undefined before discovery. */
   get found(): ReadonlyMap<string, UpstreamTool> | undefined {
     return this.tools;
   }
 
-  /** Conversations that are open. */
+  /** Number of open connections. */
   get size(): number {
     return this.pool.size;
   }
 
-  /** How long it is left alone for, in milliseconds. */
+  /** Rest of the pause in milliseconds. */
   get pausedFor(): number {
     return this.pool.pausedFor;
   }
 
-  /** Whether it can be asked what it has without anybody there. */
+  /** True if discovery needs a caller. */
   get needsCaller(): boolean {
     return this.credentials.isPersonal;
   }
 
-  /** Asks what it has, without a caller where that can be. Never throws. */
+  /** Runs discovery, without a caller if possible. Never throws. */
   refresh(caller?: UpstreamCaller): Promise<void> {
     this.looking ??= this.ask(caller).finally(() => {
       this.looking = undefined;
@@ -100,7 +100,7 @@ export class MountedUpstream {
     return this.looking;
   }
 
-  /** @returns undefined where the operator's file does not name it. @throws Error where it cannot be what the file says. */
+  /** @returns undefined without an entry in the file. @throws Error if the tool cannot match the file. */
   mount(tool: UpstreamTool, withheld: string | undefined): MountedToolDefinition | undefined {
     const relay: Relay = (args, call, token) => {
       const undeclared = definition ? undeclaredArguments(definition, args) : [];
@@ -113,12 +113,12 @@ export class MountedUpstream {
     return definition;
   }
 
-  /** At once, and without waiting: this process ends. */
+  /** Immediately: this process ends. */
   kill(): void {
     for (const end of this.kills) end();
   }
 
-  /** Resolves when nothing is left of it. */
+  /** Resolves when all connections are closed. */
   async close(): Promise<void> {
     clearTimeout(this.listing);
     await this.pool.closeAll();
@@ -135,7 +135,7 @@ export class MountedUpstream {
       matchingEntries(settings, tool.name).findLast((entry) => entry.timeoutMs !== undefined)?.timeoutMs ??
       settings.callTimeoutMs;
     const work = async (connection: Connection) => {
-      // What this very conversation offers, not what another one did.
+      // Compares with the list of this connection.
       if (connection.find(tool.name)?.digest !== tool.digest) {
         throw new UpstreamError('changed', 'its tool is not the one that was accepted');
       }
@@ -178,7 +178,7 @@ export class MountedUpstream {
     return { [settings.identityHeader.name]: await context.identityHeader(caller, tool, decisionId) };
   }
 
-  /** In words for the caller; nothing that the upstream said is in them, unless the operator wants it there. */
+  /** Public message; text of the upstream only with relay_errors. */
   private toPublicError(error: unknown): ToolUnavailable {
     const { name, relaysErrors } = this.settings;
     if (!(error instanceof UpstreamError))
@@ -194,7 +194,7 @@ export class MountedUpstream {
   private keyOf(caller: UpstreamCaller | undefined): string {
     const { processes } = this.settings;
     if (!caller) return NO_CALLER_KEY;
-    // A conversation that was begun with one person's rights is nobody else's.
+    // A connection with rights of one user is not shared.
     const rights = this.credentials.isPersonal ? authorizationKey(caller.principal) : '';
     if (processes === 'per_person') return `${personKey(caller.principal)} ${rights}`;
     if (processes === 'per_client') return `${principalKey(caller.principal)} ${rights}`;
@@ -209,7 +209,7 @@ export class MountedUpstream {
     const { settings, context } = this;
     this.missing = undefined;
     this.exited = undefined;
-    // It may say that its list has changed before it is there.
+    // A change notification may arrive before the connection is ready.
     let opened: Connection | undefined;
     const connection = await Connection.open({
       settings,
@@ -245,7 +245,7 @@ export class MountedUpstream {
     return connection;
   }
 
-  /** Whether what this conversation offers is what there is; others are one caller's own. */
+  /** True if the list of this connection applies to all callers. */
   private speaksForAll(caller: UpstreamCaller | undefined): boolean {
     return this.keyOf(caller) === NO_CALLER_KEY;
   }
@@ -254,7 +254,7 @@ export class MountedUpstream {
     const { name, listTimeoutMs } = this.settings;
     try {
       await this.pool.use({ caller, patienceMs: listTimeoutMs, work: () => Promise.resolve() });
-      // Where each caller has one of its own this one was for looking alone.
+      // A connection for discovery only, if callers have their own.
       if (this.settings.processes !== 'shared' && !caller) await this.pool.drop(undefined);
     } catch (error) {
       const { message, code } = error as UpstreamError;
@@ -290,12 +290,12 @@ export class MountedUpstream {
     this.context.onFound();
   }
 
-  /** However often it says so. */
+  /** Throttles change notifications. */
   private listSoon(connection: () => Connection | undefined): void {
     if (this.listing) return;
     this.listing = setTimeout(() => {
       this.listing = undefined;
-      // What is still being opened is asked when it is there anyway.
+      // A connection that is still opening lists its tools itself.
       void this.listAgain(connection());
     }, LIST_EVERY_MS).unref();
   }
@@ -319,7 +319,7 @@ export class MountedUpstream {
     this.context.log.write('upstream.stderr', `Upstream ${this.settings.name}: stderr: ${masked}`);
   }
 
-  /** Somebody else's words, without the secrets that it was given. */
+  /** Text of the upstream without its secrets. */
   private masked(text: string): string {
     const without = secretsOf(this.settings).reduce(
       (rest, secret) => rest.replaceAll(secret, '[secret]'),
@@ -335,7 +335,7 @@ function maySucceedAnew(error: unknown): error is UpstreamError {
 
 function secretsOf(settings: UpstreamSettings): string[] {
   if (settings.transport === 'stdio') return settings.secrets.filter((secret) => secret !== '');
-  // With its scheme, and without.
+  // With and without its scheme.
   return settings.auth?.method === 'secret'
     ? [settings.auth.value, settings.auth.value.replace(/^\S+ /, '')]
     : [];

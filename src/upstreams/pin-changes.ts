@@ -1,4 +1,4 @@
-/** Changes of the accepted definitions of upstreams: their audit records and log lines. Pure. */
+/** Changes of pins: audit records and log lines. Pure. */
 import type { Change } from '../audit/record.js';
 import type { LogEvent } from '../core/log-events.js';
 import { differences, type Difference, type Pins } from './pins.js';
@@ -12,7 +12,7 @@ export function withoutChanged(pins: Pins, changes: readonly UpstreamChange[]): 
   return new Map([...pins].filter(([name]) => !changes.some(({ upstream }) => upstream === name)));
 }
 
-/** One change for each upstream whose accepted definitions differ, in the order of names. */
+/** One change per upstream with changed pins, sorted by name. */
 export function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
   const names = [...new Set([...before.keys(), ...now.keys()])].sort();
   return names.flatMap((name) => {
@@ -21,7 +21,7 @@ export function acceptedChanges(before: Pins, now: Pins): UpstreamChange[] {
   });
 }
 
-/** @param found at most 100 of them are on record by name, the others as a number. */
+/** @param found at most 100 are recorded by name, others as a number. */
 export function changeOf(
   upstream: string,
   action: UpstreamChange['action'],
@@ -43,7 +43,7 @@ export const CHANGE_EVENTS = {
   restored: 'upstream.tool_restored',
 } as const satisfies Readonly<Record<UpstreamChange['action'], LogEvent>>;
 
-/** A line for the log. */
+/** Log line. */
 export function describeChange({ upstream, action, tools, more = 0 }: UpstreamChange): string {
   const count = tools.length + more;
   switch (action) {

@@ -1,26 +1,26 @@
-/** The definitions that the operator has accepted, as they stand in a file: what is shown, and what a call may reach. */
+/** Pins: accepted definitions of upstream tools, stored in a file. */
 import { readFileSync, statSync } from 'node:fs';
 import { digestOf } from '../lib/canonical-json.js';
 import { replaceFile } from '../lib/durable-file.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { readTools, type UpstreamTool } from './connection/read-tools.js';
 
-/** By the upstream, and by its own name for the tool. An upstream that is not there was never accepted. */
+/** By upstream and its tool name. An upstream without an entry was never accepted. */
 export type Pins = ReadonlyMap<string, ReadonlyMap<string, UpstreamTool>>;
 
 export const NO_PINS: Pins = new Map();
 
-/** What is another now than was accepted. */
+/** Difference between a pin and the current definition. */
 export interface Difference {
-  /** The upstream's own name. */
+  /** Tool name at the upstream. */
   readonly tool: string;
-  /** Digest of the accepted definition; null where the tool is new. */
+  /** Digest of the pin; null for a new tool. */
   readonly from: string | null;
-  /** Digest of the definition that there is; null where the tool is gone. */
+  /** Digest of the current definition; null for a removed tool. */
   readonly to: string | null;
 }
 
-/** In the order of names. */
+/** Sorted by name. */
 export function differences(
   accepted: ReadonlyMap<string, UpstreamTool>,
   found: ReadonlyMap<string, UpstreamTool>,
@@ -35,7 +35,7 @@ export function differences(
     .filter(({ from, to }) => from !== to);
 }
 
-/** @throws Error where the file is there and cannot be read, or is not what was written. */
+/** @throws Error if the file exists and is unreadable or invalid. */
 export function readPins(file: string): Pins {
   let text: string;
   try {
@@ -47,7 +47,7 @@ export function readPins(file: string): Pins {
   return parsePins(text, file);
 }
 
-/** @throws Error where the text is not what {@link pinsText} writes. */
+/** @throws Error if the text differs from the format of {@link pinsText}. */
 export function parsePins(text: string, file: string): Pins {
   const whole = parsed(text, file);
   if (whole.version !== 1 || !isJsonObject(whole.upstreams))
@@ -60,7 +60,7 @@ export function parsePins(text: string, file: string): Pins {
   );
 }
 
-/** Sorted, so that two of them can be compared, and kept under version control. */
+/** Sorted, for comparison and version control. */
 export function pinsText(pins: Pins): string {
   const upstreams = sorted(pins).map(([upstream, tools]) => [
     upstream,
@@ -71,12 +71,12 @@ export function pinsText(pins: Pins): string {
   return `${JSON.stringify({ version: 1, upstreams: Object.fromEntries(upstreams) }, null, 1)}\n`;
 }
 
-/** Puts a new file in the place of the old one: a reader sees the one or the other. */
+/** Replaces the file atomically. */
 export async function writePins(file: string, pins: Pins): Promise<void> {
   await replaceFile(file, pinsText(pins));
 }
 
-/** Differs once the file may have changed. Never throws. */
+/** Changes when the file may have changed. Never throws. */
 export function pinsState(file: string): string {
   try {
     const { mtimeMs, size, ino } = statSync(file);
@@ -94,7 +94,7 @@ function toolsOf(tools: JsonObject, place: string): ReadonlyMap<string, Upstream
       const [tool] = read;
       if (!tool) throw new Error(`${place}: ${faults.join('; ')}`);
       if (tool.name !== name) throw new Error(`${place}: ${name}: is the definition of ${tool.name}`);
-      // Who changes the file by hand would show one thing and accept another.
+      // A manual edit could show one definition and accept another.
       if (sha256 !== digestOf(tool.definition))
         throw new Error(`${place}: ${name}: is not what its sha256 says`);
       return [name, tool];
@@ -107,7 +107,7 @@ function parsed(text: string, file: string): JsonObject {
     const whole: unknown = JSON.parse(text);
     if (isJsonObject(whole)) return whole;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new Error(`${file} holds no JSON object`);
 }

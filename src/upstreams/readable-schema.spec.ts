@@ -10,7 +10,7 @@ import { readTools } from './connection/read-tools.js';
 const STRING = { type: 'string' };
 const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more });
 
-/** What a list of one tool is to the clients of both lines: parsed, and its output schema compiled. */
+/** Reads a list of one tool like both client lines: parsed, with its output schema compiled. */
 function isRead(inputSchema: object, outputSchema: object | undefined): void {
   const list = { tools: [{ name: 'x', inputSchema, ...(outputSchema && { outputSchema }) }] };
   const [tool] = ListToolsResultSchema.parse(list).tools;
@@ -214,7 +214,7 @@ it('shows no identity, under which a client would keep the schema for the tools 
   expect(readableOutput(shared)).toEqual({ schema: object({ a: STRING }), repairs: [] });
 });
 
-/** Schemas of the kinds that there are, and values for them. */
+/** Schemas of all kinds, with values. */
 const { schema } = fc.letrec<{ schema: JsonObject }>((tie) => ({
   schema: fc.oneof(
     { maxDepth: 3, withCrossShrink: true },
@@ -367,7 +367,7 @@ it('never shows a schema that allows less', () => {
   expect(allowed).toBeGreaterThan(50);
 });
 
-/** The schema with each oddity added to one of its subschemas, where that does not say anything about it already. */
+/** The schema with each deviation in one of its subschemas that does not contain it. */
 function scattered(root: object, oddities: readonly JsonObject[], seed: number): JsonObject {
   const copy = structuredClone(root) as JsonObject;
   const nodes: JsonObject[] = [copy];

@@ -1,25 +1,25 @@
 /**
- * A JSON Schema of an upstream, in a form that stock clients parse and compile. Every repair keeps the meaning or allows
- * more, never less: the upstream checks its arguments itself. Pure.
+ * Repairs a JSON Schema of an upstream for stock clients. A repair keeps the meaning or allows more, never less: the
+ * upstream validates its arguments itself. Pure.
  */
 import { referredTo } from '../lib/json-pointer.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 
 export interface ReadableSchema {
   readonly schema: JsonObject;
-  /** One sentence for each repair, with its place. */
+  /** One sentence per repair, with its place. */
   readonly repairs: readonly string[];
 }
 
 const MAX_REPAIRS = 20;
-/** Levels of all parts that are referred to: beyond twice as many the compilers of the stock clients run out of stack. */
+/** Limit of nested references: at twice this depth compilers of stock clients exhaust their stack. */
 const MAX_REFERRED_DEPTH = 500;
-/** A subschema that cannot be repaired at its place: the keyword around it is left out. */
+/** Marks a subschema without a repair: its keyword is dropped. */
 const UNFIT = Symbol('unfit');
 type Repaired = JsonObject | boolean | typeof UNFIT;
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
-/** Keywords with one schema. Allowing more inside of the second kind would allow less outside. */
+/** Keywords with one schema. In the second group a wider subschema narrows the whole. */
 const SCHEMAS = [
   'additionalProperties',
   'propertyNames',
@@ -32,7 +32,7 @@ const SCHEMAS = [
 ];
 const SCHEMAS_EXACT = ['not', 'if', 'contains'];
 const LISTS = ['allOf', 'anyOf', 'prefixItems'];
-/** The second allows less without the first. */
+/** The second keyword narrows without the first. */
 const DEPENDENT = [
   ['if', 'then'],
   ['if', 'else'],
@@ -67,11 +67,11 @@ const TEXTS = [
   'contentEncoding',
   'contentMediaType',
 ];
-/** Values of their own: null is one of them. */
+/** Keywords with literal values, null included. */
 const VALUES = ['const', 'default', 'enum', 'examples', 'example'];
 /**
- * Never shown. `x-mcp-header` is between the gateway and the upstream; a client keeps the compiled schema of an `$id`
- * for other tools too; the others make the compiler of the stock clients fail, or skip its checks.
+ * Never shown. `x-mcp-header` is internal; clients cache a schema with `$id` for other tools; the others break the
+ * compilers of stock clients, or disable checks.
  */
 const LEFT_OUT = [
   'x-mcp-header',
@@ -84,15 +84,15 @@ const LEFT_OUT = [
 ];
 /** Dialects in which a list under `items` is a tuple. */
 const TUPLES = /^https?:\/\/json-schema\.org\/(draft-0[67]|draft\/2019-09)\/schema#?$/;
-/** Dialects of the stock clients (SDK 2.x refuses others). */
+/** Dialects of stock clients (SDK 2.x rejects others). */
 const DIALECTS = /^https?:\/\/json-schema\.org\/(draft-0[67]|draft\/2019-09|draft\/2020-12)\/schema#?$/;
-/** References that the compilers of the stock clients follow alike. */
+/** References that all compilers of stock clients resolve alike. */
 const PLAIN_REFERENCE = /^#(\/[A-Za-z0-9_.$-]+)*$/;
 const OWN_IDENTITY = ['$id', '$anchor', '$dynamicAnchor', '$recursiveAnchor', '$dynamicRef', '$recursiveRef'];
 
 /**
- * The arguments of a tool are an object, whatever else its schema allows.
- * @throws Error where a reference leads nowhere after the repairs.
+ * Arguments are always an object.
+ * @throws Error for an unresolvable reference after the repairs.
  */
 export function readableInput(schema: JsonObject): ReadableSchema {
   const repair = repaired(schema);
@@ -104,7 +104,7 @@ export function readableInput(schema: JsonObject): ReadableSchema {
   return { schema: root, repairs: repair.repairs };
 }
 
-/** @returns the schema, or in words why a tool is shown without it. */
+/** @returns the schema, or the cause for which the tool is shown without it. */
 export function readableOutput(schema: unknown): ReadableSchema | string {
   if (!isJsonObject(schema)) return 'is no object';
   const types = Array.isArray(schema.type) ? (schema.type as unknown[]) : [schema.type];
@@ -115,7 +115,7 @@ export function readableOutput(schema: unknown): ReadableSchema | string {
   return repair.compileFault(root) ?? { schema: root, repairs: repair.repairs };
 }
 
-/** With `oneOf` as it is; where that allows no repair with `oneOf` as `anyOf`, which allows more. */
+/** First with `oneOf`; without a repair with `anyOf`, which allows more. */
 function repaired(schema: JsonObject): Repair | undefined {
   return [false, true].map((relaxed) => new Repair(schema, relaxed)).find(({ isDone }) => isDone);
 }
@@ -126,7 +126,7 @@ class Repair {
   readonly root: JsonObject;
   readonly isDone: boolean;
   private readonly hasTuples: boolean;
-  /** Everything that was read as a schema: a reference may lead there. */
+  /** All visited schemas: possible targets of references. */
   private readonly schemas = new Set<unknown>();
   private readonly keywords = new Set<string>();
 
@@ -142,7 +142,7 @@ class Repair {
     this.root = typeof root === 'object' ? root : {};
   }
 
-  /** Why the compiler of a stock client would fail at the whole; the client gives up its list then. */
+  /** Fault at which the compiler of a stock client fails and the client drops its list. */
   compileFault(repaired: JsonObject): string | undefined {
     const identity = OWN_IDENTITY.find((keyword) => this.keywords.has(keyword));
     if (identity !== undefined) return `has ${identity}, which clients resolve differently`;
@@ -159,7 +159,7 @@ class Repair {
     return hasEndlessReference(repaired, [...targets.keys()]) ? 'refers to itself without end' : undefined;
   }
 
-  /** @param widens whether a subschema that allows more makes the whole allow more. */
+  /** @param widens true if a wider subschema widens the whole. */
   private schema(node: unknown, place: string, widens: boolean): Repaired {
     if (typeof node === 'boolean') return node;
     if (!isJsonObject(node)) return this.instead(place, 'is no schema', widens, {});
@@ -174,7 +174,7 @@ class Repair {
         if (node.anyOf === undefined) repaired.anyOf = kept;
       }
     }
-    // Without what they complete these would allow less.
+    // Without their counterparts these would narrow.
     for (const [keyword, dependent] of DEPENDENT) {
       if (node[keyword] !== undefined && !(keyword in repaired)) delete repaired[dependent];
     }
@@ -183,7 +183,7 @@ class Repair {
     return whole;
   }
 
-  /** @returns undefined where the keyword is left out. */
+  /** @returns undefined to drop the keyword. */
   private keyword(keyword: string, value: unknown, place: string, widens: boolean): unknown {
     if (LEFT_OUT.includes(keyword)) {
       if (keyword !== 'x-mcp-header') this.addRepair(place, 'is left out');
@@ -193,7 +193,7 @@ class Repair {
       if (keyword !== 'enum' || (Array.isArray(value) && value.length > 0)) return value;
       return this.without(place, 'is no list of values', widens);
     }
-    // An unset member in the style of JSON-RPC 1.
+    // JSON-RPC 1 style for an unset member.
     if (value === null) {
       this.addRepair(place, 'is null: left out');
       return undefined;
@@ -238,14 +238,14 @@ class Repair {
     if (!isJsonObject(value)) return this.without(place, 'is no mapping of schemas', widens);
     const named: JsonObject = {};
     for (const [name, one] of Object.entries(value)) {
-      // Other members would be additional ones then, which may be refused.
+      // Otherwise its members would count as additional ones, which may be rejected.
       if (keyword === 'patternProperties' && !isPattern(name)) {
         return this.without(place, 'has a pattern that is not valid in JavaScript', widens);
       }
       const inside = `${place}/${name}`;
       const repaired = this.schema(one, inside, widens);
       if (repaired === UNFIT) return UNFIT;
-      // Clients of the line 1.x take objects alone for properties.
+      // Clients of SDK 1.x accept only objects as properties.
       if (typeof repaired === 'object') named[name] = repaired;
       else {
         named[name] = repaired ? {} : { not: {} };
@@ -267,7 +267,7 @@ class Repair {
     return named;
   }
 
-  /** Whether a subschema is referred to from where allowing more inside allows less outside. */
+  /** True if a reference from a narrowing place leads to this subschema. */
   private refersWhereExact(node: unknown): boolean {
     if (typeof node !== 'object' || node === null) return false;
     const exact = this.relaxed ? SCHEMAS_EXACT : [...SCHEMAS_EXACT, 'oneOf'];
@@ -278,7 +278,7 @@ class Repair {
     );
   }
 
-  /** `nullable` of OpenAPI 3.0 beside a type that it belongs to; beside a reference as an alternative. */
+  /** `nullable` of OpenAPI 3.0: adds null to the type, or an alternative to a reference. */
   private nullable(schema: JsonObject): JsonObject {
     const { nullable, ...rest } = schema;
     if (nullable === undefined) return schema;
@@ -291,7 +291,7 @@ class Repair {
     return { anyOf: [rest, { type: 'null' }] };
   }
 
-  /** @returns undefined: left out, which allows more. */
+  /** @returns undefined: dropped, which allows more. */
   private without(place: string, why: string, widens: boolean): undefined | typeof UNFIT {
     if (!widens) return UNFIT;
     this.addRepair(place, `${why}: left out`);
@@ -310,7 +310,7 @@ class Repair {
   }
 }
 
-/** Of every object and list in it: how deep it nests. What is measured here nests no deeper than a tool may. */
+/** Depth of every object and list. Tool definitions have a limited depth. */
 function depthsOf(root: JsonObject): ReadonlyMap<unknown, number> {
   const depths = new Map<unknown, number>();
   const measure = (node: unknown): number => {
@@ -324,7 +324,7 @@ function depthsOf(root: JsonObject): ReadonlyMap<unknown, number> {
   return depths;
 }
 
-/** Whether a reference leads back to itself at one place of a value: a compiler, or a validator, would not come to an end. */
+/** True if a reference leads back to itself at one place of a value: compilers would not terminate. */
 function hasEndlessReference(root: JsonObject, targets: readonly unknown[]): boolean {
   const open = new Set<unknown>();
   const done = new Set<unknown>();
@@ -349,7 +349,7 @@ function hasEndlessReference(root: JsonObject, targets: readonly unknown[]): boo
   return targets.some(leadsBack);
 }
 
-/** Of a keyword without schemas. */
+/** For keywords without schemas. */
 function valueFault(keyword: string, value: unknown): string | undefined {
   if (NUMBERS.includes(keyword)) return typeof value === 'number' ? undefined : 'is no number';
   if (TEXTS.includes(keyword)) return typeof value === 'string' ? undefined : 'is no text';
@@ -376,7 +376,7 @@ function valueFault(keyword: string, value: unknown): string | undefined {
   }
 }
 
-/** ECMA-262 with the flag `u`, as the compilers of the stock clients read patterns. */
+/** ECMA-262 with the flag `u`, as in compilers of stock clients. */
 function isPattern(text: string): boolean {
   try {
     return Boolean(new RegExp(text, 'u'));

@@ -1,16 +1,15 @@
-/** What an upstream answered, as a result that every client can read. Pure. */
+/** Converts a result of an upstream to one that every client can read. Pure. */
 import { isContent, isToolResult, SERVER_INFO_META_KEY } from '../core/mcp-types.js';
 import { isJsonObject, type JsonObject } from '../lib/json.js';
 import { UpstreamError } from './connection/upstream-error.js';
 
-/** What comes later is recursive, here and at clients. */
+/** Later code is recursive, here and in clients. */
 const MAX_DEPTH = 200;
 
 /**
- * Everything as it came, but for what the server says of itself, which this one says in its place, and for content of a kind
- * that the specification does not have, or that lacks a part of its kind: that is shown as its JSON, since clients refuse a
- * whole result for it.
- * @throws UpstreamError `refused` where it is no result of a tool, or a question back.
+ * Keeps the result, without server information. Content of an unknown or incomplete kind becomes JSON text, since
+ * clients reject a whole result for it.
+ * @throws UpstreamError `refused` if it is neither a tool result nor an input request.
  */
 export function toToolResult(given: JsonObject): JsonObject {
   const answer = withoutUnset(given);
@@ -29,7 +28,7 @@ export function toToolResult(given: JsonObject): JsonObject {
   return withoutServerInfo(withStructuredObject(readable));
 }
 
-/** Clients before 2026-07-28 refuse a whole result whose structured content is no object: it is shown as text. */
+/** Clients before 2026-07-28 reject structured content that is not an object; it becomes text. */
 function withStructuredObject(result: JsonObject): JsonObject {
   const { structuredContent, ...rest } = result;
   if (structuredContent === undefined || isJsonObject(structuredContent)) return result;
@@ -40,7 +39,7 @@ function withStructuredObject(result: JsonObject): JsonObject {
     : { ...rest, content: [...content, { type: 'text', text }] };
 }
 
-/** A member that is null is unset, in the style of JSON-RPC 1. */
+/** JSON-RPC 1 style: null means unset. */
 function withoutUnset(answer: JsonObject): JsonObject {
   const unset = ['_meta', 'isError', 'structuredContent', 'resultType'].filter(
     (name) => answer[name] === null,

@@ -1,4 +1,4 @@
-/** Mounts the upstreams: from what was accepted, and what they are found to have, to the tools that the gate decides about. */
+/** Mounts upstreams: combines pins, discovery and policy into the registered tools. */
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { EventLogger } from '../core/event-logger.js';
@@ -27,9 +27,9 @@ import {
 } from './pin-changes.js';
 import { differences, NO_PINS, pinsState, readPins, writePins, type Difference, type Pins } from './pins.js';
 
-/** The file of what is accepted is looked at this often. */
+/** Poll interval of the pins file. */
 const EVERY_MS = 1_000;
-/** An upstream that was not found yet is looked for this often, and one that was is asked what it has. */
+/** Interval of discovery for missing upstreams, and of refresh for known ones. */
 const REFRESH_EVERY_MS = 15_000;
 const ASK_EVERY_MS = 300_000;
 const CLOSE_PATIENCE_MS = 10_000;
@@ -38,7 +38,7 @@ export interface UpstreamStatus {
   readonly name: string;
   readonly state: UpstreamState;
   readonly tools: number;
-  /** Of those that the operator's file names: others than accepted, new, or gone; or with a condition that does not fit. */
+  /** Tools with an entry that differ from their pins, are new or removed, or have an invalid condition. */
   readonly withheld: number;
 }
 
@@ -52,7 +52,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   private pins: Pins = NO_PINS;
   private seenPins = '';
   private readonly built = new MountedDefinitions(this.logger);
-  /** What was told of already. */
+  /** Already logged differences. */
   private readonly loggedDifferences = new Map<string, string>();
   private work: Promise<void> = Promise.resolve();
   private key: Promise<IdentityKey> | undefined;
@@ -80,7 +80,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     );
   }
 
-  /** Before the policy is loaded: what was accepted is there from the start, whether or not its upstream is. @throws Error */
+  /** Before the policy is loaded: pinned tools exist from the start, independent of their upstream. @throws Error */
   async mountAccepted(): Promise<void> {
     if (this.upstreams.length === 0) return;
     if (this.signs) await this.identityKey();
@@ -89,14 +89,14 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.registry.mount(this.definitions());
   }
 
-  /** From here on upstreams are looked for, in the background: nothing waits for them. */
+  /** Starts background discovery. */
   start(): void {
     if (this.upstreams.length === 0) return;
     this.started = true;
     this.pollers.push(startPoller(() => this.readAgain(), EVERY_MS));
     this.pollers.push(startPoller(() => this.refreshMissing(), REFRESH_EVERY_MS));
     this.pollers.push(startPoller(() => this.refreshAll(), ASK_EVERY_MS));
-    // A process that is ended without being asked would leave its children behind.
+    // An abrupt exit would orphan child processes.
     process.once('exit', this.atExit);
     this.refreshAll();
     void this.reconcile();
@@ -107,29 +107,29 @@ export class UpstreamsService implements OnApplicationShutdown {
     this.started = false;
     const closing = Promise.all(this.upstreams.map((upstream) => upstream.close()));
     await withTimeout(Promise.all([closing, this.work]), CLOSE_PATIENCE_MS);
-    // Who does not even greet is not waited for, and has not been asked to go.
+    // Processes in the handshake are killed without a wait.
     this.atExit();
     process.off('exit', this.atExit);
   }
 
-  /** Somebody asks for the list: an upstream that opens to nobody without a caller can be asked now. Nothing waits for it. */
+  /** Starts discovery of upstreams that need a caller, in the background. */
   discoverForCaller(caller: UpstreamCaller): void {
     for (const upstream of this.upstreams) {
       if (this.started && upstream.needsCaller && !upstream.found) void upstream.refresh(caller);
     }
   }
 
-  /** Whether there is any upstream. */
+  /** True with at least one upstream. */
   get mountsAny(): boolean {
     return this.upstreams.length > 0;
   }
 
-  /** Whether upstreams are told who asks. */
+  /** True if an upstream has an identity header. */
   get signs(): boolean {
     return this.settings.list.some((one) => one.transport === 'http' && one.identityHeader !== undefined);
   }
 
-  /** @throws Error where it cannot be read or made. */
+  /** @throws Error if the key cannot be read or created. */
   identityKey(): Promise<IdentityKey> {
     this.key ??= loadIdentityKey({
       path: this.settings.keyFile,
@@ -187,7 +187,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     let pins: Pins;
     try {
       pins = readPins(this.settings.pinsFile);
-      // Without it everything would be trusted anew, as it is now.
+      // Without the file all tools would be trusted again.
       if (pins.size === 0 && this.pins.size > 0)
         throw new Error(`${this.settings.pinsFile} is empty, or gone`);
     } catch (error) {
@@ -200,7 +200,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     void this.reconcile(pins);
   }
 
-  /** One after the other: what is accepted, what is found, and what is in force go together. Never throws. */
+  /** Serializes updates of pins, discovery and policy. Never throws. */
   private reconcile(pins?: Pins): Promise<void> {
     this.work = this.work
       .then(() => this.applyPins(pins))
@@ -227,7 +227,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     try {
       const holds = this.selectCompatible(wanted, before.mounted);
       ({ definitions, candidate } = holds);
-      // What the policy does not hold over is not trusted at first use: the next start would fail over it.
+      // Tools that break the policy are not trusted at first use: the next start would fail.
       const trusted = pinned.changes.filter(({ upstream }) => !holds.refused.has(upstream));
       const distrusted = pinned.changes.filter((change) => !trusted.includes(change));
       this.pins = withoutChanged(this.pins, distrusted);
@@ -248,9 +248,9 @@ export class UpstreamsService implements OnApplicationShutdown {
   }
 
   /**
-   * The policy over these tools. Where it does not hold over all of them, an upstream over whose tools it does not keeps
-   * those that it had: its conditions, or rules about its tools, are no matter of the others.
-   * @throws Error where the policy does not hold over what there was, either.
+   * Policy over these tools. If it fails to compile against the new tools of an upstream, that upstream keeps its
+   * previous tools; others are not affected.
+   * @throws Error if the policy also fails for the previous tools.
    */
   private selectCompatible(
     wanted: readonly MountedToolDefinition[],
@@ -258,7 +258,7 @@ export class UpstreamsService implements OnApplicationShutdown {
   ): {
     definitions: readonly MountedToolDefinition[];
     candidate: LoadedPolicy;
-    /** Names of the upstreams that were left as they were. */
+    /** Names of unchanged upstreams. */
     refused: ReadonlySet<string>;
   } {
     const refused = new Set<string>();
@@ -269,7 +269,7 @@ export class UpstreamsService implements OnApplicationShutdown {
     try {
       return { definitions: wanted, candidate: this.candidateOver(wanted), refused };
     } catch {
-      // Who is at fault is found out below.
+      // The loop below finds the upstream.
     }
     for (const upstream of this.upstreams) {
       const with_ = [...definitions, ...of(wanted, upstream)];
@@ -287,7 +287,7 @@ export class UpstreamsService implements OnApplicationShutdown {
         refused.add(upstream.settings.name);
       }
     }
-    // The last one may have been left out.
+    // The last candidate may be unused.
     candidate?.dispose();
     return { definitions, candidate: this.candidateOver(definitions), refused };
   }
@@ -302,13 +302,13 @@ export class UpstreamsService implements OnApplicationShutdown {
     }
   }
 
-  /** What an upstream has that was never accepted is accepted once, as a whole, where the operator's file says so. */
+  /** Pins an upstream without pins once, as a whole, with trust_first_use. */
   private async pinOnFirstUse(): Promise<{ changes: UpstreamChange[] }> {
     const first = this.upstreams.filter(
       ({ settings, found }) => settings.trustFirstUse && found && !this.pins.has(settings.name),
     );
     if (first.length === 0) return { changes: [] };
-    // The command may have accepted something in between.
+    // The command may have accepted definitions meanwhile.
     const latest = readPins(this.settings.pinsFile);
     const still = first.filter(({ settings }) => !latest.has(settings.name));
     const found = still.map(({ settings, found: tools }) => [settings.name, tools ?? new Map()] as const);
@@ -340,19 +340,19 @@ export class UpstreamsService implements OnApplicationShutdown {
     });
   }
 
-  /** Of those that the operator's file names. */
+  /** Differences of tools with an entry in the file. */
   private differencesOf({ settings, found, needsCaller }: MountedUpstream): Difference[] {
     if (!found) return [];
     const accepted = this.pins.get(settings.name) ?? new Map();
     return (
       differences(accepted, found)
         .filter(({ tool }) => matchingEntries(settings, tool).length > 0)
-        // Where each caller has what is the caller's own, what one does not have others may.
+        // With per-caller lists a missing tool may exist for others.
         .filter(({ to }) => !needsCaller || to !== null)
     );
   }
 
-  /** What is another now than it was when it was last told of. */
+  /** Differences since the last log line. */
   private newlyDiffering(): UpstreamChange[] {
     return this.upstreams.flatMap((upstream) => {
       const { name } = upstream.settings;

@@ -1,4 +1,4 @@
-/** Turns a request of the administration into a request context, so that the same guards judge it and the same audit has it. */
+/** Creates the request context of administration requests, for the same guards and audit records. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import type { GateRequest, ParsedRequest } from '../../core/request-context.js';
@@ -6,7 +6,7 @@ import { RequestContextFactory } from '../../http/request-context.factory.js';
 import { readBody } from '../../http/read-body.js';
 import { senderSeen } from '../../core/pipeline-context.js';
 
-/** What each method does, as the record names it. */
+/** Action of each method in records. */
 const NAMES: Readonly<Record<string, string>> = { GET: 'list', POST: 'revoke', DELETE: 'withdraw' };
 
 @Injectable()

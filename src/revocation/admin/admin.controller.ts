@@ -1,4 +1,4 @@
-/** What operators do over HTTP: revoke, see what is revoked, take it back. Under the same token check and on the same record as a call. */
+/** HTTP API of revocations: add, list, withdraw. Token checks and records equal those of calls. */
 import {
   Controller,
   Delete,
@@ -29,7 +29,7 @@ import { readRevocation } from './read-revocation.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** The decision of these routes; the guards before it have verified the token. */
+/** Decides about these routes after token verification. */
 class AdminGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const requestContext = requestContextOf(context.switchToHttp().getRequest<GateRequest>());
@@ -100,7 +100,7 @@ export class AdminController {
   }
 }
 
-/** Says to the audit how it ended. */
+/** Reports the outcome to the audit. */
 async function withOutcome<T>(requestContext: RequestContext, run: () => Promise<T>): Promise<T> {
   const started = performance.now();
   const running = run();
@@ -112,7 +112,7 @@ async function withOutcome<T>(requestContext: RequestContext, run: () => Promise
   return running;
 }
 
-/** @throws AppError `identity_unavailable` (503) where the database does not take it. */
+/** @throws AppError `identity_unavailable` (503) if the database does not store it. */
 async function stored<T>(storing: Promise<T>): Promise<T> {
   try {
     return await storing;

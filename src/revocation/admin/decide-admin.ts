@@ -1,4 +1,4 @@
-/** Who may administer: a scope and a role of their own, both. Pure. */
+/** Requires a scope and a role of administrators. Pure. */
 import { NO_REQUIREMENTS, type Decision } from '../../core/decision.js';
 import type { Principal } from '../../core/principal.js';
 

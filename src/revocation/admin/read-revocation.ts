@@ -1,4 +1,4 @@
-/** What somebody wants revoked: members in, a revocation out, or what is wrong with them. Pure. */
+/** Reads a revocation from request members. Pure. */
 import { readDateTime } from '../../lib/date-time.js';
 import type { JsonObject } from '../../lib/json.js';
 import { isWellFormed } from '../../lib/well-formed.js';
@@ -15,9 +15,8 @@ const MAX_TEXT = 1_000;
 const MEMBERS = ['kind', 'issuer', 'value', 'issued_before', 'reason'];
 
 /**
- * @param now in milliseconds since the epoch: what `issued_before` is where it is not said, and a little more: the clock
- *   of an issuer may be ahead by as much as is tolerated of its tokens.
- * @param issuers those of this server: of others there is no token that could be revoked.
+ * @param now Unix time in milliseconds. Default of `issued_before`: now plus the clock tolerance of the issuer.
+ * @param issuers configured issuers; other tokens are never accepted.
  */
 export function readRevocation(members: JsonObject, now: number, issuers: readonly KnownIssuer[]): Read {
   const { kind, issuer, value = '', issued_before: given, reason = null } = members;

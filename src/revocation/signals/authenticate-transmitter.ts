@@ -1,4 +1,4 @@
-/** Who delivers, and whether he may: before anything of the token is believed. Pure. */
+/** Authenticates the transmitter of a delivery before the token is verified. Pure. */
 import type { UnverifiedJwt } from '../../auth/verify/read-jwt.js';
 import { timingSafeStringEqual } from '../../lib/timing-safe-string-equal.js';
 import type { TransmitterSettings } from '../../config/settings.js';
@@ -6,16 +6,16 @@ import { invalidSetError } from './set-errors.js';
 
 /**
  * @param authorization the header of the delivery.
- * @param jwt what was delivered; undefined where it is none.
- * @throws AppError `authentication_failed` where no transmitter sends this header, `invalid_request` where there is no
- *   token, `invalid_issuer` where it is of no transmitter, `access_denied` where of another one than the header.
+ * @param jwt the delivered token; undefined for other content.
+ * @throws AppError `authentication_failed` for an unknown header, `invalid_request` without a token, `invalid_issuer`
+ * for an unknown issuer, `access_denied` if header and issuer belong to different transmitters.
  */
 export function authenticateTransmitter(
   transmitters: readonly TransmitterSettings[],
   authorization: string | undefined,
   jwt: UnverifiedJwt | undefined,
 ): { readonly jwt: UnverifiedJwt; readonly transmitter: TransmitterSettings } {
-  // All of them are compared, so that the time that it takes says nothing about which one.
+  // Compares all of them, so that the time reveals no match.
   const senders = transmitters.filter((one) => sends(one, authorization));
   if (senders.length === 0) {
     throw invalidSetError(

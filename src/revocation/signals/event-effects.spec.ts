@@ -30,7 +30,7 @@ const read = (claims: object, one: Partial<TransmitterSettings> = {}) =>
 const effects = (claims: object, one: Partial<TransmitterSettings> = {}) =>
   toEffects(read(claims, one), { ...TRANSMITTER, ...one }, NOW);
 
-/** What one event of this name does to whom. */
+/** Effect of one event. */
 function effect(name: string, claims: object, members: object = {}, one: Partial<TransmitterSettings> = {}) {
   try {
     const [effect] = effects({ events: { [name]: members }, ...claims }, one);
@@ -62,7 +62,7 @@ describe('whom it hits', () => {
     [SESSION, { format: 'complex', user: MALLORY, session: LOGIN }, 'access_denied'],
     [SESSION, { format: 'complex', device: ALICE }, 'invalid_request'],
     [SESSION, { format: 'complex' }, 'invalid_request'],
-    // Who is locked out is not locked out of one login alone.
+    // An account event affects all tokens of the user.
     [DISABLED, { format: 'complex', user: ALICE, session: LOGIN }, ['subject', 'alice', NOW]],
     [DISABLED, { format: 'complex', user: { format: 'did', url: 'x' }, session: LOGIN }, 'invalid_request'],
     [DISABLED, LOGIN, 'invalid_request'],
@@ -90,7 +90,7 @@ describe('whom it hits', () => {
     [DISABLED, [], 'invalid_request'],
   ])('%s of %j', (name, sub_id, expected) => {
     expect(effect(name, { sub_id })).toEqual(expected);
-    // The older place.
+    // Older position of the subject.
     expect(effect(name, {}, { subject: sub_id })).toEqual(expected);
   });
 

@@ -1,4 +1,4 @@
-/** What the events of a genuine token mean here (CAEP 1.0, RISC 1.0, SSF 1.0): revocations, or nothing, and why. Pure. */
+/** Effects of verified events (CAEP 1.0, RISC 1.0, SSF 1.0): revocations, or a reason without one. Pure. */
 import type { JsonObject } from '../../lib/json.js';
 import { redactTokens } from '../../lib/redact-tokens.js';
 import type { SignalEvent, TransmitterSettings } from '../../config/settings.js';
@@ -13,20 +13,20 @@ export type EventEffect =
       readonly event: string;
       readonly revocation: undefined;
       readonly why: string;
-      /** The operator should look: something that should come may come no longer. */
+      /** The operator should check the stream: events may be missing. */
       readonly isWarning: boolean;
     };
 
 const CAEP = 'https://schemas.openid.net/secevent/caep/event-type/';
 const RISC = 'https://schemas.openid.net/secevent/risc/event-type/';
-/** What SSF was called in its drafts. */
+/** SSF under the names of its drafts. */
 const STREAM = [
   'https://schemas.openid.net/secevent/ssf/event-type/',
   'https://schemas.openid.net/secevent/sse/event-type/',
   RISC,
 ];
 
-/** What ends: one login, or everything that the person has. */
+/** Affected tokens: of one login, or of the user. */
 const ENDS: Readonly<Record<SignalEvent, { readonly name: string; readonly ends: 'session' | 'person' }>> = {
   'session-revoked': { name: `${CAEP}session-revoked`, ends: 'session' },
   'token-claims-change': { name: `${CAEP}token-claims-change`, ends: 'session' },
@@ -43,14 +43,14 @@ const ENDS: Readonly<Record<SignalEvent, { readonly name: string; readonly ends:
 };
 const BY_NAME = new Map(Object.entries(ENDS).map(([event, { name }]) => [name, event as SignalEvent]));
 
-/** Above this a time is in milliseconds, as drafts of CAEP had it: in seconds it would be the year 5138. */
+/** Larger times are milliseconds, as in drafts of CAEP (in seconds: the year 5138). */
 const MILLISECONDS_FROM = 100_000_000_000;
 
 /**
- * @param now in seconds since the epoch.
- * @returns one for each event, in order.
- * @throws AppError `access_denied` where one is about somebody of another issuer, `invalid_request` where one that should
- *   revoke cannot be understood: then none of them has an effect, and the transmitter learns of it.
+ * @param now Unix time in seconds.
+ * @returns one effect per event, in order.
+ * @throws AppError `access_denied` for a user of another issuer, `invalid_request` for a revoking event with an
+ * unusable subject or time. Then no event has an effect.
  */
 export function toEffects(set: SecurityEvents, transmitter: TransmitterSettings, now: number): EventEffect[] {
   return [...set.events].map(([event, members]) => effectOf(event, members, set, transmitter, now));
@@ -103,7 +103,7 @@ function aboutStream(event: string, { status }: JsonObject): { why: string; isWa
   return { why: 'not known here', isWarning: false };
 }
 
-/** When it happened, in whole seconds: the event's word, then the token's, then when the token was issued. */
+/** Time of the event in seconds: of the event, of the token (`toe`), or its issue time. */
 function timeOf(members: JsonObject, set: SecurityEvents, latest: number): number {
   const time = members.event_timestamp ?? set.happenedAt ?? set.issuedAt;
   if (typeof time !== 'number' || !Number.isFinite(time) || time < 0) {

@@ -1,4 +1,4 @@
-/** What a security event token must be, beyond genuine (RFC 8417, RFC 8725, SSF 1.0 section 4), and what it holds. Pure. */
+/** Checks and reads a verified security event token (RFC 8417, RFC 8725, SSF 1.0 section 4). Pure. */
 import type { ProtectedHeaderParameters } from 'jose';
 import { acceptsAlgorithm } from '../../auth/algorithms.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
@@ -7,25 +7,27 @@ import type { TransmitterSettings } from '../../config/settings.js';
 import { invalidSetError } from './set-errors.js';
 
 export interface SecurityEvents {
-  /** Names the token among all of its transmitter. */
+  /** Unique per transmitter. */
   readonly jti: string;
-  /** In seconds since the epoch. */
+  /** Unix time in seconds. */
   readonly issuedAt: number;
-  /** When it happened (`toe`), as the token has it; undefined where it does not say. */
+  /** Time of the event (`toe`), unchecked; undefined if absent. */
   readonly happenedAt: unknown;
-  /** Whom it is about (`sub_id`), as the token has it. */
+  /** Subject (`sub_id`), unchecked. */
   readonly subject: unknown;
-  /** What happened, by the whole names of the events. At least one. */
+  /** Events by full name; at least one. */
   readonly events: ReadonlyMap<string, JsonObject>;
 }
 
-/** A token is about one thing that happened; more than this is no such token. */
+/** A token describes one occurrence; more events are invalid. */
 const MAX_EVENTS = 20;
 const MAX_TEXT = 1_000;
 
-/** @throws AppError `invalid_request` where this is another kind of token, `invalid_key` where its algorithm is not accepted. */
+/**
+ * @throws AppError `invalid_request` for another kind of token, `invalid_key` for an algorithm that is not accepted.
+ */
 export function checkHeader({ typ, alg, crit }: ProtectedHeaderParameters, one: TransmitterSettings): string {
-  // What keeps an access token, an ID token or a logout token of the same issuer from being read as an event.
+  // Prevents the use of access tokens, ID tokens and logout tokens of the same issuer as events.
   if (typeof typ !== 'string' || typ.toLowerCase().replace(/^application\//, '') !== 'secevent+jwt') {
     throw invalidSetError('invalid_request', 'The typ of the token is not secevent+jwt', 'token_type');
   }
@@ -43,9 +45,8 @@ export function checkHeader({ typ, alg, crit }: ProtectedHeaderParameters, one: 
 }
 
 /**
- * `exp` is not looked at: what happened does not become untrue (RFC 8417 section 2.2).
- * @param claims of a genuine token.
- * @param now in seconds since the epoch.
+ * `exp` is ignored: events do not expire (RFC 8417 section 2.2).
+ * @param claims of a verified token.
  * @throws AppError `invalid_audience`, `invalid_request`.
  */
 export function readSet(claims: JsonObject, transmitter: TransmitterSettings, now: number): SecurityEvents {
@@ -92,7 +93,7 @@ export function readSet(claims: JsonObject, transmitter: TransmitterSettings, no
   };
 }
 
-/** What a database takes, and a record shows. */
+/** A text that database and records accept. */
 export function isText(value: unknown): value is string {
   return (
     typeof value === 'string' &&

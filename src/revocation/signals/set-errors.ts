@@ -1,4 +1,4 @@
-/** How a delivery is refused: 400 with an error that the transmitter's program understands (RFC 8935 section 2.3). */
+/** Error response of a delivery: 400 with an error code (RFC 8935 section 2.3). */
 import { AppError, type AppErrorOptions } from '../../core/app-error.js';
 import type { Reason } from '../../core/reasons.js';
 
@@ -12,8 +12,8 @@ export type SetError =
   | 'access_denied';
 
 /**
- * @param description public; holds nothing of the token.
- * @param reason what the record says.
+ * @param description public; without data of the token.
+ * @param reason recorded reason.
  */
 export function invalidSetError(
   err: SetError,

@@ -1,4 +1,4 @@
-/** Turns a delivery into a request context, so that its Host is checked and a refusal is on record as any other. */
+/** Creates the request context of a delivery, for the Host check and audit records. */
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { RequestContextFactory } from '../../http/request-context.factory.js';
@@ -7,7 +7,7 @@ import type { GateRequest, ParsedRequest } from '../../core/request-context.js';
 import { senderSeen } from '../../core/pipeline-context.js';
 import { invalidSetError } from './set-errors.js';
 
-/** A token about one event is some hundred bytes. */
+/** A token with one event has some hundred bytes. */
 const MAX_BYTES = 64 * 1024;
 
 @Injectable()

@@ -1,4 +1,7 @@
-/** Where transmitters push security event tokens (RFC 8935 section 2). They show no access token: what they show is checked here. */
+/**
+ * Receives security event tokens (RFC 8935 section 2). Transmitters send no access token; the service authenticates
+ * them.
+ */
 import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import { requestContextOf, messageOf, type GateRequest } from '../../core/request-context.js';

@@ -1,4 +1,4 @@
-/** One delivery: verified, turned into revocations, durable, on record; in this order. */
+/** Processes one delivery: verification, revocation, record, in this order. */
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { createHash } from 'node:crypto';
@@ -41,9 +41,9 @@ export class SignalsService {
   }
 
   /**
-   * Resolves when all that the token says is durable; at once where it was delivered before.
-   * @throws AppError with an RFC 8935 error where it is refused, `rate_limited` (429), `identity_unavailable` (503) where
-   *   the transmitter shall send it again.
+   * Resolves when the effects are durable; immediately for a repeated delivery.
+   * @throws AppError with an RFC 8935 error for a rejected token, `rate_limited` (429), `identity_unavailable` (503)
+   * if the transmitter must repeat it.
    */
   async receive({ token, authorization, ip }: Delivery): Promise<void> {
     const { jwt, transmitter } = authenticateTransmitter(this.transmitters, authorization, readJwt(token));
@@ -59,7 +59,7 @@ export class SignalsService {
       this.logger.write('signal.redelivered', `Signal of ${transmitter.issuer}: delivered again, no effect`);
   }
 
-  /** A stranger must not use up what a transmitter has, where nothing but the signature tells them apart. */
+  /** Without a shared secret the limit is also per address, so that others cannot exhaust it. */
   private count({ issuer, authorization, perMinute }: TransmitterSettings, ip: string): Promise<void> {
     const who = JSON.stringify(authorization === undefined ? [issuer, ip] : [issuer]);
     return this.counters.count({ name: 'signals', calls: perMinute, seconds: 60 }, who);
@@ -87,7 +87,7 @@ export class SignalsService {
     }
   }
 
-  /** After the fact: an audit log that cannot be written keeps nobody's tokens in force. */
+  /** After the effect: a failing audit log must not keep tokens valid. */
   private async record(
     { jti }: SecurityEvents,
     { issuer }: TransmitterSettings,

@@ -1,4 +1,7 @@
-/** Whom an event is about (RFC 9493, SSF 1.0 section 3), as what can be revoked: the tokens of a person, of a login, or one. Pure. */
+/**
+ * Maps the subject of an event (RFC 9493, SSF 1.0 section 3) to revocable tokens: of a user, of a login, or one
+ * token. Pure.
+ */
 import type { TransmitterSettings } from '../../config/settings.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import type { Revocation } from '../revocation.js';
@@ -6,22 +9,22 @@ import { isText } from './read-set.js';
 
 export type Target = Pick<Revocation, 'kind' | 'issuer' | 'value'>;
 
-/** `foreign`: of an issuer that this transmitter does not speak for. `unusable`: nothing here is known by that name. */
+/** `foreign`: of another issuer than that of the transmitter. `unusable`: no known identifier. */
 export type SubjectMatch =
   | { readonly is: 'target'; readonly target: Target }
   | { readonly is: 'foreign' }
   | { readonly is: 'unusable'; readonly why: string };
 
-/** What an identifier can stand for, from where it is. */
+/** Meaning of an identifier by its place. */
 type Role = 'person' | 'session';
 
-/** SSF 1.0 section 3.2: only `user` and `session` name something that can be revoked here. */
+/** SSF 1.0 section 3.2: only `user` and `session` are revocable here. */
 const MEMBERS = ['user', 'session', 'device', 'application', 'tenant', 'org_unit', 'group'];
 const MAX_ALIASES = 20;
 
 /**
- * @param wanted what the event ends. Of a login: that login, and all of the person where the login is not named in a way
- *   that can be used, for too much is better than nothing. Of a person: never less than the person where one is named.
+ * @param wanted scope of the event. A login without a usable identifier becomes all tokens of the user: too much is
+ * safer than too little. An event about a user never becomes less.
  */
 export function resolveSubject(
   subject: unknown,
@@ -41,7 +44,7 @@ export function resolveSubject(
   return person ?? session ?? unusable('The subject names neither a user nor a session');
 }
 
-/** Older transmitters name no format, and call that of the others `subject_type`. */
+/** Older transmitters omit the format and use `subject_type`. */
 function isComplex(subject: JsonObject): boolean {
   const format = formatOf(subject);
   return (
@@ -64,7 +67,7 @@ function readIdentifier(
   const { iss, sub, id, jti, email } = identifier;
   const format = formatOf(identifier);
   if (format === 'aliases') return readAliases(identifier, roles, issuer, emailIsSubject);
-  // Whose it is comes before what it is.
+  // The issuer is checked before the identifier.
   if ((format === 'iss_sub' || format === 'jwt_id') && iss !== issuer) return { is: 'foreign' };
   const [kind, value]: [Target['kind'] | undefined, unknown] =
     format === 'iss_sub' && roles.includes('person')
@@ -81,7 +84,7 @@ function readIdentifier(
   return { is: 'target', target: { kind, issuer, value } };
 }
 
-/** Several names of one and the same (RFC 9493 section 3.2.8): the first that can be used. */
+/** Aliases of one subject (RFC 9493 section 3.2.8): the first usable one. */
 function readAliases(
   { identifiers }: JsonObject,
   roles: readonly Role[],
@@ -89,7 +92,7 @@ function readAliases(
   emailIsSubject: boolean,
 ): SubjectMatch {
   const list = Array.isArray(identifiers) ? (identifiers as unknown[]).slice(0, MAX_ALIASES) : [];
-  // Aliases within aliases are forbidden, and would be a way to keep us busy.
+  // Nested aliases are forbidden and would cost time.
   const flat = list.filter((one) => !(isJsonObject(one) && formatOf(one) === 'aliases'));
   const matches = flat.map((one) => readIdentifier(one, roles, issuer, emailIsSubject));
   return (
@@ -99,7 +102,7 @@ function readAliases(
   );
 }
 
-/** Of the formats that have a name, that name. */
+/** Name of a known format. */
 function shown(format: string | undefined): string {
   const known = ['iss_sub', 'opaque', 'email', 'jwt_id', 'account', 'phone_number', 'did', 'uri'];
   return known.find((one) => one === format) ?? 'an unknown one';

@@ -1,4 +1,4 @@
-/** The signing keys of all transmitters, kept as those of issuers are, and apart from them. */
+/** Signing keys of transmitters, kept like those of issuers, but separately. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { ProtectedHeaderParameters } from 'jose';
@@ -10,14 +10,14 @@ import { AppError } from '../../core/app-error.js';
 import type { Settings, TransmitterSettings } from '../../config/settings.js';
 import { invalidSetError } from './set-errors.js';
 
-/** A key that the transmitter took back is believed no longer than this. */
+/** Longest use of a removed key. */
 const REFRESH_MS = 300_000;
-/** While the transmitter does not answer. */
+/** Maximum age while the transmitter is unavailable. */
 const MAX_AGE_MS = 3_600_000;
 
 interface Keys {
   readonly keySet: KeySet;
-  /** Undefined where the address of the keys is configured. */
+  /** Undefined with a configured JWKS address. */
   readonly metadata: IssuerMetadataDocument | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** A program that does what it likes with its pipes costs itself, and nobody else. */
+/** A misbehaving program harms only its own upstream. */
 import { ChildProcessTransport } from './child-process.transport.js';
 
 async function started(program: string): Promise<{ transport: ChildProcessTransport; errors: Error[] }> {
@@ -26,7 +26,7 @@ it('keeps no answers for a program that asks and does not read them', async () =
   for (let count = 0; count < 200; count++) transport.send(reply).catch(() => (refused += 1));
   await pause(0);
   expect(refused).toBeGreaterThan(100);
-  // What the gate itself asks is not an answer.
+  // A request of the gateway is not an answer.
   const asked = transport.send({ jsonrpc: '2.0', id: 2, method: 'ping' });
   await expect(Promise.race([asked.catch(() => 'refused'), pause(50)])).resolves.toBeUndefined();
   await transport.close();

@@ -1,4 +1,4 @@
-/** An MCP server as a process of its own, spoken to over its pipes (MCP, stdio): bounded, isolated, and gone when it is closed. */
+/** MCP server in a child process (MCP, stdio), with limits, isolation, and removal of all its processes. */
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
@@ -8,35 +8,35 @@ import { tolerant } from './tolerant-message.js';
 
 export interface ChildProcessOptions {
   readonly command: readonly [string, ...string[]];
-  /** All that it gets. */
+  /** Complete environment of the process. */
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
-  /** A longer message is not read; an answer is taken for the error {@link TOO_LARGE}. */
+  /** A longer message is dropped; a dropped answer becomes the error {@link TOO_LARGE}. */
   readonly maxMessageBytes: number;
-  /** A line of what it says to nobody in particular. */
+  /** A line of stderr. */
   onStderr(line: string): void;
-  /** It has ended, e.g. `exited with code 1`. */
+  /** End of the process, e.g. `exited with code 1`. */
   onExit(how: string): void;
-  /** Takes in how the process is killed, for as long as it runs. */
+  /** Set of kill functions of running processes. */
   readonly running: Set<() => void>;
 }
 
-/** After its input has ended, and after it was asked to go. */
+/** Wait after the end of stdin, and after SIGTERM. */
 const PATIENCE_MS = 1_500;
 const MAX_STDERR_LINE = 1_000;
 const WARN_EVERY_MS = 1_000;
-/** Of a line that is too long, as much of each end is kept. */
+/** Kept length of both ends of an overlong line. */
 const END = 300;
-/** A line so many times longer than it may be is none that will end. */
+/** Multiple of the limit at which a line counts as endless. */
 const ENDLESS = 4;
-/** Where the id of an answer is: in front of it, or behind it. Anywhere else it could be anybody's. */
+/** Position of the id of an answer: at the start or the end. Elsewhere it could belong to nested data. */
 const LEADING_ID = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15})\s*,/;
 const ID_BEHIND = /,\s*"id"\s*:\s*(\d{1,15})\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/;
 
-/** Of answers to what it asks, so many bytes may wait until it reads them. */
+/** Buffered bytes of answers that the process has not read. */
 const MAX_UNREAD = 256 * 1024;
 
-/** What an answer is taken for that was too long to be read (JSON-RPC code, of our own). */
+/** JSON-RPC error code of an overlong answer (implementation-defined). */
 export const TOO_LARGE = -31_001;
 
 export class ChildProcessTransport implements Transport {
@@ -47,7 +47,7 @@ export class ChildProcessTransport implements Transport {
   private exited: Promise<void> = Promise.resolve();
   private closing: Promise<void> | undefined;
   private warnedAt = -Infinity;
-  /** Lines of a pretty-printed message that has not ended yet. */
+  /** Lines of an incomplete pretty-printed message. */
   private several: string[] = [];
   private severalLength = 0;
   private readonly output: Lines;
@@ -64,14 +64,14 @@ export class ChildProcessTransport implements Transport {
     this.warnings = new Lines(MAX_STDERR_LINE, hear, hear, () => undefined);
   }
 
-  /** @throws Error where the program cannot be started. */
+  /** @throws Error if the program cannot be started. */
   async start(): Promise<void> {
     const [program, ...args] = this.options.command;
     const child = spawn(program, args, {
       cwd: this.options.workingDirectory,
       env: this.options.environment,
       stdio: ['pipe', 'pipe', 'pipe'],
-      // The leader of a group of its own: what it starts itself goes with it.
+      // Own process group, so that children end with it.
       detached: true,
     });
     this.child = child;
@@ -84,7 +84,7 @@ export class ChildProcessTransport implements Transport {
     });
     child.stdout.on('data', (chunk: Buffer) => {
       this.output.add(chunk);
-      // One piece at a time: between two of them everybody else has a turn.
+      // One chunk at a time, so that other work can run in between.
       child.stdout.pause();
       setImmediate(() => child.stdout.resume());
     });
@@ -101,7 +101,7 @@ export class ChildProcessTransport implements Transport {
       });
     });
     this.options.running.add(this.kill);
-    // What is left in the pipes is read before the end is told; a grandchild that holds them does not keep it from being told.
+    // Reads the rest of the pipes before it reports the end; a grandchild with open pipes does not delay the report.
     child.once('exit', () => {
       const timer = setTimeout(() => this.end(), PATIENCE_MS).unref();
       child.once('close', () => {
@@ -121,7 +121,7 @@ export class ChildProcessTransport implements Transport {
     });
   }
 
-  /** Ends its input, asks it to go, makes it go. Resolves when it, and all that it has started, is gone. */
+  /** Closes stdin, sends SIGTERM, then SIGKILL. Resolves when all its processes are gone. */
   close(): Promise<void> {
     this.closing ??= this.shutDown();
     return this.closing;
@@ -143,12 +143,12 @@ export class ChildProcessTransport implements Transport {
     this.end();
   }
 
-  /** Waits for the process itself; a group that outlives it is signalled all the same. */
+  /** Waits for the process itself; its surviving group is signalled. */
   private gone(): Promise<void> {
     return withTimeout(this.exited, PATIENCE_MS);
   }
 
-  /** @returns whether there was anybody to signal. */
+  /** @returns true if a process received the signal. */
   private signalGroup(pid: number, signal: NodeJS.Signals): boolean {
     try {
       process.kill(-pid, signal);
@@ -163,13 +163,13 @@ export class ChildProcessTransport implements Transport {
     if (!child) return;
     this.child = undefined;
     this.options.running.delete(this.kill);
-    // What it started and left behind has nobody to work for.
+    // Ends orphaned children.
     if (child.pid) this.signalGroup(child.pid, 'SIGKILL');
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
     this.onclose?.();
   }
 
-  /** Some write other things there than messages; those are nobody's business. */
+  /** Lines that are not messages are ignored. */
   private receive(line: string): void {
     const text = line.trim();
     if (text === '') return;
@@ -179,17 +179,17 @@ export class ChildProcessTransport implements Transport {
       this.onmessage?.(tolerant(message) as unknown as JSONRPCMessage);
       return;
     }
-    // One of them says as much as a thousand.
+    // Limits repeated reports.
     const now = performance.now();
     if (now - this.warnedAt < WARN_EVERY_MS) return;
     this.warnedAt = now;
     this.onerror?.(new Error('A line on stdout is no message'));
   }
 
-  /** @returns the message that ends with this line; `more` where it is one of several lines, and goes on. */
+  /** @returns the message that ends with this line; `more` for an incomplete multi-line message. */
   private whole(line: string, text: string): JsonObject | 'more' | undefined {
     const isAlone = text.startsWith('{') && text !== '{' ? parsed(text) : undefined;
-    // A pretty-printed message begins and ends with a brace on a line of its own.
+    // A pretty-printed message starts and ends with a brace on its own line.
     if (isAlone || (this.several.length === 0 && line !== '{')) {
       this.several = [];
       return isAlone;
@@ -207,7 +207,7 @@ export class ChildProcessTransport implements Transport {
     return undefined;
   }
 
-  /** It will never say anything again that can be read. */
+  /** The output is unreadable from here on. */
   private abandon(): void {
     this.onerror?.(new Error('A line on stdout does not end'));
     this.kill();
@@ -229,12 +229,12 @@ function parsed(text: string): JsonObject | undefined {
   }
 }
 
-/** Bytes in, lines out; of one that is too long only its two ends, when it is over. */
+/** Splits bytes into lines; keeps both ends of an overlong line. */
 class Lines {
   private readonly decoder = new StringDecoder('utf8');
   private kept: string[] = [];
   private size = 0;
-  /** Of a line that is too long; undefined while it is not. */
+  /** Set for an overlong line. */
   private ends: { head: string; tail: string } | undefined;
 
   constructor(

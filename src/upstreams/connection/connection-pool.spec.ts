@@ -1,4 +1,4 @@
-/** What one caller does to a conversation is no matter of those who share it, or wait for one of their own. */
+/** A caller does not affect the connections of other callers. */
 import type { UpstreamCaller } from './upstream-caller.js';
 import { ConnectionPool } from './connection-pool.js';
 import { UpstreamError } from './upstream-error.js';

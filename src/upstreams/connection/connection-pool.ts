@@ -1,4 +1,4 @@
-/** The conversations with one upstream: one for all callers, or one for each; opened when needed, closed when idle, left alone when they fail. */
+/** Connections to one upstream, shared or per caller: opened on demand, closed when idle, paused after failures. */
 import { Semaphore } from '../../lib/semaphore.js';
 import type { UpstreamSettings } from '../../config/settings.js';
 import type { UpstreamCaller } from './upstream-caller.js';
@@ -8,9 +8,9 @@ import { UpstreamError, type UpstreamErrorCode } from './upstream-error.js';
 
 export interface ConnectionPoolOptions {
   readonly settings: UpstreamSettings;
-  /** Which conversation a caller takes part in; of two keys nothing is ever shared. */
+  /** Key of the connection of a caller. Connections of different keys share no state. */
   keyOf(caller: UpstreamCaller | undefined): string;
-  /** @param ended to be called when it has ended by itself. @throws UpstreamError */
+  /** @param ended must be called when the connection ends by itself. @throws UpstreamError */
   open(key: string, caller: UpstreamCaller | undefined, ended: () => void): Promise<Connection>;
 }
 
@@ -21,41 +21,41 @@ interface Opened {
   calls: number;
   usedAt: number;
   idle?: NodeJS.Timeout;
-  /** Nobody else takes part in it; it is closed when the last call in it has ended. */
+  /** Accepts no further calls; closes after its last call. */
   isOver?: boolean;
 }
 
 export interface Use<T> {
   readonly caller: UpstreamCaller | undefined;
   readonly signal?: AbortSignal;
-  /** How long a call waits in line. */
+  /** Maximum wait for a place. */
   readonly patienceMs: number;
   work(connection: Connection): Promise<T>;
-  /** Whether the next call is to open another conversation, since this one failed with that. */
+  /** True if the next call must open another connection after this error. */
   endsWith?(error: unknown): boolean;
 }
 
-/** Sessions of callers of their own that share a remote server cost little. */
+/** Sessions at a shared remote server are cheap. */
 const MAX_SESSIONS = 1_000;
-/** Calls that wait for one conversation. */
+/** Calls waiting for one connection. */
 const MAX_WAITING = 100;
-/** One that ends sooner than this has failed, even if it once worked. */
+/** A connection that ends earlier counts as failed. */
 const STEADY_MS = 10_000;
-/** Nobody else's business: the next caller may be let in. */
+/** These errors concern one caller; the next one may succeed. */
 const OWN_FAULT: readonly UpstreamErrorCode[] = ['credentials', 'unauthorized'];
 
 export class ConnectionPool {
   private readonly opened = new Map<string, Promise<Opened>>();
-  /** Conversations that are being closed; nothing of them may be left when this server ends. */
+  /** Closing connections; none may remain at shutdown. */
   private readonly closing = new Set<Promise<void>>();
-  /** Conversations that are over but for the calls of others that still run in them. */
+  /** Ended connections with calls that still run. */
   private readonly discarded = new Set<Opened>();
   private readonly pause = new Backoff();
   private closed = false;
 
   constructor(private readonly options: ConnectionPoolOptions) {}
 
-  /** @throws UpstreamError; the signal's reason; what the work throws. */
+  /** @throws UpstreamError; the reason of the signal; errors of the work. */
   async use<T>(use: Use<T>): Promise<T> {
     const key = this.options.keyOf(use.caller);
     const opened = await unlessAborted(this.get(key, use.caller), use.signal);
@@ -77,22 +77,22 @@ export class ConnectionPool {
     }
   }
 
-  /** The conversation of this caller is over; the next call opens another. */
+  /** Ends the connection of this caller; the next call opens another. */
   drop(caller: UpstreamCaller | undefined): Promise<void> {
     return this.close(this.options.keyOf(caller));
   }
 
-  /** How many there are. */
+  /** Number of connections. */
   get size(): number {
     return this.opened.size;
   }
 
-  /** In milliseconds; 0 where it is not left alone. */
+  /** Milliseconds; 0 without a pause. */
   get pausedFor(): number {
     return this.pause.left(performance.now());
   }
 
-  /** Resolves when nothing is left of any. */
+  /** Resolves when all connections are closed. */
   async closeAll(): Promise<void> {
     this.closed = true;
     await Promise.all([...this.opened.keys()].map((key) => this.close(key)));
@@ -132,7 +132,7 @@ export class ConnectionPool {
     }
   }
 
-  /** @throws UpstreamError `busy` where every conversation is in use. */
+  /** @throws UpstreamError `busy` if all connections are in use. */
   private async makeRoom(): Promise<void> {
     const { processes, maxProcesses } = this.options.settings;
     const limit = processes === 'shared' ? MAX_SESSIONS : maxProcesses;
@@ -143,13 +143,13 @@ export class ConnectionPool {
     const idle = settled
       .filter((one): one is { key: string; opened: Opened } => one.opened?.calls === 0)
       .sort((a, b) => a.opened.usedAt - b.opened.usedAt)
-      // Somebody else who came at the same time may have made room out of it.
+      // A concurrent call may already have closed it.
       .find(({ key }) => this.opened.has(key));
     if (!idle) throw new UpstreamError('busy', 'too many people use it at once');
     await this.close(idle.key);
   }
 
-  /** Only this very conversation: another may be there in its place already. */
+  /** Only this connection: a new one may have replaced it. */
   private async discard(key: string, opened: Opened): Promise<void> {
     const current = this.opened.get(key);
     if (opened.isOver || !current || (await releasedNow(current)) !== opened) return;
@@ -171,7 +171,7 @@ export class ConnectionPool {
     void this.close(key);
   }
 
-  /** What nobody uses ends after a while, unless it is everybody's. */
+  /** Unused connections of callers end after the idle time; the shared one stays. */
   private release(key: string, opened: Opened): void {
     const { processes, transport, idleMs } = this.options.settings;
     if (opened.calls > 0 || (processes === 'shared' && transport === 'stdio') || this.closed) return;
@@ -204,13 +204,13 @@ function tooMany(): UpstreamError {
   return new UpstreamError('busy', 'too many calls wait for it');
 }
 
-/** Undefined where it is not settled, or has failed. */
+/** Undefined if pending or rejected. */
 function releasedNow<T>(promise: Promise<T>): Promise<T | undefined> {
   const soon = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
   return Promise.race([promise.catch(() => undefined), soon]);
 }
 
-/** Others may wait for the same thing: it goes on. */
+/** Other callers may share the promise, so it continues. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   signal.throwIfAborted();

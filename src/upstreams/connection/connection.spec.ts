@@ -1,8 +1,8 @@
-/** A list that grows with every page ends before the memory does. */
+/** A growing list ends before the memory does. */
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 import { Connection } from './connection.js';
 
-/** Lists so many pages, each with one tool of so many characters. */
+/** Lists a number of pages, each with one tool of a given size. */
 class Pages implements Transport {
   onclose?: () => void;
   onmessage?: (message: JSONRPCMessage) => void;

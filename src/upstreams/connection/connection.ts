@@ -1,4 +1,4 @@
-/** One conversation with an upstream: from its handshake on, what it lists and what its tools answer. */
+/** One connection to an upstream: handshake, tool list and calls. */
 import {
   Client,
   ProtocolError,
@@ -25,34 +25,34 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly progress: (progress: number, total?: number, message?: string) => void;
-  /** Of this one request, over HTTP. */
+  /** Headers of this HTTP request. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface ConnectionOptions {
   readonly settings: Pick<UpstreamSettings, 'protocol' | 'transport' | 'connectTimeoutMs' | 'listTimeoutMs'>;
   /**
-   * Starts a conversation anew; it is started by the client.
-   * @param broken to be told when the answer to a request of HTTP breaks off, or ends: by the request's {@link CALL_HEADER}.
+   * Creates a transport; the client starts it.
+   * @param broken called with the {@link CALL_HEADER} of a request whose HTTP response breaks off or ends.
    */
   transport(broken: (call: string, error: Error) => void): Transport;
-  /** It says that its tools are others now; as often as it likes. */
+  /** The upstream reports changed tools, possibly often. */
   onListChanged(): void;
-  /** It has ended, and nobody has asked for that. */
+  /** The connection ended unexpectedly. */
   onClose(): void;
-  /** Something went wrong beside the answers; for the log. */
+  /** An error outside of responses, for the log. */
   onError(error: Error): void;
 }
 
-/** An upstream with more pages than this, or one that sends us in circles, is cut short. */
+/** Limit for endless or circular lists. */
 const MAX_PAGES = 100;
 const MAX_TOOLS = 2_000;
-/** Of all pages together: each of them alone may be as large as an answer. */
+/** Limit of all pages together. */
 const MAX_LIST_LENGTH = 16 * 1024 * 1024;
-/** Told to callers at most so often: some upstreams would flood them. */
+/** Minimum interval of progress notifications to callers. */
 const PROGRESS_EVERY_MS = 100;
 
-/** A result of whatever form: it goes through as it is. */
+/** Accepts a result of any form. */
 const ANY_OBJECT = {
   '~standard': {
     version: 1,
@@ -67,7 +67,7 @@ export class Connection {
   private read: ReadTools = { tools: [], faults: [] };
   private closed = false;
   private calls = 0;
-  /** Of the calls that run: how each is ended when its answer breaks off. */
+  /** Running calls: ends a call whose response breaks off. */
   private readonly broken = new Map<string, (error: Error) => void>();
 
   private constructor(
@@ -76,10 +76,10 @@ export class Connection {
     private readonly options: ConnectionOptions,
   ) {}
 
-  /** @throws UpstreamError where it does not get as far as a list of tools. */
+  /** @throws UpstreamError before the first tool list. */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const { protocol, transport } = options.settings;
-    // Over pipes a question that an old server does not know may end it: it is greeted in the old way first.
+    // On stdio an unknown request may end an old server, so the old handshake comes first.
     const modes =
       protocol === 'auto' ? (transport === 'stdio' ? ['legacy', 'modern'] : ['auto']) : [protocol];
     let first: unknown;
@@ -88,7 +88,7 @@ export class Connection {
         return await Connection.connect(mode as UpstreamSettings['protocol'], options);
       } catch (error) {
         first ??= error;
-        // Only a server that has answered, and not with what was hoped for, may be one of the other kind.
+        // Only after an unexpected answer the server may support the other era.
         if (!(error instanceof ProtocolError) && !isUnsupported(error)) break;
       }
     }
@@ -103,7 +103,7 @@ export class Connection {
     const client = new Client(
       { name: PRODUCT_NAME, version: VERSION },
       {
-        // No roots, no sampling, no questions: what a caller's client can do is not the upstream's to use.
+        // No roots, sampling or elicitation: an upstream must not use capabilities of a caller's client.
         capabilities: {},
         inputRequired: { autoFulfill: false },
         versionNegotiation: { mode: mode === 'modern' ? { pin: MODERN_REVISION } : mode },
@@ -118,7 +118,7 @@ export class Connection {
     client.onerror = (error) => options.onError(error);
     client.onclose = () => connection?.hasEnded();
     try {
-      // The client library forgets its time limit at some stages of a handshake.
+      // The client library does not enforce its time limit during the whole handshake.
       await withDeadline(
         client.connect(transport, { timeout: connectTimeoutMs }),
         connectTimeoutMs + 1_000,
@@ -132,23 +132,23 @@ export class Connection {
     }
   }
 
-  /** The last list. */
+  /** Last tool list. */
   get lastRead(): ReadTools {
     return this.read;
   }
 
-  /** What it calls itself, and which revision it speaks; its own words. */
+  /** Name and revision reported by the server. */
   get about(): string {
     const { name, version } = this.client.getServerVersion() ?? {};
     return `${name ?? 'without a name'} ${version ?? ''}, ${this.client.getNegotiatedProtocolVersion() ?? 'unknown revision'}`;
   }
 
-  /** Of the last list. */
+  /** Tool of the last list. */
   find(name: string): UpstreamTool | undefined {
     return this.tools.get(name);
   }
 
-  /** Asks for all pages. @throws UpstreamError */
+  /** Reads all pages. @throws UpstreamError */
   async list(): Promise<ReadTools> {
     try {
       this.read = readTools(await this.pages());
@@ -159,13 +159,13 @@ export class Connection {
     }
   }
 
-  /** @returns the result as it came, but for what the two ends of this conversation alone are concerned with. @throws UpstreamError */
+  /** @returns the result without members that concern only this connection. @throws UpstreamError */
   async call(name: string, args: JsonObject, options: CallOptions): Promise<JsonObject> {
     const { signal, timeoutMs, headers } = options;
     const onprogress = throttled(options.progress);
     const id = String(++this.calls);
     const settings = { signal, timeout: timeoutMs, onprogress, headers: { ...headers, [CALL_HEADER]: id } };
-    // The client library waits for its time limit where the answer breaks off.
+    // After a broken response the client library would wait for its time limit.
     const breaks = new Promise<never>((_resolve, reject) => {
       this.broken.set(id, (cause) => {
         const isOversize = cause instanceof AnswerTooLarge;
@@ -181,18 +181,18 @@ export class Connection {
     }
   }
 
-  /** Resolves when nothing is left of it. */
+  /** Resolves when the connection is closed. */
   async close(): Promise<void> {
     this.closed = true;
     await this.client.close().catch(() => undefined);
-    // A client that never got as far as being connected does not close what it was given.
+    // A client that never connected does not close its transport.
     await this.transport.close().catch(() => undefined);
   }
 
   private async request(name: string, args: JsonObject, settings: RequestOptions): Promise<JsonObject> {
     const tool = this.tools.get(name);
     if (tool && this.client.getProtocolEra() === 'modern' && namesHeaders(tool)) {
-      // The client library puts the arguments that the schema names into headers as well.
+      // The client library copies some arguments to headers, by their schema.
       const toolDefinition = { name, inputSchema: tool.definition.inputSchema } as never;
       return this.client.callTool(
         { name, arguments: args },
@@ -223,7 +223,7 @@ export class Connection {
       if (length > MAX_LIST_LENGTH) throw new UpstreamError('too_large', 'its list was too large');
       if (Array.isArray(result.tools)) tools.push(...(result.tools as unknown[]));
       cursor = result.nextCursor;
-      // Some end with a cursor of no characters.
+      // Some servers end with an empty cursor.
       if (typeof cursor !== 'string' || cursor === '' || seen.has(cursor)) break;
       seen.add(cursor);
     }
@@ -231,9 +231,9 @@ export class Connection {
   }
 }
 
-/** What failed, by a closed list of codes. */
+/** Maps an error to the closed list of codes. */
 function failure(error: unknown): UpstreamError {
-  // What failed on the way to a request comes back inside of what the client library makes of it.
+  // The client library wraps errors of the request.
   const causes = causeChain(error);
   const known = causes.find((one) => one instanceof UpstreamError);
   if (known) return known as UpstreamError;
@@ -248,7 +248,7 @@ function failure(error: unknown): UpstreamError {
     const { status } = error;
     if (status === 401 || status === 403)
       return new UpstreamError('unauthorized', `it answered ${status}`, said);
-    // A session that it has forgotten is 404, or 400 where the server is an older one.
+    // Unknown session: 404, or 400 from older servers.
     if (status === 404 || status === 400)
       return new UpstreamError('session_lost', `it answered ${status}`, said);
     return new UpstreamError('unreachable', `it answered ${status}`, said);
@@ -268,7 +268,7 @@ function failure(error: unknown): UpstreamError {
   if (causes.some((one) => one instanceof AnswerTooLarge)) {
     return new UpstreamError('too_large', 'its answer was too large', said);
   }
-  // What is written to a process that has ended.
+  // A write to an ended process.
   if (causes.some(({ code }) => code === 'EPIPE'))
     return new UpstreamError('unreachable', 'it ended before it answered', said);
   return new UpstreamError('unreachable', 'it cannot be reached', said);
@@ -278,7 +278,7 @@ function isUnsupported(error: unknown): boolean {
   return error instanceof Error && /protocol version/i.test(error.message);
 }
 
-/** Without what is between the upstream and the gate: who the upstream is, and what it says of caching. */
+/** Removes members between upstream and gateway: server information and cache hints. */
 function stripProtocolMeta(result: JsonObject): JsonObject {
   const { _meta: meta, resultType: _type, ...rest } = result;
   if (!isJsonObject(meta)) return rest;
@@ -296,7 +296,7 @@ function throttled(notify: CallOptions['progress']) {
   return ({ progress, total, message }: { progress: number; total?: number; message?: string }) => {
     const now = performance.now();
     const isDone = total !== undefined && progress >= total;
-    // The last word is told whenever it comes; what comes behind it is one of many again.
+    // The final notification is always sent; later ones are throttled.
     if (now - lastNotified < PROGRESS_EVERY_MS && (!isDone || isOver)) return;
     lastNotified = now;
     isOver ||= isDone;
@@ -304,7 +304,7 @@ function throttled(notify: CallOptions['progress']) {
   };
 }
 
-/** About as long as its JSON; not by recursion, since nobody has looked yet how deep it nests. */
+/** Approximate length of the JSON. Not recursive: the depth is unchecked. */
 function lengthOf(root: unknown): number {
   const pending = [root];
   let length = 0;

@@ -1,4 +1,7 @@
-/** What an upstream is shown to let the gate in: a secret, or a token, of the gate's own or made for the caller; never the caller's. */
+/**
+ * Credentials of the gateway at an upstream: a secret, its own token, or a token for the caller. Never the caller's
+ * token.
+ */
 import { createTokenLru } from '../../lib/token-lru.js';
 import type { UpstreamAuthSettings } from '../../config/settings.js';
 import { authorizationKey, type UpstreamCaller } from './upstream-caller.js';
@@ -8,19 +11,19 @@ import { UpstreamError } from './upstream-error.js';
 type Headers = Readonly<Record<string, string>>;
 
 export interface UpstreamCredentials {
-  /** Whether it is another one for each caller. */
+  /** True if they differ per caller. */
   readonly isPersonal: boolean;
   /** @throws UpstreamError `credentials` */
   headersFor(caller: UpstreamCaller | undefined): Promise<Headers>;
-  /** The upstream does not accept it any more. */
+  /** The upstream rejected the credentials. */
   forget(caller: UpstreamCaller | undefined): void;
 }
 
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:';
-/** Of a token whose end nobody says. */
+/** Lifetime of a token without `expires_in`. */
 const UNSAID_SECONDS = 60;
-/** A token is not used to its last breath: it has to get there, and be looked at. */
+/** Tokens are renewed this long before expiry. */
 const EARLIER_SECONDS = 30;
 
 export function credentialsOf(auth: UpstreamAuthSettings | undefined): UpstreamCredentials {
@@ -42,7 +45,7 @@ export function credentialsOf(auth: UpstreamAuthSettings | undefined): UpstreamC
   }
 }
 
-/** RFC 8693: a token in which the person is the subject, and, where it is to be said, the gate the actor. */
+/** RFC 8693: the user is the subject, the gateway optionally the actor. */
 function exchanged(endpoint: TokenEndpoint, withActor: boolean): UpstreamCredentials {
   const own = new Tokens(false, () => endpoint.request({ grant_type: 'client_credentials' }));
   return new Tokens(true, async (subject) => {
@@ -57,7 +60,10 @@ function exchanged(endpoint: TokenEndpoint, withActor: boolean): UpstreamCredent
   });
 }
 
-/** draft-ietf-oauth-identity-assertion-authz-grant: the caller's provider vouches, the upstream's server lets in. */
+/**
+ * draft-ietf-oauth-identity-assertion-authz-grant: the caller's provider issues a grant for the server of the
+ * upstream.
+ */
 function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCredentials {
   return new Tokens(true, async (subject) => {
     const { token: assertion } = await provider.requestGrant({
@@ -70,10 +76,10 @@ function granted(provider: TokenEndpoint, server: TokenEndpoint): UpstreamCreden
   });
 }
 
-/** Tokens that are asked for once, and used until shortly before they end. */
+/** Caches tokens until shortly before expiry. */
 class Tokens implements UpstreamCredentials {
   private readonly known = createTokenLru<string>();
-  /** By caller: nobody waits for, or gets, the answer to another's question. */
+  /** By caller: pending requests are not shared between callers. */
   private readonly pending = new Map<string, Promise<string>>();
 
   constructor(
@@ -107,11 +113,11 @@ class Tokens implements UpstreamCredentials {
     const subject = this.isPersonal ? caller?.token?.reveal() : '';
     if (subject === undefined) throw new UpstreamError('credentials', 'no token for it could be had');
     const { token, lifetimeSeconds = UNSAID_SECONDS } = await this.ask(subject);
-    // What was made out of a token does not outlive it.
+    // An exchanged token does not outlive its subject token.
     const left = caller && this.isPersonal ? caller.principal.expiresAt - Date.now() / 1000 : Infinity;
     const seconds = Math.min(lifetimeSeconds - Math.min(EARLIER_SECONDS, lifetimeSeconds / 2), left);
     const ttl = Math.floor(seconds * 1000);
-    // To the cache, 0 would mean for ever.
+    // A ttl of 0 would mean unlimited.
     if (ttl > 0) this.known.set(key, token, { ttl, size: token.length });
     return token;
   }

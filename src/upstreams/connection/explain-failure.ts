@@ -1,16 +1,16 @@
-/** Why an upstream cannot be reached, with the remedy, for the operator's log and commands. Callers never see it. Pure. */
+/** Cause of an unavailable upstream with the remedy, for logs and commands of the operator only. Pure. */
 import { allCauses, type ErrorLike } from '../../lib/root-cause.js';
 import type { UpstreamSettings } from '../../config/settings.js';
 
-/** What is known of the process of an upstream. */
+/** Facts about an ended process. */
 export interface ProcessEnd {
   /** e.g. `exited with code 1`. */
   readonly how: string | undefined;
-  /** The line of its stderr that names a missing module or program. */
+  /** Line of stderr about a missing module or program. */
   readonly missing: string | undefined;
 }
 
-/** Node.js, Python, Deno and Bun, shells, Java. */
+/** Messages of Node.js, Python, Deno, Bun, shells and Java. */
 const MISSING =
   /(Cannot find (?:module|package) .*|ModuleNotFoundError: .*|ImportError: .*|No module named .*|Module not found .*|.*: (?:command )?not found$|.*could not determine executable to run.*|.*ClassNotFoundException.*|.*Unable to access jarfile.*)/;
 const CERTIFICATE = /CERT|SELF_SIGNED|ERR_TLS/;
@@ -20,12 +20,12 @@ const BROKEN = ['ECONNRESET', 'UND_ERR_SOCKET', 'EPIPE'];
 const SSE_ONLY =
   'the gateway speaks Streamable HTTP, and not the older HTTP+SSE: set url to the Streamable HTTP endpoint of the server, often /mcp';
 
-/** @returns the part of a line of stderr that names what is missing; undefined where it names nothing. */
+/** @returns the part of a stderr line that names a missing module or program; otherwise undefined. */
 export function missingIn(line: string): string | undefined {
   return MISSING.exec(line)?.[1];
 }
 
-/** @returns undefined where the failure says enough by itself. */
+/** @returns undefined if the failure explains itself. */
 export function explainFailure(
   error: unknown,
   settings: UpstreamSettings,

@@ -1,4 +1,4 @@
-/** An HTTP upstream that asks without end, or ends its streams without end, does not make the gate ask without end. */
+/** An HTTP upstream with endless requests or reconnects does not cause endless requests of the gateway. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openTransport } from './open-transport.js';

@@ -1,4 +1,4 @@
-/** How one upstream is reached: a process of its own, or HTTP. */
+/** Creates the transport of an upstream: child process or HTTP. */
 import {
   StreamableHTTPClientTransport,
   type JSONRPCMessage,
@@ -13,28 +13,28 @@ import { ChildProcessTransport } from './child-process.transport.js';
 import { upstreamFetch } from './upstream-fetch.js';
 
 export interface TransportContext {
-  /** Which conversation it is for: those of different keys get folders of their own. */
+  /** Key of the connection; each key has its own folder. */
   readonly key: string;
-  /** Where upstreams work that name no folder. */
+  /** Parent of the default working directories. */
   readonly folder: string;
   headers(): Promise<Readonly<Record<string, string>>>;
   onStderr(line: string): void;
-  /** Its process has ended, e.g. `exited with code 1`. */
+  /** End of the process, e.g. `exited with code 1`. */
   onExit(how: string): void;
-  /** The answer to a request has broken off, or is over: by its {@link CALL_HEADER}. */
+  /** A response broke off or ended, by its {@link CALL_HEADER}. */
   broken(call: string, error: Error): void;
-  /** Takes in how each process that runs is killed, for as long as it does. */
+  /** Set of kill functions of running processes. */
   readonly processes: Set<() => void>;
 }
 
-/** Where programs are found, unless the operator says otherwise. */
+/** Default PATH of child processes. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** What is left of a time limit when the client library has given up. */
+/** Added to the time limit of the client library. */
 const SLACK_MS = 5_000;
 
-/** An upstream that ends its streams, and asks to be back at once, is not. */
+/** Minimum interval of reconnects of a stream. */
 const RECONNECT_MS = 1_000;
-/** Answers to what it asks, at once: each is a request of its own, for which it can take its time. */
+/** Concurrent answers to requests of the upstream, each a request of its own. */
 const MAX_REPLIES = 8;
 
 class HttpTransport extends StreamableHTTPClientTransport {
@@ -55,7 +55,7 @@ class HttpTransport extends StreamableHTTPClientTransport {
   }
 }
 
-/** @throws Error where its folder cannot be made. */
+/** @throws Error if its folder cannot be created. */
 export function openTransport(settings: UpstreamSettings, context: TransportContext): Transport {
   if (settings.transport === 'http') {
     const longest = Math.max(settings.callTimeoutMs, ...settings.tools.map(({ timeoutMs = 0 }) => timeoutMs));
@@ -78,7 +78,7 @@ export function openTransport(settings: UpstreamSettings, context: TransportCont
   const home = homeOf(settings, context);
   const [program, ...args] = settings.command;
   return new ChildProcessTransport({
-    // The one that runs this server: another one may be found under the same name.
+    // Runs with the Node.js of this server.
     command: [program === 'node' ? process.execPath : program, ...args],
     environment: { PATH, HOME: home, TMPDIR: home, LANG: 'C.UTF-8', ...settings.environment },
     workingDirectory: settings.workingDirectory ?? home,
@@ -89,7 +89,7 @@ export function openTransport(settings: UpstreamSettings, context: TransportCont
   });
 }
 
-/** Of its own, since files in it can change what a program does. */
+/** A separate folder: files in it can change the behaviour of a program. */
 function homeOf({ name, processes }: UpstreamSettings, { key, folder }: TransportContext): string {
   const apart = createHash('sha256').update(key).digest('hex').slice(0, 32);
   const home = join(folder, name, processes === 'shared' ? 'shared' : apart);

@@ -1,15 +1,15 @@
-/** What an upstream lists as its tools: in, those that can be shown without harm, and what is wrong with the others. Pure. */
+/** Reads the tool list of an upstream: safe tools, and faults of the others. Pure. */
 import { TARGET_NAME } from '../../core/patterns.js';
 import { digestOf } from '../../lib/canonical-json.js';
 import { referredTo } from '../../lib/json-pointer.js';
 import { quote } from '../../lib/format-text.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 
-/** A tool as an upstream describes it: what is shown of it, pinned and compared. */
+/** Tool of an upstream: shown, pinned and compared definition. */
 export interface UpstreamTool {
-  /** The upstream's own. */
+  /** Name at the upstream. */
   readonly name: string;
-  /** Name, title, description, schemas and annotations, as they came; nothing else of it is shown. */
+  /** Name, title, description, schemas and annotations, unchanged; other members are dropped. */
   readonly definition: JsonObject;
   /** SHA-256 of the canonical JSON of the definition. */
   readonly digest: string;
@@ -17,7 +17,7 @@ export interface UpstreamTool {
 
 export interface ReadTools {
   readonly tools: readonly UpstreamTool[];
-  /** One sentence for each that is left out. */
+  /** One sentence per omitted tool. */
   readonly faults: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export function readTools(listed: readonly unknown[]): ReadTools {
     else tools.set(read.name, read);
   }
   for (const name of twice) {
-    // Nobody could tell which of the two a call would reach.
+    // Two tools with one name are ambiguous, so both are omitted.
     tools.delete(name);
     faults.push(`${name}: is listed more than once`);
   }
@@ -57,7 +57,7 @@ function readTool(raw: unknown): UpstreamTool | string {
   return { name, definition, digest: digestOf(definition) };
 }
 
-/** @param definition what is shown of it. */
+/** @param definition its shown part. */
 function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
   for (const member of ['title', 'description'] as const) {
     const text = raw[member];
@@ -83,7 +83,7 @@ function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
   return undefined;
 }
 
-/** Level by level: depth is what it guards against, for everything that comes later is recursive. */
+/** Breadth first: later code is recursive, and this check limits the depth. */
 function shapeFault(root: object): string | undefined {
   let level: object[] = [root];
   let nodes = 0;
@@ -100,7 +100,7 @@ function shapeFault(root: object): string | undefined {
   return undefined;
 }
 
-/** A client that compiles the schema gives up the whole list where it meets a reference that leads nowhere, or fetches it. */
+/** A client that compiles the schema rejects the whole list for an unresolvable or remote reference. */
 function referenceFault(root: JsonObject): string | undefined {
   const anchors = new Set<unknown>();
   const references: string[] = [];
@@ -123,7 +123,7 @@ function referenceFault(root: JsonObject): string | undefined {
   return undefined;
 }
 
-/** Arguments are an object always: a schema that also allows null, or that leaves out its type, allows objects. */
+/** Arguments are always an object: a schema that also allows null, or has no type, allows objects. */
 function isOfObject({ type, properties }: JsonObject): boolean {
   if (type === undefined || type === null) return isJsonObject(properties);
   return type === 'object' || (Array.isArray(type) && type.includes('object'));

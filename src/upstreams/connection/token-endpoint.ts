@@ -1,4 +1,4 @@
-/** Asking an authorization server for a token (RFC 6749 section 3.2), and what of its answer is to be believed. */
+/** Requests tokens at an authorization server (RFC 6749 section 3.2) and validates its response. */
 import { boundedFetch } from '../../http/outbound/bounded-fetch.js';
 import { clientAuthentication, type Credentials } from '../../http/outbound/client-authentication.js';
 import type { TokenRequestSettings } from '../../config/settings.js';
@@ -7,7 +7,7 @@ import { isJsonObject } from '../../lib/json.js';
 
 export interface IssuedToken {
   readonly token: string;
-  /** In seconds, as the server says; undefined where it does not. */
+  /** Seconds; undefined without `expires_in`. */
   readonly lifetimeSeconds: number | undefined;
 }
 
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 10_000;
 const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 const MAX_TOKEN_LENGTH = 16_000;
 
-/** One authorization server, as the gate is known to it. */
+/** One authorization server with the client registration of the gateway. */
 export class TokenEndpoint {
   private readonly authenticate: () => Promise<Credentials>;
 
@@ -25,18 +25,18 @@ export class TokenEndpoint {
   }
 
   /**
-   * An access token that can be sent as Bearer (RFC 6750).
-   * @param parameters of the grant; audience, resource and scope are those of the settings.
-   * @throws UpstreamError `credentials` where there is no token to be had, or one of another `token_type`.
+   * Requests an access token for Bearer use (RFC 6750).
+   * @param parameters of the grant; the settings add audience, resource and scope.
+   * @throws UpstreamError `credentials` without a token, or with another `token_type`.
    */
   request(parameters: Readonly<Record<string, string>>): Promise<IssuedToken> {
     return this.ask(parameters, checkBearer);
   }
 
   /**
-   * A grant for another authorization server. It is no access token, so its `token_type` does not count (RFC 8693
-   * section 2.2.1: `N_A`).
-   * @throws UpstreamError `credentials` where there is no grant to be had.
+   * Requests a grant for another authorization server. Its `token_type` is not checked (RFC 8693 section 2.2.1:
+   * `N_A`).
+   * @throws UpstreamError `credentials` without a grant.
    */
   requestGrant(parameters: Readonly<Record<string, string>>): Promise<IssuedToken> {
     return this.ask(parameters, () => undefined);
@@ -68,7 +68,7 @@ export class TokenEndpoint {
       checkType(answer.token_type);
       return token;
     } catch (error) {
-      // The answer, and what fetch says of it, may quote what was sent.
+      // Response and fetch error may quote the sent credentials.
       const { message, name, cause } = error as Error;
       const ofProxy = cause instanceof Error && cause.message.startsWith('The proxy ') ? cause.message : name;
       const said = message.startsWith('The ') ? message : ofProxy;
@@ -91,7 +91,7 @@ function codeOf({ error }: Record<string, unknown>): string {
   return typeof error === 'string' && /^[a-z_]{1,64}$/.test(error) ? ` ${error}` : '';
 }
 
-/** RFC 6749 section 7.1: a token of a type that the client does not understand must not be used. */
+/** RFC 6749 section 7.1: a client must not use a token of an unknown type. */
 function checkBearer(type: unknown): void {
   if (typeof type === 'string' && type.toLowerCase() === 'bearer') return;
   const named =

@@ -1,8 +1,8 @@
-/** Bodies of HTTP answers, with their messages made {@link tolerant}: JSON as a whole, a stream of events event by event. */
+/** Applies {@link tolerant} to the messages of HTTP bodies: JSON, or each event of a stream. */
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { mayNeedTolerance, tolerant } from './tolerant-message.js';
 
-/** @returns the JSON of a message; the text itself where it is none, or needs nothing. */
+/** @returns the JSON of a message; unchanged text without a known deviation. */
 export function tolerantJson(text: string): string {
   if (!mayNeedTolerance(text)) return text;
   let message: unknown;
@@ -16,11 +16,11 @@ export function tolerantJson(text: string): string {
   return changed === message ? text : JSON.stringify(changed);
 }
 
-/** HTML, "Server-sent events": an event ends with an empty line; what is left at the end belongs to no event. */
+/** HTML, "Server-sent events": an empty line ends an event; an incomplete event at the end is dropped. */
 export function tolerantEvents(): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
-  /** Of the event that is being read: its lines, and the pieces of the last one. */
+  /** Lines of the current event, and parts of its last line. */
   let lines: string[] = [];
   let pieces: string[] = [];
   let wasCr = false;
@@ -32,7 +32,7 @@ export function tolerantEvents(): TransformStream<Uint8Array, Uint8Array> {
     for (const part of parts) {
       const line = [...pieces, part].join('');
       pieces = [];
-      // A comment is no part of an event, and may go on for ever.
+      // A comment does not belong to an event and may be endless.
       if (line.startsWith(':')) continue;
       if (line !== '') lines.push(line);
       else {
@@ -52,7 +52,7 @@ export function tolerantEvents(): TransformStream<Uint8Array, Uint8Array> {
   });
 }
 
-/** @param lines of one event. @returns them with one line of data where its message needs that. */
+/** @param lines of one event. @returns lines with one data line if its message changed. */
 function tolerantEvent(lines: readonly string[]): readonly string[] {
   const isData = (line: string) => line.startsWith('data:');
   const json = lines

@@ -1,9 +1,12 @@
-/** An answer with both a result and an error is taken for an error of this code (of our own). */
+/** Error code of an answer with both result and error (implementation-defined). */
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 export const CONTRADICTION = -31_002;
 
 const ENVELOPE = ['result', 'error', 'method', 'params'] as const;
-/** Of results: a member that is unset. `structuredContent` and `isError` are of a tool, the others of lists and handshakes. */
+/**
+ * Members of results that may be null for unset. `structuredContent` and `isError` belong to tools, others to lists
+ * and handshakes.
+ */
 const OF_RESULT = [
   '_meta',
   'nextCursor',
@@ -16,20 +19,20 @@ const OF_RESULT = [
   'ttlMs',
   'cacheScope',
 ];
-/** Finds every text that {@link tolerant} could change, and some others. */
+/** Matches every text that {@link tolerant} could change, and some others. */
 const CANDIDATE = /:\s*null\b|"protocolVersion"|"error"/;
 
-/** Whether it is worth the time to parse this JSON. */
+/** True if parsing this JSON may be necessary. */
 export function mayNeedTolerance(json: string): boolean {
   return CANDIDATE.test(json);
 }
 
-/** @returns the message itself where it has nothing that is odd. */
+/** @returns the same message if it has no deviation. */
 export function tolerant(message: JsonObject): JsonObject {
   const plain = withoutNulls(message, ENVELOPE);
   const { id, result, error } = plain;
   if (result !== undefined && error !== undefined && (typeof id === 'string' || typeof id === 'number')) {
-    // Nobody could tell which of the two is meant.
+    // Ambiguous: the error counts.
     return {
       jsonrpc: plain.jsonrpc,
       id,
@@ -55,7 +58,7 @@ function tolerantResult(given: JsonObject): JsonObject {
   };
 }
 
-/** A name and a version are required; they are shown to the operator and decide nothing. */
+/** Name and version are required; shown to the operator only. */
 function named(info: JsonObject): JsonObject {
   const plain = withoutNulls(info, Object.keys(info));
   const { name, version } = plain;

@@ -1,21 +1,21 @@
-/** Who calls an upstream through the gate. */
+/** Caller of an upstream. */
 import type { SubjectToken } from '../../core/subject-token.js';
 import { principalKey, type Principal } from '../../core/principal.js';
 
 export interface UpstreamCaller {
   readonly principal: Principal;
-  /** There where a token for the upstream is made out of it. */
+  /** Set if a token for the upstream is derived from it. */
   readonly token: SubjectToken | undefined;
 }
 
-/** The person, or of a workload the client: two of one key have the same things to see. */
+/** User, or client of a workload: callers with one key see the same data. */
 export function personKey({ issuer, subject }: Principal): string {
   return JSON.stringify([issuer, subject]);
 }
 
 /**
- * All that another authorization server may make a difference of: a token that was made for more must not be used for less.
- * No two people, clients, chains of delegation or sets of rights share one.
+ * Distinguishes everything that an authorization server may evaluate: a token for more rights must not serve fewer.
+ * Different users, clients, delegation chains and rights have different keys.
  */
 export function authorizationKey(principal: Principal): string {
   const { scopes, roles, acr, authenticatedAt, tenant, delegation, delegationOmitted } = principal;

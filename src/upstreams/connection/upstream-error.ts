@@ -1,9 +1,9 @@
-/** Why an upstream could not do what it was asked: a closed list of codes, and words that hold nothing of what it said. */
+/** Failure of an upstream: a closed list of codes, and messages without data of the upstream. */
 
 /**
- * `refused`: it answered with an error. `session_lost`: it does not know the conversation any more. `unauthorized`: it does
- * not accept how the gate proves itself. `credentials`: no token for it could be had. `busy`: too many calls wait.
- * `paused`: it failed too often lately, and is left alone for a while. `changed`: its tool is not the one that was accepted.
+ * `refused`: error response. `session_lost`: unknown session. `unauthorized`: credentials rejected. `credentials`: no
+ * token available. `busy`: too many waiting calls. `paused`: paused after repeated failures. `changed`: the tool
+ * differs from its pin.
  */
 export type UpstreamErrorCode =
   | 'unreachable'
@@ -18,7 +18,7 @@ export type UpstreamErrorCode =
   | 'changed';
 
 export class UpstreamError extends Error {
-  /** @param message public, and to be read behind the name of what failed. The cause is for the log. */
+  /** @param message public, completes a sentence about the failed part. The cause is for the log. */
   constructor(
     readonly code: UpstreamErrorCode,
     message: string,

@@ -1,4 +1,4 @@
-/** Of a stream of events no event is larger than it may be, in however many lines it comes. */
+/** The size limit of an event holds for any number of lines. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { upstreamFetch } from './upstream-fetch.js';
@@ -52,7 +52,7 @@ it.each([
 
 describe('a redirect', () => {
   const SECRET = 'Bearer upstream-secret';
-  /** Answers `/mcp` with this redirect, and everything else with what was asked. */
+  /** Redirects `/mcp` and answers other paths normally. */
   async function through(status: number, location: string) {
     const asked: string[] = [];
     server = createServer((request, response) => {

@@ -1,25 +1,25 @@
-/** HTTP to one upstream: to its own address alone, bounded, with the credentials that are good there. */
+/** HTTP client of one upstream: its address only, with limits and credentials. */
 import { UpstreamError } from './upstream-error.js';
 import { tolerantEvents, tolerantJson } from './tolerant-body.js';
 
 export interface UpstreamFetchOptions {
   readonly url: string;
-  /** What proves that the gate may ask; asked for at each request. */
+  /** Credentials, requested for each request. */
   headers(): Promise<Readonly<Record<string, string>>>;
-  /** The answer to a request with a {@link CALL_HEADER} has broken off, or is over. */
+  /** A response to a request with {@link CALL_HEADER} broke off or ended. */
   broken(call: string, error: Error): void;
-  /** Of one answer, or of one event of a stream. */
+  /** Of one response, or one event of a stream. */
   readonly maxBytes: number;
-  /** An answer has to be whole within this time, unless it is the stream of a session. */
+  /** Time limit of a complete response, except for session streams. */
   readonly timeoutMs: number;
 }
 
-/** Names a call between the client library and here; it goes no further. */
+/** Identifies a call between client library and this module; not sent. */
 export const CALL_HEADER = 'x-gate-call';
-/** An answer that is over may still be read, or be taken up again on another stream. */
+/** A finished response may still be read, or continue on another stream. */
 const GRACE_MS = 2_000;
 
-/** An answer was larger than it may be. */
+/** A response exceeded the size limit. */
 export class AnswerTooLarge extends Error {
   constructor(limit: number) {
     super(`An answer was larger than ${limit} bytes`);
@@ -29,7 +29,7 @@ export class AnswerTooLarge extends Error {
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** @returns a `fetch` that throws where it is asked for another address, where it is sent on to one, and where it is too much. */
+/** @returns a `fetch` that throws for other addresses, for redirects, and for excessive responses. */
 export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
   return async (url, init = {}) => {
     if (String(url) !== new URL(options.url).href)
@@ -39,7 +39,7 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
     headers.delete(CALL_HEADER);
     for (const [name, value] of Object.entries(await options.headers())) headers.set(name, value);
     const patience = new AbortController();
-    // The stream of a session says nothing for as long as there is nothing to say.
+    // A session stream may be silent for any time.
     const timer =
       (init.method ?? 'GET') === 'GET'
         ? undefined
@@ -76,8 +76,8 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
 }
 
 /**
- * Follows one redirect that keeps the method (307, 308) and adds or takes away the slash at the end of the path, as web
- * frameworks send it. No other one is followed: one host may serve several upstreams, and each has its own credentials.
+ * Follows one redirect that keeps the method (307, 308) and only adds or removes the final slash, as web frameworks
+ * send it. Others are rejected: one host may serve several upstreams with different credentials.
  * @throws UpstreamError `unreachable`, with the address in its cause.
  */
 async function follow(address: URL, init: RequestInit): Promise<Response> {
@@ -95,7 +95,7 @@ async function follow(address: URL, init: RequestInit): Promise<Response> {
   throw redirected(second.status, further);
 }
 
-/** @returns undefined where it is no redirect; the text itself where it is no address. */
+/** @returns undefined without a redirect; the text itself if it is not a URL. */
 function redirectOf({ status, headers }: Response, from: URL): URL | string | undefined {
   const location = headers.get('location');
   if (![301, 302, 303, 307, 308].includes(status)) return undefined;
@@ -112,7 +112,7 @@ function isSlashAlone(from: URL, to: URL | string): to is URL {
 }
 
 function redirected(status: number, to: URL | string): UpstreamError {
-  // Without its query, which may hold a secret.
+  // Without its query, which may contain a secret.
   const where = typeof to === 'string' ? to.slice(0, 200) : `${to.origin}${to.pathname}`.slice(0, 200);
   const cause = new Error(
     `it answered ${status}, a redirect to ${where}: if that is the right server, set url to it`,
@@ -124,7 +124,7 @@ function isEvents({ headers }: Response): boolean {
   return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '');
 }
 
-/** Older servers have names of their own for JSON. */
+/** Older servers use other types for JSON. */
 function isJson({ headers }: Response): boolean {
   return /^(application|text)\/(json|json-rpc|jsonrpc|jsonrequest|[\w.-]+\+json)\s*(;|$)/i.test(
     headers.get('content-type') ?? '',
@@ -132,8 +132,8 @@ function isJson({ headers }: Response): boolean {
 }
 
 /**
- * Of a stream of events each event counts for itself; of anything else the whole.
- * @param ends called once, with what broke it off where it did not end by itself.
+ * Limits each event of a stream, and other responses as a whole.
+ * @param ends called once, with the error of an incomplete response.
  */
 function bounded(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -172,15 +172,15 @@ function bounded(
 
 const [LF, CR, COLON] = [10, 13, 58];
 
-/** How large the event is that is being read: it ends with an empty line, and comments do not belong to it (HTML, "Server-sent events"). */
+/** Size of the current event: an empty line ends it, and comments are not counted (HTML, "Server-sent events"). */
 class EventSize {
   private size = 0;
-  /** Without the line that is being read. */
+  /** Without the current line. */
   private before = 0;
   private first: number | undefined;
   private wasCr = false;
 
-  /** @returns the size of the largest one in this chunk, so far. */
+  /** @returns the size of the largest event in this chunk so far. */
   add(chunk: Uint8Array): number {
     let largest = 0;
     for (const byte of chunk) {
@@ -200,7 +200,7 @@ class EventSize {
   private endLine(): void {
     if (this.first === undefined) this.size = 0;
     else if (this.first === COLON) this.size = this.before;
-    // An empty field is a line that is kept, too.
+    // An empty field is also a stored line.
     else this.size += 1;
     this.before = this.size;
     this.first = undefined;
