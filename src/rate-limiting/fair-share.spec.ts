@@ -13,7 +13,7 @@ describe('shareOf', () => {
     expect(shares.map((_share, rank) => shareOf(remaining, { instances, rank }))).toEqual(shares);
   });
 
-  it('gives away exactly the remainder, in shares that differ by one call at most', () => {
+  it('assigns exactly the remainder, in shares that differ by at most one call', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.integer({ min: 1, max: 50 }), (remaining, instances) => {
         const shares = Array.from({ length: instances }, (_none, rank) =>

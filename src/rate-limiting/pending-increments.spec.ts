@@ -16,13 +16,13 @@ describe('shareOf', () => {
     );
   });
 
-  it('is zero where more was counted than the limit allows', () => {
+  it('is zero if the count exceeds the limit', () => {
     expect(shareOf(-5, { instances: 3, rank: 0 })).toBe(0);
   });
 });
 
-describe('UntoldCalls', () => {
-  it('counts calls on their way to the database until they are told or given back', () => {
+describe('PendingIncrements', () => {
+  it('counts sent calls until they are confirmed or given back', () => {
     const pending = new PendingIncrements();
     pending.add('a', 100, 0);
     pending.add('a', 100, 0);

@@ -20,7 +20,7 @@ const of = (value: string, expiresAt: number | null): NewRevocation => ({
   expiresAt,
 });
 
-describe.each(databaseBackends())('the fingerprint of the list ($name)', (backend) => {
+describe.each(databaseBackends())('fingerprintOf ($name)', (backend) => {
   let place: TestDatabase;
   let connection: Connection;
 
@@ -33,7 +33,7 @@ describe.each(databaseBackends())('the fingerprint of the list ($name)', (backen
     await place.cleanup();
   });
 
-  it('changes with what is in force, and with nothing else', async () => {
+  it('changes with the revocations in force only', async () => {
     const { db } = connection;
     const empty = await fingerprintOf(db);
     const { id } = await addRevocation(db, of('alice', now() + 600));

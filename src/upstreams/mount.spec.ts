@@ -34,11 +34,11 @@ function tool(more: object = {}) {
 const mount = (settings: ReturnType<typeof upstream>, more: object = {}) =>
   mountTool(settings, tool(more), relay, undefined);
 
-it('is not there where no entry names it', () => {
+it('omits a tool without an entry', () => {
   expect(mount(upstream({ match: ['write_*', 'read'] }))).toBeUndefined();
 });
 
-it('asks for all that its entries ask for, and lets a workload in only where all of them do', () => {
+it('combines the requirements of its entries, and admits workloads only if all entries do', () => {
   const settings = upstream(
     { match: ['*'], scopes: ['read'], allowWorkload: true, conditions: ['a'] },
     { match: ['read_*'], scopes: ['read', 'files'], roles: ['a', 'b'], conditions: ['b'] },
@@ -56,7 +56,7 @@ it('asks for all that its entries ask for, and lets a workload in only where all
   expect(mount(upstream({ scopes: ['read'], allowWorkload: true }))?.rule.allowWorkload).toBe(true);
 });
 
-it('never asks for less where there is an entry more', () => {
+it('never requires less with an additional entry', () => {
   const entry = fc.record({
     match: fc.subarray(['*', 'read_*', 'read_file', 'write_*'], { minLength: 1 }),
     scopes: fc.subarray(['a', 'b', 'c']),
@@ -74,7 +74,7 @@ it('never asks for less where there is an entry more', () => {
   );
 });
 
-it('takes the strictest login, and is wrong where none would do', () => {
+it('requires the strictest assurance, and rejects contradicting ones', () => {
   const settings = upstream(
     { assurance: { acr: ['mfa', 'pwd'], maxAgeSeconds: 300 } },
     { assurance: { acr: ['mfa'], maxAgeSeconds: null } },
@@ -87,7 +87,7 @@ it('takes the strictest login, and is wrong where none would do', () => {
   expect(() => mount(contradiction)).toThrow('no authentication would meet all');
 });
 
-it('shows it under the names and words of the operator, and with hints of their form alone', () => {
+it('uses names and texts of the operator, and known hints only', () => {
   const settings = upstream({ match: ['read_file'], name: 'read', title: 'Ours', description: 'ours' });
   const annotations = { readOnlyHint: true, destructiveHint: 'no', title: 7, odd: 1 };
   expect(mount(settings, { annotations, outputSchema: { type: 'object' } })?.entry).toEqual({
@@ -101,14 +101,14 @@ it('shows it under the names and words of the operator, and with hints of their 
   expect(mount(upstream({}), { annotations: { readOnlyHint: true } })?.readOnly).toBe(false);
 });
 
-it('names a tool whose name is longer than clients take', () => {
+it('reports a name that is longer than clients accept', () => {
   const remarksOf = (length: number) =>
     mount({ ...upstream({}), prefix: 'p'.repeat(length - 'read_file'.length) })?.remarks;
   expect(remarksOf(64)).toEqual([]);
   expect(remarksOf(65)).toEqual([expect.stringContaining('has 65 characters')]);
 });
 
-it('shows repaired schemas, says so, and decides by those that were sent', () => {
+it('shows and reports repaired schemas, and decides by the original ones', () => {
   const inputSchema = { type: 'object', properties: { a: true, b: { type: 'string' } }, required: null };
   const definition = mount(upstream({}), { inputSchema, outputSchema: [{ type: 'object' }] });
   expect(definition?.entry).toMatchObject({
@@ -123,7 +123,7 @@ it('shows repaired schemas, says so, and decides by those that were sent', () =>
   ]);
 });
 
-it('is wrong where its name is too long, or an argument on record is none', () => {
+it('rejects a name that is too long, and an unknown audit argument', () => {
   expect(() => mount(upstream({ match: ['read_file'], name: 'x'.repeat(125) }))).toThrow('longer than');
   expect(() => mount(upstream({ recordedArguments: ['password'] }))).toThrow(
     'which is not an argument of this tool',
@@ -136,7 +136,7 @@ it.each([
   [{ additionalProperties: true }, []],
   [{ additionalProperties: {} }, []],
   [{ patternProperties: {} }, []],
-])('knows arguments that are not declared: %j', (more, expected) => {
+])('lists undeclared arguments of %j', (more, expected) => {
   const definition = mount(upstream({}), { inputSchema: { type: 'object', properties: { a: {} }, ...more } });
   expect(undeclaredArguments(definition!, { a: 1, b: 2 })).toEqual(expected);
   expect(undeclaredArguments(definition!, { a: 1, toString: 2 })).toEqual(
@@ -154,7 +154,7 @@ it.each<[object, string[]]>([
   [{ if: { properties: { if: { properties: { b: {} } } } } }, ['b']],
   [{ dependentSchemas: { a: { properties: { b: {} } } } }, []],
   [{ allOf: [{ $ref: '#' }] }, ['b']],
-])('knows arguments that combined schemas declare: %j', (more, expected) => {
+])('lists arguments of combined schemas: %j', (more, expected) => {
   const definition = mount(upstream({}), { inputSchema: { type: 'object', properties: { a: {} }, ...more } });
   expect(undeclaredArguments(definition!, { a: 1, b: 2 })).toEqual(expected);
 });
@@ -167,7 +167,7 @@ it.each<[string, boolean]>([
   ['files_', false],
   ['files_read_me', true],
   ['prompt:files_read', false],
-])('knows whether %s could be one', (label, expected) => {
+])('reports whether %s could be an upstream tool', (label, expected) => {
   expect(couldMatchUpstream(label, [upstream({ match: ['read_*'] }, { match: ['get'], name: 'read' })])).toBe(
     expected,
   );

@@ -12,7 +12,7 @@ const pins = new Map([
   ['a', tools()],
 ]);
 
-it('reads what it has written, in an order of its own', async () => {
+it('reads its own text, sorted', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pins-'));
   const file = join(folder, 'deeper', 'pins.json');
   expect(readPins(file)).toEqual(new Map());
@@ -37,11 +37,11 @@ it.each<[string, (text: string) => string]>([
   ['is not what its sha256 says', (text) => text.replace('"description": "x"', '"description": "y"')],
   ['is the definition of one', (text) => text.replace('"one": {', '"other": {')],
   ['is not one of an object', (text) => text.replace('"type": "object"', '"type": "text"')],
-])('refuses a file that %s', (fault, change) => {
+])('rejects a file that %s', (fault, change) => {
   expect(() => parsePins(change(pinsText(pins)), 'pins.json')).toThrow(fault);
 });
 
-it('knows what is new, gone and changed', () => {
+it('reports new, removed and changed tools', () => {
   const found = differences(
     tools(tool('same'), tool('gone'), tool('other')),
     tools(tool('same'), tool('new'), tool('other', 'y')),

@@ -145,7 +145,7 @@ it.each<[string, object]>([
     object({ a: { items: [STRING] } }, { $schema: 'http://json-schema.org/draft-07/schema#' }),
   ],
   ['a reference', object({ a: { $ref: '#/$defs/A' }, b: { $ref: '#' } }, { $defs: { A: STRING } })],
-])('shows %s as it came', (_what, given) => {
+])('does not change %s', (_what, given) => {
   expect(readableInput(given as JsonObject)).toEqual({ schema: given, repairs: [] });
   expect(readableOutput(given)).toEqual({ schema: given, repairs: [] });
   isRead(given, given);
@@ -154,7 +154,7 @@ it.each<[string, object]>([
 it.each<[string, object]>([
   ['no type', { properties: {} }],
   ['object or null as its type', { type: ['object', 'null'], properties: {} }],
-])('shows the arguments of a tool as an object where its schema has %s', (_what, given) => {
+])('shows arguments as an object if the schema has %s', (_what, given) => {
   expect(readableInput(given as JsonObject).schema).toEqual({ ...given, type: 'object' });
 });
 
@@ -184,11 +184,11 @@ it.each<[string, unknown, string]>([
     object({ a: { pattern: '(' } }, { unevaluatedProperties: false }),
     'cannot be read',
   ],
-])('has no output schema to show where it is %s', (_what, given, why) => {
+])('drops an output schema that is %s', (_what, given, why) => {
   expect(readableOutput(given)).toContain(why);
 });
 
-it('has no output schema to show that refers to more than a compiler can follow', () => {
+it('drops an output schema with more references than a compiler can follow', () => {
   const chain = (length: number) =>
     Object.fromEntries(
       Array.from({ length }, (_, at) => [`D${at}`, object({ a: { $ref: `#/$defs/D${at + 1}` } })]),
@@ -205,11 +205,11 @@ it.each<[object]>([
   [{ A: { $ref: '#/$defs/B' }, B: { $ref: '#/$defs/A' } }],
   [{ A: { allOf: [{ anyOf: [{ $ref: '#/$defs/A' }] }] } }],
   [{ A: { if: { $ref: '#/$defs/A' }, else: {} } }],
-])('has no output schema to show that refers to itself without end: %j', ($defs) => {
+])('drops an output schema with an endless reference: %j', ($defs) => {
   expect(readableOutput(object({ a: { $ref: '#/$defs/A' } }, { $defs }))).toContain('without end');
 });
 
-it('shows no identity, under which a client would keep the schema for the tools of others', () => {
+it('drops $id, under which clients would cache the schema for other tools', () => {
   const shared = { ...object({ a: STRING }), $id: 'https://example.com/result' };
   expect(readableOutput(shared)).toEqual({ schema: object({ a: STRING }), repairs: [] });
 });
@@ -300,7 +300,7 @@ const ODD: readonly JsonObject[] = [
   { 'x-mcp-header': 7 },
 ];
 
-it('has a list to show that clients of both lines parse and compile, whatever the schema', () => {
+it('returns schemas that clients of both lines parse and compile, for random schemas', () => {
   const odd = fc.tuple(schema, fc.array(fc.constantFrom(...ODD), { maxLength: 4 }), fc.integer({ min: 0 }));
   fc.assert(
     fc.property(odd, fc.jsonValue({ maxDepth: 3 }), ([base, oddities, seed], anything) => {
@@ -324,7 +324,7 @@ it('has a list to show that clients of both lines parse and compile, whatever th
   );
 });
 
-it('never shows a schema that allows less', () => {
+it('never narrows a schema', () => {
   const narrowing = ODD.filter(
     (one) =>
       ![

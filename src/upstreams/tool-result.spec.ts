@@ -1,6 +1,6 @@
 import { toToolResult } from './tool-result.js';
 
-it('leaves everything as it came that clients can read', () => {
+it('does not change a readable result', () => {
   const answer = {
     content: [
       { type: 'text', text: 'x', annotations: { priority: 1 } },
@@ -26,7 +26,7 @@ it.each([
   { type: 'text', text: 'x', _meta: 5 },
   { type: 'text', text: 'x', annotations: { priority: 'high' } },
   {},
-])('shows content of no known kind as its JSON: %j', (part) => {
+])('shows unknown content as JSON: %j', (part) => {
   const known = { type: 'text', text: 'x' };
   expect(toToolResult({ content: [known, part] }).content).toEqual([
     known,
@@ -43,11 +43,11 @@ it.each([
   { content: [], _meta: 'text' },
   { content: [], _meta: [1] },
   { content: [], resultType: 'input_required', inputRequests: {}, requestState: 's' },
-])('takes no result for one that is none: %j', (answer) => {
+])('rejects an invalid result: %j', (answer) => {
   expect(() => toToolResult(answer as never)).toThrow('is no result of a tool');
 });
 
-it('takes members that are null for unset, and shows structured content that is no object as text', () => {
+it('reads null as unset, and shows structured content that is not an object as text', () => {
   const text = { type: 'text', text: 'x', _meta: { a: null } };
   const unset = { isError: null, _meta: null, structuredContent: null, resultType: null };
   expect(toToolResult({ content: [text], ...unset })).toEqual({ content: [text] });
@@ -58,7 +58,7 @@ it('takes members that are null for unset, and shows structured content that is 
   }
 });
 
-it('does not let a server say that it is this one, or that this one is it', () => {
+it('keeps server information of upstream and gateway apart', () => {
   const answer = {
     content: [],
     _meta: { 'io.modelcontextprotocol/serverInfo': { name: 'x', version: '1' }, a: 1 },
@@ -66,7 +66,7 @@ it('does not let a server say that it is this one, or that this one is it', () =
   expect(toToolResult(answer)).toEqual({ content: [], _meta: { a: 1 } });
 });
 
-it('takes nothing that nests deeper than anybody could write down', () => {
+it('rejects deep nesting', () => {
   const structuredContent = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`) as object;
   expect(() => toToolResult({ content: [], structuredContent } as never)).toThrow('no result of a tool');
 });

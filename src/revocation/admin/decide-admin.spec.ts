@@ -7,7 +7,7 @@ it.each([
   ['denies the role alone', ['gate-admin'], [], 'deny', 'scope_missing'],
   ['names the role first where both are missing', [], [], 'deny', 'role_missing'],
   ['denies names that only resemble', ['gate-admins', 'GATE-ADMIN'], ['gate.admin '], 'deny', 'role_missing'],
-])('%s', (_title, roles, scopes, effect, reason) => {
+])('decideAdmin: %s', (_title, roles, scopes, effect, reason) => {
   const decision = decideAdmin(principal({ roles, scopes }));
   expect([decision.effect, 'reason' in decision ? decision.reason : undefined]).toEqual([effect, reason]);
 });

@@ -44,7 +44,7 @@ function effect(name: string, claims: object, members: object = {}, one: Partial
   }
 }
 
-describe('whom it hits', () => {
+describe('toEffects: affected tokens', () => {
   const SESSION = `${CAEP}session-revoked`;
   const DISABLED = `${RISC}account-disabled`;
   it.each<[string, object, unknown]>([
@@ -94,7 +94,7 @@ describe('whom it hits', () => {
     expect(effect(name, {}, { subject: sub_id })).toEqual(expected);
   });
 
-  it('an e-mail address where the operator says that it is the subject', () => {
+  it('revokes by e-mail address with email_is_subject', () => {
     const sub_id = { format: 'email', email: 'a@example.com' };
     expect(effect(DISABLED, { sub_id }, {}, { emailIsSubject: true })).toEqual([
       'subject',
@@ -103,12 +103,12 @@ describe('whom it hits', () => {
     ]);
   });
 
-  it('nobody, where the operator did not accept the event', () => {
+  it('revokes no token for an event that the operator did not list', () => {
     const events = new Set(['session-revoked'] as const);
     expect(effect(DISABLED, { sub_id: ALICE }, {}, { events })).toBe('not accepted from this transmitter');
   });
 
-  it('nobody at all, where one of several events is of somebody else', () => {
+  it('revokes no token if one of several events concerns another issuer', () => {
     const events = { [SESSION]: { subject: ALICE }, [DISABLED]: { subject: MALLORY } };
     expect(() => effects({ events })).toThrow('of an issuer that this transmitter does not speak for');
   });
@@ -126,7 +126,7 @@ it.each<[object, object, unknown]>([
   [{}, { event_timestamp: -1 }, 'invalid_request'],
   [{}, { event_timestamp: '2026-11-24' }, 'invalid_request'],
   [{ toe: {} }, {}, 'invalid_request'],
-])('the moment of %j and %j', (claims, members, expected) => {
+])('reads the time of %j and %j', (claims, members, expected) => {
   const found = effect(`${CAEP}session-revoked`, { sub_id: ALICE, ...claims }, members);
   expect(Array.isArray(found) ? found[2] : found).toEqual(expected);
 });
@@ -148,7 +148,7 @@ it.each<[object, string]>([
   [{ events: { x: 'y' } }, 'invalid_request'],
   [{ events: { 'x\0': {} } }, 'invalid_request'],
   [{ events: Object.fromEntries(Array.from({ length: 21 }, (_, at) => [`e${at}`, {}])) }, 'invalid_request'],
-])('refuses %j', (claims, err) => {
+])('rejects %j', (claims, err) => {
   expect(() => read({ events: { x: {} }, ...claims })).toThrow(
     expect.objectContaining({ status: 400, body: expect.objectContaining({ err }) }) as AppError,
   );
@@ -166,13 +166,13 @@ it.each<[ProtectedHeaderParameters, string | undefined]>([
   [{ typ: 'secevent+jwt', alg: 'HS256' }, 'token_algorithm'],
   [{ typ: 'secevent+jwt' }, 'token_algorithm'],
   [{ typ: 'secevent+jwt', alg: 'ES256', crit: ['b64'] }, 'token_malformed'],
-])('the header %j', (header, code) => {
+])('checks the header %j', (header, code) => {
   const check = () => checkHeader(header, TRANSMITTER);
   if (code === undefined) expect(check()).toBe('ES256');
   else expect(check).toThrow(expect.objectContaining({ code }) as AppError);
 });
 
-describe('whatever it says', () => {
+describe('toEffects with random input', () => {
   const name = fc.constantFrom(
     ...[...SIGNAL_EVENTS].flatMap((event) => [`${CAEP}${event}`, `${RISC}${event}`]),
     '__proto__',
@@ -214,7 +214,7 @@ describe('whatever it says', () => {
     events: fc.oneof(fc.dictionary(fc.oneof(name, fc.string()), members, { maxKeys: 4 }), fc.jsonValue()),
   });
 
-  it('it hits people of its own issuer alone, not in the future, or is refused as RFC 8935 says', () => {
+  it('affects users of its issuer only, never in the future, or rejects with an RFC 8935 error', () => {
     fc.assert(
       fc.property(claims, fc.boolean(), (given, emailIsSubject) => {
         try {
@@ -237,7 +237,7 @@ describe('whatever it says', () => {
     );
   });
 
-  it('a person of another issuer is hit by nothing, however it is said', () => {
+  it('never affects a user of another issuer', () => {
     const foreign = fc.record({
       format: fc.constantFrom('iss_sub', 'iss-sub'),
       iss: fc.oneof(fc.jsonValue(), fc.constantFrom(`${ISSUER}/`, ISSUER.toUpperCase())),

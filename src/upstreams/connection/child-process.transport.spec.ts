@@ -19,7 +19,7 @@ async function started(program: string): Promise<{ transport: ChildProcessTransp
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-it('keeps no answers for a program that asks and does not read them', async () => {
+it('limits buffered answers for a program that does not read them', async () => {
   const { transport } = await started('setInterval(() => {}, 1000)');
   const reply = { jsonrpc: '2.0' as const, id: 1, result: { text: 'x'.repeat(10_000) } };
   let refused = 0;
@@ -33,7 +33,7 @@ it('keeps no answers for a program that asks and does not read them', async () =
   await asked.catch(() => undefined);
 });
 
-it('lets others have their turns while a program writes without end, and complains once a second', async () => {
+it('lets other work run while a program writes endlessly, and reports it once per second', async () => {
   const { transport, errors } = await started(
     "const junk = 'x\\n'.repeat(30000); const go = () => { while (process.stdout.write(junk)); process.stdout.once('drain', go); }; go()",
   );

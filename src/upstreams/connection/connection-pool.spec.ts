@@ -32,7 +32,7 @@ function pool(settings: object = {}) {
 
 const lost = () => Promise.reject(new UpstreamError('session_lost', 'it answered 400'));
 
-it('leaves the calls of others alone where a conversation ends for one', async () => {
+it('keeps the calls of other callers when a connection ends for one', async () => {
   const { opened, living, use } = pool();
   let finish: () => void = () => undefined;
   const other = use(() => new Promise((resolve) => (finish = resolve)));
@@ -46,14 +46,14 @@ it('leaves the calls of others alone where a conversation ends for one', async (
   expect(living()).toHaveLength(1);
 });
 
-it('ends the conversation that failed, and not the one that is there in its place', async () => {
+it('ends the failed connection and keeps its replacement', async () => {
   const { opened, use } = pool();
   await expect(Promise.all([use(lost).catch(() => use(never)), use(lost)])).rejects.toThrow('400');
   await soon();
   expect(opened.map(({ closed }) => closed)).toEqual([true, false]);
 });
 
-it('has never more than there may be, however many come at once', async () => {
+it('never exceeds the limit of connections with concurrent calls', async () => {
   const { living, use } = pool({ processes: 'per_person' });
   await use(() => Promise.resolve(), 'a');
   void use(never, 'b');
@@ -62,7 +62,7 @@ it('has never more than there may be, however many come at once', async () => {
   expect(living().length).toBeLessThanOrEqual(2);
 });
 
-it('leaves an upstream alone for its own failures, and not for being in use', async () => {
+it('pauses an upstream after its own failures only', async () => {
   const { use } = pool({ processes: 'per_person' });
   void use(never, 'a');
   let finish: () => void = () => undefined;

@@ -59,13 +59,13 @@ it('reads many pages', async () => {
   await connection.close();
 });
 
-it('reads no more than fits', async () => {
+it('stops reading at the size limit', async () => {
   const transport = new Pages(20, 4 * 1024 * 1024);
   await expect(open(transport)).rejects.toThrow('its list was too large');
   expect(transport.asked).toBe(4);
 });
 
-it('leaves out what nests too deep, in what is shown of it or not, and reads the others', async () => {
+it('omits definitions that nest too deep and reads the others', async () => {
   const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`) as object;
   const inside = await open(new Pages(2, 10, { inputSchema: { type: 'object', properties: deep } }));
   expect(inside.lastRead).toMatchObject({ tools: [], faults: [expect.any(String), expect.any(String)] });

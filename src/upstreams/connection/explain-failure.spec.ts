@@ -33,7 +33,7 @@ it.each<[string, object, UpstreamSettings, string]>([
   expect(explainFailure(failed(more), settings, NO_PROCESS)).toContain(expected);
 });
 
-it('explains a web page, and repeats nothing of it', () => {
+it('explains an HTML response without repeating it', () => {
   const page = failed(
     { status: 502 },
     'Error POSTing to endpoint: <!DOCTYPE html><html><script>evil()</script>',
@@ -46,7 +46,7 @@ it('explains a web page, and repeats nothing of it', () => {
   ).toMatch(/web page/);
 });
 
-it('explains the end of a process by the missing part that it named, or by how it ended', () => {
+it('explains the end of a process by the missing module or its exit', () => {
   const end = { how: 'exited with code 1', missing: "Cannot find module '/opt/x.js'" };
   expect(explainFailure(failed({ code: 'EPIPE' }), STDIO, end)).toContain(
     "a part of the program is missing (Cannot find module '/opt/x.js')",
@@ -69,6 +69,6 @@ it.each([
   ['sh: 1: uvx: not found', 'sh: 1: uvx: not found'],
   ['bash: uvx: command not found', 'bash: uvx: command not found'],
   ['Server started', undefined],
-])('finds what is missing in %s', (line, expected) => {
+])('finds the missing part in %s', (line, expected) => {
   expect(missingIn(line)).toBe(expected);
 });

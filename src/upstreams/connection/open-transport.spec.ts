@@ -41,7 +41,7 @@ async function transportTo(answer: (request: IncomingMessage, response: ServerRe
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-it('answers only so many of its questions at once', async () => {
+it('limits concurrent answers to requests of the upstream', async () => {
   let posts = 0;
   const transport = await transportTo(() => (posts += 1));
   const sent = Array.from({ length: 100 }, (_, id) =>
@@ -53,7 +53,7 @@ it('answers only so many of its questions at once', async () => {
   await Promise.all(sent);
 });
 
-it('takes its time to come back to a stream that ends at once', async () => {
+it('waits before it reopens a stream that ends at once', async () => {
   let streams = 0;
   const transport = await transportTo((request, response) => {
     if (request.method === 'POST') {

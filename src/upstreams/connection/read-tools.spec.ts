@@ -13,14 +13,14 @@ function nested(depth: number): object {
   return depth === 0 ? { type: 'string' } : { type: 'object', properties: { a: nested(depth - 1) } };
 }
 
-it('keeps what is shown of a tool, as it came, and nothing else', () => {
+it('keeps the shown members of a tool unchanged, and drops others', () => {
   const annotations = { readOnlyHint: true, odd: 1 };
   const tool = { ...GOOD, title: 'Read', annotations, icons: [{ src: 'https://x' }], _meta: { a: 1 } };
   const [read] = readTools([tool]).tools;
   expect(read?.definition).toEqual({ name: 'read', title: 'Read', inputSchema: SCHEMA, annotations });
 });
 
-it('has a digest of its own for each definition, whatever the order of its members', () => {
+it('computes a digest per definition, independent of the order of members', () => {
   const digest = (tool: object) => readTools([tool]).tools[0]?.digest;
   const reordered = { inputSchema: { properties: SCHEMA.properties, type: 'object' }, name: 'read' };
   expect(digest(reordered)).toBe(digest(GOOD));
@@ -65,11 +65,11 @@ it.each<[string, unknown]>([
     },
   ],
   ['more than', { name: 'x', inputSchema: { type: 'object', examples: Array(25_000).fill({}) } }],
-])('leaves one out that %s, and keeps the others', (fault, tool) => {
+])('omits a tool that %s, and keeps the others', (fault, tool) => {
   expect(faultOf(tool)).toContain(fault);
 });
 
-it('leaves one out with a member that is called __proto__', () => {
+it('omits a tool with a member __proto__', () => {
   const tool: unknown = JSON.parse(
     '{"name":"x","inputSchema":{"type":"object","properties":{"__proto__":{}}}}',
   );
@@ -81,7 +81,7 @@ it.each([
   { type: 'object', properties: { a: { $ref: '#' } } },
   { type: 'object', properties: { a: { $ref: '#here' } }, $defs: { A: { $anchor: 'here' } } },
   { type: 'object', properties: { a: { $ref: '#/$defs/a~1b' } }, $defs: { 'a/b': {} } },
-])('keeps references that lead somewhere: %j', (inputSchema) => {
+])('keeps resolvable references: %j', (inputSchema) => {
   expect(readTools([{ name: 'x', inputSchema }]).tools).toHaveLength(1);
 });
 
@@ -91,11 +91,11 @@ it.each([
   { inputSchema: SCHEMA, outputSchema: [] },
   { inputSchema: SCHEMA, outputSchema: { $ref: '#/$defs/Nothing' } },
   { inputSchema: SCHEMA, annotations: 'none' },
-])('keeps one whose oddity can be repaired, as it came: %j', (more) => {
+])('keeps a tool with a repairable deviation unchanged: %j', (more) => {
   expect(readTools([{ name: 'x', ...more }]).tools).toMatchObject([{ definition: { name: 'x', ...more } }]);
 });
 
-it('keeps neither of two of one name', () => {
+it('omits both tools with one name', () => {
   const { tools, faults } = readTools([
     GOOD,
     { ...GOOD, description: 'another' },
@@ -105,7 +105,7 @@ it('keeps neither of two of one name', () => {
   expect(faults).toEqual(['read: is listed more than once']);
 });
 
-it('never throws, and never keeps what it has a fault for', () => {
+it('never throws, and never keeps a faulty tool', () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.jsonValue(), fc.record({ name: fc.string(), inputSchema: fc.jsonValue() }))),

@@ -55,11 +55,11 @@ it.each<[string, object, object]>([
       result: { protocolVersion: 'x', capabilities: {}, serverInfo: { name: 'without a name', version: '' } },
     },
   ],
-])('takes null for unset: %s', (_what, given, expected) => {
+])('reads null as unset: %s', (_what, given, expected) => {
   expect(tolerant(answer(given))).toEqual(answer(expected));
 });
 
-it('keeps null of notifications that it does not know, and leaves out their params', () => {
+it('keeps null in unknown notifications, and drops their params', () => {
   expect(tolerant({ jsonrpc: '2.0', method: 'x', params: null })).toEqual({ jsonrpc: '2.0', method: 'x' });
   expect(tolerant({ jsonrpc: '2.0', method: 'x', params: { _meta: null, a: null } })).toEqual({
     jsonrpc: '2.0',
@@ -68,7 +68,7 @@ it('keeps null of notifications that it does not know, and leaves out their para
   });
 });
 
-it.each([{ id: 1 }, { id: 'a' }])('takes both a result and an error for an error: %j', ({ id }) => {
+it.each([{ id: 1 }, { id: 'a' }])('reads an answer with result and error as an error: %j', ({ id }) => {
   const both = { jsonrpc: '2.0', id, result: { content: [] }, error: { code: 1, message: 'x' } };
   expect(tolerant(both)).toEqual({
     jsonrpc: '2.0',
@@ -85,19 +85,19 @@ it.each([
   answer({ error: 'x' }),
   { jsonrpc: '2.0', id: null, error: { code: 1, message: 'x' } },
   { jsonrpc: '2.0', method: 'notifications/message', params: { data: null } },
-])('leaves a message as it came: %j', (message) => {
+])('does not change the message %j', (message) => {
   expect(tolerant(message)).toBe(message);
   expect(tolerantJson(JSON.stringify(message, null, 2))).toBe(JSON.stringify(message, null, 2));
 });
 
 it.each(['', '{', 'null', '[{"error": null}]', '"error": null'])(
-  'leaves text that is no message as it came: %j',
+  'does not change text that is not a message: %j',
   (text) => {
     expect(tolerantJson(text)).toBe(text);
   },
 );
 
-describe('a stream of events', () => {
+describe('tolerantEvents', () => {
   async function through(text: string, cuts: readonly number[]): Promise<string> {
     const bytes = new TextEncoder().encode(text);
     const at = [0, ...[...cuts].map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
@@ -111,7 +111,7 @@ describe('a stream of events', () => {
     return new Response(source.pipeThrough(tolerantEvents() as never)).text();
   }
 
-  it('has its messages made tolerant, wherever it is cut and however its lines end', async () => {
+  it('repairs messages of a stream with any chunks and line ends', async () => {
     const odd = answer({ result: { text: 'h\u00e9 \ud83d\ude00' }, error: null });
     const lines = [
       ': ping',

@@ -46,11 +46,11 @@ it.each([
   ['an event of many lines', `${line}\n`.repeat(50)],
   ['an event of many lines, with CR and LF', `${line}\r\n`.repeat(50)],
   ['an event of many short lines', 'data\n'.repeat(1_000)],
-])('breaks off %s', async (_what, text) => {
+])('aborts %s', async (_what, text) => {
   await expect(read(text)).rejects.toThrow('larger than 1000 bytes');
 });
 
-describe('a redirect', () => {
+describe('upstreamFetch: redirects', () => {
   const SECRET = 'Bearer upstream-secret';
   /** Redirects `/mcp` and answers other paths normally. */
   async function through(status: number, location: string) {
@@ -72,7 +72,7 @@ describe('a redirect', () => {
     return { asked, answer: ask(url, { method: 'POST', body: '{"id":1}' }) };
   }
 
-  it.each([307, 308])('is followed where %i adds the slash at the end of the path', async (status) => {
+  it.each([307, 308])('follows %i that adds the final slash of the path', async (status) => {
     const { asked, answer } = await through(status, '/mcp/');
     expect(await (await answer).text()).toBe('{"id":1}');
     expect(asked).toEqual([`POST /mcp ${SECRET}`, `POST /mcp/ ${SECRET}`]);
@@ -92,7 +92,7 @@ describe('a redirect', () => {
     [308, 'http://user:password@127.0.0.1/mcp/'],
     [308, 'file:///mcp/'],
     [308, 'http://['],
-  ])('is named, and not followed, where it is %i to %s', async (status, location) => {
+  ])('names and rejects %i to %s', async (status, location) => {
     const { asked, answer } = await through(status, location);
     const error = (await answer.catch((caught: Error) => caught)) as Error;
     expect(error).toMatchObject({ code: 'unreachable', message: 'it redirects to another address' });
