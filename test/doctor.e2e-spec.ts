@@ -741,11 +741,11 @@ describe('doctor --start', () => {
       /hours\.cedar/,
       () => policy({ 'policy.yaml': 'author: dora\n', 'hours.cedar': 'forbid (' }),
     ],
-    ['pins that are not JSON', 'upstreams', /holds no JSON object/, () => upstreams('{')],
+    ['pins that are not JSON', 'upstreams', /is not a JSON object/, () => upstreams('{')],
     [
       'pins that were changed by hand',
       'upstreams',
-      /is not what its sha256 says/,
+      /differs from its sha256/,
       () =>
         upstreams(
           JSON.stringify({

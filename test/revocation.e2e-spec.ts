@@ -342,19 +342,19 @@ async function admin(
   it.each<[object, string]>([
     [{ kind: 'person', value: 'x' }, 'kind must be one of token, session, subject, client, issuer'],
     [{ kind: 'subject' }, 'value must be the subject'],
-    [{ kind: 'issuer', value: 'x' }, 'value has no meaning for an issuer'],
+    [{ kind: 'issuer', value: 'x' }, 'value must be absent for kind issuer'],
     [
       { kind: 'subject', value: 'x', issued_before: 'yesterday' },
       'issued_before must be a time with a zone (RFC 3339), or seconds since the epoch',
     ],
     [
       { kind: 'subject', value: 'x', until: 1 },
-      'there is a member that is none of kind, issuer, value, issued_before, reason',
+      'unknown member; known members are kind, issuer, value, issued_before, reason',
     ],
     [{ kind: 'subject', value: 'a\u0000b' }, 'value must be the subject'],
     [
       { kind: 'subject', value: 'x', issuer: 'https://other.example' },
-      'issuer must be the exact iss of the tokens: that of an issuer of this server',
+      'issuer must be the exact iss of a configured issuer',
     ],
   ])('rejects the revocation %j', async (body, message) => {
     const answer = await admin(gates[0], root, 'POST', '', { issuer: issuer.url, ...body });

@@ -109,7 +109,7 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     const alice = await gate.token({ scope: 'gate.admin' });
     expect(await revoke(['list', ...at], env, alice)).toMatchObject({
       code: 3,
-      err: 'The server answered 403: This needs an administrator\n',
+      err: 'The server answered 403: This operation requires the administrator role\n',
     });
   });
 });

@@ -288,7 +288,7 @@ const changes = (gate: Gate, what: string) =>
     [
       'an increase of the assurance level',
       { events: { [`${CAEP}assurance-level-change`]: { change_direction: 'increase' } } },
-      'the assurance rose',
+      'the assurance level increased',
     ],
   ])('acknowledges and records %s without a revocation', async (_name, claims, why) => {
     const jti = `nothing-${++serial}`;

@@ -201,9 +201,7 @@ describe('token exchange', () => {
     server.trusted = () => ({ keys: [] });
     const failed = await call(BOB);
     expect(failed).toMatchObject({ isError: true });
-    expect(failed.content[0].text).toMatch(
-      /^The upstream wiki failed: no token for it could be had\. Reference: /,
-    );
+    expect(failed.content[0].text).toMatch(/^The upstream wiki failed: no token available\. Reference: /);
     expect((await call(ALICE)).isError).toBeUndefined();
     const ended = await gate.waitForAuditLog(({ outcome }) => outcome?.status === 'failed');
     expect(ended.find(({ outcome }) => outcome?.status === 'failed')?.on_behalf_of).toBe('bob');
@@ -218,7 +216,7 @@ describe('token exchange', () => {
       try {
         const failed = await call(BOB);
         expect(failed).toMatchObject({ isError: true });
-        expect(failed.content[0].text).toMatch(/^The upstream wiki failed: no token for it could be had\. /);
+        expect(failed.content[0].text).toMatch(/^The upstream wiki failed: no token available\. /);
         expect(wiki.callHeaders).toEqual([]);
       } finally {
         server.tokenType = 'Bearer';

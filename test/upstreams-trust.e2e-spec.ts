@@ -267,7 +267,7 @@ it('does not start with a manually changed pin', async () => {
   gate = undefined;
   const text = readFileSync(pinsFile(), 'utf8');
   writeFileSync(pinsFile(), text.replace('"description": "', '"description": "Well, '));
-  await expect(start()).rejects.toThrow('is not what its sha256 says');
+  await expect(start()).rejects.toThrow('differs from its sha256');
 });
 
 it('keeps the pins when the file becomes unreadable', async () => {

@@ -163,7 +163,7 @@ async function decisionsIn(handle: FileHandle, missing: Set<string>): Promise<Js
   return found;
 }
 
-/** What cannot be read is left out: to find such a record is the business of a verification. */
+/** What cannot be read is omitted: to find such a record is the business of a verification. */
 async function* records(handle: FileHandle): AsyncGenerator<JsonObject> {
   for await (const lines of readLines(handle)) {
     for (const { text } of lines) {

@@ -100,7 +100,7 @@ async function addAll(store: QueryStore, additions: readonly Addition[]): Promis
   const found = new Map(rows.map((row) => [row.key, row]));
   return additions.map(({ key }, at) => {
     const [row, sum] = [found.get(key), sums.get(key)];
-    if (!row || !sum) throw new Error('The database did not say what it counted');
+    if (!row || !sum) throw new Error('The database returned no count');
     return {
       calls: Number(row.points) - sum.calls + (before[at] as number),
       msBeforeNext: Math.max(1, Number(row.expire) - answered),

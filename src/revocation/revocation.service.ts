@@ -110,7 +110,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
 
   private requireNow(principal: Principal): void {
     if (this.readAt === undefined || performance.now() - this.readAt > this.maxAgeMs) {
-      throw new AppError('identity_unavailable', 'It cannot be known now which tokens are revoked', {
+      throw new AppError('identity_unavailable', 'Revocation list unavailable', {
         status: 503,
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
@@ -186,7 +186,7 @@ export class RevocationService implements OnApplicationBootstrap, OnApplicationS
     return withDeadline(
       this.db().then(work),
       PATIENCE_MS,
-      () => new Error('The database gave no answer in time'),
+      () => new Error('The database did not answer in time'),
     );
   }
 

@@ -32,11 +32,12 @@ export function acceptedTools({ list, pinsFile }: UpstreamsSettings, own: readon
       try {
         const definition = mountTool(upstream, tool, neverCalled, undefined);
         if (!definition) continue;
-        if (taken.has(definition.name)) throw new Error(`there is a tool ${definition.name} already`);
+        if (taken.has(definition.name))
+          throw new Error(`a tool with the name ${definition.name} already exists`);
         taken.add(definition.name);
         definitions.push(definition);
       } catch (error) {
-        notices.push(`The upstream ${upstream.name}: ${tool.name} is left out: ${(error as Error).message}`);
+        notices.push(`The upstream ${upstream.name}: ${tool.name} is omitted: ${(error as Error).message}`);
       }
     }
   }
@@ -44,5 +45,5 @@ export function acceptedTools({ list, pinsFile }: UpstreamsSettings, own: readon
 }
 
 function neverCalled(): Promise<never> {
-  return Promise.reject(new Error('Nothing is called here'));
+  return Promise.reject(new Error('The command calls no tool'));
 }

@@ -84,7 +84,7 @@ it('requires the strictest assurance, and rejects contradicting ones', () => {
     { assurance: { acr: ['mfa'], maxAgeSeconds: null } },
     { assurance: { acr: ['pwd'], maxAgeSeconds: null } },
   );
-  expect(() => mount(contradiction)).toThrow('no authentication would meet all');
+  expect(() => mount(contradiction)).toThrow('no login satisfies all');
 });
 
 it('uses names and texts of the operator, and known hints only', () => {
@@ -119,12 +119,14 @@ it('shows and reports repaired schemas, and decides by the original ones', () =>
   expect(definition?.remarks).toEqual([
     'inputSchema: /properties/a is true: shown as an object',
     'inputSchema: /required is null: left out',
-    'outputSchema is no object: it is shown without it',
+    'outputSchema is not an object: it is shown without it',
   ]);
 });
 
 it('rejects a name that is too long, and an unknown audit argument', () => {
-  expect(() => mount(upstream({ match: ['read_file'], name: 'x'.repeat(125) }))).toThrow('longer than');
+  expect(() => mount(upstream({ match: ['read_file'], name: 'x'.repeat(125) }))).toThrow(
+    'exceeds the maximum length',
+  );
   expect(() => mount(upstream({ recordedArguments: ['password'] }))).toThrow(
     'which is not an argument of this tool',
   );

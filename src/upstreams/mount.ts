@@ -30,7 +30,7 @@ export function mountTool(
   const entries = matchingEntries(upstream, tool.name);
   if (entries.length === 0) return undefined;
   const name = exposedName(upstream, tool.name);
-  if (!TARGET_NAME.test(name)) throw new Error(`${name} is longer than a name of a tool can be`);
+  if (!TARGET_NAME.test(name)) throw new Error(`${name} exceeds the maximum length of a tool name`);
   const { inputSchema, ...definition } = tool.definition as JsonObject & { inputSchema: JsonObject };
   const recordedArguments = unique(entries, (entry) => entry.recordedArguments);
   const { names } = declaredArguments(inputSchema);
@@ -44,7 +44,7 @@ export function mountTool(
   const remarks = [
     ...(name.length > MAX_PLAIN_NAME
       ? [
-          `its name ${name} has ${name.length} characters, and several clients and models take ${MAX_PLAIN_NAME} at most: set a shorter prefix or name`,
+          `its name ${name} has ${name.length} characters, but several clients and models accept at most ${MAX_PLAIN_NAME}: set a shorter prefix or name`,
         ]
       : []),
     ...input.repairs.map((repair) => `inputSchema: ${repair}`),
@@ -76,8 +76,7 @@ export function mountTool(
 /** Entries add up: each adds requirements. */
 function ruleOf(entries: readonly UpstreamToolSettings[]): AccessRule {
   const assurance = strictestAssurance(entries.map((entry) => entry.assurance));
-  if (assurance === 'contradiction')
-    throw new Error('no authentication would meet all that its entries ask for');
+  if (assurance === 'contradiction') throw new Error('no login satisfies all of its entries');
   return {
     scopes: unique(entries, ({ scopes }) => scopes),
     roles: entries.map(({ roles }) => roles).filter((roles) => roles.length > 0),

@@ -137,7 +137,7 @@ export class MountedUpstream {
     const work = async (connection: Connection) => {
       // Compares with the list of this connection.
       if (connection.find(tool.name)?.digest !== tool.digest) {
-        throw new UpstreamError('changed', 'its tool is not the one that was accepted');
+        throw new UpstreamError('changed', 'the definition of its tool differs from the pin');
       }
       return connection.call(tool.name, args, {
         signal: call.signal,

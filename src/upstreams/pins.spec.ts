@@ -27,16 +27,16 @@ it('reads its own text, sorted', async () => {
   expect(readdirSync(join(folder, 'deeper'))).toEqual(['pins.json']);
   expect(pinsText(readPins(file))).toBe(pinsText(pins));
   writeFileSync(file, 'x');
-  expect(() => readPins(file)).toThrow('holds no JSON object');
+  expect(() => readPins(file)).toThrow('is not a JSON object');
   rmSync(folder, { recursive: true });
 });
 
 it.each<[string, (text: string) => string]>([
-  ['holds no JSON object', () => '[]'],
-  ['no file of accepted definitions', (text) => text.replace('"version": 1', '"version": 2')],
-  ['is not what its sha256 says', (text) => text.replace('"description": "x"', '"description": "y"')],
+  ['is not a JSON object', () => '[]'],
+  ['is not a pins file', (text) => text.replace('"version": 1', '"version": 2')],
+  ['differs from its sha256', (text) => text.replace('"description": "x"', '"description": "y"')],
   ['is the definition of one', (text) => text.replace('"one": {', '"other": {')],
-  ['is not one of an object', (text) => text.replace('"type": "object"', '"type": "text"')],
+  ['is not the schema of an object', (text) => text.replace('"type": "object"', '"type": "text"')],
 ])('rejects a file that %s', (fault, change) => {
   expect(() => parsePins(change(pinsText(pins)), 'pins.json')).toThrow(fault);
 });

@@ -50,11 +50,10 @@ export function readPins(file: string): Pins {
 /** @throws Error if the text differs from the format of {@link pinsText}. */
 export function parsePins(text: string, file: string): Pins {
   const whole = parsed(text, file);
-  if (whole.version !== 1 || !isJsonObject(whole.upstreams))
-    throw new Error(`${file} is no file of accepted definitions`);
+  if (whole.version !== 1 || !isJsonObject(whole.upstreams)) throw new Error(`${file} is not a pins file`);
   return new Map(
     Object.entries(whole.upstreams).map(([upstream, tools]) => {
-      if (!isJsonObject(tools)) throw new Error(`${file}: ${upstream}: is no mapping`);
+      if (!isJsonObject(tools)) throw new Error(`${file}: ${upstream}: is not a mapping`);
       return [upstream, toolsOf(tools, `${file}: ${upstream}`)];
     }),
   );
@@ -95,8 +94,7 @@ function toolsOf(tools: JsonObject, place: string): ReadonlyMap<string, Upstream
       if (!tool) throw new Error(`${place}: ${faults.join('; ')}`);
       if (tool.name !== name) throw new Error(`${place}: ${name}: is the definition of ${tool.name}`);
       // A manual edit could show one definition and accept another.
-      if (sha256 !== digestOf(tool.definition))
-        throw new Error(`${place}: ${name}: is not what its sha256 says`);
+      if (sha256 !== digestOf(tool.definition)) throw new Error(`${place}: ${name}: differs from its sha256`);
       return [name, tool];
     }),
   );
@@ -109,7 +107,7 @@ function parsed(text: string, file: string): JsonObject {
   } catch {
     // Reported below.
   }
-  throw new Error(`${file} holds no JSON object`);
+  throw new Error(`${file} is not a JSON object`);
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {

@@ -24,14 +24,14 @@ function isRead(inputSchema: object, outputSchema: object | undefined): void {
 it.each<[string, object, object, string]>([
   ['a property that is true', object({ a: true }), object({ a: {} }), '/properties/a is true'],
   ['a property that is false', object({ a: false }), object({ a: { not: {} } }), '/properties/a is false'],
-  ['a property that is null', object({ a: null }), object({ a: {} }), '/properties/a is no schema'],
-  ['a property that is a list', object({ a: [STRING] }), object({ a: {} }), '/properties/a is no schema'],
+  ['a property that is null', object({ a: null }), object({ a: {} }), '/properties/a is not a schema'],
+  ['a property that is a list', object({ a: [STRING] }), object({ a: {} }), '/properties/a is not a schema'],
   ['required that is null', object({}, { required: null }), object({}), '/required is null'],
   [
     'required that is true',
     object({ a: { ...STRING, required: true } }),
     object({ a: STRING }),
-    'is no list of names',
+    'is not a list of names',
   ],
   [
     'properties that are null',
@@ -61,22 +61,22 @@ it.each<[string, object, object, string]>([
     'a type that does not exist',
     object({ a: { type: 'file' } }),
     object({ a: {} }),
-    'is no type of JSON Schema',
+    'is not a type of JSON Schema',
   ],
   [
     'a bound of draft 4',
     object({ a: { minimum: 1, exclusiveMinimum: true } }),
     object({ a: { minimum: 1 } }),
-    'is no number',
+    'is not a number',
   ],
   ['an id of draft 4', object({}, { id: 'urn:x' }), object({}), '/id is left out'],
   [
     'a dialect that clients do not have',
     object({}, { $schema: 'http://json-schema.org/draft-04/schema#' }),
     object({}),
-    '/$schema is no dialect',
+    '/$schema is a dialect',
   ],
-  ['a dialect that is no text', object({}, { $schema: 7 }), object({}), '/$schema is no dialect'],
+  ['a dialect that is no text', object({}, { $schema: 7 }), object({}), '/$schema is a dialect'],
   [
     'a tuple of draft 7 without its dialect',
     object({ a: { items: [STRING] } }),
@@ -95,7 +95,7 @@ it.each<[string, object, object, string]>([
     object({ a: { type: ['string', 'null'] } }),
     '',
   ],
-  ['an empty enum', object({ a: { enum: [] } }), object({ a: {} }), 'is no list of values'],
+  ['an empty enum', object({ a: { enum: [] } }), object({ a: {} }), 'is not a list of values'],
   [
     'a fault inside of not',
     object({ a: { not: { pattern: '(' } } }),
@@ -159,8 +159,8 @@ it.each<[string, object]>([
 });
 
 it.each<[string, unknown, string]>([
-  ['a list', [STRING], 'is no object'],
-  ['a text', 'object', 'is no object'],
+  ['a list', [STRING], 'is not an object'],
+  ['a text', 'object', 'is not an object'],
   ['a list of a list', { type: 'array', items: STRING }, 'does not have the type'],
   ['nullable', { type: ['object', 'null'] }, 'does not have the type'],
   ['without a type', { properties: {} }, 'does not have the type'],
@@ -206,7 +206,7 @@ it.each<[object]>([
   [{ A: { allOf: [{ anyOf: [{ $ref: '#/$defs/A' }] }] } }],
   [{ A: { if: { $ref: '#/$defs/A' }, else: {} } }],
 ])('drops an output schema with an endless reference: %j', ($defs) => {
-  expect(readableOutput(object({ a: { $ref: '#/$defs/A' } }, { $defs }))).toContain('without end');
+  expect(readableOutput(object({ a: { $ref: '#/$defs/A' } }, { $defs }))).toContain('endless reference');
 });
 
 it('drops $id, under which clients would cache the schema for other tools', () => {

@@ -106,7 +106,7 @@ export function readableInput(schema: JsonObject): ReadableSchema {
 
 /** @returns the schema, or the cause for which the tool is shown without it. */
 export function readableOutput(schema: unknown): ReadableSchema | string {
-  if (!isJsonObject(schema)) return 'is no object';
+  if (!isJsonObject(schema)) return 'is not an object';
   const types = Array.isArray(schema.type) ? (schema.type as unknown[]) : [schema.type];
   if (types.length !== 1 || types[0] !== 'object') return 'does not have the type "object"';
   const repair = repaired(schema);
@@ -150,19 +150,19 @@ class Repair {
     for (const reference of this.references) {
       const target = referredTo(repaired, reference);
       if (!PLAIN_REFERENCE.test(reference) || (target !== repaired && !this.schemas.has(target)))
-        return 'refers to a part that is no schema of it';
+        return 'refers to a part that is not a schema';
       targets.set(target, reference);
     }
     const depths = depthsOf(repaired);
     const sum = [...targets.keys()].reduce((all: number, target) => all + (depths.get(target) ?? 0), 0);
-    if (sum > MAX_REFERRED_DEPTH) return 'refers to too many parts of it';
-    return hasEndlessReference(repaired, [...targets.keys()]) ? 'refers to itself without end' : undefined;
+    if (sum > MAX_REFERRED_DEPTH) return 'refers to too many parts';
+    return hasEndlessReference(repaired, [...targets.keys()]) ? 'has an endless reference' : undefined;
   }
 
   /** @param widens true if a wider subschema widens the whole. */
   private schema(node: unknown, place: string, widens: boolean): Repaired {
     if (typeof node === 'boolean') return node;
-    if (!isJsonObject(node)) return this.instead(place, 'is no schema', widens, {});
+    if (!isJsonObject(node)) return this.instead(place, 'is not a schema', widens, {});
     const repaired: JsonObject = {};
     for (const [keyword, value] of Object.entries(node)) {
       const kept = this.keyword(keyword, value, `${place}/${keyword}`, widens);
@@ -191,7 +191,7 @@ class Repair {
     }
     if (VALUES.includes(keyword)) {
       if (keyword !== 'enum' || (Array.isArray(value) && value.length > 0)) return value;
-      return this.without(place, 'is no list of values', widens);
+      return this.without(place, 'is not a list of values', widens);
     }
     // JSON-RPC 1 style for an unset member.
     if (value === null) {
@@ -201,7 +201,7 @@ class Repair {
     if (keyword === '$id' && place === '/$id') return undefined;
     if (keyword === '$schema') {
       if (place === '/$schema' && typeof value === 'string' && DIALECTS.test(value)) return value;
-      this.addRepair(place, 'is no dialect that clients read: left out');
+      this.addRepair(place, 'is a dialect that clients do not support: dropped');
       return undefined;
     }
     this.keywords.add(keyword);
@@ -229,13 +229,13 @@ class Repair {
 
   private list(value: unknown, place: string, widens: boolean, widensInside: boolean): unknown {
     if (!Array.isArray(value) || value.length === 0)
-      return this.without(place, 'is no list of schemas', widens);
+      return this.without(place, 'is not a list of schemas', widens);
     const repaired = value.map((one, at) => this.schema(one, `${place}/${at}`, widensInside));
     return repaired.includes(UNFIT) ? this.without(place, 'cannot be read by clients', widens) : repaired;
   }
 
   private byName(keyword: string, value: unknown, place: string, widens: boolean): unknown {
-    if (!isJsonObject(value)) return this.without(place, 'is no mapping of schemas', widens);
+    if (!isJsonObject(value)) return this.without(place, 'is not a mapping of schemas', widens);
     const named: JsonObject = {};
     for (const [name, one] of Object.entries(value)) {
       // Otherwise its members would count as additional ones, which may be rejected.
@@ -257,7 +257,7 @@ class Repair {
   }
 
   private dependencies(value: unknown, place: string, widens: boolean): unknown {
-    if (!isJsonObject(value)) return this.without(place, 'is no mapping', widens);
+    if (!isJsonObject(value)) return this.without(place, 'is not a mapping', widens);
     const named: JsonObject = {};
     for (const [name, one] of Object.entries(value)) {
       const repaired = isTexts(one) ? one : this.schema(one, `${place}/${name}`, widens);
@@ -351,23 +351,23 @@ function hasEndlessReference(root: JsonObject, targets: readonly unknown[]): boo
 
 /** For keywords without schemas. */
 function valueFault(keyword: string, value: unknown): string | undefined {
-  if (NUMBERS.includes(keyword)) return typeof value === 'number' ? undefined : 'is no number';
-  if (TEXTS.includes(keyword)) return typeof value === 'string' ? undefined : 'is no text';
+  if (NUMBERS.includes(keyword)) return typeof value === 'number' ? undefined : 'is not a number';
+  if (TEXTS.includes(keyword)) return typeof value === 'string' ? undefined : 'is not a string';
   switch (keyword) {
     case 'type': {
       const types: unknown[] = Array.isArray(value) ? value : [value];
       return types.length > 0 && types.every((one) => TYPES.includes(one as string))
         ? undefined
-        : 'is no type of JSON Schema';
+        : 'is not a type of JSON Schema';
     }
     case 'pattern':
       return typeof value === 'string' && isPattern(value) ? undefined : 'is not valid in JavaScript';
     case 'required':
-      return isTexts(value) ? undefined : 'is no list of names';
+      return isTexts(value) ? undefined : 'is not a list of names';
     case 'dependentRequired':
       return isJsonObject(value) && Object.values(value).every(isTexts)
         ? undefined
-        : 'is no mapping to lists of names';
+        : 'is not a mapping to lists of names';
     case 'uniqueItems':
     case 'nullable':
       return typeof value === 'boolean' ? undefined : 'is neither true nor false';

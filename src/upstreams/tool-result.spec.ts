@@ -44,7 +44,7 @@ it.each([
   { content: [], _meta: [1] },
   { content: [], resultType: 'input_required', inputRequests: {}, requestState: 's' },
 ])('rejects an invalid result: %j', (answer) => {
-  expect(() => toToolResult(answer as never)).toThrow('is no result of a tool');
+  expect(() => toToolResult(answer as never)).toThrow('invalid result');
 });
 
 it('reads null as unset, and shows structured content that is not an object as text', () => {
@@ -68,5 +68,5 @@ it('keeps server information of upstream and gateway apart', () => {
 
 it('rejects deep nesting', () => {
   const structuredContent = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`) as object;
-  expect(() => toToolResult({ content: [], structuredContent } as never)).toThrow('no result of a tool');
+  expect(() => toToolResult({ content: [], structuredContent } as never)).toThrow('invalid result');
 });

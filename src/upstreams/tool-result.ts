@@ -67,5 +67,5 @@ function nestsTooDeep(root: object): boolean {
 }
 
 function noResult(): UpstreamError {
-  return new UpstreamError('refused', 'its answer is no result of a tool');
+  return new UpstreamError('refused', 'invalid result');
 }

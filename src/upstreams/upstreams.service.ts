@@ -189,7 +189,7 @@ export class UpstreamsService implements OnApplicationShutdown {
       pins = readPins(this.settings.pinsFile);
       // Without the file all tools would be trusted again.
       if (pins.size === 0 && this.pins.size > 0)
-        throw new Error(`${this.settings.pinsFile} is empty, or gone`);
+        throw new Error(`${this.settings.pinsFile} is empty or missing`);
     } catch (error) {
       this.logger.write(
         'upstream.pins_unreadable',
@@ -326,9 +326,12 @@ export class UpstreamsService implements OnApplicationShutdown {
       this.seenPins = pinsState(this.settings.pinsFile);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      throw new Error(`${this.settings.pinsFile} cannot be written (${code}): nothing new is accepted`, {
-        cause: error,
-      });
+      throw new Error(
+        `${this.settings.pinsFile} cannot be written (${code}): no new definition is accepted`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 

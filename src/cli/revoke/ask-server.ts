@@ -96,7 +96,7 @@ function isRevocation(value: unknown): value is object {
 }
 
 function isRevocationUnknown(message: unknown): boolean {
-  return message === 'There is no such revocation';
+  return message === 'Unknown revocation';
 }
 
 /** Messages for connection errors of Node.js and undici. */

@@ -130,7 +130,7 @@ function mountingOf(upstream: MountedUpstream): Pick<Tested, 'withheld' | 'remar
       withheld.push(...unfitConditions([definition]).values());
       remarks.push(...definition.remarks.map((remark) => `${tool.name}: ${remark}`));
     } catch (error) {
-      withheld.push(`${tool.name} is left out: ${(error as Error).message}`);
+      withheld.push(`${tool.name} is omitted: ${(error as Error).message}`);
     }
   }
   return { withheld, remarks };

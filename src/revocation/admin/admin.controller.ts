@@ -48,11 +48,15 @@ class AdminGuard implements CanActivate {
     requestContext.decision = decision;
     if (decision.effect === 'allow') return true;
     const isRole = decision.reason === 'role_missing';
-    throw new AppError(decision.reason, isRole ? 'This needs an administrator' : 'The token lacks a scope', {
-      status: 403,
-      data: { required_scopes: decision.required.scopes, missing_roles: decision.missing.roles },
-      ...(!isRole && { challenge: { error: 'insufficient_scope', scope: decision.required.scopes } }),
-    });
+    throw new AppError(
+      decision.reason,
+      isRole ? 'This operation requires the administrator role' : 'The token lacks a scope',
+      {
+        status: 403,
+        data: { required_scopes: decision.required.scopes, missing_roles: decision.missing.roles },
+        ...(!isRole && { challenge: { error: 'insufficient_scope', scope: decision.required.scopes } }),
+      },
+    );
   }
 }
 
@@ -94,7 +98,7 @@ export class AdminController {
   async withdraw(@Req() request: GateRequest, @Param('id') id: string): Promise<void> {
     await withOutcome(requestContextOf(request), async () => {
       if (!(await stored(this.revocations.withdraw(id)))) {
-        throw new AppError('not_found', 'There is no such revocation', { status: 404 });
+        throw new AppError('not_found', 'Unknown revocation', { status: 404 });
       }
     });
   }
@@ -117,7 +121,7 @@ async function stored<T>(storing: Promise<T>): Promise<T> {
   try {
     return await storing;
   } catch (cause) {
-    throw new AppError('identity_unavailable', 'It cannot be stored now: try again', {
+    throw new AppError('identity_unavailable', 'The database did not store the revocation: try again', {
       status: 503,
       retryAfterSeconds: RETRY_AFTER_SECONDS,
       cause,

@@ -21,15 +21,15 @@ const MEMBERS = ['kind', 'issuer', 'value', 'issued_before', 'reason'];
 export function readRevocation(members: JsonObject, now: number, issuers: readonly KnownIssuer[]): Read {
   const { kind, issuer, value = '', issued_before: given, reason = null } = members;
   const stray = Object.keys(members).find((name) => !MEMBERS.includes(name));
-  if (stray !== undefined) return fault(`there is a member that is none of ${MEMBERS.join(', ')}`);
+  if (stray !== undefined) return fault(`unknown member; known members are ${MEMBERS.join(', ')}`);
   if (!REVOCATION_KINDS.includes(kind as RevocationKind)) {
     return fault(`kind must be one of ${REVOCATION_KINDS.join(', ')}`);
   }
   const known = issuers.find((one) => one.issuer === issuer);
-  if (!known) return fault('issuer must be the exact iss of the tokens: that of an issuer of this server');
+  if (!known) return fault('issuer must be the exact iss of a configured issuer');
   if (!isText(value) || (value === '') !== (kind === 'issuer')) {
     return fault(
-      kind === 'issuer' ? 'value has no meaning for an issuer' : `value must be the ${String(kind)}`,
+      kind === 'issuer' ? 'value must be absent for kind issuer' : `value must be the ${String(kind)}`,
     );
   }
   if (reason !== null && !isText(reason))

@@ -20,7 +20,7 @@ export function authenticateTransmitter(
   if (senders.length === 0) {
     throw invalidSetError(
       'authentication_failed',
-      'The Authorization header is not that of a transmitter',
+      'The Authorization header belongs to no configured transmitter',
       authorization === undefined ? 'token_missing' : 'token_signature',
     );
   }
@@ -29,14 +29,14 @@ export function authenticateTransmitter(
   if (!transmitter) {
     throw invalidSetError(
       'invalid_issuer',
-      'The token is of no transmitter that is known here',
+      'The issuer of the token is not a configured transmitter',
       'token_issuer',
     );
   }
   if (!senders.includes(transmitter)) {
     throw invalidSetError(
       'access_denied',
-      'The token is of another transmitter than the Authorization header',
+      'The token and the Authorization header belong to different transmitters',
       'token_issuer',
     );
   }

@@ -110,7 +110,7 @@ describe('toEffects: affected tokens', () => {
 
   it('revokes no token if one of several events concerns another issuer', () => {
     const events = { [SESSION]: { subject: ALICE }, [DISABLED]: { subject: MALLORY } };
-    expect(() => effects({ events })).toThrow('of an issuer that this transmitter does not speak for');
+    expect(() => effects({ events })).toThrow('belongs to another issuer');
   });
 });
 

@@ -69,13 +69,13 @@ function effectOf(
     return { event, revocation: undefined, why: 'not accepted from this transmitter', isWarning: false };
   }
   if (name === 'assurance-level-change' && members.change_direction === 'increase') {
-    return { event, revocation: undefined, why: 'the assurance rose', isWarning: false };
+    return { event, revocation: undefined, why: 'the assurance level increased', isWarning: false };
   }
   const match = resolveSubject(members.subject ?? set.subject, ENDS[name].ends, transmitter);
   if (match.is === 'foreign') {
     throw invalidSetError(
       'access_denied',
-      'The subject is of an issuer that this transmitter does not speak for',
+      'The subject belongs to another issuer than subject_issuer of this transmitter',
       'token_issuer',
     );
   }
@@ -115,7 +115,7 @@ function timeOf(members: JsonObject, set: SecurityEvents, latest: number): numbe
   }
   const seconds = Math.floor(time >= MILLISECONDS_FROM ? time / 1000 : time);
   if (seconds > latest) {
-    throw invalidSetError('invalid_request', 'The event happens in the future', 'token_not_yet_valid');
+    throw invalidSetError('invalid_request', 'The time of the event is in the future', 'token_not_yet_valid');
   }
   return seconds;
 }

@@ -68,7 +68,7 @@ export function readSet(claims: JsonObject, transmitter: TransmitterSettings, no
   if (!isText(jti)) {
     throw invalidSetError(
       'invalid_request',
-      `The jti of the token is missing or no text of at most ${MAX_TEXT} characters`,
+      `The jti of the token is missing or not a string of at most ${MAX_TEXT} characters`,
       'token_claims',
     );
   }
@@ -80,7 +80,7 @@ export function readSet(claims: JsonObject, transmitter: TransmitterSettings, no
   ) {
     throw invalidSetError(
       'invalid_request',
-      `The events of the token are not 1 to ${MAX_EVENTS} names with an object each`,
+      `The events of the token must be 1 to ${MAX_EVENTS} names with an object each`,
       'token_claims',
     );
   }

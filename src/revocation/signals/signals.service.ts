@@ -79,7 +79,7 @@ export class SignalsService {
         effects.flatMap(({ revocation }) => revocation ?? []),
       );
     } catch (error) {
-      throw new AppError('identity_unavailable', 'The event cannot be kept now: send it again', {
+      throw new AppError('identity_unavailable', 'The server cannot store the event: send it again', {
         status: 503,
         retryAfterSeconds: RETRY_AFTER_SECONDS,
         cause: error,

@@ -63,7 +63,7 @@ function readIdentifier(
   issuer: string,
   emailIsSubject: boolean,
 ): SubjectMatch {
-  if (!isJsonObject(identifier)) return unusable('The subject is no subject identifier');
+  if (!isJsonObject(identifier)) return unusable('The subject is not a subject identifier');
   const { iss, sub, id, jti, email } = identifier;
   const format = formatOf(identifier);
   if (format === 'aliases') return readAliases(identifier, roles, issuer, emailIsSubject);
@@ -79,7 +79,8 @@ function readIdentifier(
           : format === 'jwt_id' && roles.includes('session')
             ? ['token', jti]
             : [undefined, undefined];
-  if (kind === undefined) return unusable(`A subject in this format is not accepted here: ${shown(format)}`);
+  if (kind === undefined)
+    return unusable(`The server does not accept a subject in this format: ${shown(format)}`);
   if (!isText(value)) return unusable('The subject identifier is not complete');
   return { is: 'target', target: { kind, issuer, value } };
 }
@@ -98,7 +99,7 @@ function readAliases(
   return (
     matches.find(({ is }) => is === 'target') ??
     matches.find(({ is }) => is === 'foreign') ??
-    unusable('None of the aliases of the subject is accepted here')
+    unusable('The server accepts no alias of the subject')
   );
 }
 

@@ -56,7 +56,7 @@ export class TransmitterKeysService implements OnApplicationBootstrap, OnApplica
     { issuer }: TransmitterSettings,
   ): Promise<void> {
     const keySet = this.keys.get(issuer)?.keySet;
-    if (!keySet) throw new Error('Keys were asked for of a transmitter that is not configured');
+    if (!keySet) throw new Error('Unknown transmitter');
     const candidates = await keySet.candidates(header);
     try {
       await signerOf(token, header, candidates);

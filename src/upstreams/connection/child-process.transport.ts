@@ -115,7 +115,7 @@ export class ChildProcessTransport implements Transport {
     const input = this.child?.stdin;
     if (!input?.writable) return Promise.reject(new Error('The process has ended'));
     if (!('method' in message) && input.writableLength > MAX_UNREAD)
-      return Promise.reject(new Error('It asks, and does not read the answers'));
+      return Promise.reject(new Error('The program sends requests and does not read the answers'));
     return new Promise((resolve, reject) => {
       input.write(`${JSON.stringify(message)}\n`, (error) => (error ? reject(error) : resolve()));
     });
@@ -183,7 +183,7 @@ export class ChildProcessTransport implements Transport {
     const now = performance.now();
     if (now - this.warnedAt < WARN_EVERY_MS) return;
     this.warnedAt = now;
-    this.onerror?.(new Error('A line on stdout is no message'));
+    this.onerror?.(new Error('A line on stdout is not a message'));
   }
 
   /** @returns the message that ends with this line; `more` for an incomplete multi-line message. */

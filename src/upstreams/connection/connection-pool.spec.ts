@@ -69,7 +69,7 @@ it('pauses an upstream after its own failures only', async () => {
   const b = use(() => new Promise((resolve) => (finish = resolve)), 'b');
   await soon();
   for (const one of ['c', 'd', 'e', 'f']) {
-    await expect(use(() => Promise.resolve(), one)).rejects.toThrow('too many people');
+    await expect(use(() => Promise.resolve(), one)).rejects.toThrow('all connections are in use');
   }
   finish();
   await b;

@@ -103,12 +103,12 @@ export class ConnectionPool {
   private get(key: string, caller: UpstreamCaller | undefined): Promise<Opened> {
     const known = this.opened.get(key);
     if (known) return known;
-    if (this.closed) return Promise.reject(new UpstreamError('unreachable', 'this server is going'));
+    if (this.closed) return Promise.reject(new UpstreamError('unreachable', 'this server is shutting down'));
     const wait = this.pausedFor;
     if (wait > 0) {
       const seconds = Math.ceil(wait / 1000);
       return Promise.reject(
-        new UpstreamError('paused', `it failed lately, and is left alone for another ${seconds} s`),
+        new UpstreamError('paused', `circuit open after a failure, retry in ${seconds} s`),
       );
     }
     const opening = this.start(key, caller);
@@ -145,7 +145,7 @@ export class ConnectionPool {
       .sort((a, b) => a.opened.usedAt - b.opened.usedAt)
       // A concurrent call may already have closed it.
       .find(({ key }) => this.opened.has(key));
-    if (!idle) throw new UpstreamError('busy', 'too many people use it at once');
+    if (!idle) throw new UpstreamError('busy', 'all connections are in use');
     await this.close(idle.key);
   }
 

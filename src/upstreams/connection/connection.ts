@@ -58,7 +58,7 @@ const ANY_OBJECT = {
     version: 1,
     vendor: PRODUCT_NAME,
     validate: (value: unknown) =>
-      isJsonObject(value) ? { value } : { issues: [{ message: 'the result is no object' }] },
+      isJsonObject(value) ? { value } : { issues: [{ message: 'the result is not an object' }] },
   },
 } as const;
 
@@ -241,7 +241,7 @@ function failure(error: unknown): UpstreamError {
   if (error instanceof ProtocolError) {
     if (error.code === TOO_LARGE) return new UpstreamError('too_large', 'its answer was too large', said);
     if (error.code === CONTRADICTION)
-      return new UpstreamError('refused', 'its answer has both a result and an error', said);
+      return new UpstreamError('refused', 'its answer contains both a result and an error', said);
     return new UpstreamError('refused', `it answered with the error ${error.code}`, said);
   }
   if (error instanceof SdkHttpError) {
@@ -260,10 +260,10 @@ function failure(error: unknown): UpstreamError {
       return new UpstreamError('unreachable', 'it ended before it answered', said);
     }
     if (error.code === SdkErrorCode.UnsupportedResultType) {
-      return new UpstreamError('refused', 'it wants to ask something, which cannot be done here', said);
+      return new UpstreamError('refused', 'it requests input, which the gateway does not support', said);
     }
     if (error.code === SdkErrorCode.InvalidResult)
-      return new UpstreamError('refused', 'its answer is none', said);
+      return new UpstreamError('refused', 'invalid result', said);
   }
   if (causes.some((one) => one instanceof AnswerTooLarge)) {
     return new UpstreamError('too_large', 'its answer was too large', said);

@@ -111,7 +111,7 @@ class Tokens implements UpstreamCredentials {
 
   private async fetch(key: string, caller: UpstreamCaller | undefined): Promise<string> {
     const subject = this.isPersonal ? caller?.token?.reveal() : '';
-    if (subject === undefined) throw new UpstreamError('credentials', 'no token for it could be had');
+    if (subject === undefined) throw new UpstreamError('credentials', 'no token available');
     const { token, lifetimeSeconds = UNSAID_SECONDS } = await this.ask(subject);
     // An exchanged token does not outlive its subject token.
     const left = caller && this.isPersonal ? caller.principal.expiresAt - Date.now() / 1000 : Infinity;

@@ -27,7 +27,12 @@ it.each<[string, object, UpstreamSettings, string]>([
   ['405', { status: 405 }, HTTP, 'Streamable HTTP'],
   ['404 of an SSE endpoint', { status: 404 }, SSE, 'Streamable HTTP'],
   ['404', { status: 404 }, HTTP, 'correct the path of url'],
-  ['a program that is not there', { code: 'ENOENT' }, STDIO, 'there is no program uvx'],
+  [
+    'a program that is not there',
+    { code: 'ENOENT' },
+    STDIO,
+    'the program uvx or the working_directory does not exist',
+  ],
   ['a program without permission', { code: 'EACCES' }, STDIO, 'cannot be executed'],
 ])('explains %s', (_what, more, settings, expected) => {
   expect(explainFailure(failed(more), settings, NO_PROCESS)).toContain(expected);

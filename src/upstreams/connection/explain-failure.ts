@@ -46,7 +46,7 @@ function ofProcess(
   { how, missing }: ProcessEnd,
 ): string | undefined {
   if (code === 'ENOENT')
-    return `there is no program ${program}, or no such working_directory (ENOENT): give its whole path in command`;
+    return `the program ${program} or the working_directory does not exist (ENOENT): give the full path in command`;
   if (code === 'EACCES')
     return `${program} cannot be executed (EACCES): correct its permissions, or its path in command`;
   if (missing !== undefined)
@@ -73,7 +73,7 @@ function ofHttp(url: URL, all: readonly ErrorLike[], code: string | undefined): 
     return `the certificate of ${url.host} is not trusted (${code}): renew it, or name its authority in NODE_EXTRA_CA_CERTS`;
   if (NO_TLS.includes(code)) return `${url.host} does not speak TLS (${code}): correct the port of url`;
   if (SLOW.includes(code))
-    return `${url.host} cannot be connected to (${code}): check the address, the firewall and the proxy`;
+    return `${url.host} refused the connection (${code}): check the address, the firewall and the proxy`;
   if (BROKEN.includes(code))
     return `${url.host} closed the connection (${code}): check the server, or the proxy in front of it`;
   return undefined;

@@ -45,7 +45,8 @@ class HttpTransport extends StreamableHTTPClientTransport {
     options?: TransportSendOptions,
   ): Promise<void> {
     if (Array.isArray(message) || 'method' in message) return super.send(message, options);
-    if (this.replies >= MAX_REPLIES) throw new Error('It asks faster than it takes the answers');
+    if (this.replies >= MAX_REPLIES)
+      throw new Error('The upstream sends requests faster than it reads the answers');
     this.replies += 1;
     try {
       await super.send(message, options);

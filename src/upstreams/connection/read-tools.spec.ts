@@ -35,27 +35,30 @@ it('computes a digest per definition, independent of the order of members', () =
 });
 
 it.each<[string, unknown]>([
-  ['no object', null],
-  ['no object', []],
-  ['is no name of a tool', { inputSchema: SCHEMA }],
-  ['is no name of a tool', { name: 'a b', inputSchema: SCHEMA }],
-  ['is no name of a tool', { name: 'x'.repeat(129), inputSchema: SCHEMA }],
-  ['inputSchema is not one of an object', { name: 'x' }],
-  ['inputSchema is not one of an object', { name: 'x', inputSchema: { type: 'string' } }],
-  ['inputSchema is no object', { name: 'x', inputSchema: [] }],
+  ['is not an object', null],
+  ['is not an object', []],
+  ['is not a valid tool name', { inputSchema: SCHEMA }],
+  ['is not a valid tool name', { name: 'a b', inputSchema: SCHEMA }],
+  ['is not a valid tool name', { name: 'x'.repeat(129), inputSchema: SCHEMA }],
+  ['inputSchema is not the schema of an object', { name: 'x' }],
+  ['inputSchema is not the schema of an object', { name: 'x', inputSchema: { type: 'string' } }],
+  ['inputSchema is not an object', { name: 'x', inputSchema: [] }],
   ['inputSchema nests deeper', { name: 'x', inputSchema: nested(40) }],
-  ['description is no text', { ...GOOD, name: 'x', description: 7 }],
+  ['description is not a string', { ...GOOD, name: 'x', description: 7 }],
   ['description is longer', { ...GOOD, name: 'x', description: 'x'.repeat(20_000) }],
-  ['inputSchema refers to a part', { name: 'x', inputSchema: { ...SCHEMA, $ref: '#/$defs/Nothing' } }],
   [
-    'refers to something outside',
+    'inputSchema refers to a missing part',
+    { name: 'x', inputSchema: { ...SCHEMA, $ref: '#/$defs/Nothing' } },
+  ],
+  [
+    'refers to an external schema',
     { name: 'x', inputSchema: { ...SCHEMA, $ref: 'https://evil.example/x.json' } },
   ],
   [
-    'refers to something outside',
+    'refers to an external schema',
     { name: 'x', inputSchema: { type: 'object', properties: { a: { $ref: 'other.json#/a' } } } },
   ],
-  ['refers to a part', { name: 'x', inputSchema: { type: 'object', $ref: '#/%' } }],
+  ['refers to a missing part', { name: 'x', inputSchema: { type: 'object', $ref: '#/%' } }],
   ['as a task only', { ...GOOD, name: 'x', execution: { taskSupport: 'required' } }],
   [
     'larger than',

@@ -46,10 +46,10 @@ export function readTools(listed: readonly unknown[]): ReadTools {
 }
 
 function readTool(raw: unknown): UpstreamTool | string {
-  if (!isJsonObject(raw)) return 'an entry of the list is no object';
+  if (!isJsonObject(raw)) return 'an entry of the list is not an object';
   const { name } = raw;
   if (typeof name !== 'string' || !TARGET_NAME.test(name))
-    return `${quote(String(name).slice(0, 40))}: is no name of a tool`;
+    return `${quote(String(name).slice(0, 40))}: is not a valid tool name`;
   const shown = SHOWN.filter((member) => raw[member] !== undefined && raw[member] !== null);
   const definition = Object.fromEntries(shown.map((member) => [member, raw[member]]));
   const fault = faultOf(raw, definition);
@@ -62,7 +62,7 @@ function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
   for (const member of ['title', 'description'] as const) {
     const text = raw[member];
     if (text === undefined || text === null) continue;
-    if (typeof text !== 'string') return `its ${member} is no text`;
+    if (typeof text !== 'string') return `its ${member} is not a string`;
     if (text.length > MAX_TEXT) return `its ${member} is longer than ${MAX_TEXT} characters`;
   }
   for (const member of ['inputSchema', 'outputSchema', 'annotations'] as const) {
@@ -72,9 +72,9 @@ function faultOf(raw: JsonObject, definition: JsonObject): string | undefined {
   }
   const { inputSchema, execution } = raw;
   if (inputSchema !== undefined && inputSchema !== null && !isJsonObject(inputSchema))
-    return 'its inputSchema is no object';
+    return 'its inputSchema is not an object';
   if (!isJsonObject(inputSchema) || !isOfObject(inputSchema))
-    return 'its inputSchema is not one of an object';
+    return 'its inputSchema is not the schema of an object';
   if (isJsonObject(execution) && execution.taskSupport === 'required')
     return 'it can be called as a task only';
   const problem = referenceFault(inputSchema);
@@ -91,8 +91,7 @@ function shapeFault(root: object): string | undefined {
     nodes += level.length;
     if (depth > MAX_DEPTH) return `nests deeper than ${MAX_DEPTH} levels`;
     if (nodes > MAX_NODES) return `has more than ${MAX_NODES} parts`;
-    if (level.some((node) => Object.hasOwn(node, '__proto__')))
-      return 'has a member that is called __proto__';
+    if (level.some((node) => Object.hasOwn(node, '__proto__'))) return 'has a member named __proto__';
     level = level
       .flatMap((node) => Object.values(node) as unknown[])
       .filter((inner): inner is object => typeof inner === 'object' && inner !== null);
@@ -116,9 +115,8 @@ function referenceFault(root: JsonObject): string | undefined {
     pending.push(...(Object.values(node) as unknown[]));
   }
   for (const reference of references) {
-    if (!reference.startsWith('#')) return 'refers to something outside of it';
-    if (!anchors.has(reference) && !isSchema(referredTo(root, reference)))
-      return 'refers to a part that it does not have';
+    if (!reference.startsWith('#')) return 'refers to an external schema';
+    if (!anchors.has(reference) && !isSchema(referredTo(root, reference))) return 'refers to a missing part';
   }
   return undefined;
 }

@@ -72,7 +72,7 @@ export class TokenEndpoint {
       const { message, name, cause } = error as Error;
       const ofProxy = cause instanceof Error && cause.message.startsWith('The proxy ') ? cause.message : name;
       const said = message.startsWith('The ') ? message : ofProxy;
-      throw new UpstreamError('credentials', 'no token for it could be had', { cause: new Error(said) });
+      throw new UpstreamError('credentials', 'no token available', { cause: new Error(said) });
     }
   }
 }

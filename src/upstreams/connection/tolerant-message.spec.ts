@@ -73,7 +73,7 @@ it.each([{ id: 1 }, { id: 'a' }])('reads an answer with result and error as an e
   expect(tolerant(both)).toEqual({
     jsonrpc: '2.0',
     id,
-    error: { code: CONTRADICTION, message: 'Both a result and an error' },
+    error: { code: CONTRADICTION, message: 'The answer contains both a result and an error' },
   });
 });
 

@@ -36,7 +36,7 @@ export function tolerant(message: JsonObject): JsonObject {
     return {
       jsonrpc: plain.jsonrpc,
       id,
-      error: { code: CONTRADICTION, message: 'Both a result and an error' },
+      error: { code: CONTRADICTION, message: 'The answer contains both a result and an error' },
     };
   }
   const params = isJsonObject(plain.params) ? withoutNulls(plain.params, ['_meta']) : plain.params;

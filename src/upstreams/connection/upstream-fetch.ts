@@ -33,7 +33,7 @@ type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
   return async (url, init = {}) => {
     if (String(url) !== new URL(options.url).href)
-      throw new Error('An upstream has one address, and this is another');
+      throw new Error('The address differs from that of the upstream');
     const headers = new Headers(init.headers);
     const call = headers.get(CALL_HEADER);
     headers.delete(CALL_HEADER);
@@ -57,7 +57,7 @@ export function upstreamFetch(options: UpstreamFetchOptions): Fetch {
         if (error) options.broken(call, error);
         else
           setTimeout(
-            () => options.broken(call, new Error('The answer was over, and none')),
+            () => options.broken(call, new Error('The answer ended without a result')),
             GRACE_MS,
           ).unref();
       };
