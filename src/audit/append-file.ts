@@ -1,19 +1,19 @@
-/** A file that only grows: what is put there is whole and on the disk before the writer is told so, or not there at all. */
+/** Append-only file. A successful write is complete and durable; a failed one leaves no bytes. */
 import { constants, fstatSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../lib/durable-file.js';
 
 /**
- * On Linux a write comes back when it is on the disk: one job for the disk, not two. Elsewhere that flag promises less
- * than `fdatasync`.
+ * On Linux, O_DSYNC makes a write return only when it is durable, so one disk operation suffices. On other
+ * platforms that flag guarantees less than `fdatasync`.
  */
 const WRITES_ARE_SYNCED = process.platform === 'linux';
 const FLAGS =
   constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | (WRITES_ARE_SYNCED ? constants.O_DSYNC : 0);
 
 export class AppendFile {
-  /** False: the last attempt failed, and may have left something behind the last whole line. */
+  /** False after a failed write, which may have left bytes after the last complete line. */
   private sound = true;
 
   private constructor(
@@ -22,14 +22,14 @@ export class AppendFile {
     private end: number,
   ) {}
 
-  /** Opens the file, or makes it, for its owner alone. @throws Error where it cannot be written. */
+  /** Opens or creates the file with mode 0600. @throws Error if the file cannot be written. */
   static async open(path: string): Promise<AppendFile> {
-    // Not 'a': a failed write is cut off again, which an append-only handle cannot do.
+    // Not 'a': an append-only handle cannot truncate a failed write.
     const handle = await open(path, FLAGS, 0o600);
     try {
       const { size } = await handle.stat();
       if (size === 0) await syncFolder(dirname(path));
-      // What a run before wrote and did not live to see on the disk: what is put behind it must not outlive it.
+      // Syncs data that an earlier run wrote but did not sync, before new data is appended.
       else await handle.datasync();
       return new AppendFile(path, handle, size);
     } catch (error) {
@@ -38,20 +38,20 @@ export class AppendFile {
     }
   }
 
-  /** In bytes, what was put and is on the disk. */
+  /** Durable size in bytes. */
   get size(): number {
     return this.end;
   }
 
-  /** To read from; not to write to. */
+  /** For reading only. */
   get reader(): FileHandle {
     return this.handle;
   }
 
   /**
-   * Puts bytes at the end, on the disk.
-   * @throws Error where that failed; then nothing of them is in the file, or will be cut off before the next are put.
-   * @throws Error where somebody else moved, removed or changed the file: what is put would be lost, or out of order.
+   * Appends bytes and waits until they are durable.
+   * @throws Error if the write fails. The bytes are truncated now or before the next write.
+   * @throws Error if another process moved, removed or changed the file.
    */
   async put(bytes: Buffer): Promise<void> {
     if (!this.sound) await this.cut(this.end);
@@ -70,7 +70,7 @@ export class AppendFile {
     this.end += bytes.length;
   }
 
-  /** Whether bytes could be put now: puts them and cuts them off again. */
+  /** Checks that a write would succeed: appends bytes and truncates them again. */
   async probeWrite(bytes: Buffer): Promise<boolean> {
     const { end } = this;
     try {
@@ -82,10 +82,10 @@ export class AppendFile {
     }
   }
 
-  /** Cuts off what stands behind this byte. */
+  /** Truncates the file to this size in bytes. */
   async cut(size: number): Promise<void> {
     this.sound = false;
-    // Set first: if the cut fails, the next put repeats it at this size.
+    // Set first: if truncation fails, the next write repeats it at this size.
     this.end = size;
     await this.handle.truncate(size);
     this.sound = true;

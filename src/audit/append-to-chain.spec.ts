@@ -61,7 +61,7 @@ const RECORDS: readonly (readonly [string, AuditRecord])[] = [
 ];
 const CHAIN = { instance: 'gate', key: {} as never, time: '2026-11-22T10:00:00.000Z' };
 
-it.each(RECORDS)('%s is written as it would be sealed, and reads back', (_name, record) => {
+it.each(RECORDS)('writes %s as canonical JSON that passes verification', (_name, record) => {
   const { text, end } = appendToChain(
     [record],
     { seq: 6, hash: 'before' },
@@ -81,13 +81,13 @@ it.each(RECORDS)('%s is written as it would be sealed, and reads back', (_name, 
   expect(end.seq).toBe(7);
 });
 
-it('leaves nothing out that it does not know', () => {
+it('writes members that are not part of the record type', () => {
   const strange = { ...decision, zebra: 1 } as AuditRecord;
   const { text } = appendToChain([strange], { seq: 0, hash: null }, CHAIN);
   expect(decodeVerified(text.trimEnd())).toMatchObject({ zebra: 1, id: 'decision' });
 });
 
-it('writes what lacks a member as it is, even where it has another instead', () => {
+it('writes a record that lacks a member and has an unknown one', () => {
   const { tool: _tool, ...rest } = decision;
   const strange = { ...rest, zebra: 1 } as unknown as AuditRecord;
   const { text } = appendToChain([strange], { seq: 0, hash: null }, CHAIN);

@@ -1,4 +1,4 @@
-/** Gives records their places behind the end of a chain: the text of what is to be written, and where the chain ends then. */
+/** Appends records to a hash chain: returns the text to write and the new end of the chain. */
 import { randomUUID } from 'node:crypto';
 import { canonicalJson } from '../lib/canonical-json.js';
 import type { JsonObject } from '../lib/json.js';
@@ -6,36 +6,36 @@ import { encodeWithHash, encoded, signCheckpoint, type EncodedRecord } from './c
 import { checkpointRecord, type AuditRecord, type Checkpoint } from './record.js';
 import type { SigningKey } from './signing-key.js';
 
-/** Where a chain ends: the number and the hash of its last record; 0 and null where it has none. */
+/** Sequence number and hash of the last record; 0 and null for an empty chain. */
 export interface ChainHead {
   readonly seq: number;
   readonly hash: string | null;
 }
 
 export interface EncodedBatch {
-  /** Lines, each with its break. */
+  /** Lines, each with its line break. */
   readonly text: string;
   readonly end: ChainHead;
 }
 
-/** What is the same for every record of one write. */
+/** Values shared by all records of one write. */
 export interface Chain {
-  /** The identity of the chain. */
+  /** Identity of the chain. */
   readonly instance: string;
   readonly key: SigningKey;
-  /** RFC 3339, in UTC, with milliseconds. */
+  /** RFC 3339, UTC, with milliseconds. */
   readonly time: string;
-  /** The canonical JSON of what many records have in common. */
+  /** Returns the cached canonical JSON of a fragment, if known. */
   readonly textOf?: (part: object) => string | undefined;
 }
 
-/** What the audit log gives a record. */
+/** Members that the audit log adds to a record. */
 type Head = Readonly<Record<'v' | 'seq' | 'time' | 'instance' | 'prev', unknown>>;
 
-/** Members that every record has, beside those of the head. */
+/** Number of members every record has, without those of the head. */
 const ALWAYS = 15;
 
-/** A checkpoint is signed over all of itself, and so over the hash of all that is before it. */
+/** A checkpoint signature covers the whole checkpoint and, through `prev`, all records before it. */
 export function appendToChain(
   records: readonly (AuditRecord | Checkpoint)[],
   from: ChainHead,
@@ -56,11 +56,11 @@ export function appendToChain(
   return { text, end: { seq, hash } };
 }
 
-/** As {@link encodeWithHash} does it, for a record whose members are known: nothing has to be copied, sorted or looked for. */
+/** Same output as {@link encodeWithHash} for a record with known members, without copying or sorting them. */
 function placed(record: AuditRecord, head: Head, textOf: Chain['textOf']): EncodedRecord {
   let optional = 0;
   const text = (value: unknown): string => {
-    // One that is missing: then it is none of those that are written here.
+    // A missing required member: NaN forces the fallback to `encodeWithHash`.
     if (value === undefined) optional = Number.NaN;
     if (typeof value !== 'object' || value === null) return JSON.stringify(value);
     return textOf?.(value) ?? canonicalJson(value);

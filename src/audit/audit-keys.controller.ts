@@ -1,4 +1,7 @@
-/** The public key that verifies the checkpoints of this server's audit log (RFC 7517): no secret, and best kept elsewhere too. */
+/**
+ * Serves the public key (RFC 7517) that verifies the audit log's checkpoints. Auditors should also keep a
+ * copy elsewhere.
+ */
 import { Controller, Get, Header, ServiceUnavailableException } from '@nestjs/common';
 import { PublicRoute } from '../core/public-route.js';
 import { AuditService } from './audit.service.js';

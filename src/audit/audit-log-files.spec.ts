@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { archiveName, archivesOf, firstSeqOf } from './audit-log-files.js';
 
-it('names a file by its first record, and knows its own names again', () => {
+it('names an archive by day and first record, and parses that name', () => {
   const name = archiveName('/srv/audit.jsonl', '2026-11-22T10:00:00.000Z', 42);
   expect(name).toBe('/srv/audit.20261122.000000000042.jsonl');
   expect(firstSeqOf('/srv/audit.jsonl', 'audit.20261122.000000000042.jsonl')).toBe(42);
@@ -16,11 +16,11 @@ it.each([
   'other.20261122.000000000042.jsonl',
   'audit.20261122.000000000042.jsonl.gz',
   'audit.20261122.00000000004x.jsonl',
-])('%s is no archive', (name) => {
+])('does not treat %s as an archive', (name) => {
   expect(firstSeqOf('/srv/audit.jsonl', name)).toBeUndefined();
 });
 
-it('lists them the oldest first, by number and not by day', async () => {
+it('sorts archives by sequence number, not by day', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'archives-'));
   try {
     const names = [

@@ -1,8 +1,8 @@
-/** The files of one audit log: the one that is written, and those before it, named by day and first record. */
+/** Files of one audit log: the current file and the archives, named by day and first record. */
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
-/** `audit.jsonl` becomes `audit.20261122.000000000001.jsonl`: names sort as records do. */
+/** `audit.jsonl` becomes `audit.20261122.000000000001.jsonl`. Names sort in the order of the records. */
 export function archiveName(file: string, firstTime: string, firstSeq: number): string {
   const extension = extname(file);
   const day = firstTime.slice(0, 10).replaceAll('-', '');
@@ -10,7 +10,10 @@ export function archiveName(file: string, firstTime: string, firstSeq: number): 
   return join(dirname(file), `${stem}.${day}.${String(firstSeq).padStart(12, '0')}${extension}`);
 }
 
-/** The number of the first record of an archive of this audit log; undefined for every other file. */
+/**
+ * Sequence number of the first record of an archive; undefined if the name is not an archive of this audit
+ * log.
+ */
 export function firstSeqOf(file: string, name: string): number | undefined {
   const extension = extname(file);
   const stem = basename(file, extension);
@@ -20,7 +23,7 @@ export function firstSeqOf(file: string, name: string): number | undefined {
   return seq === undefined ? undefined : Number(seq);
 }
 
-/** Paths of the archives, the oldest first. None where the folder does not exist. */
+/** Paths of the archives, oldest first. Empty if the folder does not exist. */
 export async function archivesOf(file: string): Promise<string[]> {
   const names = await readdir(dirname(file)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
@@ -33,7 +36,7 @@ export async function archivesOf(file: string): Promise<string[]> {
     .map(({ name }) => join(dirname(file), name));
 }
 
-/** To read from; undefined where there is no such file. */
+/** Opens the file for reading; undefined if it does not exist. */
 export async function openIfThere(path: string): Promise<FileHandle | undefined> {
   return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

@@ -59,7 +59,7 @@ const linesOf = (path: string): Line[] =>
     .slice(0, -1)
     .map((line) => decodeVerified(line) ?? { broken: line });
 const lines = () => linesOf(file);
-/** What is not the audit log's own. */
+/** Ids of all records except checkpoints. */
 const ids = () => lines().flatMap(({ event, id }) => (event === 'checkpoint' ? [] : [id as string]));
 
 function open(more: Partial<AuditLogOptions> = {}): Promise<AuditLog> {
@@ -93,7 +93,7 @@ async function withAuditLog<T>(
 const add = (auditLog: AuditLog, ...records: AuditRecord[]) =>
   Promise.all(records.map((one) => auditLog.append(one).written));
 
-/** Leaves the file as kill -9 would: what is on the disk, and no more. */
+/** Leaves the file as `kill -9` would, without the closing checkpoint. */
 async function crash(auditLog: AuditLog): Promise<void> {
   const content = readFileSync(file);
   await auditLog.close();
@@ -107,7 +107,7 @@ function requireChain(all: readonly Line[]): void {
   });
 }
 
-it('keeps the order of many that write at once, and chains them without a gap', async () => {
+it('keeps the order of concurrent records and chains them without a gap', async () => {
   const all = Array.from({ length: 2500 }, (_, at) => String(at));
   await withAuditLog((auditLog) => add(auditLog, ...all.map((id) => record(id))));
   expect(ids()).toEqual(all);
@@ -115,14 +115,14 @@ it('keeps the order of many that write at once, and chains them without a gap', 
   requireChain(lines());
 });
 
-it('signs the beginning and the end, and in between after a thousand records', async () => {
+it('signs the start, the end and every thousand records', async () => {
   const all = Array.from({ length: 2500 }, (_, at) => record(String(at)));
   await withAuditLog((auditLog) => add(auditLog, ...all));
   const kinds = lines().flatMap(({ checkpoint }) => (checkpoint ? [checkpoint.kind as string] : []));
   expect(kinds).toEqual(['open', 'interval', 'interval', 'close']);
 });
 
-it('tells where it signed', async () => {
+it('reports each checkpoint that it signs', async () => {
   const told: unknown[] = [];
   await withAuditLog((auditLog) => add(auditLog, record('one')), {
     onCheckpoint: (...place) => told.push(place),
@@ -130,7 +130,7 @@ it('tells where it signed', async () => {
   expect(told).toEqual([[3, lines()[2]?.hash]]);
 });
 
-it('signs what nothing follows, after a minute', async () => {
+it('signs a checkpoint after one minute without further records', async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
   try {
     const auditLog = await open();
@@ -149,21 +149,21 @@ it('signs what nothing follows, after a minute', async () => {
   }
 });
 
-it('has the record on the disk when the writer is told so', async () => {
+it('resolves a write after the record is on disk', async () => {
   await withAuditLog(async (auditLog) => {
     await add(auditLog, record('first'));
     expect(ids()).toEqual(['first']);
   });
 });
 
-it('goes on after a restart, as the same chain', async () => {
+it('continues the same chain after a restart', async () => {
   await withAuditLog((auditLog) => add(auditLog, record('before')));
   await withAuditLog((auditLog) => add(auditLog, record('after')), { instance: 'another' });
   expect(ids()).toEqual(['before', 'after']);
   requireChain(lines());
 });
 
-it('goes on after a crash, as the same chain', async () => {
+it('continues the same chain after a crash', async () => {
   const auditLog = await open();
   await add(auditLog, record('before'));
   await crash(auditLog);
@@ -173,7 +173,7 @@ it('goes on after a crash, as the same chain', async () => {
 });
 
 it.each(['{"arguments_sha256":null,"deci', '{"arguments', '{"a', '{'])(
-  'cuts off %s, which a crash left behind',
+  'truncates %s after a crash',
   async (torn) => {
     await withAuditLog((auditLog) => add(auditLog, record('whole')));
     appendFileSync(file, torn);
@@ -183,7 +183,7 @@ it.each(['{"arguments_sha256":null,"deci', '{"arguments', '{"a', '{'])(
   },
 );
 
-it('cuts off zeros behind the last record, and behind half a record', async () => {
+it('truncates zero bytes after the last record or after a partial record', async () => {
   let expected: string[] = [];
   await fc.assert(
     fc.asyncProperty(
@@ -213,7 +213,7 @@ it('cuts off zeros behind the last record, and behind half a record', async () =
   );
 });
 
-it('begins anew in a file that holds half a first record, zeros, or both', async () => {
+it('starts a new chain in a file with only a partial first record, zero bytes, or both', async () => {
   for (const left of ['{"arg', '\0'.repeat(5000), '{"arguments":1\0\0\0']) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, left);
@@ -223,7 +223,7 @@ it('begins anew in a file that holds half a first record, zeros, or both', async
   }
 });
 
-it('gives the disk no record that it did not acknowledge in time, once it answers again', async () => {
+it('removes records from disk that were not acknowledged before the stall limit', async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
   try {
     const auditLog = await open();
@@ -231,7 +231,7 @@ it('gives the disk no record that it did not acknowledge in time, once it answer
     const entries = ['a', 'b'].map((id) => auditLog.append(record(id)));
     const settled = Promise.allSettled(entries.map(({ written }) => written));
     await new Promise(setImmediate);
-    // As long as a disk that hangs: the write is under way, and its end is not seen in this time.
+    // Advances past the stall limit while the write is still in progress.
     jest.advanceTimersByTime(6_000);
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(entries.map((entry) => entry.withdraw())).toEqual([false, false]);
@@ -245,7 +245,7 @@ it('gives the disk no record that it did not acknowledge in time, once it answer
   }
 });
 
-it('asks for its key while it is locked, and says whether anything was signed before', async () => {
+it('loads its key while it holds the lock and reports whether records exist', async () => {
   const asked: boolean[] = [];
   const more: Partial<AuditLogOptions> = {
     key: async ({ end: last }) => {
@@ -268,7 +268,7 @@ it.each([
   '{"a":1}\n',
   '[]\n',
   '\n',
-])('refuses %j, and leaves it as it is', async (content) => {
+])('rejects a file that ends in %j and does not change it', async (content) => {
   await withAuditLog(async () => undefined);
   writeFileSync(file, content);
   await expect(open()).rejects.toThrow('does not end in a whole record');
@@ -276,13 +276,13 @@ it.each([
   expect(existsSync(`${file}.lock`)).toBe(false);
 });
 
-it('refuses an audit log whose last record was changed', async () => {
+it('rejects an audit log whose last record was changed', async () => {
   await withAuditLog((auditLog) => add(auditLog, record('one')));
   writeFileSync(file, readFileSync(file, 'utf8').replace(/"kind":"close"/, '"kind":"clone"'));
   await expect(open()).rejects.toThrow('does not end in a whole record');
 });
 
-it('belongs to one at a time, whatever name leads to it', async () => {
+it('rejects a second process, also when it uses another path to the same file', async () => {
   await withAuditLog(async () => {
     await expect(open()).rejects.toThrow('audit.jsonl.lock is held by process');
     const link = join(folder, 'link.jsonl');
@@ -292,7 +292,7 @@ it('belongs to one at a time, whatever name leads to it', async () => {
   await withAuditLog((auditLog) => add(auditLog, record('free again')));
 });
 
-it('tells every writer of a full disk, and is not writable', async () => {
+it('rejects every record on a full disk and reports that it is not writable', async () => {
   file = join(folder, 'full');
   symlinkSync('/dev/full', file);
   const errors: unknown[] = [];
@@ -306,7 +306,7 @@ it('tells every writer of a full disk, and is not writable', async () => {
   expect(errors).toHaveLength(1);
 });
 
-it('tries whether it could write, and leaves no trace of it', async () => {
+it('probes the disk without leaving bytes in the file', async () => {
   await withAuditLog(async (auditLog) => {
     expect(await auditLog.writable()).toBe(true);
     expect(readFileSync(file, 'utf8')).toBe('');
@@ -315,7 +315,7 @@ it('tries whether it could write, and leaves no trace of it', async () => {
   });
 });
 
-it('takes nothing after it was closed, and everything before', async () => {
+it('rejects records after it is closed and writes those appended before', async () => {
   const auditLog = await open();
   const last = auditLog.append(record('last')).written;
   await auditLog.close();
@@ -325,7 +325,7 @@ it('takes nothing after it was closed, and everything before', async () => {
   expect(ids()).toEqual(['last']);
 });
 
-it('gives back a record that still waits, and none that is being written', async () => {
+it('withdraws a record that still waits, but not one that is being written', async () => {
   await withAuditLog(async (auditLog) => {
     const [first, second] = [auditLog.append(record('first')), auditLog.append(record('second'))];
     expect(second.withdraw()).toBe(true);
@@ -335,7 +335,7 @@ it('gives back a record that still waits, and none that is being written', async
   expect(ids()).toEqual(['first']);
 });
 
-describe('what somebody does to the file under the running server', () => {
+describe('AuditLog with a file that changes while the server runs', () => {
   it.each<[string, () => void, RegExp]>([
     ['removes it', () => unlinkSync(file), /was removed/],
     ['moves it away', () => renameSync(file, `${file}.1`), /was moved away/],
@@ -347,7 +347,7 @@ describe('what somebody does to the file under the running server', () => {
     ['cuts it', () => truncateSync(file, 10), /was changed from outside/],
     ['adds to it', () => appendFileSync(file, 'x'), /was changed from outside/],
     ['gives it a second name', () => linkSync(file, `${file}.2`), /second name/],
-  ])('%s: nothing is recorded, and so nothing allowed', async (_, act, why) => {
+  ])('rejects records and is not writable after a process %s', async (_, act, why) => {
     const auditLog = await open({ onError: () => undefined });
     await add(auditLog, record('one'));
     act();
@@ -357,7 +357,7 @@ describe('what somebody does to the file under the running server', () => {
   });
 });
 
-describe('calls that never ended', () => {
+describe('AuditLog recovery of unfinished calls', () => {
   const unfinished = async () => {
     const auditLog = await open();
     const found = auditLog.before.unfinished.map(({ id }) => id);
@@ -365,7 +365,7 @@ describe('calls that never ended', () => {
     return found;
   };
 
-  it('are told after a crash, and those that ended are not', async () => {
+  it('reports calls that had not ended before a crash', async () => {
     const auditLog = await open();
     await add(
       auditLog,
@@ -379,7 +379,7 @@ describe('calls that never ended', () => {
     expect(await unfinished()).toEqual(['open']);
   });
 
-  it('are told once they are given an end no more', async () => {
+  it('does not report calls whose outcome was recorded later', async () => {
     const auditLog = await open();
     await add(auditLog, call('open'));
     await crash(auditLog);
@@ -387,12 +387,12 @@ describe('calls that never ended', () => {
     expect(await unfinished()).toEqual([]);
   });
 
-  it('are told after a stop that did not wait for them', async () => {
+  it('reports calls that still ran at a shutdown', async () => {
     await withAuditLog((auditLog) => add(auditLog, call('open')));
     expect(await unfinished()).toEqual(['open']);
   });
 
-  it('are told by the files before', async () => {
+  it('finds unfinished calls in archives', async () => {
     const auditLog = await open({ rotateBytes: 1 });
     await add(auditLog, call('first'));
     await add(auditLog, call('second'));
@@ -403,13 +403,13 @@ describe('calls that never ended', () => {
   });
 });
 
-describe('files put aside', () => {
+describe('AuditLog rotation', () => {
   const archives = () =>
     readdirSync(dirname(file))
       .filter((name) => name !== 'audit.jsonl' && !name.endsWith('.lock'))
       .sort();
 
-  it('by size, and the chain goes on', async () => {
+  it('rotates by size and continues the chain', async () => {
     await withAuditLog(
       async (auditLog) => {
         for (const id of ['a', 'b', 'c']) await add(auditLog, record(id));
@@ -432,7 +432,7 @@ describe('files put aside', () => {
     requireChain(all);
   });
 
-  it('by day', async () => {
+  it('rotates at the start of a new day', async () => {
     await withAuditLog(async (auditLog) => {
       await add(auditLog, record('one'));
       now = new Date('2026-11-22T23:59:59.999Z');
@@ -444,7 +444,7 @@ describe('files put aside', () => {
     expect(ids()).toEqual(['three']);
   });
 
-  it('by day over a restart', async () => {
+  it('rotates at startup if the day changed', async () => {
     await withAuditLog((auditLog) => add(auditLog, record('one')));
     now = new Date('2026-12-01T00:00:00.000Z');
     await withAuditLog((auditLog) => add(auditLog, record('two')));
@@ -453,7 +453,7 @@ describe('files put aside', () => {
     requireChain(all);
   });
 
-  it('a crash between two files leaves one chain', async () => {
+  it('continues the chain after a crash between two files', async () => {
     const auditLog = await open();
     await add(auditLog, record('one'), call('open'));
     await crash(auditLog);
@@ -467,8 +467,8 @@ describe('files put aside', () => {
   });
 });
 
-describe('where a batch fits only in part', () => {
-  /** A process that may not let a file grow beyond 16 KiB appends these records, and says what became of each. */
+describe('AuditLog with a batch that fits only in part', () => {
+  /** Appends the records in a process whose file size limit is 16 KiB; returns the result of each write. */
   function appendWithin16KiB(...batches: string[][]): string[][] {
     const program = compileForChild(
       ['audit/audit-log', 'audit/signing-key'],
@@ -501,7 +501,7 @@ describe('where a batch fits only in part', () => {
     return JSON.parse(stdout) as string[][];
   }
 
-  it('every writer of it is told so, no half line stays, and the next one that fits is taken', () => {
+  it('rejects the whole batch, leaves no partial line and accepts the next batch that fits', () => {
     const long = 'x'.repeat(4000);
     const answers = appendWithin16KiB(['a', 'b'], [long, long, long, long], ['c'], [long, long]);
     expect(answers).toEqual([
@@ -515,7 +515,7 @@ describe('where a batch fits only in part', () => {
   });
 });
 
-it('lets a record that nobody waits for go with the next one, and by itself where none comes', async () => {
+it('writes an unawaited record with the next one, or alone after a short delay', async () => {
   await withAuditLog(async (auditLog) => {
     await add(auditLog, call('first'));
     const late = auditLog.append(end('first'), false);
@@ -527,7 +527,7 @@ it('lets a record that nobody waits for go with the next one, and by itself wher
   });
 });
 
-it('does not close before what nobody waits for', async () => {
+it('writes unawaited records before it closes', async () => {
   await withAuditLog(async (auditLog) => {
     await add(auditLog, call('first'));
     void auditLog.append(end('first'), false);

@@ -1,4 +1,4 @@
-/** The audit log of one instance: takes records in order, and answers when they are in the chain and on the disk. */
+/** The audit log of one instance: appends records in order and resolves when they are chained and durable. */
 import { realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { LogEvent } from '../core/log-events.js';
@@ -15,20 +15,20 @@ import type { SigningKey } from './signing-key.js';
 
 export interface AuditLogOptions {
   readonly file: string;
-  /** Called while the audit log is locked, with the state that the run before left: it shows whether the key has signed. */
+  /** Called while the lock is held. The recovered state shows whether the key has signed before. */
   readonly key: (before: Recovered) => SigningKey | Promise<SigningKey>;
-  /** The identity of the chain, where it is a new one. */
+  /** Identity of the chain; used only for a new chain. */
   readonly instance: string;
-  /** A file is put aside when it has this many bytes; 0: never for its size. */
+  /** File size in bytes that triggers rotation; 0 disables rotation by size. */
   readonly rotateBytes: number;
-  /** A file is put aside when the day (UTC) of its first record is over. */
+  /** Rotates the file when the UTC day of its first record has ended. */
   readonly rotateDaily: boolean;
   readonly now: () => Date;
-  /** The canonical JSON of what many records have in common. */
+  /** Returns the cached canonical JSON of a fragment, if known. */
   readonly textOf?: (part: object) => string | undefined;
-  /** Told each place that was signed: kept elsewhere, it shows later whether the end was cut. */
+  /** Called for each signed checkpoint. A copy kept elsewhere reveals later truncation. */
   readonly onCheckpoint: (seq: number, hash: string) => void;
-  /** Told what went wrong where nobody waits for it. */
+  /** Called for failures of operations without a waiting caller. */
   readonly onError: (error: unknown, event: AuditLogFault) => void;
 }
 
@@ -37,9 +37,14 @@ export type AuditLogFault = Extract<LogEvent, 'audit.end_not_signed' | 'audit.ro
 
 /** A record on its way to the disk. */
 export interface Entry {
-  /** Resolves when the record is on the disk. Rejects where it could not be written; then nothing of it is in the audit log. */
+  /**
+   * Resolves when the record is durable. Rejects if the write failed; then the file contains no part of it.
+   */
   readonly written: Promise<void>;
-  /** Takes the record back; `written` is never settled then. False: it is being written, or was. */
+  /**
+   * Removes the record from the queue; `written` then never settles. False if the write has started or
+   * ended.
+   */
   withdraw(): boolean;
 }
 
@@ -49,45 +54,51 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-/** Records that may wait for the disk at one time; more are refused at once. */
+/** Maximum number of queued records; further ones are rejected immediately. */
 const MAX_WAITING = 20_000;
-/** How long a record that nobody waits for may wait for company. */
+/** Maximum delay of an unawaited record, in milliseconds. */
 const LATE_MS = 10;
-/** Records that share one write. */
+/** Maximum number of records in one write. */
 const MAX_BATCH = 1_000;
-/** A forger has this many records, or this much time, before what he changes is under a signature. */
+/**
+ * Interval between checkpoints, in records and in milliseconds. Later changes to signed records are
+ * detectable.
+ */
 const CHECKPOINT_EVERY = 1_000;
 const CHECKPOINT_AFTER_MS = 60_000;
-/** A disk that gives no answer for this time is not writable. */
+/** Duration in milliseconds after which a disk operation counts as stalled. */
 const STALL_MS = 5_000;
-/** Unit of the count: a blocked event loop adds one step, however long it was blocked. */
+/** Step of the stall counter. A blocked event loop adds only one step, regardless of its duration. */
 const STALL_STEP_MS = 500;
-/** Where a file could not be put aside, the next try is this much later; until then it goes on growing. */
+/** Delay in milliseconds before a failed rotation is retried. The current file grows meanwhile. */
 const ROTATE_AGAIN_MS = 60_000;
-/** Begins like a record, so that a crash in between is mended; more than what a full disk may have left by chance. */
+/**
+ * Starts like a record, so recovery removes it after a crash. Larger than the free space left by chance on
+ * a full disk.
+ */
 const PROBE = Buffer.from(RECORD_START.padEnd(64 * 1024), 'utf8');
 
 export class AuditLog {
   private readonly queue: Waiting[] = [];
-  /** Decisions on record whose calls have not ended. */
+  /** Ids of allowed calls that have not ended. */
   private readonly running: Set<string>;
   private configuration: JsonObject | undefined;
   private end: ChainHead;
   private first: Recovered['first'];
-  /** What is being done to the file, one thing after the other. */
+  /** Tail of the queue of file operations, which run one at a time. */
   private last: Promise<unknown> = Promise.resolve();
   private flushIsDue = false;
   private isWriting = false;
   private lateFlush: NodeJS.Timeout | undefined;
   private checkpointIsDue = false;
-  /** Records behind the last checkpoint. */
+  /** Number of records after the last checkpoint. */
   private unsigned = 0;
   private rotateAfter = 0;
   private closed = false;
-  /** Whether the last thing done to the file succeeded; undefined until something was. */
+  /** Result of the last file operation; undefined before the first. */
   private healthy: boolean | undefined;
   private readonly pollers: readonly Poller[];
-  /** Records that are being written. */
+  /** Records of the write in progress. */
   private batch: readonly Waiting[] = [];
   /** Duration of the current file operation in units of STALL_STEP_MS; undefined between operations. */
   private steps: number | undefined;
@@ -98,9 +109,9 @@ export class AuditLog {
     private readonly options: AuditLogOptions,
     /** Signs the checkpoints of this run. */
     readonly key: SigningKey,
-    /** The identity of the chain: it stays the same over restarts. */
+    /** Identity of the chain; unchanged by restarts. */
     readonly instance: string,
-    /** What the run before left. */
+    /** State recovered from the previous run. */
     readonly before: Recovered,
     private readonly lock: { release(): Promise<void> },
     /** Undefined between two files. */
@@ -117,13 +128,14 @@ export class AuditLog {
   }
 
   /**
-   * Opens the audit log for this process alone, and goes on with its chain. A last line that was cut off by a crash was
-   * never acknowledged, and is removed.
-   * @throws Error where the file cannot be written, is another process's, or ends in something that is no record.
+   * Opens and locks the audit log, and continues its chain. Truncates a partial last line, which was never
+   * acknowledged.
+   * @throws Error if the file is not writable, is locked by another process, or does not end in a valid
+   * record.
    */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
     await makeFolder(dirname(options.file));
-    // One lock for one file, however many names lead to it.
+    // One lock per file, even if several paths lead to it.
     const path = await realpath(options.file).catch(async () =>
       join(await realpath(dirname(options.file)), basename(options.file)),
     );
@@ -144,8 +156,8 @@ export class AuditLog {
   }
 
   /**
-   * Records that wait at the same time share one write and one fsync.
-   * @param flushNow false: nobody waits for it, and it goes with the next one that somebody waits for, or soon by itself.
+   * Queues a record. Records queued at the same time share one write and one fsync.
+   * @param flushNow false: the record waits for the next write, for at most LATE_MS.
    */
   append(record: AuditRecord, flushNow = true): Entry {
     if (this.closed) return refused('The audit log is closed');
@@ -167,19 +179,22 @@ export class AuditLog {
     return { written, withdraw };
   }
 
-  /** Number of the last record that is on the disk; 0: none is. */
+  /** Sequence number of the last durable record; 0 for an empty chain. */
   get reach(): number {
     return this.end.seq;
   }
 
-  /** Whether a record could be written now: what the last write says, or, where that failed or none was, a try that leaves no trace. */
+  /**
+   * Whether a write would succeed: the result of the last write, or of a probe if that failed or none has
+   * run.
+   */
   async writable(): Promise<boolean> {
     if (this.closed || this.stalled) return false;
     if (this.healthy !== true) await this.serialize(() => this.tryOut());
     return this.healthy === true;
   }
 
-  /** Waits for what was appended, signs the end, then closes. */
+  /** Writes all queued records, signs the closing checkpoint and closes the file. */
   async close(): Promise<void> {
     this.closed = true;
     this.pollers.forEach((poller) => poller.stop());
@@ -205,11 +220,11 @@ export class AuditLog {
   private flushSoon(): void {
     if (this.flushIsDue) return;
     this.flushIsDue = true;
-    // What comes while the disk is busy has waited long enough, and has its company, when it is done.
+    // Records that arrive during a write are flushed directly after it.
     void this.serialize(this.isWriting ? () => this.flush() : () => this.flushBatch());
   }
 
-  /** Requests that have arrived by now come along: each would else wait for a write of its own. */
+  /** Waits one event loop turn, so that requests that have already arrived share the write. */
   private async flushBatch(): Promise<void> {
     await new Promise(setImmediate);
     await this.flush();
@@ -229,7 +244,10 @@ export class AuditLog {
     return turn;
   }
 
-  /** Rejects the waiting records when an operation exceeds STALL_MS; `append` rejects further ones until it ends. */
+  /**
+   * Rejects the waiting records when an operation exceeds STALL_MS; `append` rejects further ones until it
+   * ends.
+   */
   private watch(): void {
     if (this.steps === undefined || this.stalled) return;
     this.steps += 1;
@@ -255,7 +273,7 @@ export class AuditLog {
       await this.put(records, isDue ? 'interval' : undefined);
       this.steps = undefined;
       const tell = () => batch.forEach(({ done }) => done());
-      // The disk has its next work before what hung on this one goes on.
+      // Starts the next write before the callers of this one continue.
       if (this.flushIsDue) setImmediate(tell);
       else tell();
     } catch (error) {
@@ -272,7 +290,7 @@ export class AuditLog {
     this.healthy = (await file?.probeWrite(PROBE)) === true && !this.stalled;
   }
 
-  /** Writes records, and a checkpoint behind them; the chain goes on only when they are on the disk. */
+  /** Writes records and an optional checkpoint. The chain advances only when they are durable. */
   private async put(records: readonly AuditRecord[], kind?: Checkpoint['kind']): Promise<void> {
     const file = await this.current();
     const all = [
@@ -302,7 +320,7 @@ export class AuditLog {
     this.options.onCheckpoint(end.seq, end.hash ?? '');
   }
 
-  /** @throws Error after STALL_MS; bytes that the disk wrote later are cut off again. */
+  /** @throws Error after STALL_MS. Bytes that the disk writes later are truncated. */
   private async write(file: AppendFile, bytes: Buffer): Promise<void> {
     const { size } = file;
     if (!this.stalled) await file.put(bytes);
@@ -311,18 +329,19 @@ export class AuditLog {
     throw new Error('The disk of the audit log gave no answer in time');
   }
 
-  /** @param behind the records that stand between the last write and it. */
+  /** @param behind records between the last write and this checkpoint. */
   private checkpoint(kind: Checkpoint['kind'], behind: readonly AuditRecord[]): Checkpoint {
     const { id, jwk } = this.key;
     if (kind === 'interval') return { kind, key_id: id };
-    // At the edges of a file: a restart needs no other file, and a reader learns whose signatures to expect.
+    // Checkpoints at file boundaries carry the state, so a restart needs one file and a reader knows the
+    // key.
     const running = new Set(this.running);
     note(running, behind);
     const configuration = configurationIn(behind) ?? this.configuration;
     return { kind, key_id: id, key: jwk, open: [...running], ...(configuration && { configuration }) };
   }
 
-  /** The file that is written; a new one where the last was put aside. */
+  /** The current file; opens a new one after a rotation. */
   private async current(): Promise<AppendFile> {
     this.file ??= await AppendFile.open(this.options.file);
     return this.file;
@@ -354,7 +373,7 @@ function refused(why: string): Entry {
   return { written: Promise.reject(new Error(why)), withdraw: () => false };
 }
 
-/** Keeps the set of calls that run as the records say. */
+/** Updates the set of running calls from the records. */
 function note(running: Set<string>, records: readonly AuditRecord[]): void {
   for (const { id, event, decision, decision_id: ended } of records) {
     if (event === 'decision' && decision === 'allow') running.add(id);

@@ -1,4 +1,4 @@
-/** Puts every allowed call and list on record before it starts, and how a call ended when it has. */
+/** Records every allowed call and list before it starts, and the outcome of a call when it ends. */
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { from, mergeMap, tap, type Observable } from 'rxjs';
 import { AppError } from '../core/app-error.js';
@@ -21,7 +21,7 @@ export class AuditInterceptor implements NestInterceptor {
     return from(this.begin(requestContext)).pipe(mergeMap(() => next.handle().pipe(tap(ended))));
   }
 
-  /** Resolves when the decision is on record. @throws AppError `audit_unavailable` where it cannot be. */
+  /** Resolves when the decision is recorded. @throws AppError `audit_unavailable` if recording fails. */
   async begin(requestContext: RequestContext): Promise<void> {
     try {
       await this.audit.recordAllowed(requestContext);
@@ -30,16 +30,19 @@ export class AuditInterceptor implements NestInterceptor {
     }
   }
 
-  /** The answer does not wait for this: it is written when the tool has really ended. @param thrown what refused it after all. */
+  /**
+   * Records the outcome when the tool ends, without delaying the response. @param thrown the error that
+   * rejected the call later.
+   */
   finish(requestContext: RequestContext, thrown?: unknown): void {
     if (requestContext.operation?.kind !== 'call') return;
-    // A call that was allowed and never started has failed before its tool.
+    // An allowed call that never started failed before its tool.
     const ended = requestContext.outcome ?? Promise.resolve({ status: 'failed' as const, durationMs: 0 });
     this.audit.recordOutcome(requestContext, ended, reasonOf(thrown));
   }
 }
 
-/** What refused a call that was allowed already. */
+/** Reason of a rejection after the call was allowed. */
 function reasonOf(thrown: unknown): Reason | null {
   if (!(thrown instanceof AppError) || !isReason(thrown.code)) return null;
   return thrown.recordedReason ?? thrown.code;

@@ -1,4 +1,7 @@
-/** What the rest of the gate asks of the audit log: that a decision is safe before its tool starts, and that nothing is forgotten. */
+/**
+ * Connects the pipeline to the audit log. A decision is durable before its tool starts, and failed writes
+ * are retried.
+ */
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { randomUUID } from 'node:crypto';
@@ -30,11 +33,11 @@ import {
 import { expiredFiles, removeFiles } from './retention.js';
 import { loadSigningKey, type PublicJwk } from './signing-key.js';
 
-/** How long calls that still run are waited for. */
+/** Time to wait for running calls at shutdown, in milliseconds. */
 const SHUTDOWN_WAIT_MS = 5_000;
-/** How long a caller waits for the disk. */
+/** Time a caller waits for the disk, in milliseconds. */
 const PATIENCE_MS = 5_000;
-/** How long a probe waits for the disk. */
+/** Time a readiness probe waits for the disk, in milliseconds. */
 const PROBE_PATIENCE_MS = 2_000;
 const RETRY_MS = 1_000;
 const RETENTION_EVERY_MS = 3_600_000;
@@ -54,14 +57,14 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   private readonly running = new UnorderedCollection<Promise<unknown>>();
   private readonly backlog = new Backlog();
   private readonly parts = new RecordFragmentCache();
-  /** Of calls that were allowed, until they have ended. */
+  /** Decision records of allowed calls that have not ended. */
   private readonly decisions = new WeakMap<RequestContext, AuditRecord>();
   private auditLog: AuditLog | undefined;
   private publicKey: PublicJwk | undefined;
   private start: { configuration: JsonObject; version: string } | undefined;
   private readonly pollers: Poller[] = [];
   private retrying = false;
-  /** Records that are out of the backlog, and on their way to the disk. */
+  /** Records taken from the backlog whose write is in progress. */
   private following = 0;
   private readonly readers: (() => number)[] = [];
 
@@ -69,7 +72,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     this.settings = config.get('audit', { infer: true });
   }
 
-  /** @throws Error where the audit log cannot be opened: a server that cannot record has nothing to start for. */
+  /** @throws Error if the audit log cannot be opened and AUDIT_ON_FAILURE is `deny`. */
   async onModuleInit(): Promise<void> {
     try {
       await this.open();
@@ -83,10 +86,11 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Puts on record that this run begins, under which configuration, and which calls the last run never ended. To be called
-   * before the first request.
-   * @param configuration what decides; its changes against the last run are named.
-   * @throws Error where that cannot be recorded, and calls must not go on without.
+   * Records the start of this run with its configuration, and the unfinished calls of the previous run.
+   * Must be called before the first request.
+   * @param configuration settings that affect decisions; the record names the changes since the previous
+   * run.
+   * @throws Error if the record cannot be written and AUDIT_ON_FAILURE is `deny`.
    */
   async recordStart(configuration: JsonObject, version: string): Promise<void> {
     this.start = { configuration, version };
@@ -102,7 +106,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     void this.removeExpired();
   }
 
-  /** Waits a while for calls that still run, so that their ends are on record; signs the end of the audit log. */
+  /** Waits up to SHUTDOWN_WAIT_MS for running calls, then signs the closing checkpoint. */
   async onApplicationShutdown(): Promise<void> {
     this.pollers.forEach((poller) => poller.stop());
     await withTimeout(Promise.all(this.running.items()), SHUTDOWN_WAIT_MS);
@@ -120,32 +124,37 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     );
   }
 
-  /** Number of the last record that is on the disk: what may be told to others. */
+  /** Sequence number of the last durable record. Only durable records are exported. */
   get lastDurableSeq(): number {
     return this.auditLog?.reach ?? 0;
   }
 
-  /** Records that could not be written yet. */
+  /** Number of records that wait to be written again. */
   get pendingCount(): number {
     return this.backlog.size + this.following;
   }
 
-  /** The identity of the chain; empty while there is no audit log. */
+  /** Identity of the chain; empty while the audit log is not open. */
   get instance(): string {
     return this.auditLog?.instance ?? '';
   }
 
-  /** Files are not deleted while there is a record in them that has not arrived. @param arrived number of the last one that has. */
+  /**
+   * Registers a consumer. Files with records it has not delivered are not deleted. @param arrived returns
+   * the last delivered sequence number.
+   */
   registerConsumer(arrived: () => number): void {
     this.readers.push(arrived);
   }
 
-  /** What verifies the checkpoints of this audit log (RFC 8037); undefined while there is no audit log. */
+  /** Public key that verifies the checkpoints (RFC 8037); undefined while the audit log is not open. */
   get key(): PublicJwk | undefined {
     return this.publicKey;
   }
 
-  /** Resolves when the decision, or the list, of this request is durable. @throws AppError `audit_unavailable` */
+  /**
+   * Resolves when the decision or the list of this request is durable. @throws AppError `audit_unavailable`
+   */
   async recordAllowed(requestContext: RequestContext): Promise<void> {
     const isList = requestContext.operation?.kind === 'list';
     const record = isList
@@ -167,18 +176,18 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     requestContext.audited = true;
   }
 
-  /** A refusal stays one where it cannot be recorded at once: then it is recorded late. */
+  /** Records a refusal. If that fails, the refusal stands and its record is written later. */
   async recordRefusal(requestContext: RequestContext, reason: Reason): Promise<void> {
     requestContext.audited = true;
     requestContext.refused = reason;
     const entry = this.appendOrKeep(refusalRecord(requestContext, reason, this.parts));
-    // Who was just refused for a disk that does not answer need not wait for it once more.
+    // A caller refused with `audit_unavailable` has already waited for the disk.
     if (reason !== 'audit_unavailable') await withTimeout(this.settled(entry), PATIENCE_MS);
   }
 
   /**
    * Resolves when the change is durable.
-   * @throws Error where it cannot be recorded, and nothing may go on without.
+   * @throws Error if the record cannot be written and AUDIT_ON_FAILURE is `deny`.
    */
   async recordChange(change: Change): Promise<void> {
     const record = changeRecord(change, randomUUID());
@@ -192,12 +201,12 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     this.keepIfLost(record, since, entry);
   }
 
-  /** Resolves when a change is durable that has happened already: where it cannot be recorded at once, it follows late. */
+  /** Records a change that has already taken effect. If that fails, the record is written later. */
   async recordBestEffort(change: Change): Promise<void> {
     await withTimeout(this.settled(this.appendOrKeep(changeRecord(change, randomUUID()))), PATIENCE_MS);
   }
 
-  /** Records how a call ended once it has. */
+  /** Records the outcome of a call when it has ended. */
   recordOutcome(requestContext: RequestContext, ended: Promise<Outcome>, reason: Reason | null = null): void {
     const decision = this.decisions.get(requestContext) ?? decisionRecord(requestContext, this.parts);
     const recorded = ended.then(
@@ -247,7 +256,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
         `Audit log: signing key changed from ${keyId} to ${publicKey.kid}`,
       );
     const records = [
-      // First, since whoever verifies wants it announced before the new key signs.
+      // First: verification requires the announcement before the new key signs.
       ...(isOtherKey ? [changeRecord({ what: 'key', from: keyId, to: publicKey.kid }, randomUUID())] : []),
       ...unfinished.map((decision) => interruptedRecord(decision, randomUUID())),
       changeRecord(
@@ -255,7 +264,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
         randomUUID(),
       ),
     ];
-    // Of a call that did not end a pseudonymous record has the hash already.
+    // Bypasses `append`: records of interrupted calls are already pseudonymized.
     await Promise.all(records.map((record) => auditLog.append(record).written));
     if (unfinished.length > 0) {
       const message = `Audit log: ${unfinished.length} call(s) of the last run recorded as interrupted`;
@@ -269,7 +278,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     return this.auditLog?.append(own, flushNow);
   }
 
-  /** What does not get to the disk follows late. */
+  /** Appends a record, or keeps it in the backlog if the write fails. */
   private appendOrKeep(record: AuditRecord, flushNow = true): Entry | undefined {
     const since = new Date();
     const entry = this.append(record, flushNow);
@@ -299,7 +308,8 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     state: Settled | 'waiting',
   ): AppError {
     if (entry && state === 'waiting' && !entry.withdraw()) {
-      // It may still get there: then it says "allowed" of a call that never ran, and must have an end that says so.
+      // The allow record may still reach the disk although the call never runs. It then needs a failed
+      // outcome.
       requestContext.audited = true;
       const since = new Date();
       entry.written.then(
@@ -318,7 +328,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** Writes what could not be written before, with a record of the gap in front. */
+  /** Writes the backlog after a record of the gap. */
   private async retry(): Promise<void> {
     if (this.retrying) return;
     this.retrying = true;
@@ -329,7 +339,7 @@ export class AuditService implements OnModuleInit, OnApplicationShutdown {
       }
       if (!this.backlog.isEmpty) await this.writeBacklog();
     } catch {
-      // The next try comes soon, and what failed was logged when it did.
+      // The failure was logged when it occurred; the next attempt follows after RETRY_MS.
     } finally {
       this.retrying = false;
     }

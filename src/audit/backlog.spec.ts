@@ -9,13 +9,13 @@ const record = (id: string, event: AuditRecord['event'] = 'decision'): AuditReco
 });
 const at = (second: number) => new Date(Date.UTC(2026, 10, 22, 10, 0, second));
 
-it('is empty, and has no gap to tell', () => {
+it('starts empty and rejects take()', () => {
   const backlog = new Backlog();
   expect(backlog.isEmpty).toBe(true);
   expect(() => backlog.take(at(0), 'gap')).toThrow();
 });
 
-it('gives back in order what it kept, behind the record of the gap, and counts what it had no room for', () => {
+it('returns kept records in order after the gap record and counts those that exceeded its capacity', () => {
   const backlog = new Backlog(2);
   backlog.keep(record('a'), at(5));
   backlog.keep(record('b', 'authentication'), at(3));
@@ -43,7 +43,7 @@ it('gives back in order what it kept, behind the record of the gap, and counts w
   expect([backlog.isEmpty, backlog.size]).toEqual([true, 0]);
 });
 
-it('tells a gap that begins before the first record that was kept', () => {
+it('starts the gap before the first kept record if beginGap() was earlier', () => {
   const backlog = new Backlog();
   backlog.beginGap(at(1));
   expect(backlog.isEmpty).toBe(false);
@@ -53,7 +53,7 @@ it('tells a gap that begins before the first record that was kept', () => {
   expect(late.map(({ since }) => since)).toEqual([at(6)]);
 });
 
-it('forgets nothing of a gap that could not be told', () => {
+it('retains the losses of a gap record that could not be written', () => {
   const backlog = new Backlog(1);
   backlog.keep(record('a'), at(1));
   backlog.keep(record('b'), at(2));

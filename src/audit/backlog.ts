@@ -1,12 +1,12 @@
-/** Records that could not be written: kept as long as there is room, so that they follow late, and counted where not. */
+/** Records that could not be written. Keeps them for a later write up to a limit, and counts the rest. */
 import { changeRecord, type AuditEvent, type AuditRecord } from './record.js';
 
-/** Some 20 MB of records. */
+/** About 20 MB of records. */
 const MAX_KEPT = 10_000;
 
 export interface Kept {
   readonly record: AuditRecord;
-  /** When it should have been written: the time at which it happened. */
+  /** Time of the event. */
   readonly since: Date;
 }
 
@@ -25,19 +25,21 @@ export class Backlog {
     return this.kept.length;
   }
 
-  /** A gap begins, even if no record of that time is kept: a decision that was not recorded was turned into a refusal. */
+  /** Starts a gap even without a kept record, as when an unrecorded decision became a refusal. */
   beginGap(since: Date): void {
     if (this.since === undefined || since < this.since) this.since = since;
   }
 
-  /** @param since when it should have been written. */
+  /** @param since time of the event. */
   keep(record: AuditRecord, since: Date): void {
     this.beginGap(since);
     if (this.kept.length < this.maxKept) this.kept.push({ record, since });
     else this.lost.set(record.event, (this.lost.get(record.event) ?? 0) + 1);
   }
 
-  /** Empties it: a record of the gap, and what follows late. @throws Error where it is empty. */
+  /**
+   * Empties the backlog; returns a gap record and the kept records. @throws Error if the backlog is empty.
+   */
   take(
     until: Date,
     id: string,
@@ -61,7 +63,7 @@ export class Backlog {
     return { gap, late, since };
   }
 
-  /** Takes back what was lost before, as a gap record that was not written tells. */
+  /** Restores the losses counted in a gap record that could not be written. */
   putBack(gap: AuditRecord, since: Date): void {
     if (gap.change?.what !== 'gap') throw new Error('Not the record of a gap');
     this.beginGap(since);

@@ -13,7 +13,7 @@ const KEY = signingKeyOf(pem(), 'test');
 const OTHER = signingKeyOf(pem(), 'other');
 const TIME = '2026-11-22T10:00:00.000Z';
 
-/** Records always have members on both sides of `hash`. */
+/** Real records always have members on both sides of `hash`. */
 const records: fc.Arbitrary<JsonObject> = fc
   .dictionary(
     fc.string().filter((name) => name !== 'hash' && name !== '__proto__'),
@@ -21,7 +21,7 @@ const records: fc.Arbitrary<JsonObject> = fc
   )
   .map((more) => JSON.parse(JSON.stringify({ ...more, event: 'decision', id: 'x' })) as JsonObject);
 
-it('is the canonical JSON of the record, its hash among its members', () => {
+it('encodes the canonical JSON of the record with its hash as a member', () => {
   fc.assert(
     fc.property(records, (record) => {
       const { line, hash } = encodeWithHash(record);
@@ -32,7 +32,7 @@ it('is the canonical JSON of the record, its hash among its members', () => {
   );
 });
 
-it('shows every change of a line', () => {
+it('detects every change of one character in a line', () => {
   fc.assert(
     fc.property(records, fc.nat(), fc.string({ minLength: 1, maxLength: 1 }), (record, seed, character) => {
       const { line } = encodeWithHash(record);
@@ -46,7 +46,7 @@ it('shows every change of a line', () => {
   );
 });
 
-it('is not misled by a record that holds what looks like its hash', () => {
+it('decodes a record whose arguments contain its own hash', () => {
   const { hash } = encodeWithHash({ event: 'a', id: 'b' });
   const record = { arguments: { event: 'a', hash, id: 'b' }, event: 'a', id: 'b' };
   expect(decodeVerified(encodeWithHash(record).line)).toEqual({
@@ -55,11 +55,14 @@ it('is not misled by a record that holds what looks like its hash', () => {
   });
 });
 
-it.each(['', '[]', 'null', '{}', '{"hash":1}', '{"hash":"00"}', 'x'])('%j is no record', (line) => {
-  expect(decodeVerified(line)).toBeUndefined();
-});
+it.each(['', '[]', 'null', '{}', '{"hash":1}', '{"hash":"00"}', 'x'])(
+  'does not decode %j as a record',
+  (line) => {
+    expect(decodeVerified(line)).toBeUndefined();
+  },
+);
 
-describe('a checkpoint', () => {
+describe('checkpoint signature', () => {
   const checkpoint = { kind: 'interval' as const, key_id: KEY.id };
   const line = appendToChain(
     [checkpoint],
@@ -68,7 +71,7 @@ describe('a checkpoint', () => {
   ).text;
   const record = decodeVerified(line.trimEnd()) as JsonObject & { checkpoint: JsonObject };
 
-  it('is signed by its key, and by no other', () => {
+  it('verifies with its own key and not with another', () => {
     expect(record).toMatchObject({ seq: 5, prev: 'ab', event: 'checkpoint', checkpoint });
     expect(isSignedBy(record, KEY.publicKey)).toBe(true);
     expect(isSignedBy(record, OTHER.publicKey)).toBe(false);
@@ -83,11 +86,11 @@ describe('a checkpoint', () => {
     ['no signature', (one) => ({ ...one, checkpoint: { kind: 'interval', key_id: KEY.id } })],
     ['an empty signature', (one) => ({ ...one, checkpoint: { ...one.checkpoint, signature: '' } })],
     ['no checkpoint', ({ checkpoint: _checkpoint, ...rest }) => rest],
-  ])('%s is not signed', (_, change) => {
+  ])('does not verify a checkpoint with %s', (_, change) => {
     expect(isSignedBy(change(record), KEY.publicKey)).toBe(false);
   });
 
-  it('is no signature of the bare record: it says what it is for', () => {
+  it('excludes the hash and the signature from the signed bytes', () => {
     const { hash: _, ...rest } = record;
     const { signature: __, ...unsigned } = record.checkpoint;
     expect(signCheckpoint({ ...rest, checkpoint: unsigned }, KEY.privateKey)).toBe(
@@ -96,7 +99,7 @@ describe('a checkpoint', () => {
   });
 });
 
-it('places records one behind the other', () => {
+it('chains each record to the one before', () => {
   const { change: _, ...blank } = changeRecord({ what: 'key', from: '', to: '' }, 'id');
   const all: AuditRecord[] = ['a', 'b'].map((id) => ({ ...blank, id, event: 'list' }));
   const { text, end } = appendToChain(
@@ -110,7 +113,7 @@ it('places records one behind the other', () => {
   expect(end).toEqual({ seq: 2, hash: second?.hash });
 });
 
-describe('the key', () => {
+describe('audit signing key', () => {
   it('has the thumbprint of RFC 8037, appendix A.3', () => {
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
     expect(publicJwk(createPublicKey({ key: jwk, format: 'jwk' }))).toEqual({
@@ -128,7 +131,7 @@ describe('the key', () => {
       generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
       'is not an Ed25519 key',
     ],
-  ])('%s is refused, and not shown', (_, text, why) => {
+  ])('rejects a key file (%s) without quoting its content', (_, text, why) => {
     expect(() => signingKeyOf(text as string, 'file')).toThrow(why);
     expect(() => signingKeyOf(text as string, 'file')).not.toThrow('secret-text');
   });

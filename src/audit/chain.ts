@@ -1,24 +1,24 @@
 /**
- * What makes an audit log tamper-evident: each record is sealed by its hash, which the next record names, and checkpoints
- * are signed. Pure.
+ * Tamper evidence: each record carries its hash, the next record names that hash, and checkpoints are
+ * signed.
  */
 import { hash as digest, sign, verify, type KeyObject } from 'node:crypto';
 import { isJsonObject, type JsonObject, parseJsonObject } from '../lib/json.js';
 import { canonicalJson, canonicalMembers, sortedNames } from '../lib/canonical-json.js';
 
 export interface EncodedRecord {
-  /** The record in its canonical spelling (RFC 8785), its hash among its members; without a line break. */
+  /** The record in canonical JSON (RFC 8785) with its hash as a member, without a line break. */
   readonly line: string;
-  /** SHA-256 of the same without the member `hash`, in hexadecimal. */
+  /** SHA-256 of the record without `hash`, in hexadecimal. */
   readonly hash: string;
 }
 
-/** Keeps a signature of an audit log from being one of anything else. */
+/** Domain separation: prevents use of the signature for any other purpose. */
 const CONTEXT = 'identity-aware-mcp-server audit checkpoint v1\n';
 
 /**
  * @param record without `hash`.
- * @param textOf the canonical JSON of a member, where it is known.
+ * @param textOf returns the cached canonical JSON of a member, if known.
  */
 export function encodeWithHash(
   record: JsonObject,
@@ -32,34 +32,37 @@ export function encodeWithHash(
   );
 }
 
-/** @param before the members before `hash`, as they stand in the line; `after`: those behind it. */
+/** @param before text of the members that sort before `hash`; `after`: text of those that sort after it. */
 export function encoded(before: string, after: string): EncodedRecord {
   const hash = sha256(`{${before},${after}}`);
   return { line: `{${before},"hash":"${hash}",${after}}`, hash };
 }
 
 /**
- * The record that a line holds.
- * @returns undefined where the line is not, to the byte, what its hash was made of.
+ * Decodes the record of a line.
+ * @returns undefined unless the line matches its hash byte for byte.
  */
 export function decodeVerified(line: string): JsonObject | undefined {
   const record = parseJsonObject(line);
   const hash: unknown = record?.hash;
   if (!record || typeof hash !== 'string') return undefined;
   const member = `"hash":"${hash}",`;
-  // A record may hold the same text elsewhere, but never before and after itself with the hash of both.
+  // A record may contain the same text elsewhere, but only the real position yields the hash.
   for (let at = line.indexOf(member); at >= 0; at = line.indexOf(member, at + 1)) {
     if (sha256(line.slice(0, at) + line.slice(at + member.length)) === hash) return record;
   }
   return undefined;
 }
 
-/** Ed25519 over the whole record, the hash of all before it included, in base64url. @param record a checkpoint without `signature`. */
+/**
+ * Ed25519 over the whole record including `prev`, in base64url. @param record a checkpoint without
+ * `signature`.
+ */
 export function signCheckpoint(record: JsonObject, key: KeyObject): string {
   return sign(null, signedBytes(record), key).toString('base64url');
 }
 
-/** @param record a checkpoint as it stands in the audit log. */
+/** @param record a checkpoint as stored in the audit log. */
 export function isSignedBy(record: JsonObject, key: KeyObject): boolean {
   const { hash: _hash, checkpoint, ...rest } = record;
   if (!isJsonObject(checkpoint)) return false;

@@ -21,7 +21,7 @@ async function read(content: string, selection: LineSelection = {}): Promise<Lin
   }
 }
 
-it('gives every line with its place, and says which one has no end', async () => {
+it('returns every line with its offset and marks an unterminated one', async () => {
   expect(await read('a\n\nbé\nc')).toEqual([
     { text: 'a', offset: 0, whole: true },
     { text: '', offset: 2, whole: true },
@@ -32,13 +32,13 @@ it('gives every line with its place, and says which one has no end', async () =>
   expect(await read('a\nb\n', { from: 2 })).toEqual([{ text: 'b', offset: 2, whole: true }]);
 });
 
-it('gives lines that are longer than a piece, and those on its edges', async () => {
+it('returns lines that are longer than a chunk or end at its boundary', async () => {
   const long = 'x'.repeat(1024 * 1024 - 1);
   const content = `${long}\nshort\n${long}${long}\nend\n`;
   expect((await read(content)).map(({ text }) => text.length)).toEqual([long.length, 5, 2 * long.length, 3]);
 });
 
-it('gives with a text to look for exactly the lines that hold it', async () => {
+it('returns exactly the lines that contain the search text', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.stringMatching(/^[abé]{0,4}$/), { maxLength: 20 }),
@@ -55,7 +55,7 @@ it('gives with a text to look for exactly the lines that hold it', async () => {
   );
 });
 
-it('does not read on in what cannot be a line', async () => {
+it('stops at content that exceeds the maximum line length', async () => {
   const lines = await read(`a\n${'\0'.repeat(20 * 1024 * 1024)}\nb\n`);
   expect(lines).toEqual([
     { text: 'a', offset: 0, whole: true },

@@ -1,31 +1,34 @@
-/** A file of lines, read in pieces: memory does not grow with the file. */
+/** Reads a file of lines in chunks, with bounded memory. */
 import type { FileHandle } from 'node:fs/promises';
 
 export interface Line {
   /** Without its line break. */
   readonly text: string;
-  /** Where it begins in the file, in bytes. */
+  /** Offset in the file, in bytes. */
   readonly offset: number;
-  /** False: the file ends in it, without a line break. */
+  /** False for a last line without a line break. */
   readonly whole: boolean;
 }
 
 export interface LineSelection {
-  /** The byte at which the first line begins; 0. */
+  /** Offset of the first line, in bytes; default 0. */
   readonly from?: number;
-  /** Only lines that hold these bytes are read as text: what is not looked for costs next to nothing. */
+  /** Decodes only the lines that contain these bytes, which makes a search cheap. */
   readonly holding?: Buffer;
-  /** The byte at which the lines end; the end of the file. */
+  /** Offset at which to stop, in bytes; default: end of file. */
   readonly to?: number;
 }
 
 const CHUNK_BYTES = 1024 * 1024;
-/** Longer than any record: what goes on without a break is none, and is not read to its end. */
+/** Maximum line length; larger than any record. Longer content is not a record and is not read to its end. */
 const MAX_LINE_BYTES = 8 * CHUNK_BYTES;
 const SHOWN_OF_NONE = 100;
 const LINE_BREAK = 0x0a;
 
-/** Those of one piece of the file together. Ends before the file where there is something in it that cannot be a line of an audit log. */
+/**
+ * Yields the lines of one chunk at a time. Stops at the first content that cannot be a line of an audit
+ * log.
+ */
 export async function* readLines(
   handle: FileHandle,
   { from = 0, holding, to = Infinity }: LineSelection = {},
@@ -55,7 +58,7 @@ export async function* readLines(
   }
 }
 
-/** Where the zeros begin that a file ends in; its size where it ends in something else. @param size of the file, in bytes. */
+/** Offset of the trailing zero bytes; the file size if there are none. @param size of the file, in bytes. */
 export async function endOfText(handle: FileHandle, size: number): Promise<number> {
   const piece = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let end = size; end > 0;) {
@@ -67,7 +70,7 @@ export async function endOfText(handle: FileHandle, size: number): Promise<numbe
   return 0;
 }
 
-/** @param piece whole lines, each with its break. */
+/** @param piece complete lines, each with its line break. */
 function allLines(piece: Buffer): Line[] {
   const lines: Line[] = [];
   for (let start = 0; start < piece.length;) {

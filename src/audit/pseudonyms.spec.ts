@@ -25,7 +25,7 @@ const RECORD: AuditRecord = {
   ],
 };
 
-it('puts a hash wherever a person is named, the same for the same person', () => {
+it('replaces every name of a user with the same hash', () => {
   const record = pseudonymized(RECORD, KEY);
   const alice = pseudonym(ISSUER, 'alice', KEY);
   expect(record.principal?.sub).toBe(alice);
@@ -40,7 +40,7 @@ it('puts a hash wherever a person is named, the same for the same person', () =>
   expect(JSON.stringify(record)).not.toMatch(/alice|example\.com|jti"/);
 });
 
-it('leaves a workload its name: it is a client', () => {
+it('keeps the name of a workload, which is a client', () => {
   const { principal } = RECORD;
   if (!principal) throw new Error('no principal');
   const record: AuditRecord = {
@@ -56,7 +56,7 @@ it('leaves a workload its name: it is a client', () => {
   });
 });
 
-it('is another hash with another key, and for the same name at another issuer', () => {
+it('depends on the key and the issuer', () => {
   const all = [
     pseudonym(ISSUER, 'alice', KEY),
     pseudonym(ISSUER, 'alice', `${KEY}x`),
@@ -67,7 +67,7 @@ it('is another hash with another key, and for the same name at another issuer', 
   all.forEach((one) => expect(one).toMatch(/^p:[\w-]{32}$/));
 });
 
-it('leaves a record without a person as it is', () => {
+it('returns a record without a principal unchanged', () => {
   const record = { ...blank, event: 'authentication' as const };
   expect(pseudonymized(record, KEY)).toBe(record);
 });

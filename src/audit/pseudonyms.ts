@@ -1,20 +1,23 @@
-/** People on record by keyed hashes: the same person is the same hash, and without the key nobody's name. */
+/** Pseudonyms of users in the audit log: keyed hashes, stable per user and not reversible without the key. */
 import { createHmac } from 'node:crypto';
 import type { AuditRecord, Change } from './record.js';
 
-/** Marks what is a hash, so that nobody takes it for a name. */
+/** Prefix that distinguishes a hash from a name. */
 const MARK = 'p:';
 
-/** @param key at least 32 characters; kept apart from the audit log. */
+/** @param key at least 32 characters; stored separately from the audit log. */
 export function pseudonym(issuer: string, subject: string, key: string): string {
-  // Of issuer and subject together: the same subject of two issuers is two people.
+  // Includes the issuer: the same subject at two issuers is two users.
   const hash = createHmac('sha256', key)
     .update(JSON.stringify([issuer, subject]))
     .digest('base64url');
   return MARK + hash.slice(0, 32);
 }
 
-/** The same record with hashes for people: the subject, whoever acted for it, and the id of the token. The name for display is left out. Clients keep their names. */
+/**
+ * Replaces subject, actors and token id of users with hashes and removes the display name. Keeps client
+ * names.
+ */
 export function pseudonymized(record: AuditRecord, key: string): AuditRecord {
   const { principal, delegation, change } = record;
   if (change?.what === 'revocation')

@@ -1,4 +1,7 @@
-/** What many records have in common, made once and written once: who asked, and what was demanded. Of one audit log. */
+/**
+ * Caches record fragments shared by many records (principal, requirements) and their JSON, for one audit
+ * log.
+ */
 import type { Requirements } from '../core/decision.js';
 import type { Principal } from '../core/principal.js';
 import { canonicalJson } from '../lib/canonical-json.js';
@@ -6,14 +9,14 @@ import { canonicalJson } from '../lib/canonical-json.js';
 export interface RecordedPrincipal {
   readonly iss: string;
   readonly sub: string;
-  /** For people who read: never an identity. Not there where no claim is named for it, and beside pseudonyms. */
+  /** For display only, not an identity. Absent without a configured claim and in pseudonymized records. */
   readonly display_name?: string;
   readonly kind: Principal['kind'];
   readonly client_id: string;
   readonly tenant: string | null;
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
-  /** With `auth_time`: what proves later that a demand for assurance was met. */
+  /** With `auth_time`: evidence that an assurance requirement was met. */
   readonly acr: readonly string[];
   readonly auth_time: number | null;
   readonly token_id: string | null;
@@ -21,9 +24,9 @@ export interface RecordedPrincipal {
 
 export interface RecordedRequirements {
   readonly scopes: readonly string[];
-  /** Each is one role, or alternatives joined by `|`. */
+  /** One role each, or alternatives joined by `|`. */
   readonly roles: readonly string[];
-  /** Any of these authentication contexts; empty: whichever. */
+  /** Any of these authentication contexts; empty: no requirement. */
   readonly acr: readonly string[];
   readonly max_age: number | null;
 }
@@ -33,7 +36,7 @@ export class RecordFragmentCache {
   private readonly requirements = new WeakMap<Requirements, RecordedRequirements>();
   private readonly texts = new WeakMap<object, string>();
 
-  /** @param principal as a token was verified to speak for it: nobody changes it. */
+  /** @param principal from a verified token; must not be modified. */
   principal(principal: Principal): RecordedPrincipal {
     const known = this.principals.get(principal);
     if (known) return known;
@@ -53,7 +56,7 @@ export class RecordFragmentCache {
     return made;
   }
 
-  /** Of a part that was made here, its canonical JSON. */
+  /** Canonical JSON of a fragment made by this cache. */
   textOf(part: object): string | undefined {
     return this.texts.get(part);
   }

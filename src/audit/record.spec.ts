@@ -186,11 +186,11 @@ it.each<[string, AuditRecord, AuditRecord]>([
       decision_id: 'decision-1',
     },
   ],
-])('%s', (_name, record, expected) => {
+])('builds the record of %s', (_name, record, expected) => {
   expect(record).toStrictEqual(expected);
 });
 
-it('a workload acts on behalf of nobody', () => {
+it('sets on_behalf_of to null for a workload', () => {
   const { on_behalf_of, principal } = decisionRecord({
     ...CALLED,
     principal: { ...PRINCIPAL, kind: 'workload' },
@@ -203,17 +203,17 @@ it.each([
   ['tool', 'write'],
   ['prompt', 'prompt:write'],
   ['resource', 'resource:write'],
-] as const)('a %s is told apart from others of its name', (kind, label) => {
+] as const)('distinguishes a %s from other targets of the same name', (kind, label) => {
   const called = { ...CALLED, operation: { kind: 'call', target: { kind, name: 'write' }, arguments: {} } };
   expect(decisionRecord(called as RequestContext).tool).toBe(label);
 });
 
-it('arguments that were left out are an empty object', () => {
+it('digests omitted arguments as an empty object', () => {
   const without = { kind: 'call', target: { kind: 'tool', name: 'write' }, arguments: undefined } as const;
   expect(decisionRecord({ ...CALLED, operation: without }).arguments_sha256).toBe(digestOf({}));
 });
 
-it('has the arguments that the tool declares, and of those only what was sent, cut', () => {
+it('records only declared arguments that were sent, truncated', () => {
   const called = (args: unknown) =>
     decisionRecord({
       ...CALLED,
@@ -237,13 +237,13 @@ it('has the arguments that the tool declares, and of those only what was sent, c
   expect(decisionRecord(CALLED)).not.toHaveProperty('arguments');
 });
 
-it('says how many actors it leaves out', () => {
+it('records the number of omitted actors', () => {
   expect(decisionRecord(CALLED)).not.toHaveProperty('delegation_omitted');
   const record = decisionRecord({ ...CALLED, principal: { ...PRINCIPAL, delegationOmitted: 3 } });
   expect(record.delegation_omitted).toBe(3);
 });
 
-it('gives a call that never ended its end', () => {
+it('builds the outcome of an interrupted call from its decision', () => {
   const decision = {
     v: 1,
     seq: 4,
@@ -263,7 +263,7 @@ it('gives a call that never ended its end', () => {
   });
 });
 
-it('what a caller chose is bounded, and its arguments are there as a digest only', () => {
+it('truncates text from the caller and records undeclared arguments only as a digest', () => {
   const long = 'n'.repeat(100_000);
   const record = refusalRecord(
     {
@@ -283,7 +283,7 @@ it.each([
   ['half a character', 'x\ud800y', 'x\ufffdy'],
   ['half a character at the cut', `${'x'.repeat(255)}😀😀`, `${'x'.repeat(255)}\ufffd…`],
   ['a token', 'read eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIi.abc', 'read [token]'],
-])('%s in a name is not on record', (_, name, expected) => {
+])('removes %s from a recorded name', (_, name, expected) => {
   const operation = { kind: 'call' as const, target: { kind: 'tool' as const, name }, arguments: {} };
   const record = refusalRecord(
     { ...CALLED, client: name, operation, decision: undefined as never },

@@ -1,4 +1,4 @@
-/** One line of the audit log: who did what, on whose behalf, and what was decided. Pure. */
+/** Builds the records of the audit log: caller, user, target and decision. */
 import { NO_REQUIREMENTS, targetLabel, type Decision, type Shadow, type Target } from '../core/decision.js';
 import type { RequestContext, Listing, Outcome, OutcomeStatus } from '../core/request-context.js';
 import { personOf, type DelegationLink } from '../core/principal.js';
@@ -18,16 +18,19 @@ import type { PublicJwk } from './signing-key.js';
 export const EVENTS = ['authentication', 'list', 'decision', 'outcome', 'change', 'checkpoint'] as const;
 export type AuditEvent = (typeof EVENTS)[number];
 
-/** A record before the audit log gives it its place: `v`, `seq`, `time`, `instance`, `prev` and `hash` are the audit log's. */
+/** A record without the members set by the audit log: `v`, `seq`, `time`, `instance`, `prev` and `hash`. */
 export interface AuditRecord {
   readonly id: string;
   readonly event: AuditEvent;
-  /** RFC 3339; only in a record that is written late: the time of the event. The audit log sets the time of all others. */
+  /**
+   * RFC 3339 time of the event; only in a record that is written late. The audit log sets the time of all
+   * others.
+   */
   readonly time?: string;
   readonly decision: 'allow' | 'deny' | null;
   readonly reason: Reason | null;
   readonly rule: string | null;
-  /** Null where nobody asked: a change, a checkpoint. */
+  /** Null for records without a request (changes, checkpoints). */
   readonly request: {
     readonly id: string;
     readonly trace_id: string | null;
@@ -38,49 +41,49 @@ export interface AuditRecord {
   readonly tool: string | null;
   readonly arguments_sha256: string | null;
   readonly principal: RecordedPrincipal | null;
-  /** The person at the root of the chain; null where there is none. */
+  /** The user at the root of the delegation chain; null for a workload. */
   readonly on_behalf_of: string | null;
   readonly delegation: readonly DelegationLink[];
   readonly required: RecordedRequirements;
   readonly missing: RecordedRequirements;
   readonly outcome: { readonly status: RecordedStatus; readonly duration_ms: number | null } | null;
   readonly decision_id: string | null;
-  /** Those that the tool declares with `@Audit`, and that the caller sent. */
+  /** Arguments that the tool declares with `@Audit` and the caller sent. */
   readonly arguments?: JsonObject;
-  /** Where the chain of the token is longer than is recorded: how many actors behind the root were left out. */
+  /** Number of actors omitted after the root; only if the token's chain exceeds the recorded length. */
   readonly delegation_omitted?: number;
-  /** Digest of the operator's policy that decided; not there where there is none. */
+  /** Digest of the policy that decided; absent without a policy. */
   readonly policy?: string;
-  /** The decision that shadow rules would have made, where it is another one; a null reason: allowed. */
+  /** Decision of the shadow rules if it differs; a null reason means allow. */
   readonly shadow?: Shadow;
-  /** In a list: how many; `would_hide` and `would_show`: with the shadow rules as if they counted. */
+  /** Counts of a list; `would_hide` and `would_show` apply the shadow rules. */
   readonly list?: {
     readonly shown: number;
     readonly hidden: number;
     readonly would_hide?: number;
     readonly would_show?: number;
   };
-  /** In a change. */
+  /** Only in a change. */
   readonly change?: Change;
-  /** In a checkpoint. */
+  /** Only in a checkpoint. */
   readonly checkpoint?: Checkpoint;
 }
 
-/** A record as it stands in an audit log. */
+/** A record as stored in an audit log. */
 export interface StoredRecord extends AuditRecord {
   readonly v: 1;
-  /** From 1 on, over files and restarts. */
+  /** Starts at 1 and continues over files and restarts. */
   readonly seq: number;
-  /** RFC 3339, in UTC, with milliseconds: texts of that form sort as times do. */
+  /** RFC 3339, UTC, with milliseconds, so that text order is time order. */
   readonly time: string;
-  /** The identity of the chain. */
+  /** Identity of the chain. */
   readonly instance: string;
-  /** The `hash` of the record before; null in the first. */
+  /** `hash` of the previous record; null in the first. */
   readonly prev: string | null;
   readonly hash: string;
 }
 
-/** `interrupted`: the server ended before the call did, and said so at its next start. */
+/** `interrupted`: the server ended before the call; recorded at the next start. */
 export const STATUSES = [
   'ok',
   'tool_error',
@@ -90,44 +93,44 @@ export const STATUSES = [
 ] as const satisfies readonly (OutcomeStatus | 'interrupted')[];
 export type RecordedStatus = (typeof STATUSES)[number];
 
-/** Names, or the number and the digest of a long list of them. */
+/** Names, or count and digest of a long list. */
 export type RecordedNames = readonly string[] | { readonly names: number; readonly sha256: string };
 
-/** What alters decisions, or the audit log itself. */
+/** A change that affects decisions or the audit log itself. */
 export type Change =
   | {
       readonly what: 'start';
       readonly version: string;
       readonly host: string;
       readonly pid: number;
-      /** What decides, by the names of the variables; digests for what is long, or secret. */
+      /** Settings that affect decisions; long or secret values as digests. */
       readonly configuration: JsonObject;
-      /** Names of what differs from the run before; null where there was none. */
+      /** Names of the members changed since the previous run; null without one. */
       readonly changed: readonly string[] | null;
     }
-  /** Records could not be written for a while. */
+  /** A period in which records could not be written. */
   | {
       readonly what: 'gap';
-      /** When the first of them should have been written, and when writing worked again; RFC 3339. */
+      /** Time of the first unwritten record, and time when writing worked again; RFC 3339. */
       readonly since: string;
       readonly until: string;
-      /** Records that follow late, directly behind this one. */
+      /** Number of late records directly after this one. */
       readonly late: number;
-      /** Records that are lost, by event. */
+      /** Number of lost records per event. */
       readonly lost: Readonly<Partial<Record<AuditEvent, number>>>;
     }
-  /** From here on the operator's files decide that have this digest. */
+  /** The policy with this digest takes effect. */
   | {
       readonly what: 'policy';
       readonly from: string | null;
       readonly to: string;
-      /** As `policy.yaml` names it; null where it names none. */
+      /** The author named in `policy.yaml`; null if absent. */
       readonly author: string | null;
       readonly files: readonly { readonly name: string; readonly sha256: string }[];
     }
-  /** The first challenge and `scopes_supported` ask for other scopes from here on. */
+  /** The scopes of the first challenge and of `scopes_supported` change. */
   | { readonly what: 'challenge_scopes'; readonly from: RecordedNames; readonly to: RecordedNames }
-  /** Tokens are out of force from here on, or in force again. */
+  /** Tokens are revoked, or a revocation is withdrawn. */
   | {
       readonly what: 'revocation';
       readonly action: 'revoked' | 'withdrawn';
@@ -135,77 +138,85 @@ export type Change =
         readonly id: string;
         readonly kind: string;
         readonly iss: string;
-        /** The subject, client, session or token that it hits; of people the pseudonym, where they have one. */
+        /**
+         * Subject, client, session or token that is revoked; pseudonymized for users if pseudonyms are on.
+         */
         readonly value: string;
         readonly issued_before: number;
       };
       readonly by: string;
       readonly reason: string | null;
     }
-  /** A transmitter told of something (RFC 8417); one record for each event of a message. */
+  /** A security event from a transmitter (RFC 8417); one record per event of a message. */
   | {
       readonly what: 'signal';
       readonly transmitter: string;
-      /** Of the message. */
+      /** `jti` of the message. */
       readonly jti: string;
-      /** The whole name of the event. */
+      /** Full URI of the event. */
       readonly event: string;
       readonly action: 'revoked' | 'acknowledged';
-      /** Ids of the revocations that it caused; each has its own record where it comes into force. */
+      /** Ids of the resulting revocations; each has its own record when it takes effect. */
       readonly revocations: readonly string[];
-      /** Why it changed nothing; null where it did. */
+      /** Why the event had no effect; null if it had one. */
       readonly why: string | null;
     }
-  /** Tools of an upstream were accepted, or are not those that were accepted. */
+  /** Tools of an upstream were pinned, accepted, withheld or restored. */
   | {
       readonly what: 'upstream';
       readonly upstream: string;
-      /** `pinned`: as they were found at first use; `accepted`: by the operator; `withheld`: nobody may have them until then. */
+      /**
+       * `pinned`: at first use; `accepted`: by the operator; `withheld`: the definition differs from its
+       * pin.
+       */
       readonly action: 'pinned' | 'accepted' | 'withheld' | 'restored';
-      /** By the upstream's own names, with the digests of their definitions: the one accepted before, and the one found. */
+      /** The upstream's own names, with the accepted and the found digest of the definition. */
       readonly tools: readonly {
         readonly tool: string;
         readonly from: string | null;
         readonly to: string | null;
       }[];
-      /** How many there are besides. */
+      /** Number of further tools that are not listed. */
       readonly more?: number;
     }
-  /** Rates, quotas and DPoP proofs: `degraded` while the store does not answer and this instance counts alone. */
+  /**
+   * Rates, quotas and DPoP proofs: `degraded` while the store does not answer and this instance counts
+   * alone.
+   */
   | {
       readonly what: 'rate_limit_store';
       readonly state: 'shared' | 'degraded';
       /** The failure of the store; null for `shared`. */
       readonly cause: string | null;
     }
-  /** Checkpoints are signed by another key from here on. */
+  /** Another key signs the checkpoints after this record. */
   | { readonly what: 'key'; readonly from: string; readonly to: string }
-  /** Files that were kept long enough and are deleted after this record. */
+  /** Expired files that are deleted after this record. */
   | {
       readonly what: 'retention';
       readonly removed: readonly { file: string; from: number; to: number; hash: string }[];
     };
 
-/** A place in the audit log that is signed: whoever changes something before it would have to sign anew. */
+/** A signed position in the audit log. A change before it invalidates the signature. */
 export interface Checkpoint {
-  /** `open`: the beginning of a file; `rotate` and `close`: its end; `interval`: in between. */
+  /** `open`: start of a file; `rotate` and `close`: its end; `interval`: in between. */
   readonly kind: 'open' | 'interval' | 'rotate' | 'close';
   /** Thumbprint of the key (RFC 7638). */
   readonly key_id: string;
-  /** At the beginning and the end of a file. */
+  /** Only at the start and the end of a file. */
   readonly key?: PublicJwk;
-  /** Ids of allowed calls that have not ended; at the beginning and the end of a file. */
+  /** Ids of allowed calls that have not ended; only at the start and the end of a file. */
   readonly open?: readonly string[];
-  /** As of the last start; at the beginning and the end of a file. */
+  /** Configuration of the last start; only at the start and the end of a file. */
   readonly configuration?: JsonObject;
   /** Ed25519, base64url; over the whole record without this member and `hash`. */
   readonly signature?: string;
 }
 
-/** What a caller chose is recorded up to this many characters. */
+/** Maximum length of recorded text from the caller, in characters. */
 const MAX_TEXT = 256;
 
-/** An allowed call, before it starts. */
+/** An allowed call, recorded before it starts. */
 export function decisionRecord(
   requestContext: RequestContext,
   parts = new RecordFragmentCache(),
@@ -213,7 +224,7 @@ export function decisionRecord(
   return { ...base(requestContext, parts), event: 'decision', decision: 'allow' };
 }
 
-/** A list shown. */
+/** A list that was sent. */
 export function listRecord(requestContext: RequestContext, parts = new RecordFragmentCache()): AuditRecord {
   const { shown, hidden, shadowHiddenCount, wouldShow }: Listing = requestContext.listing ?? {
     shown: [],
@@ -228,7 +239,7 @@ export function listRecord(requestContext: RequestContext, parts = new RecordFra
   return { ...base(requestContext, parts), event: 'list', decision: 'allow', list };
 }
 
-/** A refusal, at whichever stage: before a principal was known it is one of authentication. */
+/** A refusal at any step; of event `authentication` before the principal is known. */
 export function refusalRecord(
   requestContext: RequestContext,
   reason: Reason,
@@ -243,9 +254,9 @@ export function refusalRecord(
 }
 
 /**
- * How an allowed call ended.
- * @param decision its record: all but how it ended is the same.
- * @param reason why an allowed call was not run after all.
+ * Outcome of an allowed call.
+ * @param decision record of the decision, whose other members are copied.
+ * @param reason why the allowed call did not run; null if it ran.
  */
 export function outcomeRecord(
   decision: AuditRecord,
@@ -264,9 +275,12 @@ export function outcomeRecord(
   };
 }
 
-/** A call of a run that ended before it: told from its decision, as it stands in the audit log. */
+/**
+ * Outcome of a call that the previous run did not finish. @param decision record as stored in the audit
+ * log.
+ */
 export function interruptedRecord(decision: JsonObject, id: string): AuditRecord {
-  // Its place is given anew: it is another record.
+  // The new record gets its own position.
   const { v: _v, seq: _seq, time: _time, instance: _instance, prev: _prev, hash: _hash, ...rest } = decision;
   return {
     ...(rest as unknown as AuditRecord),
@@ -296,7 +310,7 @@ function base(requestContext: RequestContext, parts: RecordFragmentCache): Audit
     reason: null,
     rule: requestContext.rateLimitRule ?? decision?.rule ?? null,
     ...policyOf(requestContext),
-    // In canonical order, here and in the outcome: then nothing has to be sorted to write it.
+    // Canonical member order, so that the writer does not have to sort.
     request: {
       client: requestContext.client === null ? null : bounded(requestContext.client),
       id: requestContext.requestId,
@@ -319,14 +333,14 @@ function base(requestContext: RequestContext, parts: RecordFragmentCache): Audit
   };
 }
 
-/** Under which policy of the operator's it was decided, and what its shadow rules would have said. */
+/** Digest of the policy and result of its shadow rules. */
 function policyOf({ decision, listing }: RequestContext): Pick<AuditRecord, 'policy' | 'shadow'> {
   const policy = decision?.policy ?? listing?.policy;
   const shadow = decision?.shadow;
   return { ...(policy !== undefined && { policy }), ...(shadow && { shadow }) };
 }
 
-/** The name of what exists is ours; of what does not it is the caller's. */
+/** The name of an unknown target comes from the caller and is redacted. */
 function toolOf(target: Target, decision: Decision | undefined): string {
   const label = targetLabel(target);
   const exists = decision && !(decision.effect === 'deny' && decision.reason === 'tool_unknown');
@@ -334,7 +348,7 @@ function toolOf(target: Target, decision: Decision | undefined): string {
 }
 
 const NOTHING = recordedRequirements(NO_REQUIREMENTS);
-/** A record of the server's own doing. */
+/** Members of a record without a request. */
 const SYSTEM_RECORD_BASE: Omit<AuditRecord, 'id' | 'event'> = {
   decision: null,
   reason: null,
@@ -351,7 +365,7 @@ const SYSTEM_RECORD_BASE: Omit<AuditRecord, 'id' | 'event'> = {
   decision_id: null,
 };
 
-/** Nothing where none is declared, so that a record has no more members than it has to say. */
+/** Omits the member if the target declares no recorded arguments. */
 function recordedArguments(
   { recordedArguments: names = [] }: Target,
   given: unknown,
@@ -366,12 +380,12 @@ function boundedValue(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? bounded(canonicalJson(value)) : value;
 }
 
-/** A text of the caller's: cut, and without what looks like a credential. Cut last, or half a token would stay. */
+/** Redacts tokens in caller text, then truncates it. Truncating first could leave part of a token. */
 function bounded(text: string): string {
   return cut(redactTokens(text));
 }
 
-/** Half of a surrogate pair, sent or left by the cut, is no text that others can read (RFC 8785 section 3.2.2.2). */
+/** Replaces unpaired surrogates, which other parsers reject (RFC 8785 section 3.2.2.2). */
 function cut(whole: string): string {
   const text = wellFormed(whole);
   return text.length > MAX_TEXT ? `${wellFormed(text.slice(0, MAX_TEXT))}…` : text;

@@ -1,4 +1,4 @@
-/** What an audit log says of the run before: where its chain ends, and which calls it left without an end. */
+/** Recovers the state of the previous run from the audit log: end of the chain and unfinished calls. */
 import type { FileHandle } from 'node:fs/promises';
 import { type JsonObject, parseJsonObject } from '../lib/json.js';
 import { decodeVerified } from './chain.js';
@@ -13,31 +13,31 @@ export interface ChainEnd {
 }
 
 export interface Recovered {
-  /** Undefined: the audit log is new. */
+  /** Undefined for a new audit log. */
   readonly end: ChainEnd | undefined;
-  /** Bytes of whole records in the file that is written; what follows them was never acknowledged. */
+  /** Bytes of complete records in the current file; later bytes were never acknowledged. */
   readonly size: number;
-  /** The first record of the file that is written, where it has one. */
+  /** First record of the current file, if any. */
   readonly first: { readonly seq: number; readonly time: string } | undefined;
-  /** Decisions that allowed a call whose end is not on record. */
+  /** Allowed decisions without a recorded outcome. */
   readonly unfinished: readonly JsonObject[];
-  /** What the last run was configured with. */
+  /** Configuration of the last run. */
   readonly configuration: JsonObject | undefined;
-  /** Who signed the last checkpoint. */
+  /** Id of the key that signed the last checkpoint. */
   readonly keyId: string | undefined;
 }
 
-/** How every record begins: what a crash left of one is cut off, a file of something else is never touched. */
+/** Start of every record. Partial records after a crash are truncated; other content is never modified. */
 export const RECORD_START = '{"arguments';
-/** Longer than any record. */
+/** Larger than any record. */
 const TAIL_BYTES = 1024 * 1024;
 const LINE_BREAK = 0x0a;
 
-/** @throws Error where the last record is none, or not what its hash was made of. */
+/** @throws Error if the last record is invalid or does not match its hash. */
 export async function recover(file: string): Promise<Recovered> {
   const archives = (await archivesOf(file)).reverse();
   const current = await reading(file, lastRecord);
-  // An empty file is what a crash between two files leaves: the chain goes on from the one before.
+  // A crash during rotation leaves an empty file; the chain continues from the newest archive.
   const files = current?.last ? [file, ...archives] : archives;
   const newest = files[0];
   const end = current?.last ? current : newest === undefined ? undefined : await reading(newest, lastRecord);
@@ -71,10 +71,10 @@ export async function recover(file: string): Promise<Recovered> {
   };
 }
 
-/** What one file says of the calls in it. */
+/** Calls and state found in one file. */
 interface Run {
   readonly unfinished: JsonObject[];
-  /** Calls that ran before the first record of the file, and that it does not end. */
+  /** Calls that started before this file and do not end in it. */
   readonly openBefore: readonly string[];
   readonly configuration: JsonObject | undefined;
   readonly keyId: string | undefined;
@@ -101,15 +101,15 @@ async function reading<T>(
   }
 }
 
-/** Whether a text without a line break can be the beginning of a record that was not written to its end. */
+/** Whether text without a line break can be the start of a partial record. */
 export function isTornRecord(text: string): boolean {
   return text.startsWith(RECORD_START) || RECORD_START.startsWith(text);
 }
 
-/** The last whole record and where it ends; the number and the time of the first one. */
+/** The last complete record and its end offset; sequence number and time of the first record. */
 export async function lastRecord(handle: FileHandle, path: string) {
   const { size: length } = await handle.stat();
-  // XFS and ext4 may leave zeros for bytes that a power cut kept from the disk: none of them was acknowledged.
+  // XFS and ext4 may leave zero bytes after a power failure. None of those bytes was acknowledged.
   const size = await endOfText(handle, length);
   const from = Math.max(0, size - TAIL_BYTES);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
@@ -154,7 +154,7 @@ async function readRun(handle: FileHandle): Promise<Run> {
   };
 }
 
-/** Those of the decisions that are in this file; they are missing no longer. */
+/** Finds the missing decisions in this file and removes them from `missing`. */
 async function decisionsIn(handle: FileHandle, missing: Set<string>): Promise<JsonObject[]> {
   const found: JsonObject[] = [];
   for await (const record of records(handle)) {
@@ -163,7 +163,7 @@ async function decisionsIn(handle: FileHandle, missing: Set<string>): Promise<Js
   return found;
 }
 
-/** What cannot be read is omitted: to find such a record is the business of a verification. */
+/** Skips unreadable records; `verify` reports them. */
 async function* records(handle: FileHandle): AsyncGenerator<JsonObject> {
   for await (const lines of readLines(handle)) {
     for (const { text } of lines) {

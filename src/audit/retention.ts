@@ -1,4 +1,4 @@
-/** Which files of an audit log were kept long enough. */
+/** Finds and deletes archives that exceed the retention period. */
 import { open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolder } from '../lib/durable-file.js';
@@ -6,15 +6,15 @@ import { archivesOf } from './audit-log-files.js';
 import { lastRecord } from './recover.js';
 
 export interface KeptFile {
-  /** Its name, without the folder. */
+  /** File name without the folder. */
   readonly file: string;
   readonly from: number;
   readonly to: number;
-  /** Of its last record: what the first record of the next file names. */
+  /** Hash of the last record; equals `prev` of the first record in the next file. */
   readonly hash: string;
 }
 
-/** Files put aside whose last record is older; from the oldest on, so that what is left is one chain. */
+/** Archives whose last record is older than `before`, oldest first, so that the rest remains one chain. */
 export async function expiredFiles(auditLog: string, before: Date): Promise<KeptFile[]> {
   const expired: KeptFile[] = [];
   for (const path of await archivesOf(auditLog)) {

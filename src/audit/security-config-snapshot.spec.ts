@@ -13,7 +13,7 @@ function configured(env: Record<string, string> = {}, rules: Record<string, obje
   );
 }
 
-it('names what decides', () => {
+it('contains the settings that affect decisions', () => {
   expect(configured()).toMatchObject({
     resource: 'http://127.0.0.1:3000/mcp',
     issuers: ['https://login.example.com'],
@@ -25,7 +25,7 @@ it('names what decides', () => {
   expect(JSON.stringify(configured({ AUDIT_PSEUDONYM_KEY_FILE: '/x' }))).not.toContain(SECRET);
 });
 
-it('keeps a long allow-list as a digest', () => {
+it('replaces a long allow-list with its digest', () => {
   const names = Array.from({ length: 101 }, (_, at) => `tool_${at}`).join(',');
   expect(configured({ TOOL_ALLOW_LIST: names }).allow_list).toEqual({
     names: 101,
@@ -47,11 +47,11 @@ it.each<[string, Record<string, string>, string]>([
   ['hosts', { ALLOWED_HOSTS: 'gate' }, 'allowed_hosts'],
   ['what happens without an audit log', { AUDIT_ON_FAILURE: 'allow' }, 'audit_on_failure'],
   ['pseudonyms', { AUDIT_PSEUDONYM_KEY_FILE: '/x' }, 'audit_pseudonyms'],
-])('tells a change of %s', (_, env, member) => {
+])('reports a change of %s', (_, env, member) => {
   expect(changedMembers(configured(), configured(env))).toEqual([member]);
 });
 
-it('tells a change of who may revoke, and nothing of the secret', () => {
+it('reports a change of signal transmitters without their secrets', () => {
   const listening = (events: string) => {
     const file = `transmitters: [{ issuer: https://login.example.com, audience: x, authorization_file: s, subject_issuer: https://login.example.com, events: [${events}] }]`;
     const read = (path: string) => (path === '/signals' ? file : `Bearer ${SECRET}`);
@@ -66,7 +66,7 @@ it('tells a change of who may revoke, and nothing of the secret', () => {
   expect(JSON.stringify(listening('account-purged'))).not.toContain('s3cret');
 });
 
-it('tells a change of what a tool asks for', () => {
+it('reports a change of the access rules', () => {
   const changed = changedMembers(
     configured({}, { read: { scopes: ['a'] } }),
     configured({}, { read: { scopes: [] } }),
@@ -74,12 +74,12 @@ it('tells a change of what a tool asks for', () => {
   expect(changed).toEqual(['rules_sha256']);
 });
 
-it('tells no change where only the port, the log and the files are others', () => {
+it('reports no change if only the port, the log level and file paths differ', () => {
   const env = { DATA_DIR: '/elsewhere', LOG_LEVEL: 'debug', EXAMPLE_TOOLS: 'true', SMTP_URL: 'smtp://mail' };
   expect(changedMembers(configured(), configured(env))).toEqual([]);
 });
 
-it('tells members that came or went, and nothing where there was no run before', () => {
+it('reports added and removed members, and null without a previous run', () => {
   expect(changedMembers({ a: 1, b: null }, { b: 2, c: 3 })).toEqual(['a', 'b', 'c']);
   expect(changedMembers(undefined, { a: 1 })).toBeNull();
 });

@@ -1,4 +1,4 @@
-/** The part of the configuration that alters decisions, as the audit log has it. Pure; holds no secret. */
+/** Snapshot of the settings that affect decisions, for the audit log. Contains no secrets. */
 import type {
   IssuerSettings,
   Settings,
@@ -10,13 +10,13 @@ import { canonicalJson, digestOf } from '../lib/canonical-json.js';
 import type { JsonObject } from '../lib/json.js';
 import type { Change, RecordedNames } from './record.js';
 
-/** Longer lists of names are on record by their digest alone. */
+/** Longer lists of names are recorded only by count and digest. */
 const MAX_NAMES = 100;
 
 /**
- * @param rules what each tool, resource and prompt declares, by its name on allow-lists.
- * @param policyDigest of the operator's policy; null where there is none.
- * @param challenged the scopes that the first challenge asks for under it.
+ * @param rules access rules by allow-list name of the target.
+ * @param policyDigest digest of the policy; null without one.
+ * @param challenged scopes of the first challenge under this policy.
  */
 export function securityConfigSnapshot(
   settings: Settings,
@@ -56,7 +56,7 @@ export function securityConfigSnapshot(
   };
 }
 
-/** The names, or of more than {@link MAX_NAMES} their number and digest. */
+/** The names; above {@link MAX_NAMES}, their count and digest. */
 export function recordedNames(names: readonly string[]): RecordedNames {
   return names.length > MAX_NAMES ? { names: names.length, sha256: digestOf(names) } : names;
 }
@@ -71,7 +71,7 @@ export function challengeScopesChange({
   return { what: 'challenge_scopes', from: recordedNames(from), to: recordedNames(to) };
 }
 
-/** Names of the members that differ, in order; null where there is nothing to compare with. */
+/** Sorted names of changed members; null without a previous snapshot. */
 export function changedMembers(before: JsonObject | undefined, now: JsonObject): string[] | null {
   if (!before) return null;
   return [...new Set([...Object.keys(before), ...Object.keys(now)])]
@@ -79,7 +79,7 @@ export function changedMembers(before: JsonObject | undefined, now: JsonObject):
     .sort();
 }
 
-/** All but how the gate proves itself there: a new secret decides nothing. */
+/** Omits the introspection credentials, which do not affect decisions. */
 function deciding({ introspection, roleMap, ...rest }: IssuerSettings): object {
   return {
     ...rest,
@@ -94,7 +94,7 @@ function listenedTo({ authorization, events, ...rest }: TransmitterSettings): ob
   return { ...rest, events: [...events].sort(), authorization: authorization !== undefined };
 }
 
-/** All but secrets. */
+/** Omits secrets. */
 function mounted(upstream: UpstreamSettings): object {
   if (upstream.transport === 'stdio') {
     const { command, environment, secrets, ...rest } = upstream;

@@ -1,4 +1,4 @@
-/** The key that signs the checkpoints of an audit log: read, or made on the first start; what of it is public. */
+/** Loads or creates the key that signs the checkpoints, and derives its public part. */
 import {
   createHash,
   createPrivateKey,
@@ -28,8 +28,8 @@ export interface PublicJwk {
 }
 
 /**
- * Reads the key (PEM, PKCS #8), or makes one where the file does not exist and may be made.
- * @throws Error where it cannot be read, or is no Ed25519 key; the message never holds the key.
+ * Reads the key (PEM, PKCS #8), or creates one if the file does not exist and `mayMake` is set.
+ * @throws Error if the file cannot be read or is not an Ed25519 key. The message never contains the key.
  */
 export async function loadSigningKey(file: Omit<KeyFile, 'what' | 'generate'>): Promise<SigningKey> {
   const pem = await readOrMakeKey({
@@ -40,7 +40,7 @@ export async function loadSigningKey(file: Omit<KeyFile, 'what' | 'generate'>): 
   return signingKeyOf(pem, file.path);
 }
 
-/** @throws Error where the text is no private Ed25519 key. */
+/** @throws Error if the text is not a private Ed25519 key. */
 export function signingKeyOf(pem: string, name: string): SigningKey {
   let privateKey: KeyObject;
   try {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { CALL, DENIED, UNAUTHENTICATED } from '../../../test/support/audit-records.js';
 import { toCef } from './cef.js';
 
-/** As a collector reads it (CEF, revision 27). */
+/** Parses a line as a collector does (CEF, revision 27). */
 function parseCef(line: string): { header: string[]; extension: Record<string, string> } {
   const parts = line.split(/(?<!\\)(?:\\\\)*\|/);
   const header = parts.slice(0, 7).map((part) => part.replace(/\\([\\|])/g, '$1'));
@@ -17,7 +17,7 @@ function parseCef(line: string): { header: string[]; extension: Record<string, s
 }
 
 describe('toCef', () => {
-  it('says who, what, and what was decided', () => {
+  it('maps caller, user, target and decision', () => {
     const { header, extension } = parseCef(toCef(DENIED));
     expect(header.slice(0, 2)).toEqual(['CEF:0', 'identity-aware-mcp-server']);
     expect(header.slice(4)).toEqual(['scope_missing', 'decision read_customer', '4']);
@@ -38,11 +38,11 @@ describe('toCef', () => {
     });
   });
 
-  it('leaves out labels of what is not there', () => {
+  it('omits labels of absent values', () => {
     expect(toCef(UNAUTHENTICATED)).not.toMatch(/cs1Label|cs2Label|cs4Label|suser|cn2/);
   });
 
-  it('lets nothing that a caller chose end a line or a field', () => {
+  it('escapes caller text that would end a line or a field', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), (tool, person) => {
         const line = toCef({ ...CALL, tool: `${tool}|a=b\\\n`, on_behalf_of: `${person}=x\r\n` });

@@ -1,9 +1,9 @@
-/** A record in the Common Event Format, version 0 (ArcSight CEF, revision 27). Pure. */
+/** Converts a record to the Common Event Format, version 0 (ArcSight CEF, revision 27). */
 import type { StoredRecord } from '../record.js';
 import { PRODUCT_NAME, VERSION } from '../../lib/version.js';
 import { severityOf } from './severity.js';
 
-/** 0 to 10. */
+/** Scale of 0 to 10. */
 const SEVERITY = { informational: 2, low: 4, medium: 6, high: 8 } as const;
 
 export function toCef(record: StoredRecord): string {
@@ -64,7 +64,7 @@ export function toCef(record: StoredRecord): string {
   return `${header.map(escapedHeader).join('|')}|${pairs(extension)}`;
 }
 
-/** A label of nothing is left out with it. */
+/** Omits a label together with its absent value. */
 function pairs(all: readonly [string, string | number | null | undefined][]): string {
   const given = new Map(all.filter(([, value]) => value !== undefined && value !== null && value !== ''));
   return [...given]
@@ -81,7 +81,7 @@ function escapedValue(text: string): string {
   return oneLine(text.replace(/[\\=]/g, '\\$&'));
 }
 
-/** Control characters could end the line, and begin one that somebody else wrote. */
+/** Replaces control characters, which could end the line and forge another. */
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ');
 }

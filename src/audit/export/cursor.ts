@@ -1,15 +1,15 @@
-/** How far the audit log was delivered to one sink: kept over restarts, and never ahead of what arrived. */
+/** Delivery position of one sink. It survives restarts and never exceeds the delivered records. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, replaceFile } from '../../lib/durable-file.js';
 import { parseJsonObject } from '../../lib/json.js';
 
 export interface Cursor {
-  /** The chain that it is a place in. */
+  /** Identity of the chain. */
   readonly instance: string;
-  /** Number of the last record that arrived. */
+  /** Sequence number of the last delivered record. */
   readonly seq: number;
-  /** Its hash: tells whether the audit log still has it as it arrived. Not there in positions of earlier versions. */
+  /** Hash of that record, to detect a rewritten audit log. Absent in positions of earlier versions. */
   readonly hash?: string;
 }
 
@@ -21,7 +21,10 @@ export class CursorFile {
     return new CursorFile(join(folder, `${name}.json`));
   }
 
-  /** Undefined: nothing was ever delivered. @throws Error where the file is no position: to begin anew is the operator's to say. */
+  /**
+   * Undefined before the first delivery. @throws Error if the file is invalid; the operator decides about a
+   * new start.
+   */
   async read(): Promise<Cursor | undefined> {
     const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -34,7 +37,7 @@ export class CursorFile {
     return cursor;
   }
 
-  /** Whole or not at all: what a crash leaves is the one before, and some records arrive twice. */
+  /** Replaces the file atomically. After a crash, the previous position causes repeated deliveries. */
   async write(cursor: Cursor): Promise<void> {
     await replaceFile(this.path, JSON.stringify(cursor));
   }

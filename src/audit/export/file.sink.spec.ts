@@ -17,7 +17,7 @@ describe('FileSink', () => {
   const deliver = (line: string) =>
     new FileSink({ path, format: 'json' }).deliver([{ line, record: {} as StoredRecord }]);
 
-  it('makes the folder and a file of mode 0600, and appends to it', async () => {
+  it('creates the folder and a file of mode 0600, and appends to it', async () => {
     await deliver('{"a":1}');
     await deliver('{"a":2}');
     expect(readFileSync(path, 'utf8')).toBe('{"a":1}\n{"a":2}\n');
@@ -27,7 +27,7 @@ describe('FileSink', () => {
   it.each([
     ['half a line', '{"a":'],
     ['zeros', '\0\0\0'],
-  ])('begins a new line behind %s that a crash left', async (_, left) => {
+  ])('starts a new line after %s left by a crash', async (_, left) => {
     await deliver('{"a":1}');
     appendFileSync(path, left);
     await deliver('{"a":2}');

@@ -1,4 +1,4 @@
-/** Lines in a file of another form; opened anew for each delivery, so that it can be moved away at any time. */
+/** Appends records to a file. Opens it for each delivery, so that external rotation can move it. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder, syncFolder } from '../../lib/durable-file.js';
@@ -16,7 +16,7 @@ export class FileSink implements Sink {
       const { size } = await handle.stat();
       if (size === 0) await syncFolder(dirname(path));
       const lines = records.map((one) => `${render(one, format)}\n`).join('');
-      // A crash or a full disk may have left half a line; its record is among these.
+      // A crash or a full disk may have left a partial line; its record is delivered again in this batch.
       await handle.writeFile((await endsInLine(handle, size)) ? lines : `\n${lines}`);
       await handle.datasync();
     } finally {

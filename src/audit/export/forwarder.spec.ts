@@ -22,7 +22,7 @@ let auditLog: AuditLog;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'forwarder-'));
   file = join(folder, 'audit.jsonl');
-  // Every write puts the file aside: each record has a file of its own, but for its checkpoints.
+  // rotateBytes 1 rotates at every write, so each record has its own file.
   auditLog = await AuditLog.open({
     file,
     key: () => key,
@@ -50,7 +50,7 @@ const idsOf = (delivered: readonly SinkRecord[]) =>
 class Collector implements Sink {
   readonly arrived: SinkRecord[] = [];
   down = false;
-  /** Takes what it is given, and says that it did not. */
+  /** Stores the records, then rejects the delivery. */
   forgets = false;
 
   deliver(records: readonly SinkRecord[]): Promise<void> {
@@ -64,7 +64,7 @@ class Collector implements Sink {
   }
 }
 
-describe('a follower', () => {
+describe('LogReader', () => {
   async function readAll(reader: LogReader, most = 1): Promise<SinkRecord[]> {
     const all: SinkRecord[] = [];
     for (let found = await reader.read(most, auditLog.reach); found.length > 0;) {
@@ -74,28 +74,25 @@ describe('a follower', () => {
     return all;
   }
 
-  it.each([1, 2, 100])(
-    'reads over all files, %i at a time, each record once and as it stands there',
-    async (most) => {
-      await write('a', 'b', 'c', 'd');
-      const reader = new LogReader(file, 1);
-      const all = await readAll(reader, most);
-      expect(all.map(({ record }) => record.seq)).toEqual(
-        Array.from({ length: auditLog.reach }, (_, at) => at + 1),
-      );
-      expect(idsOf(all)).toEqual(['a', 'b', 'c', 'd']);
-      const text = readdirSync(folder)
-        .filter((name) => name.endsWith('.jsonl'))
-        .map((name) => readFileSync(join(folder, name), 'utf8'))
-        .join('');
-      for (const { line } of all) expect(text).toContain(`${line}\n`);
-      await write('e');
-      expect(idsOf(await readAll(reader, most))).toEqual(['e']);
-      await reader.close();
-    },
-  );
+  it.each([1, 2, 100])('reads each record of all files once and unchanged, %i at a time', async (most) => {
+    await write('a', 'b', 'c', 'd');
+    const reader = new LogReader(file, 1);
+    const all = await readAll(reader, most);
+    expect(all.map(({ record }) => record.seq)).toEqual(
+      Array.from({ length: auditLog.reach }, (_, at) => at + 1),
+    );
+    expect(idsOf(all)).toEqual(['a', 'b', 'c', 'd']);
+    const text = readdirSync(folder)
+      .filter((name) => name.endsWith('.jsonl'))
+      .map((name) => readFileSync(join(folder, name), 'utf8'))
+      .join('');
+    for (const { line } of all) expect(text).toContain(`${line}\n`);
+    await write('e');
+    expect(idsOf(await readAll(reader, most))).toEqual(['e']);
+    await reader.close();
+  });
 
-  it('begins in the middle, and reads no further than the disk', async () => {
+  it('starts at a given record and stops at the last durable one', async () => {
     await write('a', 'b', 'c');
     const reader = new LogReader(file, 3);
     const read = await reader.read(100, 4);
@@ -105,7 +102,7 @@ describe('a follower', () => {
     await reader.close();
   });
 
-  it('says what is missing', async () => {
+  it('reports a record that is in no file', async () => {
     await write('a', 'b', 'c');
     const [first] = readdirSync(folder)
       .filter((name) => /\d{12}/.test(name))
@@ -120,7 +117,7 @@ describe('a follower', () => {
   });
 });
 
-describe('a forwarder', () => {
+describe('Forwarder', () => {
   const log = {
     lines: [] as string[],
     write: (_event: string, line: string) => void log.lines.push(line),
@@ -141,7 +138,7 @@ describe('a forwarder', () => {
   };
   beforeEach(() => (log.lines.length = 0));
 
-  it('delivers what was there and what comes, and goes on after a restart', async () => {
+  it('delivers existing and new records and resumes after a restart', async () => {
     const [first, second] = [new Collector(), new Collector()];
     await write('a');
     let forwarder = await start(first);
@@ -159,7 +156,7 @@ describe('a forwarder', () => {
     expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, at) => at + 1));
   });
 
-  it('loses nothing while the collector is down, says so once, and blocks nobody', async () => {
+  it('delivers all records after an outage of the collector and logs the outage once', async () => {
     const collector = new Collector();
     collector.down = true;
     const forwarder = await start(collector);
@@ -180,7 +177,7 @@ describe('a forwarder', () => {
     await forwarder.stop();
   });
 
-  it('delivers again what may not have arrived', async () => {
+  it('delivers a batch again if its arrival is uncertain', async () => {
     const collector = new Collector();
     collector.forgets = true;
     await write('a');
@@ -192,7 +189,7 @@ describe('a forwarder', () => {
     await forwarder.stop();
   });
 
-  it('goes on where records are gone, and says which', async () => {
+  it('continues after deleted records and logs their range', async () => {
     await write('a', 'b', 'c');
     const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
     await cursor.write({ instance: 'gate-1', seq: 1 });
@@ -207,7 +204,7 @@ describe('a forwarder', () => {
     await forwarder.stop();
   });
 
-  it('delivers a new chain from its beginning, whatever number the old one had', async () => {
+  it('delivers a new chain from its first record, regardless of the old position', async () => {
     const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
     await cursor.write({ instance: 'the-chain-before', seq: 2 });
     await write('a', 'b');
@@ -223,7 +220,7 @@ describe('a forwarder', () => {
   it.each([
     ['was cut', { seq: 99 }],
     ['was rewritten', { seq: 2, hash: 'ab' }],
-  ])('delivers all that is there again where the audit log %s behind what arrived', async (_, place) => {
+  ])('delivers all records again if the audit log %s before the delivered position', async (_, place) => {
     await write('a', 'b');
     const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
     await cursor.write({ instance: 'gate-1', ...place });
@@ -235,7 +232,7 @@ describe('a forwarder', () => {
     await forwarder.stop();
   });
 
-  it('outlives whatever a sink throws', async () => {
+  it('survives any value thrown by a sink', async () => {
     const collector = new Collector();
     const thrown: unknown[] = [new DOMException('timed out', 'TimeoutError'), undefined, 7, { cause: null }];
     collector.deliver = (records) => {
@@ -250,7 +247,7 @@ describe('a forwarder', () => {
     await forwarder.stop();
   }, 40_000);
 
-  it('does not begin anew where its position cannot be read', async () => {
+  it('does not restart delivery if its position file is invalid', async () => {
     await write('a');
     const cursor = await CursorFile.in(join(folder, 'positions'), 'siem');
     await cursor.write({ instance: 'gate-1', seq: 1 });

@@ -1,4 +1,4 @@
-/** Delivers the audit log to one sink: in order, at least once, from where it stood; nobody waits for it. */
+/** Delivers the audit log to one sink in the background: in order, at least once, from the last position. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog } from '../../core/event-logger.js';
 import { backoffDelay } from '../../lib/backoff.js';
@@ -11,24 +11,24 @@ export interface ForwarderOptions {
   readonly name: string;
   readonly sink: Sink;
   readonly cursor: CursorFile;
-  /** The file that is written. */
+  /** Path of the current file. */
   readonly auditLog: string;
-  /** The chain that is written. */
+  /** Identity of the current chain. */
   readonly instance: () => string;
-  /** Number of the last record of it that is on the disk; 0 while there is none. */
+  /** Sequence number of its last durable record; 0 for an empty chain. */
   readonly lastDurableSeq: () => number;
   readonly log: EventLog;
 }
 
 export interface ForwarderStatus {
   readonly name: string;
-  /** Records that are on the disk and have not arrived. */
+  /** Number of durable records that are not delivered. */
   readonly behind: number;
-  /** Since when deliveries fail, RFC 3339; null where the last one arrived. */
+  /** Start of the current series of failures, RFC 3339; null if the last delivery succeeded. */
   readonly failing_since: string | null;
 }
 
-/** Records of one delivery. */
+/** Maximum number of records in one delivery. */
 const BATCH = 500;
 const POLL_MS = 250;
 const FIRST_RETRY_MS = 1_000;
@@ -38,23 +38,23 @@ export class Forwarder {
   private readonly stopping = new AbortController();
   private last = 0;
   private failingSince: Date | undefined;
-  /** Read, and not known to have arrived. */
+  /** Records read whose delivery is not confirmed. */
   private waiting: readonly SinkRecord[] | undefined;
   private running: Promise<void> | undefined;
 
   constructor(private readonly options: ForwarderOptions) {}
 
   start(): void {
-    // Whatever happens here happens behind the calls, and must never reach them.
+    // Catches every error: a delivery failure must never affect calls.
     this.running ??= this.run().catch((error: unknown) => this.failed(error));
   }
 
-  /** Number of the last record that arrived; 0 while that is not known. */
+  /** Sequence number of the last delivered record; 0 while unknown. */
   get arrived(): number {
     return this.last;
   }
 
-  /** What has not arrived by then is delivered after the next start. */
+  /** Stops delivery. The remaining records are delivered after the next start. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
@@ -86,7 +86,8 @@ export class Forwarder {
       } catch (error) {
         failures += 1;
         this.failed(error);
-        // What was read and has not arrived is sent again. Where reading failed, it begins anew: the files may be others.
+        // Sends an unconfirmed batch again. After a read failure, reopens the files, which may have
+        // changed.
         if (!this.waiting) {
           await reader?.close();
           reader = undefined;
@@ -100,7 +101,7 @@ export class Forwarder {
   private async follow(): Promise<LogReader> {
     const { auditLog, cursor, name, log, instance } = this.options;
     const kept = await cursor.read();
-    // A number of another chain says nothing of this one.
+    // A position of another chain does not apply to this one.
     const isOfThis = kept?.instance === instance();
     if (kept && !isOfThis) {
       const message = `Sink ${name}: the audit log is a new chain, delivery starts at its first record`;
@@ -129,7 +130,7 @@ export class Forwarder {
     return reader;
   }
 
-  /** Whether what arrived last is in the audit log as it arrived; true where its file is gone, and nobody can say. */
+  /** Whether the last delivered record is unchanged in the audit log; true if its file was deleted. */
   private async stillHas({ seq, hash }: Cursor): Promise<boolean> {
     const { auditLog, lastDurableSeq } = this.options;
     if (seq > lastDurableSeq()) return false;
@@ -174,10 +175,10 @@ export class Forwarder {
   }
 }
 
-/** The root of it: "fetch failed" tells nobody anything. Never the address, which may hold a secret. */
+/** Root cause of the error. Never the address, which may contain a secret. */
 function reasonOf(error: unknown): string {
   const { code, message } = (rootCause(error) ?? {}) as ErrorLike;
-  // The code of a time-out is a number.
+  // The `code` of a DOMException time-out is a number.
   const reason = typeof code === 'string' ? code : typeof message === 'string' ? message : 'unknown error';
   return reason.slice(0, 200);
 }

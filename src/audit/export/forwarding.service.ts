@@ -1,4 +1,4 @@
-/** Has the audit log delivered to everything that AUDIT_SINKS_FILE names. */
+/** Starts one forwarder for each sink in AUDIT_SINKS_FILE. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Lines in the body of a POST: NDJSON, or text where they are CEF. */
+/** Posts records as lines: NDJSON, or plain text for CEF. */
 import { once } from 'node:events';
 import { request as overPlain, type Agent, type IncomingMessage } from 'node:http';
 import { request as overTls } from 'node:https';
@@ -7,12 +7,12 @@ import { agentFor } from '../../http/outbound/outbound.js';
 import { render, type SinkRecord, type Sink } from './sink.js';
 
 export interface HttpsSinkSettings {
-  /** https, or http on loopback. */
+  /** https, or http on a loopback address. */
   readonly url: string;
   readonly format: SinkFormat;
   /** Sent as `Authorization: Bearer`. */
   readonly token: string | undefined;
-  /** PEM of the authority of the collector; those of the system where unset. */
+  /** CA certificate of the collector (PEM); default: the system's certificates. */
   readonly ca: string | undefined;
 }
 
@@ -34,8 +34,9 @@ export class HttpsSink implements Sink {
   }
 
   /**
-   * Any 2xx is an arrival. A redirect is none: it would take the token, and the records, somewhere else.
-   * @throws Error with the status, or with why there was no answer.
+   * Any 2xx status confirms the delivery. A redirect does not, since it would send token and records to
+   * another server.
+   * @throws Error with the status, or with the cause of the failed request.
    */
   async deliver(records: readonly SinkRecord[]): Promise<void> {
     const { url, format, token } = this.settings;
@@ -53,7 +54,7 @@ export class HttpsSink implements Sink {
     sent.end(records.map((one) => `${render(one, format)}\n`).join(''));
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     const { statusCode = 0 } = response;
-    // What it says is nobody's business; one that says more than a little is hung up on when the time is over.
+    // The response body is discarded; the time-out ends a long one.
     response.on('error', () => undefined).resume();
     if (statusCode < 200 || statusCode > 299) throw new Error(`The collector answered ${statusCode}`);
   }

@@ -1,4 +1,4 @@
-/** Reads an audit log from a place on, over its files, as far as it is on the disk. */
+/** Reads an audit log over all its files from a given record, up to the last durable one. */
 import { realpath, type FileHandle } from 'node:fs/promises';
 import { archivesOf, firstSeqOf, openIfThere } from '../audit-log-files.js';
 import { readLines } from '../lines.js';
@@ -9,14 +9,14 @@ import type { SinkRecord } from './sink.js';
 /** One file of the audit log. */
 interface AuditLogFile {
   readonly path: string;
-  /** Number of its first record: what tells files apart, for the one that is written changes its name. */
+  /** Sequence number of its first record. It identifies the file, because rotation changes the path. */
   readonly first: number;
 }
 
-/** One file, and how far it was read. */
+/** An open file with its read offset. */
 interface Reading extends AuditLogFile {
   readonly handle: FileHandle;
-  /** Where the next line begins. */
+  /** Offset of the next line, in bytes. */
   offset: number;
 }
 
@@ -24,8 +24,8 @@ export class LogReader {
   private reading: Reading | undefined;
 
   /**
-   * @param auditLog the file that is written.
-   * @param next number of the record that is wanted first.
+   * @param auditLog path of the current file.
+   * @param next sequence number of the first record to read.
    */
   constructor(
     private readonly auditLog: string,
@@ -33,29 +33,29 @@ export class LogReader {
   ) {}
 
   /**
-   * The records that follow, in order; none where there are none yet.
-   * @param lastDurableSeq number of the last record that is on the disk: what is behind it may still be taken back.
-   * @throws Error where the next record is in no file: it was deleted, or moved away, before it was read.
+   * The next records in order; empty if no more are durable.
+   * @param lastDurableSeq sequence number of the last durable record; later ones may still be truncated.
+   * @throws Error if the next record is in no file, because it was deleted or moved.
    */
   async read(most: number, lastDurableSeq: number): Promise<SinkRecord[]> {
     while (this.next <= lastDurableSeq) {
       this.reading ??= await this.find();
       const found = await this.readOn(this.reading, most, lastDurableSeq);
       if (found.length > 0) return found;
-      // This file has no more, and there is more: it goes on in the next one.
+      // The file has no further record: continue with the next file.
       if ((await this.fileOfNext())?.first === this.reading.first) return [];
       await this.close();
     }
     return [];
   }
 
-  /** Goes on from another place: the records in between are given up. */
+  /** Continues at another record and skips those between. */
   async skipTo(next: number): Promise<void> {
     await this.close();
     this.next = next;
   }
 
-  /** The first record that is still there. */
+  /** Sequence number of the oldest record in the files. */
   async oldest(): Promise<number> {
     const [oldest] = await this.files();
     return oldest?.first ?? this.next;
@@ -88,18 +88,18 @@ export class LogReader {
       const file = await this.fileOfNext();
       if (!file) throw new Error(`Record ${this.next} is in no file of the audit log`);
       const handle = await openIfThere(file.path);
-      // Between the look and the opening the name may have come to be that of another file.
+      // A rotation between listing and opening may have given the path to another file.
       if (handle && (await firstIn(handle)) === file.first) return { ...file, handle, offset: 0 };
       await handle?.close();
     }
   }
 
-  /** The file that has the next record, or will have it. */
+  /** The file that contains the next record, or will contain it. */
   private async fileOfNext(): Promise<AuditLogFile | undefined> {
     return (await this.files()).findLast(({ first }) => first <= this.next);
   }
 
-  /** The oldest first. The one that is written is looked at before the others: it may become one of them meanwhile. */
+  /** Oldest first. Reads the current file before the archives, because rotation may turn it into one. */
   private async files(): Promise<AuditLogFile[]> {
     const auditLog = await realpath(this.auditLog).catch(() => this.auditLog);
     const handle = await openIfThere(auditLog);
@@ -112,7 +112,7 @@ export class LogReader {
   }
 }
 
-/** Number of the first record; undefined where there is none. */
+/** Sequence number of the first record; undefined for a file without records. */
 async function firstIn(handle: FileHandle | undefined): Promise<number | undefined> {
   for await (const [line] of handle ? readLines(handle) : []) {
     return line?.whole ? (JSON.parse(line.text) as StoredRecord).seq : undefined;

@@ -2,9 +2,9 @@ import { CALL, DENIED, ENDED, GAP, UNAUTHENTICATED } from '../../../test/support
 import { toOcsf } from './ocsf.js';
 
 describe('toOcsf', () => {
-  // What the class API Activity requires (schema.ocsf.io, 1.3.0).
+  // Required attributes of the class API Activity (schema.ocsf.io, 1.3.0).
   it.each([CALL, DENIED, ENDED, UNAUTHENTICATED, GAP])(
-    'has what the class requires: $event $decision',
+    'has the attributes that the class requires: $event $decision',
     (record) => {
       expect(toOcsf(record)).toMatchObject({
         class_uid: 6003,
@@ -26,7 +26,7 @@ describe('toOcsf', () => {
     },
   );
 
-  it('says who, what, and what was decided', () => {
+  it('maps caller, target, decision and outcome', () => {
     expect(toOcsf(CALL)).toMatchObject({
       status: 'Success',
       action: 'Allowed',

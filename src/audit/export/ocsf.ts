@@ -1,4 +1,4 @@
-/** A record as an event of the Open Cybersecurity Schema Framework: API Activity (class 6003) of version 1.3. Pure. */
+/** Converts a record to an OCSF event: API Activity (class 6003), version 1.3. */
 import type { JsonObject } from '../../lib/json.js';
 import type { StoredRecord } from '../record.js';
 import { PRODUCT_NAME, VERSION } from '../../lib/version.js';
@@ -19,7 +19,7 @@ export function toOcsf(record: StoredRecord): JsonObject {
     class_name: 'API Activity',
     category_uid: CATEGORY,
     category_name: 'Application Activity',
-    // What a tool does to its resource is not for a gate to know.
+    // "Other": the gateway does not know whether a tool creates, reads, updates or deletes.
     activity_id: OTHER,
     activity_name: event,
     type_uid: CLASS * 100 + OTHER,

@@ -1,4 +1,4 @@
-/** Rows of a table that only grows: what is there cannot be changed or deleted, not even by who inserts. */
+/** Delivers records to an append-only PostgreSQL table. A trigger rejects update, delete and truncate. */
 import pg from 'pg';
 import { libpqUrl } from '../../config/database-url.js';
 import type { SinkRecord, Sink } from './sink.js';
@@ -7,7 +7,7 @@ import { PRODUCT_NAME } from '../../lib/version.js';
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
-/** The line is kept as it is, so that the chain can be verified from here too. */
+/** Stores the original line, so that the chain can be verified from the table. */
 const SCHEMA = `
 -- What jsonb cannot have (a NUL, half of a surrogate pair) is replaced there; the line keeps it.
 create or replace function audit_record_of(line text) returns jsonb language plpgsql immutable as $$
@@ -47,7 +47,7 @@ export class PostgresSink implements Sink {
       query_timeout: 2 * STATEMENT_TIMEOUT_MS,
       keepAlive: true,
     });
-    // An 'error' that nobody hears ends the process; the next delivery finds out by itself.
+    // An unhandled 'error' event would end the process; the next delivery reports the failure.
     this.pool.on('error', () => undefined);
   }
 
@@ -74,7 +74,9 @@ export class PostgresSink implements Sink {
     if (rowCount !== records.length) await this.requireSame(records);
   }
 
-  /** @throws Error where a record is there already, and is another one: the audit log was cut or rewritten since. */
+  /**
+   * @throws Error if a different record with this number exists: the audit log was truncated or rewritten.
+   */
   private async requireSame(records: readonly SinkRecord[]): Promise<void> {
     const { rows } = await this.pool.query<{ seq: string }>(
       `select there.seq from unnest($1::text[], $2::bigint[], $3::text[]) as sent (instance, seq, line)
@@ -94,7 +96,7 @@ export class PostgresSink implements Sink {
     await this.pool.end();
   }
 
-  /** Makes the table where it is missing; a role that may only insert finds it there. */
+  /** Creates the table if it is missing. A role with only the insert privilege finds it present. */
   private async prepare(): Promise<void> {
     const { rows } = await this.pool.query<{ there: boolean }>(
       `select to_regclass('audit_records') is not null as there`,

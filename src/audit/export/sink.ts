@@ -1,22 +1,25 @@
-/** Something that records are delivered to. */
+/** Interface of a sink, and the formats of a record. */
 import type { StoredRecord } from '../record.js';
 import { toCef } from './cef.js';
 import { toOcsf } from './ocsf.js';
 import type { SinkFormat } from '../../config/settings.js';
 
-/** A record, and the line that it is in the audit log. */
+/** A record with its line in the audit log. */
 export interface SinkRecord {
   readonly record: StoredRecord;
   readonly line: string;
 }
 
 export interface Sink {
-  /** Resolves when the records have arrived, as far as the protocol can tell. May be given the same ones again. */
+  /**
+   * Resolves when the records have arrived, as far as the protocol can tell. May receive the same records
+   * again.
+   */
   deliver(records: readonly SinkRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One line, without its break. */
+/** One line without a line break. */
 export function render({ record, line }: SinkRecord, format: SinkFormat): string {
   switch (format) {
     case 'json':

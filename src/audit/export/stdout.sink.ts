@@ -1,4 +1,4 @@
-/** Lines on stdout, among those of the log: for platforms that collect what a container writes. */
+/** Writes records to stdout between the log lines, for platforms that collect container output. */
 import type { SinkFormat } from '../../config/settings.js';
 import { render, type SinkRecord, type Sink } from './sink.js';
 

@@ -1,4 +1,7 @@
-/** Syslog messages (RFC 5424) over TLS (RFC 5425). The protocol has no receipt, so after a broken connection the last delivery is sent again. */
+/**
+ * Sends syslog messages (RFC 5424) over TLS (RFC 5425). Without acknowledgements, a reconnect repeats the
+ * last delivery.
+ */
 import { once } from 'node:events';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
@@ -11,7 +14,7 @@ export interface SyslogSinkSettings {
   readonly host: string;
   readonly port: number;
   readonly format: SinkFormat;
-  /** PEM of the authority of the collector; those of the system where unset. */
+  /** CA certificate of the collector (PEM); default: the system's certificates. */
   readonly ca: string | undefined;
 }
 
@@ -53,14 +56,14 @@ export class SyslogSink implements Sink {
     });
     await once(socket, 'secureConnect');
     socket.on('error', () => socket.destroy());
-    // Syslog never answers: what comes is the end of the connection.
+    // A syslog collector never sends data, so the stream must flow for `end` to be noticed.
     socket.on('end', () => socket.destroy());
     socket.resume();
     this.socket = socket;
     return socket;
   }
 
-  /** RFC 5425 section 4.3: the length in octets comes first, so that no message can end another. */
+  /** RFC 5425 section 4.3: octet-counted frames, so that message content cannot end a message. */
   private framed(one: SinkRecord): string {
     const { time, instance, event } = one.record;
     const priority = FACILITY * 8 + SEVERITIES[severityOf(one.record)];
