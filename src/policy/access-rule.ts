@@ -1,38 +1,38 @@
-/** What a target asks of a principal, as code declares it. */
+/** Access rules of targets, as declared in code. */
 import type { ListKind } from '../core/request-context.js';
 import type { Requirements, Target, TargetKind } from '../core/decision.js';
 import type { JsonObject } from '../lib/json.js';
 
 export interface AccessRule extends Requirements {
-  /** True only where the declaration says `@AllowWorkload()`. */
+  /** True only if the target declares `@AllowWorkload()`. */
   readonly allowWorkload: boolean;
-  /** `Class.method` that declares it, for people who ask why. */
+  /** `Class.method` of the declaration, named in decisions. */
   readonly source: string;
 }
 
-/** A target that exists, with its rule. */
+/** An existing target with its access rule. */
 export interface ProtectedTarget extends Target {
   readonly rule: AccessRule;
-  /** JSON Schema of the arguments as a caller sends them; unset: it takes none. */
+  /** JSON Schema of the arguments; unset for a target without arguments. */
   readonly inputSchema?: JsonObject;
-  /** The properties whose values are not given to the target as they were sent. */
+  /** Properties transformed before the target sees them (`@Transform`, `@Type`). */
   readonly transformedProperties?: readonly string[];
-  /** Of a resource template: what its method is given for this URI, which may be spelled in other ways too. */
+  /** Variables of a resource template for this URI, as its method receives them. */
   readonly variablesOf?: (uri: string) => JsonObject;
-  /** Its own word for it: a hint, which decides nothing. */
+  /** The target's own `readOnly` hint; not used for decisions. */
   readonly readOnly?: boolean;
-  /** Cedar expressions that must all hold, said where it is declared. */
+  /** Cedar expressions from the declaration; all must hold. */
   readonly conditions?: readonly string[];
-  /** Why nobody may have it for the time being, whatever the lists say; unset: nothing is wrong with it. */
+  /** Why the target is withheld; unset if it is available. */
   readonly withheld?: string;
 }
 
-/** Everything that can be asked for. The registry of tools, resources and prompts implements it. */
+/** All targets. Implemented by the registry of tools, resources and prompts. */
 export interface TargetRegistry {
   find(kind: TargetKind, name: string): ProtectedTarget | undefined;
-  /** Resources are asked for by URI: the provider that serves it, or undefined. */
+  /** The target that serves a resource URI; undefined if no target does. */
   findResourceByUri(uri: string): ProtectedTarget | undefined;
-  /** In the order in which a list shows them. */
+  /** In the order of a list response. */
   list(kind: ListKind): readonly ProtectedTarget[];
   all(): readonly ProtectedTarget[];
 }

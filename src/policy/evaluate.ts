@@ -1,4 +1,4 @@
-/** The one function that decides, for `tools/list` and `tools/call` alike. Pure. */
+/** The decision function for `tools/list` and `tools/call`. */
 import {
   NO_REQUIREMENTS,
   targetLabel,
@@ -22,22 +22,22 @@ import type {
   EffectiveRules,
 } from './policy.js';
 
-/** An issuer's clock may run ahead of ours by this much; what claims a later authentication claims too much. */
+/** Accepted clock skew of an issuer in seconds. A later authentication time is rejected. */
 const MAX_SECONDS_AHEAD = 60;
 
-/** What the policy makes of a caller's token. */
+/** The caller's token under the policy. */
 interface Standing {
-  /** Those of the token, and what they imply. */
+  /** Scopes of the token and the scopes they imply. */
   readonly scopes: ReadonlySet<string>;
   readonly conditions: CallerConditions | undefined;
 }
 
-/** Who asks, under which policy and when: what is the same for every target of one request. */
+/** Caller, policy and environment, shared by all targets of a request. */
 export interface EvaluationContext extends Standing {
   readonly principal: Principal;
   readonly policy: Policy;
   readonly environment: Environment;
-  /** With all shadow rules as if it counted; undefined where nothing is in shadow mode. */
+  /** With all shadow rules enforced; undefined without shadow rules. */
   readonly shadow: Standing | undefined;
 }
 
@@ -54,14 +54,14 @@ export function callerOf(principal: Principal, policy: Policy, environment: Envi
   return { principal, policy, environment, ...standing(policy, false), shadow };
 }
 
-/** One question: this caller, this target, with or without all shadow rules. */
+/** Input of a check: caller, target and effective rules. */
 interface CheckInput extends Standing {
   readonly caller: EvaluationContext;
   readonly target: ProtectedTarget;
   readonly effective: EffectiveRules;
 }
 
-/** Why a check refuses. */
+/** Why a check denies. */
 export interface CheckFailure {
   readonly reason: Reason;
   readonly rule: string;
@@ -90,9 +90,8 @@ export const CHECKS: readonly {
 ];
 
 /**
- * Decides whether this caller may have this target. Where the environment holds no arguments, conditions on arguments
- * are left out: what is denied then is denied whatever they are.
- * @param target what was asked for; without a rule it does not exist.
+ * Decides whether the caller may use the target. Without arguments, conditions on arguments are skipped.
+ * @param target a target without a rule does not exist and is denied.
  */
 export function evaluate(caller: EvaluationContext, target: Target | ProtectedTarget): Decision {
   const { policy } = caller;
@@ -103,12 +102,12 @@ export function evaluate(caller: EvaluationContext, target: Target | ProtectedTa
   return withPolicy(shadow ? { ...decision, shadow } : decision, policy);
 }
 
-/** The question as the policy in effect puts it. */
+/** Check input under the enforced policy. */
 export function toCheckInput(caller: EvaluationContext, { target, effective }: TargetPolicy): CheckInput {
   return { caller, target, effective, scopes: caller.scopes, conditions: caller.conditions };
 }
 
-/** The decision with all shadow rules as if it counted; undefined where it is the same. */
+/** Decision with all shadow rules enforced; undefined if it is the same. */
 function shadowOf(
   decision: Decision,
   caller: EvaluationContext,
@@ -121,7 +120,7 @@ function shadowOf(
     return agrees ? undefined : { reason: would.reason, rule: would.rule };
   }
   if (decision.effect === 'allow') return undefined;
-  // Only these members can open what the policy in effect denies.
+  // Only these members can allow a call that the enforced policy denies.
   const member = shadow.scopes.size > caller.scopes.size ? 'scope_implies' : 'time_zone';
   return { reason: null, rule: `${POLICY_FILE}: ${member}` };
 }
@@ -159,7 +158,7 @@ function person({ caller, target, effective }: CheckInput): CheckFailure | undef
   if (policy.requireHuman && !target.rule.allowWorkload) {
     return { reason: 'human_required', rule: 'AUTH_REQUIRE_HUMAN' };
   }
-  // There is nobody whom a challenge could send to authenticate, and what a workload says of it is nobody's.
+  // A challenge needs a user to authenticate; assurance claims of a workload are not accepted.
   const excluding = effective.requirements.find(
     ({ assurance, workloads }) => assurance !== null || workloads?.has(principal.clientId) === false,
   );
@@ -205,14 +204,14 @@ function missingAssurance({ caller, effective }: CheckInput): Assurance | null {
   return lackingAssurance(caller, effective.required.assurance);
 }
 
-/** What of the demand this principal's authentication does not meet, or null. What the token does not say is not met. */
+/** The unmet part of the assurance requirement, or null. Claims absent from the token count as unmet. */
 function lackingAssurance(
   { principal: { acr, authenticatedAt }, environment }: EvaluationContext,
   asked: Assurance | null,
 ): Assurance | null {
   if (!asked) return null;
   const { maxAgeSeconds } = asked;
-  // Whole seconds, as `auth_time` has them.
+  // Whole seconds, like `auth_time`.
   const age = authenticatedAt === null ? NaN : Math.floor(environment.now / 1000) - authenticatedAt;
   const isInContext = asked.acr.length === 0 || asked.acr.some((one) => acr.includes(one));
   const isRecent = maxAgeSeconds === null || (age >= -MAX_SECONDS_AHEAD && age <= maxAgeSeconds);

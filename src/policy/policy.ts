@@ -1,48 +1,48 @@
-/** What decides at this deployment: what code declares, and what the operator asks for beyond it, laid side by side for each target. */
+/** The compiled policy: for each target, the requirements of code and of the operator. */
 import type { Assurance, Requirements } from '../core/decision.js';
 import type { Principal } from '../core/principal.js';
 import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { RateClass } from './rates.js';
 
-/** What one declaration, or one rule of the operator's, asks of a principal. Demands add up: all must be met. */
+/** Requirements of one declaration or operator rule. All of them must be met. */
 export interface Requirement extends Requirements {
-  /** Where it stands, for people who ask why: `Class.method`, or `policy.yaml: ID`. */
+  /** `Class.method` or `policy.yaml: ID`, named in decisions. */
   readonly source: string;
-  /** Client ids of the workloads that may, of those that code lets in; undefined: this demand does not mind. */
+  /** Client ids of permitted workloads; undefined: no restriction. */
   readonly workloads: ReadonlySet<string> | undefined;
 }
 
-/** Everything that is asked for one target. */
+/** All requirements of one target. */
 export interface EffectiveRules {
-  /** The list that does not have it, or why it is withheld; undefined where it is open. */
+  /** The allow-list that excludes the target, or why it is withheld; undefined if available. */
   readonly blockedBy: string | undefined;
-  /** Code's own first. */
+  /** Requirements of code first. */
   readonly requirements: readonly Requirement[];
-  /** All demands as one. */
+  /** All requirements combined. */
   readonly required: Requirements;
 }
 
 export interface TargetPolicy {
   readonly target: ProtectedTarget;
   readonly effective: EffectiveRules;
-  /** With the shadow rules (`mode: shadow`) as if they counted. The same object where there is none. */
+  /** With shadow rules (`mode: shadow`) enforced. The same object if there are no shadow rules. */
   readonly shadow: EffectiveRules;
-  /** Enforced and in shadow mode; a class that counts for both is in it twice. */
+  /** Enforced and shadow classes. A class that counts for both appears twice. */
   readonly rates: readonly RateClass[];
 }
 
-/** What is known of a request beside who asks and for what. */
+/** Facts about a request besides principal and target. */
 export interface Environment {
-  /** In milliseconds since the epoch. */
+  /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Where the request came from. */
+  /** IP address of the caller. */
   readonly ip: string;
-  /** As the caller sent them. Undefined where the question is not about one call: a list, a completion. */
+  /** Arguments as sent by the caller; undefined for lists and completions. */
   readonly arguments?: JsonObject | undefined;
 }
 
-/** A rule that forbids, and what it says to the caller. */
+/** A failed rule and its message to the caller. */
 export interface Failed {
   readonly rule: string;
   readonly message: string | undefined;
@@ -51,8 +51,8 @@ export interface Failed {
 /** The operator's conditions (`*.cedar`). */
 export interface Conditions {
   /**
-   * For the questions of one caller: what is the same for all of them is worked out once.
-   * @param shadow with the rules and the time zone in shadow mode as if they counted.
+   * Prepares the evaluation for one caller, so that shared values are computed once.
+   * @param shadow evaluates with shadow rules and the shadow time zone enforced.
    */
   forCaller(
     principal: Principal,
@@ -63,33 +63,33 @@ export interface Conditions {
 }
 
 export interface CallerConditions {
-  /** The rule that forbids this target; where none can tell, what could not be evaluated. */
+  /** The rule that denies this target, or the rule that could not be evaluated. */
   failing(target: ProtectedTarget): Failed | undefined;
 }
 
-/** Members of `policy.yaml` that hold for all targets. */
+/** Members of `policy.yaml` that apply to all targets. */
 export interface GeneralRules {
-  /** What else a scope stands for, all the way down. */
+  /** All scopes that a scope implies, directly or indirectly. */
   readonly impliedScopes: ReadonlyMap<string, readonly string[]>;
-  /** A list also shows targets for which the caller lacks only scopes or assurance. */
+  /** Lists include targets for which the caller lacks only scopes or assurance. */
   readonly listsObtainable: boolean;
 }
 
 export interface Policy extends GeneralRules {
-  /** Of the operator's files; undefined where there are none. */
+  /** Digest of the operator's files; undefined without files. */
   readonly digest: string | undefined;
-  /** Refuse a principal with no person at its root, unless the target says otherwise. */
+  /** Denies principals without a user, unless the target allows workloads. */
   readonly requireHuman: boolean;
-  /** By the name that allow-lists use. */
+  /** Keyed by allow-list name. */
   readonly targets: ReadonlyMap<string, TargetPolicy>;
   readonly conditions: Conditions | undefined;
-  /** With all shadow rules as if it counted; undefined where nothing is in shadow mode. */
+  /** With all shadow rules enforced; undefined without shadow rules. */
   readonly shadow: GeneralRules | undefined;
 }
 
 /**
- * One demand that nothing meets without meeting all of them; null where none is made.
- * @returns the demands that contradict each other where no authentication would meet them all.
+ * Combines assurance requirements into one that satisfies all; null without requirements.
+ * @returns `contradiction` if no authentication can satisfy all of them.
  */
 export function strictestAssurance(
   requirements: readonly (Assurance | null)[],
@@ -98,7 +98,7 @@ export function strictestAssurance(
   if (made.length === 0) return null;
   const lists = made.map(({ acr }) => acr).filter((acr) => acr.length > 0);
   const ages = made.flatMap(({ maxAgeSeconds }) => maxAgeSeconds ?? []);
-  // What comes last is what is nearest to the target: its order of preference is the one that stays.
+  // The last list is the most specific; its order of preference is kept.
   const acr = [...new Set(lists.at(-1))].filter((one) => lists.every((list) => list.includes(one)));
   if (lists.length > 0 && acr.length === 0) return 'contradiction';
   return { acr, maxAgeSeconds: ages.length > 0 ? Math.min(...ages) : null };

@@ -1,14 +1,14 @@
-/** How often what is in a class may be called, and who is counted together: as the operator writes it, and as it is counted. Pure. */
+/** Rate classes: format in `policy.yaml`, and the key under which calls are counted. */
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { type Principal, principalKey } from '../core/principal.js';
 import { IsNumber } from '../config/rules.js';
 import { checkEntry, type FaultReporter } from '../config/yaml-file.js';
 
-/** `caller`: one person with one client. `everyone`: all of them together. */
+/** `caller`: one user with one client. `everyone`: all callers together. */
 const COUNTED = ['caller', 'person', 'client', 'everyone'] as const;
 type Counted = (typeof COUNTED)[number];
 
-/** In seconds. */
+/** Seconds. */
 const PERIODS = { per_minute: 60, per_hour: 3_600, per_day: 86_400 } as const;
 type Period = keyof typeof PERIODS;
 const PERIOD_NAMES = Object.keys(PERIODS) as readonly Period[];
@@ -17,18 +17,18 @@ const MAX_CALLS = 1_000_000;
 export interface Rate {
   readonly name: string;
   readonly calls: number;
-  /** The time in which so many are allowed, from the first one on. */
+  /** Length of the window in seconds, starting at the first call. */
   readonly seconds: number;
   readonly by: Counted;
-  /** Each tool by itself; otherwise all that is in the class together. */
+  /** True: counts each tool separately. False: counts all targets of the class together. */
   readonly eachTool: boolean;
 }
 
-/** One that a target is in. */
+/** A rate class that applies to a target. */
 export interface RateClass extends Rate {
-  /** The rule that put it there. */
+  /** The rule that assigned the class. */
   readonly source: string;
-  /** Counted and recorded, and refuses no call. */
+  /** Counted and recorded, but does not reject calls. */
   readonly isShadow: boolean;
 }
 
@@ -54,7 +54,7 @@ class RateEntry {
   each_tool?: boolean;
 }
 
-/** @returns undefined where a fault was reported. */
+/** @returns undefined if a fault was reported. */
 export function readRate(name: string, value: unknown, report: FaultReporter): Rate | undefined {
   const place = `rates.${name}`;
   let isRight = true;
@@ -80,7 +80,7 @@ export function readRate(name: string, value: unknown, report: FaultReporter): R
   };
 }
 
-/** Who a call counts for: no two that are counted apart share one. */
+/** Counter key of a call; distinct for callers that are counted separately. */
 export function rateLimitKey({ by, eachTool }: Rate, principal: Principal, label: string): string {
   return JSON.stringify([eachTool ? label : null, whoOf(by, principal)]);
 }
