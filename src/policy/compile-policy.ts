@@ -1,4 +1,4 @@
-/** Code's rules and the operator's, put together once, so that a decision only has to look. Pure. */
+/** Compiles the access rules of code and the operator's rules into one policy. */
 import { targetLabel, type Requirements } from '../core/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
@@ -21,18 +21,18 @@ import {
   type EffectiveRules,
 } from './policy.js';
 
-/** What the operator's files hold, read and checked each for itself. */
+/** Content of the operator's files, each validated separately. */
 export interface OperatorParts {
   readonly digest: string;
   readonly policy: OperatorPolicy;
   readonly conditions: Conditions | undefined;
-  /** Whether one of the conditions is in shadow mode. */
+  /** Whether any condition is in shadow mode. */
   readonly conditionsShadow: boolean;
 }
 
 type Base = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
 
-/** @param faults what of the operator's rules fits nothing, or contradicts what code declares. */
+/** @param faults receives operator rules that match no target or contradict the code. */
 export function compilePolicy(
   base: Base,
   targets: readonly ProtectedTarget[],
@@ -64,7 +64,7 @@ export function compilePolicy(
   };
 }
 
-/** The file without all shadow rules; of a file with `mode: shadow` no member remains. */
+/** The file without its shadow rules; empty for a file with `mode: shadow`. */
 export function enforcedPart(file: OperatorPolicy): OperatorPolicy {
   if (file.isShadow) return NO_OPERATOR_POLICY;
   return { ...file, rules: file.rules.filter(({ isShadow }) => !isShadow) };
@@ -109,14 +109,16 @@ function compileTarget(
   return { target, effective, shadow: isShadow ? viewOf(file) : effective, rates };
 }
 
-/** @param isShadow of the classes that some shadow rule names: their counters count all calls that would count. */
+/**
+ * @param isShadow selects classes named by shadow rules. Their counters include all calls that would count.
+ */
 function classesOf(own: readonly OperatorRule[], file: OperatorPolicy, isShadow: boolean): RateClass[] {
   const shadow = new Set(file.rules.filter((rule) => rule.isShadow).flatMap(({ rates }) => rates));
   return (
     own
       .flatMap(({ rates: names, source }) => names.map((name) => ({ name, source })))
       .filter(({ name }) => !isShadow || shadow.has(name))
-      // A class that two rules name counts once.
+      // A class named by two rules counts once.
       .filter(({ name }, at, all) => all.findIndex((one) => one.name === name) === at)
       .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source, isShadow }))
   );

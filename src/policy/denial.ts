@@ -1,4 +1,4 @@
-/** How a denied decision is answered. Pure. */
+/** Converts a denied decision to an error response. */
 import { AppError } from '../core/app-error.js';
 import type { Assurance, Deny } from '../core/decision.js';
 import type { Message, Operation } from '../core/request-context.js';
@@ -10,7 +10,7 @@ const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 
 
 type CallOperation = Extract<Operation, { kind: 'call' }>;
 
-/** @param detail `conceal`: what roles deny looks exactly like what is not there. */
+/** @param detail `conceal`: a denial by role looks like an unknown target. */
 export function denialError(
   denial: Deny,
   operation: CallOperation,
@@ -54,7 +54,7 @@ export function denialError(
   }
 }
 
-/** As if there were no such thing. @param recordedReason what the record says of it. */
+/** Response for an unknown target. @param recordedReason the reason in the audit record. */
 export function notFoundError(
   recordedReason: Reason,
   { target, arguments: asked }: CallOperation,
@@ -70,7 +70,7 @@ export function notFoundError(
   });
 }
 
-/** RFC 9470 section 3: all that a new token must meet, not only what this one lacks, or the next would lack the rest. */
+/** RFC 9470 section 3: names all requirements, so that the new token does not lack others. */
 function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly string[]): AppError {
   const level = acr.length > 0 ? ` of level ${acr.join(' or ')}` : '';
   const age = maxAgeSeconds === null ? '' : ` not older than ${maxAgeSeconds} s`;

@@ -1,10 +1,10 @@
-/** Lists that were decided before, for as long as they would be decided the same. */
+/** Caches lists that depend only on principal and policy. */
 import type { ListKind, Listing } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { Policy } from './policy.js';
 
-/** What one decision about a list was made of: where another is in its place, it is decided anew. */
+/** A cached list and the inputs it depends on. */
 interface Known {
   readonly policy: Policy;
   readonly all: readonly ProtectedTarget[];
@@ -12,13 +12,13 @@ interface Known {
 }
 
 export class ListingCache {
-  /** Of policies whose lists differ with the clock or with where a request is from. */
+  /** Policies whose lists depend on the time or the IP address. */
   private readonly changing = new WeakMap<Policy, boolean>();
   private readonly known = new WeakMap<Principal, Map<ListKind, Known>>();
-  /** Equal ones are one, so that what is made of them is made once. */
+  /** Shares equal lists, so that derived data is computed once. */
   private readonly shared = new WeakMap<readonly ProtectedTarget[], Map<string, WeakRef<Listing>>>();
 
-  /** @param decide what decides where it is not known. */
+  /** @param decide computes a list that is not cached. */
   of(
     principal: Principal,
     kind: ListKind,
@@ -35,7 +35,7 @@ export class ListingCache {
     return listing;
   }
 
-  /** Roles and scopes are those of the token; conditions and the age of a login are not. */
+  /** Roles and scopes are fixed per token; conditions and the age of a login are not. */
   private isChanging(policy: Policy): boolean {
     const known = this.changing.get(policy);
     if (known !== undefined) return known;

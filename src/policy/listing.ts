@@ -1,4 +1,4 @@
-/** A list is made of decisions: the same ones that calls get, as far as they can be made without arguments. Pure. */
+/** Builds lists from the same decisions as calls, evaluated without arguments. */
 import type { Decision } from '../core/decision.js';
 import type { Listing } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
@@ -6,7 +6,7 @@ import type { ProtectedTarget } from './access-rule.js';
 import { evaluate, type EvaluationContext } from './evaluate.js';
 import type { GeneralRules } from './policy.js';
 
-/** Denials that a new token of the same person could cure. Checks before these passed: roles, allow-list, conditions. */
+/** Denials that a new token of the same user could resolve. Allow-list, roles and conditions have passed. */
 const OBTAINABLE: readonly Reason[] = ['scope_missing', 'assurance_insufficient'];
 
 export function listTargets(caller: EvaluationContext, all: readonly ProtectedTarget[]): Listing {
@@ -28,7 +28,7 @@ export function listTargets(caller: EvaluationContext, all: readonly ProtectedTa
   };
 }
 
-/** Whether a list of this caller shows the target that was decided about. */
+/** Whether a list of this caller includes the target. */
 export function isListed(decision: Decision, { policy }: EvaluationContext): boolean {
   return isVisible(reasonOf(decision), policy);
 }

@@ -1,4 +1,4 @@
-/** What a message asks the gate for. Pure. */
+/** Derives the operation of a message: list, call or protocol. */
 import { malformedRequest } from '../core/app-error.js';
 import type { ListKind, Message, Operation } from '../core/request-context.js';
 import type { Target } from '../core/decision.js';
@@ -13,16 +13,16 @@ const LISTS: ReadonlyMap<string, ListKind> = new Map([
   ['resources/templates/list', 'resourceTemplates'],
 ]);
 
-/** What was asked for, with its rule where it exists. */
+/** The operation, with the access rule of an existing target. */
 export type AskedOperation =
   | (Extract<Operation, { kind: 'call' }> & {
       readonly target: Target | ProtectedTarget;
-      /** What conditions on arguments look at; undefined where the target does not run with any. */
+      /** Arguments for conditions; undefined if the target does not run with them. */
       readonly conditionArguments: JsonObject | undefined;
     })
   | Exclude<Operation, { kind: 'call' }>;
 
-/** @throws AppError `request_malformed` (-32602) where a message that names something names it with no string. */
+/** @throws AppError `request_malformed` (-32602) if a name or URI is not a string. */
 export function operationOf(message: Message, catalogue: TargetRegistry): AskedOperation {
   const { method, params } = message;
   const list = LISTS.get(method);
@@ -43,7 +43,7 @@ export function operationOf(message: Message, catalogue: TargetRegistry): AskedO
       return call(target, args, variables ?? args);
     }
     case 'completion/complete':
-      // What is completed are not the arguments that the prompt will be asked for with.
+      // The completed argument is not an argument of a later prompt request.
       return call(reference(catalogue, params.ref), params.argument, undefined);
     default:
       return { kind: 'protocol' };

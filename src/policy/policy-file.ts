@@ -1,4 +1,4 @@
-/** `policy.yaml`: text in, what the operator asks for out, or every fault with its line. Pure. */
+/** Parses and validates `policy.yaml`; reports every fault with its line. */
 import { IsArray, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import type { Assurance } from '../core/decision.js';
 import { quote } from '../lib/format-text.js';
@@ -12,20 +12,20 @@ export const POLICY_FILE = 'policy.yaml';
 
 type Rates = ReadonlyMap<string, Rate | undefined>;
 
-/** What the operator asks for beyond what code declares. */
+/** A rule that tightens the access rules of code. */
 export interface OperatorRule {
-  /** Names it in decisions: `policy.yaml: ID`. */
+  /** Named in decisions: `policy.yaml: ID`. */
   readonly source: string;
-  /** Line of the file. */
+  /** Line in the file. */
   readonly line: number;
   readonly match: readonly string[];
   readonly scopes: readonly string[];
   readonly roles: readonly (readonly string[])[];
   readonly assurance: Assurance | null;
   readonly workloads: ReadonlySet<string> | undefined;
-  /** Names of classes of {@link OperatorPolicy.rates}. */
+  /** Names of classes in {@link OperatorPolicy.rates}. */
   readonly rates: readonly string[];
-  /** Evaluated and recorded, without effect. */
+  /** Evaluated and recorded without effect. */
   readonly isShadow: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface OperatorPolicy {
   readonly author: string | null;
   /** `mode: shadow`: no member of the file changes a decision or a list; effects are recorded only. */
   readonly isShadow: boolean;
-  /** Undefined: it does not narrow the list. */
+  /** Undefined: no restriction. */
   readonly allowList: readonly string[] | undefined;
   /** True unless the file says `list: callable`. */
   readonly listsObtainable: boolean;
@@ -192,7 +192,7 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
       file.list === undefined ? NO_OPERATOR_POLICY.listsObtainable : file.list === 'obtainable',
     timeZone: file.time_zone ?? 'UTC',
     scopeImplies,
-    // Where one was wrong, so was the file.
+    // Any faulty rate has already made the file invalid.
     rates: rates as ReadonlyMap<string, Rate>,
     rules: operatorRules,
     shadowFiles: file.shadow ?? [],
@@ -245,7 +245,7 @@ function toRule(entry: RuleEntry, at: number, fileMode: Mode | undefined, line: 
   };
 }
 
-/** @returns also those that are wrong, so that a rule which names one is not called wrong too. */
+/** @returns also faulty classes, so that rules that name them are not reported too. */
 function ratesOf(value: unknown, report: FaultReporter): Rates {
   const rates = new Map<string, Rate | undefined>();
   for (const [name, entry] of entriesOf(value, 'rates', report)) {
@@ -272,7 +272,7 @@ function impliedScopes(value: unknown, report: FaultReporter): ReadonlyMap<strin
   return implied;
 }
 
-/** All that a scope stands for besides itself. @param implied without cycles. */
+/** All scopes that a scope implies. @param implied without cycles. */
 export function closureOf(scope: string, implied: ReadonlyMap<string, readonly string[]>): string[] {
   const found = new Set<string>();
   const pending = [...(implied.get(scope) ?? [])];
@@ -284,7 +284,7 @@ export function closureOf(scope: string, implied: ReadonlyMap<string, readonly s
   return [...found].sort();
 }
 
-/** A way from a scope back to itself; undefined where there is none. */
+/** A cycle from a scope back to itself; undefined without one. */
 function cycleFrom(start: string, implied: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const reachedFrom = new Map<string, string>();
   const pending = [start];
@@ -312,7 +312,7 @@ function entriesOf(value: unknown, place: string, report: FaultReporter): [strin
   return [];
 }
 
-/** Of a value that may be wrong; what is no text was reported already. */
+/** Names in an unvalidated value; other types were reported before. */
 function namesOf(value: unknown): string[] {
   const listed: unknown[] = Array.isArray(value) ? value : [value];
   return listed.filter((one) => typeof one === 'string');

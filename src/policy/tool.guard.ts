@@ -1,4 +1,4 @@
-/** The second question of every request: may this caller have this? */
+/** Authorizes every request by the policy. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { messageOf, requireAuthenticated } from '../core/request-context.js';
@@ -20,7 +20,7 @@ export class ToolGuard implements CanActivate, PipelineStep {
     return true;
   }
 
-  /** @throws AppError where it is denied. */
+  /** @throws AppError if the request is denied. */
   handle({ requestContext }: PipelineContext): void {
     const { principal, ip } = requireAuthenticated(requestContext);
     const message = messageOf(requestContext);
