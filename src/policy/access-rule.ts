@@ -1,38 +1,38 @@
-/** Access rules of targets, as declared in code. */
+/** Access rule of a target, as declared in code. */
 import type { ListKind } from '../core/request-context.js';
 import type { Requirements, Target, TargetKind } from '../core/decision.js';
 import type { JsonObject } from '../lib/json.js';
 
 export interface AccessRule extends Requirements {
-  /** True only if the target declares `@AllowWorkload()`. */
+  /** True with `@AllowWorkload()` only. */
   readonly allowWorkload: boolean;
-  /** `Class.method` of the declaration, named in decisions. */
+  /** Declaring `Class.method`, for explanations. */
   readonly source: string;
 }
 
-/** An existing target with its access rule. */
+/** A registered target with its rule. */
 export interface ProtectedTarget extends Target {
   readonly rule: AccessRule;
-  /** JSON Schema of the arguments; unset for a target without arguments. */
+  /** JSON Schema of the arguments as callers send them; unset: no arguments. */
   readonly inputSchema?: JsonObject;
-  /** Properties transformed before the target sees them (`@Transform`, `@Type`). */
+  /** Properties transformed before the tool sees them (`@Transform`, `@Type`). */
   readonly transformedProperties?: readonly string[];
-  /** Variables of a resource template for this URI, as its method receives them. */
+  /** Decoded variables of a resource template for a URI, which has several spellings. */
   readonly variablesOf?: (uri: string) => JsonObject;
-  /** The target's own `readOnly` hint; not used for decisions. */
+  /** Declared hint without effect on decisions. */
   readonly readOnly?: boolean;
-  /** Cedar expressions from the declaration; all must hold. */
+  /** Declared Cedar expressions, all of which must hold. */
   readonly conditions?: readonly string[];
-  /** Why the target is withheld; unset if it is available. */
+  /** Cause if the target is withheld from every caller; unset otherwise. */
   readonly withheld?: string;
 }
 
-/** All targets. Implemented by the registry of tools, resources and prompts. */
+/** All registered targets. The tool registry implements it. */
 export interface TargetRegistry {
   find(kind: TargetKind, name: string): ProtectedTarget | undefined;
-  /** The target that serves a resource URI; undefined if no target does. */
+  /** Provider of a resource URI, or undefined. */
   findResourceByUri(uri: string): ProtectedTarget | undefined;
-  /** In the order of a list response. */
+  /** In list order. */
   list(kind: ListKind): readonly ProtectedTarget[];
   all(): readonly ProtectedTarget[];
 }

@@ -1,17 +1,17 @@
-/** The scopes that the first challenge and `scopes_supported` ask for. Pure. */
+/** Scopes of the first challenge and of `scopes_supported`. Pure. */
 import type { ChallengeScopes } from '../config/settings.js';
 import type { Policy, TargetPolicy } from './policy.js';
 
-/** Characters of the scope list. Proxies often refuse response headers of more than 4 KiB, and browsers long login URLs. */
+/** Characters of the scope list. Proxies often reject response headers over 4 KiB, and browsers long login URLs. */
 const MAX_SCOPE_TEXT = 2_000;
 
 /**
- * What a client without a usable token should ask for (RFC 6750 section 3, RFC 9728 section 2), sorted, in the names of
- * the code. Shadow rules (`mode: shadow`) add none; roles, conditions and assurance take none away.
- * - `allowed`: every scope that a target needs which is on the allow-list and not withheld. The provider decides which
- *   of them a person gets. A scope that is only implied (`scope_implies`) stays in: a token can bring it by itself, too.
- * - `minimal`: the scopes of the allowed read-only tools, prompts and resources that need no role; those of `allowed`
- *   where these need none (MCP, "Scope Minimization").
+ * Scopes that a client without a usable token should request (RFC 6750 section 3, RFC 9728 section 2), sorted, under
+ * the names in code. Shadow rules add none; roles, conditions and assurance remove none.
+ * - `allowed`: every scope that an allowed and not withheld target needs. The provider decides which of them a user
+ * gets. An implied scope (`scope_implies`) stays included: a token can contain it directly.
+ * - `minimal`: scopes of allowed read-only tools, prompts and resources without a role; those of `allowed` if these
+ * need none (MCP, "Scope Minimization").
  * - a list: exactly that list.
  */
 export function challengeScopes(policy: Policy, setting: ChallengeScopes): readonly string[] {
@@ -21,7 +21,7 @@ export function challengeScopes(policy: Policy, setting: ChallengeScopes): reado
   return sorted(minimal.length > 0 ? minimal : scopesOf(open));
 }
 
-/** What the operator should know about the setting under this policy, in words for the log. */
+/** Notices about the setting under this policy, for the log. */
 export function challengeNotices(policy: Policy, setting: ChallengeScopes): string[] {
   const asked = challengeScopes(policy, setting);
   const unneeded = typeof setting === 'string' ? [] : asked.filter((scope) => !isNeeded(policy, scope));
@@ -36,7 +36,7 @@ export function challengeNotices(policy: Policy, setting: ChallengeScopes): stri
   ];
 }
 
-/** A target needs it, or it implies one that a target needs (`scope_implies`). */
+/** True if a target needs it, or a scope that it implies. */
 function isNeeded(policy: Policy, scope: string): boolean {
   const needed = scopesOf(openTargets(policy));
   return [scope, ...(policy.impliedScopes.get(scope) ?? [])].some((one) => needed.includes(one));

@@ -1,4 +1,4 @@
-/** Compiles the access rules of code and the operator's rules into one policy. */
+/** Combines the access rules of code with the rules of the operator at load. Pure. */
 import { targetLabel, type Requirements } from '../core/decision.js';
 import type { PolicySettings } from '../config/settings.js';
 import type { ProtectedTarget } from './access-rule.js';
@@ -21,18 +21,18 @@ import {
   type EffectiveRules,
 } from './policy.js';
 
-/** Content of the operator's files, each validated separately. */
+/** Parsed and validated files of the operator. */
 export interface OperatorParts {
   readonly digest: string;
   readonly policy: OperatorPolicy;
   readonly conditions: Conditions | undefined;
-  /** Whether any condition is in shadow mode. */
+  /** True with a condition in shadow mode. */
   readonly conditionsShadow: boolean;
 }
 
 type Base = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
 
-/** @param faults receives operator rules that match no target or contradict the code. */
+/** @param faults receives rules that match no target or contradict the code. */
 export function compilePolicy(
   base: Base,
   targets: readonly ProtectedTarget[],
@@ -64,7 +64,7 @@ export function compilePolicy(
   };
 }
 
-/** The file without its shadow rules; empty for a file with `mode: shadow`. */
+/** The file without shadow rules; empty for a file with `mode: shadow`. */
 export function enforcedPart(file: OperatorPolicy): OperatorPolicy {
   if (file.isShadow) return NO_OPERATOR_POLICY;
   return { ...file, rules: file.rules.filter(({ isShadow }) => !isShadow) };
@@ -109,16 +109,14 @@ function compileTarget(
   return { target, effective, shadow: isShadow ? viewOf(file) : effective, rates };
 }
 
-/**
- * @param isShadow selects classes named by shadow rules. Their counters include all calls that would count.
- */
+/** @param isShadow selects classes of shadow rules: their counters count all calls that would count. */
 function classesOf(own: readonly OperatorRule[], file: OperatorPolicy, isShadow: boolean): RateClass[] {
   const shadow = new Set(file.rules.filter((rule) => rule.isShadow).flatMap(({ rates }) => rates));
   return (
     own
       .flatMap(({ rates: names, source }) => names.map((name) => ({ name, source })))
       .filter(({ name }) => !isShadow || shadow.has(name))
-      // A class named by two rules counts once.
+      // A class of two rules counts once.
       .filter(({ name }, at, all) => all.findIndex((one) => one.name === name) === at)
       .map(({ name, source }) => ({ ...(file.rates.get(name) as Rate), source, isShadow }))
   );

@@ -1,15 +1,15 @@
-/** Conditions that stand beside a tool's declaration, as rules of the engine that decides the operator's. Pure. */
+/** Declared conditions of tools as Cedar rules. Pure. */
 import { createHash } from 'node:crypto';
 import { targetLabel } from '../core/decision.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { OperatorFile } from './operator-files.js';
 
-/** No file of the operator's can have this name: it is neither the policy's nor ends in `.cedar`. */
+/** Not a possible file name of the operator: neither policy.yaml nor *.cedar. */
 export const DECLARED_CONDITIONS = 'conditions';
-/** Names of rules are shorter than those of tools can be. */
+/** Rule names are shorter than tool names. */
 const MAX_ID = 60;
 
-/** One rule a line, for each condition of each target; undefined where none has any. */
+/** One rule per line for each condition; undefined without conditions. */
 export function declaredConditions(targets: readonly ProtectedTarget[]): OperatorFile | undefined {
   const lines = targets.flatMap(rulesOf);
   if (lines.length === 0) return undefined;
@@ -17,7 +17,7 @@ export function declaredConditions(targets: readonly ProtectedTarget[]): Operato
   return { name: DECLARED_CONDITIONS, text, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
-/** The conditions of one target, each as a rule. */
+/** Conditions of one target as rules. */
 export function rulesOf(target: ProtectedTarget): string[] {
   return (target.conditions ?? []).map((condition, number) =>
     rule(target, condition, `${idOf(target)}.${number + 1}`),
@@ -29,7 +29,7 @@ function rule(target: ProtectedTarget, condition: string, id: string): string {
   return `@id(${JSON.stringify(id)}) forbid(principal, ${action}, resource) unless { ${condition.replace(/\s+/g, ' ')} };`;
 }
 
-/** A long name is cut; a digest tells it from others that begin alike. */
+/** Cuts a long name and adds a digest to keep it unique. */
 function idOf(target: ProtectedTarget): string {
   const label = targetLabel(target).replace(':', '.');
   if (label.length <= MAX_ID) return label;

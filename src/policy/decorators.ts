@@ -1,6 +1,6 @@
 /**
- * The access rule of a tool, a resource or a prompt, declared on its method or on its class.
- * The decorators only write typed metadata; {@link readAccessRule} is its only reader.
+ * Decorators for access rules of tools, resources and prompts, on methods or classes. They store typed metadata;
+ * {@link readAccessRule} reads it.
  */
 import 'reflect-metadata';
 import { callSiteFile } from '../lib/call-site.js';
@@ -32,8 +32,8 @@ const NOTHING: Declared = {
 type RuleDecorator = ClassDecorator & MethodDecorator;
 
 /**
- * The principal needs every one of these scopes. Several uses, and class and method, add up.
- * @throws Error when the list is empty or holds something that is no scope token.
+ * Requires all of these scopes. Repetitions, and class and method, add up.
+ * @throws Error for an empty list, or an invalid scope token.
  */
 export function RequireScopes(...scopes: [string, ...string[]]): RuleDecorator {
   return declare('@RequireScopes', (at) => {
@@ -43,8 +43,8 @@ export function RequireScopes(...scopes: [string, ...string[]]): RuleDecorator {
 }
 
 /**
- * The principal needs at least one of these roles. Several uses, and class and method, must each be met.
- * @throws Error when the list is empty or holds an empty name.
+ * Requires one of these roles. Repetitions, and class and method, must each be satisfied.
+ * @throws Error for an empty list or an empty name.
  */
 export function RequireRoles(...roles: [string, ...string[]]): RuleDecorator {
   return declare('@RequireRoles', (at) => {
@@ -53,19 +53,19 @@ export function RequireRoles(...roles: [string, ...string[]]): RuleDecorator {
   });
 }
 
-/** What {@link RequireAssurance} asks for: at least one of the two. */
+/** Options of {@link RequireAssurance}; at least one. */
 export interface AssuranceRequirement {
-  /** Authentication contexts, as the issuer names them in `acr`: any of them, the preferred one first. */
+  /** Authentication contexts as in `acr` of the issuer: one of them, the preferred one first. */
   readonly acr?: readonly [string, ...string[]];
-  /** How many seconds ago the person may have authenticated (`auth_time`) at most. */
+  /** Maximum age of the authentication (`auth_time`) in seconds. */
   readonly maxAge?: number;
 }
 
 /**
- * The person must have authenticated in one of these contexts, and not longer ago than this (RFC 9470). Several uses,
- * and class and method, must each be met: what is left is the contexts that all of them name, and the shortest age.
- * Grants nothing by itself: who may call is still to be said.
- * @throws Error when it asks for nothing, or for what no challenge can carry and no authentication can meet.
+ * Requires an authentication of the user in one of these contexts and not older than this (RFC 9470). Repetitions,
+ * and class and method, must each be satisfied: their common contexts and the shortest age. It grants no access
+ * itself; another decorator must.
+ * @throws Error without options, or for options that no challenge or login can satisfy.
  */
 export function RequireAssurance(requirement: AssuranceRequirement): RuleDecorator {
   return declare('@RequireAssurance', (at) => {
@@ -74,7 +74,7 @@ export function RequireAssurance(requirement: AssuranceRequirement): RuleDecorat
     if (acr === undefined && maxAge === undefined)
       throw new Error(`${what}: it names neither acr nor maxAge`);
     if (acr !== undefined) requireNames(acr, what);
-    // Zero would be an authentication later than the token that tells of it: a login without end.
+    // Zero would require an authentication after the issue of the token: an endless login loop.
     if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 1)) {
       throw new Error(`${what}: maxAge is not a whole number of seconds, 1 or more`);
     }
@@ -82,25 +82,25 @@ export function RequireAssurance(requirement: AssuranceRequirement): RuleDecorat
   });
 }
 
-/** Every authenticated person may: the explicit way to ask for no scope and no role. Contradicts both. */
+/** Allows every authenticated user: states explicitly that no scope or role is required. Contradicts both. */
 export function AnyPrincipal(): RuleDecorator {
   return declare('@AnyPrincipal', () => ({ ...NOTHING, anyPrincipal: true }));
 }
 
-/** A workload, with no person at the root of its token, may call this too. Grants nothing by itself. */
+/** Admits workloads, which have no user at the root of the token. It grants no access itself. */
 export function AllowWorkload(): RuleDecorator {
   return declare('@AllowWorkload', () => ({ ...NOTHING, allowWorkload: true }));
 }
 
-/** What {@link Audit} asks for. */
+/** Options of {@link Audit}. */
 export interface AuditOptions {
-  /** Names of arguments whose values go on record, each cut at 256 characters. Nothing that is secret, or that a person may want forgotten. */
+  /** Names of recorded arguments; values are cut at 256 characters. Do not record secrets and personal data. */
   readonly arguments: readonly [string, ...string[]];
 }
 
 /**
- * Puts these arguments on record in clear. Without it the audit log has the digest of all arguments, and no value.
- * @throws Error when it names none, one twice, or more than 20.
+ * Records these arguments in clear text. Without it the audit log contains a digest of all arguments only.
+ * @throws Error without a name, for a repeated name, or more than 20.
  */
 export function Audit(options: AuditOptions): MethodDecorator {
   return (target, key, descriptor: PropertyDescriptor) => {
@@ -115,7 +115,7 @@ export function Audit(options: AuditOptions): MethodDecorator {
   };
 }
 
-/** Names of the arguments of this method that go on record. */
+/** Names of recorded arguments of this method. */
 export function readRecordedArguments(type: NewableFunction, method: string): readonly string[] {
   const owner = findDeclaringPrototype(type.prototype as object, method);
   const names = owner && (Reflect.getOwnMetadata(RECORDED, owner, method) as string[] | undefined);
@@ -123,8 +123,8 @@ export function readRecordedArguments(type: NewableFunction, method: string): re
 }
 
 /**
- * The rule of one method: what its class, the classes that one extends, and the method itself declare, added up.
- * @throws Error when nothing is declared, or when declarations contradict each other; the caller says where.
+ * Rule of a method: declarations of its class, parent classes and the method, combined.
+ * @throws Error without a declaration, or for contradicting ones; the caller adds the place.
  */
 export function readAccessRule(type: NewableFunction, method: string): AccessRule {
   const source = `${type.name}.${method}`;
@@ -153,7 +153,7 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
   };
 }
 
-/** Whether a method itself, whatever its class says, declares something of a rule. */
+/** True if the method itself declares a part of a rule. */
 export function declaresRule(prototype: object, method: string): boolean {
   return methodDeclaration(prototype, method) !== NOTHING;
 }
@@ -165,7 +165,7 @@ function declare(name: string, make: (at: string) => Declared): RuleDecorator {
     if (key !== undefined && typeof descriptor?.value !== 'function') {
       throw new Error(`${name} on ${at}: only a class or a method can carry it`);
     }
-    // On class and key, not on the function: another decorator may put a function of its own in its place.
+    // Stored on class and key: another decorator may replace the function.
     const declared = add(ownDeclaration(target, key), make(at));
     if (key === undefined) Reflect.defineMetadata(DECLARED, declared, target);
     else Reflect.defineMetadata(DECLARED, declared, target, key);
@@ -182,7 +182,7 @@ function add(a: Declared, b: Declared): Declared {
   };
 }
 
-/** @throws Error when no authentication context would meet them all. */
+/** @throws Error if no authentication context satisfies all. */
 function strictest(requirements: readonly Assurance[]): Assurance | null {
   const assurance = strictestAssurance(requirements);
   if (assurance !== 'contradiction') return assurance;

@@ -1,4 +1,4 @@
-/** Converts a denied decision to an error response. */
+/** Renders a denial as an error. Pure. */
 import { AppError } from '../core/app-error.js';
 import type { Assurance, Deny } from '../core/decision.js';
 import type { Message, Operation } from '../core/request-context.js';
@@ -10,7 +10,7 @@ const NOT_FOUND = { tool: 'Unknown tool', resource: 'Unknown resource', prompt: 
 
 type CallOperation = Extract<Operation, { kind: 'call' }>;
 
-/** @param detail `conceal`: a denial by role looks like an unknown target. */
+/** @param detail `conceal`: a denial by role equals the error for an unknown target. */
 export function denialError(
   denial: Deny,
   operation: CallOperation,
@@ -54,7 +54,7 @@ export function denialError(
   }
 }
 
-/** Response for an unknown target. @param recordedReason the reason in the audit record. */
+/** Error for an unknown target. @param recordedReason reason in the record. */
 export function notFoundError(
   recordedReason: Reason,
   { target, arguments: asked }: CallOperation,
@@ -64,13 +64,13 @@ export function notFoundError(
     status: 404,
     rpcCode:
       target.kind === 'resource' && era === 'legacy' ? RpcCode.ResourceNotFound : RpcCode.InvalidParams,
-    // A client is given back the URI that it asked for (MCP 2026-07-28, server/resources, "Error Handling").
+    // The error repeats the requested URI (MCP 2026-07-28, server/resources, "Error Handling").
     data: target.kind === 'resource' ? uriOf(asked) : {},
     recordedReason,
   });
 }
 
-/** RFC 9470 section 3: names all requirements, so that the new token does not lack others. */
+/** RFC 9470 section 3: all requirements of the new token; otherwise it could lack the others. */
 function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly string[]): AppError {
   const level = acr.length > 0 ? ` of level ${acr.join(' or ')}` : '';
   const age = maxAgeSeconds === null ? '' : ` not older than ${maxAgeSeconds} s`;

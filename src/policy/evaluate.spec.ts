@@ -12,7 +12,7 @@ const NOW = 1_800_000_000;
 
 type PolicyRules = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
 
-/** One target, under code's rule and the operator's variables. */
+/** One target under its access rule and the variables of the operator. */
 function evaluate(
   who: Principal,
   asked: Target | ProtectedTarget,
@@ -331,7 +331,7 @@ it('one more demand on a method never turns a denial into an allowed call', () =
         try {
           [before, after] = [ruled(base), ruled([...base, more])];
         } catch {
-          return; // No authentication would meet them all: that stops the boot.
+          return; // No authentication satisfies all of them, which prevents startup.
         }
         const decide = (asked: ProtectedTarget) =>
           evaluate(principal(who as Partial<Principal>), asked, policy, NOW).effect;

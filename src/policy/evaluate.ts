@@ -1,4 +1,4 @@
-/** The decision function for `tools/list` and `tools/call`. */
+/** The decision function of `tools/list` and `tools/call`. Pure. */
 import {
   NO_REQUIREMENTS,
   targetLabel,
@@ -22,22 +22,22 @@ import type {
   EffectiveRules,
 } from './policy.js';
 
-/** Accepted clock skew of an issuer in seconds. A later authentication time is rejected. */
+/** Tolerated clock difference of an issuer; a later `auth_time` is rejected. */
 const MAX_SECONDS_AHEAD = 60;
 
-/** The caller's token under the policy. */
+/** Effect of the policy on a caller's token. */
 interface Standing {
-  /** Scopes of the token and the scopes they imply. */
+  /** Scopes of the token and implied ones. */
   readonly scopes: ReadonlySet<string>;
   readonly conditions: CallerConditions | undefined;
 }
 
-/** Caller, policy and environment, shared by all targets of a request. */
+/** Caller, policy and time: equal for all targets of one request. */
 export interface EvaluationContext extends Standing {
   readonly principal: Principal;
   readonly policy: Policy;
   readonly environment: Environment;
-  /** With all shadow rules enforced; undefined without shadow rules. */
+  /** With shadow rules applied; undefined without shadow rules. */
   readonly shadow: Standing | undefined;
 }
 
@@ -54,14 +54,14 @@ export function callerOf(principal: Principal, policy: Policy, environment: Envi
   return { principal, policy, environment, ...standing(policy, false), shadow };
 }
 
-/** Input of a check: caller, target and effective rules. */
+/** Input of the checks: caller and target, with or without shadow rules. */
 interface CheckInput extends Standing {
   readonly caller: EvaluationContext;
   readonly target: ProtectedTarget;
   readonly effective: EffectiveRules;
 }
 
-/** Why a check denies. */
+/** Failure of a check. */
 export interface CheckFailure {
   readonly reason: Reason;
   readonly rule: string;
@@ -72,10 +72,9 @@ export interface CheckFailure {
 export type CheckName = 'allow-list' | 'roles' | 'person' | 'conditions' | 'authentication' | 'scopes';
 
 /**
- * What is asked of a caller, in order. The order matters to the client: what no new token can cure is said first, so
- * that it is never sent for one in vain. Authentication comes before scopes, since its challenge carries the scopes of
- * the operation too (RFC 9470 section 3): one authorization request then cures both, where the other order would send
- * the person to log in twice.
+ * Checks in order. Requirements that no new token can satisfy come first, so that a client is not sent for one in
+ * vain. Authentication precedes scopes, because its challenge includes the scopes of the operation (RFC 9470 section
+ * 3): one authorization request then satisfies both.
  */
 export const CHECKS: readonly {
   readonly name: CheckName;
@@ -90,8 +89,9 @@ export const CHECKS: readonly {
 ];
 
 /**
- * Decides whether the caller may use the target. Without arguments, conditions on arguments are skipped.
- * @param target a target without a rule does not exist and is denied.
+ * Decides whether this caller may use this target. Without arguments, conditions on arguments are skipped: a denial
+ * then holds for all arguments.
+ * @param target requested target; without a rule it is unknown.
  */
 export function evaluate(caller: EvaluationContext, target: Target | ProtectedTarget): Decision {
   const { policy } = caller;
@@ -102,12 +102,12 @@ export function evaluate(caller: EvaluationContext, target: Target | ProtectedTa
   return withPolicy(shadow ? { ...decision, shadow } : decision, policy);
 }
 
-/** Check input under the enforced policy. */
+/** Input under the effective policy. */
 export function toCheckInput(caller: EvaluationContext, { target, effective }: TargetPolicy): CheckInput {
   return { caller, target, effective, scopes: caller.scopes, conditions: caller.conditions };
 }
 
-/** Decision with all shadow rules enforced; undefined if it is the same. */
+/** Decision with shadow rules applied; undefined if equal. */
 function shadowOf(
   decision: Decision,
   caller: EvaluationContext,
@@ -120,7 +120,7 @@ function shadowOf(
     return agrees ? undefined : { reason: would.reason, rule: would.rule };
   }
   if (decision.effect === 'allow') return undefined;
-  // Only these members can allow a call that the enforced policy denies.
+  // Only these members can allow what the effective policy denies.
   const member = shadow.scopes.size > caller.scopes.size ? 'scope_implies' : 'time_zone';
   return { reason: null, rule: `${POLICY_FILE}: ${member}` };
 }
@@ -158,7 +158,7 @@ function person({ caller, target, effective }: CheckInput): CheckFailure | undef
   if (policy.requireHuman && !target.rule.allowWorkload) {
     return { reason: 'human_required', rule: 'AUTH_REQUIRE_HUMAN' };
   }
-  // A challenge needs a user to authenticate; assurance claims of a workload are not accepted.
+  // A challenge cannot make a workload authenticate, and its own claims do not count.
   const excluding = effective.requirements.find(
     ({ assurance, workloads }) => assurance !== null || workloads?.has(principal.clientId) === false,
   );
@@ -204,14 +204,14 @@ function missingAssurance({ caller, effective }: CheckInput): Assurance | null {
   return lackingAssurance(caller, effective.required.assurance);
 }
 
-/** The unmet part of the assurance requirement, or null. Claims absent from the token count as unmet. */
+/** Unmet part of the assurance, or null. Missing claims count as unmet. */
 function lackingAssurance(
   { principal: { acr, authenticatedAt }, environment }: EvaluationContext,
   asked: Assurance | null,
 ): Assurance | null {
   if (!asked) return null;
   const { maxAgeSeconds } = asked;
-  // Whole seconds, like `auth_time`.
+  // Whole seconds, as in `auth_time`.
   const age = authenticatedAt === null ? NaN : Math.floor(environment.now / 1000) - authenticatedAt;
   const isInContext = asked.acr.length === 0 || asked.acr.some((one) => acr.includes(one));
   const isRecent = maxAgeSeconds === null || (age >= -MAX_SECONDS_AHEAD && age <= maxAgeSeconds);

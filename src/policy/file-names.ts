@@ -1,22 +1,22 @@
-/** Roles of the files in `POLICY_DIR`, told from their names: policy, notes, or temporary files of editors. Pure. */
+/** Classifies files of `POLICY_DIR` by name: policy, notes, or temporary files of editors. Pure. */
 import { POLICY_FILE } from './policy-file.js';
 
 export interface SortedNames {
-  /** In order: policy files, and names that fit no known form, which are refused. */
+  /** Sorted: policy files, and unknown names, which are rejected. */
   readonly policy: readonly string[];
-  /** Temporary files and hidden drafts: not read, and named in the log. */
+  /** Temporary files and hidden drafts: ignored and logged. */
   readonly ignored: readonly string[];
-  /** Backups whose original is missing, with the name of the original. */
+  /** Backups without their original. */
   readonly orphans: readonly { readonly backup: string; readonly original: string }[];
 }
 
-/** Kept beside the policy: documentation, and the schema for an editor. A policy file with one of these endings is none. */
+/** Documentation, and the schema for editors. A policy file with such an ending does not match. */
 const NOTES = /(?<!\.(?:cedar|ya?ml))\.(?:md|txt|cedarschema)$/i;
 /** ConfigMap links, version control, editor settings. */
 const HIDDEN = /^\./;
 const HIDDEN_DRAFT = /^\.(?!\.).*\.(?:cedar|ya?ml)/i;
 
-/** The original was renamed to this name: while only the backup is there, a rule would be lost. */
+/** The original was renamed to this name: with only the backup present, a rule would be lost. */
 const BACKUPS = [/~$/, /\.(?:bak|orig|save)$/i, /___jb_(?:old|bak)___$/];
 const TEMPORARY = [
   ...BACKUPS,
@@ -27,13 +27,13 @@ const TEMPORARY = [
   /^\.DS_Store$/,
   // Vim: swap files, from .swp down to .swa, and its probe .swx.
   /\.sw[a-px]$/i,
-  // New text that replaces the file by a rename: JetBrains, GNOME, GNU sed, and others.
+  // New text before a rename: JetBrains, GNOME, GNU sed and others.
   /\.tmp$/i,
   /___jb_tmp___$/,
   /^\.goutputstream-/,
   /^sed[A-Za-z0-9]{6}$/,
 ];
-/** Vim tests with a file of this name whether it may write to the folder; where it exists, with the next ones. */
+/** Vim tests write access with a file of this name, or the next ones. */
 const VIM_PROBE = { first: 4913, step: 123 };
 
 export function sortNames(names: readonly string[]): SortedNames {
@@ -59,7 +59,7 @@ function isTemporary(name: string): boolean {
   return isProbe || TEMPORARY.some((form) => form.test(name));
 }
 
-/** The policy file that a backup was made of; undefined where it is no backup, or one of something else. */
+/** Original policy file of a backup; undefined for other files. */
 function originalOf(name: string): string | undefined {
   const form = BACKUPS.find((one) => one.test(name));
   // Emacs numbers its backups: policy.yaml.~1~

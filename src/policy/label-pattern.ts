@@ -1,6 +1,6 @@
-/** Names of targets with `*` in them: `read_*`, `prompt:*`. Pure. */
+/** Patterns of targets: `read_*`, `prompt:*`. Pure. */
 
-/** A star stands for any characters of a name, and never for a kind: `*` is every tool, and no prompt. */
+/** A star matches characters of a name, never a kind: `*` matches every tool and no prompt. */
 export function matchesLabel(pattern: string, label: string): boolean {
   const [kind, name] = split(pattern);
   const [ownKind, ownName] = split(label);
@@ -12,7 +12,7 @@ function split(label: string): [kind: string, name: string] {
   return [label.slice(0, colon + 1), label.slice(colon + 1)];
 }
 
-/** Without a regular expression: many stars would make one slow. */
+/** Without a regular expression: many stars would make it slow. */
 function matches(pattern: string, name: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   if (rest.length === 0) return pattern === name;

@@ -38,7 +38,7 @@ it('asks once for each caller and kind, and again under another policy or of oth
   const first = lists.of(alice, 'tools', POLICY, ALL, decide);
   expect(lists.of(alice, 'tools', POLICY, ALL, decide)).toBe(first);
   expect(asked).toBe(1);
-  // Decided for each caller by itself; what is equal is shared.
+  // Decided per caller; equal lists are shared.
   expect(lists.of(bob, 'tools', POLICY, ALL, decide)).toBe(first);
   expect(asked).toBe(2);
   lists.of(alice, 'tools', policyOf(ALL), ALL, decide);

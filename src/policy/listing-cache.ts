@@ -1,10 +1,10 @@
-/** Caches lists that depend only on principal and policy. */
+/** Cache of lists, valid while a new decision would be the same. */
 import type { ListKind, Listing } from '../core/request-context.js';
 import type { Principal } from '../core/principal.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { Policy } from './policy.js';
 
-/** A cached list and the inputs it depends on. */
+/** Inputs of a cached list; a change of any of them invalidates it. */
 interface Known {
   readonly policy: Policy;
   readonly all: readonly ProtectedTarget[];
@@ -12,13 +12,13 @@ interface Known {
 }
 
 export class ListingCache {
-  /** Policies whose lists depend on the time or the IP address. */
+  /** Policies whose lists depend on time or address. */
   private readonly changing = new WeakMap<Policy, boolean>();
   private readonly known = new WeakMap<Principal, Map<ListKind, Known>>();
-  /** Shares equal lists, so that derived data is computed once. */
+  /** Equal lists are one object, so that derived data is computed once. */
   private readonly shared = new WeakMap<readonly ProtectedTarget[], Map<string, WeakRef<Listing>>>();
 
-  /** @param decide computes a list that is not cached. */
+  /** @param decide makes the list on a miss. */
   of(
     principal: Principal,
     kind: ListKind,
@@ -35,7 +35,7 @@ export class ListingCache {
     return listing;
   }
 
-  /** Roles and scopes are fixed per token; conditions and the age of a login are not. */
+  /** Roles and scopes belong to the token; conditions and the age of a login change. */
   private isChanging(policy: Policy): boolean {
     const known = this.changing.get(policy);
     if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-/** Builds lists from the same decisions as calls, evaluated without arguments. */
+/** Derives a list from decisions: the same ones as for calls, without arguments. Pure. */
 import type { Decision } from '../core/decision.js';
 import type { Listing } from '../core/request-context.js';
 import type { Reason } from '../core/reasons.js';
@@ -6,7 +6,7 @@ import type { ProtectedTarget } from './access-rule.js';
 import { evaluate, type EvaluationContext } from './evaluate.js';
 import type { GeneralRules } from './policy.js';
 
-/** Denials that a new token of the same user could resolve. Allow-list, roles and conditions have passed. */
+/** Denials that a new token of the same user could resolve. Earlier checks passed: roles, allow-list, conditions. */
 const OBTAINABLE: readonly Reason[] = ['scope_missing', 'assurance_insufficient'];
 
 export function listTargets(caller: EvaluationContext, all: readonly ProtectedTarget[]): Listing {
@@ -28,7 +28,7 @@ export function listTargets(caller: EvaluationContext, all: readonly ProtectedTa
   };
 }
 
-/** Whether a list of this caller includes the target. */
+/** True if the list of this caller shows the target. */
 export function isListed(decision: Decision, { policy }: EvaluationContext): boolean {
   return isVisible(reasonOf(decision), policy);
 }

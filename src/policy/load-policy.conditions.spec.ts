@@ -221,7 +221,7 @@ describe('loadPolicy with conditions in Cedar', () => {
     ['the date', rule('context.time.date == "2026-11-23"'), READ, { args: {} }, FORBIDS],
     ['the time', rule('context.time.now > datetime("2026-11-23T09:29:59Z")'), READ, { args: {} }, FORBIDS],
     ['an implied scope', rule('!principal.scopes.contains("implied")'), READ, { args: {} }, 'allow'],
-    // To Cedar a rule that fails does not forbid.
+    // In Cedar a failing rule does not forbid.
     [
       'an argument of another type',
       rule('context.arguments.amount > 100', 'principal, action == Action::"pay", resource'),

@@ -249,7 +249,7 @@ describe('loadPolicy with a faulty .cedar file', () => {
       '// forbid(principal, action, resource);\n',
       ['a.cedar:1: it holds no rule: write one, or remove the file'],
     ],
-    // It would protect nothing.
+    // Would have no effect.
     [
       'forbid(principal is Person, action, resource) when { principal is Workload };',
       [expect.stringContaining('a.cedar:1: policy is impossible') as unknown as string],

@@ -47,7 +47,7 @@ describe('loadPolicy with random policies', () => {
     'context.arguments has amount && context.arguments.amount > 5',
     'context has ip && context.ip.isLoopback()',
     'principal is Workload',
-    // Cannot be evaluated, whoever asks.
+    // Fails for every caller.
     'context.time.hour + 9223372036854775807 > 0',
     '{Value: context.arguments has amount}.Value',
   );
@@ -89,7 +89,7 @@ describe('loadPolicy with random policies', () => {
     fc.assert(
       fc.property(file, cedar, callers, asked, calls, (yaml, text, as, one, args) => {
         const policy = load(folder(yaml, text));
-        // What a scope stands for is the one thing that the operator can add, and code decides with it.
+        // Implied scopes are the only addition of an operator; the access rule of the code decides with them.
         const implied = as.scopes.flatMap((scope) => policy.policy.impliedScopes.get(scope) ?? []);
         const worth = { ...as, scopes: [...as.scopes, ...implied] };
         const [floor, decision] = [decide(none, one, { as: worth, args }), decide(policy, one, { as, args })];
@@ -152,7 +152,7 @@ describe('loadPolicy with random policies', () => {
       }),
       {
         numRuns: 250,
-        // Rare among random cases: the scope is missing, and the shadow file implies it.
+        // Rare in random cases: the shadow file implies the missing scope.
         examples: [
           [
             { scope_implies: { x: ['read'] } },

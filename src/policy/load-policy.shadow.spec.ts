@@ -121,7 +121,7 @@ describe('loadPolicy with shadow rules', () => {
       listTargets(callerOf({ ...ALICE, ...as }, yaml(text).policy, { now: MONDAY, ip: '' }), TARGETS);
     const closed = 'list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]';
     expect(listing(closed, {})).toMatchObject({ hidden: 0, shadowHiddenCount: 1 });
-    // The list shows the targets that another token opens: the rule would change the call alone.
+    // The list shows obtainable targets, so the rule would change the call only.
     expect(listing(closed.replace('callable', 'obtainable'), {})).toMatchObject({ shadowHiddenCount: 0 });
     const poor = { scopes: ['super'], roles: [] };
     expect(listing('mode: shadow\nlist: callable\nscope_implies: {super: [read]}', poor)).toMatchObject({
@@ -148,10 +148,10 @@ describe('loadPolicy with shadow rules', () => {
         callerOf({ ...ALICE, scopes: [], roles: [] }, yaml(text).policy, { now: MONDAY, ip: '' }),
         TARGETS,
       ).shadowHiddenCount;
-    // A shadow scope hides nothing while lists are obtainable.
+    // With obtainable lists a shadow scope hides no target.
     expect(shadowHiddenCount('rules: [{match: pay, scopes: x, mode: shadow}]')).toBe(0);
     expect(shadowHiddenCount('list: callable\nrules: [{match: pay, scopes: x, mode: shadow}]')).toBe(1);
-    // `read` is listed though it lacks a scope; the role in shadow mode would hide it.
+    // `read` lacks a scope and is listed; the shadow role would hide it.
     expect(shadowHiddenCount('rules: [{match: read, roles: x, mode: shadow}]')).toBe(1);
   });
 

@@ -1,4 +1,4 @@
-/** From the operator's files and the registered targets to the policy that decides, or to every fault of it. */
+/** Builds the policy from the operator's files and the registered targets, or reports all faults. */
 import { targetLabel } from '../core/decision.js';
 import { escapeControlChars } from '../lib/format-text.js';
 import type { PolicySettings } from '../config/settings.js';
@@ -24,25 +24,25 @@ export interface LoadedPolicy {
   readonly policy: Policy;
   readonly author: string | null;
   readonly files: readonly OperatorFile[];
-  /** What relaxes, or has no effect yet, in words. */
+  /** Relaxations, and rules without effect yet. */
   readonly notices: readonly string[];
-  /** Every rule of the operator's, by the name that decisions give. */
+  /** Cedar rules of the operator, by their names in decisions. */
   readonly cedarRules: readonly CedarRule[];
   readonly operator: OperatorPolicy;
-  /** Targets that are withheld, since a condition of their declaration does not fit their arguments. */
+  /** Targets withheld because of an invalid declared condition. */
   readonly unfit: UnfitConditions;
-  /** Lets go of what the engine keeps. */
+  /** Releases the memory of the engine. */
   dispose(): void;
 }
 
-/** Names of ignored files that a notice holds. */
+/** Maximum number of ignored files in a notice. */
 const MAX_IGNORED = 10;
 
 type Base = Pick<PolicySettings, 'allowList' | 'requireHuman'>;
 
 /**
- * @param files undefined where the operator has none.
- * @throws PolicyError with every fault, each with file and line where it has one.
+ * @param files undefined without a policy.
+ * @throws PolicyError with every fault, with file and line.
  */
 export function loadPolicy(
   base: Base,
@@ -88,8 +88,8 @@ export function loadPolicy(
 }
 
 /**
- * The policy of a folder, as {@link loadPolicy}; files that were ignored are among its notices.
- * @param folder undefined where the operator has none.
+ * Policy of a folder, like {@link loadPolicy}; its notices include ignored files.
+ * @param folder undefined without a policy.
  * @throws PolicyError
  */
 export function loadPolicyFolder(
@@ -107,13 +107,13 @@ export function loadPolicyFolder(
 }
 
 interface Rules {
-  /** Undefined where there is no rule. */
+  /** Undefined without rules. */
   readonly cedar: CedarEngine | undefined;
   readonly cedarRules: CedarRule[];
   readonly unfit: UnfitConditions;
 }
 
-/** The operator's rules, and the conditions of declarations that fit the arguments of their targets. */
+/** Rules of the operator, and valid declared conditions. */
 function readRules(
   files: readonly OperatorFile[],
   shadow: readonly string[],
@@ -134,7 +134,7 @@ function readRules(
     return { cedar, cedarRules, unfit, faults: found };
   };
   const first = attempt(new Map());
-  // All at once is the fast way; only where that fails is each looked at alone.
+  // Checks all at once, which is faster; after a failure each one separately.
   const isAtFault = first.faults.some((fault) => fault.includes(DECLARED_CONDITIONS));
   const unfit = isAtFault ? unfitConditions(targets) : first.unfit;
   const last = unfit.size > 0 ? attempt(unfit) : first;
@@ -168,7 +168,7 @@ function noticesOf(operator: OperatorPolicy, rules: readonly CedarRule[]): strin
   ];
 }
 
-/** Names of the members beside `rules` that say something else than an empty file. */
+/** Set members beside `rules`. */
 function generalMembers(operator: OperatorPolicy): string[] {
   const { allowList, listsObtainable, timeZone, scopeImplies } = NO_OPERATOR_POLICY;
   return [

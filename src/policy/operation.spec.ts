@@ -55,7 +55,7 @@ it.each<[string, JsonObject, object]>([
 ])('%s %j calls', (method, params, expected) => {
   const operation = asked(method, params);
   expect(operation).toMatchObject({ kind: 'call', ...expected });
-  // Conditions look at the arguments that the target will run with, and at no others.
+  // Conditions see exactly the arguments of the execution.
   const isCompletion = method === 'completion/complete';
   const { arguments: sent } = operation as { arguments?: JsonObject };
   expect(operation).toHaveProperty('conditionArguments', isCompletion ? undefined : (sent ?? {}));

@@ -1,4 +1,4 @@
-/** Derives the operation of a message: list, call or protocol. */
+/** Maps a message to the requested operation. Pure. */
 import { malformedRequest } from '../core/app-error.js';
 import type { ListKind, Message, Operation } from '../core/request-context.js';
 import type { Target } from '../core/decision.js';
@@ -13,16 +13,16 @@ const LISTS: ReadonlyMap<string, ListKind> = new Map([
   ['resources/templates/list', 'resourceTemplates'],
 ]);
 
-/** The operation, with the access rule of an existing target. */
+/** Requested operation, with the rule of a known target. */
 export type AskedOperation =
   | (Extract<Operation, { kind: 'call' }> & {
       readonly target: Target | ProtectedTarget;
-      /** Arguments for conditions; undefined if the target does not run with them. */
+      /** Arguments for conditions; undefined for an operation without arguments. */
       readonly conditionArguments: JsonObject | undefined;
     })
   | Exclude<Operation, { kind: 'call' }>;
 
-/** @throws AppError `request_malformed` (-32602) if a name or URI is not a string. */
+/** @throws AppError `request_malformed` (-32602) if a name is not a string. */
 export function operationOf(message: Message, catalogue: TargetRegistry): AskedOperation {
   const { method, params } = message;
   const list = LISTS.get(method);
@@ -43,7 +43,7 @@ export function operationOf(message: Message, catalogue: TargetRegistry): AskedO
       return call(target, args, variables ?? args);
     }
     case 'completion/complete':
-      // The completed argument is not an argument of a later prompt request.
+      // The completed argument is not among the arguments of a later prompt request.
       return call(reference(catalogue, params.ref), params.argument, undefined);
     default:
       return { kind: 'protocol' };

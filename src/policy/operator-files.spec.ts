@@ -1,4 +1,4 @@
-/** The folder of the operator's policy: what is read, what is refused, and what shows that it has changed. */
+/** Files of the operator's policy: accepted and rejected files, and detection of changes. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -139,7 +139,7 @@ it.each<[string, () => void]>([
   utimesSync(at('a.cedar'), 1, 1);
   const before = folderState(folder);
   expect(folderState(folder)).toBe(before);
-  // The clock of a file system ticks in milliseconds.
+  // Timestamps of file systems have milliseconds.
   await new Promise((resolve) => setTimeout(resolve, 20));
   change();
   expect(folderState(folder)).not.toBe(before);

@@ -1,4 +1,4 @@
-/** The files of `POLICY_DIR` as they are on the disk: which there are, what is in them, and whether they have changed. */
+/** Reads the files of `POLICY_DIR` and detects changes. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ export interface OperatorFile {
   readonly sha256: string;
 }
 
-/** Faults that are said one by one. */
+/** Maximum number of listed faults. */
 const MAX_SHOWN = 100;
 
-/** Several things wrong with the operator's policy, each with its file and line. */
+/** Faults of the operator's policy, each with file and line. */
 export class PolicyError extends Error {
   constructor(readonly faults: readonly string[]) {
     const more = faults.length - MAX_SHOWN;
@@ -32,19 +32,18 @@ export class PolicyError extends Error {
 
 const MAX_FILES = 1_000;
 const MAX_FILE_BYTES = 1024 * 1024;
-/** Of `policy.yaml`: while it is read, no call is answered, and YAML takes its time. */
+/** Limit of `policy.yaml`: parsing blocks the process. */
 const MAX_YAML_BYTES = 256 * 1024;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /**
- * The policy files, in the order of their names.
- * @throws PolicyError where the folder or a file cannot be read, where a file is neither policy, notes nor a known
- * temporary file, and where only the backup of a policy file is left.
+ * Policy files, sorted by name.
+ * @throws PolicyError for an unreadable folder or file, an unknown file, and a backup without its policy file.
  */
 export function readOperatorFiles(folder: string): OperatorFile[] {
   const { policy: names, orphans } = namesIn(folder);
   if (names.length > MAX_FILES) throw new PolicyError([`POLICY_DIR: holds more than ${MAX_FILES} files`]);
-  // The rules of the original would be gone without a word.
+  // The rules of the missing original would be lost silently.
   const faults = orphans
     .slice(0, MAX_FILES)
     .map(
@@ -56,7 +55,7 @@ export function readOperatorFiles(folder: string): OperatorFile[] {
       faults.push(`${escapeControlChars(name)}: is neither ${POLICY_FILE} nor a .cedar file: move it away`);
       return [];
     }
-    // Names of files are in decisions, on record, and on screens.
+    // File names appear in decisions, records and terminals.
     if (UNSEEN.test(name)) {
       faults.push(`${escapeControlChars(name)}: is a name with characters that cannot be seen`);
       return [];
@@ -68,27 +67,27 @@ export function readOperatorFiles(folder: string): OperatorFile[] {
   return files;
 }
 
-/** One name for what all files say together. */
+/** Digest of all files. */
 export function digestOfFiles(files: readonly OperatorFile[]): string {
   const listed = files.map(({ name, sha256 }) => [name, sha256]);
   return createHash('sha256').update(JSON.stringify(listed)).digest('hex');
 }
 
-/** Names of the temporary files and hidden drafts that {@link readOperatorFiles} passes by. @throws PolicyError */
+/** Names of temporary files and hidden drafts, which {@link readOperatorFiles} ignores. @throws PolicyError */
 export function ignoredFiles(folder: string): readonly string[] {
   return namesIn(folder).ignored;
 }
 
 /**
- * Differs once a policy file may have changed; does not read the files. Temporary files of editors make no difference.
- * Never throws.
+ * Changes when a policy file may have changed, without reading files. Ignores temporary files of editors. Never
+ * throws.
  */
 export function folderState(folder: string): string {
   try {
-    // Followed through symbolic links, as a mounted ConfigMap is made of them.
+    // Follows symbolic links, as in mounted ConfigMaps.
     const { policy, orphans } = namesIn(folder);
     const files = policy.map((name) => {
-      // What was copied with its times, or was made readable, shows in the time of the last change alone.
+      // A copy with preserved times, or a change of permissions, changes only ctime.
       const { mtimeMs, ctimeMs, size, ino } = statSync(join(folder, name));
       return `${name} ${mtimeMs} ${ctimeMs} ${size} ${ino}`;
     });
@@ -110,7 +109,7 @@ function readFile(folder: string, name: string, faults: string[]): OperatorFile[
   try {
     const path = join(folder, name);
     const stat = statSync(path);
-    // A pipe or a device would be read without end.
+    // Reading a pipe or device might never end.
     if (!stat.isFile()) {
       faults.push(`${name}: is not a file`);
       return [];

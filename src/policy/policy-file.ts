@@ -1,4 +1,4 @@
-/** Parses and validates `policy.yaml`; reports every fault with its line. */
+/** Parses `policy.yaml`, or reports all faults with lines. Pure. */
 import { IsArray, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import type { Assurance } from '../core/decision.js';
 import { quote } from '../lib/format-text.js';
@@ -12,30 +12,30 @@ export const POLICY_FILE = 'policy.yaml';
 
 type Rates = ReadonlyMap<string, Rate | undefined>;
 
-/** A rule that tightens the access rules of code. */
+/** Rule of the operator in addition to code. */
 export interface OperatorRule {
-  /** Named in decisions: `policy.yaml: ID`. */
+  /** Name in decisions: `policy.yaml: ID`. */
   readonly source: string;
-  /** Line in the file. */
+  /** Line of the file. */
   readonly line: number;
   readonly match: readonly string[];
   readonly scopes: readonly string[];
   readonly roles: readonly (readonly string[])[];
   readonly assurance: Assurance | null;
   readonly workloads: ReadonlySet<string> | undefined;
-  /** Names of classes in {@link OperatorPolicy.rates}. */
+  /** Names of classes of {@link OperatorPolicy.rates}. */
   readonly rates: readonly string[];
-  /** Evaluated and recorded without effect. */
+  /** Evaluated and recorded, without effect. */
   readonly isShadow: boolean;
 }
 
 export interface OperatorPolicy {
   readonly author: string | null;
-  /** `mode: shadow`: no member of the file changes a decision or a list; effects are recorded only. */
+  /** `mode: shadow`: the file changes no decision or list; effects are recorded. */
   readonly isShadow: boolean;
   /** Undefined: no restriction. */
   readonly allowList: readonly string[] | undefined;
-  /** True unless the file says `list: callable`. */
+  /** False with `list: callable`. */
   readonly listsObtainable: boolean;
   /** IANA name. */
   readonly timeZone: string;
@@ -43,7 +43,7 @@ export interface OperatorPolicy {
   readonly scopeImplies: ReadonlyMap<string, readonly string[]>;
   readonly rates: ReadonlyMap<string, Rate>;
   readonly rules: readonly OperatorRule[];
-  /** Names of `*.cedar` files that are in shadow mode as a whole. */
+  /** Names of `*.cedar` files in shadow mode. */
   readonly shadowFiles: readonly string[];
 }
 
@@ -89,15 +89,15 @@ class FileEntry {
   @Matches(/^[A-Za-z0-9_+/-]{1,64}$/, { message: 'must be a time zone such as Europe/Berlin' })
   time_zone?: string;
 
-  /** Each value checked in {@link impliedScopes}. */
+  /** Values are checked in {@link impliedScopes}. */
   @IsOptional()
   scope_implies?: unknown;
 
-  /** Each value checked in {@link readRate}. */
+  /** Values are checked in {@link readRate}. */
   @IsOptional()
   rates?: unknown;
 
-  /** Each checked against {@link RuleEntry}. */
+  /** Items are checked against {@link RuleEntry}. */
   @IsOptional()
   @IsArray({ message: 'must be a list' })
   rules?: unknown[];
@@ -112,7 +112,7 @@ class AssuranceEntry {
   @IsStringList(isScope, 'authentication contexts')
   acr?: string | string[];
 
-  /** In seconds. */
+  /** Seconds. */
   @ValidateIf((entry: AssuranceEntry) => entry.acr === undefined || entry.max_age !== undefined)
   @IsNumber(1, 1_000_000_000)
   max_age?: number;
@@ -130,7 +130,7 @@ class RuleEntry {
   @IsStringList(isScope, 'scopes')
   scopes?: string | string[];
 
-  /** Any of them. */
+  /** One of them. */
   @IsOptional()
   @IsStringList(isScope, 'roles')
   roles?: string | string[];
@@ -138,12 +138,12 @@ class RuleEntry {
   @IsOptional()
   assurance?: unknown;
 
-  /** Client ids; `none` is none of them. */
+  /** Client ids; `none` admits no workload. */
   @IsOptional()
   @IsStringList((text) => text !== '', 'client ids, or none')
   workloads?: string | string[];
 
-  /** Each must be there. */
+  /** Names of defined classes. */
   @IsOptional()
   @IsStringList((text) => ID.test(text), 'names of classes under rates')
   rate?: string | string[];
@@ -155,7 +155,7 @@ class RuleEntry {
 
 const ASKS = ['scopes', 'roles', 'assurance', 'workloads', 'rate'] as const;
 
-/** @returns undefined where a fault was added; each names file and line. */
+/** @returns undefined after a fault; each names file and line. */
 export function readPolicyFile(text: string, faults: string[]): OperatorPolicy | undefined {
   const before = faults.length;
   const lines = linesOf(text);
@@ -192,7 +192,7 @@ export function readPolicyFile(text: string, faults: string[]): OperatorPolicy |
       file.list === undefined ? NO_OPERATOR_POLICY.listsObtainable : file.list === 'obtainable',
     timeZone: file.time_zone ?? 'UTC',
     scopeImplies,
-    // Any faulty rate has already made the file invalid.
+    // Without a fault all rates are valid.
     rates: rates as ReadonlyMap<string, Rate>,
     rules: operatorRules,
     shadowFiles: file.shadow ?? [],
@@ -211,7 +211,7 @@ function checkRule(value: unknown, place: string, rates: Rates, report: FaultRep
   }
 }
 
-/** Rejects members that could only take effect in spite of `mode: shadow`: ignoring them would hide the contradiction. */
+/** Rejects members that contradict `mode: shadow`; ignoring them would hide the contradiction. */
 function checkShadowFile(file: FileEntry, rules: readonly unknown[], report: FaultReporter): void {
   rules.forEach((rule, at) => {
     if ((rule as RuleEntry | null)?.mode === 'enforce') {
@@ -245,7 +245,7 @@ function toRule(entry: RuleEntry, at: number, fileMode: Mode | undefined, line: 
   };
 }
 
-/** @returns also faulty classes, so that rules that name them are not reported too. */
+/** @returns also invalid ones, so that rules with their names are not reported too. */
 function ratesOf(value: unknown, report: FaultReporter): Rates {
   const rates = new Map<string, Rate | undefined>();
   for (const [name, entry] of entriesOf(value, 'rates', report)) {
@@ -284,7 +284,7 @@ export function closureOf(scope: string, implied: ReadonlyMap<string, readonly s
   return [...found].sort();
 }
 
-/** A cycle from a scope back to itself; undefined without one. */
+/** Path from a scope back to itself; undefined without a cycle. */
 function cycleFrom(start: string, implied: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const reachedFrom = new Map<string, string>();
   const pending = [start];
@@ -312,7 +312,7 @@ function entriesOf(value: unknown, place: string, report: FaultReporter): [strin
   return [];
 }
 
-/** Names in an unvalidated value; other types were reported before. */
+/** Names in a possibly invalid value; other types are already reported. */
 function namesOf(value: unknown): string[] {
   const listed: unknown[] = Array.isArray(value) ? value : [value];
   return listed.filter((one) => typeof one === 'string');

@@ -1,4 +1,4 @@
-/** The decision of this deployment: the pure evaluator with the policy that is in force. */
+/** Decision service: the pure evaluator with the policy in force. */
 import { Inject, Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { EventLogger } from '../core/event-logger.js';
@@ -27,7 +27,7 @@ export class PolicyService {
   private since = new Date();
   private challenged: readonly string[] = [];
   private loggedChallenge = '';
-  /** Since when the files hold a policy that was refused; undefined while they hold the one in force. */
+  /** Time since which the files hold a rejected policy; otherwise undefined. */
   refused: Date | undefined;
 
   constructor(
@@ -37,17 +37,17 @@ export class PolicyService {
     this.settings = config.get('policy', { infer: true });
   }
 
-  /** Before the first request. @throws PolicyError with every fault of the operator's files. */
+  /** Called before the first request. @throws PolicyError with every fault of the operator's files. */
   load(): void {
     this.adopt(this.candidate());
   }
 
-  /** What the files would make the policy, without effect. @throws PolicyError */
+  /** Loads the policy of the files without effect. @throws PolicyError */
   candidate(): LoadedPolicy {
     return loadPolicyFolder(this.settings, this.catalogue.all(), this.settings.directory);
   }
 
-  /** From here on every decision is made by this one. */
+  /** Puts a policy into force. */
   adopt(loaded: LoadedPolicy): void {
     const before = this.loaded;
     this.loaded = loaded;
@@ -60,19 +60,19 @@ export class PolicyService {
     before.dispose();
   }
 
-  /** @throws Error before {@link load}: nothing is decided without a policy. */
+  /** @throws Error before {@link load}. */
   get current(): LoadedPolicy {
     if (!this.loaded) throw new Error('A decision was asked for before the policy was loaded');
     return this.loaded;
   }
 
-  /** Calls back after another policy came into force; the one before can still decide until the last callback returns. */
+  /** Called after a change of the policy; the previous one stays usable until the last callback returns. */
   onChange(listener: (before: LoadedPolicy) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** @param given the arguments of a call; undefined where the question is about no call. */
+  /** @param given arguments of a call; undefined for other questions. */
   decide(
     principal: Principal,
     target: Target | ProtectedTarget,
@@ -82,7 +82,10 @@ export class PolicyService {
     return evaluate(this.caller(principal, ip, given), target);
   }
 
-  /** The targets of a list that this principal may call, and, unless the policy says `list: callable`, those for which it lacks only scopes or assurance. */
+  /**
+   * Targets of a list that this principal can call and, unless the policy has `list: callable`, those that lack only
+   * scopes or assurance.
+   */
   listing(principal: Principal, kind: ListKind, ip: string): Listing {
     const all = this.catalogue.list(kind);
     return this.lists.of(principal, kind, this.current.policy, all, () =>
@@ -90,14 +93,14 @@ export class PolicyService {
     );
   }
 
-  /** The lists of this principal that are others now than under the policy before. */
+  /** Lists of this principal that differ from those of the previous policy. */
   changedLists(before: LoadedPolicy, principal: Principal, ip: string): ListKind[] {
     const environment = { now: Date.now(), ip };
     const [was, is] = [before.policy, this.current.policy].map((policy) =>
       callerOf(principal, policy, environment),
     ) as [EvaluationContext, EvaluationContext];
     return LIST_KINDS.filter((kind) => {
-      // Of tools there may be others now, under the same names too; of the rest there are always the same.
+      // Tools can be replaced under the same name; other targets are fixed.
       const shown = (caller: EvaluationContext) =>
         listTargets(caller, kind === 'tools' ? toolsOf(caller.policy) : this.catalogue.list(kind)).shown;
       const [before, now] = [shown(was), shown(is)];
@@ -105,23 +108,23 @@ export class PolicyService {
     });
   }
 
-  /** The operator's part for one target, by its name on allow-lists. */
+  /** Policy of one target, by its label. */
   target(label: string): TargetPolicy | undefined {
     return this.current.policy.targets.get(label);
   }
 
-  /** What the first challenge and `scopes_supported` ask for, in the names of the code. */
+  /** Scopes of the first challenge and of `scopes_supported`, under the names in code. */
   challengeScopes(): readonly string[] {
     return this.challenged;
   }
 
-  /** What they would ask for under another policy; undefined where that is the same. */
+  /** The same under another policy; undefined if equal. */
   challengeChange(candidate: LoadedPolicy): { from: readonly string[]; to: readonly string[] } | undefined {
     const [from, to] = [this.challenged, this.challengeScopesUnder(candidate)];
     return from.join(' ') === to.join(' ') ? undefined : { from, to };
   }
 
-  /** For probes; undefined where the operator has none. */
+  /** State for probes; undefined without a policy. */
   status(): object | undefined {
     const { digest } = this.current.policy;
     if (digest === undefined) return undefined;
@@ -129,7 +132,7 @@ export class PolicyService {
     return { sha256: digest, since: this.since.toISOString(), ...refused };
   }
 
-  /** For the log: what is open at this deployment, and what is registered and is not. */
+  /** Summary for the log: allowed and unlisted targets. */
   summary(): string {
     const labels = [...this.current.policy.targets];
     const [open, closed] = [true, false].map((isOpen) =>
@@ -146,7 +149,7 @@ export class PolicyService {
     return challengeScopes(policy, this.settings.challengeScopes);
   }
 
-  /** A reload that changes nothing about it repeats no notice. */
+  /** Unchanged notices are not repeated after a reload. */
   private logChallengeChange({ policy }: LoadedPolicy): void {
     const notices = challengeNotices(policy, this.settings.challengeScopes);
     const logged = notices.join('\n');

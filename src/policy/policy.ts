@@ -1,23 +1,23 @@
-/** The compiled policy: for each target, the requirements of code and of the operator. */
+/** Policy of this deployment: declared access rules and rules of the operator, by target. */
 import type { Assurance, Requirements } from '../core/decision.js';
 import type { Principal } from '../core/principal.js';
 import type { JsonObject } from '../lib/json.js';
 import type { ProtectedTarget } from './access-rule.js';
 import type { RateClass } from './rates.js';
 
-/** Requirements of one declaration or operator rule. All of them must be met. */
+/** Requirements of one declaration or rule. All must be met. */
 export interface Requirement extends Requirements {
-  /** `Class.method` or `policy.yaml: ID`, named in decisions. */
+  /** Source: `Class.method`, or `policy.yaml: ID`. */
   readonly source: string;
-  /** Client ids of permitted workloads; undefined: no restriction. */
+  /** Admitted client ids of workloads, among those that code admits; undefined: no restriction. */
   readonly workloads: ReadonlySet<string> | undefined;
 }
 
 /** All requirements of one target. */
 export interface EffectiveRules {
-  /** The allow-list that excludes the target, or why it is withheld; undefined if available. */
+  /** Allow-list that excludes the target, or the cause of its withholding; otherwise undefined. */
   readonly blockedBy: string | undefined;
-  /** Requirements of code first. */
+  /** That of the code first. */
   readonly requirements: readonly Requirement[];
   /** All requirements combined. */
   readonly required: Requirements;
@@ -26,33 +26,33 @@ export interface EffectiveRules {
 export interface TargetPolicy {
   readonly target: ProtectedTarget;
   readonly effective: EffectiveRules;
-  /** With shadow rules (`mode: shadow`) enforced. The same object if there are no shadow rules. */
+  /** With shadow rules applied. The same object without shadow rules. */
   readonly shadow: EffectiveRules;
-  /** Enforced and shadow classes. A class that counts for both appears twice. */
+  /** Enforced and shadow classes; a class in both occurs twice. */
   readonly rates: readonly RateClass[];
 }
 
-/** Facts about a request besides principal and target. */
+/** Facts of a request beside caller and target. */
 export interface Environment {
-  /** Milliseconds since the epoch. */
+  /** Unix time in milliseconds. */
   readonly now: number;
-  /** IP address of the caller. */
+  /** Address of the client. */
   readonly ip: string;
-  /** Arguments as sent by the caller; undefined for lists and completions. */
+  /** As sent. Undefined for lists and completions. */
   readonly arguments?: JsonObject | undefined;
 }
 
-/** A failed rule and its message to the caller. */
+/** Forbidding rule with its message for the caller. */
 export interface Failed {
   readonly rule: string;
   readonly message: string | undefined;
 }
 
-/** The operator's conditions (`*.cedar`). */
+/** Conditions of the operator (`*.cedar`). */
 export interface Conditions {
   /**
-   * Prepares the evaluation for one caller, so that shared values are computed once.
-   * @param shadow evaluates with shadow rules and the shadow time zone enforced.
+   * Prepares the evaluation for one caller.
+   * @param shadow with shadow rules and time zone applied.
    */
   forCaller(
     principal: Principal,
@@ -63,33 +63,33 @@ export interface Conditions {
 }
 
 export interface CallerConditions {
-  /** The rule that denies this target, or the rule that could not be evaluated. */
+  /** Rule that forbids this target, or the condition that failed to evaluate. */
   failing(target: ProtectedTarget): Failed | undefined;
 }
 
-/** Members of `policy.yaml` that apply to all targets. */
+/** Members of `policy.yaml` for all targets. */
 export interface GeneralRules {
-  /** All scopes that a scope implies, directly or indirectly. */
+  /** All implied scopes, transitively. */
   readonly impliedScopes: ReadonlyMap<string, readonly string[]>;
-  /** Lists include targets for which the caller lacks only scopes or assurance. */
+  /** Lists also show targets that lack only scopes or assurance. */
   readonly listsObtainable: boolean;
 }
 
 export interface Policy extends GeneralRules {
   /** Digest of the operator's files; undefined without files. */
   readonly digest: string | undefined;
-  /** Denies principals without a user, unless the target allows workloads. */
+  /** Deny principals without a user, unless the target admits workloads. */
   readonly requireHuman: boolean;
-  /** Keyed by allow-list name. */
+  /** By label. */
   readonly targets: ReadonlyMap<string, TargetPolicy>;
   readonly conditions: Conditions | undefined;
-  /** With all shadow rules enforced; undefined without shadow rules. */
+  /** With shadow rules applied; undefined without shadow rules. */
   readonly shadow: GeneralRules | undefined;
 }
 
 /**
- * Combines assurance requirements into one that satisfies all; null without requirements.
- * @returns `contradiction` if no authentication can satisfy all of them.
+ * Strictest combination of requirements; null without a requirement.
+ * @returns the contradicting requirements if no authentication satisfies all.
  */
 export function strictestAssurance(
   requirements: readonly (Assurance | null)[],
@@ -98,7 +98,7 @@ export function strictestAssurance(
   if (made.length === 0) return null;
   const lists = made.map(({ acr }) => acr).filter((acr) => acr.length > 0);
   const ages = made.flatMap(({ maxAgeSeconds }) => maxAgeSeconds ?? []);
-  // The last list is the most specific; its order of preference is kept.
+  // The requirement nearest to the target determines the order of preference.
   const acr = [...new Set(lists.at(-1))].filter((one) => lists.every((list) => list.includes(one)));
   if (lists.length > 0 && acr.length === 0) return 'contradiction';
   return { acr, maxAgeSeconds: ages.length > 0 ? Math.min(...ages) : null };

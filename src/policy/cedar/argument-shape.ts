@@ -1,12 +1,12 @@
-/** The shape of arguments in a JSON Schema, as class-validator, Python, Rust, Go and .NET write it. Pure. */
+/** Shape of arguments in a JSON Schema, as class-validator, Python, Rust, Go and .NET write it. Pure. */
 import { referredTo } from '../../lib/json-pointer.js';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 
 export type Simple = 'String' | 'Long' | 'Bool' | 'decimal';
 
 /**
- * `any`: the schema allows every type. `none`: it allows types that have no common Cedar type, or nests too deep.
- * `known`: it allows values of `type` and, where `nullable`, null; without `type` null alone, or no value at all.
+ * `any`: every type. `none`: types without a common Cedar type, or excessive nesting. `known`: values of `type` and,
+ * with `nullable`, null; without `type` only null, or no value.
  */
 export type Shape =
   | { readonly kind: 'any' }
@@ -25,7 +25,7 @@ interface ShapeMember {
 
 interface Reading {
   readonly root: JsonObject;
-  /** Subschemas that may still be read; references make a small schema endless. */
+  /** Remaining subschemas; references can make a small schema endless. */
   left: number;
 }
 
@@ -34,13 +34,13 @@ const NONE: Shape = { kind: 'none' };
 const NEVER: Shape = { kind: 'known', type: undefined, nullable: false };
 const NULL: Shape = { kind: 'known', type: undefined, nullable: true };
 const SIMPLE = { string: 'String', integer: 'Long', number: 'decimal', boolean: 'Bool' } as const;
-/** Records and lists in each other. */
+/** Nested records and lists. */
 const MAX_DEPTH = 8;
-/** References and combinations in each other, at one place of a value. */
+/** Nested references and combinations at one place of a value. */
 const MAX_STEPS = 32;
 const MAX_SUBSCHEMAS = 10_000;
 
-/** What values of this schema look like. Keywords that only narrow a type, such as `pattern`, are left to the tool. */
+/** Shape of the values of a schema. The tool itself checks narrowing keywords such as `pattern`. */
 export function shapeOf(schema: JsonObject): Shape {
   return read(schema, { root: schema, left: MAX_SUBSCHEMAS }, 0, 0);
 }
@@ -62,7 +62,7 @@ function read(schema: unknown, reading: Reading, depth: number, steps: number): 
   return schema.nullable === true && shape.kind === 'known' ? { ...shape, nullable: true } : shape;
 }
 
-/** From `type`, `enum` and `const`, without what the schema refers to or combines. */
+/** From `type`, `enum` and `const`, without references and combinations. */
 function ownShape(schema: JsonObject, reading: Reading, depth: number): Shape {
   const { type, enum: values } = schema;
   let shape: Shape = ANY;
@@ -109,7 +109,7 @@ function known(type: ShapeType): Shape {
   return { kind: 'known', type, nullable: false };
 }
 
-/** A value that fits one of two schemas. */
+/** Shape of values of either schema. */
 function either(a: Shape, b: Shape): Shape {
   if (a.kind === 'any' || b.kind === 'any') return ANY;
   if (a.kind === 'none' || b.kind === 'none') return NONE;
@@ -126,7 +126,7 @@ function eitherType(a: ShapeType, b: ShapeType): ShapeType | undefined {
   return [a.kind, b.kind].sort().join() === 'Long,decimal' ? { kind: 'decimal' } : undefined;
 }
 
-/** A value that fits both of two schemas. */
+/** Shape of values of both schemas. */
 function both(a: Shape, b: Shape): Shape {
   if (a.kind === 'any') return b;
   if (b.kind === 'any') return a;
@@ -144,7 +144,7 @@ function bothType(a: ShapeType, b: ShapeType): ShapeType | undefined {
   return [a.kind, b.kind].sort().join() === 'Long,decimal' ? { kind: 'Long' } : undefined;
 }
 
-/** @param apply whether both schemas apply to a value: then a member that one of them requires is required. */
+/** @param apply true if both schemas apply to a value: then a member that one requires is required. */
 function merged(
   a: ReadonlyMap<string, ShapeMember>,
   b: ReadonlyMap<string, ShapeMember>,

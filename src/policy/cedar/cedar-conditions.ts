@@ -1,4 +1,4 @@
-/** Evaluates the operator's Cedar rules. The rules of each target are picked out at load, so that a decision evaluates no others. */
+/** Evaluates Cedar rules. The rules of each target are selected at load, so a decision evaluates no others. */
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { plainAddress } from '../../lib/ip-addresses.js';
 import { targetLabel } from '../../core/decision.js';
@@ -17,14 +17,14 @@ import {
 import type { CallerConditions, Environment, Conditions, Failed } from '../policy.js';
 
 const GATE = { type: 'Gate', id: 'gate' };
-/** Rules only forbid; without something that permits, Cedar denies everything. */
+/** Rules only forbid; without a permit Cedar denies every request. */
 const PERMIT_ALL = { id: 'floor', text: 'permit(principal, action, resource);' };
 const CANNOT_BE_EVALUATED = 'A condition of the policy could not be evaluated';
 const UNFIT = 'A condition of the policy could not be evaluated: an argument is not of its declared type';
 
 /** Rules that are evaluated together. */
 interface RuleSet {
-  /** Under which the engines have them. */
+  /** Id in the engine. */
   readonly id: string;
   /** In the order of files and lines. */
   readonly rules: readonly CedarRule[];
@@ -32,13 +32,13 @@ interface RuleSet {
   readonly looksAtAction: boolean;
 }
 
-/** IANA names: of the policy in effect, and with its members in shadow mode as if they counted. */
+/** IANA names: of the effective policy, and with shadow members applied. */
 export interface TimeZones {
   readonly enforced: string;
   readonly shadow: string;
 }
 
-/** By whether shadow rules count, and whether there are arguments; undefined where there is no rule. */
+/** By shadow mode and presence of arguments; undefined without rules. */
 interface TargetRules {
   readonly type: RecordType;
   readonly sets: Readonly<Record<'list' | 'call' | 'listShadow' | 'callShadow', RuleSet | undefined>>;
@@ -48,13 +48,13 @@ export class CedarConditions implements Conditions {
   private readonly targets = new Map<string, TargetRules>();
   private readonly sets = new Map<string, RuleSet>();
   private readonly clocks: Readonly<Record<keyof TimeZones, Intl.DateTimeFormat>>;
-  /** Undefined: let go of. */
+  /** Undefined after disposal. */
   private cedar: CedarEngine | undefined;
 
   /**
-   * @param cedar an engine that nobody else has.
-   * @param start gives another.
-   * @param rules in the order of files and lines, each held against the schema.
+   * @param cedar an engine of this object only.
+   * @param start creates a new engine.
+   * @param rules in the order of files and lines, checked against the schema.
    */
   constructor(
     cedar: CedarEngine,
@@ -105,7 +105,7 @@ export class CedarConditions implements Conditions {
           ? own.sets[shadow ? 'callShadow' : 'call']
           : own.sets[shadow ? 'listShadow' : 'list'];
         if (!set) return undefined;
-        // Rules that look neither at the action nor at arguments say the same of every target.
+        // Rules that read neither action nor arguments have the same result for every target.
         const key = given || set.looksAtAction ? undefined : set.id;
         if (key !== undefined && known.has(key)) return known.get(key);
         const failed = this.evaluate(set, target, own.type, caller);
@@ -115,7 +115,7 @@ export class CedarConditions implements Conditions {
     };
   }
 
-  /** Lets go of the engine; nothing can be evaluated afterwards, which forbids. */
+  /** Disposes the engine; later evaluations forbid. */
   dispose(): void {
     this.cedar = undefined;
   }
@@ -136,14 +136,14 @@ export class CedarConditions implements Conditions {
     return set;
   }
 
-  /** Rules that are read can be evaluated. Should one bring the engine down all the same, the others are not to follow. */
+  /** Loaded rules can be evaluated. If one crashes the engine anyway, a new engine serves the others. */
   private restart(): void {
     if (!this.cedar) return;
     this.cedar = this.start();
     for (const set of this.sets.values()) preparse(set, this.cedar);
   }
 
-  /** Whatever goes wrong here forbids. */
+  /** Every failure here forbids. */
   private evaluate(
     set: RuleSet,
     target: ProtectedTarget,
@@ -173,7 +173,7 @@ export class CedarConditions implements Conditions {
     }
     if (answer?.type !== 'success') return unknown;
     const { decision, diagnostics } = answer.response;
-    // To Cedar a rule that cannot be evaluated does not forbid. Here it does.
+    // In Cedar a failing rule does not forbid; here it does.
     const [error] = diagnostics.errors;
     if (error) return { rule: error.policyId, message: CANNOT_BE_EVALUATED };
     if (decision === 'allow') return undefined;
@@ -199,7 +199,7 @@ function actionEntity({ kind, ...target }: ProtectedTarget): Cedar.EntityJson {
   };
 }
 
-/** One caller in Cedar's terms. */
+/** Caller as Cedar entities. */
 class CallerFacts {
   readonly uid: Cedar.TypeAndId;
   readonly entities: readonly Cedar.EntityJson[];
@@ -255,7 +255,7 @@ function attributesOf(principal: Principal, scopes: readonly string[]): Record<s
   };
 }
 
-/** Made once: making one costs more than a decision. */
+/** Created once: creation costs more than a decision. */
 function clockIn(timeZone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en-GB', {
     timeZone,
@@ -281,7 +281,7 @@ function timeOf(now: number, clock: Intl.DateTimeFormat): Cedar.CedarValueJson {
   };
 }
 
-/** @throws RangeError where that is no time that can be written down. */
+/** @throws RangeError for an invalid time. */
 function datetime(milliseconds: number): Cedar.CedarValueJson {
   return { __extn: { fn: 'datetime', arg: new Date(milliseconds).toISOString() } };
 }

@@ -1,44 +1,44 @@
-/** A `*.cedar` file: text in, rules out with what each of them needs to know, or every fault with its line. Pure. */
+/** Parses a `*.cedar` file into rules with the facts that evaluation needs, or reports all faults with lines. Pure. */
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { targetLabel } from '../../core/decision.js';
 import type { ProtectedTarget } from '../access-rule.js';
 import { ACTION_GROUPS } from './cedar-schema.js';
 import type { ArgumentPath } from './cedar-types.js';
 
-/** The engine's functions; started only where there are `*.cedar` files. */
+/** Functions of the engine; loaded with `*.cedar` files only. */
 export type CedarEngine = typeof Cedar;
 
-/** What the engine throws when it runs out of stack. It is down then, and says so to every question. */
+/** Errors of an engine without stack. It answers no further request. */
 const ENGINE_CRASHES = ['RuntimeError', 'RangeError'];
 
 export interface CedarRule {
-  /** `hours.cedar: office-hours`; the line where it has no id. */
+  /** `hours.cedar: office-hours`; the line number without an id. */
   readonly source: string;
   readonly text: string;
-  /** What it says to the caller, where it says something. */
+  /** Message for the caller, if declared. */
   readonly message: string | undefined;
   /** Evaluated and recorded, without effect. */
   readonly isShadow: boolean;
-  /** Labels of the targets that its scope names. */
+  /** Labels of targets in its scope. */
   readonly labels: ReadonlySet<string>;
-  /** It cannot be evaluated before there are arguments, and so decides calls and no lists. */
+  /** Requires arguments, so it decides calls only. */
   readonly needsArguments: boolean;
-  /** The arguments that it reads. */
+  /** Arguments that it reads. */
   readonly reads: ReadonlySet<string>;
-  /** The same, with the members that it reads of them. */
+  /** The same with members. */
   readonly paths: readonly ArgumentPath[];
-  /** Its condition looks at the action: what it says of one target it may not say of another. */
+  /** Reads the action: results may differ between targets. */
   readonly looksAtAction: boolean;
-  /** The roles that it names. */
+  /** Named roles. */
   readonly roles: ReadonlySet<string>;
 }
 
 const ANNOTATIONS = ['id', 'message', 'mode', 'phase', 'description'];
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 const MAX_MESSAGE = 300;
-/** Brackets in brackets. The engine reads rules by recursion, and is down where its stack (1 MiB) ends: between 100 and 200. */
+/** Nesting of brackets. The engine parses recursively; its stack (1 MiB) ends between 100 and 200. */
 const MAX_BRACKETS = 64;
-/** Operators in operators. It evaluates by recursion too, and ends between 200 and 500. */
+/** Nesting of operators. Evaluation recurses and ends between 200 and 500. */
 const MAX_OPERATORS = 100;
 const PRINCIPAL_ROLES = JSON.stringify({ '.': { left: { Var: 'principal' }, attr: 'roles' } });
 const TOO_DEEP = `it nests more than ${MAX_OPERATORS} operators, which a || b || c … does too: write [a, b, c].contains(…), or several rules`;
@@ -46,18 +46,18 @@ const TOO_DEEP = `it nests more than ${MAX_OPERATORS} operators, which a || b ||
 export interface CedarFile {
   readonly name: string;
   readonly text: string;
-  /** All of its rules are, unless one says otherwise. */
+  /** True for all rules without their own mode. */
   readonly isShadow: boolean;
 }
 
-/** A rule, and how to say where something in it stands. */
+/** A rule with the position of its parts. */
 interface LocatedRule {
   readonly rule: CedarRule;
   fault(offset: number, what: string): void;
 }
 
 /**
- * @param schema the schema text that the rules are held against.
+ * @param schema schema text for the checks.
  * @returns the rules of all files, in the order of files and lines.
  */
 export function readCedarFiles(
@@ -81,7 +81,7 @@ export function readCedarFiles(
   return rules.map(({ rule }) => rule);
 }
 
-/** @returns false where the engine is down now, which is said of what brought it down. */
+/** @returns false if the engine crashed, reported for the current file. */
 function tryEngine(ask: () => void, down: string, faults: string[]): boolean {
   try {
     ask();
@@ -121,7 +121,7 @@ function parseFile(
     fault(Math.max(0, bytes.indexOf(template)), 'a template cannot be linked here: write a rule');
   }
   if (parts.policy_templates.length > 0) return [];
-  // As a write that was cut off leaves it: every rule of it would be gone.
+  // A truncated write would remove every rule silently.
   if (parts.policies.length === 0) fault(0, 'it holds no rule: write one, or remove the file');
   const rules: LocatedRule[] = [];
   for (const { policy, offset } of located(bytes, parts.policies)) {
@@ -135,7 +135,7 @@ function parseFile(
   return rules;
 }
 
-/** All rules at once: the schema of many tools takes its time. */
+/** Checks all rules together: the schema of many tools takes time. */
 function holdAgainst(cedar: CedarEngine, schema: string, rules: readonly LocatedRule[]): void {
   const staticPolicies = Object.fromEntries(rules.map(({ rule }, at) => [String(at), rule.text]));
   const checked = cedar.validate({ schema, policies: { staticPolicies } });
@@ -145,7 +145,7 @@ function holdAgainst(cedar: CedarEngine, schema: string, rules: readonly Located
     );
   }
   const told = new Set<string>();
-  // A rule that can never apply is a typing error: it would protect nothing.
+  // A rule that can never apply is a typing error.
   for (const { policyId, error } of [...checked.validationErrors, ...checked.validationWarnings]) {
     if (told.has(policyId)) continue;
     told.add(policyId);
@@ -154,7 +154,7 @@ function holdAgainst(cedar: CedarEngine, schema: string, rules: readonly Located
   }
 }
 
-/** The engine gives the texts of the rules in the order of the names that it gave them (`policy0`, `policy1`, `policy10`), and without their places. */
+/** The engine returns the rules sorted by its generated names (`policy0`, `policy1`, `policy10`), without positions. */
 function located(bytes: Buffer, policies: readonly string[]): { policy: string; offset: number }[] {
   const byName = policies.map((_, at) => at).sort((a, b) => (`policy${a}` < `policy${b}` ? -1 : 1));
   const inOrder = policies.map((_, at) => policies[byName.indexOf(at)] as string);
@@ -252,7 +252,7 @@ interface Uses {
   tooDeep: boolean;
 }
 
-/** What the conditions look at, from their parsed form. */
+/** Reads of conditions, from their parsed form. */
 function usesOf(conditions: readonly Cedar.Clause[]): Uses {
   const uses: Uses = {
     needsArguments: false,
@@ -268,7 +268,7 @@ function usesOf(conditions: readonly Cedar.Clause[]): Uses {
   return uses;
 }
 
-/** @param expression an operator with what it is applied to; a variable, or a value. */
+/** @param expression an operator with operands, a variable, or a value. */
 function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
   if (depth > MAX_OPERATORS) {
     uses.tooDeep = true;
@@ -283,7 +283,7 @@ function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
   for (const role of rolesHeld(expression)) uses.roles.add(role);
   if ('Var' in expression && expression.Var === 'action') uses.action = true;
   for (const operands of Object.values(expression)) {
-    // By name, in a list, or the members of a record, whatever they are called.
+    // By name, in a list, or members of a record with any names.
     if (typeof operands !== 'object' || operands === null) continue;
     for (const operand of Object.values(operands)) {
       if (typeof operand === 'object' && operand !== null) visit(operand as Cedar.Expr, uses, depth + 1);
@@ -291,7 +291,7 @@ function visit(expression: Cedar.Expr, uses: Uses, depth: number): void {
   }
 }
 
-/** `Role::"x"`, in a value or in the scope of a rule. */
+/** `Role::"x"` in a value or in the scope. */
 function rolesIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   const { type, id } = value as { type?: unknown; id?: unknown };
@@ -299,7 +299,7 @@ function rolesIn(value: unknown): string[] {
   return Object.values(value).flatMap(rolesIn);
 }
 
-/** `principal.roles.contains("x")`, or another of its kind. */
+/** `principal.roles.contains("x")` and similar expressions. */
 function rolesHeld(expression: Cedar.Expr): string[] {
   const asked = Object.entries(expression).find(([name]) => name.startsWith('contains'))?.[1] as
     { left?: unknown; right?: unknown } | undefined;
@@ -323,7 +323,7 @@ function note([member, ...names]: readonly string[], isPresence: boolean, uses: 
   }
 }
 
-/** `context.a.b`, `context.a has b`: the names behind `context`; undefined where the node is no such path. */
+/** Names after `context` in `context.a.b` and `context.a has b`; undefined for other nodes. */
 function contextPath(node: object): string[] | undefined {
   if ((node as { Var?: unknown }).Var === 'context') return [];
   const access = (node as Record<string, unknown>)['.'] ?? (node as Record<string, unknown>).has;
@@ -333,7 +333,7 @@ function contextPath(node: object): string[] | undefined {
   return before && [...before, ...(Array.isArray(attr) ? attr : [attr])];
 }
 
-/** Where the brackets are too many in each other; undefined where they are not. Texts and comments have none. */
+/** Position of excessive nesting of brackets, outside of strings and comments; undefined without it. */
 function deepBracket(bytes: Buffer): number | undefined {
   let depth = 0;
   for (const { 0: found, index } of bytes

@@ -1,19 +1,16 @@
-/** The Cedar schema of this deployment: an action for each tool, resource and prompt, with the types of its arguments. Pure. */
+/** Cedar schema of this deployment: an action per target with the types of its arguments. Pure. */
 import { targetLabel, type TargetKind } from '../../core/decision.js';
 import type { ProtectedTarget } from '../access-rule.js';
 import { argumentsType, typeText } from './cedar-types.js';
 
-/** Every target of a kind: no name has a star in it. */
+/** Group of all targets of a kind; names of targets contain no star. */
 export const ACTION_GROUPS: Readonly<Record<TargetKind, string>> = {
   tool: 'tools:*',
   resource: 'resources:*',
   prompt: 'prompts:*',
 };
 
-/**
- * Only the subject and the current actor are here: inner actors of a chain must not take part in decisions
- * (RFC 8693 section 4.1).
- */
+/** Subject and current actor only: inner actors must not take part in decisions (RFC 8693 section 4.1). */
 const PRINCIPAL = `{
   // Exact issuer of the token, its subject, and the client that it was given to.
   iss: String,
@@ -36,7 +33,7 @@ const CONTEXT = `  // In the time zone of policy.yaml. weekday: "monday" to "sun
   ip?: ipaddr,
 `;
 
-/** In Cedar's schema language. @param targets everything that is registered, whether or not it is on a list. */
+/** Schema in Cedar's schema language. @param targets all registered targets. */
 export function schemaText(targets: readonly ProtectedTarget[]): string {
   const groups = Object.values(ACTION_GROUPS).map((group) => `action ${JSON.stringify(group)};`);
   const actions = targets.map((target) => {

@@ -13,7 +13,7 @@ const object = (properties: object, more: object = {}) => ({ type: 'object', pro
 
 const engine = startCedar();
 
-/** Whether the engine takes a schema with arguments of this type. */
+/** True if the engine accepts a schema with arguments of this type. */
 function isTaken(schema: object): boolean {
   const type = typeText(argumentsType(schema as never));
   const text = `entity G; action "x" appliesTo { principal: [G], resource: [G], context: { arguments: ${type} } };`;
@@ -239,7 +239,7 @@ describe('the value of an argument', () => {
   });
 });
 
-/** What Cedar is given, as JSON. */
+/** Cedar values as JSON. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value;
@@ -248,7 +248,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(members).map(([name, one]) => [name, plain(one)]));
 }
 
-/** Members that are null count as not sent; a list keeps its nulls. */
+/** Removes null members; lists keep null. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value;

@@ -1,4 +1,4 @@
-/** Arguments in Cedar's terms: the type of each from the tool's JSON Schema, and the value of each from what a caller sent. Pure. */
+/** Cedar types of arguments from JSON Schemas, and Cedar values from arguments. Pure. */
 import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { isJsonObject, type JsonObject } from '../../lib/json.js';
 import { isWellFormed } from '../../lib/well-formed.js';
@@ -16,31 +16,34 @@ interface Member {
 
 export type RecordType = Extract<ArgumentType, { kind: 'record' }>;
 
-/** A value that is not of its type: a condition on it cannot be evaluated. */
+/** A value of another type: conditions on it cannot be evaluated. */
 export class UnfitValue extends Error {}
 
 const DECIMAL_DIGITS = 4;
-/** Cedar's decimal is a 64-bit number of ten-thousandths; beyond this JSON's numbers are not exact in it. */
+/** Cedar's decimal is a 64-bit number of ten-thousandths; larger JSON numbers are not exact in it. */
 const MAX_DECIMAL = 9e11;
-/** Values of one call that conditions look at. A request has room for so many that the engine takes a second for them. */
+/** Limit of converted values per call: a request could contain enough to occupy the engine for a second. */
 const MAX_VALUES = 10_000;
-/** Of one tool: references make a small schema as large as somebody wants it. */
+/** Limit per tool: references can expand a small schema. */
 const MAX_MEMBERS = 1_000;
-/** Names that the schema language cannot write down, and names with another meaning in the engine's JSON or in JavaScript. */
+/** Names that the schema language cannot express, or with another meaning in the engine's JSON or in JavaScript. */
 const UNFIT_NAME = /[\p{Cc}\p{Cs}]|^__(entity|extn|expr|proto__)$/u;
 
-/** How many more there may be. */
+/** Remaining number of values. */
 interface Budget {
   left: number;
 }
 
-/** How a rule reads an argument: `context.arguments.filter.path`, or `context.arguments has filter` for its presence alone. */
+/**
+ * Path of an argument in a rule: `context.arguments.filter.path`, or `context.arguments has filter` for presence
+ * only.
+ */
 export interface ArgumentPath {
   readonly names: readonly string[];
   readonly isPresence: boolean;
 }
 
-/** Arguments that rules read: by name the members that they read of it, or `whole`. */
+/** Arguments read by rules: members by name, or `whole`. */
 export type Reads = ReadonlyMap<string, Reads | 'whole'>;
 
 export function readsOf(paths: readonly ArgumentPath[]): Reads {
@@ -54,8 +57,8 @@ export function readsOf(paths: readonly ArgumentPath[]): Reads {
 }
 
 /**
- * The Cedar types of a tool's arguments. Members whose type or name Cedar does not have are left out, and a policy that
- * names one is refused. A member that may be null is optional: null counts as not sent.
+ * Cedar types of the arguments of a tool. Members without a Cedar type or with an unsupported name are omitted, and
+ * rules on them are rejected. Nullable members are optional: null counts as absent.
  */
 export function argumentsType(schema: JsonObject | undefined): RecordType {
   const type = schema && typeOf(shapeOf(schema), { left: MAX_MEMBERS });
@@ -74,7 +77,7 @@ function typeOf(shape: Shape, budget: Budget): ArgumentType | undefined {
   const members = new Map<string, Member>();
   for (const [name, { shape: inner, required }] of type.members) {
     const own = UNFIT_NAME.test(name) ? undefined : typeOf(inner, budget);
-    // An object without members that Cedar has is no value that a condition could look into.
+    // An object without supported members has no readable value.
     if (!own || (own.kind === 'record' && own.members.size === 0)) continue;
     members.set(name, { type: own, required: required && !isNullable(inner) });
   }
@@ -85,7 +88,7 @@ function isNullable(shape: Shape): boolean {
   return shape.kind === 'known' && shape.nullable;
 }
 
-/** As the schema language writes it. */
+/** Text in the schema language. */
 export function typeText(type: ArgumentType): string {
   switch (type.kind) {
     case 'Set':
@@ -103,8 +106,8 @@ export function typeText(type: ArgumentType): string {
 }
 
 /**
- * Those of the arguments that are asked for, in Cedar's terms. What is null counts as not sent.
- * @throws UnfitValue where one is not of its type, or there are too many.
+ * Cedar values of the requested arguments. Null counts as absent.
+ * @throws UnfitValue for another type, or too many values.
  */
 export function toArguments(
   type: RecordType,
@@ -124,13 +127,13 @@ export function toArguments(
   return values;
 }
 
-/** The whole value: the engine sees what the tool receives, with lists as sets. */
+/** Complete value: the engine sees what the tool receives, with lists as sets. */
 function toValue(type: ArgumentType, value: unknown, budget: Budget): CedarValueJson {
   budget.left -= 1;
   if (budget.left < 0) throw new UnfitValue('too many values');
   switch (type.kind) {
     case 'String':
-      // A lone half of a surrogate pair is no character, and no text of Cedar's.
+      // A lone surrogate is not a character in Cedar.
       if (typeof value === 'string' && isWellFormed(value)) return value;
       break;
     case 'Long':
@@ -149,7 +152,7 @@ function toValue(type: ArgumentType, value: unknown, budget: Budget): CedarValue
       if (Array.isArray(value)) return value.map((item) => toValue(type.of, item, budget));
       break;
     case 'record':
-      // Two records that differ in a member without a type would be equal to a condition.
+      // Records that differ only in an untyped member would be equal in conditions.
       if (isJsonObject(value) && Object.keys(value).every((name) => type.members.has(name))) {
         const all = [...type.members.keys()].map((name) => [name, 'whole'] as const);
         return toArguments(type, value, new Map(all), budget);

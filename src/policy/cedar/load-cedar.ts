@@ -1,4 +1,4 @@
-/** The Cedar engine: four megabytes of WebAssembly, for those who have rules for it. */
+/** Loads the Cedar engine (four megabytes of WebAssembly) on demand. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { compileFunction } from 'node:vm';
 import type { CedarEngine } from './cedar-file.js';
 
-/** V8 up to 12 (Node 20 and 22) ends the process when it takes back an optimized call from JavaScript into WebAssembly. */
+/** V8 up to 12 (Node.js 20 and 22) crashes when it deoptimizes an inlined call from JavaScript into WebAssembly. */
 const CRASHING_V8 = 12;
 
 interface WasmBindings {
@@ -17,8 +17,8 @@ let bindings: WasmBindings | undefined;
 let compiled: WebAssembly.Module | undefined;
 
 /**
- * An engine of its own for each who asks, where a `require` would share one: an engine that runs out of stack is down
- * for good, since WebAssembly does not unwind it, and must not take the policy in force with it.
+ * Creates a separate engine; `require` would share one. An engine without stack stays unusable, because WebAssembly
+ * does not unwind, and must not affect the policy in force.
  */
 export function startCedar(): CedarEngine {
   const { start, folder } = (bindings ??= readBindings());
@@ -39,7 +39,7 @@ function readBindings(): WasmBindings {
   return { start, folder: dirname(filename) };
 }
 
-/** Called with `new`: what it returns takes the place of what would be made. */
+/** Called with `new`: the returned module replaces the new object. */
 function onceCompiled(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   return (compiled ??= new WebAssembly.Module(bytes));
 }
