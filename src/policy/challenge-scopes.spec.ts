@@ -51,7 +51,7 @@ it.each<[string, Policy, readonly string[]]>([
     ['db.read', 'db.write'],
   ],
   ['no target', policy(undefined, new Set()), []],
-])('allowed asks for the scopes of: %s', (_name, of, expected) => {
+])('allowed returns the scopes of: %s', (_name, of, expected) => {
   expect(challengeScopes(of, 'allowed')).toEqual(expected);
   expect(challengeNotices(of, 'allowed')).toEqual([]);
 });
@@ -59,12 +59,12 @@ it.each<[string, Policy, readonly string[]]>([
 it.each<[string, Policy, readonly string[]]>([
   ['read-only tools without roles, and prompts', policy(), ['db.read', 'greet.get']],
   ['every target where none is read-only', policy(undefined, new Set(['write'])), ['db.write']],
-])('minimal asks for the scopes of: %s', (_name, of, expected) => {
+])('minimal returns the scopes of: %s', (_name, of, expected) => {
   expect(challengeScopes(of, 'minimal')).toEqual(expected);
 });
 
-describe('a list', () => {
-  it('is asked for as it is, sorted and once each', () => {
+describe('challengeScopes with a list', () => {
+  it('returns the list sorted without repetitions', () => {
     expect(challengeScopes(policy(), ['x', 'db.read', 'x'])).toEqual(['db.read', 'x']);
   });
 
@@ -81,14 +81,14 @@ describe('a list', () => {
       [],
     ],
     ['a scope that implies others', policy('scope_implies: {all: [nothing]}'), ['all'], ['all']],
-  ])('names in a notice %s', (_name, of, setting, unneeded) => {
+  ])('reports in a notice %s', (_name, of, setting, unneeded) => {
     expect(challengeNotices(of, setting)).toEqual(
       unneeded.length > 0 ? [`CHALLENGE_SCOPES: no allowed target needs ${unneeded.join(', ')}`] : [],
     );
   });
 });
 
-it('names a challenge that proxies may refuse for its size', () => {
+it('reports a challenge that proxies may reject for its size', () => {
   const many = Array.from({ length: 200 }, (_, at) => target(`t${at}`, { scopes: [`some.scope.${at}`] }));
   const { policy: of } = loadPolicy({ allowList: '*', requireHuman: true }, many, undefined);
   expect(challengeScopes(of, 'allowed')).toHaveLength(200);
@@ -97,7 +97,7 @@ it('names a challenge that proxies may refuse for its size', () => {
   ]);
 });
 
-it('a person with every role and exactly the scopes of allowed lacks no scope of any open target', () => {
+it('a user with every role and the scopes of allowed lacks no scope of an open target', () => {
   fc.assert(
     fc.property(
       fc.subarray(TARGETS.map(({ name }) => (name === 'greet' ? 'prompt:greet' : name))),

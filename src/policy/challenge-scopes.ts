@@ -30,7 +30,7 @@ export function challengeNotices(policy: Policy, setting: ChallengeScopes): stri
     ...(unneeded.length > 0 ? [`CHALLENGE_SCOPES: no allowed target needs ${unneeded.join(', ')}`] : []),
     ...(size > MAX_SCOPE_TEXT
       ? [
-          `CHALLENGE_SCOPES: the challenge names ${asked.length} scopes in ${size} characters, which proxies and clients may refuse: set minimal, or a list`,
+          `CHALLENGE_SCOPES: the challenge names ${asked.length} scopes in ${size} characters, which proxies and clients may reject: set minimal, or a list`,
         ]
       : []),
   ];

@@ -89,7 +89,7 @@ function compileTarget(
     const requirements = [requirementOfCode(target), ...part.rules.filter(({ match }) => matches(match))];
     const assurance = strictestAssurance(requirements.map((one) => one.assurance));
     if (assurance === 'contradiction') {
-      faults.push(`${POLICY_FILE}: no authentication would meet all that is asked for ${label}: see acr`);
+      faults.push(`${POLICY_FILE}: no login satisfies all requirements of ${label}: check acr`);
     }
     const required: Requirements = {
       scopes: [...new Set(requirements.flatMap(({ scopes }) => scopes))],

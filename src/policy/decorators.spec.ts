@@ -49,7 +49,7 @@ class OpenClass {
   contradiction(): void {}
 }
 
-it('takes the rule of the class where the method has none', () => {
+it('uses the rule of the class for a method without one', () => {
   expect(readAccessRule(Base, 'plain')).toEqual({
     scopes: ['base'],
     roles: [['staff', 'partner']],
@@ -59,14 +59,14 @@ it('takes the rule of the class where the method has none', () => {
   });
 });
 
-it('adds class, method and several uses up, and never lets one replace another', () => {
+it('adds class, method and repetitions without replacing any', () => {
   const rule = readAccessRule(Base, 'requiring');
   expect([...rule.scopes].sort()).toEqual(['base', 'more', 'write']);
   expect(rule.roles).toEqual([['staff', 'partner'], ['admin']]);
   expect(rule.allowWorkload).toBe(true);
 });
 
-it('keeps what a parent class asks for', () => {
+it('keeps the rule of a parent class', () => {
   expect([...readAccessRule(Derived, 'own').scopes].sort()).toEqual(['base', 'derived', 'own']);
   expect([...readAccessRule(Derived, 'requiring').scopes].sort()).toEqual([
     'base',
@@ -77,7 +77,7 @@ it('keeps what a parent class asks for', () => {
   expect(readAccessRule(Base, 'plain').scopes).toEqual(['base']);
 });
 
-it('lets a method say that every principal may', () => {
+it('lets a method allow every principal', () => {
   expect(readAccessRule(Open, 'open')).toMatchObject({ scopes: [], roles: [] });
 });
 
@@ -86,7 +86,7 @@ it.each([
   [Open, 'onlyWorkload', /no access rule/],
   [Open, 'contradiction', /@AnyPrincipal contradicts/],
   [OpenClass, 'contradiction', /@AnyPrincipal contradicts/],
-])('%p.%s is refused', (type, method, message) => {
+])('rejects %p.%s', (type, method, message) => {
   expect(() => readAccessRule(type, method)).toThrow(message);
 });
 
@@ -96,7 +96,7 @@ it.each([
   ['two scopes in one', () => RequireScopes('a b')],
   ['a quote', () => RequireRoles('a"')],
   ['no string', () => RequireRoles(5 as unknown as string)],
-])('%s does not load, and the sentence says where', (_name, decorator) => {
+])('rejects %s at load and names the place', (_name, decorator) => {
   const load = () => {
     class Somewhere {
       @decorator()
@@ -109,7 +109,7 @@ it.each([
   );
 });
 
-it('says of a class, too, where it is wrong', () => {
+it('names the place of a fault on a class', () => {
   const load = () => {
     @RequireScopes('a b')
     class Somewhere {}
@@ -121,13 +121,13 @@ it('says of a class, too, where it is wrong', () => {
 it.each([
   ['an accessor', { get: () => 1 }],
   ['a property', undefined],
-])('%s cannot carry a rule', (_name, descriptor) => {
+])('rejects a rule on %s', (_name, descriptor) => {
   class Somewhere {}
   const decorate = () => AnyPrincipal()(Somewhere.prototype, 'odd', descriptor as never);
   expect(decorate).toThrow(/^@AnyPrincipal on Somewhere\.odd .*only a class or a method can carry it$/);
 });
 
-it('keeps a demand that another decorator has wrapped', () => {
+it('keeps the rule of a method that another decorator wrapped', () => {
   const Wrapped = (): MethodDecorator => (_target, _key, descriptor: PropertyDescriptor) => {
     const inner = descriptor.value as (...args: unknown[]) => unknown;
     descriptor.value = function (this: unknown, ...args: unknown[]) {
@@ -152,26 +152,23 @@ describe('@Audit', () => {
   }
   class Child extends Audited {}
 
-  it('names arguments of its method, for a class that inherits it too', () => {
+  it('reads the names of its method, also for an inheriting class', () => {
     expect(readRecordedArguments(Audited, 'named')).toEqual(['customer_id', 'tier']);
     expect(readRecordedArguments(Child, 'named')).toEqual(['customer_id', 'tier']);
     expect(readRecordedArguments(Audited, 'unnamed')).toEqual([]);
   });
 
-  it.each([[[]], [['a', 'a']], [Array.from({ length: 21 }, (_, at) => `a${at}`)]])(
-    '%j is refused',
-    (names) => {
-      expect(() => {
-        class Wrong {
-          @Audit({ arguments: names as unknown as [string] })
-          method(): void {}
-        }
-        return Wrong;
-      }).toThrow(/@Audit on Wrong\.method .*name 1 to 20 arguments, each once/);
-    },
-  );
+  it.each([[[]], [['a', 'a']], [Array.from({ length: 21 }, (_, at) => `a${at}`)]])('rejects %j', (names) => {
+    expect(() => {
+      class Wrong {
+        @Audit({ arguments: names as unknown as [string] })
+        method(): void {}
+      }
+      return Wrong;
+    }).toThrow(/@Audit on Wrong\.method .*name 1 to 20 arguments, each once/);
+  });
 
-  it('stands once', () => {
+  it('rejects a repetition', () => {
     expect(() => {
       class Twice {
         @Audit({ arguments: ['a'] })
@@ -179,7 +176,7 @@ describe('@Audit', () => {
         method(): void {}
       }
       return Twice;
-    }).toThrow('it is there twice');
+    }).toThrow('the decorator is repeated');
   });
 });
 
@@ -235,24 +232,27 @@ describe('@RequireAssurance', () => {
     [Tools, 'open', { acr: ['gold'], maxAgeSeconds: null }],
     [Tools, 'admin', { acr: ['gold'], maxAgeSeconds: 1 }],
     [Recent, 'recent', { acr: [], maxAgeSeconds: 60 }],
-  ])('%p.%s: only what class and method both accept, and the shortest age', (type, method, assurance) => {
-    expect(readAccessRule(type, method).assurance).toEqual(assurance);
-  });
+  ])(
+    '%p.%s: combines the contexts that class and method accept, and the shortest age',
+    (type, method, assurance) => {
+      expect(readAccessRule(type, method).assurance).toEqual(assurance);
+    },
+  );
 
   it.each([
-    [Tools, 'bare', /^no access rule; /],
+    [Tools, 'bare', /^no access rule: /],
     [Tools, 'workload', /^@AllowWorkload contradicts @RequireAssurance/],
     [Vault, 'own', /^@AnyPrincipal contradicts @RequireScopes/],
     [
       Bank,
       'impossible',
-      /^@RequireAssurance asks for an acr of silver or gold or platinum, and of bronze or iron: no value would meet them all$/,
+      /^@RequireAssurance asks for an acr of silver or gold or platinum, and of bronze or iron: no value satisfies all$/,
     ],
-  ])('%p.%s is refused', (type, method, message) => {
+  ])('rejects %p.%s', (type, method, message) => {
     expect(() => readAccessRule(type, method)).toThrow(message);
   });
 
-  it('is part of a rule, so that it cannot stand on what is no tool', () => {
+  it('is part of a rule, and is rejected on other methods', () => {
     expect(declaresRule(Bank.prototype, 'close')).toBe(true);
     expect(declaresRule(Bank.prototype, 'plain')).toBe(false);
   });
@@ -273,7 +273,7 @@ describe('@RequireAssurance', () => {
     ['no number', { maxAge: '60' }, /maxAge is not a whole number/],
     ['an endless age', { maxAge: Infinity }, /maxAge is not a whole number/],
     ['no age', { maxAge: NaN }, /maxAge is not a whole number/],
-  ])('%s does not load, and the sentence says where', (_name, requirement, message) => {
+  ])('rejects %s at load and names the place', (_name, requirement, message) => {
     const load = () => {
       class Somewhere {
         @RequireAssurance(requirement as AssuranceRequirement)
@@ -285,7 +285,7 @@ describe('@RequireAssurance', () => {
     expect(load).toThrow(message);
   });
 
-  it('carries what issuers call their contexts', () => {
+  it('accepts names of contexts that issuers use', () => {
     class Somewhere {
       @AnyPrincipal()
       @RequireAssurance({

@@ -110,7 +110,7 @@ export function Audit(options: AuditOptions): MethodDecorator {
     if (names.length === 0 || names.length > MAX_RECORDED || new Set(names).size < names.length) {
       throw new Error(`${at}: name 1 to ${MAX_RECORDED} arguments, each once`);
     }
-    if (Reflect.hasOwnMetadata(RECORDED, target, key)) throw new Error(`${at}: it is there twice`);
+    if (Reflect.hasOwnMetadata(RECORDED, target, key)) throw new Error(`${at}: the decorator is repeated`);
     Reflect.defineMetadata(RECORDED, names, target, key);
   };
 }
@@ -137,7 +137,7 @@ export function readAccessRule(type: NewableFunction, method: string): AccessRul
     throw new Error('@AnyPrincipal contradicts @RequireScopes and @RequireRoles');
   }
   if (!declared.anyPrincipal && !requirements) {
-    throw new Error('no access rule; add @RequireScopes, @RequireRoles or, on purpose, @AnyPrincipal');
+    throw new Error('no access rule: add @RequireScopes, @RequireRoles or @AnyPrincipal');
   }
   if (declared.allowWorkload && declared.assurance.length > 0) {
     throw new Error(
@@ -187,9 +187,7 @@ function strictest(requirements: readonly Assurance[]): Assurance | null {
   const assurance = strictestAssurance(requirements);
   if (assurance !== 'contradiction') return assurance;
   const named = requirements.filter(({ acr }) => acr.length > 0).map(({ acr }) => acr.join(' or '));
-  throw new Error(
-    `@RequireAssurance asks for an acr of ${named.join(', and of ')}: no value would meet them all`,
-  );
+  throw new Error(`@RequireAssurance asks for an acr of ${named.join(', and of ')}: no value satisfies all`);
 }
 
 function ownDeclaration(target: object, key?: string | symbol): Declared {

@@ -26,7 +26,7 @@ const shown = ({ code, message, status, rpcCode, data, challenge }: ReturnType<t
   JSON.stringify({ code, message, status, rpcCode, data, challenge });
 
 it.each(['explain', 'conceal'] as const)(
-  '%s: not on the list is to the letter what does not exist',
+  '%s: an unlisted target has the same error as an unknown one',
   (detail) => {
     const unknown = denialError(denial('tool_unknown'), TOOL, 'modern', detail);
     const notAllowed = denialError(denial('tool_not_allowed'), TOOL, 'modern', detail);
@@ -36,20 +36,20 @@ it.each(['explain', 'conceal'] as const)(
   },
 );
 
-it('conceal: what a role denies is to the letter what does not exist', () => {
+it('conceal: a denial by role has the same error as an unknown target', () => {
   const concealed = denialError(denial('role_missing'), TOOL, 'modern', 'conceal');
   expect(shown(concealed)).toBe(shown(denialError(denial('tool_unknown'), TOOL, 'modern', 'conceal')));
   expect(concealed.recordedReason).toBe('role_missing');
 });
 
-it('explain: a role is named, and there is no challenge, since no scope would cure it', () => {
+it('explain: a denial by role names the role without a challenge', () => {
   const error = denialError(denial('role_missing'), TOOL, 'modern', 'explain');
   expect(error).toMatchObject({ status: 403, code: 'role_missing', rpcCode: 403, challenge: undefined });
-  expect(error.message).toBe('This needs the role admin or owner');
+  expect(error.message).toBe('This operation requires the role admin or owner');
 });
 
 it.each(['explain', 'conceal'] as const)(
-  '%s: a missing scope is challenged with every scope of the operation',
+  '%s: a missing scope has a challenge with every scope of the operation',
   (detail) => {
     const error = denialError(denial('scope_missing'), TOOL, 'modern', detail);
     expect(error).toMatchObject({
@@ -60,7 +60,7 @@ it.each(['explain', 'conceal'] as const)(
   },
 );
 
-it('a person who is missing is 403 without a challenge', () => {
+it('a missing user is 403 without a challenge', () => {
   expect(denialError(denial('human_required'), TOOL, 'modern', 'explain')).toMatchObject({
     status: 403,
     challenge: undefined,
@@ -72,7 +72,7 @@ it.each([
   ['legacy', TOOL, -32602],
   ['modern', RESOURCE, -32602],
   ['legacy', RESOURCE, -32002],
-] as const)('%s: %j has the code %d where it does not exist', (era, target, code) => {
+] as const)('%s: %j has the code %d for an unknown target', (era, target, code) => {
   const data = target === RESOURCE ? { uri: 'docs://asked' } : {};
   expect(denialError(denial('tool_unknown'), target, era, 'explain')).toMatchObject({
     data,
@@ -81,7 +81,7 @@ it.each([
   });
 });
 
-describe('too little assurance', () => {
+describe('denialError for insufficient assurance', () => {
   function insufficient(asked: Assurance, lacked: Assurance, scopes = ['a', 'b']): Deny {
     const required = { scopes, roles: [], assurance: asked };
     const missing = { scopes: [], roles: [], assurance: lacked };
@@ -94,28 +94,28 @@ describe('too little assurance', () => {
     [
       'a context',
       insufficient(ACR, ACR),
-      'This needs an authentication of level gold or platinum',
+      'This operation requires an authentication of level gold or platinum',
       { required_acr: ['gold', 'platinum'] },
       { scope: ['a', 'b'], acrValues: ['gold', 'platinum'] },
     ],
     [
       'an age',
       insufficient(AGE, AGE),
-      'This needs an authentication not older than 300 s',
+      'This operation requires an authentication not older than 300 s',
       { max_age: 300 },
       { scope: ['a', 'b'], maxAge: 300 },
     ],
     [
       'both, also where only one is lacking: a new token must meet the other still',
       insufficient(BOTH, AGE),
-      'This needs an authentication of level gold, not older than 300 s',
+      'This operation requires an authentication of level gold, not older than 300 s',
       { required_acr: ['gold'], max_age: 300 },
       { scope: ['a', 'b'], acrValues: ['gold'], maxAge: 300 },
     ],
     [
       'a context of an operation without scopes',
       insufficient(ACR, ACR, []),
-      'This needs an authentication of level gold or platinum',
+      'This operation requires an authentication of level gold or platinum',
       { required_acr: ['gold', 'platinum'] },
       { scope: [], acrValues: ['gold', 'platinum'] },
     ],
@@ -126,7 +126,7 @@ describe('too little assurance', () => {
       expect(error.data).toStrictEqual(data);
       expect(error.challenge).toStrictEqual({
         error: 'insufficient_user_authentication',
-        errorDescription: 'The authentication behind the token is too weak or too old for this operation',
+        errorDescription: 'The authentication of the user is too weak or too old for this operation',
         ...challenge,
       });
     }

@@ -36,15 +36,19 @@ export function denialError(
       return assuranceError(denial.required.assurance as Assurance, denial.required.scopes);
     case 'role_missing': {
       const wanted = denial.missing.roles.map((group) => group.join(' or ')).join(', and ');
-      return new AppError('role_missing', `This needs the role ${wanted}`, {
+      return new AppError('role_missing', `This operation requires the role ${wanted}`, {
         status: 403,
         data: { missing_roles: denial.missing.roles },
       });
     }
     case 'human_required':
-      return new AppError('human_required', 'This needs a person: the token speaks for a workload', {
-        status: 403,
-      });
+      return new AppError(
+        'human_required',
+        'This operation requires a user: the token belongs to a workload',
+        {
+          status: 403,
+        },
+      );
     case 'condition_failed':
       return new AppError('condition_failed', denial.message ?? 'A condition of the policy is not met', {
         status: 403,
@@ -76,7 +80,7 @@ function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly strin
   const age = maxAgeSeconds === null ? '' : ` not older than ${maxAgeSeconds} s`;
   return new AppError(
     'assurance_insufficient',
-    `This needs an authentication${level}${level && age && ','}${age}`,
+    `This operation requires an authentication${level}${level && age && ','}${age}`,
     {
       status: 401,
       data: {
@@ -85,7 +89,7 @@ function assuranceError({ acr, maxAgeSeconds }: Assurance, scope: readonly strin
       },
       challenge: {
         error: 'insufficient_user_authentication',
-        errorDescription: 'The authentication behind the token is too weak or too old for this operation',
+        errorDescription: 'The authentication of the user is too weak or too old for this operation',
         ...(acr.length > 0 && { acrValues: acr }),
         ...(maxAgeSeconds !== null && { maxAge: maxAgeSeconds }),
         scope,

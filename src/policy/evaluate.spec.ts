@@ -183,12 +183,12 @@ it.each([
     { ...OPEN, requireHuman: false },
     'human_required',
   ],
-] as const)('%s', (_name, who, rule, policy, expected) => {
+] as const)('evaluate: %s', (_name, who, rule, policy, expected) => {
   const decision = evaluate(principal(who), target(rule), policy, NOW);
   expect(decision.effect === 'allow' ? 'allow' : decision.reason).toBe(expected);
 });
 
-it('what has no rule does not exist', () => {
+it('evaluate denies a target without a rule as unknown', () => {
   const decision = evaluate(
     principal({ scopes: NAMES, roles: NAMES }),
     { kind: 'tool', name: 'toString' },
@@ -198,7 +198,7 @@ it('what has no rule does not exist', () => {
   expect(decision).toMatchObject({ effect: 'deny', reason: 'tool_unknown', rule: 'registry' });
 });
 
-it('a resource of the name of an allowed tool is not allowed with it', () => {
+it('evaluate does not allow a resource with the name of an allowed tool', () => {
   const resource = { ...target({}), kind: 'resource' as const };
   const under = (label: string) =>
     evaluate(principal({}), resource, { ...OPEN, allowList: new Set([label]) }, NOW).effect;
@@ -210,7 +210,7 @@ it.each<[string, Partial<Principal>, Assurance | null]>([
   ['both', {}, GOLD_AND_FRESH],
   ['the context', { ...ago(9) }, { acr: ['gold'], maxAgeSeconds: null }],
   ['the age', { acr: ['gold'], ...ago(999) }, { acr: [], maxAgeSeconds: 300 }],
-])('says what of the assurance is lacking: %s', (_name, who, assurance) => {
+])('evaluate reports the missing assurance: %s', (_name, who, assurance) => {
   const asked = target({ scopes: ['a', 'b'], roles: [['r']], assurance: GOLD_AND_FRESH });
   const required = { scopes: ['a', 'b'], roles: [['r']], assurance: GOLD_AND_FRESH };
   const denied = (more: Partial<Principal>) => evaluate(principal({ ...who, ...more }), asked, OPEN, NOW);
@@ -230,7 +230,7 @@ it.each<[string, Partial<Principal>, Assurance | null]>([
   });
 });
 
-it('says of an assurance that is met that nothing of it is lacking, and that it was asked for', () => {
+it('evaluate reports a met assurance as required and not missing', () => {
   const asked = target({ scopes: ['a'], assurance: GOLD_AND_FRESH });
   const who = { acr: ['gold'], ...ago(9) };
   expect(evaluate(principal(who), asked, OPEN, NOW)).toMatchObject({
@@ -244,14 +244,14 @@ it('says of an assurance that is met that nothing of it is lacking, and that it 
   });
 });
 
-it('names the rule, and not the variable, where a workload cannot have the assurance', () => {
+it('evaluate names the rule in place of the variable for a workload that cannot have the assurance', () => {
   const asked = target({ assurance: GOLD });
   const rule = (requireHuman: boolean) =>
     evaluate(principal({ kind: 'workload' }), asked, { ...OPEN, requireHuman }, NOW).rule;
   expect([rule(true), rule(false)]).toEqual(['AUTH_REQUIRE_HUMAN', 'Tools.tool']);
 });
 
-it('allows exactly where list, kind, assurance, every scope and a role of each group agree', () => {
+it('evaluate allows exactly if list, kind, assurance, every scope and a role of each group match', () => {
   fc.assert(
     fc.property(principals, rules, policies, (who, rule, policy) => {
       const { assurance } = rule;
@@ -273,7 +273,7 @@ it('allows exactly where list, kind, assurance, every scope and a role of each g
   );
 });
 
-it('more scopes, roles and contexts never lose an allowed call, fewer demands neither', () => {
+it('evaluate never denies an allowed call for more scopes, roles and contexts, or fewer requirements', () => {
   fc.assert(
     fc.property(principals, rules, policies, names, names, names, (who, rule, policy, scopes, roles, acr) => {
       const asked = target(rule);
@@ -298,7 +298,7 @@ it('more scopes, roles and contexts never lose an allowed call, fewer demands ne
   );
 });
 
-it('one more demand on a method never turns a denial into an allowed call', () => {
+it('evaluate never allows a denied call for an additional requirement', () => {
   type Names = [string, ...string[]];
   const acr = some.map((one) => one as Names);
   const maxAge = fc.integer({ min: 1, max: 10 });
@@ -344,7 +344,7 @@ it('one more demand on a method never turns a denial into an allowed call', () =
   expect([...seen].sort()).toEqual(['allow allow', 'allow deny', 'deny deny']);
 });
 
-it('says of a missing scope no more than what would cure it', () => {
+it('evaluate reports exactly the missing scopes', () => {
   fc.assert(
     fc.property(principals, rules, (who, rule) => {
       const decision = evaluate(principal(who as Partial<Principal>), target(rule), OPEN, NOW);
@@ -356,7 +356,7 @@ it('says of a missing scope no more than what would cure it', () => {
   );
 });
 
-it('says of a missing assurance what a single new token must have to be let in', () => {
+it('evaluate reports the assurance that a single new token needs', () => {
   fc.assert(
     fc.property(principals, rules, (who, rule) => {
       const decision = evaluate(principal(who as Partial<Principal>), target(rule), OPEN, NOW);

@@ -27,7 +27,7 @@ const ALL = [target('a'), target('b')];
 const POLICY = policyOf(ALL);
 const listing = (...shown: ProtectedTarget[]): Listing => ({ shown, hidden: ALL.length - shown.length });
 
-it('asks once for each caller and kind, and again under another policy or of other targets', () => {
+it('decides once per caller and kind, and again for another policy or other targets', () => {
   const lists = new ListingCache();
   const [alice, bob] = [principal({ subject: 'alice' }), principal({ subject: 'bob' })];
   let asked = 0;
@@ -47,7 +47,7 @@ it('asks once for each caller and kind, and again under another policy or of oth
   expect(asked).toBe(5);
 });
 
-it('never gives one caller the list of another', () => {
+it('never returns the list of another caller', () => {
   const lists = new ListingCache();
   const [alice, bob] = [principal({ subject: 'alice' }), principal({ subject: 'bob' })];
   lists.of(alice, 'tools', POLICY, ALL, () => listing(...ALL));
@@ -60,7 +60,7 @@ it('never gives one caller the list of another', () => {
 it.each<[string, Policy]>([
   ['a login may grow too old', policyOf([target('a', 300)])],
   ['conditions look at time and place', { ...POLICY, conditions: {} as never }],
-])('knows nothing where %s', (_why, policy) => {
+])('decides again if %s', (_why, policy) => {
   const lists = new ListingCache();
   const alice = principal({ subject: 'alice' });
   lists.of(alice, 'tools', policy, ALL, () => listing(...ALL));

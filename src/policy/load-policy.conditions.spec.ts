@@ -377,7 +377,7 @@ describe('loadPolicy with conditions in Cedar', () => {
     ]);
   });
 
-  it('denies where a condition crashes the engine, and evaluates the others', () => {
+  it('denies a call whose condition crashes the engine, and evaluates the others', () => {
     const made = (source: string, label: string, when: string) => ({
       source,
       text: `forbid(principal, action, resource) when { ${when} };`,

@@ -50,7 +50,7 @@ describe('loadPolicy with conditions that a target declares', () => {
     [
       'holds several rules',
       'context.arguments has path }; forbid(principal, action, resource) when { principal.sub == "x"',
-      'not one Cedar expression',
+      'not a single Cedar expression',
     ],
     ['has an unclosed quote', 'context.arguments has path && "', ''],
     ['ends in a comment', 'true // context.arguments has path', ''],

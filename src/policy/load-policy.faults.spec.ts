@@ -19,14 +19,14 @@ describe('loadPolicy with a faulty policy.yaml', () => {
     [
       'rules:\n  - match: pay\n',
       [
-        'policy.yaml:2: rules[0]: asks for nothing: name at least one of scopes, roles, assurance, workloads, rate',
+        'policy.yaml:2: rules[0]: has no requirement: set at least one of scopes, roles, assurance, workloads, rate',
       ],
     ],
     [
       'author: a\nrules:\n  - match: pay\n    scopse: x',
       [
         'policy.yaml:4: rules[0].scopse: is not a setting of this server',
-        'policy.yaml:3: rules[0]: asks for nothing: name at least one of scopes, roles, assurance, workloads, rate',
+        'policy.yaml:3: rules[0]: has no requirement: set at least one of scopes, roles, assurance, workloads, rate',
       ],
     ],
     [
@@ -44,7 +44,7 @@ describe('loadPolicy with a faulty policy.yaml', () => {
     ],
     [
       'rules: [{match: pay, rate: slow}]',
-      ['policy.yaml:1: rules[0].rate: there is no class "slow" under rates'],
+      ['policy.yaml:1: rules[0].rate: unknown class "slow": define it under rates'],
     ],
     ['rates: {a: {}}', ['policy.yaml:1: rates.a: must have one of per_minute, per_hour, per_day']],
     [
@@ -56,7 +56,7 @@ describe('loadPolicy with a faulty policy.yaml', () => {
       [
         'policy.yaml:4: rates.a.by: must be one of caller, person, client, everyone',
         'policy.yaml:5: rates.a.each_tool: must be true or false',
-        'policy.yaml:6: rules[0].rate: there is no class "b" under rates',
+        'policy.yaml:6: rules[0].rate: unknown class "b": define it under rates',
       ],
     ],
     [
@@ -79,11 +79,11 @@ describe('loadPolicy with a faulty policy.yaml', () => {
     ],
     [
       'rules: [{match: pay, assurance: {acr: [a]}}, {match: pay, assurance: {acr: [b]}}]',
-      ['policy.yaml: no authentication would meet all that is asked for pay: see acr'],
+      ['policy.yaml: no login satisfies all requirements of pay: check acr'],
     ],
     ['allow_list: [pay]\nallow_list: [read]', ['policy.yaml: line 2 is not valid YAML (DUPLICATE_KEY)']],
     ['- a', ['policy.yaml: must be a mapping with the list "rules"']],
-    ['shadow: [none.cedar]', ['policy.yaml: shadow: there is no none.cedar']],
+    ['shadow: [none.cedar]', ['policy.yaml: shadow: unknown file none.cedar']],
     ['tools: []', ['policy.yaml:1: tools: is not a setting of this server']],
   ])('rejects %j and names the line', (text, expected) => {
     expect(faultsOf({ 'policy.yaml': text })).toEqual(expected);
@@ -125,7 +125,7 @@ describe('loadPolicy with a faulty .cedar file', () => {
     ['many alternatives', `${'principal.sub == "x" || '.repeat(5000)}false`],
     ['sums', `context.time.hour ${'+ 1 '.repeat(500)} > 5`],
     ['conditions', `${'if principal.sub == "x" then true else '.repeat(500)}false`],
-  ])('rejects %s that nest too deeply, while the policy in force goes on deciding', (_name, when) => {
+  ])('rejects %s that nest too deeply, while the policy in force stays usable', (_name, when) => {
     const inForce = load({ 'a.cedar': rule('principal.sub == "bob"') });
     expect(faultsOf({ 'b.cedar': `// what is wrong\n${rule(when)}` })).toEqual([
       expect.stringMatching(/^b\.cedar(:2)?: .*nests? /),
@@ -201,11 +201,11 @@ describe('loadPolicy with a faulty .cedar file', () => {
     ],
     [
       'forbid(principal == ?principal, action, resource);',
-      ['a.cedar:1: a template cannot be linked here: write a rule'],
+      ['a.cedar:1: templates are not supported: write a rule'],
     ],
     [
       'forbid(principal, action, resource) when { context == context };',
-      ['a.cedar:1: it uses context as a whole: name its members, so that it is known what it needs'],
+      ['a.cedar:1: it uses context as a whole: name its members'],
     ],
     [
       'forbid(principal, action == Action::"pay", resource) when { context.arguments == {amount: 1} };',
@@ -216,25 +216,25 @@ describe('loadPolicy with a faulty .cedar file', () => {
     ],
     [
       '@phase("list")\nforbid(principal, action == Action::"pay", resource) when { context.arguments.amount > 1 };',
-      ['a.cedar:1: it is to decide lists (@phase("list")), and needs arguments, which no list has'],
+      ['a.cedar:1: @phase("list") contradicts its arguments, which lists do not have'],
     ],
     [
       '@phase("call") forbid(principal, action == Action::"pay", resource);',
       [
-        'a.cedar:1: it is to decide calls only (@phase("call")), and needs no arguments: a list would show what it forbids',
+        'a.cedar:1: @phase("call") requires a condition on arguments: otherwise lists would show forbidden targets',
       ],
     ],
     [
       'forbid(principal, action == Action::"pay", resource) when { context.arguments has code && context.arguments.code == "x" };',
-      ['a.cedar:1: it reads code, which pay is given in another form than it was sent in'],
+      ['a.cedar:1: it reads code, which pay receives in transformed form'],
     ],
     [
       '@id("a") forbid(principal, action, resource);\n@id("a") forbid(principal, action, resource);',
-      ['a.cedar:2: its @id is that of a rule above'],
+      ['a.cedar:2: its @id repeats that of an earlier rule'],
     ],
     [
       '@mod("shadow") forbid(principal, action, resource);',
-      ['a.cedar:1: @mod means nothing here: there are @id, @message, @mode, @phase, @description'],
+      ['a.cedar:1: unknown annotation @mod: supported are @id, @message, @mode, @phase, @description'],
     ],
     [
       '@mode("maybe") @phase("x") @id("a b") forbid(principal, action, resource);',
@@ -244,10 +244,10 @@ describe('loadPolicy with a faulty .cedar file', () => {
         'a.cedar:1: its @phase is neither list nor call',
       ],
     ],
-    ['', ['a.cedar:1: it holds no rule: write one, or remove the file']],
+    ['', ['a.cedar:1: the file contains no rule: write one, or remove the file']],
     [
       '// forbid(principal, action, resource);\n',
-      ['a.cedar:1: it holds no rule: write one, or remove the file'],
+      ['a.cedar:1: the file contains no rule: write one, or remove the file'],
     ],
     // Would have no effect.
     [

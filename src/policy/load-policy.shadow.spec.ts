@@ -131,7 +131,7 @@ describe('loadPolicy with shadow rules', () => {
     expect(shown).toEqual(listing('author: Dora', poor).shown);
   });
 
-  it('evaluates enforced conditions in UTC where the file with the time zone is in shadow mode', () => {
+  it('evaluates enforced conditions in UTC if the file with the time zone is in shadow mode', () => {
     const hours = '@id("hours") forbid(principal, action, resource) when { context.time.hour == 9 };';
     const policy = load({ 'a.cedar': hours, 'policy.yaml': 'mode: shadow\ntime_zone: Europe/Berlin' });
     expect(decide(policy, READ)).toMatchObject({
@@ -142,7 +142,7 @@ describe('loadPolicy with shadow rules', () => {
     expect(policy.notices).toEqual(['shadow mode, recorded without effect: policy.yaml: time_zone']);
   });
 
-  it('counts a target as hidden by shadow rules only where the list mode would hide it', () => {
+  it('counts a target as hidden by shadow rules only if the list mode would hide it', () => {
     const shadowHiddenCount = (text: string) =>
       listTargets(
         callerOf({ ...ALICE, scopes: [], roles: [] }, yaml(text).policy, { now: MONDAY, ip: '' }),

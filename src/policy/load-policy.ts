@@ -57,7 +57,7 @@ export function loadPolicy(
   const cedarFiles = (files ?? []).filter(({ name }) => name !== POLICY_FILE);
   for (const name of operator?.shadowFiles ?? []) {
     if (!cedarFiles.some((file) => file.name === name)) {
-      faults.push(`${POLICY_FILE}: shadow: there is no ${name}`);
+      faults.push(`${POLICY_FILE}: shadow: unknown file ${name}`);
     }
   }
   const { cedar, cedarRules, unfit } = readRules(cedarFiles, operator?.shadowFiles ?? [], targets, faults);

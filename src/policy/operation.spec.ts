@@ -52,7 +52,7 @@ it.each<[string, JsonObject, object]>([
     { ref: { type: 'ref/resource', uri: 'docs://{x}', name: 'same' } },
     { target: PAGE, arguments: undefined },
   ],
-])('%s %j calls', (method, params, expected) => {
+])('operationOf: %s %j is a call', (method, params, expected) => {
   const operation = asked(method, params);
   expect(operation).toMatchObject({ kind: 'call', ...expected });
   // Conditions see exactly the arguments of the execution.
@@ -66,7 +66,7 @@ it.each([
   ['prompts/list', 'prompts'],
   ['resources/list', 'resources'],
   ['resources/templates/list', 'resourceTemplates'],
-])('%s lists %s', (method, of) => {
+])('operationOf: %s lists %s', (method, of) => {
   expect(asked(method, { name: 'same' })).toEqual({ kind: 'list', of });
 });
 
@@ -78,7 +78,7 @@ it.each([
   'Tools/call',
   'constructor',
   '',
-])('%j calls nothing', (method) => {
+])('operationOf: %j is neither call nor list', (method) => {
   expect(asked(method, { name: 'same' })).toEqual({ kind: 'protocol' });
 });
 
@@ -100,7 +100,7 @@ it.each<[string, JsonObject]>([
   ['completion/complete', { ref: { type: 'ref/tool', name: 'same', uri: 'docs://a' } }],
   ['completion/complete', { ref: { type: 'ref/prompt' } }],
   ['completion/complete', { ref: { type: 'ref/resource', name: 'same' } }],
-])('%s %j is refused', (method, params) => {
+])('operationOf rejects %s %j', (method, params) => {
   expect(() => asked(method, params)).toThrow(
     expect.objectContaining({ code: 'request_malformed', status: 400, rpcCode: -32602 }),
   );

@@ -20,7 +20,7 @@ function faults(): readonly string[] {
   }
 }
 
-it('reads policy.yaml and .cedar files in order, and passes by notes, schemas and what is hidden', () => {
+it('reads policy.yaml and .cedar files in order, and ignores notes, schemas and hidden files', () => {
   for (const name of ['b.cedar', 'policy.yaml', 'a.cedar', 'README.md', 'gate.cedarschema', '.draft.cedar']) {
     writeFileSync(at(name), name);
   }
@@ -36,7 +36,7 @@ const TEMPORARY = [
   'policy.yaml___jb_tmp___|policy.yaml___jb_old___|.goutputstream-X5Q1S1|new.cedar.tmp',
 ].flatMap((names) => names.split('|'));
 
-it.each(TEMPORARY)('passes by %s, a temporary file, names it, and sees no change in it', (name) => {
+it.each(TEMPORARY)('ignores %s, a temporary file, names it, and sees no change', (name) => {
   for (const one of ['policy.yaml', 'a.cedar']) writeFileSync(at(one), one);
   const before = folderState(folder);
   writeFileSync(at(name), 'text');
@@ -51,7 +51,7 @@ it.each(
     'rules.cedar.disabled|rules.cedar.old|RULES.CEDAR|rules.cedar |4914|491|1',
     'rules.cedar.cedarschema|policy|policy.yaml2|rules.json|tmp|sed|policy.yaml.swz',
   ].flatMap((names) => names.split('|')),
-)('refuses %j by its name', (name) => {
+)('rejects %j by its name', (name) => {
   writeFileSync(at('policy.yaml'), '');
   writeFileSync(at(name), '');
   expect(faults()).toEqual([`${name}: is neither policy.yaml nor a .cedar file: move it away`]);
@@ -63,7 +63,7 @@ it.each([
   ['b.cedar.bak', 'b.cedar'],
   ['b.cedar.orig', 'b.cedar'],
   ['b.cedar___jb_old___', 'b.cedar'],
-])('refuses a folder that holds %s without %s', (backup, original) => {
+])('rejects a folder with %s but without %s', (backup, original) => {
   writeFileSync(at('a.cedar'), '');
   const before = folderState(folder);
   writeFileSync(at(backup), '');
@@ -105,7 +105,7 @@ it.each<[string, () => void, string]>([
   [
     'a name that nobody can read',
     () => writeFileSync(at('a\u202e\n.cedar'), ''),
-    'a\\u{202e}\\u{a}.cedar: is a name with characters that cannot be seen',
+    'a\\u{202e}\\u{a}.cedar: has a name with invisible characters',
   ],
   [
     'another file',
@@ -114,12 +114,12 @@ it.each<[string, () => void, string]>([
   ],
   ['nothing', () => undefined, 'POLICY_DIR: holds neither policy.yaml nor a .cedar file'],
   ['no folder', () => rmSync(folder, { recursive: true }), 'POLICY_DIR: the folder cannot be read (ENOENT)'],
-])('refuses %s', (_name, make, expected) => {
+])('rejects %s', (_name, make, expected) => {
   make();
   expect(faults()).toEqual([expected]);
 });
 
-it('refuses more files than anybody has, and reads none of them', () => {
+it('rejects too many files without reading them', () => {
   for (let count = 0; count <= 1_000; count++) writeFileSync(at(`${count}.yml`), '');
   expect(faults()).toEqual(['POLICY_DIR: holds more than 1000 files']);
 });
@@ -134,7 +134,7 @@ it.each<[string, () => void]>([
   ],
   ['made readable', () => chmodSync(at('a.cedar'), 0o600)],
   ['joined by another', () => writeFileSync(at('b.cedar'), '')],
-])('shows that a file was %s', async (_name, change) => {
+])('detects that a file was %s', async (_name, change) => {
   writeFileSync(at('a.cedar'), 'old');
   utimesSync(at('a.cedar'), 1, 1);
   const before = folderState(folder);
@@ -145,7 +145,7 @@ it.each<[string, () => void]>([
   expect(folderState(folder)).not.toBe(before);
 });
 
-it('says the first of many faults, and how many there are', () => {
+it('lists the first faults and counts the others', () => {
   const { message } = new PolicyError(Array.from({ length: 10_000 }, (_, one) => `fault ${one}`));
   expect(message.split('\n')).toHaveLength(102);
   expect(message).toMatch(

@@ -57,7 +57,7 @@ export function readOperatorFiles(folder: string): OperatorFile[] {
     }
     // File names appear in decisions, records and terminals.
     if (UNSEEN.test(name)) {
-      faults.push(`${escapeControlChars(name)}: is a name with characters that cannot be seen`);
+      faults.push(`${escapeControlChars(name)}: has a name with invisible characters`);
       return [];
     }
     return readFile(folder, name, faults);

@@ -204,10 +204,10 @@ function checkRule(value: unknown, place: string, rates: Rates, report: FaultRep
   if (typeof value !== 'object' || value === null) return;
   const rule = value as RuleEntry;
   if (ASKS.every((name) => rule[name] === undefined)) {
-    report(`${place}: `, `asks for nothing: name at least one of ${ASKS.join(', ')}`);
+    report(`${place}: `, `has no requirement: set at least one of ${ASKS.join(', ')}`);
   }
   for (const name of namesOf(rule.rate)) {
-    if (!rates.has(name)) report(`${place}.rate: `, `there is no class ${quote(name)} under rates`);
+    if (!rates.has(name)) report(`${place}.rate: `, `unknown class ${quote(name)}: define it under rates`);
   }
 }
 

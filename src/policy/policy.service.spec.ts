@@ -51,7 +51,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-it('lists the targets that it allows, those that lack only scopes or assurance, and no others', () => {
+it('lists allowed targets and those that lack only scopes or assurance', () => {
   const seen = new Set<unknown>();
   fc.assert(
     fc.property(principals, targets, fc.boolean(), (principal, target, requireHuman) => {
@@ -73,7 +73,7 @@ it('lists the targets that it allows, those that lack only scopes or assurance, 
   );
 });
 
-it('counts an age in whole seconds, as tokens do, and still lists the target once the login is too old', () => {
+it('counts an age in whole seconds, and still lists the target after the login expired', () => {
   const assurance = { acr: [], maxAgeSeconds: 300 };
   const target: ProtectedTarget = {
     kind: 'tool',

@@ -62,7 +62,7 @@ export class PolicyService {
 
   /** @throws Error before {@link load}. */
   get current(): LoadedPolicy {
-    if (!this.loaded) throw new Error('A decision was asked for before the policy was loaded');
+    if (!this.loaded) throw new Error('A decision was requested before the policy was loaded');
     return this.loaded;
   }
 

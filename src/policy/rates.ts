@@ -1,10 +1,10 @@
-/** Rate classes: format in `policy.yaml`, and the key under which calls are counted. */
+/** Rate classes of policy.yaml: parsing, counter keys and descriptions. Pure. */
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { type Principal, principalKey } from '../core/principal.js';
 import { IsNumber } from '../config/rules.js';
 import { checkEntry, type FaultReporter } from '../config/yaml-file.js';
 
-/** `caller`: one user with one client. `everyone`: all callers together. */
+/** `caller`: one user with one client. `everyone`: all callers. */
 const COUNTED = ['caller', 'person', 'client', 'everyone'] as const;
 type Counted = (typeof COUNTED)[number];
 
@@ -17,18 +17,18 @@ const MAX_CALLS = 1_000_000;
 export interface Rate {
   readonly name: string;
   readonly calls: number;
-  /** Length of the window in seconds, starting at the first call. */
+  /** Length of the window in seconds; it starts with the first call. */
   readonly seconds: number;
   readonly by: Counted;
-  /** True: counts each tool separately. False: counts all targets of the class together. */
+  /** True: a separate counter per tool. */
   readonly eachTool: boolean;
 }
 
-/** A rate class that applies to a target. */
+/** A rate class of a target. */
 export interface RateClass extends Rate {
-  /** The rule that assigned the class. */
+  /** Rule that assigned it. */
   readonly source: string;
-  /** Counted and recorded, but does not reject calls. */
+  /** Counted and recorded, without denial. */
   readonly isShadow: boolean;
 }
 
@@ -54,7 +54,7 @@ class RateEntry {
   each_tool?: boolean;
 }
 
-/** @returns undefined if a fault was reported. */
+/** @returns undefined after a reported fault. */
 export function readRate(name: string, value: unknown, report: FaultReporter): Rate | undefined {
   const place = `rates.${name}`;
   let isRight = true;
@@ -80,7 +80,7 @@ export function readRate(name: string, value: unknown, report: FaultReporter): R
   };
 }
 
-/** Counter key of a call; distinct for callers that are counted separately. */
+/** Counter key of a call; callers with separate counts have different keys. */
 export function rateLimitKey({ by, eachTool }: Rate, principal: Principal, label: string): string {
   return JSON.stringify([eachTool ? label : null, whoOf(by, principal)]);
 }

@@ -1,4 +1,4 @@
-/** Authorizes every request by the policy. */
+/** Authorizes each request: allow-list, scopes, roles, assurance and conditions. */
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { messageOf, requireAuthenticated } from '../core/request-context.js';
@@ -20,7 +20,7 @@ export class ToolGuard implements CanActivate, PipelineStep {
     return true;
   }
 
-  /** @throws AppError if the request is denied. */
+  /** @throws AppError for a denial. */
   handle({ requestContext }: PipelineContext): void {
     const { principal, ip } = requireAuthenticated(requestContext);
     const message = messageOf(requestContext);

@@ -1,4 +1,4 @@
-/** Conditions of declarations that do not fit the arguments of their target: in, targets; out, a fault for each. Pure but for the engine. */
+/** Finds declared conditions that do not match the arguments of their target. Pure except for the engine. */
 import { targetLabel } from '../core/decision.js';
 import { escapeControlChars } from '../lib/format-text.js';
 import type { ProtectedTarget } from './access-rule.js';
@@ -8,12 +8,12 @@ import { argumentsType, typeText } from './cedar/cedar-types.js';
 import { DECLARED_CONDITIONS, rulesOf } from './declared-conditions.js';
 import { startCedar } from './cedar/load-cedar.js';
 
-/** By label of the target: its first condition that does not fit, and why, in words for the operator. */
+/** First invalid condition of a target, by label, with its cause. */
 export type UnfitConditions = ReadonlyMap<string, string>;
 
 const MAX_LISTED = 20;
 
-/** Looks at each condition alone, so that one of them is no fault of another target. */
+/** Checks each condition separately, so that one does not affect other targets. */
 export function unfitConditions(targets: readonly ProtectedTarget[]): UnfitConditions {
   const found = new Map<string, string>();
   let cedar: CedarEngine | undefined;
@@ -22,7 +22,7 @@ export function unfitConditions(targets: readonly ProtectedTarget[]): UnfitCondi
       cedar ??= startCedar();
       const fault = faultOf(cedar, target, text);
       if (fault === undefined) continue;
-      // An engine that ran out of stack is down for good.
+      // An engine without stack stays unusable.
       cedar = undefined;
       found.set(targetLabel(target), inWords(target, number + 1, fault));
       break;
@@ -35,7 +35,7 @@ function faultOf(cedar: CedarEngine, target: ProtectedTarget, text: string): str
   const faults: string[] = [];
   const file = { name: DECLARED_CONDITIONS, text, isShadow: false };
   const rules = readCedarFiles(cedar, [file], [target], schemaText([target]), faults);
-  return faults[0] ?? (rules.length === 1 ? undefined : 'it is not one Cedar expression');
+  return faults[0] ?? (rules.length === 1 ? undefined : 'it is not a single Cedar expression');
 }
 
 function inWords(target: ProtectedTarget, number: number, fault: string): string {
@@ -46,7 +46,7 @@ function inWords(target: ProtectedTarget, number: number, fault: string): string
   );
 }
 
-/** Arguments with their Cedar types; the others have no type that Cedar has. */
+/** Arguments with a Cedar type. */
 function readable({ inputSchema }: ProtectedTarget): string {
   const { members } = argumentsType(inputSchema);
   const shown = [...members].slice(0, MAX_LISTED).map(([name, { type, required }]) => {

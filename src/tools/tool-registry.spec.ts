@@ -315,7 +315,7 @@ describe('a faulty declaration', () => {
     ['Odd', 'no uri is not a URI', resource({ uri: 'no uri' })],
     ['Odd', 'docs://x has no variable', resource({ uriTemplate: 'docs://x' })],
     ['Odd', `"a b" ${NAME}`, resource({ name: 'a b', uri: 'docs://x' })],
-    ['NoRule', 'no access rule; add @RequireScopes, @RequireRoles or, on purpose, @AnyPrincipal', NoRule],
+    ['NoRule', 'no access rule: add @RequireScopes, @RequireRoles or @AnyPrincipal', NoRule],
     ['Contradiction', '@AnyPrincipal contradicts @RequireScopes and @RequireRoles', Contradiction],
     ...[NoDto, Primitive, PlainClass].map((type): [string, string, Type] => [
       type.name,

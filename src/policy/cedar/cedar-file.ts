@@ -118,17 +118,17 @@ function parseFile(
     return [];
   }
   for (const template of parts.policy_templates) {
-    fault(Math.max(0, bytes.indexOf(template)), 'a template cannot be linked here: write a rule');
+    fault(Math.max(0, bytes.indexOf(template)), 'templates are not supported: write a rule');
   }
   if (parts.policy_templates.length > 0) return [];
   // A truncated write would remove every rule silently.
-  if (parts.policies.length === 0) fault(0, 'it holds no rule: write one, or remove the file');
+  if (parts.policies.length === 0) fault(0, 'the file contains no rule: write one, or remove the file');
   const rules: LocatedRule[] = [];
   for (const { policy, offset } of located(bytes, parts.policies)) {
     const rule = toRule(cedar, policy, file, lineAt(offset), targets, (what) => fault(offset, what));
     if (!rule) continue;
     if (rules.some((one) => one.rule.source === rule.source)) {
-      fault(offset, 'its @id is that of a rule above');
+      fault(offset, 'its @id repeats that of an earlier rule');
     }
     rules.push({ rule, fault: (inside, what) => fault(offset + inside, what) });
   }
@@ -185,7 +185,7 @@ function toRule(
     return undefined;
   }
   for (const name of Object.keys(annotations).filter((one) => !ANNOTATIONS.includes(one))) {
-    fault(`@${name} means nothing here: there are ${ANNOTATIONS.map((one) => `@${one}`).join(', ')}`);
+    fault(`unknown annotation @${name}: supported are ${ANNOTATIONS.map((one) => `@${one}`).join(', ')}`);
   }
   const { id, message, mode, phase } = annotations;
   if (id !== undefined && !ID.test(id)) fault('its @id is not 1 to 64 characters of A-Z a-z 0-9 _ . -');
@@ -201,21 +201,18 @@ function toRule(
     return undefined;
   }
   const { needsArguments, reads, paths } = use;
-  if (use.wholeContext)
-    fault('it uses context as a whole: name its members, so that it is known what it needs');
+  if (use.wholeContext) fault('it uses context as a whole: name its members');
   if (use.wholeArguments) fault('it uses context.arguments as a whole: name the arguments that it needs');
   if (phase === 'list' && needsArguments)
-    fault('it is to decide lists (@phase("list")), and needs arguments, which no list has');
+    fault('@phase("list") contradicts its arguments, which lists do not have');
   if (phase === 'call' && !needsArguments) {
-    fault(
-      'it is to decide calls only (@phase("call")), and needs no arguments: a list would show what it forbids',
-    );
+    fault('@phase("call") requires a condition on arguments: otherwise lists would show forbidden targets');
   }
   const named = targets.filter((target) => isInScope(action, target));
   for (const target of named) {
     const altered = target.transformedProperties?.find((one) => reads.has(one));
     if (altered !== undefined) {
-      fault(`it reads ${altered}, which ${targetLabel(target)} is given in another form than it was sent in`);
+      fault(`it reads ${altered}, which ${targetLabel(target)} receives in transformed form`);
     }
   }
   return {

@@ -20,7 +20,7 @@ function isTaken(schema: object): boolean {
   return engine.checkParseSchema(text).type === 'success';
 }
 
-it('leaves out names that the engine cannot have, and keeps the others', () => {
+it('omits names that the engine does not support, and keeps the others', () => {
   const names = [
     'plain',
     'a b',
@@ -42,7 +42,7 @@ it('leaves out names that the engine cannot have, and keeps the others', () => {
   expect(isTaken(schema)).toBe(true);
 });
 
-it('has a type that the engine takes, whatever the names', () => {
+it('creates a type that the engine accepts, for random names', () => {
   const name = fc.string({ unit: 'binary' });
   fc.assert(
     fc.property(fc.dictionary(name, fc.constant({ type: 'string' })), (properties) => {
@@ -52,7 +52,7 @@ it('has a type that the engine takes, whatever the names', () => {
   );
 });
 
-it('comes to an end with references that multiply', () => {
+it('terminates for multiplying references', () => {
   const wide = Object.fromEntries(
     Array.from({ length: 50 }, (_, at) => [`p${at}`, { $ref: '#/$defs/next' }]),
   );
@@ -66,14 +66,14 @@ it.each([
   object({ a: { $ref: '#/$defs/constructor' } }, { $defs: {} }),
   object({ a: { $ref: '#/$defs/x' } }, { $defs: 'x' }),
   { type: 'object', properties: [] },
-])('takes nothing for what it is not: %j', (schema) => {
+])('rejects values of another type: %j', (schema) => {
   expect(() => argumentsType(schema as never)).not.toThrow();
 });
 
 const STRING = { type: 'string' };
 const MODE = { enum: ['read', 'write'] };
 
-describe('the type of an argument that other languages declare', () => {
+describe('argumentsType for schemas of other languages', () => {
   const typeOfArgument = (schema: unknown, more: object = {}) =>
     typeText(argumentsType(object({ x: schema }, { required: ['x'], ...more }) as never));
 
@@ -135,7 +135,7 @@ describe('the type of an argument that other languages declare', () => {
       '{"x": {"kind": String, "path"?: String, "id"?: Long}}',
     ],
     ['a reference to itself', { $ref: '#/$defs/Tree' }, '{"x": {"name"?: String'],
-  ])("is Cedar's for %s", (_what, schema, expected) => {
+  ])("is Cedar's type for %s", (_what, schema, expected) => {
     const Tree = object({ name: STRING, child: { $ref: '#/$defs/Tree' } });
     const more = { $defs: { Mode: MODE, Tree, 'a/b c': { type: 'boolean' } }, definitions: { Mode: MODE } };
     expect(typeOfArgument(schema, more).slice(0, expected.length)).toBe(expected);
@@ -161,13 +161,13 @@ describe('the type of an argument that other languages declare', () => {
     ['a reference to nothing', { $ref: '#/$defs/none' }],
     ['a reference to somewhere else', { $ref: 'https://example.com/schema' }],
     ['references in a circle', { $ref: '#/$defs/a' }],
-  ])('is left out for %s', (_what, schema) => {
+  ])('is omitted for %s', (_what, schema) => {
     const $defs = { a: { $ref: '#/$defs/b' }, b: { anyOf: [{ $ref: '#/$defs/a' }, { $ref: '#/$defs/a' }] } };
     expect(typeOfArgument(schema, { $defs })).toBe('{}');
   });
 });
 
-describe('the value of an argument', () => {
+describe('toArguments', () => {
   const WHOLE: ArgumentPath = { names: ['x'], isPresence: false };
   const given = (schema: object, x: unknown, paths: readonly ArgumentPath[] = [WHOLE]) =>
     toArguments(argumentsType(object({ x: schema }) as never), { x } as never, readsOf(paths));
@@ -179,11 +179,11 @@ describe('the value of an argument', () => {
     ['a number that is not exact', { type: 'number' }, 0.00001],
     ['an undeclared member of an object that is read as a whole', object({ a: STRING }), { a: 'x', b: 'y' }],
     ['a __proto__ of it', object({ a: STRING }), JSON.parse('{"a":"x","__proto__":{"a":"y"}}')],
-  ])('does not fit where it is %s', (_what, schema, x) => {
+  ])('rejects %s', (_what, schema, x) => {
     expect(() => given(schema, x)).toThrow(UnfitValue);
   });
 
-  it('reads single members of an object with other members', () => {
+  it('reads members of an object with other members', () => {
     const schema = object({ a: STRING, b: { type: ['string', 'integer'] } });
     const path = { names: ['x', 'a'], isPresence: false };
     const presence = { names: ['x'], isPresence: true };
@@ -194,7 +194,7 @@ describe('the value of an argument', () => {
     expect(() => given(schema, sent, [path, WHOLE])).toThrow(UnfitValue);
   });
 
-  it('is the sent value exactly, or does not fit, whatever the schema and the value', () => {
+  it('returns exactly the sent value or rejects it, for random schemas and values', () => {
     const scalar = fc.constantFrom<object>(STRING, { type: 'integer' }, { type: 'boolean' }, MODE, {
       type: 'number',
     });
