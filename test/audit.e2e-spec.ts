@@ -92,7 +92,7 @@ describe('audit log and audit commands', () => {
     const own = audit(['verify', '--key', key], env);
     expect(own).toMatchObject({ status: 0, stderr: '' });
     expect(own.stdout).toContain('INTACT');
-    expect(own.stdout).not.toContain('by the keys that the audit log itself names');
+    expect(own.stdout).not.toContain('with the keys that the audit log itself names');
     const last = lines.at(-1) as AuditLogLine;
     expect(audit(['verify', '--expect', `${last.seq}:${last.hash}`], env).status).toBe(0);
     expect(audit(['verify', '--expect', `${last.seq + 1}:${last.hash}`], env)).toMatchObject({
@@ -124,7 +124,7 @@ describe('audit log and audit commands', () => {
   it('query shows the newest records up to the limit and reports that more exist', () => {
     const all = audit(['query', '--json'], env).stdout.trim().split('\n');
     const { status, stdout, stderr } = audit(['query', '--json', '--limit', '2'], env);
-    expect([status, stderr]).toEqual([0, 'Only the newest 2 are shown; --limit 0 shows all.\n']);
+    expect([status, stderr]).toEqual([0, 'Only the newest 2 records are shown; --limit 0 shows all.\n']);
     expect(stdout.trim().split('\n')).toEqual(all.slice(-2));
     expect(audit(['query', '--json', '--limit', '0'], env).stdout.trim().split('\n')).toEqual(all);
   });
@@ -132,12 +132,15 @@ describe('audit log and audit commands', () => {
   it.each<[string[], string]>([
     [
       ['--person', 'alcie'],
-      'No record matches. The person "alcie" was never on record. Similar names on record: "alice".\n',
+      'No record matches. The person "alcie" is not in the audit log. Similar names in the audit log: "alice".\n',
     ],
-    [['--person', 'nobody-at-all'], 'No record matches. The person "nobody-at-all" was never on record.\n'],
+    [
+      ['--person', 'nobody-at-all'],
+      'No record matches. The person "nobody-at-all" is not in the audit log.\n',
+    ],
     [
       ['--tool', 'ecko'],
-      'No record matches. The tool "ecko" was never on record. Similar names on record: "echo".\n',
+      'No record matches. The tool "ecko" is not in the audit log. Similar names in the audit log: "echo".\n',
     ],
     [['--person', 'alice', '--since', '2025-01-01', '--until', '2026-01-01'], 'No record matches.\n'],
   ])('query %j without a match exits with 1 and explains the reason', (args, says) => {
@@ -148,7 +151,9 @@ describe('audit log and audit commands', () => {
   it('query --since 7 is a usage error that lists the accepted forms', () => {
     const { status, stdout, stderr } = audit(['query', '--since', '7'], env);
     expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 3]);
-    expect(stderr).toMatch(/^--since: "7" is no time\. Forms: 7d .*\nHelp: mcp-gate audit query --help\n$/);
+    expect(stderr).toMatch(
+      /^--since: "7" is not a valid time\. Use one of these forms: 7d .*\nHelp: mcp-gate audit query --help\n$/,
+    );
   });
 
   it('query --follow prints the newest records and then each new record', async () => {
@@ -191,7 +196,7 @@ describe('audit log and audit commands', () => {
       counts: { allowed: 1, denied: 2, lists: 1, unauthenticated: 1 },
       unusedGrants: [{ person: 'alice', scopes: ['database.read'], roles: ['developer'] }],
     });
-    expect(audit(['report'], env).stdout).toContain('Grants that were never used');
+    expect(audit(['report'], env).stdout).toContain('Unused grants');
     expect(audit(['report', '--format', 'html'], env).stdout).toMatch(/^<!doctype html>/);
   });
 
@@ -202,7 +207,7 @@ describe('audit log and audit commands', () => {
     });
     expect(audit(['verify', join(ROOT, 'package.json')])).toMatchObject({ status: 3 });
     expect(audit(['verify'], { DATA_DIR: '/nowhere' }).stderr).toContain(
-      'There is no audit log at /nowhere/audit.jsonl',
+      'No audit log at /nowhere/audit.jsonl',
     );
     expect(audit(['nonsense']).status).toBe(2);
   });

@@ -78,11 +78,11 @@ it('explain prints the evaluation of a call step by step', () => {
   ]);
   expect(late.code).toBe(1);
   expect(late.out.split('\n')).toEqual([
-    'delete_customer: refused: condition_failed, by hours.cedar: hours',
-    '  ✓ allow-list      every list has it',
-    '  ✓ roles           asks for admin; there is admin',
-    '  ✓ person          asks for a person; this is a person',
-    '  ✗ conditions      hours.cedar: hours forbids it: In office hours',
+    'delete_customer: denied: condition_failed, by hours.cedar: hours',
+    '  ✓ allow-list      every list names it',
+    '  ✓ roles           requires admin; the principal has admin',
+    '  ✓ person          requires a user; the principal is a user',
+    '  ✗ conditions      hours.cedar: hours denies the request: In office hours',
     '    authentication  not reached',
     '    scopes          not reached',
     '',
@@ -103,11 +103,11 @@ it('explain prints the evaluation of a call step by step', () => {
     ]);
   expect([mail('a@example.com').code, mail('a@evil.com').code]).toEqual([0, 1]);
   const shadow = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'update_customer']);
-  expect(shadow.out).toContain('shadow: policy.yaml: dpo would refuse it with role_missing');
+  expect(shadow.out).toContain('shadow: policy.yaml: dpo would deny with role_missing');
   const open = policy(['explain', '--policy', OLD, '--as', BOB, '--tool', 'send_email']);
   expect([open.code, open.out.split('\n')[0]]).toEqual([
     0,
-    'send_email: depends on its arguments, by hours.cedar: domain',
+    'send_email: depends on its arguments (hours.cedar: domain)',
   ]);
   const none = policy(['explain', '--as', BOB, '--tool', 'drop_database', '--json']);
   expect([none.code, JSON.parse(none.out)]).toEqual([
@@ -131,7 +131,7 @@ it.each<[string, unknown, string]>([
   [
     'two equal names',
     { principals: [{ sub: 'x' }, { sub: 'x', roles: ['admin'] }] },
-    'principals[1]: is called the same as principals[0]: give it a name',
+    'principals[1]: has the same name as principals[0]: give it a different name',
   ],
 ])('rejects a principals file with %s in one sentence', (_name, content, expected) => {
   const as = file('wrong.json', content);
@@ -215,7 +215,7 @@ it('diff names the changed cells', () => {
   update_customer, bob: yes → role_missing (policy.yaml: dpo)
 `,
   ]);
-  expect(policy(['diff', OLD, OLD])).toMatchObject({ code: 0, out: 'Nothing changes.\n' });
+  expect(policy(['diff', OLD, OLD])).toMatchObject({ code: 0, out: 'No decision changes.\n' });
   const other = writePolicy(join(folder.path, 'other'), {
     'mail.cedar':
       '@id("all") forbid(principal, action == Action::"send_email", resource) unless { context.arguments.to like "*" };',
@@ -224,7 +224,7 @@ it('diff names the changed cells', () => {
   expect([loosened.code, loosened.out]).toEqual([
     1,
     `1 cell(s) change:
-  send_email, bob: depends on other conditions: mail.cedar: all
+  send_email, bob: depends on different conditions: mail.cedar: all
 `,
   ]);
   expect(policy(['diff', OLD, join(folder.path, 'none')]).err).toContain(
@@ -251,7 +251,7 @@ it('diff names the targets that appear in lists and disappear from them', () => 
   expect(byRole.out).toContain('  read_customer, no role, no scope: appears in lists (scope_missing)');
   const json = JSON.parse(policy(['diff', callable, obtainable, '--as', carol, '--json']).out) as object[];
   expect(json).toContainEqual(expect.objectContaining({ target: 'send_email', listed: true }));
-  expect(policy(['diff', callable, callable])).toMatchObject({ code: 0, out: 'Nothing changes.\n' });
+  expect(policy(['diff', callable, callable])).toMatchObject({ code: 0, out: 'No decision changes.\n' });
 });
 
 describe('policy commands with upstreams', () => {
@@ -337,16 +337,16 @@ describe('policy commands with upstreams', () => {
       policy(['explain', '--as', name, '--tool', 'fix_echo'], { ...env, AUDIT_FILE });
     const alice = as('alice');
     expect([alice.code, alice.out.split('\n')[0]]).toEqual([0, 'fix_echo: allowed']);
-    expect(alice.err).toContain('alice via agent, as in the record of 2026-11-24T11:00:00.000Z');
+    expect(alice.err).toContain('alice via agent, from the record of 2026-11-24T11:00:00.000Z');
     const other = as('alice via other');
     expect([other.code, other.out.split('\n')[0]]).toEqual([1, expect.stringContaining('scope_missing')]);
     expect(as('bob').err).toContain(
-      '--as: "bob" is a subject of "https://issuer.example" and "https://other.example": write the principal to a file.',
+      '--as: "bob" is a subject of several issuers ("https://issuer.example" and "https://other.example"): write the principal to a file.',
     );
     const none = as('alcie');
     expect([none.code, none.out]).toEqual([3, '']);
     expect(none.err).toContain(
-      '"alcie" is neither a file nor a subject of the audit log. Near names: "alice".',
+      '"alcie" is neither a file nor a subject of the audit log. Similar names: "alice".',
     );
   });
 });
@@ -376,11 +376,11 @@ describe('policy explain with a token on stdin', () => {
     const forged = await explainToken(`${token.slice(0, -8)}AAAAAAAA`, issuer.url);
     expect([forged.code, forged.err]).toEqual([
       1,
-      expect.stringContaining('the server refuses this token (token_signature)'),
+      expect.stringContaining('the server rejects this token (token_signature)'),
     ]);
     const stranger = await explainToken(token, 'https://issuer.example');
     expect([stranger.code, stranger.out]).toEqual([3, '']);
-    expect(stranger.err).toContain('which is no issuer of this server');
+    expect(stranger.err).toContain('which is not a configured issuer');
     await issuer.stop();
     const unverified = await explainToken(token, issuer.url);
     expect([unverified.code, unverified.out.split('\n')[0]]).toEqual([0, 'read_customer: allowed']);
@@ -433,7 +433,7 @@ it('replay repeats the decisions of the audit log and lists the differences', as
   ]);
   const text = policy(['replay', copy, '--policy', OLD]);
   expect(text.out).toBe(
-    '3 decision(s) made again: 3 the same, 0 different.\n1 cannot be decided again: hours.cedar: domain reads arguments that are not on record.\n',
+    '3 decision(s) replayed: 3 unchanged, 0 different.\n1 cannot be replayed: hours.cedar: domain reads arguments that are not recorded.\n',
   );
   const people = policy(['matrix', '--audit-log', copy, '--policy', NEW]);
   expect(people.out.split('\n')[0]).toBe('                 alice via agent   bob via agent');
@@ -467,17 +467,14 @@ it.each<[string[], string]>([
   [['explain', '--tool', 'x'], "Required option '--as <who>' not specified."],
   [['check', '--as', 'x'], 'Unknown option --as.'],
   [['diff', 'a'], "Missing required argument 'new'."],
-  [
-    ['matrix', '--roles', '--as', 'x'],
-    '--as, --roles and --audit-log are different people: name one of them.',
-  ],
-  [['check', '--format', 'html'], '--format is one of text, json.'],
+  [['matrix', '--roles', '--as', 'x'], '--as, --roles and --audit-log exclude each other: use one of them.'],
+  [['check', '--format', 'html'], '--format must be one of text, json.'],
   [['check', 'x'], "Too many arguments for 'check'. Expected 0 arguments but got 1."],
   [['explain', '--as', 'x', '--tool', 'y', '--args', '[]'], '--args must be a JSON object.'],
-  [['matrix', '--ip', 'here'], '--ip: "here" is no address.'],
+  [['matrix', '--ip', 'here'], '--ip: "here" is not an IP address.'],
   [
     ['matrix', '--at', 'noon'],
-    '--at: "noon" is no time. Forms: 7d (also m, h, w: minutes, hours and weeks before now), 2026-11-22, or 2026-11-22T10:00:00Z with a zone.',
+    '--at: "noon" is not a valid time. Use one of these forms: 7d (also m, h, w: minutes, hours and weeks before now), 2026-11-22, or 2026-11-22T10:00:00Z with a zone.',
   ],
 ])('reports %j as a usage error', (args, says) => {
   const { code, err, out } = policy(args);
@@ -488,7 +485,7 @@ it('warns that an unset allow-list is treated as open', () => {
   const { code, err } = runProgramSync('cli/mcp-gate.js', { args: ['policy', 'matrix'] });
   expect([code, err]).toEqual([
     0,
-    'TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.\n',
+    'TOOL_ALLOW_LIST is not set: the command uses *, but the server does not start without it.\n',
   ]);
 });
 

@@ -52,9 +52,9 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     await until(async () => (await status()) === 200, 2_000);
     expect(await revoke(['withdraw', 'nobody'], env)).toMatchObject({
       code: 1,
-      err: 'There is no revocation nobody.\n',
+      err: 'No revocation has the id nobody.\n',
     });
-    expect((await revoke(['list'], env)).out).toBe('Nothing is revoked.\n');
+    expect((await revoke(['list'], env)).out).toBe('No revocation is in force.\n');
   });
 
   it('revokes an unrecorded subject, prints a warning and suggests similar names', async () => {
@@ -69,15 +69,15 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     expect(typo.code).toBe(0);
     expect(JSON.parse(typo.out)).toMatchObject([{ kind: 'subject', value: 'bertarm' }]);
     expect(typo.err).toBe(
-      `Not on record: no subject "bertarm" of ${gate.issuer.url} was ever seen in ${env.AUDIT_FILE}. It is revoked all the same. Similar names on record: "bertram".\n`,
+      `Unknown name: ${env.AUDIT_FILE} contains no subject "bertarm" of ${gate.issuer.url}. The revocation is in force. Similar names in the audit log: "bertram".\n`,
     );
     const client = await revoke(['client', 'nobody-at-all'], env);
     expect([client.code, client.err]).toEqual([
       0,
-      expect.stringMatching(/^Not on record: no client.*same\.\n$/),
+      expect.stringMatching(/^Unknown name: .* contains no client .*in force\.\n$/),
     ]);
     const remote = await revoke(['subject', 'nobody'], { ...env, AUDIT_FILE: '/nowhere/audit.jsonl' });
-    expect([remote.code, remote.err]).toEqual([0, expect.stringContaining('Not checked whether')]);
+    expect([remote.code, remote.err]).toEqual([0, expect.stringContaining('Name not checked: ')]);
     for (const { id } of JSON.parse((await revoke(['list', '--json'], env)).out) as { id: string }[]) {
       expect((await revoke(['withdraw', id], env)).code).toBe(0);
     }
@@ -100,11 +100,11 @@ function revoke(args: readonly string[], env: Record<string, string> = {}, input
     );
     expect([unknown.code, unknown.err]).toEqual([
       0,
-      expect.stringMatching(/^Not on record: no token "never-seen"/),
+      expect.stringMatching(/^Unknown name: .* contains no token "never-seen"/),
     ]);
     expect(await revoke(['withdraw', 'nobody', ...at], env, root)).toMatchObject({
       code: 1,
-      err: 'There is no revocation nobody.\n',
+      err: 'No revocation has the id nobody.\n',
     });
     const alice = await gate.token({ scope: 'gate.admin' });
     expect(await revoke(['list', ...at], env, alice)).toMatchObject({
@@ -127,12 +127,12 @@ it.each<[string[], string, string]>([
   [['list', '--reason', 'x'], 'Unknown option --reason.', ' list'],
   [
     ['subject', 'x', '--issued-before', 'noon'],
-    '--issued-before must be a time with a zone (RFC 3339), as 2026-11-24T10:00:00Z.',
+    '--issued-before must be a time with a zone (RFC 3339), for example 2026-11-24T10:00:00Z.',
     ' subject',
   ],
   [
     ['subject', 'x', '--by', 'dora', '--server', 'https://gate.example.com'],
-    '--by has no effect with --server: the token says who you are.',
+    '--by has no effect with --server: the token identifies the administrator.',
     ' subject',
   ],
 ])('rejects %j as a usage error', async (args, says, command) => {
@@ -141,9 +141,9 @@ it.each<[string[], string, string]>([
 });
 
 it.each<[string, string, number, string]>([
-  ['no token', '', 2, 'On stdin there is no token: it must be one line, as the issuer gave it.\n'],
-  ['a token with a line break', 'eyJhbGciOi\nS3CRET', 2, 'On stdin there is no token: it must be one line'],
-  ['a token with invalid characters', 'eyJS3CRET€', 2, 'On stdin there is no token: it must be one line'],
+  ['no token', '', 2, 'stdin contains no token: send the administrator token, unchanged, on one line.\n'],
+  ['a token with a line break', 'eyJhbGciOi\nS3CRET', 2, 'stdin contains no token'],
+  ['a token with invalid characters', 'eyJS3CRET€', 2, 'stdin contains no token'],
   ['an unreachable server', 'eyJS3CRET', 3, 'http://127.0.0.1:'],
 ])('reports %s in a sentence without the token', async (_what, stdin, exit, says) => {
   const server = `http://127.0.0.1:${await freePort()}`;
@@ -153,13 +153,18 @@ it.each<[string, string, number, string]>([
 });
 
 it.each<[string[], Record<string, string>, number, string]>([
-  [['subject', 'x'], {}, 3, 'The embedded database belongs to the server: ask it with --server.\n'],
-  [['list', '--server', 'http://gate.example.com'], {}, 2, '--server must be https: a token goes there.\n'],
+  [['subject', 'x'], {}, 3, 'Only the server can open the embedded database: use --server.\n'],
+  [
+    ['list', '--server', 'http://gate.example.com'],
+    {},
+    2,
+    '--server must be an https URL, because it receives a token.\n',
+  ],
   [
     ['subject', 'x', '--issuer', 'https://other.example'],
     { DATABASE_URL: 'postgres://root:hunter2@127.0.0.1:9/none' },
     3,
-    'The database does not take it: ',
+    'The database rejected the command: ',
   ],
 ])('reports in one sentence why %j fails', async (args, env, exit, says) => {
   const { code, err } = await revoke(args, env);
@@ -174,17 +179,22 @@ it.each<[string, string, number, string]>([
     2,
     '--server: "localhost:3200" has no scheme. Write http://localhost:3200.\n',
   ],
-  ['no host', 'http://', 2, '--server: "http://" is no URL. Write https://gate.example.com.\n'],
-  ['nothing', '', 2, '--server: "" is no URL. Write https://gate.example.com.\n'],
-  ['another scheme', 'file:///etc/passwd', 2, '--server: "file:" is neither http: nor https:.\n'],
+  ['no host', 'http://', 2, '--server: "http://" is not a URL. Write https://gate.example.com.\n'],
+  ['nothing', '', 2, '--server: "" is not a URL. Write https://gate.example.com.\n'],
+  [
+    'another scheme',
+    'file:///etc/passwd',
+    2,
+    '--server: "file:" is not supported. Use https: (or http: on loopback).\n',
+  ],
   [
     'a path',
     'http://localhost:3200/mcp',
     2,
-    '--server is PUBLIC_URL, without the path of the endpoint: http://localhost:3200.\n',
+    '--server must be PUBLIC_URL, without the path of the endpoint: http://localhost:3200.\n',
   ],
-  ['an unknown host', 'https://gate.invalid', 3, 'https://gate.invalid cannot be asked ('],
-  ['an unused port', 'http://127.0.0.1:1', 3, 'http://127.0.0.1:1 cannot be asked ('],
+  ['an unknown host', 'https://gate.invalid', 3, 'https://gate.invalid is unavailable ('],
+  ['an unused port', 'http://127.0.0.1:1', 3, 'http://127.0.0.1:1 is unavailable ('],
 ])(
   'reports a server address with %s in one sentence, with a help reference for a usage error',
   async (_what, server, exit, says) => {
@@ -196,14 +206,14 @@ it.each<[string, string, number, string]>([
 );
 
 it.each<[string, number, string, string]>([
-  ['a page', 200, '<html>', 'is not this server: it tells of no revocation.\n'],
-  ['null', 200, 'null', 'is not this server'],
-  ['another object', 200, '{"revocations":[{"id":7}]}', 'is not this server'],
+  ['a page', 200, '<html>', 'is not a gateway: its response contains no revocation. Check --server.\n'],
+  ['null', 200, 'null', 'is not a gateway'],
+  ['another object', 200, '{"revocations":[{"id":7}]}', 'is not a gateway'],
   [
     'an object with an invalid time',
     200,
     '{"revocations":[{"id":"a","kind":"b","issuer":"c","value":"d","issued_before":1e300}]}',
-    'is not this server',
+    'is not a gateway',
   ],
   ['an error with the value null', 500, '{"error":null}', 'The server answered 500: no reason\n'],
   [
@@ -213,7 +223,7 @@ it.each<[string, number, string, string]>([
     'The server answered 400: no reason\n',
   ],
   ['404', 404, '{"error":{"code":"not_found","message":"no such route"}}', 'REVOCATION_MAX_AGE_SECONDS=0'],
-  ['a redirect', 302, '', 'it answers with a redirect'],
+  ['a redirect', 302, '', 'the server sent a redirect'],
 ])('reports the response %s in one sentence without a stack', async (_what, status, body, says) => {
   const other = createServer((_request, response) => {
     response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end(body);

@@ -29,7 +29,7 @@ void runCommandLine(program, process.argv.slice(2), (choose) => {
   const start = program
     .command('start')
     .description(
-      'Starts the server. Ends with code 1 if it cannot start, or if requests were cut off at its end.',
+      'Starts the server. Exits with code 1 if it cannot start, or if its shutdown cut off requests.',
     )
     .action(() =>
       choose({

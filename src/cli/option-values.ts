@@ -10,7 +10,7 @@ export function collect(value: string, previous: readonly string[] | undefined):
 export function oneOf<T extends string>(option: string, values: readonly T[]): (text: string) => T {
   return (text) => {
     const known = values.find((one) => one === text);
-    if (known === undefined) throw new UsageError(`--${option} is one of ${values.join(', ')}.`);
+    if (known === undefined) throw new UsageError(`--${option} must be one of ${values.join(', ')}.`);
     return known;
   };
 }

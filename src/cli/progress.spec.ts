@@ -21,7 +21,7 @@ it('prints the activity after two seconds, and later activities at once', () => 
   expect(lines).toEqual(['Asking b …\n', 'Asking c …\n']);
 });
 
-it('prints no line without a terminal, and none after the end', () => {
+it('prints no line without a terminal and no line after the end', () => {
   const piped = begin(false);
   piped.progress.report('Asking a');
   const ended = begin(true);

@@ -33,15 +33,15 @@ describe('lostOptions', () => {
     ['a flag', ['query'], { npm_config_json: 'true' }, ['--json']],
     ['a name of two words', ['subject'], { npm_config_issued_before: 'x' }, ['--issued-before …']],
     ['the beginning of an option of npm', ['list'], { npm_config_token_description: '-' }, ['--token …']],
-    ['another one', ['list'], { npm_config_bypass_2fa: 'true' }, ['--by …']],
-    ['two', [], { npm_config_json: 'true', npm_config_person: 'a' }, ['--json', '--person …']],
+    ['another abbreviated npm option', ['list'], { npm_config_bypass_2fa: 'true' }, ['--by …']],
+    ['two options', [], { npm_config_json: 'true', npm_config_person: 'a' }, ['--json', '--person …']],
     [
-      'a name that starts like one that was given',
+      'a name that is the prefix of a given option',
       ['--person-of=x'],
       { npm_config_person: 'a' },
       ['--person …'],
     ],
-  ])('names %s, and how to write it', (_what, args, npm, written) => {
+  ])('names %s and its correct spelling', (_what, args, npm, written) => {
     const message = lostOptions(programOf(), ['audit', ...args], { ...inNpm, ...npm });
     expect(message).toContain(`npm run audit -- … ${written.join(' ')}`);
     expect(message).not.toContain('alice');
@@ -53,11 +53,11 @@ describe('lostOptions', () => {
     ['no option was lost', ['query'], { ...inNpm, npm_config_loglevel: 'silent', npm_config_audit: '' }],
     ['a flag of npm is off', [], { ...inNpm, npm_config_json: '' }],
     ['the option arrived', ['--person=alice'], { ...inNpm, npm_config_person: 'true' }],
-  ])('says nothing where %s', (_what, args, npm) => {
+  ])('returns no message if %s', (_what, args, npm) => {
     expect(lostOptions(programOf(), ['audit', ...args], npm)).toBeUndefined();
   });
 
-  it('finds what the installed npm really takes', () => {
+  it('finds the options that the installed npm consumes', () => {
     const folder = mkdtempSync(join(tmpdir(), 'gate-npm-'));
     const print =
       'console.log(JSON.stringify([process.argv.slice(1), Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("npm_")))]))';
@@ -78,13 +78,13 @@ describe('lostOptions', () => {
 describe('renderUsageError', () => {
   const program = programOf();
 
-  it('prints two lines without control characters and tokens, whatever the message holds', () => {
+  it('prints two lines without control characters and tokens for every message', () => {
     const query = commandAt(program, ['audit', 'query']);
     const text = renderUsageError('a\nb\u001b[2J\u2028c eyJhbGciOiJSUzI1NiJ9.e30.x', query, {});
     expect(text).toBe('a\\u{a}b\\u{1b}[2J\\u{2028}c [token]\nHelp: mcp-gate audit query --help');
   });
 
-  it('names the npm script where npm started it', () => {
+  it('names the npm script if npm started the command', () => {
     const query = commandAt(program, ['audit', 'query']);
     expect(renderUsageError('a', query, inNpm)).toBe('a\nHelp: npm run audit -- query --help');
     expect(renderUsageError('a', program, { npm_lifecycle_event: 'npx' })).toBe('a\nHelp: mcp-gate --help');

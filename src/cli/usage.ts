@@ -119,7 +119,7 @@ export function lostOptions(
   if (lost.length === 0) return undefined;
   const listed = lost.map(({ long }) => long);
   const written = lost.map((option) => `${option.long}${takesValue(option) ? ' …' : ''}`);
-  return `npm took ${listed.join(', ')} for itself: options of the command go after "--". Write: npm run ${script} -- … ${written.join(' ')}`;
+  return `npm consumed ${listed.join(', ')}: options of the command go after "--". Write: npm run ${script} -- … ${written.join(' ')}`;
 }
 
 /** Command names below the program. */

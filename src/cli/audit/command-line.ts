@@ -74,8 +74,12 @@ export function declareAudit(program: Command, now: Date, run: (request: AuditRe
     .command('verify')
     .description('Checks hashes and signatures; names the first record that was changed.')
     .argument('[files...]', FILES)
-    .option('--key <file>', 'trust this public key (PEM, JWK or JWKS) alone; may be repeated', collect)
-    .option('--expect <seq:hash>', 'require this record: detects a cut end and a new history', readExpected)
+    .option('--key <file>', 'trust only this public key (PEM, JWK or JWKS); may be repeated', collect)
+    .option(
+      '--expect <seq:hash>',
+      'require this record; detects a truncated log and a rewritten history',
+      readExpected,
+    )
     .option('--json', JSON_OPTION)
     .action((paths: string[], { key = [], expect, json = false }: VerifyOptions) =>
       run({ kind: 'verify', paths, keys: key, expected: expect, json }),
@@ -93,12 +97,12 @@ export function declareAudit(program: Command, now: Date, run: (request: AuditRe
       `print the newest N, at most ${MAX_LIMIT}; 0: all (default: 1000, 10 with --follow)`,
       readLimit,
     )
-    .option('--follow', 'then print new records of one file as the server adds them, over rotation')
+    .option('--follow', 'then print new records of one file as the server adds them, across rotation')
     .option('--json', JSON_OPTION)
     .action((paths: string[], options: QueryOptions) => {
       const { follow = false, json = false, limit } = options;
       if (follow && options.until !== undefined) throw new UsageError('--until has no effect with --follow.');
-      if (follow && paths.length > 1) throw new UsageError('--follow is of one file.');
+      if (follow && paths.length > 1) throw new UsageError('--follow reads one file: name one file.');
       run({
         kind: 'query',
         paths,
@@ -181,7 +185,7 @@ function withSelection(command: Command, now: Date): Command {
     .option('--id <id>', 'a record, and the records that belong to it', notEmpty('id'))
     .option('--since <time>', TIMES, timeOf('since'))
     .option('--until <time>', 'as --since; the end is not included', timeOf('until'))
-    .option('--pseudonym-key <file>', 'find --person by the hash that is on record')
+    .option('--pseudonym-key <file>', 'pseudonym key of the server: finds --person by its recorded hash')
     .option('--issuer <iss>', 'issuer of --person, with --pseudonym-key');
 }
 
@@ -200,14 +204,14 @@ function readSelection(
 function readPseudonym({ person, issuer, pseudonymKey: keyFile }: SelectionOptions): PseudonymOf | undefined {
   if (keyFile === undefined && issuer === undefined) return undefined;
   if (keyFile === undefined || issuer === undefined || person === undefined) {
-    throw new UsageError('--pseudonym-key, --issuer and --person go together.');
+    throw new UsageError('--pseudonym-key and --issuer need each other and --person.');
   }
   return { keyFile, issuer };
 }
 
 function readLimit(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) > MAX_LIMIT) {
-    throw new UsageError(`--limit is a number up to ${MAX_LIMIT}, or 0 for all.`);
+    throw new UsageError(`--limit must be a number from 1 to ${MAX_LIMIT}, or 0 for all.`);
   }
   return text === '0' ? Number.POSITIVE_INFINITY : Number(text);
 }
@@ -215,7 +219,7 @@ function readLimit(text: string): number {
 function readExpected(text: string): ExpectedRecord {
   const [, seq, hash] = /^(\d{1,15}):([\da-f]{64})$/.exec(text) ?? [];
   if (seq === undefined || hash === undefined) {
-    throw new UsageError('--expect is SEQ:HASH, as verify and the log print it.');
+    throw new UsageError('--expect must be SEQ:HASH, as printed by verify and by the log.');
   }
   return { seq: Number(seq), hash };
 }

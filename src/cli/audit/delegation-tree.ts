@@ -13,12 +13,11 @@ export function drawTree(records: readonly StoredRecord[]): string {
     return `${shown(sub)}${name === undefined ? '' : ` <${shown(name)}>`} (${type})${from}`;
   });
   if (omitted > 0)
-    links.splice(1, 0, `… ${omitted} actor(s) left out: the chain of the token is longer than is recorded`);
-  const root = links.length === 0 ? ['nobody: no identity was established'] : links;
+    links.splice(1, 0, `… ${omitted} actor(s) omitted: the delegation chain exceeds the recorded length`);
+  const root = links.length === 0 ? ['no principal: the request was not authenticated'] : links;
   const ends = records.filter(({ decision_id: of }) => of !== null).map(endOf);
   const steps = [...root, ...act(decision, ends)];
-  const note =
-    person === null && links.length > 0 ? ['no person is behind this: a workload acted for itself'] : [];
+  const note = person === null && links.length > 0 ? ['no user: a workload acted for itself'] : [];
   return [...note, ...steps.map((step, at) => (at === 0 ? step : `${'   '.repeat(at - 1)}└─ ${step}`))].join(
     '\n',
   );
@@ -39,7 +38,7 @@ function act(record: StoredRecord, ends: readonly string[]): string[] {
   ];
   const why = [
     rule === null ? '' : `by ${shown(rule)}`,
-    asks.length > 0 ? `which asks for ${asks.map(shown).join(', ')}` : '',
+    asks.length > 0 ? `which requires ${asks.map(shown).join(', ')}` : '',
     lacks.length > 0 ? `missing ${lacks.map(shown).join(', ')}` : '',
   ].filter((text) => text !== '');
   return [

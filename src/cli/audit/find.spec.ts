@@ -91,7 +91,7 @@ function write(name: string, all: readonly StoredRecord[]): string {
   return path;
 }
 
-it('finds exactly what is selected, however it gets there', async () => {
+it('finds exactly the selected records with every reading method', async () => {
   let hits = 0;
   await fc.assert(
     fc.asyncProperty(records, selections, fc.nat(12), async (all, selection, cut) => {
@@ -105,7 +105,7 @@ it('finds exactly what is selected, however it gets there', async () => {
   expect(hits).toBeGreaterThan(200);
 });
 
-it('finds a moment in a large file without reading it all', async () => {
+it('finds a time in a large file without reading the whole file', async () => {
   const [one] = fc.sample(
     records.filter((all) => all.length > 0),
     1,

@@ -41,7 +41,7 @@ export async function* follow(file: string, options: FollowOptions): AsyncGenera
       if (reading && !isAside) {
         const { size } = await reading.handle.stat();
         if (size < reading.offset) {
-          warn(`${file} was cut: it is shorter than it was. Reading it again from its beginning.`);
+          warn(`${file} was truncated. Reading it again from its beginning.`);
           reading.offset = 0;
         }
       }

@@ -29,8 +29,8 @@ const write = (name: string, all: readonly StoredRecord[]) => {
   return path;
 };
 
-describe('newest', () => {
-  it('gives the newest of several chains and files in the order of time, as all of them in order end', async () => {
+describe('NewestRecord', () => {
+  it('returns the newest records of several chains and files in order of time', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.nat(2), { maxLength: 20 }),
@@ -65,7 +65,7 @@ describe('newest', () => {
 });
 
 describe('follow', () => {
-  it('gives each record once, over rotation, several rotations at once, and half lines', async () => {
+  it('returns each record once across one or several rotations and half-written lines', async () => {
     const file = write('audit.jsonl', [record(1), record(2)]);
     const aside = (first: number) =>
       renameSync(file, join(folder, `audit.20261122.${String(first).padStart(12, '0')}.jsonl`));
@@ -102,7 +102,7 @@ describe('follow', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('says that a file was cut, and reads it again', async () => {
+  it('reports a truncated file and reads it again', async () => {
     const file = write('cut.jsonl', [record(1), record(2)]);
     const steps = [() => writeFileSync(file, lines([record(3)]))];
     const warnings: string[] = [];
@@ -116,7 +116,7 @@ describe('follow', () => {
       if (found.record.seq === 3) break;
     }
     expect(seen).toEqual([1, 2, 3]);
-    expect(warnings).toEqual([expect.stringContaining('was cut')]);
+    expect(warnings).toEqual([expect.stringContaining('was truncated')]);
   });
 });
 
@@ -158,7 +158,7 @@ describe('lookUp', () => {
     expect([[...found.issuers], found.near]).toEqual([issuers, near]);
   });
 
-  it('names the issuer of which the name is on record, where that is another one', async () => {
+  it('names the other issuer under which the name is in the audit log', async () => {
     const found = await lookUp(chains(), 'subject', 'bob', { issuer: 'https://a' });
     expect([[...found.issuers], found.near]).toEqual([['https://b'], []]);
   });

@@ -48,13 +48,13 @@ it.each([
   '2026-02-31T00:00:00Z',
   '2026-11-22T25:00:00Z',
   '2026-11-22T',
-])('refuses %j and names the forms', (text) => {
+])('rejects %j and lists the accepted forms', (text) => {
   expect(() => read(text)).toThrow(
-    /^--since: ".*" is no time\. Forms: 7d .*2026-11-22T10:00:00Z with a zone\.$/,
+    /^--since: ".*" is not a valid time\. Use one of these forms: 7d .*2026-11-22T10:00:00Z with a zone\.$/,
   );
 });
 
-it('takes a time that records have, and never says anything but a time or the forms', () => {
+it('returns a time in the form of the records, or an error that lists the accepted forms', () => {
   const date = fc.date({ min: new Date('1970-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
   fc.assert(fc.property(date, (one) => expect(read(one.toISOString())).toBe(one.toISOString())));
   fc.assert(

@@ -19,6 +19,8 @@ export function readTime(text: string, now: Date, option: string): string {
       ? (readDay(text) ?? readDateTime(text))
       : now.getTime() - Number(count) * (UNITS[unit] as number);
   if (time === undefined)
-    throw new UsageError(`--${option}: ${quote(text, 40)} is no time. Forms: ${FORMS}.`);
+    throw new UsageError(
+      `--${option}: ${quote(text, 40)} is not a valid time. Use one of these forms: ${FORMS}.`,
+    );
   return new Date(time).toISOString();
 }

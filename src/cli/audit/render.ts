@@ -16,7 +16,7 @@ export function renderVerdict(verdict: Verdict): string {
     ['records', `${records}${from && to ? `, ${from.seq} to ${to.seq}, ${from.time} to ${to.time}` : ''}`],
     [
       'signed',
-      signedUntil === null ? 'nothing' : `up to record ${signedUntil}, by ${checkpoints} checkpoint(s)`,
+      signedUntil === null ? 'none' : `up to record ${signedUntil}, by ${checkpoints} checkpoint(s)`,
     ],
     ['keys', keys.join(', ') || 'none'],
     ['end', to ? `${to.seq}:${to.hash}` : 'none'],
@@ -25,10 +25,10 @@ export function renderVerdict(verdict: Verdict): string {
   const unsigned = to ? to.seq - (signedUntil ?? 0) : 0;
   const good =
     unsigned === 0
-      ? 'INTACT: every record is as it was written, in its place.'
-      : `INTACT up to record ${signedUntil}, which is signed. The ${unsigned} behind it fit, and are not signed yet: whoever can write to the file could have written them.`;
+      ? 'INTACT: every record is unchanged and in order.'
+      : `INTACT up to record ${signedUntil}, the last signed record. The ${unsigned} record(s) after it fit the chain but are not signed yet: a process with write access to the file could have forged them.`;
   const verdictLine = fault
-    ? `TAMPERED: ${escapeControlChars(fault.file)}, line ${fault.line}: ${fault.kind}: ${escapeControlChars(fault.message)} All before it is as it was written.`
+    ? `TAMPERED: ${escapeControlChars(fault.file)}, line ${fault.line}: ${fault.kind}: ${escapeControlChars(fault.message)} All records before it are unchanged.`
     : good;
   return [...lines, ...notes.map((note) => `  note     ${escapeControlChars(note)}`), verdictLine].join('\n');
 }
@@ -49,21 +49,25 @@ export function renderSummary(summary: Summary): string {
   const ends = Object.entries(outcomes).map(([status, count]) => `${count} ${status}`);
   return [
     `${records} records, ${from ?? 'none'} to ${to ?? 'none'}`,
-    `${counts.allowed} calls allowed, ${counts.denied} requests refused (${counts.unauthenticated} before anybody was known), ${counts.lists} lists`,
+    `${counts.allowed} calls allowed, ${counts.denied} requests denied (${counts.unauthenticated} unauthenticated), ${counts.lists} lists`,
     `ends: ${ends.join(', ') || 'none'}`,
-    ...(isCut ? ['There were more different people, tools or reasons than are counted one by one.'] : []),
+    ...(isCut
+      ? [
+          'The report counts a limited number of distinct users, tools and reasons; the rest are counted together.',
+        ]
+      : []),
     table(
-      'Who used what',
+      'Use by user and tool',
       ['person', 'tool', 'allowed', 'denied', 'failed', 'last'],
       uses.map((use) => [use.person, use.tool, use.allowed, use.denied, use.failed, use.last]),
     ),
     table(
-      'What was refused, and why',
+      'Denials by reason',
       ['reason', 'what', 'person', 'missing', 'times', 'last'],
       refusals.map((one) => [one.reason, one.tool ?? '', one.person ?? '', one.missing, one.count, one.last]),
     ),
     table(
-      'Grants that were never used',
+      'Unused grants',
       ['person', 'scopes', 'roles'],
       unusedGrants.map((one) => [one.person, one.scopes.join(' '), one.roles.join(' ')]),
     ),

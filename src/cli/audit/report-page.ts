@@ -10,13 +10,13 @@ export function reportPage(summary: Summary, title: string): string {
     .filter(([status]) => status !== 'ok')
     .reduce((sum, [, count]) => sum + count, 0);
   const body = `<p>${records} records, ${escaped(from ?? 'none')} to ${escaped(to ?? 'none')}</p>
-${isCut ? '<p>There were more different people, tools or reasons than are counted one by one.</p>' : ''}
+${isCut ? '<p>The report counts a limited number of distinct users, tools and reasons; the rest are counted together.</p>' : ''}
 <ul class="facts">
-${fact(counts.allowed, 'calls allowed')}${fact(failed, 'of them did not end well')}${fact(counts.denied, 'requests refused')}${fact(counts.unauthenticated, 'of them before anybody was known')}${fact(counts.lists, 'lists shown')}
+${fact(counts.allowed, 'calls allowed')}${fact(failed, 'of them failed')}${fact(counts.denied, 'requests denied')}${fact(counts.unauthenticated, 'of them unauthenticated')}${fact(counts.lists, 'lists shown')}
 </ul>
 ${section(
-  'Who used what',
-  ['Person', 'Tool', 'Allowed', 'Refused', 'Failed', '', 'Last'],
+  'Use by user and tool',
+  ['User', 'Tool', 'Allowed', 'Denied', 'Failed', '', 'Last'],
   uses.map((use) => [
     use.person,
     use.tool,
@@ -28,18 +28,18 @@ ${section(
   ]),
 )}
 ${section(
-  'What was refused, and why',
-  ['Reason', 'What', 'Person', 'Missing', 'Times', 'Last'],
+  'Denials by reason',
+  ['Reason', 'Target', 'User', 'Missing', 'Count', 'Last'],
   refusals.map((one) => [one.reason, one.tool ?? '', one.person ?? '', one.missing, one.count, one.last]),
 )}
 ${section(
-  'Grants that were never used',
-  ['Person', 'Scopes', 'Roles'],
+  'Unused grants',
+  ['User', 'Scopes', 'Roles'],
   unusedGrants.map((one) => [one.person, one.scopes.join(' '), one.roles.join(' ')]),
 )}
 ${section(
   'Changes',
-  ['Time', 'What'],
+  ['Time', 'Change'],
   changes.map((one) => [one.time, one.message]),
 )}`;
   return page(title, body);

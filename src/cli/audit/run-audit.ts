@@ -46,7 +46,8 @@ async function verify(
   context: CommandContext,
 ): Promise<number> {
   const chains = await chainsOf(paths, context);
-  if (expected && chains.length > 1) throw new UsageError('--expect is of one chain; name the files of one.');
+  if (expected && chains.length > 1)
+    throw new UsageError('--expect refers to one chain: name the files of one chain.');
   const own = paths.length === 0 && keys.length === 0 ? await ownKey(context) : undefined;
   const named = await Promise.all(keys.map(readKey));
   const trust: Trust = { keys: own ? [own] : named.length > 0 ? named : undefined, expected };
@@ -55,10 +56,10 @@ async function verify(
     const verdict = await verifyChain(files, trust);
     isGood &&= verdict.fault === null;
     const by = own
-      ? '\n  (by the key of this server: who can write to it can sign; --key is one that was kept elsewhere)'
+      ? '\n  (checked with the key in the key file of this server; use --key with a separately stored key for a stronger check)'
       : trust.keys
         ? ''
-        : '\n  (by the keys that the audit log itself names: give --key to know whose they are)';
+        : '\n  (checked with the keys that the audit log itself names; use --key to verify their owner)';
     await context.write(json ? `${JSON.stringify(verdict)}\n` : `${renderVerdict(verdict)}${by}\n`);
   }
   return isGood ? EXIT_OK : EXIT_FAILED;
@@ -79,7 +80,7 @@ async function query(command: Request<'query'>, context: CommandContext): Promis
   } else {
     const { records, hasMore } = await newest(chains, selection, limit);
     for (const found of records) await show(found);
-    if (hasMore) console.error(`Only the newest ${limit} are shown; --limit 0 shows all.`);
+    if (hasMore) console.error(`Only the newest ${limit} records are shown; --limit 0 shows all.`);
   }
   if (count > 0) return EXIT_OK;
   console.error(['No record matches.', ...(await unknownNames(chains, command))].join(' '));
@@ -96,7 +97,8 @@ async function followOne(
   const file = path ?? auditFileOf(context.environment());
   const [older] = await chainsOf(path === undefined ? [] : [path], context);
   const archives = older?.files.filter((one) => one !== file) ?? [];
-  if (path !== undefined && !older?.files.includes(path)) throw new UsageError('--follow is of one file.');
+  if (path !== undefined && !older?.files.includes(path))
+    throw new UsageError('--follow reads one file: name one file.');
   const line = ({ record, text }: Found) => `${json ? text : renderRecord(record)}\n`;
   const first = new NewestRecord<Found>(limit);
   let hasBegun = false;
@@ -129,8 +131,8 @@ async function unknownNames(
     if (name === undefined || shown === undefined) continue;
     const { issuers, near } = await lookUp(chains, kind, name, { suggests: name === shown });
     if (issuers.size > 0) continue;
-    const others = near.length > 0 ? ` Similar names on record: ${formatList(near)}.` : '';
-    sentences.push(`The ${kind} ${quote(shown)} was never on record.${others}`);
+    const others = near.length > 0 ? ` Similar names in the audit log: ${formatList(near)}.` : '';
+    sentences.push(`The ${kind} ${quote(shown)} is not in the audit log.${others}`);
   }
   return sentences;
 }
@@ -144,7 +146,7 @@ async function chain({ paths, id, json }: Request<'chain'>, context: CommandCont
   const decisionId = records.length === 1 ? records[0]?.decision_id : undefined;
   if (decisionId) return chain({ kind: 'chain', paths, id: decisionId, json }, context);
   if (records.length === 0) {
-    console.error(`There is no record ${onOneLine(id)}.`);
+    console.error(`No record has the id ${onOneLine(id)}.`);
     return EXIT_FAILED;
   }
   await context.write(json ? `${JSON.stringify(records)}\n` : `${drawTree(records)}\n`);
@@ -205,7 +207,7 @@ async function readKey(file: string): Promise<KeyObject> {
   } catch {
     // Reported below, without the content of the file.
   }
-  throw new SourceError(`${file} is not an Ed25519 key in PEM or JWK.`);
+  throw new SourceError(`${file} is not an Ed25519 key in PEM, JWK or JWKS format.`);
 }
 
 function jwkIn(json: JsonWebKey & { keys?: JsonWebKey[] }): JsonWebKey {

@@ -37,7 +37,7 @@ export async function chainsIn(paths: readonly string[], ownAuditLog: string): P
 async function ownFiles(auditLog: string): Promise<string[]> {
   const files = [...(await archivesOf(auditLog)), ...((await holdsText(auditLog)) ? [auditLog] : [])];
   if (files.length === 0)
-    throw new SourceError(`There is no audit log at ${auditLog}. Name its files, or set AUDIT_FILE.`);
+    throw new SourceError(`No audit log at ${auditLog}. Name its files, or set AUDIT_FILE.`);
   return files;
 }
 
@@ -66,7 +66,7 @@ async function filesAt(path: string): Promise<string[]> {
   const names = entries
     .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && entry.name.endsWith('.jsonl'))
     .map(({ name }) => name);
-  if (names.length === 0) throw new SourceError(`${path} holds no file that ends in .jsonl.`);
+  if (names.length === 0) throw new SourceError(`${path} contains no .jsonl file.`);
   return names.map((name) => join(path, name));
 }
 
@@ -86,5 +86,5 @@ async function beginningOf(path: string): Promise<{ instance: string; seq: numbe
   } finally {
     await handle.close();
   }
-  throw new SourceError(`${basename(path)} holds no record of an audit log.`);
+  throw new SourceError(`${basename(path)} contains no audit record.`);
 }

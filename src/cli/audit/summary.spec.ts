@@ -38,7 +38,7 @@ function record(
   };
 }
 
-it('counts by the subject, and shows the name of the token behind it', () => {
+it('counts by subject and shows the display name of the token', () => {
   const named = (display_name: string | undefined) => {
     const one = record({ person: '17', scopes: ['a'] });
     return {
@@ -108,7 +108,7 @@ const RECORDS = [
   record({ person: HOSTILE, decision: 'deny', reason: 'tool_unknown', tool: HOSTILE }),
 ];
 
-it('counts who used what, what was refused and why, and grants that were never used', () => {
+it('counts use by user and tool, denials by reason, and unused grants', () => {
   const summary = summaryOf(RECORDS);
   expect(summary).toMatchObject({
     records: 8,
@@ -136,7 +136,7 @@ it('counts who used what, what was refused and why, and grants that were never u
   ]);
 });
 
-it('shows nothing of an audit log as it is: neither a terminal nor a page does what it says', () => {
+it('escapes control characters for a terminal and markup for a page', () => {
   const summary = summaryOf(RECORDS);
   const page = reportPage(summary, HOSTILE);
   const tree = drawTree([RECORDS.at(-1) as StoredRecord]);
@@ -148,7 +148,7 @@ it('shows nothing of an audit log as it is: neither a terminal nor a page does w
   expect(page.match(/https?:|src=|href=/g)).toBeNull();
 });
 
-it('draws on whose behalf', () => {
+it('draws the delegation chain', () => {
   const decision = record({
     person: 'alice',
     id: 'the-call',
@@ -170,16 +170,16 @@ it('draws on whose behalf', () => {
     'alice (human) of https://issuer',
     '└─ planner (agent)',
     '   └─ worker (client) of https://other',
-    '      └─ read, allowed (by Tools.read; which asks for scope db.read)',
+    '      └─ read, allowed (by Tools.read; which requires scope db.read)',
     `         └─ record ${decision.seq}, the-call, ${decision.time}; ended ok after 4 ms at ${end.time}`,
   ]);
   expect(
     drawTree([record({ event: 'authentication', decision: 'deny', reason: 'token_missing' })]),
-  ).toContain('nobody');
+  ).toContain('no principal');
   expect(drawTree([])).toBe('');
 });
 
-it('counts names that do not exist together: a caller can invent any number of them', () => {
+it('counts unknown tool names together, because a caller can invent any number of them', () => {
   const invented = Array.from({ length: 50 }, (_, at) =>
     record({ person: 'mallory', tool: `tool-${at}`, decision: 'deny', reason: 'tool_unknown' }),
   );
@@ -188,7 +188,7 @@ it('counts names that do not exist together: a caller can invent any number of t
   expect(refusals).toMatchObject([{ tool: '(unknown names)', count: 50 }]);
 });
 
-it('a long name takes no more of the screen, and many rows no more of the page, than can be read', () => {
+it('limits the length of names on the screen and the number of rows on the page', () => {
   const long = summaryOf([record({ person: 'x'.repeat(5000) })]);
   expect(
     Math.max(

@@ -207,21 +207,21 @@ function changeWords(change: Change): string {
         : `start, changed: ${change.changed.join(', ')}`;
     case 'gap': {
       const lost = Object.values(change.lost).reduce((sum, count) => sum + count, 0);
-      return `records could not be written from ${change.since} to ${change.until}: ${change.late} followed late, ${lost} were lost`;
+      return `records could not be written from ${change.since} to ${change.until}: ${change.late} were written late, ${lost} were lost`;
     }
     case 'policy':
-      return `policy ${change.to.slice(0, 12)} in force${change.author === null ? '' : ` by ${change.author}`}, before ${change.from?.slice(0, 12) ?? 'none'}`;
+      return `policy ${change.to.slice(0, 12)} in force${change.author === null ? '' : ` by ${change.author}`}, previously ${change.from?.slice(0, 12) ?? 'none'}`;
     case 'challenge_scopes': {
       const words = (of: typeof change.from) =>
         'names' in of ? `${of.names} scopes` : of.join(' ') || 'no scope';
-      return `the first challenge asks for ${words(change.to)}, before for ${words(change.from)}`;
+      return `the first challenge requests ${words(change.to)}, previously ${words(change.from)}`;
     }
     case 'revocation': {
       const { kind, value } = change.revocation;
       return `${change.action}: ${kind} ${value} by ${change.by}${change.reason === null ? '' : ` (${change.reason})`}`;
     }
     case 'signal':
-      return `${change.event.split('/').at(-1)} told by ${change.transmitter}: ${change.why ?? `${change.revocations.length} revocation(s)`}`;
+      return `${change.event.split('/').at(-1)} from ${change.transmitter}: ${change.why ?? `${change.revocations.length} revocation(s)`}`;
     case 'upstream': {
       const { upstream, action, tools, more = 0 } = change;
       const names = tools.map(({ tool }) => tool).join(', ');
@@ -229,11 +229,11 @@ function changeWords(change: Change): string {
     }
     case 'rate_limit_store':
       return change.state === 'shared'
-        ? 'rate limit store available: all instances share their counts again'
-        : `rate limit store unavailable, this instance counts alone: ${change.cause}`;
+        ? 'rate limit store available: all instances share their counts'
+        : `rate limit store unavailable, this instance counts locally: ${change.cause}`;
     case 'key':
-      return `signed by the key ${change.to} from here on, before by ${change.from}`;
+      return `signing key changed from ${change.from} to ${change.to}`;
     case 'retention':
-      return `${change.removed.length} file(s) deleted that were kept long enough`;
+      return `${change.removed.length} file(s) deleted after their retention period`;
   }
 }

@@ -85,7 +85,7 @@ const rewritten = (lines: readonly string[], at: number) =>
     return encodeWithHash({ ...rest, tool: 'forged' }).line;
   });
 
-it('finds nothing in what was written, and says how far the signatures go', async () => {
+it('reports no fault in an unchanged log, and the number of the last signed record', async () => {
   for (const trust of [TRUSTED, TRUSTING]) {
     const verdict = await verify([first.lines, second.lines], trust);
     expect(verdict).toMatchObject({
@@ -102,22 +102,22 @@ it('finds nothing in what was written, and says how far the signatures go', asyn
   }
 });
 
-it('takes a chain from its second file on, and says what it does not know', async () => {
+it('verifies a chain that begins with its second file, and notes the missing records', async () => {
   const verdict = await verify([second.lines]);
   expect(verdict.fault).toBeNull();
   expect(verdict.notes.join()).toContain('begins at record 10');
 });
 
 it.each([
-  ['a record behind the last signature', second.lines.slice(0, -1), 'the last 1 record(s) are not signed'],
-  ['nothing behind the last signature', second.lines.slice(0, -2), 'the last record is signed'],
-])('an open end is not tampering, and is said: %s', async (_, lines, message) => {
+  ['a record behind the last signature', second.lines.slice(0, -1), 'its last 1 record(s) are not signed'],
+  ['nothing behind the last signature', second.lines.slice(0, -2), 'its last record is signed'],
+])('reports no fault in a log without a closing record: %s', async (_, lines, message) => {
   const verdict = await verify([first.lines, lines]);
   expect(verdict.fault).toBeNull();
   expect(verdict.notes.join()).toContain(message);
 });
 
-it('half a line at the end is no tampering; at the end of a file before it is', async () => {
+it('accepts half a record at the end of the log but not at the end of an earlier file', async () => {
   const torn = (lines: readonly string[]) => [...lines, (lines[0] as string).slice(0, 50)];
   const [a, b] = [join(folder, 'a.jsonl'), join(folder, 'b.jsonl')];
   writeFileSync(a, torn(first.lines).join('\n'));
@@ -128,7 +128,7 @@ it('half a line at the end is no tampering; at the end of a file before it is', 
   expect((await verifyChain([a, b], TRUSTED)).fault).toMatchObject({ kind: 'truncated', file: 'a.jsonl' });
 });
 
-it('takes zeros behind the last record as it takes half a record, and nothing else there', async () => {
+it('accepts zero bytes or half a record after the last record, and rejects other data', async () => {
   const whole = `${second.lines.join('\n')}\n`;
   const half = second.lines[1] as string;
   const path = join(folder, 'zeros.jsonl');
@@ -153,7 +153,7 @@ it('takes zeros behind the last record as it takes half a record, and nothing el
     expect((await faultOf(tail)).fault).toMatchObject({ kind: 'no_record' });
 });
 
-it('names the file that ends in zeros before the last one', async () => {
+it('names the earlier file that ends in zero bytes', async () => {
   const paths = ['zeros-1.jsonl', 'zeros-2.jsonl'].map((name) => join(folder, name));
   writeFileSync(paths[0] as string, `${first.lines.join('\n')}\n\0\0\0`);
   writeFileSync(paths[1] as string, `${second.lines.join('\n')}\n`);
@@ -241,12 +241,12 @@ it.each<[string, readonly string[], readonly string[], object]>([
     written([checkpoint('open')], { instance: 'gate-2', from: first.end }).lines,
     { kind: 'other_chain', file: '1.jsonl' },
   ],
-])('names %s', async (_, one, two, fault) => {
+])('reports %s', async (_, one, two, fault) => {
   for (const trust of [TRUSTED, TRUSTING])
     expect((await verify([one, two], trust)).fault).toMatchObject(fault);
 });
 
-it('a chain that a thief signed is one of a piece, and not of the key that counts', async () => {
+it('rejects a consistent chain that is signed with an untrusted key', async () => {
   const forged = written([checkpoint('open', THIEF), ...records(3), checkpoint('close', THIEF)], {
     key: THIEF,
   });
@@ -254,18 +254,18 @@ it('a chain that a thief signed is one of a piece, and not of the key that count
   expect((await verify([forged.lines])).fault).toMatchObject({ kind: 'unknown_key', seq: 1 });
 });
 
-describe('another key', () => {
+describe('verifyChain with a new key', () => {
   const keyChange = changeRecord({ what: 'key', from: KEY.id, to: THIEF.id }, 'key');
   const thiefs = (kind: Checkpoint['kind']) => checkpoint(kind, THIEF);
   const going = written([checkpoint('open'), ...records(2), checkpoint('interval')]);
 
-  it('is taken where a record announces it', async () => {
+  it('accepts a new key that a record announces', async () => {
     const announced = written([keyChange, ...records(2), thiefs('close')], { key: THIEF, from: going.end });
     const verdict = await verify([[...going.lines, ...announced.lines]], TRUSTING);
     expect(verdict).toMatchObject({ fault: null, keys: [KEY.id, THIEF.id], notes: [] });
   });
 
-  it('may put a file aside first', async () => {
+  it('accepts a rotation before the record that announces the new key', async () => {
     const aside = written([thiefs('rotate')], { key: THIEF, from: going.end });
     const next = written([thiefs('open'), keyChange, ...records(2), thiefs('close')], {
       key: THIEF,
@@ -275,16 +275,19 @@ describe('another key', () => {
     expect(verdict).toMatchObject({ fault: null, notes: [] });
   });
 
-  it('that nothing announces is told', async () => {
+  it('rejects a new key without a record that announces it', async () => {
     const silent = written([...records(2), thiefs('close')], { key: THIEF, from: going.end });
     const verdict = await verify([[...going.lines, ...silent.lines]], TRUSTING);
     expect(verdict.fault).toMatchObject({ kind: 'unknown_key', seq: 7 });
   });
 });
 
-it('says that a next file is missing, and whether the ones before were deleted by the server', async () => {
+it('notes a missing next file, and whether the server deleted the older files', async () => {
   const aside = await verify([first.lines]);
-  expect([aside.fault, aside.notes.join()]).toEqual([null, expect.stringContaining('there is a next one')]);
+  expect([aside.fault, aside.notes.join()]).toEqual([
+    null,
+    expect.stringContaining('the next file is missing'),
+  ]);
   const removed = [{ file: 'old', from: 1, to: first.end.seq, hash: first.end.hash as string }];
   const tidy = written(
     [checkpoint('open'), changeRecord({ what: 'retention', removed }, 'r'), checkpoint('close')],
@@ -292,35 +295,35 @@ it('says that a next file is missing, and whether the ones before were deleted b
       from: first.end,
     },
   );
-  expect((await verify([tidy.lines])).notes.join()).toContain('deleted, which is on record');
+  expect((await verify([tidy.lines])).notes.join()).toContain('after their retention period, as recorded');
   expect((await verify([second.lines])).notes.join()).toContain(
-    'nothing here says that the server deleted it',
+    'No record shows that the server deleted them',
   );
 });
 
-it('a checkpoint in the name of the key that another signed is told', async () => {
+it('rejects a checkpoint that names the trusted key but is signed with another key', async () => {
   const forged = written([checkpoint('open'), ...records(3), checkpoint('close')], { key: THIEF });
   for (const trust of [TRUSTED, TRUSTING]) {
     expect((await verify([forged.lines], trust)).fault).toMatchObject({ kind: 'forged_signature', seq: 1 });
   }
 });
 
-it('a chain without signatures is told, from its beginning or after two thousand records', async () => {
+it('rejects a chain without signatures at its start or after two thousand records', async () => {
   const bare = written(records(3));
   expect((await verify([bare.lines])).fault).toMatchObject({ kind: 'removed', seq: 1 });
   const long = written([checkpoint('open'), ...records(2100)]);
   expect((await verify([long.lines])).fault).toMatchObject({ kind: 'unsigned', seq: 2002 });
 });
 
-describe('a record that was seen before', () => {
+describe('verifyChain with an expected record', () => {
   const seen = (seq: number, hash: string): Trust => ({ ...TRUSTED, expected: { seq, hash } });
 
-  it('is there', async () => {
+  it('accepts a log that contains the record', async () => {
     const hash = decodeVerified(first.lines[3] as string)?.hash as string;
     expect((await verify([first.lines, second.lines], seen(4, hash))).fault).toBeNull();
   });
 
-  it('tells a clean cut of the end', async () => {
+  it('rejects a log that ends before the record', async () => {
     const trust = seen(16, second.end.hash as string);
     expect((await verify([first.lines, second.lines.slice(0, 3)], trust)).fault).toMatchObject({
       kind: 'truncated',
@@ -328,12 +331,12 @@ describe('a record that was seen before', () => {
     });
   });
 
-  it('is not missed in files that begin behind it', async () => {
+  it('notes that files which begin after the record do not contain it', async () => {
     const { fault, notes } = await verify([second.lines], seen(4, 'ab'));
-    expect([fault, notes.join()]).toEqual([null, expect.stringContaining('it was not looked at')]);
+    expect([fault, notes.join()]).toEqual([null, expect.stringContaining('of --expect was not checked')]);
   });
 
-  it('tells a history that was written anew', async () => {
+  it('rejects a rewritten history', async () => {
     expect((await verify([first.lines, second.lines], seen(4, 'ab'))).fault).toMatchObject({
       kind: 'unexpected',
       seq: 4,

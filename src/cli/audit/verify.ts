@@ -89,7 +89,7 @@ class Reading {
         if (isFirst) this.beginning(item, record);
         isFirst = false;
       }
-      if (isFirst) this.notes.push(`${name} holds no record.`);
+      if (isFirst) this.notes.push(`${name} contains no record.`);
       if (end < size) this.zeros(name, size - end);
     } finally {
       await handle.close();
@@ -102,7 +102,7 @@ class Reading {
     if (last && file !== basename(this.files.at(-1) ?? ''))
       throw this.broken('truncated', last.item, null, `${file} ends in ${bytes} zero byte(s).`);
     this.notes.push(
-      `${file} ends in ${bytes} zero byte(s): the machine lost power while the server wrote, or somebody overwrote the end.`,
+      `${file} ends in ${bytes} zero byte(s): a power failure interrupted a write, or the end was overwritten.`,
     );
   }
 
@@ -113,7 +113,7 @@ class Reading {
     const { expected } = trust;
     if (expected && this.from && expected.seq < this.from.seq) {
       this.notes.push(
-        `Record ${expected.seq} is in none of these files, which begin at ${this.from.seq}: it was not looked at.`,
+        `Record ${expected.seq} of --expect was not checked: these files begin at record ${this.from.seq}. Add the older files.`,
       );
     } else if (expected && !this.expectedSeen) {
       throw new Broken({
@@ -121,26 +121,27 @@ class Reading {
         file: last.item.file,
         line: last.item.line,
         seq: to.seq,
-        message: `Record ${expected.seq} with the hash ${expected.hash} was there once, and is not: the audit log ends at ${to.seq}.`,
+        message: `Record ${expected.seq} with the hash ${expected.hash} is missing: the audit log ends at record ${to.seq}.`,
       });
     }
     this.noteBeginning();
     if (this.unannounced !== undefined)
       this.notes.push(
-        `The key ${this.unannounced} signs at the end, and no record says that the key changed.`,
+        `The key ${this.unannounced} signs the end of the log, but no record announces this key.`,
       );
-    if (signedUntil === null) throw this.broken('unsigned', last.item, to.seq, 'No record of it is signed.');
+    if (signedUntil === null)
+      throw this.broken('unsigned', last.item, to.seq, 'The audit log has no signed record.');
     const kind = (last.record.checkpoint as Checkpoint | undefined)?.kind;
     if (kind === 'close') return;
     if (kind === 'rotate') {
       this.notes.push(
-        'The last file was put aside: there is a next one, which is not here. It was not given, or somebody removed it.',
+        'The last file was rotated, and the next file is missing: it was not named, or it was removed.',
       );
       return;
     }
     const open = to.seq - signedUntil;
     this.notes.push(
-      `The end is open: ${open === 0 ? 'the last record is signed, but' : `the last ${open} record(s) are not signed yet, and`} nothing says that more cannot have followed. The server runs, was killed, or somebody cut the end; a later checkpoint (--expect SEQ:HASH, from its log) tells.`,
+      `The log has no closing record: ${open === 0 ? 'its last record is signed' : `its last ${open} record(s) are not signed yet`}. The server is running, was killed, or the end was removed. Check the end with a later checkpoint from the server log: --expect SEQ:HASH.`,
     );
   }
 
@@ -151,8 +152,8 @@ class Reading {
     const isOnRecord = deleted.get(seq - 1) === prev;
     this.notes.push(
       isOnRecord
-        ? `The chain begins at record ${seq}: what was before was kept long enough and deleted, which is on record.`
-        : `The chain begins at record ${seq}: what was before is in files that were not given, or was removed; nothing here says that the server deleted it.`,
+        ? `The chain begins at record ${seq}: the server deleted the older files after their retention period, as recorded.`
+        : `The chain begins at record ${seq}: the older files were not named, or were removed. No record shows that the server deleted them.`,
     );
   }
 
@@ -180,12 +181,12 @@ class Reading {
   ): Promise<JsonObject | undefined> {
     if (!item.whole) {
       if (!isTornRecord(item.text))
-        throw this.broken('no_record', item, null, 'The file ends in something that is no record.');
+        throw this.broken('no_record', item, null, 'The file ends with invalid data instead of a record.');
       if (item.file !== basename(this.files.at(-1) ?? '')) {
         throw this.broken('truncated', item, null, 'The file ends in the middle of a record.');
       }
       this.notes.push(
-        `${item.file} ends in the middle of a record: the server was killed while it wrote, is writing now, or somebody cut it.`,
+        `${item.file} ends in the middle of a record: the server was killed during a write, is writing now, or the file was truncated.`,
       );
       return undefined;
     }
@@ -199,7 +200,7 @@ class Reading {
         'other_chain',
         item,
         seq as number,
-        `The record is of the chain ${instance}, not of ${this.instance}.`,
+        `The record belongs to the chain ${instance}, not to ${this.instance}.`,
       );
     }
     if (this.to && (seq !== this.to.seq + 1 || record.prev !== this.to.hash)) {
@@ -219,7 +220,7 @@ class Reading {
           'unexpected',
           item,
           seq,
-          `Record ${seq} had another hash once: all up to it was written anew.`,
+          `Record ${seq} has a different hash than --expect: the log was rewritten up to this record.`,
         );
       }
       this.expectedSeen = true;
@@ -236,7 +237,7 @@ class Reading {
         'unsigned',
         item,
         seq,
-        `The records from ${signedFrom + 1} to ${seq} have no signature, though the server signs every 1,000.`,
+        `The records from ${signedFrom + 1} to ${seq} have no signature, but the server signs at least every 1,000 records.`,
       );
     }
   }
@@ -250,7 +251,7 @@ class Reading {
         'removed',
         item,
         seq,
-        `The file does not begin with its checkpoint: what was before record ${seq} is gone.`,
+        `The file does not begin with its opening checkpoint: the records before record ${seq} were removed.`,
       );
     }
     if (seq > 1 && this.from?.seq === seq) {
@@ -272,7 +273,7 @@ class Reading {
         'unknown_key',
         item,
         seq,
-        `The checkpoint is signed by the key ${id}, which is not one of those that count.`,
+        `The checkpoint is signed by the key ${id}, which is not a trusted key.`,
       );
     }
     if (!isSignedBy(record, key)) {
@@ -280,7 +281,7 @@ class Reading {
         'forged_signature',
         item,
         seq,
-        `The signature of the checkpoint is not of the key ${id}: it, or what is before it, was written by somebody else.`,
+        `The signature of the checkpoint does not match the key ${id}: the checkpoint or an earlier record was forged.`,
       );
     }
     this.requireAnnounced(item, seq, id, checkpoint?.kind);
@@ -299,7 +300,7 @@ class Reading {
       'unknown_key',
       item,
       seq,
-      `The checkpoint is signed by the key ${id}, which is not the one before, and no record says that the key changed.`,
+      `The checkpoint is signed by a new key, ${id}, but no record announces this key.`,
     );
   }
 
@@ -314,8 +315,8 @@ class Reading {
   private changed(item: Item): Broken {
     const seq = seqIn(item.text);
     return seq === null
-      ? this.broken('no_record', item, null, 'The line holds no record.')
-      : this.broken('changed', item, seq, `Record ${seq} is not what was written: its hash does not fit it.`);
+      ? this.broken('no_record', item, null, 'The line contains no record.')
+      : this.broken('changed', item, seq, `Record ${seq} was changed: its content does not match its hash.`);
   }
 
   /** A valid record that does not follow the previous one. */
@@ -339,14 +340,14 @@ class Reading {
       return later?.seq === wanted && later.prev === hash;
     });
     if (follows && seq > wanted) {
-      return this.broken('reordered', item, seq, `Record ${seq} stands before record ${wanted}.`);
+      return this.broken('reordered', item, seq, `Record ${seq} is before record ${wanted}.`);
     }
     if (follows)
       return this.broken(
         'inserted',
         item,
         seq,
-        `A record that calls itself ${seq} stands where ${wanted} belongs.`,
+        `A record with the number ${seq} is in the place of record ${wanted}.`,
       );
     if (seq > wanted) {
       const isCut = this.last && this.last.item.file !== item.file;
@@ -364,10 +365,10 @@ class Reading {
         'changed',
         this.last?.item ?? item,
         lastSeq,
-        `Record ${lastSeq} was written anew: record ${seq} follows another one.`,
+        `Record ${lastSeq} was rewritten: record ${seq} refers to a different predecessor.`,
       );
     }
-    return this.broken('inserted', item, seq, `Record ${seq} stands here a second time, or was put here.`);
+    return this.broken('inserted', item, seq, `Record ${seq} is a duplicate or was inserted.`);
   }
 
   private broken(kind: FaultKind, { file, line }: Item, seq: number | null, message: string): Broken {

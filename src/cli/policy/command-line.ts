@@ -87,7 +87,7 @@ export function declarePolicy(program: Command, now: Date, run: (request: Policy
   const check = withFormat(withPolicy(policy.command('check')), ['text', 'json'])
     .description('Validates the policy and lists its requirements, rule by rule.')
     .action((options: CommonOptions) => run({ kind: 'check', ...common(options) }));
-  withExamples(check, ['mcp-gate policy check --policy NEW'], 'the policy has faults');
+  withExamples(check, ['mcp-gate policy check --policy NEW'], 'the policy has errors');
 
   const schema = policy
     .command('schema')
@@ -98,7 +98,7 @@ export function declarePolicy(program: Command, now: Date, run: (request: Policy
   const explained = withFormat(withSituation(withPolicy(policy.command('explain')), now), ['text', 'json'])
     .description('Explains one decision, step by step.')
     .requiredOption('--as <who>', `one principal: ${AS}`)
-    .requiredOption('--tool <name>', 'tool, or prompt:NAME, or a resource')
+    .requiredOption('--tool <name>', 'tool, prompt:NAME or resource')
     .option('--args <json>', 'arguments of the call, a JSON object', readArguments)
     .action((options: CommonOptions & SituationOptions & ExplainOptions) => {
       const { as, tool: target, args } = options;
@@ -206,7 +206,7 @@ function situation({ at, ip = LOOPBACK }: SituationOptions): Situation {
 
 function readSubject({ as, roles, auditLog, since }: SubjectOptions, now: Date): SubjectSelector {
   if ([as, roles, auditLog].filter((one) => one !== undefined).length > 1) {
-    throw new UsageError('--as, --roles and --audit-log are different people: name one of them.');
+    throw new UsageError('--as, --roles and --audit-log exclude each other: use one of them.');
   }
   if (since !== undefined && auditLog === undefined) {
     throw new UsageError('--since has no effect without --audit-log.');
@@ -221,7 +221,7 @@ function timeOf(option: string, now: Date): (text: string) => string {
 }
 
 function readAddress(text: string): string {
-  if (isIP(text) === 0) throw new UsageError(`--ip: ${quote(text)} is no address.`);
+  if (isIP(text) === 0) throw new UsageError(`--ip: ${quote(text)} is not an IP address.`);
   return text;
 }
 

@@ -38,7 +38,7 @@ export function explain(loaded: LoadedPolicy, caller: EvaluationContext, label: 
   const own = loaded.policy.targets.get(label);
   if (!own) {
     const decision = evaluate(caller, { kind: 'tool', name: label });
-    const message = 'nothing of this name is registered';
+    const message = 'no tool, prompt or resource has this name';
     return {
       target: label,
       decision,
@@ -89,32 +89,31 @@ function saying(
   switch (name) {
     case 'allow-list':
       return effective.blockedBy === undefined
-        ? 'every list has it'
-        : `${effective.blockedBy} does not have it`;
+        ? 'every list names it'
+        : `${effective.blockedBy} does not name it`;
     case 'roles':
-      return `asks for ${rolesText(roles)}; there ${are(principal.roles)}`;
+      return `requires ${rolesText(roles)}; the principal has ${namesOf(principal.roles)}`;
     case 'person': {
-      const workloads = target.rule.allowWorkload ? 'lets workloads in' : 'asks for a person';
-      return `${workloads}; this is a ${principal.kind === 'human' ? 'person' : 'workload'}`;
+      const workloads = target.rule.allowWorkload ? 'allows workloads' : 'requires a user';
+      return `${workloads}; the principal is a ${principal.kind === 'human' ? 'user' : 'workload'}`;
     }
     case 'conditions': {
       if (failure)
-        return `${failure.rule} forbids it${failure.message === undefined ? '' : `: ${failure.message}`}`;
+        return `${failure.rule} denies the request${failure.message === undefined ? '' : `: ${failure.message}`}`;
       const own = loaded.cedarRules.filter(({ labels }) => labels.has(targetLabel(target)));
       const left = withoutConditions(loaded, caller, targetPolicy);
       const evaluated = own.filter((rule) => !left.includes(rule));
-      const open = left.length > 0 ? `; ${sources(left)} need arguments, and there are none` : '';
-      return `${evaluated.length === 0 ? 'none' : `none of ${sources(evaluated)} forbids it`}${open}`;
+      const open = left.length > 0 ? `; ${sources(left)} not evaluated without --args` : '';
+      return `${evaluated.length === 0 ? 'none' : `${sources(evaluated)}: no denial`}${open}`;
     }
     case 'authentication': {
-      if (!assurance) return 'asks for none in particular';
+      if (!assurance) return 'no requirement';
       const { acr, authenticatedAt: at } = principal;
-      const login =
-        at === null ? 'a login at an unknown time' : `a login ${agoText(caller.environment.now, at)}`;
-      return `asks for ${assuranceText(assurance)}; there is ${login}${acr.length > 0 ? `, of ${acr.join(' ')}` : ''}`;
+      const login = at === null ? 'a login of unknown age' : `a login ${agoText(caller.environment.now, at)}`;
+      return `requires ${assuranceText(assurance)}; the principal has ${login}${acr.length > 0 ? ` with acr ${acr.join(' ')}` : ''}`;
     }
     case 'scopes':
-      return `asks for ${listText(scopes)}; there ${are([...caller.scopes])}`;
+      return `requires ${listText(scopes)}; the principal has ${namesOf([...caller.scopes])}`;
   }
 }
 
@@ -127,7 +126,7 @@ function rolesText(groups: Requirements['roles']): string {
 }
 
 function assuranceText({ acr, maxAgeSeconds }: NonNullable<Requirements['assurance']>): string {
-  const level = acr.length > 0 ? `a login of ${acr.join(' or ')}` : 'any login';
+  const level = acr.length > 0 ? `a login with acr ${acr.join(' or ')}` : 'any login';
   return maxAgeSeconds === null ? level : `${level}, not older than ${maxAgeSeconds} s`;
 }
 
@@ -137,9 +136,9 @@ function agoText(now: number, at: number): string {
 }
 
 function listText(items: readonly string[]): string {
-  return items.length === 0 ? 'nothing' : items.join(' ');
+  return items.length === 0 ? 'no scope' : items.join(' ');
 }
 
-function are(items: readonly string[]): string {
-  return items.length === 0 ? 'is none' : `${items.length === 1 ? 'is' : 'are'} ${items.join(' ')}`;
+function namesOf(items: readonly string[]): string {
+  return items.length === 0 ? 'none' : items.join(' ');
 }

@@ -55,7 +55,7 @@ function ofFile(path: string, text: string): People {
 async function personOfLog(name: string, env: Environment): Promise<People> {
   const chains = await chainsIn([], auditFileOf(env)).catch((error: Error) => {
     throw new Error(
-      `--as: there is no file ${quote(name)}, and no audit log with that name: ${error.message}`,
+      `--as: ${quote(name)} is not a file, and no audit log is available to search for this subject: ${error.message}`,
     );
   });
   const asked = readName(name, env);
@@ -73,12 +73,14 @@ async function personOfLog(name: string, env: Environment): Promise<People> {
   const [record, another] = [...newest.values()];
   if (another) {
     const issuers = [...newest.keys()].map((one) => quote(one)).join(' and ');
-    throw new Error(`--as: ${quote(name)} is a subject of ${issuers}: write the principal to a file.`);
+    throw new Error(
+      `--as: ${quote(name)} is a subject of several issuers (${issuers}): write the principal to a file.`,
+    );
   }
   const principal = record && principalOfRecord(record);
   if (!record || !principal) {
     const names = (await nearSubjects(chains, asked.subject)).map((one) => quote(one)).join(', ');
-    const near = names === '' ? '' : ` Near names: ${names}.`;
+    const near = names === '' ? '' : ` Similar names: ${names}.`;
     throw new Error(`--as: ${quote(name)} is neither a file nor a subject of the audit log.${near}`);
   }
   const { subject, clientId, delegation } = principal;
@@ -86,7 +88,7 @@ async function personOfLog(name: string, env: Environment): Promise<People> {
   const links = delegation.map((link) => (link.sub === subject ? { ...link, sub: asked.subject } : link));
   return {
     principals: [{ name, principal: { ...principal, subject: asked.subject, delegation: links } }],
-    origin: escapeControlChars(`${asked.subject} via ${clientId}, as in the record of ${record.time}`),
+    origin: escapeControlChars(`${asked.subject} via ${clientId}, from the record of ${record.time}`),
     refused: false,
   };
 }

@@ -18,10 +18,10 @@ const isText = (text: string) => text !== '';
 const LINKS = ['human', 'agent', 'client'] as const;
 
 class ActorEntry {
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   iss: string;
 
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   sub: string;
 }
 
@@ -34,14 +34,14 @@ class LinkEntry extends ActorEntry {
 /** Members as in `principal` of a record. */
 class PrincipalEntry {
   @IsOptional()
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   name?: string;
 
   @IsOptional()
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   iss?: string;
 
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   @MinLength(1, { message: 'must not be empty' })
   sub: string;
 
@@ -50,11 +50,11 @@ class PrincipalEntry {
   kind?: PrincipalKind;
 
   @IsOptional()
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   client_id?: string;
 
   @IsOptional()
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   tenant?: string;
 
   @IsOptional()
@@ -74,7 +74,7 @@ class PrincipalEntry {
   auth_time?: number;
 
   @IsOptional()
-  @IsString({ message: 'must be a text' })
+  @IsString({ message: 'must be a string' })
   token_id?: string;
 
   @IsOptional()
@@ -101,7 +101,7 @@ export function principalsIn(path: string, text: string): NamedPrincipal[] {
   principals.forEach(({ name }, at) => {
     const first = principals.findIndex((other) => other.name === name);
     if (first < at)
-      report(`principals[${at}]: `, `is called the same as principals[${first}]: give it a name`);
+      report(`principals[${at}]: `, `has the same name as principals[${first}]: give it a different name`);
   });
   const delegation = file.principal ? delegationIn(file.delegation, report) : undefined;
   if (faults.length > 0) throw new Error(faults.join('\n'));

@@ -17,15 +17,15 @@ export function renderCheck({ policy, operator, cedarRules, author, notices }: L
     const asks = [
       ...(rule.scopes.length > 0 ? [`scopes ${rule.scopes.join(' ')}`] : []),
       ...rule.roles.map((group) => `role ${group.join(' or ')}`),
-      ...(rule.assurance ? ['a login of a certain kind'] : []),
-      ...(rule.workloads ? [`of workloads only ${[...rule.workloads].join(', ') || 'none'}`] : []),
+      ...(rule.assurance ? ['authentication assurance'] : []),
+      ...(rule.workloads ? [`workloads: ${[...rule.workloads].join(', ') || 'none'}`] : []),
       ...rule.rates.map((name) => `rate ${name}`),
     ];
     return row(rule.source, rule.isShadow, rule.match, asks.join('; '));
   });
   const all = policy.targets.size;
   const conditions = cedarRules.map((rule) => {
-    const where = rule.labels.size === all ? ['everything'] : [...rule.labels];
+    const where = rule.labels.size === all ? ['all targets'] : [...rule.labels];
     const phase = rule.needsArguments
       ? `calls, by ${[...rule.reads].join(', ') || 'arguments'}`
       : 'lists and calls';
@@ -56,15 +56,15 @@ export function renderExplanation({ target, decision, steps, rates, open }: Expl
     return `  ${MARKS[outcome]} ${check.padEnd(width)}  ${outcome === 'not reached' ? 'not reached' : escapeControlChars(`${message}${by}`)}`;
   });
   const { shadow } = decision;
-  const would = shadow?.reason === null ? 'would allow it' : `would refuse it with ${shadow?.reason}`;
+  const would = shadow?.reason === null ? 'would allow' : `would deny with ${shadow?.reason}`;
   const shadowLine = shadow ? [escapeControlChars(`  shadow: ${shadow.rule} ${would}`)] : [];
   const counted = rates.map((rate) =>
     escapeControlChars(
-      `  counts in ${rate.name}${rate.isShadow ? ' (shadow)' : ''}: ${rateText(rate)} (${rate.source})`,
+      `  counts in rate ${rate.name}${rate.isShadow ? ' (shadow)' : ''}: ${rateText(rate)} (${rate.source})`,
     ),
   );
-  const allowed = open.length === 0 ? 'allowed' : `depends on its arguments, by ${open.join(', ')}`;
-  const verdict = decision.effect === 'allow' ? allowed : `refused: ${decision.reason}, by ${decision.rule}`;
+  const allowed = open.length === 0 ? 'allowed' : `depends on its arguments (${open.join(', ')})`;
+  const verdict = decision.effect === 'allow' ? allowed : `denied: ${decision.reason}, by ${decision.rule}`;
   return [escapeControlChars(`${target}: ${verdict}`), ...lines, ...counted, ...shadowLine].join('\n');
 }
 
@@ -90,7 +90,7 @@ export function matrixCsv({ principals, rows }: Matrix): string {
 
 export function matrixPage({ principals, rows }: Matrix, title: string): string {
   const table = section(
-    'Who can what',
+    'Access matrix',
     ['', ...principals],
     rows.map(({ target, cells, conditions = [] }) => [
       target,
@@ -102,12 +102,12 @@ export function matrixPage({ principals, rows }: Matrix, title: string): string 
   );
   return page(
     title,
-    `<p>yes: allowed. depends: on the arguments. Otherwise the reason, and the rule.</p>\n${table}`,
+    `<p>yes: allowed. depends: the decision depends on the arguments. Other cells show the reason and the rule of the denial.</p>\n${table}`,
   );
 }
 
 export function renderChanges(changes: readonly CellChange[]): string {
-  if (changes.length === 0) return 'Nothing changes.';
+  if (changes.length === 0) return 'No decision changes.';
   const lines = changes.map(({ target, principal, before, after, conditions, listed }) => {
     if (listed !== undefined) {
       const message = listed ? 'appears in lists' : 'disappears from lists';
@@ -115,7 +115,7 @@ export function renderChanges(changes: readonly CellChange[]): string {
     }
     if (conditions) {
       return escapeControlChars(
-        `  ${target}, ${principal}: depends on other conditions: ${conditions.join(', ')}`,
+        `  ${target}, ${principal}: depends on different conditions: ${conditions.join(', ')}`,
       );
     }
     const by = after?.rule === undefined ? '' : ` (${after.rule})`;
@@ -139,11 +139,11 @@ export interface DifferenceKind {
 
 export function renderReplay({ same, skipped, unknown, kinds }: ReplaySummary): string {
   const different = kinds.reduce((sum, { count }) => sum + count, 0);
-  const lines = [`${same + different} decision(s) made again: ${same} the same, ${different} different.`];
-  if (skipped > 0) lines.push(`${skipped} record(s) that no policy decided were left out.`);
+  const lines = [`${same + different} decision(s) replayed: ${same} unchanged, ${different} different.`];
+  if (skipped > 0) lines.push(`${skipped} record(s) without a policy decision were omitted.`);
   for (const [rule, count] of unknown) {
     lines.push(
-      escapeControlChars(`${count} cannot be decided again: ${rule} reads arguments that are not on record.`),
+      escapeControlChars(`${count} cannot be replayed: ${rule} reads arguments that are not recorded.`),
     );
   }
   for (const { count, examples } of kinds) {
@@ -162,7 +162,7 @@ export function renderReplay({ same, skipped, unknown, kinds }: ReplaySummary): 
 }
 
 function wordOf(cell: MatrixCell | undefined): string {
-  if (!cell) return 'not there';
+  if (!cell) return 'absent';
   return cell.answer === 'allow' ? 'yes' : cell.answer;
 }
 

@@ -125,7 +125,7 @@ class PolicyCommands {
     const loaded = this.load(policy);
     const { principals, origin, refused } = await peopleAs(as, this.context.environment());
     const [who, another] = principals;
-    if (!who || another) throw new UsageError('--as: explain is about one principal.');
+    if (!who || another) throw new UsageError('--as: explain accepts one principal.');
     if (origin !== undefined) console.error(origin);
     const environment = {
       ...toEnvironment(at, ip),
@@ -139,7 +139,7 @@ class PolicyCommands {
   async matrix({ policy, subject, at, ip, format }: Request<'matrix'>): Promise<number> {
     const loaded = this.load(policy);
     const matrix = matrixOf(loaded, await this.people(subject, loaded, at), toEnvironment(at, ip));
-    const title = `Who can what, under ${loaded.policy.digest ?? 'no policy'}`;
+    const title = `Access matrix of ${loaded.policy.digest ?? 'no policy'}`;
     const renders = {
       text: renderMatrix,
       csv: matrixCsv,
@@ -237,7 +237,7 @@ class PolicyCommands {
       }
     }
     if (people.size > MAX_PEOPLE)
-      console.error(`Only the first ${MAX_PEOPLE} of ${people.size} people are shown.`);
+      console.error(`Only the first ${MAX_PEOPLE} of ${people.size} principals are shown.`);
     const named = disambiguate([...people.values()]);
     return named.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MAX_PEOPLE);
   }
@@ -246,7 +246,9 @@ class PolicyCommands {
 /** Variables that affect decisions. A missing allow-list counts as open. */
 function decidingSettings(env: Environment): Settings {
   if (env.TOOL_ALLOW_LIST === undefined) {
-    console.error('TOOL_ALLOW_LIST is not set: taken as *, which the server would not do.');
+    console.error(
+      'TOOL_ALLOW_LIST is not set: the command uses *, but the server does not start without it.',
+    );
   }
   const deciding = Object.fromEntries(DECIDING.map((name) => [name, env[name]]));
   const needed = { AUTH_ISSUER: 'https://issuer.example', TOOL_ALLOW_LIST: '*' };

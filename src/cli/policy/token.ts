@@ -34,10 +34,10 @@ export async function principalOfToken(token: string, env: Environment): Promise
   const { code } = answer.error;
   if (code === 'identity_unavailable') {
     const origin =
-      'the token is NOT verified, since its issuer cannot be reached: its claims are taken as they are';
+      'the token is NOT verified because its issuer is unavailable; the command uses its claims unverified';
     return { principal, origin, refused: false };
   }
-  const origin = `the server refuses this token (${code}): its claims are taken as they are. mcp-gate doctor explains it`;
+  const origin = `the server rejects this token (${code}); the command uses its claims unverified. Run mcp-gate doctor for the cause`;
   return { principal, origin, refused: true };
 }
 
@@ -56,12 +56,11 @@ async function verified(token: string, settings: Settings): Promise<Answer> {
 
 function decoded(token: string, { auth }: Settings): Principal {
   const claims = readJwt(token)?.claims;
-  if (!claims)
-    throw new Error('--as -: the token is opaque or damaged, and cannot be read without its issuer.');
+  if (!claims) throw new Error('--as -: the token is opaque or damaged, and only its issuer can read it.');
   const issuer = auth.issuers.find((one) => one.issuer === claims.iss);
   if (!issuer) {
     const name = typeof claims.iss === 'string' ? quote(claims.iss) : 'no issuer';
-    throw new Error(`--as -: the token is of ${name}, which is no issuer of this server.`);
+    throw new Error(`--as -: the token is from ${name}, which is not a configured issuer.`);
   }
   try {
     return claimsToPrincipal(claims, issuer);

@@ -45,13 +45,13 @@ it.each<[Level, Record<string, string>]>([
   ['L2', INTERNAL],
   ['L3', PRODUCTION],
   ['L4', REGULATED],
-])('%s is reached by what it needs', (level, env) => {
+])('reaches %s with the settings of that level', (level, env) => {
   expect(levelOf(of(env))).toBe(level);
 });
 
 it.each(
   Object.keys(PRODUCTION).filter((name) => !['AUTH_ISSUER', 'TOOL_ALLOW_LIST', 'TRUST_PROXY'].includes(name)),
-)('L3 is lost without %s, and its cure names it', (name) => {
+)('loses level L3 without %s and names that variable in the remedy', (name) => {
   const without: Record<string, string> = { ...PRODUCTION };
   delete without[name];
   const missing = missingFor(of(without), 'L3');
@@ -73,14 +73,14 @@ it.each<[string, Record<string, string>]>([
   ['AUTH_TOKEN_TYPES', { AUTH_TOKEN_TYPES: 'at+jwt,none' }],
   ['SIGNALS_FILE', { SIGNALS_FILE: '/open.yaml' }],
   ['SHUTDOWN_DRAIN_SECONDS', { SHUTDOWN_DRAIN_SECONDS: '0' }],
-])('a weaker %s shows, with its cure', (name, change) => {
+])('reports a weaker %s and names it in the remedy', (name, change) => {
   const weakened = of({ ...PRODUCTION, ...change }).filter(
     ({ state, level }) => state !== 'on' && level !== 'L4',
   );
   expect(weakened).toEqual([expect.objectContaining({ cure: expect.stringContaining(name) })]);
 });
 
-it('has an entry for every relaxation that is logged at a start', () => {
+it('has an entry for every relaxation that the start log names', () => {
   const relaxed = {
     ...PRODUCTION,
     TOOL_ALLOW_LIST: '*',
@@ -100,16 +100,16 @@ it('has an entry for every relaxation that is logged at a start', () => {
     expect(cures).toContain(/^[A-Z_]+|max_token_lifetime_seconds/.exec(notice)?.[0] ?? notice);
 });
 
-it('names no variable that there is not', () => {
+it('names only existing variables', () => {
   const known = new Set<string>([...VARIABLE_NAMES, 'NODE_ENV']);
   const named = of(SANDBOX).flatMap(({ cure }) => cure.match(/\b[A-Z]+(_[A-Z]+)+\b/g) ?? []);
   expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
 
-it('is shown by area, with what the next level needs', () => {
+it('prints the controls by area and the remedies for the next level', () => {
   const text = renderPosture(of(INTERNAL));
-  expect(text).toContain('[x] every call carries a token that was verified  (L1 MCP07)');
-  expect(text).toContain('[ ] clients come over https only  (L3 MCP01)\n        off: PUBLIC_URL: https');
+  expect(text).toContain('[x] verified access token on every call  (L1 MCP07)');
+  expect(text).toContain('[ ] https required for clients  (L3 MCP01)\n        off: PUBLIC_URL: https');
   expect(text).toMatch(
     /Level reached: L2 \(internal\)\n\nFor L3 \(production\):\n(  - .*\n)+  - SHUTDOWN|Level reached: L2/,
   );

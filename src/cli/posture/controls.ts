@@ -69,22 +69,22 @@ function identity({ auth, policy }: Settings): Draft[] {
   const every = (holds: (issuer: Settings['auth']['issuers'][number]) => boolean) => issuers.every(holds);
   const isRemote = every(({ issuer }) => !isLoopbackHost(new URL(issuer).hostname));
   return [
-    { name: 'every call carries a token that was verified', state: 'on', level: 'L1', against: ['MCP07'] },
+    { name: 'verified access token on every call', state: 'on', level: 'L1', against: ['MCP07'] },
     {
-      name: 'tokens are for this server (audience), of a known issuer, signed asymmetrically',
+      name: 'audience, issuer and asymmetric signature of every token checked',
       state: 'on',
       level: 'L1',
       against: ['MCP01', 'MCP07'],
     },
     {
-      name: 'a person is behind every call, unless its tool is declared for workloads',
+      name: 'user required for every call, except to tools that are declared for workloads',
       state: either(policy.requireHuman, 'relaxed'),
       level: 'L2',
       against: ['MCP02', 'MCP07'],
       cure: 'AUTH_REQUIRE_HUMAN=true',
     },
     {
-      name: 'tokens live no longer than an hour',
+      name: 'token lifetime of at most one hour',
       state: either(
         every(({ maxTokenLifetimeSeconds: most }) => most > 0 && most <= 3600),
         'relaxed',
@@ -94,7 +94,7 @@ function identity({ auth, policy }: Settings): Draft[] {
       cure: 'AUTH_MAX_TOKEN_LIFETIME_SECONDS, or max_token_lifetime_seconds of the issuer: 3600 or less',
     },
     {
-      name: 'tokens say that they are access tokens',
+      name: 'access token type (typ) required',
       state: either(
         every(({ tokenTypes }) => !tokenTypes?.includes('none')),
         'relaxed',
@@ -104,7 +104,7 @@ function identity({ auth, policy }: Settings): Draft[] {
       cure: 'AUTH_TOKEN_TYPES, or token_types of the issuer: without none',
     },
     {
-      name: 'clocks may differ by a few seconds only',
+      name: 'clock tolerance of at most 30 seconds',
       state: either(
         every(({ clockToleranceSeconds: seconds }) => seconds <= 30),
         'relaxed',
@@ -114,7 +114,7 @@ function identity({ auth, policy }: Settings): Draft[] {
       cure: 'AUTH_CLOCK_TOLERANCE_SECONDS, or clock_tolerance_seconds of the issuer: 30 or less',
     },
     {
-      name: 'keys of an issuer that is silent are believed for a day at most',
+      name: 'keys of an unavailable issuer expire after at most one day',
       state: either(
         every(({ keyMaxAgeSeconds: seconds }) => seconds <= 86_400),
         'relaxed',
@@ -124,20 +124,20 @@ function identity({ auth, policy }: Settings): Draft[] {
       cure: 'key_max_age_seconds of the issuer: 86400 or less',
     },
     {
-      name: 'issuers are real ones: none on loopback, and those of demos are refused',
+      name: 'no issuer on loopback, and demo issuers rejected',
       state: either(isRemote && auth.refusesDemoIssuer),
       level: 'L3',
       against: ['MCP07', 'MCP09'],
       cure: isRemote
         ? 'NODE_ENV=production'
-        : 'AUTH_ISSUER: the identity provider of the company; NODE_ENV=production',
+        : 'AUTH_ISSUER: the identity provider of your company; NODE_ENV=production',
     },
     {
-      name: 'a stolen token is of no use: tokens are bound to a key or a certificate',
+      name: 'sender-constrained tokens (bound to a key or certificate)',
       state: either(every(({ dpop, mtls }) => dpop === 'required' || mtls === 'required')),
       level: 'L4',
       against: ['MCP01'],
-      cure: 'IDENTITY_FILE: dpop: required, or mtls: required, at every issuer',
+      cure: 'IDENTITY_FILE: dpop: required, or mtls: required, for every issuer',
     },
   ];
 }
@@ -145,27 +145,27 @@ function identity({ auth, policy }: Settings): Draft[] {
 function authorization({ policy, revocation, signals }: Settings): Draft[] {
   return [
     {
-      name: 'every tool says which scopes and roles it needs',
+      name: 'access rule with scopes and roles for every tool',
       state: 'on',
       level: 'L1',
       against: ['MCP02', 'MCP07'],
     },
     {
-      name: 'the tools that are there are named by the operator',
+      name: 'allow-list of tools by name',
       state: either(policy.allowList !== '*', 'relaxed'),
       level: 'L2',
       against: ['MCP02', 'MCP09'],
       cure: 'TOOL_ALLOW_LIST: names in place of *',
     },
     {
-      name: 'who has left is locked out within a second',
+      name: 'revocation of tokens within a second',
       state: either(revocation.maxAgeSeconds > 0),
       level: 'L3',
       against: ['MCP01', 'MCP07'],
       cure: 'REVOCATION_MAX_AGE_SECONDS: more than 0',
     },
     {
-      name: 'security events are taken from those who may deliver them',
+      name: 'authorization of security event transmitters',
       state: either(
         signals.every((one) => one.authorization !== undefined),
         'relaxed',
@@ -175,14 +175,14 @@ function authorization({ policy, revocation, signals }: Settings): Draft[] {
       cure: 'SIGNALS_FILE: an authorization for each transmitter, in place of allow_without_authorization',
     },
     {
-      name: 'the identity provider itself locks people out here (shared signals)',
+      name: 'revocation by the identity provider (shared signals)',
       state: either(signals.length > 0),
       level: 'L4',
       against: ['MCP01', 'MCP07'],
       cure: 'SIGNALS_FILE',
     },
     {
-      name: 'the operator has rules of their own (conditions, limits, step-up)',
+      name: 'operator policy (conditions, limits, step-up)',
       state: either(policy.directory !== undefined),
       level: 'L4',
       against: ['MCP02', 'MCP06'],
@@ -194,30 +194,30 @@ function authorization({ policy, revocation, signals }: Settings): Draft[] {
 function transport({ server, limits }: Settings): Draft[] {
   const { publicUrl, tls, trustProxy } = server;
   return [
-    { name: 'Host and Origin are held against lists', state: 'on', level: 'L1', against: ['MCP07'] },
+    { name: 'Host and Origin checked against lists', state: 'on', level: 'L1', against: ['MCP07'] },
     {
-      name: 'requests are limited, per caller',
+      name: 'request rate limit for each caller',
       state: either(limits.perMinute > 0),
       level: 'L2',
       against: ['MCP07'],
       cure: 'RATE_LIMIT_PER_MINUTE: more than 0',
     },
     {
-      name: 'clients come over https only',
+      name: 'https required for clients',
       state: either(publicUrl.startsWith('https:')),
       level: 'L3',
       against: ['MCP01'],
       cure: 'PUBLIC_URL: https, with TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY',
     },
     {
-      name: 'proxies are believed by their addresses',
+      name: 'proxies trusted by address',
       state: either(typeof trustProxy !== 'number', 'relaxed'),
       level: 'L3',
       against: ['MCP08'],
       cure: 'TRUST_PROXY: addresses in place of a number of hops',
     },
     {
-      name: 'TLS reaches this process',
+      name: 'TLS terminated in this process',
       state: either(tls !== undefined),
       level: 'L4',
       against: ['MCP01'],
@@ -230,42 +230,42 @@ function logging({ audit, operations }: Settings): Draft[] {
   const isElsewhere = audit.sinks.some(({ type }) => type !== 'file' && type !== 'stdout');
   return [
     {
-      name: 'every decision is on record before its tool starts, with the chain of delegation',
+      name: 'decision and delegation chain recorded before the tool starts',
       state: 'on',
       level: 'L1',
       against: ['MCP08'],
     },
-    { name: 'records are chained and signed', state: 'on', level: 'L1', against: ['MCP08'] },
+    { name: 'hash-chained and signed audit records', state: 'on', level: 'L1', against: ['MCP08'] },
     {
-      name: 'what cannot be recorded is refused',
+      name: 'calls without an audit record rejected',
       state: either(audit.onFailure === 'deny', 'relaxed'),
       level: 'L2',
       against: ['MCP08'],
       cure: 'AUDIT_ON_FAILURE=deny',
     },
     {
-      name: 'records are delivered off this machine',
+      name: 'audit records exported to another machine',
       state: either(isElsewhere),
       level: 'L3',
       against: ['MCP08'],
       cure: 'AUDIT_SINKS_FILE: an https, syslog or postgres sink',
     },
     {
-      name: 'somebody is told when something is wrong (metrics)',
+      name: 'metrics for monitoring and alerts',
       state: either(operations.metrics !== undefined),
       level: 'L3',
       against: ['MCP08'],
       cure: 'METRICS_PORT',
     },
     {
-      name: 'the key of the audit log is not made and kept beside it',
+      name: 'signing key of the audit log supplied from outside',
       state: either(!audit.makesKey),
       level: 'L4',
       against: ['MCP08'],
       cure: 'AUDIT_KEY_FILE',
     },
     {
-      name: 'calls can be followed across services (traces)',
+      name: 'traces across services',
       state: either(operations.tracing !== undefined),
       level: 'L4',
       against: ['MCP08'],
@@ -277,14 +277,14 @@ function logging({ audit, operations }: Settings): Draft[] {
 function operation({ storage, shutdown }: Settings): Draft[] {
   return [
     {
-      name: 'instances share revocations, limits and proofs (PostgreSQL)',
+      name: 'revocations, limits and proofs shared by all instances (PostgreSQL)',
       state: either(storage.databaseUrl !== undefined),
       level: 'L3',
       against: ['MCP01', 'MCP07'],
       cure: 'DATABASE_URL',
     },
     {
-      name: 'an instance that stops says so first',
+      name: 'readiness off before an instance stops',
       state: either(shutdown.drainSeconds > 0, 'relaxed'),
       level: 'L3',
       against: [],

@@ -18,10 +18,10 @@ export type ServerRequest =
 
 /** @throws UsageError without a token on stdin. */
 export async function readAdminToken(): Promise<string> {
-  const token = (await readStdin('Paste the token of an administrator, and press Ctrl-D.')).trim();
+  const token = (await readStdin('Paste an administrator token and press Ctrl-D.')).trim();
   // The error of fetch about an invalid header quotes it.
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new UsageError('On stdin there is no token: it must be one line, as the issuer gave it.');
+    throw new UsageError('stdin contains no token: send the administrator token, unchanged, on one line.');
   }
   return token;
 }
@@ -47,13 +47,13 @@ export async function askServer(
     const why = typeof message === 'string' ? escapeControlChars(message) : 'no reason';
     const hint =
       response.status === 404 && code !== undefined
-        ? '. The address is another one, or REVOCATION_MAX_AGE_SECONDS=0 switches revocation off there'
+        ? '. The address is wrong, or REVOCATION_MAX_AGE_SECONDS=0 disables revocation on that server'
         : '';
     throw new Error(`The server answered ${response.status}: ${why}${hint}`);
   }
   const revocations = request.kind === 'list' ? answer.revocations : [answer];
   if (!Array.isArray(revocations) || !revocations.every(isRevocation)) {
-    throw new Error(`What answers at ${base.origin} is not this server: it tells of no revocation.`);
+    throw new Error(`${base.origin} is not a gateway: its response contains no revocation. Check --server.`);
   }
   return revocations;
 }
@@ -101,21 +101,21 @@ function isRevocationUnknown(message: unknown): boolean {
 
 /** Messages for connection errors of Node.js and undici. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [
-  [/ECONNREFUSED/, 'nothing listens there'],
-  [/ENOTFOUND|EAI_AGAIN/, 'there is no such host'],
-  [/EPROTO|ERR_SSL|WRONG_VERSION/, 'it does not speak TLS: is it http?'],
-  [/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/, 'its certificate is not trusted here (NODE_EXTRA_CA_CERTS)'],
-  [/ECONNRESET|UND_ERR_SOCKET|HPE_/, 'it closed the connection: is it https?'],
-  [/redirect/, 'it answers with a redirect, and a token follows none'],
-  [/bad port/, 'this port is not used for HTTP'],
+  [/ECONNREFUSED/, 'no server listens on this port'],
+  [/ENOTFOUND|EAI_AGAIN/, 'unknown host name'],
+  [/EPROTO|ERR_SSL|WRONG_VERSION/, 'the server does not use TLS; try http'],
+  [/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/, 'its certificate is not trusted (set NODE_EXTRA_CA_CERTS)'],
+  [/ECONNRESET|UND_ERR_SOCKET|HPE_/, 'the server closed the connection; try https'],
+  [/redirect/, 'the server sent a redirect, which is not followed with a token'],
+  [/bad port/, 'this port is blocked for HTTP'],
 ];
 
 /** Names the server, the failure and its cause. */
 function connectionFailure(error: Error, { origin }: URL): string {
   const proxy = causeChain(error).find(({ name }) => name === 'ProxyError');
-  if (proxy) return `${origin} cannot be asked: ${escapeControlChars(String(proxy.message))}.`;
+  if (proxy) return `${origin} is unavailable: ${escapeControlChars(String(proxy.message))}.`;
   const { code, message: reason } = (rootCause(error.cause) ?? {}) as Partial<NodeJS.ErrnoException>;
-  const what = error.name === 'TimeoutError' ? 'no answer in time' : (code ?? (reason || error.message));
+  const what = error.name === 'TimeoutError' ? 'time-out' : (code ?? (reason || error.message));
   const why = FAILURES.find(([form]) => form.test(`${what} ${reason ?? ''}`))?.[1];
-  return `${origin} cannot be asked (${escapeControlChars(what)})${why === undefined ? '' : `: ${why}`}.`;
+  return `${origin} is unavailable (${escapeControlChars(what)})${why === undefined ? '' : `: ${why}`}.`;
 }

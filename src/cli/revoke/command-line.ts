@@ -53,7 +53,7 @@ export function declareRevoke(program: Command, run: (request: RevokeRequest) =>
     .description('Revokes tokens before they expire, at every instance, within a second.')
     .addHelpText(
       'after',
-      '\nWithout --server it writes to DATABASE_URL. Tokens issued later are valid: lock the user at the identity provider, too.',
+      '\nWithout --server, the command writes to DATABASE_URL. Tokens issued later are valid: lock the user at the identity provider, too.',
     );
   withExamples(revoke, [
     'mcp-gate revoke subject alice --reason "left the company"',
@@ -87,10 +87,10 @@ export function declareRevoke(program: Command, run: (request: RevokeRequest) =>
 function withRevocation(command: Command): Command {
   return withCommon(
     command
-      .option('--issuer <iss>', 'issuer of the tokens; required where there are several')
-      .option('--issued-before <time>', 'another moment than now (RFC 3339)', readMoment)
+      .option('--issuer <iss>', 'issuer of the tokens; required if several are configured')
+      .option('--issued-before <time>', 'time to use in place of now (RFC 3339)', readMoment)
       .option('--reason <text>', 'on record')
-      .option('--by <name>', 'on record as the administrator; default: user and host of this machine'),
+      .option('--by <name>', 'recorded as the administrator; default: user and host of this machine'),
   );
 }
 
@@ -98,7 +98,7 @@ function withCommon(command: Command): Command {
   return command
     .option(
       '--server <url>',
-      'ask a running server (its PUBLIC_URL) with the token of an administrator on stdin; required for the embedded database',
+      'send the request to a running server (its PUBLIC_URL) with an administrator token on stdin; required for the embedded database',
     )
     .option('--json', JSON_OPTION);
 }
@@ -106,7 +106,7 @@ function withCommon(command: Command): Command {
 function requestOf(what: RevocationKind, value: string | undefined, options: RevokeOptions): RevokeRequest {
   const { issuer, issuedBefore, reason, by } = options;
   if (by !== undefined && options.server !== undefined) {
-    throw new UsageError('--by has no effect with --server: the token says who you are.');
+    throw new UsageError('--by has no effect with --server: the token identifies the administrator.');
   }
   return { kind: 'revoke', what, value, issuer, issuedBefore, reason, by, ...common(options) };
 }
@@ -117,7 +117,9 @@ function common({ server, json = false }: CommonOptions): Common {
 
 function readMoment(text: string): string {
   if (readDateTime(text) === undefined) {
-    throw new UsageError('--issued-before must be a time with a zone (RFC 3339), as 2026-11-24T10:00:00Z.');
+    throw new UsageError(
+      '--issued-before must be a time with a zone (RFC 3339), for example 2026-11-24T10:00:00Z.',
+    );
   }
   return text;
 }

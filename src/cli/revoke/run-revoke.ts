@@ -38,7 +38,7 @@ export async function runRevoke(request: RevokeRequest, context: CommandContext)
       : await atServer(request, members, revocationsAt(server), context.environment());
   if (request.kind === 'withdraw') {
     if (result) await context.write(renderWithdrawn(request.id, request.json));
-    else console.error(`There is no revocation ${escapeControlChars(request.id)}.`);
+    else console.error(`No revocation has the id ${escapeControlChars(request.id)}.`);
     return result ? EXIT_OK : EXIT_FAILED;
   }
   await context.write(renderRevocations(result ?? [], request.json));
@@ -51,10 +51,10 @@ export async function runRevoke(request: RevokeRequest, context: CommandContext)
 async function inDatabase(request: RevokeRequest, members: Members, settings: Settings): Promise<Result> {
   const { databaseUrl } = settings.storage;
   if (request.kind === 'revoke' && settings.revocation.maxAgeSeconds === 0) {
-    throw new Error('It would have no effect: REVOCATION_MAX_AGE_SECONDS=0 switches revocation off.');
+    throw new Error('Revocation is disabled by REVOCATION_MAX_AGE_SECONDS=0. Set it to a number above 0.');
   }
   if (databaseUrl === undefined) {
-    throw new Error('The embedded database belongs to the server: ask it with --server.');
+    throw new Error('Only the server can open the embedded database: use --server.');
   }
   let connection: Connection | undefined;
   try {
@@ -62,7 +62,7 @@ async function inDatabase(request: RevokeRequest, members: Members, settings: Se
     return await changeDatabase(request, members, connection, settings);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new Error(`The database does not take it: ${publicReason(error, databaseUrl)}`);
+    throw new Error(`The database rejected the command: ${publicReason(error, databaseUrl)}`);
   } finally {
     await connection?.close();
   }
@@ -112,7 +112,7 @@ function membersIn(
   environment: () => Environment,
 ): Members {
   const named = issuer ?? onlyIssuer(settingsIn(environment()));
-  if (named === undefined) throw new UsageError('--issuer is needed: there is not exactly one.');
+  if (named === undefined) throw new UsageError('--issuer is required: several issuers are configured.');
   return {
     kind: what,
     issuer: named,
@@ -148,7 +148,7 @@ function proxiesIn(env: Environment): OutboundSettings | undefined {
     ['HTTPS_PROXY', outbound?.https],
     ['HTTP_PROXY', outbound?.http],
   ] as const) {
-    if (values[name] !== undefined && !proxy) throw new Error(`${name} is no URL of a proxy.`);
+    if (values[name] !== undefined && !proxy) throw new Error(`${name} is not a valid proxy URL.`);
   }
   return outbound;
 }

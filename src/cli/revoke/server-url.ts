@@ -24,28 +24,30 @@ export function revocationsAt(text: string): URL {
   if (!URL.canParse(typed)) throw notAnOrigin(typed);
   const url = new URL(typed);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new UsageError(`--server: ${quote(url.protocol)} is neither http: nor https:.`);
+    throw new UsageError(
+      `--server: ${quote(url.protocol)} is not supported. Use https: (or http: on loopback).`,
+    );
   }
   if (url.username !== '' || url.password !== '') {
     throw new UsageError(
-      '--server: a name or password has no place in it; the token on stdin says who you are.',
+      '--server must not contain a user name or password; the token on stdin identifies you.',
     );
   }
   const base = url.origin + url.pathname.replace(/\/+$/, '');
   if (url.search !== '' || url.hash !== '' || url.pathname.endsWith('/mcp')) {
     throw new UsageError(
-      `--server is PUBLIC_URL, without the path of the endpoint: ${base.replace(/\/mcp$/, '')}.`,
+      `--server must be PUBLIC_URL, without the path of the endpoint: ${base.replace(/\/mcp$/, '')}.`,
     );
   }
   if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname)) {
-    throw new UsageError('--server must be https: a token goes there.');
+    throw new UsageError('--server must be an https URL, because it receives a token.');
   }
   return new URL(`${base}/admin/revocations`);
 }
 
 function notAnOrigin(text: string): UsageError {
   return new UsageError(
-    `--server: ${quote(withoutPassword(text))} is no URL. Write https://gate.example.com.`,
+    `--server: ${quote(withoutPassword(text))} is not a URL. Write https://gate.example.com.`,
   );
 }
 

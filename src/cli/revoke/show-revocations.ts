@@ -4,7 +4,7 @@ import { escapeControlChars } from '../../lib/format-text.js';
 /** @param revocations members of the administration API. */
 export function renderRevocations(revocations: readonly object[], json: boolean): string {
   if (json) return `${JSON.stringify(revocations)}\n`;
-  if (revocations.length === 0) return 'Nothing is revoked.\n';
+  if (revocations.length === 0) return 'No revocation is in force.\n';
   return revocations.map((one) => `${lineOf(one as Record<string, string | number | null>)}\n`).join('');
 }
 

@@ -8,8 +8,7 @@ import type { Settings } from '../../config/settings.js';
 /** By kind of revocation. Sessions are not recorded, and issuers are configured. */
 const KINDS: Readonly<Record<string, NameKind>> = { subject: 'subject', client: 'client', token: 'token' };
 
-export const NOT_CHECKED =
-  'Not checked whether it was ever on record: the audit log of the server is not at hand here.';
+export const NOT_CHECKED = 'Name not checked: the audit log of the server is not on this machine.';
 
 /**
  * @param members of the revocation.
@@ -44,8 +43,8 @@ export async function unknownNote(
   const elsewhere = found.flatMap(({ issuers }) => [...issuers]).filter((one) => one !== null);
   const near = found.flatMap((one) => one.near);
   return [
-    `Not on record: no ${String(kind)} ${quote(value)} of ${issuer} was ever seen in ${file}. It is revoked all the same.`,
-    ...(elsewhere.length > 0 ? [`It is on record as one of ${formatList(elsewhere)}.`] : []),
-    ...(near.length > 0 ? [`Similar names on record: ${formatList(near)}.`] : []),
+    `Unknown name: ${file} contains no ${String(kind)} ${quote(value)} of ${issuer}. The revocation is in force.`,
+    ...(elsewhere.length > 0 ? [`The audit log contains this name for ${formatList(elsewhere)}.`] : []),
+    ...(near.length > 0 ? [`Similar names in the audit log: ${formatList(near)}.`] : []),
   ].join(' ');
 }

@@ -42,7 +42,7 @@ export function declareUpstreams(program: Command, run: (request: UpstreamsReque
 
   const list = upstreams
     .command('list')
-    .description('Lists the mounted tools, their names and access rules. Asks no upstream.')
+    .description('Lists the mounted tools, their names and access rules. Contacts no upstream.')
     .argument('[names...]', 'upstreams; default: all')
     .option('--json', JSON_OPTION)
     .action((names: string[], options: Options) => run({ kind: 'list', names, ...common(options) }));
@@ -68,14 +68,15 @@ export function declareUpstreams(program: Command, run: (request: UpstreamsReque
     .option('--digest <sha256>', 'accept only the changes that diff printed with this digest', readDigest)
     .action((name: string | undefined, tools: string[], options: AcceptOptions) => {
       const { all = false, digest } = options;
-      if (all && name !== undefined) throw new UsageError('Either --all, or the name of one.');
-      if (!all && name === undefined) throw new UsageError('Say which upstream, or --all.');
+      if (all && name !== undefined)
+        throw new UsageError('--all and the name of an upstream exclude each other.');
+      if (!all && name === undefined) throw new UsageError('Name an upstream, or use --all.');
       run({ kind: 'accept', names: name === undefined ? [] : [name], tools, digest, ...common(options) });
     });
   withExamples(
     accept,
     ['mcp-gate upstreams accept files', 'mcp-gate upstreams accept files read_file --digest DIGEST'],
-    'the definitions are not those of --digest',
+    'the definitions differ from --digest',
   );
 }
 
@@ -83,7 +84,7 @@ function withToken(command: Command): Command {
   return command
     .option(
       '--token <->',
-      'read an access token from stdin, for upstreams that are asked in the name of a caller',
+      'read an access token from stdin, for upstreams that need the identity of a caller',
       readDash,
     )
     .option('--json', JSON_OPTION);
@@ -95,11 +96,11 @@ function common({ json = false, token }: Options): Pick<Common, 'json' | 'withTo
 
 function readDash(text: string): string {
   if (text !== '-')
-    throw new UsageError('--token is -: a token on a command line is seen by other processes.');
+    throw new UsageError('--token must be -: other processes can read a token on the command line.');
   return text;
 }
 
 function readDigest(text: string): string {
-  if (!DIGEST.test(text)) throw new UsageError('--digest is the one that diff printed.');
+  if (!DIGEST.test(text)) throw new UsageError('--digest must be the digest that diff printed.');
   return text;
 }

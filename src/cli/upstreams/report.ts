@@ -100,8 +100,8 @@ export function renderMounted(all: readonly Mounted[]): string {
   return all
     .map(({ name, reached, processes, tools, accepted }) => {
       const head = `${name}  ${escapeControlChars(reached)}  (${processes})`;
-      if (!accepted) return `${head}\n  nothing was accepted yet`;
-      if (tools.length === 0) return `${head}\n  none of its tools is named by the file`;
+      if (!accepted) return `${head}\n  no definition accepted yet`;
+      if (tools.length === 0) return `${head}\n  UPSTREAMS_FILE names none of its tools`;
       const width = Math.max(...tools.map(({ here }) => here.length));
       const lines = tools.map(({ here, scopes, roles, conditions }) => {
         const asks = [
@@ -109,7 +109,7 @@ export function renderMounted(all: readonly Mounted[]): string {
           ...(roles.length > 0 ? [`roles ${roles.join(' and ')}`] : []),
           ...(conditions > 0 ? [`${conditions} condition(s)`] : []),
         ];
-        return `  ${here.padEnd(width)}  ${asks.join(', ') || 'every authenticated person'}`;
+        return `  ${here.padEnd(width)}  ${asks.join(', ') || 'every authenticated user'}`;
       });
       return [head, ...lines].join('\n');
     })
@@ -120,17 +120,19 @@ export function renderTested(all: readonly Tested[]): string {
   return all
     .map((one) => {
       const head = one.answered
-        ? `${one.name}: answered after ${one.milliseconds} ms, ${escapeControlChars(one.about ?? 'without a name')}`
+        ? `${one.name}: answered after ${one.milliseconds} ms, ${escapeControlChars(one.about ?? 'unnamed')}`
         : `${one.name}: FAILED after ${one.milliseconds} ms`;
       const lines = [
         // Problems of a responding upstream are listed below.
         ...(one.answered ? [] : one.problems.map(escapeControlChars)),
-        ...(one.answered ? [`named by the file: ${one.named.length} (${formatList(one.named)})`] : []),
-        ...(one.notNamed.length > 0 ? [`not named, and so not there: ${formatList(one.notNamed)}`] : []),
-        ...one.unmatched.map((pattern) => `match ${pattern} fits none of its tools`),
+        ...(one.answered ? [`named in UPSTREAMS_FILE: ${one.named.length} (${formatList(one.named)})`] : []),
+        ...(one.notNamed.length > 0
+          ? [`not mounted, because UPSTREAMS_FILE does not name them: ${formatList(one.notNamed)}`]
+          : []),
+        ...one.unmatched.map((pattern) => `match ${pattern} matches none of its tools`),
         ...one.withheld.map((fault) => `withheld: ${escapeControlChars(fault)}`),
         ...one.remarks.map(escapeControlChars),
-        ...one.faults.map((fault) => `left out: ${escapeControlChars(fault)}`),
+        ...one.faults.map((fault) => `not mounted: ${escapeControlChars(fault)}`),
       ];
       return [head, ...lines.map((line) => `  ${line}`)].join('\n');
     })
@@ -142,16 +144,16 @@ export function renderChanged(
   all: readonly Changed[],
   definitions: (one: Changed) => [Tools, Tools],
 ): string {
-  if (all.length === 0) return 'Nothing is another than was accepted.';
+  if (all.length === 0) return 'No changes since the accepted definitions.';
   const shown = all
     .map((one) => {
       const kind = one.from === null ? 'new' : one.to === null ? 'gone' : 'changed';
-      const head = `${one.upstream}/${one.tool}: ${kind}${one.named ? '' : ' (not named by the file)'}`;
+      const head = `${one.upstream}/${one.tool}: ${kind}${one.named ? '' : ' (not named in UPSTREAMS_FILE)'}`;
       const [before, now] = definitions(one);
       const valueOf = (tools: Tools, member: string) => {
         const value = tools.get(one.tool)?.definition[member];
         return value === undefined
-          ? 'nothing'
+          ? 'none'
           : quote(typeof value === 'string' ? value : JSON.stringify(value), 2_000);
       };
       const lines =
@@ -164,5 +166,5 @@ export function renderChanged(
       return [head, ...lines].join('\n');
     })
     .join('\n');
-  return `${shown}\nTo accept this and nothing else: --digest ${digestOfChanges(all)}`;
+  return `${shown}\nTo accept exactly these changes: --digest ${digestOfChanges(all)}`;
 }

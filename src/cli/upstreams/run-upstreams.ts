@@ -51,7 +51,7 @@ export async function runUpstreams(request: UpstreamsRequest, context: CommandCo
   const known = settings.list.map(({ name }) => name);
   const unknown = request.names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(`There is no upstream ${quote(unknown)}: there are ${known.join(', ')}.`);
+    throw new UsageError(`Unknown upstream ${quote(unknown)}. Upstreams: ${known.join(', ')}.`);
   }
   const pins = readPins(settings.pinsFile);
   const leaveProxies = await useProxies(outbound);
@@ -168,7 +168,7 @@ async function accept(
   const seen = digestOfChanges(found.flatMap(({ differing }) => differing));
   if (command.digest !== undefined && command.digest !== seen) {
     console.error(
-      `The definitions changed since digest ${command.digest}: nothing was accepted. Run diff again.`,
+      `The definitions changed since digest ${command.digest}: no change was accepted. Run diff again.`,
     );
     return EXIT_FAILED;
   }
@@ -198,9 +198,7 @@ async function accept(
     const kind = from === null ? 'new' : to === null ? 'gone' : 'changed';
     return `accepted: ${upstream}/${tool} (${kind})`;
   });
-  const text = command.json
-    ? JSON.stringify(changes, null, 2)
-    : said.join('\n') || 'There was nothing to accept.';
+  const text = command.json ? JSON.stringify(changes, null, 2) : said.join('\n') || 'No changes to accept.';
   await context.write(`${text}\n`);
   return failed ? EXIT_CANNOT_RUN : EXIT_OK;
 }
@@ -220,7 +218,7 @@ async function inspect(
     const remove = onInterrupt(() => upstream.kill());
     progress(`Asking ${one.name}`);
     const started = performance.now();
-    if (upstream.needsCaller && !caller) problems.push('it is asked in the name of a caller: --token -');
+    if (upstream.needsCaller && !caller) problems.push('needs the identity of a caller: use --token -');
     else await upstream.refresh(caller);
     all.push({ upstream, problems, milliseconds: Math.round(performance.now() - started) });
     await upstream.close();
