@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../src/config/load-settings.js';
+import { VARIABLE_DEFINITIONS, type VariableDefinition } from '../src/config/variable-definitions.js';
+import { VARIABLE_NAMES } from '../src/config/variables.js';
 import { LOG_EVENTS } from '../src/core/log-events.js';
 
 const ROOT = join(__dirname, '..');
@@ -24,33 +26,37 @@ describe('generated reference pages', () => {
   });
 });
 
-describe('docs/reference/configuration.md', () => {
-  const page = readFileSync(join(ROOT, 'docs/reference/configuration.md'), 'utf8');
+describe('definitions of the variables', () => {
+  const definitions = Object.values<Record<string, VariableDefinition>>(VARIABLE_DEFINITIONS).flatMap(
+    (group) => Object.entries(group),
+  );
+  // METRICS_HOST and OTEL_ variables are errors without METRICS_PORT and the endpoint.
   const required = {
     AUTH_ISSUER: 'https://issuer.example.com',
     TOOL_ALLOW_LIST: '*',
+    METRICS_PORT: '9464',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.example.com',
   };
   const load = (env: Record<string, string>) => loadSettings({ ...required, ...env }, () => '');
-  // Rows with one literal default for each variable. UPSTREAM_PINS_FILE is valid with UPSTREAMS_FILE alone.
-  const defaults = [...page.matchAll(/^\| (`[A-Z][^|]*) \| (`[^|]*`) \|/gm)].flatMap(([, left, right]) => {
-    const [names, values] = [left, right].map((cell = '') => cell.split(', '));
-    const literal = names?.length === values?.length && values?.every((value) => /^`[^`]+`$/.test(value));
-    if (!names || !values || !literal) return [];
-    return names.map((name, at): [string, string] => [name.slice(1, -1), values[at]?.slice(1, -1) ?? '']);
-  });
-
-  it('has literal defaults to compare', () => {
-    expect(defaults.length).toBeGreaterThan(20);
-  });
-
-  it.each(defaults.filter(([name]) => name !== 'UPSTREAM_PINS_FILE'))(
-    '%s has the documented default %s',
-    (name, value) => {
-      expect({ ...load({ [name]: value.replace('DATA_DIR', './data') }), notices: [] }).toEqual({
-        ...load({}),
-        notices: [],
-      });
-    },
+  const defaults = definitions.flatMap(([name, one]) =>
+    one.default === undefined ? [] : [[name, one.default] as const],
   );
+
+  it('exist once for each variable', () => {
+    expect(definitions.map(([name]) => name).toSorted()).toEqual(VARIABLE_NAMES.toSorted());
+  });
+
+  it('have an example or a literal default', () => {
+    expect(definitions.filter(([, one]) => (one.default ?? one.example) === undefined)).toEqual([]);
+  });
+
+  it('announce NAME_FILE exactly where that variable exists', () => {
+    const names: readonly string[] = VARIABLE_NAMES;
+    const announced = definitions.filter(([, one]) => one.file).map(([name]) => name);
+    expect(announced).toEqual(names.filter((name) => names.includes(`${name}_FILE`)));
+  });
+
+  it.each(defaults)('%s has the documented default %s', (name, value) => {
+    expect({ ...load({ [name]: value }), notices: [] }).toEqual({ ...load({}), notices: [] });
+  });
 });

@@ -1,16 +1,22 @@
-/** Writes the generated pages of docs/reference. `--print` writes them to stdout as JSON (path: text) instead. */
+/** Writes the generated pages of docs/reference, and `.env.example`. `--print` writes them to stdout as JSON (path: text) instead. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configurationPage, envExample } from './configuration.mjs';
 import { logEventsPage } from './log-events.mjs';
 import { metricsPage } from './metrics.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+const CONFIGURATION = 'docs/reference/configuration.md';
 const METRICS = 'docs/reference/metrics.md';
 
+const page = (path) => readFileSync(join(ROOT, path), 'utf8');
+
 const pages = {
+  '.env.example': envExample(),
+  [CONFIGURATION]: configurationPage(page(CONFIGURATION)),
   'docs/reference/log-events.md': logEventsPage(),
-  [METRICS]: metricsPage(readFileSync(join(ROOT, METRICS), 'utf8')),
+  [METRICS]: metricsPage(page(METRICS)),
 };
 
 if (process.argv.includes('--print')) process.stdout.write(JSON.stringify(pages));
