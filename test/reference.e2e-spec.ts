@@ -6,6 +6,8 @@ import { loadSettings } from '../src/config/load-settings.js';
 import { VARIABLE_DEFINITIONS, type VariableDefinition } from '../src/config/variable-definitions.js';
 import { VARIABLE_NAMES } from '../src/config/variables.js';
 import { LOG_EVENTS } from '../src/core/log-events.js';
+import { REASON_DEFINITIONS, type ReasonDefinition } from '../src/core/reason-definitions.js';
+import { REASONS, type Reason } from '../src/core/reasons.js';
 
 const ROOT = join(__dirname, '..');
 const GENERATOR = join(ROOT, 'docs/generate/pages.mjs');
@@ -58,5 +60,32 @@ describe('definitions of the variables', () => {
 
   it.each(defaults)('%s has the documented default %s', (name, value) => {
     expect({ ...load({ [name]: value }), notices: [] }).toEqual({ ...load({}), notices: [] });
+  });
+});
+
+describe('definitions of the reasons', () => {
+  const cases = JSON.parse(readFileSync(join(ROOT, 'test/cases/reason-cases.json'), 'utf8')) as readonly {
+    readonly name: string;
+    readonly reason: Reason;
+    readonly answer: {
+      readonly status: number;
+      readonly code: number;
+      readonly challenge: string | null;
+    };
+  }[];
+  const definitions: Readonly<Record<Reason, ReasonDefinition>> = REASON_DEFINITIONS;
+
+  it('exist once for each reason', () => {
+    expect(Object.keys(definitions).toSorted()).toEqual(REASONS.toSorted());
+  });
+
+  it.each(cases.map((one) => [one.name, one] as const))('agree with the response to %s', (_, one) => {
+    const { status, code, challenge } = definitions[one.reason];
+    expect(status).toContain(one.answer.status);
+    expect(code).toContain(one.answer.code);
+    // A malformed request has a challenge only for a faulty credential.
+    if (one.reason === 'request_malformed') return;
+    const named = /error="([^"]+)"/.exec(one.answer.challenge ?? '')?.[1] ?? 'scope';
+    expect(challenge ?? null).toEqual(one.answer.challenge && expect.stringContaining(named));
   });
 });

@@ -2,12 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationPage, envExample } from './configuration.mjs';
+import { errorsPage } from './errors.mjs';
 import { logEventsPage } from './log-events.mjs';
 import { metricsPage } from './metrics.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 const CONFIGURATION = 'docs/reference/configuration.md';
+const ERRORS = 'docs/reference/errors.md';
 const METRICS = 'docs/reference/metrics.md';
 
 const page = (path) => readFileSync(join(ROOT, path), 'utf8');
@@ -15,6 +17,7 @@ const page = (path) => readFileSync(join(ROOT, path), 'utf8');
 const pages = {
   '.env.example': envExample(),
   [CONFIGURATION]: configurationPage(page(CONFIGURATION)),
+  [ERRORS]: errorsPage(page(ERRORS)),
   'docs/reference/log-events.md': logEventsPage(),
   [METRICS]: metricsPage(page(METRICS)),
 };
