@@ -160,7 +160,9 @@ describe('doctor with a valid token', () => {
 
   it('reports pasted extra characters, because the server rejects a token with them', async () => {
     const run = await doctor(['-'], env, `'${token()}'`);
-    expect(run.words).toContain('left out here: quotes. A client that sends that along is refused');
+    expect(run.words).toContain(
+      'removed before the checks: quotes. The server rejects a request that contains them',
+    );
   });
 
   it('prints the same checks as JSON', async () => {
@@ -256,7 +258,7 @@ describe('doctor with an invalid token', () => {
       const [run, json] = await Promise.all([askAbout(text), doctor(['--json', text])]);
       expect(run).toMatchObject({ code: 1, stderr: '' });
       expect(run.words).toMatch(new RegExp(`fail ${check} ${reason}: `));
-      expect(run.words).toMatch(new RegExp(`Verdict: refused: 40[01] ${reason}, `));
+      expect(run.words).toMatch(new RegExp(`Verdict: rejected: 40[01] ${reason}, `));
       for (const word of words()) expect(run.words).toContain(word);
       expectNothingOf(text, run);
       expectNothingOf(text, json);
@@ -314,7 +316,7 @@ describe('agreement of the doctor with the server', () => {
         gate.callTool(text, 'echo', { text: 'hello' }),
       ]);
       // The doctor cannot prove possession of the client's key. It reports this and checks the rest.
-      const lacksProof = report.verdict.includes('the DPoP scheme');
+      const lacksProof = report.verdict.includes('a DPoP proof');
       return { name: one.name, report, lacksProof, server: reasonOf(answer) };
     };
     const results: Awaited<ReturnType<typeof examineCase>>[] = [];
@@ -351,7 +353,7 @@ describe('agreement of the doctor with the server', () => {
         );
         const report = await examined(made, named({ ...entry, ...settings }));
         const refused = typeof expected === 'string' && expected.startsWith('token_') ? expected : null;
-        const lacksProof = report.verdict.includes('the DPoP scheme');
+        const lacksProof = report.verdict.includes('a DPoP proof');
         expect({ name, reason: lacksProof ? 'token_binding' : report.reason }).toEqual({
           name,
           reason: refused,
@@ -372,7 +374,7 @@ describe('doctor with bound tokens and configured claims', () => {
     const run = await askAbout(token({ cnf: { jkt: THUMBPRINT } }));
     expect(run.code).toBe(0);
     expect(run.words).toContain('bound to a key: the client must send a proof');
-    expect(run.words).toContain('As a Bearer token, and from anybody else, it is refused (token_binding).');
+    expect(run.words).toContain('without that proof, or with the Bearer scheme (token_binding).');
     expect(run.stdout).toMatch(/^ {2}kind +human$/m);
   });
 
@@ -394,7 +396,7 @@ describe('doctor with bound tokens and configured claims', () => {
     const header = { client_certificate_header: { name: 'Client-Cert' } };
     const variables = { ...identity({ mtls: 'required' }, header), TRUST_PROXY: 'loopback' };
     const report = await examined(token({ cnf: { 'x5t#S256': THUMBPRINT } }), variables);
-    expect(report).toMatchObject({ good: true, verdict: expect.stringContaining('the certificate') });
+    expect(report).toMatchObject({ good: true, verdict: expect.stringContaining('the bound certificate') });
     expect(await examined(token(), variables)).toMatchObject({ good: false, reason: 'token_binding' });
   });
 
@@ -404,7 +406,7 @@ describe('doctor with bound tokens and configured claims', () => {
       identity({ role_map: { boss: 'admin' } }),
     );
     expect(report.good).toBe(true);
-    expect(line(report, 'role-map-misses')?.advice?.message).toContain('Not in it: "0f8fad5b".');
+    expect(line(report, 'role-map-misses')?.advice?.message).toContain('ignores them: "0f8fad5b".');
     expect(report.sections.at(-1)?.facts).toContainEqual({ name: 'roles', value: '"admin"' });
   });
 
@@ -436,7 +438,7 @@ describe('doctor with opaque tokens', () => {
     const active = opaque.issue({ aud: gate.url, scope: 'probe' });
     const run = await askAbout(active, asking());
     expect(run.code).toBe(0);
-    expect(run.words).toContain('its issuer says: active');
+    expect(run.words).toContain('the issuer reports: active');
     expect(run.stdout).toMatch(/^ {2}scopes +"probe"$/m);
     expectNothingOf(active, run);
   });
@@ -491,7 +493,7 @@ describe('doctor with opaque tokens', () => {
     opaque.behaviour = (response) => answerJson(response, 200, { active: true, exp: soon(300) });
     expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({
       state: 'fail',
-      message: expect.stringContaining('would let in anybody'),
+      message: expect.stringContaining('every token would be accepted'),
     });
     opaque.behaviour = (response) => response.writeHead(503).end();
     expect(line(await examine(asking(), undefined), 'introspection')).toMatchObject({ state: 'fail' });
@@ -502,12 +504,12 @@ describe('doctor --config', () => {
   it('reports a valid configuration: audience, metadata, keys and the running server', async () => {
     const run = await doctor([]);
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(run.words).toContain(`clients ask for tokens for "${gate.url}"`);
-    expect(run.words).toContain(`${issuer.url}${METADATA}, of exactly this issuer`);
+    expect(run.words).toContain(`clients request tokens for "${gate.url}"`);
+    expect(run.words).toContain(`${issuer.url}${METADATA}, for exactly this issuer`);
     expect(run.words).toContain('"key-1" (ES256)');
-    expect(run.words).toContain('for others are the keys "key-rsa" (RS256)');
+    expect(run.words).toContain('keys for other algorithms: "key-rsa" (RS256)');
     expect(run.words).toContain('AUTH_ALGORITHMS=ES256,RS256');
-    expect(run.words).toContain('a server answers at this address, and says that it is this one');
+    expect(run.words).toContain('a server runs at this address with this resource identifier');
     expect(run.words).toContain('TOOL_ALLOW_LIST=*: every registered tool');
     expect(run.words).toMatch(/warn +PKCE .*warn +registration /);
     expect(await doctor(['--config'])).toMatchObject({ code: 0, stdout: run.stdout });
@@ -549,10 +551,10 @@ describe('doctor --config', () => {
     const run = await doctor([], down);
     expect(run.code).toBe(1);
     expect(run.words).toMatch(/fail metadata none: .*ECONNREFUSED/);
-    expect(run.words).toContain('Nothing listens at that address');
+    expect(run.words).toContain('No server listens at that address');
     const asked = await askAbout(token({ iss: down.AUTH_ISSUER }), down);
     expect(asked.code).toBe(1);
-    expect(asked.words).toMatch(/Verdict: refused: 503 identity_unavailable/);
+    expect(asked.words).toMatch(/Verdict: rejected: 503 identity_unavailable/);
     expect(asked.words).toContain('ECONNREFUSED');
   });
 
@@ -667,9 +669,9 @@ describe('doctor --config', () => {
   });
 
   it.each<[string | undefined, string, string]>([
-    [undefined, 'ok', 'CHALLENGE_SCOPES=allowed: a first login asks for every scope'],
-    ['minimal', 'ok', 'CHALLENGE_SCOPES=minimal: a first login asks for the scopes of the read-only'],
-    ['db.read, db.write', 'ok', 'a first login asks for "db.read"'],
+    [undefined, 'ok', 'CHALLENGE_SCOPES=allowed: a first login requests every scope'],
+    ['minimal', 'ok', 'CHALLENGE_SCOPES=minimal: a first login requests only the scopes of'],
+    ['db.read, db.write', 'ok', 'a first login requests "db.read"'],
   ])('reports the scopes of the first challenge (CHALLENGE_SCOPES: %s)', async (setting, state, message) => {
     const report = await examine({ ...env, CHALLENGE_SCOPES: setting }, undefined);
     expect(line(report, 'challenge')).toMatchObject({ state, message: expect.stringContaining(message) });
@@ -680,7 +682,7 @@ describe('doctor --config', () => {
     expect(linesOf(report)).toContainEqual({
       name: 'challenge',
       state: 'warn',
-      message: expect.stringContaining('asks for other scopes than CHALLENGE_SCOPES names') as string,
+      message: expect.stringContaining('requests other scopes than CHALLENGE_SCOPES names') as string,
     });
   });
 
@@ -870,7 +872,7 @@ describe('doctor with a mistaken address', () => {
     }
     const gone = `http://127.0.0.1:${await freePort()}`;
     const report = await examine({ ...env, AUTH_ISSUER: `${gone}${METADATA}/realms/demo` }, undefined);
-    expect(line(report, 'metadata')?.advice?.serverFix).toBe(`Most likely AUTH_ISSUER=${gone}/realms/demo.`);
+    expect(line(report, 'metadata')?.advice?.serverFix).toBe(`Probably AUTH_ISSUER=${gone}/realms/demo.`);
   });
 
   it('recognizes a metadata address in AUTH_JWKS_URI', async () => {
@@ -914,6 +916,6 @@ describe('doctor usage', () => {
   it('prints the help without a configuration', async () => {
     const run = await doctor(['--help'], {});
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(run.stdout).toContain('1  the token is rejected, or the configuration has a fault');
+    expect(run.stdout).toContain('1  the token is rejected, or the configuration has an error');
   });
 });

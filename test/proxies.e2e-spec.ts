@@ -268,7 +268,7 @@ it('names the failing proxy in the log and not in the response', async () => {
 
 it.each<[string, number | undefined, string, number]>([
   ['the way', undefined, 'issuer.example.test through the proxy 127.0.0.1:', 0],
-  ['refused credentials', 407, 'The proxy asks for credentials', 1],
+  ['refused credentials', 407, 'The proxy requires credentials', 1],
   ['a host that the proxy rejects', 403, 'The proxy does not connect to that host', 1],
 ])('shows %s in the doctor', async (_case, refusing, says, code) => {
   proxy.refusing = refusing;

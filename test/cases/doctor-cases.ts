@@ -235,7 +235,7 @@ const HEADER: readonly RuleCase[] = [
   type('preset-missing', { typ: undefined }, { cid: 'c', uid: 'u', scp: ['a'] }, {}, ['AUTH_PRESET=okta']),
   type('preset-missing', { typ: undefined }, { token_use: 'access' }, {}, ['AUTH_PRESET=cognito']),
   type('plain-jwt', JWT, {}, {}, ['AUTH_PRESET', 'AUTH_TOKEN_TYPES=at+jwt,JWT', 'at+jwt']),
-  type('plain-jwt', { typ: undefined }, {}, {}, ['AUTH_TOKEN_TYPES=at+jwt,none', 'does not say what it is']),
+  type('plain-jwt', { typ: undefined }, {}, {}, ['AUTH_TOKEN_TYPES=at+jwt,none', 'no typ in its header']),
   type('type-not-accepted', { typ: 'at+jwt' }, entraPerson, entra, ['"at+jwt"', '"jwt"']),
   type('id-token', JWT, { client_id: undefined, nonce: 'n' }, {}, ['ID token', 'nonce']),
   type('other-token', { typ: 'logout+jwt' }, { events: {} }, {}, ['logout token']),
@@ -257,7 +257,7 @@ const SIGNATURE: readonly RuleCase[] = [
   signature('key-unknown', {
     header: { kid: 'old' },
     publishedKids: ['new'],
-    words: ['"old"', '"new"', 'taken back'],
+    words: ['"old"', '"new"', 'withdrawn'],
   }),
   signature('key-unknown', { header: { kid: 7 }, publishedKids: ['new'], words: ['a number'] }),
   signature('key-unknown', {
@@ -293,7 +293,7 @@ const AUDIENCE: readonly RuleCase[] = [
   audience('id-token', { typ: 'ID', aud: 'client' }, keycloak, ['typ claim']),
   audience('id-token', { aud: 'client', azp: 'client', client_id: undefined }, {}, ['the client itself']),
   audience('id-token', { aud: 'client', client_id: undefined, name: 'Alice', ver: '2.0' }, entra, [
-    'names the person',
+    'names the user',
   ]),
   audience('id-token', { aud: 'client', client_id: undefined }, okta, ['neither a scope nor a client']),
   audience('entra-audience-spelling', { ...entraPerson, aud: `api://${API}` }, entra, [
@@ -330,7 +330,7 @@ const AUDIENCE: readonly RuleCase[] = [
   audience('audience-nearly', { aud: `${RESOURCE}/` }, {}, ['nearly the same', `AUTH_AUDIENCE=${RESOURCE}/`]),
   audience('audience-nearly', { aud: RESOURCE.replace('https', 'http') }, {}, ['compared as texts']),
   audience('keycloak-audience-mapper', { aud: 'account' }, keycloak, ['Audience', RESOURCE, 'Add mapper']),
-  audience('keycloak-audience-mapper', { aud: undefined }, keycloak, ['nobody']),
+  audience('keycloak-audience-mapper', { aud: undefined }, keycloak, ['no audience']),
   audience('auth0-userinfo-only', { aud: 'https://example.eu.auth0.com/userinfo', scope: 'openid' }, auth0, [
     `audience=${RESOURCE}`,
   ]),
@@ -344,9 +344,7 @@ const AUDIENCE: readonly RuleCase[] = [
   ]),
   audience('audience-missing', { aud: undefined }, {}, ['RFC 8707', RESOURCE]),
   audience('audience-is-client', { aud: 'agent' }, {}, ['the client itself']),
-  audience('other-audience', { aud: 'x; rm -rf ~' }, {}, [
-    'stands for this server and for nothing else: AUTH_AUDIENCE.',
-  ]),
+  audience('other-audience', { aud: 'x; rm -rf ~' }, {}, ['identifies this server alone: AUTH_AUDIENCE.']),
   audience('other-audience', { aud: 'https://other.example/api' }, {}, [
     'AUTH_AUDIENCE=https://other.example/api',
   ]),
@@ -366,7 +364,7 @@ const TIMES: readonly RuleCase[] = [
     'AUTH_CLOCK_TOLERANCE_SECONDS',
     'NTP',
   ]),
-  times('expired', 'token_expired', { iat: NOW - 90_000, exp: NOW - 86_400 }, ['1 d ago', 'good for 1 h']),
+  times('expired', 'token_expired', { iat: NOW - 90_000, exp: NOW - 86_400 }, ['1 d ago', 'valid for 1 h']),
   times('milliseconds', 'token_not_yet_valid', { iat: NOW * 1000 }, ['iat is', 'milliseconds']),
   times('milliseconds', 'token_not_yet_valid', { nbf: NOW * 1000 }, ['nbf is', 'seconds (RFC 7519)']),
   times(
@@ -388,7 +386,9 @@ const TIMES: readonly RuleCase[] = [
   ]),
   lifetime('lifetime-too-long', 'token_lifetime', { exp: NOW + 5_000 }, {}, ['a shorter time']),
   lifetime('no-iat', 'token_lifetime', { iat: undefined }, {}, ['iat']),
-  lifetime('no-lifetime', 'token_claims', { iat: NOW + 4, exp: NOW + 3 }, {}, ['makes no sense in time']),
+  lifetime('no-lifetime', 'token_claims', { iat: NOW + 4, exp: NOW + 3 }, {}, [
+    'times of the token are inconsistent',
+  ]),
 ];
 
 const NATURE: readonly RuleCase[] = [
@@ -397,7 +397,7 @@ const NATURE: readonly RuleCase[] = [
   tokenKind('refresh-token', { typ: 'Offline' }, keycloak, ['"Offline"']),
   tokenKind('other-token', { events: {} }, {}, ['security event']),
   tokenKind('other-token', { htu: 'https://x' }, {}, ['DPoP proof']),
-  tokenKind('foreign-mark', { sub_id: {} }, {}, ['a claim that they never have']),
+  tokenKind('foreign-mark', { sub_id: {} }, {}, ['a claim that access tokens never have']),
   tokenKind(
     'foreign-mark',
     { token_use: 'other', username: 'alice', client_id: RESOURCE, aud: undefined },
@@ -432,21 +432,21 @@ const CLAIMS: readonly RuleCase[] = [
   },
   claim('subject-missing-keycloak', { sub: undefined, azp: 'c' }, keycloak, ['client scope basic']),
   claim('role-as-text', { roles: 'admin' }, {}, ['roles is a text', 'claims']),
-  claim('role-as-text', { roles: 'admin,developer' }, {}, ['several roles in one']),
+  claim('role-as-text', { roles: 'admin,developer' }, {}, ['several roles']),
   claim('role-as-text', { roles: 'admin developer' }, {}, ['roles_separator']),
-  claim('role-as-text', { roles: '["admin"]' }, {}, ['several roles in one']),
+  claim('role-as-text', { roles: '["admin"]' }, {}, ['several roles']),
   claim('role-as-text', { groups: 'admin', cid: 'c', scp: ['a'] }, okta, ['groups is a text']),
   claim('role-as-text', { realm_access: { roles: 'admin' }, azp: 'c' }, keycloak, [
     'The claim with the roles is a text',
   ]),
-  claim('role-odd', { roles: ['admin', 7] }, {}, ['does not hold texts alone']),
+  claim('role-odd', { roles: ['admin', 7] }, {}, ['other values than strings']),
   claim('role-odd', { roles: { admin: true } }, { claims: { roles: ['roles'] } }, ['an object']),
   {
     rule: 'subject-missing',
     check: 'claims',
     reason: 'token_claims',
     claims: { sub: undefined },
-    words: ['no sub', 'log a person in'],
+    words: ['no sub', 'log in a user'],
   },
 ];
 
@@ -471,7 +471,7 @@ const NOTES: readonly RuleCase[] = [
     header: JWT,
   },
   {
-    ...note('groups-overage', { ...entraPerson, hasgroups: true }, entra, ['groups count as none']),
+    ...note('groups-overage', { ...entraPerson, hasgroups: true }, entra, ['has no groups']),
     header: JWT,
   },
   {
@@ -479,7 +479,7 @@ const NOTES: readonly RuleCase[] = [
       'role-map-misses',
       { ...entraPerson, groups: [UUID, API] },
       { ...entra, roleMap: new Map([['x', 'admin']]) },
-      ['None of the 2', UUID, API, 'role_map'],
+      ['lacks 2 of the 2', UUID, API, 'role_map'],
     ),
     header: JWT,
   },
@@ -487,7 +487,7 @@ const NOTES: readonly RuleCase[] = [
     'role-map-misses',
     { scope: 'a', roles: ['boss', 'worker'] },
     { roleMap: new Map([['boss', 'admin']]) },
-    ['Not all of the 2', '"worker"'],
+    ['lacks 1 of the 2', '"worker"'],
   ),
   note('scope-prefix', { scope: 'https://gate.example.com/read https://gate.example.com/write' }, {}, [
     'scope_prefix: https://gate.example.com/',

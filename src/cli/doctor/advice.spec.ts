@@ -95,18 +95,21 @@ function adviceOn(ruleCase: RuleCase): Advice | undefined {
   return notes.find(({ rule }) => rule === ruleCase.rule);
 }
 
-it.each(RULE_CASES.map((one) => [one.check, one.rule, one] as const))('%s: %s', (_check, _trap, ruleCase) => {
-  const advice = adviceOn(ruleCase);
-  expect(advice?.rule).toBe(ruleCase.rule);
-  const words = [advice?.message, advice?.providerFix, advice?.serverFix].join(' ');
-  for (const word of ruleCase.words) expect(words).toContain(word);
-  // Every advice has a remedy, in complete sentences without missing values.
-  expect(advice?.providerFix ?? advice?.serverFix ?? (ruleCase.check === 'note' && 'nothing')).toBeTruthy();
-  expect(words).not.toMatch(/undefined|NaN|\[object/);
-  expect(words).not.toContain('alice-is-nobodys-business');
-});
+it.each(RULE_CASES.map((one) => [one.check, one.rule, one] as const))(
+  'gives advice on the check %s by the rule %s',
+  (_check, _trap, ruleCase) => {
+    const advice = adviceOn(ruleCase);
+    expect(advice?.rule).toBe(ruleCase.rule);
+    const words = [advice?.message, advice?.providerFix, advice?.serverFix].join(' ');
+    for (const word of ruleCase.words) expect(words).toContain(word);
+    // Every advice has a remedy, in complete sentences without missing values.
+    expect(advice?.providerFix ?? advice?.serverFix ?? (ruleCase.check === 'note' && 'nothing')).toBeTruthy();
+    expect(words).not.toMatch(/undefined|NaN|\[object/);
+    expect(words).not.toContain('alice-is-nobodys-business');
+  },
+);
 
-it('every diagnostic rule has been met', () => {
+it('covers every diagnostic rule with a case', () => {
   const met = new Set(RULE_CASES.map(({ check, rule }) => `${check} ${rule}`));
   const providerFix = [
     ...Object.entries(DIAGNOSTIC_RULES).flatMap(([check, rules]) =>
@@ -119,7 +122,7 @@ it('every diagnostic rule has been met', () => {
   expect(providerFix.filter((name) => !met.has(name) && !elsewhere.includes(name))).toEqual([]);
 });
 
-it('whatever a token says: some advice on every check, and never the token or its signature', () => {
+it('gives advice on every failed check and never prints the token or its signature', () => {
   const value = fc.oneof(
     fc.jsonValue(),
     fc.string({ unit: 'binary' }),

@@ -94,7 +94,7 @@ async function askForDocument(url: string, signal: AbortSignal): Promise<Metadat
     const json = document as JsonObject;
     return { address, issuer: json.issuer ?? null, document: json, clockAhead, failure: undefined };
   } catch (error) {
-    return { ...nothing, failure: signal.aborted ? 'gave no answer in time' : rootMessage(error) };
+    return { ...nothing, failure: signal.aborted ? 'did not respond in time' : rootMessage(error) };
   }
 }
 

@@ -87,7 +87,7 @@ function checkForm({ token, jwt, issuer, isOfIssuer }: Evidence): Outcome {
   return attempt('form', () => {
     readCredential([`Bearer ${token}`], []);
     if (jwt) return 'a signed JWT';
-    if (isOfIssuer && issuer?.introspection) return 'opaque: its issuer is asked about it';
+    if (isOfIssuer && issuer?.introspection) return 'opaque: verified by introspection';
     throw invalidTokenError('token_malformed', 'The token is not a signed JWT');
   });
 }
@@ -95,8 +95,8 @@ function checkForm({ token, jwt, issuer, isOfIssuer }: Evidence): Outcome {
 function checkIssuer({ jwt, issuer, isOfIssuer }: Evidence): Outcome {
   if (!jwt) {
     return isOfIssuer
-      ? { check: 'issuer', state: 'ok', message: 'the one that is asked about tokens' }
-      : { check: 'issuer', state: 'not checked', message: 'nothing could be read' };
+      ? { check: 'issuer', state: 'ok', message: 'the issuer with introspection' }
+      : { check: 'issuer', state: 'not checked', message: 'the token is not readable' };
   }
   if (isOfIssuer) return { check: 'issuer', state: 'ok', message: issuer?.issuer ?? '' };
   return attempt('issuer', () => {
@@ -122,21 +122,23 @@ function checkHeader(jwt: UnverifiedJwt | undefined, issuer: IssuerSettings | un
 function checkSignature({ jwt, isOfIssuer, signatureCheck }: Evidence): Outcome {
   const check = 'signature';
   if (!jwt) return unread(check);
-  if (!isOfIssuer) return { check, state: 'not checked', message: 'keys of another issuer are never tried' };
-  if (!signatureCheck) return { check, state: 'not checked', message: 'no key is tried with this algorithm' };
+  if (!isOfIssuer)
+    return { check, state: 'not checked', message: 'the doctor tries no key of another issuer' };
+  if (!signatureCheck)
+    return { check, state: 'not checked', message: 'the doctor tries no key with this algorithm' };
   return 'error' in signatureCheck
     ? failure(check, signatureCheck.error)
-    : { check, state: 'ok', message: 'fits a key of the issuer' };
+    : { check, state: 'ok', message: 'matches a key of the issuer' };
 }
 
 function checkAnswer({ isOfIssuer, signatureCheck }: Evidence): Outcome {
   const check = 'introspection';
   if (!isOfIssuer || !signatureCheck) {
-    return { check, state: 'not checked', message: 'a token is never shown to an issuer that it is not of' };
+    return { check, state: 'not checked', message: 'the doctor never sends a token to another issuer' };
   }
   return 'error' in signatureCheck
     ? failure(check, signatureCheck.error)
-    : { check, state: 'ok', message: 'its issuer says: active' };
+    : { check, state: 'ok', message: 'the issuer reports: active' };
 }
 
 function checkClaims(
@@ -153,7 +155,7 @@ function checkClaims(
   const outcomes = [
     attempt('audience', () => {
       checkAudience(claims, issuer);
-      return 'meant for this server';
+      return 'this server';
     }),
     attempt('times', () => {
       checkTimes(claims, issuer, now);
@@ -161,15 +163,15 @@ function checkClaims(
     }),
     attempt('kind', () => {
       checkTokenKind(claims, issuer);
-      return 'no mark of anything but an access token';
+      return 'an access token';
     }),
     attempt('lifetime', () => {
       checkLifetime(claims, issuer, now);
-      return 'not longer than is accepted';
+      return 'within the limit';
     }),
     attempt('claims', () => {
       principal = claimsToPrincipal(claims, issuer);
-      return 'all that a principal needs';
+      return 'complete';
     }),
     attempt('binding', () => {
       bound = checkBinding(claims, issuer, seesCertificates);
@@ -199,9 +201,9 @@ function checkBinding(claims: Claims, issuer: IssuerSettings, seesCertificates: 
 function bindingWords({ dpop, mtls }: Confirmation): string {
   const words = [
     dpop && 'bound to a key: the client must send a proof with each request (the DPoP scheme)',
-    mtls && 'bound to a certificate: the client must connect with it',
+    mtls && 'bound to a certificate: the client must connect with this certificate',
   ].filter((text) => text !== false);
-  return words.join('; ') || 'bound to nothing: whoever has the token can use it';
+  return words.join('; ') || 'not bound: every holder of the token can use it';
 }
 
 /** Thumbprint of the binding, if it is a string. */
@@ -211,7 +213,7 @@ export function memberOf(cnf: unknown, name: 'jkt' | 'x5t#S256'): string | undef
 }
 
 function unread(check: CheckName): Outcome {
-  return { check, state: 'not checked', message: 'nothing could be read' };
+  return { check, state: 'not checked', message: 'the token is not readable' };
 }
 
 function attempt(check: CheckName, run: () => string): Outcome {

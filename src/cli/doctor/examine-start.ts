@@ -35,7 +35,7 @@ export async function startSection(settings: Settings): Promise<Section> {
     {
       state: 'not checked',
       name: 'the rest',
-      message: 'the port, the database and the audit log are opened by the server alone',
+      message: 'only the server opens the port, the database and the audit log',
     } as const,
   ];
   return { title: 'The start', lines };
@@ -45,7 +45,7 @@ function tlsLines({ server: { tls } }: Settings): Line[] {
   if (!tls) return [];
   try {
     readTlsFiles(tls);
-    return [fine('TLS', 'the certificate and its key fit together')];
+    return [fine('TLS', 'the certificate matches its key')];
   } catch (error) {
     return faultsOf(error).map((message) => broken('TLS', message));
   }
@@ -73,7 +73,7 @@ async function keyLines({ audit, upstreams }: Settings): Promise<Line[]> {
   );
   return relaxed.length > 0
     ? relaxed
-    : [fine('signing keys', 'those that exist can sign; the others are made at the start')];
+    : [fine('signing keys', 'existing keys can sign; the start creates missing keys')];
 }
 
 /** @param mayReplace true if the server replaces a damaged file. */
@@ -91,7 +91,7 @@ async function keyLine(
   );
   if (fault === undefined) return [];
   if (!mayReplace || !isDamaged(path)) return [broken(name, fault)];
-  return [{ state: 'warn', name, message: `${path} is damaged: the server replaces it at its start` }];
+  return [{ state: 'warn', name, message: `${path} is damaged: the start replaces it` }];
 }
 
 function isDamaged(path: string): boolean {
@@ -150,8 +150,8 @@ function policyLines({ policy }: Settings, registry: ToolRegistry): Line[] {
     const loaded = loadPolicy(policy, registry.all(), files);
     loaded.dispose();
     const message = files
-      ? `the files of POLICY_DIR hold over the tools`
-      : 'no POLICY_DIR: the code decides alone';
+      ? `the files of POLICY_DIR are valid for the tools`
+      : 'no POLICY_DIR: only the access rules of the code apply';
     return [
       fine(name, message),
       ...loaded.notices.map((notice): Line => ({ state: 'warn', name, message: notice })),

@@ -78,7 +78,7 @@ function tokenSection({ token, jwt, claims, now }: DiagnosticContext, removed: r
   const pasted: Line = {
     state: 'warn',
     name: 'pasted',
-    message: `left out here: ${removed.join(', ')}. A client that sends that along is refused (request_malformed).`,
+    message: `removed before the checks: ${removed.join(', ')}. The server rejects a request that contains them (request_malformed).`,
   };
   return {
     title: jwt || !isReadable ? 'The token' : 'The token, as its issuer describes it',
@@ -106,7 +106,7 @@ function checkLines(
   const note: Line = {
     name: 'note',
     state: 'warn',
-    message: `of no issuer of this server: the rest is judged as if it were of ${issuer.issuer}`,
+    message: `from an unknown issuer: the other checks use the settings of ${issuer.issuer}`,
   };
   return lines.flatMap((line) => (line.name === 'issuer' ? [line, note] : [line]));
 }
@@ -118,7 +118,7 @@ function isChecked({ jwt, claims }: Pick<DiagnosticContext, 'jwt' | 'claims'>): 
 
 /** Groups lines without information, so that the important line is visible. */
 function restInOne(lines: readonly Line[]): Line[] {
-  const rest: Line = { name: 'the rest', state: 'not checked', message: 'there is nothing to read' };
+  const rest: Line = { name: 'the rest', state: 'not checked', message: 'the token is not readable' };
   return [...lines.filter(({ state }) => state !== 'not checked'), rest];
 }
 
@@ -126,7 +126,7 @@ function principalSection(principal: Principal, context: DiagnosticContext): Sec
   const providerRoles = rolesBeforeMap(context);
   const notes = remark({ ...context, principal, providerRoles });
   return {
-    title: 'Whom the server lets in',
+    title: 'The principal',
     facts: principalFacts(principal, context.now),
     lines: notes.map((advice): Line => ({ state: 'warn', name: advice.rule, message: '', advice })),
   };

@@ -52,7 +52,7 @@ export function principalFacts(principal: Principal, now: number): Fact[] {
 
 function delegation({ delegation: links, delegationOmitted: omitted }: Principal): string {
   const chain = links.map(({ type }) => type).join(' → ');
-  return omitted > 0 ? `${chain} (${omitted} more behind the first are not on record)` : chain;
+  return omitted > 0 ? `${chain} (${omitted} more after the first are not recorded)` : chain;
 }
 
 function fact(name: string, value: string): Fact {

@@ -42,13 +42,13 @@ export function issuerLines(subject: IssuerCase): Line[] {
 function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
   const name = 'metadata';
   const right = answers.metadata.at(-1) as MetadataAnswer;
-  if (answers.document) return { name, state: 'ok', message: `${right.address}, of exactly this issuer` };
+  if (answers.document) return { name, state: 'ok', message: `${right.address}, for exactly this issuer` };
   if (answers.metadata.length === 0) {
     return {
       name,
       state: 'warn',
       message:
-        'none: the issuer is an http identifier, which is never fetched, and clients are not told where to log in',
+        'none: the issuer is an http identifier, which the gateway never fetches, so clients receive no login address',
       advice: {
         rule: 'identifier-without-metadata',
         message:
@@ -98,7 +98,7 @@ function metadataAddressAdvice(configured: string, setting: NameSetting): Advice
     rule: 'well-known-address',
     message:
       'The configured issuer is the address of a metadata document. The issuer is the text that this document names as "issuer".',
-    serverFix: `Most likely ${setting('issuer', issuerOfMetadata(configured))}.`,
+    serverFix: `Probably ${setting('issuer', issuerOfMetadata(configured))}.`,
   };
 }
 
@@ -120,13 +120,13 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
   const name = 'keys';
   if (issuer.introspection) return [];
   if (!keys)
-    return [{ name, state: 'not checked', message: 'nobody knows where they are without the metadata' }];
+    return [{ name, state: 'not checked', message: 'their address is unknown without the metadata' }];
   const inMetadata: Advice | undefined =
     issuer.jwksUri !== undefined && isMetadataAddress(issuer.jwksUri)
       ? {
           rule: 'keys-at-metadata',
           message: 'The configured address of the keys looks like that of a metadata document.',
-          serverFix: `Leave ${setting('jwks_uri')} out: the metadata says where the keys are.`,
+          serverFix: `Remove ${setting('jwks_uri')}: the metadata names the address of the keys.`,
         }
       : undefined;
   if ('failure' in keys) {
@@ -155,11 +155,11 @@ function keyLines({ issuer, answers: { keys }, setting }: IssuerCase): Line[] {
     lines.push({
       name: 'algorithms',
       state: 'warn',
-      message: `accepted are ${issuer.algorithms.join(', ')}; for others are the keys ${namesOf(ignored)}`,
+      message: `accepted algorithms: ${issuer.algorithms.join(', ')}; keys for other algorithms: ${namesOf(ignored)}`,
       advice: {
         rule: 'algorithm-not-listed',
-        message: 'Tokens that are signed with those are refused (token_algorithm).',
-        serverFix: `If they sign access tokens: ${setting('algorithms', [...issuer.algorithms, ...algorithms].join(','))}.`,
+        message: 'The gateway rejects tokens that are signed with these keys (token_algorithm).',
+        serverFix: `If these keys sign access tokens: ${setting('algorithms', [...issuer.algorithms, ...algorithms].join(','))}.`,
       },
     });
   }
@@ -193,7 +193,7 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
       {
         name,
         state: 'ok',
-        message: `${where}: it accepts this server, and does not know an invented token`,
+        message: `${where}: it accepts this server as a client, and reports an invented token as inactive`,
       },
     ];
   if (answer === 'believes-anything') {
@@ -201,7 +201,7 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
       {
         name,
         state: 'fail',
-        message: `${where}: it calls an invented token active, and so would let in anybody`,
+        message: `${where}: it reports an invented token as active, so every token would be accepted`,
       },
     ];
   }
@@ -215,9 +215,9 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
       advice: {
         rule: 'introspection-client-refused',
         message:
-          'The provider does not take this server for the client that it says it is, or not for one that may ask.',
+          'The provider rejects the client authentication of this server, or does not permit introspection.',
         providerFix:
-          'Look at the client there: its id, its secret or public key, its method of authentication, and that it may introspect.',
+          'Check the client at the provider: id, secret or public key, authentication method, and permission to introspect.',
         serverFix:
           'introspection: client_id, client_authentication, client_secret_file or private_key_file, in IDENTITY_FILE.',
       },
@@ -227,7 +227,7 @@ function introspectionLine({ issuer, answers: { introspection: answer } }: Issue
 
 function audienceLine({ issuer, resource, setting }: IssuerCase): Line {
   const own = issuer.audience.includes(resource);
-  const message = `tokens must be for ${formatList(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients ask for the resource ${quote(resource)}, and the provider must make that of it`}`;
+  const message = `tokens must be for ${formatList(issuer.audience)}${own ? ', the resource identifier of this server' : `; clients request the resource ${quote(resource)}, which the provider must map to this audience`}`;
   const near = own ? undefined : audiencesMeant(issuer.audience, resource);
   if (near === undefined) return { name: 'audience', state: 'ok', message };
   return {
@@ -236,7 +236,7 @@ function audienceLine({ issuer, resource, setting }: IssuerCase): Line {
     message,
     advice: {
       rule: 'audience-nearly',
-      message: `${quote(near)} and ${quote(resource)} are nearly the same, but audiences are compared as texts: tokens for the resource that clients ask for are refused (token_audience).`,
+      message: `${quote(near)} and ${quote(resource)} are nearly the same, but audiences are compared as texts: the gateway rejects tokens for the resource that clients request (token_audience).`,
       serverFix: `Set PUBLIC_URL to the origin in the audience; or ${setting('audience', resource)}.`,
     },
   };
@@ -249,10 +249,10 @@ function presetLine({ issuer: { issuer, preset }, setting }: IssuerCase): Line[]
     {
       name: 'preset',
       state: 'warn',
-      message: `${preset}, and this looks like an issuer of ${PROVIDER_NAMES[provider]}`,
+      message: `${preset}, but this looks like an issuer of ${PROVIDER_NAMES[provider]}`,
       advice: {
         rule: 'preset-other',
-        message: `Scopes, roles and types of tokens are looked for where ${preset} has them.`,
+        message: `The gateway reads scopes, roles and token types as the preset ${preset} defines them.`,
         serverFix: `${setting('preset', provider)}.`,
       },
     },
@@ -266,20 +266,20 @@ function clockLine({ issuer, answers, setting }: IssuerCase): Line[] {
   const tolerance = issuer.clockToleranceSeconds;
   // The header has whole seconds.
   if (Math.abs(ahead) <= Math.max(tolerance, 1))
-    return [{ name, state: 'ok', message: 'as that of the issuer' }];
+    return [{ name, state: 'ok', message: 'same as the clock of the issuer' }];
   const isBehind = ahead > 0;
   return [
     {
       name,
       state: 'warn',
-      message: `that of this machine is ${duration(ahead)} ${isBehind ? 'behind' : 'ahead of'} that of the issuer; ${tolerance} s are tolerated`,
+      message: `the clock of this machine is ${duration(ahead)} ${isBehind ? 'behind' : 'ahead of'} the clock of the issuer; tolerance: ${tolerance} s`,
       advice: {
         rule: isBehind ? 'clock-behind' : 'clock-ahead',
         message: isBehind
-          ? 'New tokens are refused as from the future.'
-          : 'Tokens are refused before they expire.',
-        providerFix: 'Both machines need NTP; that is the cure.',
-        serverFix: `${setting('clock_tolerance_seconds')} (at most 60) forgives a little.`,
+          ? 'The gateway rejects new tokens as not yet valid.'
+          : 'The gateway rejects tokens before they expire.',
+        providerFix: 'Synchronize both machines with NTP.',
+        serverFix: `${setting('clock_tolerance_seconds')} (at most 60) tolerates a small difference.`,
       },
     },
   ];

@@ -15,11 +15,11 @@ export function loginLines(document: JsonObject): Line[] {
   const takesDocuments = document.client_id_metadata_document_supported === true;
   return [
     lacking.length === 0
-      ? { name: 'login', state: 'ok', message: 'clients find where to log in, and where to get tokens' }
+      ? { name: 'login', state: 'ok', message: 'the metadata names the authorization and token endpoints' }
       : {
           name: 'login',
           state: 'warn',
-          message: `the metadata has no ${lacking.join(' and no ')}: clients cannot log in by it`,
+          message: `the metadata has no ${lacking.join(' and no ')}: clients cannot log in`,
         },
     methods.includes('S256')
       ? { name: 'PKCE', state: 'ok', message: 'S256' }
@@ -27,19 +27,19 @@ export function loginLines(document: JsonObject): Line[] {
           name: 'PKCE',
           state: 'warn',
           message:
-            'the metadata does not say that S256 is supported (code_challenge_methods_supported): clients of MCP must then refuse to log in, and many do',
+            'the metadata does not list S256 (code_challenge_methods_supported): MCP clients must then refuse the login, and many do',
         },
     registers || takesDocuments
       ? {
           name: 'registration',
           state: 'ok',
-          message: `clients can register by themselves: ${[takesDocuments && 'by a document of their own (client_id_metadata_document)', registers && 'at the registration_endpoint, unless that wants credentials (Okta)'].filter(Boolean).join(', or ')}`,
+          message: `clients can register themselves: ${[takesDocuments && 'with a client metadata document (client_id_metadata_document)', registers && 'at the registration_endpoint, unless it requires credentials (Okta)'].filter(Boolean).join(', or ')}`,
         }
       : {
           name: 'registration',
           state: 'warn',
           message:
-            'clients cannot register by themselves (no registration_endpoint, no client_id_metadata_document_supported): register each at the provider, and give it its client id',
+            'clients cannot register themselves (no registration_endpoint, no client_id_metadata_document_supported): register each client at the provider, and configure its client id',
         },
   ];
 }
@@ -54,25 +54,25 @@ export function bindingLines({ dpop, mtls }: IssuerSettings, document: JsonObjec
         ? {
             name: 'DPoP',
             state: 'ok',
-            message: `required here, and supported there: ${formatList(algorithms, 20)}`,
+            message: `required by the gateway and supported by the issuer: ${formatList(algorithms, 20)}`,
           }
         : {
             name: 'DPoP',
             state: 'warn',
             message:
-              'required here, and the metadata does not say that the issuer can do it (dpop_signing_alg_values_supported)',
+              'required by the gateway, but the metadata of the issuer does not announce it (dpop_signing_alg_values_supported)',
           },
     );
   }
   if (mtls === 'required') {
     lines.push(
       document.tls_client_certificate_bound_access_tokens === true
-        ? { name: 'mTLS', state: 'ok', message: 'required here, and supported there' }
+        ? { name: 'mTLS', state: 'ok', message: 'required by the gateway and supported by the issuer' }
         : {
             name: 'mTLS',
             state: 'warn',
             message:
-              'required here, and the metadata does not say that the issuer can do it (tls_client_certificate_bound_access_tokens)',
+              'required by the gateway, but the metadata of the issuer does not announce it (tls_client_certificate_bound_access_tokens)',
           },
     );
   }

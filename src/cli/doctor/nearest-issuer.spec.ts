@@ -13,7 +13,7 @@ it.each([
   ['https://demo.eu.auth0.com/', AUTH0, true],
   ['http://127.0.0.1:21001/', LOCAL, false],
   ['http://127.0.0.1:21001', LOCAL, true],
-])('%s is judged by the issuer that it is nearest to, whatever the order', (iss, nearest, isOfIssuer) => {
+])('chooses the most similar issuer for %s, regardless of the order', (iss, nearest, isOfIssuer) => {
   for (const issuers of [
     [LOCAL, AUTH0],
     [AUTH0, LOCAL],
@@ -22,7 +22,7 @@ it.each([
   }
 });
 
-it('names a list as the file, and as a variable, has it', () => {
+it('writes a list in the form of the file or of the variable', () => {
   expect(settingNames(true)('token_types', 'at+jwt,none')).toMatch(/^token_types: \[at\+jwt, none\] /);
   expect(settingNames(false)('token_types', 'at+jwt,none')).toBe('AUTH_TOKEN_TYPES=at+jwt,none');
   expect(settingNames(true)('audience', 'one')).toMatch(/^audience: one /);

@@ -7,8 +7,8 @@ export interface Pasted {
 }
 
 const AROUND: readonly (readonly [RegExp, string])[] = [
-  [/^(authorization|dpop)\s*:\s*/i, 'the name of a header'],
-  [/^(bearer|dpop)\s+/i, 'the name of the scheme'],
+  [/^(authorization|dpop)\s*:\s*/i, 'the header name'],
+  [/^(bearer|dpop)\s+/i, 'the scheme name'],
   [/^["'`“”‘’«»]+|["'`“”‘’«»]+$/g, 'quotes'],
   [/^[,;]+|[,;]+$/g, 'a comma or semicolon'],
   [/^[ \t\p{Cf}\u00a0]+|[ \t\p{Cf}\u00a0]+$/gu, 'spaces'],
@@ -21,7 +21,7 @@ export function readPasted(text: string): Pasted {
   const inJson = accessTokenIn(token);
   if (inJson !== undefined) {
     token = inJson;
-    removed.add('the JSON of a token answer');
+    removed.add('the JSON of a token response');
   }
   for (let before = ''; before !== token;) {
     before = token;

@@ -24,25 +24,25 @@ it.each([
   ['https://okta.com.attacker.example', undefined],
   ['nonsense', undefined],
   [7, undefined],
-])('%s is of %s', (name, provider) => {
+])('guesses the provider of %s: %s', (name, provider) => {
   expect(guessProvider(name)).toBe(provider);
 });
 
-it('a domain of their own is told by the claims', () => {
+it('guesses the provider of a custom domain by the claims', () => {
   const domain = 'https://id.example.com';
   expect(guessProvider(domain, { realm_access: {} })).toBe('keycloak');
   expect(guessProvider(domain, { sub: 'auth0|1' })).toBe('auth0');
   expect(guessProvider(domain, { tid: 't', ver: '2.0' })).toBe('entra');
 });
 
-it('what the operator says counts for tokens of the issuer, what it looks like for others', () => {
+it('uses the configured preset for tokens of the issuer and a guess for other tokens', () => {
   const configured = issuer('https://id.example.com', { preset: 'ping' });
   const claims = { iss: 'https://acme.okta.com/oauth2/default' };
   expect(providerOf(claims, configured, true)).toBe('ping');
   expect(providerOf(claims, configured, false)).toBe('okta');
 });
 
-describe('the issuer that a token is of, or looks like', () => {
+describe('nearestIssuer', () => {
   const first = issuer('https://login.example.com');
   const keycloak = issuer('https://sso.example.com/realms/demo');
   const asked = issuer('https://opaque.example.com', {
@@ -60,11 +60,11 @@ describe('the issuer that a token is of, or looks like', () => {
     [jwt('https://stranger.example'), first, false],
     [jwt(undefined), first, false],
     [undefined, asked, true],
-  ])('%j', (token, expected, isOfIssuer) => {
+  ])('chooses the issuer for %j', (token, expected, isOfIssuer) => {
     expect(nearestIssuer(token, all)).toEqual({ issuer: expected, isOfIssuer });
   });
 
-  it('an opaque one is of nobody where nobody is asked', () => {
+  it('attributes an opaque token to no issuer without introspection', () => {
     expect(nearestIssuer(undefined, [first, keycloak])).toEqual({ issuer: first, isOfIssuer: false });
   });
 });

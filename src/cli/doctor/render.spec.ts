@@ -3,7 +3,7 @@ import type { Report } from './report.js';
 
 const REPORT: Report = {
   good: false,
-  verdict: 'refused: 401 token_audience.',
+  verdict: 'rejected: 401 token_audience.',
   reason: 'token_audience',
   sections: [
     { title: 'The token', facts: [{ name: 'aud', value: '"account"' }] },
@@ -18,8 +18,8 @@ const REPORT: Report = {
           message: 'The token is not meant for this server',
           advice: {
             rule: 'other-audience',
-            message: 'It is for somebody else.',
-            providerFix: 'Ask anew.',
+            message: 'It is for another server.',
+            providerFix: 'Request a new one.',
             serverFix: 'AUTH_AUDIENCE',
           },
         },
@@ -33,7 +33,7 @@ const REPORT: Report = {
   ],
 };
 
-it('is aligned, and broken between words only', () => {
+it('aligns the columns and breaks lines only between words', () => {
   expect(renderText(REPORT, { colour: false, width: 70 })).toBe(`The token
   aud  "account"
 
@@ -41,22 +41,22 @@ The checks
   ok           form       a signed JWT
   fail         audience   token_audience: The token is not meant for
                           this server
-                          It is for somebody else.
-                          there: Ask anew.
-                          here: AUTH_AUDIENCE
+                          It is for another server.
+                          at the provider: Request a new one.
+                          at the gateway: AUTH_AUDIENCE
   not checked  signature  https://a-word-that-is-longer-than-a-line-can-be.example/path
 
-Verdict: refused: 401 token_audience.
+Verdict: rejected: 401 token_audience.
 `);
 });
 
-it('has colours where they are seen, and the same text', () => {
+it('prints the same text with and without colours', () => {
   const plain = renderText(REPORT, { colour: false, width: 70 });
   const coloured = renderText(REPORT, { colour: true, width: 70 });
   expect(coloured).toContain('\u001b[31mfail');
   expect(coloured.replaceAll(/\p{Cc}\[\d+m/gu, '')).toBe(plain);
 });
 
-it('as JSON holds the same findings', () => {
+it('prints the same findings as JSON', () => {
   expect(JSON.parse(renderJson(REPORT))).toEqual(REPORT);
 });

@@ -43,8 +43,8 @@ function renderLine({ state, name, reason, message, advice }: Line, names: numbe
   const texts = [
     reason === undefined ? message : `${reason}: ${message}`,
     advice?.message ?? '',
-    advice?.providerFix === undefined ? '' : `there: ${advice.providerFix}`,
-    advice?.serverFix === undefined ? '' : `here: ${advice.serverFix}`,
+    advice?.providerFix === undefined ? '' : `at the provider: ${advice.providerFix}`,
+    advice?.serverFix === undefined ? '' : `at the gateway: ${advice.serverFix}`,
   ].filter((text) => text !== '');
   return texts.map((text, at) => wrapped(at === 0 ? start : ' '.repeat(indent), indent, text, match.width));
 }

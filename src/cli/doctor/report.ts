@@ -60,13 +60,13 @@ export function verdictWords(sections: readonly Section[]): string {
   const lines = sections.flatMap(({ lines: all = [] }) => all);
   const broken = lines.filter(isBad).length;
   const odd = lines.filter(({ state }) => state === 'warn').length;
-  const looks = odd === 0 ? '' : `; ${odd} to look at`;
-  return broken === 0 ? `nothing is broken${looks}.` : `${broken} broken${looks}.`;
+  const looks = odd === 0 ? '' : `, ${odd} warning(s)`;
+  return broken === 0 ? `no failures${looks}.` : `${broken} failed${looks}.`;
 }
 
 /** Faults that prevent the start end the examination. */
 export function faultyConfiguration(faults: readonly string[]): Report {
-  const title = `The configuration has ${faults.length} fault(s), and the server does not start:`;
+  const title = `The configuration has ${faults.length} error(s), and the server does not start:`;
   const sections: Section[] = [
     { title, lines: faults.map((message) => ({ state: 'fail', name: '', message })) },
   ];

@@ -14,13 +14,13 @@ const WIDTH = 100;
 const WIDEST = 120;
 
 /** A terminal limits a line to 4,095 characters. */
-const PROMPT = 'Paste the token and press Ctrl-D; a long one comes better from a file.';
+const PROMPT = 'Paste the token and press Ctrl-D; use a file for a long token.';
 
 export async function runDoctor(request: DoctorRequest, context: CommandContext): Promise<number> {
   let pasted: Pasted | undefined;
   if (request.kind === 'token') {
     pasted = readPasted(request.token ?? (await readStdin(PROMPT)));
-    if (pasted.token === '') throw new UsageError('There is no token.');
+    if (pasted.token === '') throw new UsageError('stdin contains no token.');
   }
   context.progress(request.kind === 'start' ? 'Checking the configuration' : 'Asking the issuers');
   const report = await reportOn(request.kind === 'start', pasted, context.environment);

@@ -30,27 +30,25 @@ export function serverLines(subject: ServerCase): Line[] {
 }
 
 function resourceLine({ server }: Settings): Line {
-  const near = isLoopbackHost(new URL(server.publicUrl).hostname)
-    ? ', which only programs on this machine reach'
-    : '';
+  const near = isLoopbackHost(new URL(server.publicUrl).hostname) ? ', reachable only from this machine' : '';
   return {
     name: 'resource',
     state: 'ok',
-    message: `clients ask for tokens for ${quote(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
+    message: `clients request tokens for ${quote(server.resource)} (PUBLIC_URL + MCP_PATH)${near}`,
   };
 }
 
 /** `CHALLENGE_SCOPES`. The effective scopes depend on the policy of the running server. */
 function challengeLine({ policy }: Settings): Line {
   const words = {
-    allowed: 'every scope that an allowed tool, prompt or resource needs',
-    minimal: 'the scopes of the read-only tools, prompts and resources alone',
+    allowed: 'every scope that an allowed tool, prompt or resource requires',
+    minimal: 'only the scopes of the read-only tools, prompts and resources',
   };
   const { challengeScopes: setting } = policy;
   const message =
     typeof setting === 'string'
-      ? `CHALLENGE_SCOPES=${setting}: a first login asks for ${words[setting]}`
-      : `CHALLENGE_SCOPES: a first login asks for ${formatList(setting, 20)}`;
+      ? `CHALLENGE_SCOPES=${setting}: a first login requests ${words[setting]}`
+      : `CHALLENGE_SCOPES: a first login requests ${formatList(setting, 20)}`;
   return { name: 'challenge', state: 'ok', message };
 }
 
@@ -63,7 +61,7 @@ function readyLine(ready: boolean, explained: boolean): Line[] {
       name: 'keys',
       state: 'fail',
       message:
-        'the server cannot get the keys of every issuer, and the doctor could: ask again, and if that stays so, report it',
+        'the server cannot fetch the keys of every issuer, but the doctor could: run the doctor again, and report a repeated difference',
     },
   ];
 }
@@ -74,18 +72,18 @@ function runningLines(
   issuer: JsonObject | undefined,
 ): Line[] {
   if (!running) {
-    const message = `no server answers at ${resource}: what it tells clients was not compared`;
+    const message = `no server answers at ${resource}: its metadata was not compared`;
     return [{ name: 'running', state: 'not checked', message }];
   }
   if (running.resource !== resource) {
-    const message = `what answers at ${resource} says that it is ${quote(running.resource)}: another server, or other variables`;
+    const message = `the server at ${resource} identifies itself as ${quote(running.resource)}: it is another server, or has other variables`;
     return [{ name: 'running', state: 'warn', message }];
   }
   return [
     {
       name: 'running',
       state: 'ok',
-      message: 'a server answers at this address, and says that it is this one',
+      message: 'a server runs at this address with this resource identifier',
     },
     ...otherScopesLine(policy.challengeScopes, auth.issuers[0]?.scopePrefix ?? '', running),
     ...scopesLine(textsOf(running.scopes_supported), issuer),
@@ -99,7 +97,7 @@ function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supp
   const wanted = setting.map((scope) => prefix + scope).toSorted();
   if (asked === wanted.join(' ')) return [];
   const message =
-    'the server asks for other scopes than CHALLENGE_SCOPES names: restart it with these variables';
+    'the running server requests other scopes than CHALLENGE_SCOPES names: restart it with these variables';
   return [{ name: 'challenge', state: 'warn', message }];
 }
 
@@ -107,13 +105,13 @@ function otherScopesLine(setting: ChallengeScopes, prefix: string, { scopes_supp
 function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): Line[] {
   if (!issuer || asked.length === 0) return [];
   const name = 'scopes';
-  const message = `clients are told to ask for ${formatList(asked)}`;
+  const message = `the server tells clients to request ${formatList(asked)}`;
   if (!Array.isArray(issuer.scopes_supported)) {
-    return [{ name, state: 'ok', message: `${message}; the issuer does not say which it knows` }];
+    return [{ name, state: 'ok', message: `${message}; the issuer lists no scopes` }];
   }
   const known = textsOf(issuer.scopes_supported);
   const unknown = asked.filter((scope) => !known.includes(scope));
-  if (unknown.length === 0) return [{ name, state: 'ok', message: `${message}, and the issuer knows them` }];
+  if (unknown.length === 0) return [{ name, state: 'ok', message: `${message}, and the issuer lists them` }];
   return [
     {
       name,
@@ -122,9 +120,9 @@ function scopesLine(asked: readonly string[], issuer: JsonObject | undefined): L
       advice: {
         rule: 'scope-unknown',
         message:
-          'A login that asks for a scope that the issuer does not know fails there (invalid_scope), or brings a token without it. Some issuers (Entra ID) list no scope of an API, and know it all the same.',
-        providerFix: 'Define the scopes of the tools for the API that stands for this server.',
-        serverFix: 'Or name the scopes that the issuer knows in CHALLENGE_SCOPES.',
+          'A login with an unknown scope fails at the issuer (invalid_scope), or returns a token without the scope. Some issuers (Entra ID) accept API scopes that they do not list.',
+        providerFix: 'Define the scopes of the tools for the API of this server.',
+        serverFix: 'Or name only scopes of the issuer in CHALLENGE_SCOPES.',
       },
     },
   ];

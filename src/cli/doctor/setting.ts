@@ -45,6 +45,6 @@ export function settingNames(usesIdentityFile: boolean): NameSetting {
     const entry = value === undefined ? setting : `${setting}: ${inYaml(setting, value)}`;
     return usesIdentityFile
       ? `${entry} (of this issuer, in IDENTITY_FILE)`
-      : `${entry} (in an IDENTITY_FILE, which then takes the place of the AUTH_ variables of one issuer)`;
+      : `${entry} (in an IDENTITY_FILE, which replaces the AUTH_ variables of the issuer)`;
   };
 }

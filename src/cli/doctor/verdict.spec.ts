@@ -16,7 +16,7 @@ const refused = (reason: 'token_audience' | 'token_binding' | 'token_type') => (
   error: invalidTokenError(reason, 'No'),
 });
 
-it('is the word of the server', () => {
+it('returns the decision of the verifier', () => {
   expect(verdictOf(checked(), { principal }, undefined)).toMatchObject({
     good: true,
     reason: null,
@@ -24,10 +24,10 @@ it('is the word of the server', () => {
   });
   const verdict = verdictOf(checked({ outcomes: [fails] }), refused('token_audience'), 'entra');
   expect(verdict).toMatchObject({ good: false, reason: 'token_audience', principal: undefined });
-  expect(verdict.verdict).toBe('refused: 401 token_audience, "No". More: docs/guides/providers/entra.md.');
+  expect(verdict.verdict).toBe('rejected: 401 token_audience, "No". More: docs/guides/providers/entra.md.');
 });
 
-it('of a token that is bound to a key is good where only the proof is lacking', () => {
+it('is good for a key-bound token that lacks only the proof', () => {
   const bound = { dpop: true, mtls: false };
   expect(verdictOf(checked({ bound }), refused('token_binding'), undefined)).toMatchObject({
     good: true,
@@ -41,7 +41,7 @@ it.each([
   [checked({ outcomes: [fails] }), { principal }],
   [checked(), refused('token_type')],
   [checked({ outcomes: [fails] }), refused('token_type')],
-])('is not good, and says so, where the checks say another thing', (checkReport, answer) => {
+])('is not good and reports a bug if the checks disagree with the verifier', (checkReport, answer) => {
   const verdict = verdictOf(checkReport, answer, undefined);
   expect(verdict.good).toBe(false);
   expect(verdict.verdict).toContain('the doctor has a bug');

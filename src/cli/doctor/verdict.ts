@@ -26,14 +26,14 @@ export function verdictOf(checkReport: CheckReport, answer: Answer, provider: Pr
       reason: null,
       principal,
       verdict:
-        'good, from a client that proves with each request to have the key that the token is bound to (the DPoP scheme). As a Bearer token, and from anybody else, it is refused (token_binding).',
+        'good, if the client sends a DPoP proof with the bound key on each request. The server rejects the token without that proof, or with the Bearer scheme (token_binding).',
     };
   }
   const said = 'error' in answer ? answer.error.code : null;
   const doubt =
     said === found
       ? ''
-      : ` The checks say ${found ?? 'that it is good'}: they should agree, and where they do not, the doctor has a bug. Please report it.`;
+      : ` The checks disagree (${found ?? 'good'}): the doctor has a bug. Please report it.`;
   if ('error' in answer) {
     const { code, status, message } = answer.error;
     const page = provider ? ` More: docs/guides/providers/${provider}.md.` : '';
@@ -41,14 +41,14 @@ export function verdictOf(checkReport: CheckReport, answer: Answer, provider: Pr
       good: false,
       reason: code,
       principal: undefined,
-      verdict: `refused: ${status} ${code}, "${message}".${page}${doubt}`,
+      verdict: `rejected: ${status} ${code}, "${message}".${page}${doubt}`,
     };
   }
-  const from = bound.mtls ? ', from a client that connects with the certificate that it is bound to' : '';
+  const from = bound.mtls ? ' from a client that connects with the bound certificate' : '';
   return {
     good: doubt === '',
     reason: null,
     principal: answer.principal,
-    verdict: `good: the server lets it in${from}. What it may do there is for the rules of each tool.${doubt}`,
+    verdict: `good: the server accepts the token${from}. The access rule of each tool decides about calls.${doubt}`,
   };
 }

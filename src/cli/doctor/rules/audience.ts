@@ -16,7 +16,7 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
       const said = textsOf(claims.aud).find((one) => issuer.audience.some((ours) => isTwin(one, ours)));
       return (
         said !== undefined && {
-          message: `The token is for ${quote(said)}, which is the other name of what is configured (${formatList(issuer.audience)}): Entra writes the application id in tokens of version 2.0, and may write api://… in those of version 1.0.`,
+          message: `The token is for ${quote(said)}, which is another name of the configured audience (${formatList(issuer.audience)}): Entra writes the application id in tokens of version 2.0, and may write api://… in those of version 1.0.`,
           serverFix: setting('audience', [...issuer.audience, said].join(',')),
         }
       );
@@ -39,9 +39,9 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
       );
       return (
         said !== undefined && {
-          message: `The token is for ${quote(said)}, and ${formatList(issuer.audience)} is accepted: nearly the same, but they are compared as texts.`,
+          message: `The token is for ${quote(said)}, and ${formatList(issuer.audience)} is accepted: nearly the same, but audiences are compared as texts.`,
           providerFix:
-            'Write it there as it is here: clients ask for the resource identifier of this server.',
+            'Use the exact value of the gateway at the provider: clients request the resource identifier of this server.',
           serverFix: `Or ${setting('audience', said)}.`,
         }
       );
@@ -51,8 +51,8 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
     name: 'keycloak-audience-mapper',
     match: (context) =>
       context.provider === 'keycloak' && {
-        message: `${isFor(context)}: Keycloak puts nothing about this server into a token unless it is told to.`,
-        providerFix: `In the realm, Client scopes: make one (or open the -dedicated one of the client), Add mapper > By configuration > Audience, Included Custom Audience ${context.issuer.audience[0]}, Add to access token on; then give that client scope to the client.`,
+        message: `${isFor(context)}: Keycloak adds the audience of this server only with an audience mapper.`,
+        providerFix: `In the realm, Client scopes: create a client scope (or open the -dedicated scope of the client), Add mapper > By configuration > Audience, Included Custom Audience ${context.issuer.audience[0]}, Add to access token on; then give that client scope to the client.`,
         ...otherAudience(context),
       },
   },
@@ -64,8 +64,8 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
         context.provider === 'auth0' &&
         audience.length > 0 &&
         audience.every((one) => one.endsWith('/userinfo')) && {
-          message: `${isFor(context)}: no API was asked for.`,
-          providerFix: `The client must ask with audience=${context.issuer.audience[0]}, the identifier of the API made for this server.`,
+          message: `${isFor(context)}: the client did not request an API.`,
+          providerFix: `The client must send audience=${context.issuer.audience[0]}, the identifier of the API of this server.`,
         }
       );
     },
@@ -74,8 +74,8 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
     name: 'okta-audience',
     match: (context) =>
       context.provider === 'okta' && {
-        message: `${isFor(context)}: in Okta the audience is a setting of the authorization server, the same for all of its tokens.`,
-        providerFix: `Security > API > Authorization Servers, the one of this issuer, Settings, Audience: ${context.issuer.audience[0]}. An authorization server for this server alone is best.`,
+        message: `${isFor(context)}: in Okta, the audience is a setting of the authorization server and applies to all its tokens.`,
+        providerFix: `Security > API > Authorization Servers, the one of this issuer, Settings, Audience: ${context.issuer.audience[0]}. Use a separate authorization server for this server.`,
         ...otherAudience(context),
       },
   },
@@ -83,10 +83,10 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
     name: 'cognito-audience',
     match: (context) =>
       context.provider === 'cognito' && {
-        message: `${isFor(context)}: Amazon Cognito writes aud only where the client asked for a resource (resource=…), and names the client otherwise.`,
+        message: `${isFor(context)}: Amazon Cognito writes aud only if the client requests a resource (resource=…); otherwise the token names only the client.`,
         providerFix: `Have the client send resource=${context.resource}; the resource server of the user pool must have that identifier.`,
         ...(typeof context.claims.client_id === 'string' && {
-          serverFix: `Or name the client, if it is a client of this server and of nothing else: ${context.setting('audience', context.claims.client_id)}.`,
+          serverFix: `Or accept the client id, if the client uses only this server: ${context.setting('audience', context.claims.client_id)}.`,
         }),
       },
   },
@@ -94,23 +94,23 @@ export const AUDIENCE: readonly DiagnosticRule[] = [
     name: 'audience-missing',
     match: (context) =>
       context.claims.aud === undefined && {
-        message: 'The token does not say for whom it is (no aud).',
-        providerFix: `Define an API or resource for this server at the provider, with the identifier ${context.issuer.audience[0]}, and have the client ask for it: resource=${context.resource} (RFC 8707).`,
+        message: 'The token has no audience (no aud).',
+        providerFix: `Define an API or resource for this server at the provider, with the identifier ${context.issuer.audience[0]}, and have the client request it: resource=${context.resource} (RFC 8707).`,
       },
   },
   {
     name: 'audience-is-client',
     match: (context) =>
       textsOf(context.claims.aud).some((one) => clientsOf(context).includes(one)) && {
-        message: `${isFor(context)}, which is the client itself: no resource was asked for.`,
-        providerFix: `Define an API or resource for this server at the provider, with the identifier ${context.issuer.audience[0]}, and have the client ask for it.`,
+        message: `${isFor(context)}, which is the client itself: the client did not request a resource.`,
+        providerFix: `Define an API or resource for this server at the provider, with the identifier ${context.issuer.audience[0]}, and have the client request it.`,
       },
   },
   {
     name: 'other-audience',
     match: (context) => ({
       message: `${isFor(context)}.`,
-      providerFix: `Have the client ask for a token for this server: resource=${context.resource} (RFC 8707), or what the provider has in its place.`,
+      providerFix: `Have the client request a token for this server: resource=${context.resource} (RFC 8707), or the equivalent parameter of the provider.`,
       ...otherAudience(context),
     }),
   },
@@ -151,7 +151,7 @@ function loopbackWords(
 ): Explanation {
   return {
     message: `The token is for ${quote(said)}, and ${formatList(accepted)} is accepted. localhost and 127.0.0.1 are the same machine, but audiences are compared as texts.`,
-    providerFix: `Have clients use the address ${quote(resource)}, and ask for a token for it.`,
+    providerFix: `Have clients use the address ${quote(resource)} and request a token for it.`,
     serverFix: `Or set PUBLIC_URL to the origin that clients use, ${quote(new URL(said).origin)}${accepted.includes(resource) ? '' : `, and ${setting('audience', said)}`}.`,
   };
 }
@@ -167,7 +167,7 @@ function plain(audience: string): string {
 function isFor(context: DiagnosticContext): string {
   const { claims, issuer } = context;
   const audience = PRESET_FACTS[issuer.preset].audienceOf(claims);
-  const said = audience === undefined ? 'nobody (no aud)' : quote(audience);
+  const said = audience === undefined ? 'no audience (no aud)' : quote(audience);
   return `The token is for ${said}, and ${formatList(issuer.audience)} is accepted`;
 }
 
@@ -182,5 +182,5 @@ function otherAudience({ setting, claims }: DiagnosticContext): Pick<Explanation
   const own = textsOf(claims.aud).filter((audience) => !EVERYBODYS.test(audience));
   if (own.length !== 1) return {};
   const value = setting('audience', own[0]);
-  return { serverFix: `Only if that audience stands for this server and for nothing else: ${value}.` };
+  return { serverFix: `Only if that audience identifies this server alone: ${value}.` };
 }

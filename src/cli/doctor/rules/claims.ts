@@ -12,8 +12,8 @@ export const TOKEN_KIND: readonly DiagnosticRule[] = [
   {
     name: 'foreign-mark',
     match: ({ issuer, claims }) => ({
-      message: `It is no access token as the preset ${issuer.preset} knows them: ${PRESET_FACTS[issuer.preset].rejectTokenKind(claims) ?? 'it has a claim that they never have'}.`,
-      providerFix: 'Have the client send the access_token of the token answer.',
+      message: `It is not an access token of the preset ${issuer.preset}: ${PRESET_FACTS[issuer.preset].rejectTokenKind(claims) ?? 'it has a claim that access tokens never have'}.`,
+      providerFix: 'Have the client send the access_token of the token response.',
     }),
   },
 ];
@@ -27,7 +27,7 @@ export const CLAIMS: readonly DiagnosticRule[] = [
       if (!provider || provider === issuer.preset) return undefined;
       const place = issuer.preset === 'generic' ? 'RFC 9068' : PROVIDER_NAMES[issuer.preset];
       return {
-        message: `The claims are looked for where ${place} has them, and this looks like a token of ${PROVIDER_NAMES[provider]}.`,
+        message: `The gateway reads the claims of ${place}, but this looks like a token of ${PROVIDER_NAMES[provider]}.`,
         serverFix: `${setting('preset', provider)}.`,
       };
     },
@@ -38,9 +38,9 @@ export const CLAIMS: readonly DiagnosticRule[] = [
       claims.sub === undefined &&
       provider === 'keycloak' && {
         message:
-          'The token has no sub. Keycloak from 25 on writes it by the client scope basic, and lightweight access tokens leave it out.',
+          'The token has no sub. Keycloak 25 and later adds it with the client scope basic, and lightweight access tokens omit it.',
         providerFix:
-          'Add the client scope basic to the client as a default one, and switch "Always use lightweight access token" off.',
+          'Add the client scope basic to the client as a default scope, and switch "Always use lightweight access token" off.',
       },
   },
   {
@@ -48,9 +48,9 @@ export const CLAIMS: readonly DiagnosticRule[] = [
     match: ({ claims }) =>
       claims.sub === undefined && {
         message:
-          'The token does not say whom it is about (no sub). Access tokens must (RFC 9068 section 2.2); some providers leave it out of tokens that a program got for itself (client credentials).',
+          'The token has no subject (no sub). Access tokens require it (RFC 9068 section 2.2); some providers omit it from client credentials tokens.',
         providerFix:
-          'Have the client log a person in; or have the provider write the client into sub where a program acts for itself.',
+          'Have the client log in a user; or have the provider write the client id into sub for a workload.',
       },
   },
   {
@@ -60,11 +60,11 @@ export const CLAIMS: readonly DiagnosticRule[] = [
       if (!place || typeof place.value !== 'string') return undefined;
       const several = /[\s,;[\]{}]/.test(place.value.trim());
       return {
-        message: `${escapeControlChars(place.name)} is a text, and roles are a list of texts here.${several ? ' The text looks like several roles in one.' : ''}`,
-        providerFix: `Have the provider write a list: ["…"]. Keycloak: "Multivalued" of the mapper; elsewhere a claim with multiple values.`,
+        message: `${escapeControlChars(place.name)} is a text, but roles must be a list of strings.${several ? ' The text seems to contain several roles.' : ''}`,
+        providerFix: `Have the provider write a list: ["…"]. Keycloak: "Multivalued" of the mapper; other providers: a claim with multiple values.`,
         serverFix: several
-          ? `Or say what separates the roles in the text, such as a comma or a space: ${setting('roles_separator')}.`
-          : `Or name the place of the roles yourself: ${setting('claims')}. A text in a place named there is one role. Or say what separates several: ${setting('roles_separator')}.`,
+          ? `Or configure the separator of the roles, for example a comma or a space: ${setting('roles_separator')}.`
+          : `Or name the claim of the roles: ${setting('claims')}. A string in that claim is one role. Or configure a separator for several roles: ${setting('roles_separator')}.`,
       };
     },
   },
@@ -74,7 +74,7 @@ export const CLAIMS: readonly DiagnosticRule[] = [
       const place = oddRole(claims, issuer);
       return (
         place && {
-          message: `${escapeControlChars(place.name)} is ${Array.isArray(place.value) ? 'a list that does not hold texts alone' : quote(place.value)}, and roles are a list of texts.`,
+          message: `${escapeControlChars(place.name)} is ${Array.isArray(place.value) ? 'a list with other values than strings' : quote(place.value)}, but roles must be a list of strings.`,
           providerFix: 'Have the provider write the names of the roles: ["developer"].',
         }
       );
@@ -84,10 +84,10 @@ export const CLAIMS: readonly DiagnosticRule[] = [
     name: 'claim-missing',
     match: ({ issuer, setting }) => ({
       message:
-        'A claim is missing, or is not of the kind that its specification says. What is odd is refused, not guessed at.',
+        'A claim is missing or has the wrong type. The gateway rejects such a token and does not guess.',
       providerFix:
-        'Have the provider write it: sub and a client are in every access token (RFC 9068), scopes and roles are texts or lists of texts.',
-      serverFix: `Or say where this provider has it: ${setting('claims')}${issuer.preset === 'generic' ? `, or ${setting('preset')}` : ''}.`,
+        'Have the provider correct the claim: every access token has sub and a client (RFC 9068); scopes and roles are strings or lists of strings.',
+      serverFix: `Or name the claim that this provider uses: ${setting('claims')}${issuer.preset === 'generic' ? `, or ${setting('preset')}` : ''}.`,
     }),
   },
 ];

@@ -13,14 +13,14 @@ export const ALGORITHM: readonly DiagnosticRule[] = [
     match: ({ jwt }) =>
       jwt?.header.crit !== undefined && {
         message: 'The header of the token demands an extension (crit) that this server does not have.',
-        providerFix: 'Ask for plain access tokens: no provider needs crit for them.',
+        providerFix: 'Request plain access tokens: no provider needs crit for them.',
       },
   },
   {
     name: 'symmetric-algorithm',
     match: ({ jwt, provider }) =>
       /^HS\d+$/.test(textOf(jwt?.header.alg)) && {
-        message: `The token is signed with a shared secret (${quote(jwt?.header.alg, 20)}): whoever can check it can also make it. That is never accepted.`,
+        message: `The token is signed with a shared secret (${quote(jwt?.header.alg, 20)}): every party that can verify it can also create it. The gateway never accepts this.`,
         providerFix:
           provider === 'auth0'
             ? 'In the settings of the API in Auth0: Signing Algorithm RS256.'
@@ -31,8 +31,8 @@ export const ALGORITHM: readonly DiagnosticRule[] = [
     name: 'no-signature',
     match: ({ jwt }) =>
       /^none$/i.test(textOf(jwt?.header.alg)) && {
-        message: 'The token is not signed at all: anybody can write one.',
-        providerFix: 'Find out where it comes from: no provider issues such access tokens.',
+        message: 'The token is not signed: any party can create such a token.',
+        providerFix: 'Find its source: no provider issues such access tokens.',
       },
   },
   {
@@ -43,14 +43,14 @@ export const ALGORITHM: readonly DiagnosticRule[] = [
       return {
         message: `The token is signed with ${alg}; accepted are ${issuer.algorithms.join(', ')}.`,
         providerFix: `Or sign with one of ${issuer.algorithms.join(', ')}.`,
-        serverFix: `If this is what the provider signs with: ${setting('algorithms', [...issuer.algorithms, alg].join(','))}.`,
+        serverFix: `If the provider signs with this algorithm: ${setting('algorithms', [...issuer.algorithms, alg].join(','))}.`,
       };
     },
   },
   {
     name: 'unknown-algorithm',
     match: ({ jwt, issuer }) => ({
-      message: `The token says that it is signed with ${quote(jwt?.header.alg, 40)}, which this server does not know.`,
+      message: `The token names the algorithm ${quote(jwt?.header.alg, 40)}, which this server does not support.`,
       providerFix: `Sign with one of ${issuer.algorithms.join(', ')}.`,
     }),
   },
@@ -65,8 +65,8 @@ export const TYPE: readonly DiagnosticRule[] = [
       return (
         issuer.preset === 'generic' &&
         provider !== undefined && {
-          message: `${saysItsType(context)} This looks like a token of ${PROVIDER_NAMES[provider]}, whose access tokens are like that.`,
-          serverFix: `${setting('preset', provider)}: it also knows where that provider keeps scopes and roles.`,
+          message: `${saysItsType(context)} This looks like a token of ${PROVIDER_NAMES[provider]}, whose access tokens have this type.`,
+          serverFix: `${setting('preset', provider)}: the preset also names the claims of scopes and roles.`,
         }
       );
     },
@@ -79,9 +79,9 @@ export const TYPE: readonly DiagnosticRule[] = [
       if (type !== 'none' && type.toLowerCase() !== 'jwt') return undefined;
       const types = [...acceptedTypes(issuer), type === 'none' ? 'none' : 'JWT'].join(',');
       return {
-        message: `${saysItsType(context)} So do ID tokens, and a server that took it could not tell them apart.`,
-        providerFix: 'Issue access tokens by RFC 9068, with typ at+jwt, where the provider can.',
-        serverFix: `Where it cannot: choose its preset (${setting('preset')}), or ${setting('token_types', types)}.`,
+        message: `${saysItsType(context)} ID tokens have the same type, so the gateway cannot distinguish them.`,
+        providerFix: 'If the provider supports RFC 9068, issue access tokens with typ at+jwt.',
+        serverFix: `Otherwise choose its preset (${setting('preset')}), or ${setting('token_types', types)}.`,
       };
     },
   },
@@ -89,15 +89,15 @@ export const TYPE: readonly DiagnosticRule[] = [
     name: 'type-not-accepted',
     match: (context) => ({
       message: saysItsType(context),
-      providerFix: 'Send an access token. If this is one, look how the provider marks its access tokens.',
-      serverFix: `And name it: ${context.setting('token_types')}, or another preset.`,
+      providerFix:
+        'Send an access token. If this is an access token, check the typ that the provider writes.',
+      serverFix: `Then accept that typ: ${context.setting('token_types')}, or another preset.`,
     }),
   },
 ];
 
 function saysItsType({ jwt, issuer }: DiagnosticContext): string {
   const typ: unknown = jwt?.header.typ;
-  const type =
-    typ === undefined ? 'does not say what it is (no typ in its header)' : `says typ ${quote(typ, 40)}`;
-  return `The token ${type}; accepted is ${formatList(acceptedTypes(issuer))}.`;
+  const type = typ === undefined ? 'has no typ in its header' : `has typ ${quote(typ, 40)}`;
+  return `The token ${type}; the gateway accepts ${formatList(acceptedTypes(issuer))}.`;
 }

@@ -47,8 +47,8 @@ const DIFFERENCES: readonly Difference[] = [
       const tenant = entraIssuer(configured)?.tenant ?? '';
       return (
         ANY_TENANT.test(tenant) && {
-          message: `The configured issuer is for ${quote(tenant)}, and tokens always name the one tenant that issued them.`,
-          serverFix: `${setting('issuer', 'https://login.microsoftonline.com/TENANT-ID/v2.0')}, with the id of the tenant; one entry for each tenant that you trust.`,
+          message: `The configured issuer is for ${quote(tenant)}, but tokens always name the tenant that issued them.`,
+          serverFix: `${setting('issuer', 'https://login.microsoftonline.com/TENANT-ID/v2.0')}, with the id of the tenant; add one entry for each trusted tenant.`,
         }
       );
     },
@@ -57,7 +57,7 @@ const DIFFERENCES: readonly Difference[] = [
     name: 'entra-v1-token',
     match: ({ said, configured, setting }) =>
       versionsOf(said, configured) === '1→2' && {
-        message: 'This is a version 1.0 token of Entra, and the issuer of version 2.0 is configured.',
+        message: 'This is a version 1.0 token of Entra, but the issuer of version 2.0 is configured.',
         providerFix:
           'In the app registration of the API (not of the client), Manifest: api.requestedAccessTokenVersion = 2 (accessTokenAcceptedVersion in the old form). New tokens then have the other iss.',
         serverFix: `Or accept version 1.0: ${setting('issuer', said)}.`,
@@ -68,7 +68,7 @@ const DIFFERENCES: readonly Difference[] = [
     match: ({ said, configured, setting }) =>
       versionsOf(said, configured) === '2→1' && {
         message:
-          'This is a version 2.0 token of Entra, and the issuer of version 1.0 (sts.windows.net) is configured.',
+          'This is a version 2.0 token of Entra, but the issuer of version 1.0 (sts.windows.net) is configured.',
         serverFix: `${setting('issuer', said)}; the audience of such a token is the application id, not api://….`,
       },
   },
@@ -82,9 +82,9 @@ const DIFFERENCES: readonly Difference[] = [
         theirs.tenant !== ours.tenant && {
           message: `The token is of another Entra tenant: ${quote(theirs.tenant)}, not ${quote(ours.tenant)}.`,
           providerFix:
-            'Log in at the tenant that is configured: the authority of the client must name it, not "common". A guest has to name it too.',
+            'Log in at the configured tenant: the authority of the client must name it in place of "common", also for a guest.',
           serverFix:
-            'Or name that tenant as an issuer too, if its people are to come in (IDENTITY_FILE takes several).',
+            'Or name that tenant as an issuer too, if its users need access (IDENTITY_FILE accepts several).',
         }
       );
     },
@@ -93,7 +93,7 @@ const DIFFERENCES: readonly Difference[] = [
     name: 'trailing-slash',
     match: ({ said, configured, setting }) =>
       withoutSlash(said) === withoutSlash(configured) && {
-        message: `The two differ by a slash at the end: ${quote(said)} and ${quote(configured)}. They are compared as texts.`,
+        message: `The issuers differ by a slash at the end: ${quote(said)} and ${quote(configured)}. They are compared as texts.`,
         serverFix: setting('issuer', said),
       },
   },
@@ -102,16 +102,16 @@ const DIFFERENCES: readonly Difference[] = [
     match: ({ a, b, said, configured }) =>
       a.protocol !== b.protocol &&
       a.host.replace(/:\d+$/, '') === b.host.replace(/:\d+$/, '') && {
-        message: `The two differ by http and https: ${quote(said)} and ${quote(configured)}.`,
+        message: `The issuers differ by http and https: ${quote(said)} and ${quote(configured)}.`,
         providerFix:
-          'The provider does not know its own public address: it stands behind a proxy that ends TLS. Tell it (Keycloak: hostname, or proxy-headers).',
+          'The provider is behind a proxy that terminates TLS and does not use its public address. Configure that address (Keycloak: hostname, or proxy-headers).',
       },
   },
   {
     name: 'letter-case',
     match: ({ said, configured, setting }) =>
       said.toLowerCase() === configured.toLowerCase() && {
-        message: `The two differ by capital letters: ${quote(said)} and ${quote(configured)}. They are compared as texts.`,
+        message: `The issuers differ by capital letters: ${quote(said)} and ${quote(configured)}. They are compared as texts.`,
         serverFix: setting('issuer', said),
       },
   },
@@ -121,9 +121,9 @@ const DIFFERENCES: readonly Difference[] = [
       (guessProvider(said) === 'okta' || /\/oauth2\/[^/]+$/.test(new URL(configured).pathname)) &&
       a.pathname === '/' && {
         message:
-          'The token is of the org authorization server of Okta, whose access tokens are for Okta alone and cannot be verified by others.',
-        providerFix: `The client must ask a custom authorization server: https://OKTA-DOMAIN/oauth2/default, or another of Security > API > Authorization Servers.`,
-        serverFix: `Its issuer is what is to be configured: ${setting('issuer')}.`,
+          'The token is of the org authorization server of Okta, whose access tokens only Okta can verify.',
+        providerFix: `The client must use a custom authorization server: https://OKTA-DOMAIN/oauth2/default, or another of Security > API > Authorization Servers.`,
+        serverFix: `Configure the issuer of that server: ${setting('issuer')}.`,
       },
   },
   {
@@ -132,7 +132,7 @@ const DIFFERENCES: readonly Difference[] = [
       a.pathname.replace(/^\/auth(?=\/realms\/)/, '') === b.pathname.replace(/^\/auth(?=\/realms\/)/, '') &&
       a.pathname !== b.pathname && {
         message:
-          'The two differ by /auth, which Keycloak has had in its addresses before release 17, and has where http-relative-path says so.',
+          'The issuers differ by /auth, which is part of the addresses of Keycloak before release 17, or with http-relative-path.',
         serverFix: setting('issuer', said),
       },
   },
@@ -146,9 +146,9 @@ const DIFFERENCES: readonly Difference[] = [
         provider !== 'keycloak' &&
         provider === guessProvider(configured) && {
           message: `The token is of another tenant of ${PROVIDER_NAMES[provider]}: ${quote(a.host)}, not ${quote(b.host)}.`,
-          providerFix: 'Have the client log in at the tenant that is configured.',
+          providerFix: 'Have the client log in at the configured tenant.',
           serverFix:
-            'Or name that tenant as an issuer too, if its people are to come in (IDENTITY_FILE takes several).',
+            'Or name that tenant as an issuer too, if its users need access (IDENTITY_FILE accepts several).',
         }
       );
     },
@@ -158,10 +158,10 @@ const DIFFERENCES: readonly Difference[] = [
     match: ({ a, b, said, setting }) =>
       a.pathname === b.pathname &&
       mayBeOne(a, b) && {
-        message: `The two differ by the host: ${quote(a.host)} and ${quote(b.host)}. A provider that is reached by two names, or by a domain of your own, signs with the name that the client used.`,
+        message: `The issuers differ by the host: ${quote(a.host)} and ${quote(b.host)}. A provider with two host names, or with a custom domain, signs with the name that the client used.`,
         providerFix:
           'Let clients use one name only, or fix the name at the provider (Keycloak: hostname; Auth0: the custom domain, for every client).',
-        serverFix: `If both are yours, and the other name is the right one: ${setting('issuer', said)}.`,
+        serverFix: `If both are yours, and the name in the token is correct: ${setting('issuer', said)}.`,
       },
   },
   {
@@ -171,9 +171,9 @@ const DIFFERENCES: readonly Difference[] = [
       /\/realms\//.test(a.pathname) &&
       /\/realms\//.test(b.pathname) && {
         message: `The token is of another realm: ${quote(realmOf(a))}, not ${quote(realmOf(b))}.`,
-        providerFix: 'Log in at the realm that is configured.',
+        providerFix: 'Log in at the configured realm.',
         serverFix:
-          'Or name that realm as an issuer too, if its people are to come in (IDENTITY_FILE takes several).',
+          'Or name that realm as an issuer too, if its users need access (IDENTITY_FILE accepts several).',
       },
   },
   {
@@ -181,8 +181,8 @@ const DIFFERENCES: readonly Difference[] = [
     match: ({ a, b, said, setting }) =>
       a.host === b.host && {
         message: `The token is of another issuer on the same host (${quote(a.pathname)}, not ${quote(b.pathname)}): another tenant, pool or authorization server.`,
-        providerFix: 'Have the client log in where this server expects it.',
-        serverFix: `If the other one is the right one: ${setting('issuer', said)}.`,
+        providerFix: 'Have the client log in at the configured issuer.',
+        serverFix: `If the issuer of the token is correct: ${setting('issuer', said)}.`,
       },
   },
 ];
@@ -209,9 +209,8 @@ export const ISSUER: readonly DiagnosticRule[] = [
     name: 'issuer-missing',
     match: ({ claims }) =>
       typeof claims.iss !== 'string' && {
-        message: `The token does not name its issuer: iss is ${quote(claims.iss)}. Access tokens must (RFC 9068).`,
-        providerFix:
-          'Ask the provider for access tokens that are JWTs, for the API that stands for this server.',
+        message: `The token does not name its issuer: iss is ${quote(claims.iss)}. Access tokens require it (RFC 9068).`,
+        providerFix: 'Ask the provider for access tokens that are JWTs, for the API of this server.',
       },
   },
   {
@@ -219,7 +218,7 @@ export const ISSUER: readonly DiagnosticRule[] = [
     match: ({ claims }) =>
       claims.iss === 'accounts.google.com' && {
         message:
-          'Google may name itself without https in ID tokens of a login; such a one is for the client that asked for it.',
+          'Google can omit https in the iss of login ID tokens; such a token is for the client that requested it.',
         providerFix:
           'Send an ID token that was made for this server (by a service account, or by Identity-Aware Proxy).',
       },
@@ -238,8 +237,8 @@ export const ISSUER: readonly DiagnosticRule[] = [
       return {
         message: `The token is of ${quote(claims.iss)}${provider ? ` (${PROVIDER_NAMES[provider]})` : ''}, and ${quote(issuer.issuer)} is configured.`,
         providerFix:
-          'Have the client log in at the configured issuer: this server names it to clients that ask.',
-        serverFix: `If the other one is to be trusted: ${setting('issuer')}, or an entry of its own in IDENTITY_FILE.`,
+          'Have the client log in at the configured issuer, which this server publishes in its metadata.',
+        serverFix: `To trust the issuer of the token: ${setting('issuer')}, or another entry in IDENTITY_FILE.`,
       };
     },
   },

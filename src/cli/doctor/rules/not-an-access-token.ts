@@ -10,7 +10,7 @@ const FOREIGN_TYPES: Readonly<Record<string, string>> = {
   'secevent+jwt': 'a security event, which a provider sends to receivers of events',
   'dpop+jwt': 'a DPoP proof: it goes into the DPoP header, beside an access token in Authorization',
   'oauth-id-jag+jwt': 'an identity assertion (ID-JAG), which a client exchanges for an access token',
-  'client-authentication+jwt': 'what a client proves itself with at the token endpoint',
+  'client-authentication+jwt': 'a client assertion for the token endpoint',
   'token-introspection+jwt': 'the signed answer of an introspection endpoint',
   'oauth-authz-req+jwt': 'a signed authorization request',
   'id+jwt': 'an ID token',
@@ -25,8 +25,8 @@ export const GRAPH_TOKEN: DiagnosticRule = {
     (textsOf(claims.aud).some((audience) => GRAPH.test(audience)) ||
       (provider === 'entra' && jwt?.header.nonce !== undefined)) && {
       message:
-        'The token is for Microsoft Graph, whose tokens nobody else can verify: Entra gives it where no other API is asked for.',
-      providerFix: `The client must ask for a scope of the API made for this server: api://APPLICATION-ID/SCOPE (Expose an API in its app registration), not User.Read or another scope of Graph. Its token is then for ${issuer.audience.join(' or ')}.`,
+        'The token is for Microsoft Graph, whose tokens only Graph can verify: Entra issues it if the client requests no other API.',
+      providerFix: `The client must request a scope of the API of this server: api://APPLICATION-ID/SCOPE (Expose an API in its app registration), not User.Read or another scope of Graph. Its token is then for ${issuer.audience.join(' or ')}.`,
     },
 };
 
@@ -36,7 +36,7 @@ export const ID_TOKEN: DiagnosticRule = {
     const mark = idTokenMark(context);
     return (
       mark !== undefined && {
-        message: `This is an ID token (${mark}): it tells a client who has logged in, and opens nothing.`,
+        message: `This is an ID token (${mark}): it identifies the logged-in user to the client and grants no access.`,
         providerFix: 'The client must send the access_token of the same answer, not the id_token.',
       }
     );
@@ -47,7 +47,7 @@ export const REFRESH_TOKEN: DiagnosticRule = {
   name: 'refresh-token',
   match: ({ claims }) =>
     ['Refresh', 'Offline'].includes(textOf(claims.typ)) && {
-      message: `This is a refresh token of Keycloak (its typ claim is ${quote(claims.typ)}): it is for the token endpoint alone.`,
+      message: `This is a refresh token of Keycloak (its typ claim is ${quote(claims.typ)}): only the token endpoint accepts it.`,
       providerFix: 'The client must send the access_token of the same answer.',
     },
 };
@@ -83,7 +83,7 @@ function idTokenMark({ jwt, claims, provider, issuer }: DiagnosticContext): stri
   const message = (names: readonly string[]) => names.some((name) => claims[name] !== undefined);
   if (message(['scope', 'scp', 'client_id', 'cid', 'appid', 'roles'])) return undefined;
   if (provider === 'entra' && message(['preferred_username', 'name']))
-    return 'it has no scp, and names the person';
+    return 'it has no scp and names the user';
   if (textsOf(claims.aud).length === 1 && claims.azp === claims.aud)
     return 'its audience is the client itself';
   return provider === 'auth0' || provider === 'okta' ? 'it names neither a scope nor a client' : undefined;

@@ -27,12 +27,12 @@ export const NOTES: readonly Note[] = [
     match: ({ principal, requireHuman, provider }) =>
       principal.kind === 'workload' && {
         message: requireHuman
-          ? 'No person is behind this token (client credentials). Tools answer 403 human_required, but for those that are declared @AllowWorkload().'
-          : 'No person is behind this token (client credentials); AUTH_REQUIRE_HUMAN=false lets it call tools all the same.',
-        providerFix: `Where a person is meant: the client must have the person log in (authorization code)${provider === 'entra' ? ', and ask for a scope, not for api://APPLICATION-ID/.default with its own secret' : ''}.`,
+          ? 'The token has no user (client credentials). Tools without @AllowWorkload() reject the call with 403 human_required.'
+          : 'The token has no user (client credentials); AUTH_REQUIRE_HUMAN=false allows its calls.',
+        providerFix: `For a user: the client must log in the user (authorization code)${provider === 'entra' ? ', and request a scope in place of api://APPLICATION-ID/.default with its own secret' : ''}.`,
         ...(requireHuman && {
           serverFix:
-            'Where a program is meant: @AllowWorkload() at the tool; AUTH_REQUIRE_HUMAN=false opens all tools to programs.',
+            'For a workload: @AllowWorkload() on the tool; AUTH_REQUIRE_HUMAN=false opens all tools to workloads.',
         }),
       },
   },
@@ -41,7 +41,7 @@ export const NOTES: readonly Note[] = [
     match: ({ claims }) =>
       hasOverage(claims) && {
         message:
-          'Entra left the groups out of the token, because there are more than 200 of them, and names an address instead. This server asks nobody: the groups count as none.',
+          'Entra omitted the groups, because the user has more than 200, and names an address instead. The gateway does not query that address, so the principal has no groups.',
         providerFix:
           'Use app roles, and assign groups to them (they come in the claim roles); or, in Token configuration, "Groups assigned to the application" only.',
       },
@@ -52,11 +52,10 @@ export const NOTES: readonly Note[] = [
       if (!issuer.roleMap || providerRoles.length === 0) return undefined;
       const unmapped = providerRoles.filter((role) => !issuer.roleMap?.has(role));
       if (unmapped.length === 0) return undefined;
-      const all = unmapped.length === providerRoles.length;
       return {
-        message: `${all ? 'None' : 'Not all'} of the ${providerRoles.length} roles or groups in the token ${all ? 'is' : 'are'} in role_map, and what is not in it is no role. Not in it: ${formatList(unmapped.map(withoutAddress))}.`,
+        message: `role_map lacks ${unmapped.length} of the ${providerRoles.length} roles or groups in the token, so the gateway ignores them: ${formatList(unmapped.map(withoutAddress))}.`,
         serverFix:
-          'role_map of this issuer, in IDENTITY_FILE: from these names to those that the code knows.',
+          'Map these names to the roles of the access rules: role_map of this issuer, in IDENTITY_FILE.',
       };
     },
   },
@@ -68,7 +67,7 @@ export const NOTES: readonly Note[] = [
       const [prefix] = prefixes;
       if (prefix === undefined || prefixes.size !== 1 || issuer.scopePrefix !== '') return undefined;
       return {
-        message: `Scopes of this token begin with ${formatList([prefix])}, and the tools ask for scopes without that.`,
+        message: `The scopes of this token begin with ${formatList([prefix])}, but the tools require scopes without this prefix.`,
         serverFix: setting('scope_prefix', prefix),
       };
     },
@@ -79,9 +78,9 @@ export const NOTES: readonly Note[] = [
       principal.scopes.length === 0 &&
       principal.roles.length === 0 && {
         message:
-          'The token brings neither a scope nor a role: it opens only what is there for every authenticated person.',
-        providerFix: `The client must ask for scopes${claims.roles === undefined ? ', or the person must be given roles' : ''}.`,
-        serverFix: `Or the provider keeps them elsewhere than the preset ${issuer.preset} looks: claims, in IDENTITY_FILE.`,
+          'The token has neither a scope nor a role: it can call only tools for every authenticated user.',
+        providerFix: `The client must request scopes${claims.roles === undefined ? ', or the user needs roles' : ''}.`,
+        serverFix: `Or the provider uses other claims than the preset ${issuer.preset}: set claims, in IDENTITY_FILE.`,
       },
   },
   {
@@ -91,8 +90,7 @@ export const NOTES: readonly Note[] = [
       return (
         names.length > 0 && {
           message: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds: times in tokens are in seconds (RFC 7519). ${names.includes('exp') ? 'This token practically never expires.' : 'The age of the login cannot be known.'}`,
-          providerFix:
-            'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
+          providerFix: 'A mapper, hook or action of the provider writes milliseconds: correct it to seconds.',
         }
       );
     },
@@ -101,8 +99,8 @@ export const NOTES: readonly Note[] = [
     name: 'large-token',
     match: ({ token }) =>
       token.length > LARGE_TOKEN && {
-        message: `The token has ${token.length} characters. A request whose headers are larger than 16 KiB together is refused (431) before this server reads it.`,
-        providerFix: 'Leave out of access tokens what nobody reads: groups above all.',
+        message: `The token has ${token.length} characters. The gateway rejects a request with more than 16 KiB of headers (431).`,
+        providerFix: 'Remove unused claims from access tokens, especially groups.',
       },
   },
 ];

@@ -8,8 +8,8 @@ export const SIGNATURE: readonly DiagnosticRule[] = [
     name: 'issuer-unavailable',
     match: ({ reason, cause }) =>
       reason === 'identity_unavailable' && {
-        message: `The keys of the issuer cannot be had${cause === undefined ? '' : `: ${cause}`}. The server answers 503 as long as that is so.`,
-        serverFix: 'Run the doctor without a token: it says what answers at the issuer, and what does not.',
+        message: `The keys of the issuer are unavailable${cause === undefined ? '' : `: ${cause}`}. The server answers 503 until the fetch succeeds.`,
+        serverFix: 'Run the doctor without a token: it checks each address of the issuer.',
       },
   },
   GRAPH_TOKEN,
@@ -20,10 +20,10 @@ export const SIGNATURE: readonly DiagnosticRule[] = [
       if (kid === undefined || publishedKids === undefined) return undefined;
       if (typeof kid === 'string' && publishedKids.includes(kid)) return undefined;
       return {
-        message: `The token names the key ${quote(kid, 64)}, and the issuer publishes ${formatList(publishedKids, 64)}. Either that key was taken back since, or the token is from another environment that has the same iss.`,
-        providerFix: 'Get a new token from the issuer that is configured.',
+        message: `The token names the key ${quote(kid, 64)}, and the issuer publishes ${formatList(publishedKids, 64)}. The issuer has withdrawn that key, or the token is from another environment with the same iss.`,
+        providerFix: 'Get a new token from the configured issuer.',
         ...(issuer.jwksUri !== undefined && {
-          serverFix: `Or the keys are looked for in the wrong place: without ${setting('jwks_uri')} they are where the metadata of the issuer says.`,
+          serverFix: `Or the configured key address is wrong: without ${setting('jwks_uri')}, the gateway uses the address in the metadata of the issuer.`,
         }),
       };
     },
@@ -32,16 +32,16 @@ export const SIGNATURE: readonly DiagnosticRule[] = [
     name: 'key-of-another-kind',
     match: ({ jwt, publishedKids }) =>
       signsNothing(jwt?.header.kid, publishedKids) && {
-        message: `The token names a key of the issuer (${quote(jwt?.header.kid, 64)}), and the signature does not fit it. The token was changed after it was signed, or another key has the same name.`,
+        message: `The token names a key of the issuer (${quote(jwt?.header.kid, 64)}), but the signature does not match it. The token was changed after it was signed, or another key has the same id.`,
         providerFix:
-          'Get a new token, and send it unchanged. A provider that was set up anew, with the old key names, has to make new keys.',
+          'Get a new token, and send it unchanged. A provider that was set up again with the old key ids must create new keys.',
       },
   },
   {
     name: 'signature-wrong',
     match: ({ publishedKids }) => ({
-      message: `No key of the issuer fits the signature${publishedKids ? ` (it publishes ${formatList(publishedKids, 64)})` : ''}. The token was changed after it was signed, or is from another environment that has the same iss.`,
-      providerFix: 'Get a new token from the issuer that is configured, and send it unchanged.',
+      message: `No key of the issuer matches the signature${publishedKids ? ` (it publishes ${formatList(publishedKids, 64)})` : ''}. The token was changed after it was signed, or is from another environment with the same iss.`,
+      providerFix: 'Get a new token from the configured issuer, and send it unchanged.',
     }),
   },
 ];
@@ -51,9 +51,9 @@ export const INTROSPECTION: readonly DiagnosticRule[] = [
     name: 'introspection-unavailable',
     match: ({ reason, cause }) =>
       reason === 'identity_unavailable' && {
-        message: `The issuer cannot be asked about the token${cause === undefined ? '' : `: ${cause}`}. The server answers 503 as long as that is so.`,
+        message: `The introspection of the token failed${cause === undefined ? '' : `: ${cause}`}. The server answers 503 until introspection succeeds.`,
         serverFix:
-          'Run the doctor without a token: it says whether the issuer accepts this server as its client.',
+          'Run the doctor without a token: it checks whether the issuer accepts this server as a client.',
       },
   },
   {
@@ -61,9 +61,9 @@ export const INTROSPECTION: readonly DiagnosticRule[] = [
     match: ({ reason }) =>
       reason === 'token_revoked' && {
         message:
-          'The issuer says that the token is not active: expired, revoked, of another issuer, or not a token at all.',
+          'The issuer reports that the token is not active: expired, revoked, of another issuer, or not a token at all.',
         providerFix:
-          'Get a new one. If it is new: some providers say "not active" to a client that may not ask about this token (Keycloak: the asking client must be in the audience).',
+          'Get a new token. For a new token: some providers answer "not active" if this client may not introspect the token (Keycloak: the introspecting client must be in the audience).',
       },
   },
   {
@@ -72,29 +72,27 @@ export const INTROSPECTION: readonly DiagnosticRule[] = [
       reason === 'token_type' && {
         message:
           claims.token_type === undefined
-            ? 'The issuer does not answer for tokens of this kind: it is a JWT, such as an ID token, and its access tokens are not.'
-            : `The issuer knows it, and says that it is no access token (token_type ${quote(claims.token_type)}).`,
+            ? 'The issuer does not introspect this kind of token: it is a JWT, for example an ID token, but the access tokens of the issuer are opaque.'
+            : `The issuer reports that it is not an access token (token_type ${quote(claims.token_type)}).`,
         providerFix:
-          'Send the access_token of the token answer, not its refresh_token, and not its id_token.',
+          'Send the access_token of the token response, not its refresh_token, and not its id_token.',
       },
   },
   {
     name: 'introspection-of-another',
     match: ({ reason }) =>
       reason === 'token_issuer' && {
-        message:
-          'The issuer answers that the token is of another issuer (iss), and so it cannot speak for it.',
+        message: 'The response names another issuer (iss) than the configured one.',
         providerFix:
-          'Look at the endpoint that is asked, and at the name (hostname) with which the provider signs its answers.',
+          'Check the introspection endpoint, and the host name that the provider writes in its responses.',
       },
   },
   {
     name: 'introspection-answer',
     match: ({ reason }) =>
       reason === 'token_claims' && {
-        message:
-          'The issuer does not say when the token expires, and without that it would be good for ever.',
-        providerFix: 'Have the introspection endpoint answer with exp.',
+        message: 'The response has no expiry (exp), so the token would never expire.',
+        providerFix: 'Have the introspection endpoint return exp.',
       },
   },
 ];

@@ -15,8 +15,7 @@ const MILLISECONDS: DiagnosticRule = {
     return (
       names.length > 0 && {
         message: `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} so large that the unit must be milliseconds. Times in tokens are in seconds (RFC 7519).`,
-        providerFix:
-          'Something that writes claims at the provider takes milliseconds: a mapper, a hook, an action.',
+        providerFix: 'A mapper, hook or action of the provider writes milliseconds: correct it to seconds.',
       }
     );
   },
@@ -29,7 +28,7 @@ export const TIMES: readonly DiagnosticRule[] = [
       reason === 'token_claims' && {
         message: `Times are numbers of seconds since 1970 (RFC 7519); this token has exp ${kindOf(claims.exp)}, nbf ${kindOf(claims.nbf)}, iat ${kindOf(claims.iat)}.`,
         providerFix:
-          'Something that rewrites claims at the provider makes texts of them, or leaves them out: a mapper, a hook, an action.',
+          'A mapper, hook or action of the provider writes strings, or removes the claims: correct it.',
       },
   },
   MILLISECONDS,
@@ -40,9 +39,9 @@ export const TIMES: readonly DiagnosticRule[] = [
       return (
         ahead > 0 &&
         ahead < CLOCKS_DIFFER_SECONDS && {
-          message: `The token is from the future, by ${duration(ahead)}: the clock of this machine is behind that of the provider.`,
-          providerFix: 'Both machines need NTP; that is the cure.',
-          serverFix: `${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
+          message: `The token was issued ${duration(ahead)} in the future: the clock of this machine is behind that of the provider.`,
+          providerFix: 'Synchronize both machines with NTP.',
+          serverFix: `${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) tolerates a small difference.`,
         }
       );
     },
@@ -53,7 +52,7 @@ export const TIMES: readonly DiagnosticRule[] = [
       reason === 'token_not_yet_valid' && {
         message: `The token becomes valid ${formatRelativeTime(beginning(claims), now)}.`,
         providerFix:
-          'Wait, or get another one. If it is new, one of the two clocks is wrong by far: look at the date of both machines.',
+          'Wait, or get another token. For a new token, one of the clocks is wrong: check the date of both machines.',
       },
   },
   {
@@ -62,9 +61,9 @@ export const TIMES: readonly DiagnosticRule[] = [
       const past = now - numberOf(claims.exp);
       return (
         past < CLOCKS_DIFFER_SECONDS && {
-          message: `The token expired ${duration(past)} ago; it was good for ${lifetimeOf(claims)}.`,
-          providerFix: 'Get a new one: clients renew a token before it expires.',
-          serverFix: `If it is new, the clock of this machine is ahead: NTP is the cure, ${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) forgives a little.`,
+          message: `The token expired ${duration(past)} ago; it was valid for ${lifetimeOf(claims)}.`,
+          providerFix: 'Get a new token: clients renew a token before it expires.',
+          serverFix: `For a new token, the clock of this machine is ahead: synchronize it with NTP. ${setting('clock_tolerance_seconds')} (now ${issuer.clockToleranceSeconds}, at most 60) tolerates a small difference.`,
         }
       );
     },
@@ -72,8 +71,8 @@ export const TIMES: readonly DiagnosticRule[] = [
   {
     name: 'expired',
     match: ({ claims, now }) => ({
-      message: `The token expired ${formatRelativeTime(numberOf(claims.exp), now)}; it was good for ${lifetimeOf(claims)}.`,
-      providerFix: 'Get a new one: the client must renew its tokens.',
+      message: `The token expired ${formatRelativeTime(numberOf(claims.exp), now)}; it was valid for ${lifetimeOf(claims)}.`,
+      providerFix: 'Get a new token: the client must renew its tokens.',
     }),
   },
 ];
@@ -98,8 +97,7 @@ export const LIFETIME: readonly DiagnosticRule[] = [
     match: ({ claims, issuer }) =>
       claims.iat === undefined &&
       !issuer.introspection && {
-        message:
-          'The token does not say when it was issued (iat), so nobody can say how long it is good for (RFC 9068 section 2.2).',
+        message: 'The token has no issue time (iat), so its lifetime is unknown (RFC 9068 section 2.2).',
         providerFix: 'Have the provider write iat into access tokens.',
       },
   },
@@ -109,7 +107,7 @@ export const LIFETIME: readonly DiagnosticRule[] = [
       if (reason !== 'token_lifetime') return undefined;
       const lifetime = numberOf(claims.exp) - (claims.iat === undefined ? now : numberOf(claims.iat));
       return {
-        message: `The token is good for ${duration(lifetime)} (${Math.round(lifetime)} seconds), and ${duration(issuer.maxTokenLifetimeSeconds)} (${issuer.maxTokenLifetimeSeconds}) is accepted: a stolen one works until its end.`,
+        message: `The lifetime of the token is ${duration(lifetime)} (${Math.round(lifetime)} seconds); the limit is ${duration(issuer.maxTokenLifetimeSeconds)} (${issuer.maxTokenLifetimeSeconds}), because a stolen token works until it expires.`,
         providerFix:
           (provider && LIFETIMES[provider]) ?? 'Have the provider issue access tokens for a shorter time.',
         serverFix: `Or accept it: ${setting('max_token_lifetime_seconds', Math.ceil(lifetime))}.`,
@@ -119,8 +117,8 @@ export const LIFETIME: readonly DiagnosticRule[] = [
   {
     name: 'no-lifetime',
     match: ({ claims }) => ({
-      message: `The token makes no sense in time: exp is ${kindOf(claims.exp)}, iat ${kindOf(claims.iat)}, and the first must be after the second.`,
-      providerFix: 'Something that writes claims at the provider is wrong: a mapper, a hook, an action.',
+      message: `The times of the token are inconsistent: exp is ${kindOf(claims.exp)}, iat ${kindOf(claims.iat)}, but exp must be after iat.`,
+      providerFix: 'A mapper, hook or action of the provider writes wrong values: correct it.',
     }),
   },
 ];
