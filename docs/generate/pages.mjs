@@ -1,6 +1,7 @@
 /** Writes the generated pages of docs/reference, and `.env.example`. `--print` writes them to stdout as JSON (path: text) instead. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cliPage } from './cli.mjs';
 import { configurationPage, envExample } from './configuration.mjs';
 import { errorsPage } from './errors.mjs';
 import { logEventsPage } from './log-events.mjs';
@@ -8,6 +9,7 @@ import { metricsPage } from './metrics.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+const CLI = 'docs/reference/cli.md';
 const CONFIGURATION = 'docs/reference/configuration.md';
 const ERRORS = 'docs/reference/errors.md';
 const METRICS = 'docs/reference/metrics.md';
@@ -16,6 +18,7 @@ const page = (path) => readFileSync(join(ROOT, path), 'utf8');
 
 const pages = {
   '.env.example': envExample(),
+  [CLI]: cliPage(page(CLI)),
   [CONFIGURATION]: configurationPage(page(CONFIGURATION)),
   [ERRORS]: errorsPage(page(ERRORS)),
   'docs/reference/log-events.md': logEventsPage(),
