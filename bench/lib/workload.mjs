@@ -9,7 +9,7 @@ export const MODERN = '2026-07-28';
 /** The result of the tool, which every response to a call must contain. */
 export const ANSWER = 'done';
 
-export const TOOL_DESCRIPTION = 'Read one customer by its identifier, with so many of the latest orders';
+export const TOOL_DESCRIPTION = 'Read one customer by its identifier, with a number of its latest orders';
 export const INPUT_PROPERTIES = {
   customer_id: { type: 'string', description: 'Identifier of the customer, for example 42' },
   limit: { type: 'integer', description: 'How many of the latest orders' },

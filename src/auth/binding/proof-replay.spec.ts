@@ -50,7 +50,7 @@ it('rejects a second proof with the same jti', () => {
   );
 });
 
-it('accepts a jti once more after the first proof expired', () => {
+it('accepts a jti again after the first proof expired', () => {
   const replay = new ProofReplay(2);
   const renewed = proof('a', { validUntil: NOW + 131 });
   replay.firstUse(proof('dated ahead', { validUntil: NOW + 70 }), NOW);
