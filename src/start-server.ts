@@ -8,6 +8,8 @@ import { TOOL_MODULES } from './tool-modules.js';
 /** Additional time after the grace period, to flush and close. */
 const LAST_SECONDS = 15;
 
+/** Errors whose message is for the operator. */
+const FORESEEN = ['ConfigurationError', 'DeclarationError', 'PolicyError', 'FileLockError'];
 /** Cause of a failed listen, by error code. */
 const UNUSABLE: Readonly<Record<string, string>> = {
   EADDRINUSE: 'PORT: the address is in use',
@@ -63,8 +65,7 @@ async function stop(app: App, signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): Promise<
 }
 
 function reportFailure(error: unknown): void {
-  const known =
-    error instanceof Error && ['ConfigurationError', 'DeclarationError', 'PolicyError'].includes(error.name);
+  const known = error instanceof Error && FORESEEN.includes(error.name);
   const unusable = UNUSABLE[(error as NodeJS.ErrnoException).code ?? ''];
   console.error(unusable ?? (known ? error.message : error));
 }

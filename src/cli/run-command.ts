@@ -18,7 +18,14 @@ export const EXIT_CANNOT_RUN = 3;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Errors with a message for the operator; `Error` itself has one sentence. */
-const FORESEEN = ['Error', 'ConfigurationError', 'DeclarationError', 'PolicyError', 'SourceError'];
+const FORESEEN = [
+  'Error',
+  'ConfigurationError',
+  'DeclarationError',
+  'PolicyError',
+  'SourceError',
+  'FileLockError',
+];
 
 /** Process context of a command. */
 export interface CommandContext {

@@ -7,6 +7,11 @@ import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { hasCode, unlinkIfThere } from './durable-file.js';
 
+/** The lock is held, or the file is not a lock. The message is for the operator. */
+export class FileLockError extends Error {
+  override readonly name = 'FileLockError';
+}
+
 export interface FileLock {
   /** Removes the file if this process still owns it. A second call has no effect. */
   release(): Promise<void>;
@@ -37,7 +42,7 @@ const ABANDONED_MS = 3_600_000;
  * unless a process of this host has it open for writing (Linux). Of concurrent starters exactly one succeeds.
  * Containers that share the directory need distinct host names: their process ids overlap.
  * @param path the lock file; its directory must exist and support hard links.
- * @throws Error if the lock is held, also by this process, or if the file is not a lock. The message names the file,
+ * @throws FileLockError if the lock is held, also by this process, or if the file is not a lock. The message names the file,
  * the holder and the remedy.
  */
 export async function acquireFileLock(path: string): Promise<FileLock> {
@@ -45,12 +50,12 @@ export async function acquireFileLock(path: string): Promise<FileLock> {
   const draft = `${path}.${nonce}.draft`;
   const blocker = await withDraft(draft, await self(nonce), () => claim(path, path, draft));
   if (blocker === 'unreadable') {
-    throw new Error(
+    throw new FileLockError(
       `${path} is not a lock file of this program. If no server uses this directory, delete the file`,
     );
   }
   if (blocker) {
-    throw new Error(
+    throw new FileLockError(
       `${path} is held by process ${blocker.pid} on host ${blocker.host} since ${blocker.since}. ` +
         'Stop that process; if that host no longer exists, delete the file',
     );
