@@ -365,6 +365,7 @@ describe('npm run start:prod', () => {
     const server = start(gateEnv('http://127.0.0.1:9', await freePort(), folder.path));
     expect(await server.exit).toBe(1);
     expect(server.err).toContain('audit.jsonl.lock');
+    expect(server.err).not.toContain('    at ');
     await first.close();
   });
 });
