@@ -176,10 +176,10 @@ function clientsOf({ claims }: DiagnosticContext): readonly unknown[] {
 }
 
 /** Default audiences: accepting one would accept every token of the issuer. */
-const EVERYBODYS = /^(account|.*\/userinfo|https:\/\/[^/]+\.okta\.com)$/;
+const DEFAULT_AUDIENCES = /^(account|.*\/userinfo|https:\/\/[^/]+\.okta\.com)$/;
 
 function otherAudience({ setting, claims }: DiagnosticContext): Pick<Explanation, 'serverFix'> {
-  const own = textsOf(claims.aud).filter((audience) => !EVERYBODYS.test(audience));
+  const own = textsOf(claims.aud).filter((audience) => !DEFAULT_AUDIENCES.test(audience));
   if (own.length !== 1) return {};
   const value = setting('audience', own[0]);
   return { serverFix: `Only if that audience identifies this server alone: ${value}.` };
