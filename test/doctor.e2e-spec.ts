@@ -608,6 +608,18 @@ describe('doctor --config', () => {
     });
   });
 
+  it('names a demo issuer as the cause with NODE_ENV=production', async () => {
+    const document = { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks`, demo_issuer: true };
+    issuer.overrides.set(METADATA, document);
+    const report = await examine({ ...env, NODE_ENV: 'production' }, undefined);
+    expect(report.good).toBe(false);
+    expect(linesOf(report).find((one) => one.name === 'metadata')).toMatchObject({
+      state: 'fail',
+      advice: { rule: 'demo-issuer' },
+    });
+    expect(line(await examine(env, undefined), 'metadata')).toMatchObject({ state: 'ok' });
+  });
+
   it('names unusable keys and fails only when no usable key is left', async () => {
     const { jwk } = issuer.keys[0]!;
     const secret = { kty: 'oct', kid: 'shared', k: 'a-shared-secret' };

@@ -219,7 +219,7 @@ describe('declarations of authentication requirements', () => {
       'test/step-up.e2e-spec.ts: Impossible.run: @RequireAssurance asks for an acr of gold, and of iron',
     ],
     [Machine, 'test/step-up.e2e-spec.ts: Machine.run: @AllowWorkload contradicts @RequireAssurance'],
-    [NoTool, 'NoTool.run: has an access rule and is no tool'],
+    [NoTool, 'NoTool.run: has an access rule but is not a tool'],
   ] as const)('reject %p: %s', async (provider, sentence) => {
     expect(await boot(provider)).toContain(sentence);
   });

@@ -37,16 +37,16 @@ describe('databaseUrlFaults', () => {
     ['?sslmode=', 'sslmode must be one of'],
     ['?sslmode=verify-full&sslmode=disable', 'sets sslmode twice'],
     ['?sslmode=verify-full&ssl%6Dode=disable', 'sets sslmode twice'],
-    ['?ssl=no-verify', 'ssl is no parameter of libpq'],
-    ['?ssl=true&sslmode=verify-full', 'ssl is no parameter of libpq'],
-    ['?uselibpqcompat=false&sslmode=require', 'uselibpqcompat has no effect but true'],
+    ['?ssl=no-verify', 'ssl is not a parameter of libpq'],
+    ['?ssl=true&sslmode=verify-full', 'ssl is not a parameter of libpq'],
+    ['?uselibpqcompat=false&sslmode=require', 'uselibpqcompat must be true or absent'],
     ['?sslmode=verify-ca', 'sslmode=verify-ca needs sslrootcert'],
     ['?sslmode=require&sslrootcert=system', 'sslrootcert=system needs sslmode=verify-full'],
-    ['?sslmode=require&sslcert=/client.pem', 'sslcert needs sslkey'],
+    ['?sslmode=require&sslcert=/client.pem', 'sslcert and sslkey require each other'],
     ['?sslmode=verify-full&sslrootcert=/none.pem', 'sslrootcert: the file cannot be read (ENOENT)'],
     ['?sslmode=require&sslrootcert=/empty.pem', 'sslrootcert: the file holds no certificate'],
     ['?sslmode=verify-full&sslcrl=/x', 'sets sslcrl, which is not supported'],
-    ['#x?sslmode=verify-full', 'holds a #'],
+    ['#x?sslmode=verify-full', 'contains a #'],
   ])('rejects %j', (query, fault) => {
     const faults = databaseUrlFaults(BASE + query, read);
     expect(faults).toContainEqual(expect.stringContaining(fault));

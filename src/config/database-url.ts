@@ -48,7 +48,7 @@ export function libpqUrl(url: string): string {
 
 /** Faults of the TLS parameters, without the URL and the content of files. */
 export function databaseUrlFaults(url: string, read: ReadFile): string[] {
-  if (url.includes('#')) return ['holds a #, and nothing behind it would count: write it as %23'];
+  if (url.includes('#')) return ['contains a #, which would end the URL: write it as %23'];
   const names = split(url)[1].flatMap(nameOf);
   const given = parametersOf(url);
   const { sslmode: mode, ssl, sslrootcert: authorities } = given;
@@ -61,13 +61,13 @@ export function databaseUrlFaults(url: string, read: ReadFile): string[] {
     faults.push(`sslmode must be one of ${SSL_MODES.join(', ')}`);
   }
   if (ssl !== undefined && (mode !== undefined || !['true', '1'].includes(ssl))) {
-    faults.push('ssl is no parameter of libpq: write sslmode in its place');
+    faults.push('ssl is not a parameter of libpq: use sslmode');
   }
   if (given.uselibpqcompat !== undefined && given.uselibpqcompat !== 'true') {
-    faults.push('uselibpqcompat has no effect but true: sslmode has the meaning that libpq gives it');
+    faults.push('uselibpqcompat must be true or absent: sslmode has the meaning of libpq');
   }
   if ((given.sslcert === undefined) !== (given.sslkey === undefined)) {
-    faults.push('sslcert needs sslkey, and the other way round');
+    faults.push('sslcert and sslkey require each other');
   }
   if (authorities === SYSTEM_AUTHORITIES && mode !== 'verify-full') {
     faults.push('sslrootcert=system needs sslmode=verify-full');
@@ -112,7 +112,7 @@ export function databaseRelaxation(url: string): string | undefined {
     return `sslmode=${mode}: the name in the certificate of PostgreSQL is not checked`;
   }
   if (mode === 'require') {
-    return 'sslmode=require: encrypted, with any certificate: set sslmode=verify-full to notice a machine in between';
+    return 'sslmode=require: encrypted, with any certificate: set sslmode=verify-full to detect an intermediary';
   }
   if (mode === undefined || !OPPORTUNISTIC.includes(mode)) return undefined;
   return `sslmode=${mode} is taken as require: encrypted or not connected, ${authorities === undefined ? 'with any certificate' : 'and the name in the certificate is not checked'}`;

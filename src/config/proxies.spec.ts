@@ -120,8 +120,8 @@ describe('proxyNotices', () => {
     expect(notices).toEqual([
       expect.stringContaining('HTTPS_PROXY has no effect: https_proxy has another value'),
       'ALL_PROXY has no effect: set HTTPS_PROXY',
-      expect.stringContaining('NO_PROXY: "/var/run/docker.sock" is no host'),
-      expect.stringContaining('NO_PROXY: "10.0.0.0/99" is no host'),
+      expect.stringContaining('NO_PROXY: "/var/run/docker.sock" is not a host'),
+      expect.stringContaining('NO_PROXY: "10.0.0.0/99" is not a host'),
     ]);
     expect(notices.join()).not.toContain('s3cret');
   });

@@ -59,7 +59,7 @@ export function proxyNotices(env: Environment): string[] {
     ...(env.all_proxy || env.ALL_PROXY ? ['ALL_PROXY has no effect: set HTTPS_PROXY'] : []),
     ...unreadable.map(
       (entry) =>
-        `NO_PROXY: ${JSON.stringify(entry.slice(0, 100))} is no host, address or range and has no effect`,
+        `NO_PROXY: ${JSON.stringify(entry.slice(0, 100))} is not a host, address or range and has no effect`,
     ),
   ];
 }

@@ -83,7 +83,7 @@ it.each<[string, string]>([
   ],
   [
     faultsOf({ ...TRANSMITTER, subject_issuer: 'https://other.example.com' }),
-    'transmitters[0].subject_issuer: is no issuer of tokens here',
+    'transmitters[0].subject_issuer: is not a configured issuer',
   ],
   [faultsOf({ ...TRANSMITTER, clock_tolerance_seconds: 61 }), 'must be a whole number from 0 to 60'],
   [faultsOf({ ...TRANSMITTER, rate_limit_per_minute: 0 }), 'must be a whole number from 1 to'],

@@ -157,7 +157,7 @@ function crossValidate(
     if (issuers.length > 0 && !issuers.some((one) => one.issuer === subjectIssuer)) {
       report(
         `transmitters[${at}].subject_issuer: `,
-        'is no issuer of tokens here: it must be AUTH_ISSUER, or one that IDENTITY_FILE names',
+        'is not a configured issuer: it must be AUTH_ISSUER, or one that IDENTITY_FILE names',
       );
     }
   });

@@ -31,7 +31,7 @@ export function toAuth(entry: AuthEntry, place: string, reading: Reading): Upstr
       if (secret !== '' && !HEADER_VALUE.test(secret)) {
         report(`${place}secret_file: `, 'the file holds characters that a header cannot carry');
       }
-      if (TAKEN_HEADER.test(header)) report(`${place}header: `, 'has another meaning already');
+      if (TAKEN_HEADER.test(header)) report(`${place}header: `, 'is a reserved header: choose another name');
       const isBare = header.toLowerCase() === 'authorization' && !secret.includes(' ');
       return { method: 'secret', header, value: isBare ? `Bearer ${secret}` : secret };
     }
@@ -94,7 +94,7 @@ export function identityHeaderOf(
   const own = auth as { method?: string; header?: string } | undefined;
   const other = own?.method === 'secret' ? (own.header ?? 'Authorization') : own && 'Authorization';
   if (TAKEN_HEADER.test(header.name) || header.name.toLowerCase() === other?.toLowerCase()) {
-    report(`${place}identity_header.name: `, 'has another meaning already');
+    report(`${place}identity_header.name: `, 'is a reserved header: choose another name');
   }
   return header;
 }

@@ -62,7 +62,7 @@ function environmentOf(
       const at = `${place}${member}.${name.slice(0, 40)}`;
       if (!ENV_NAME.test(name) || typeof value !== 'string' || value.includes('\0')) {
         report(`${at}: `, 'must be a text, under the name of a variable (numbers in quotes)');
-      } else if (variables.has(name)) report(`${at}: `, 'is there twice');
+      } else if (variables.has(name)) report(`${at}: `, 'is set in both env and env_files');
       else {
         variables.set(name, member === 'env' ? value : secretOf(value, at, reading, found));
       }

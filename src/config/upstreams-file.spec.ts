@@ -175,7 +175,10 @@ it.each<[string, string]>([
   [faultsOf({ ...STDIO, env: ['A=B'] }), 'env: must be a mapping'],
   [faultsOf({ ...STDIO, env: { 'A B': 'x' } }), 'must be a text, under the name of a variable'],
   [faultsOf({ ...STDIO, env: { PORT: 7 } }), 'env.PORT: must be a text'],
-  [faultsOf({ ...STDIO, env: { KEY: 'x' }, env_files: { KEY: 'secret' } }), 'env_files.KEY: is there twice'],
+  [
+    faultsOf({ ...STDIO, env: { KEY: 'x' }, env_files: { KEY: 'secret' } }),
+    'env_files.KEY: is set in both env and env_files',
+  ],
   [faultsOf({ ...STDIO, env_files: { KEY: 'two' } }), 'the file holds more than one line'],
   [faultsOf({ ...HTTP, url: 'http://wiki.example.com/mcp' }), 'url: must be an https URL'],
   [faultsOf({ ...HTTP, url: 'https://user:pass@wiki.example.com/mcp' }), 'url: must be an https URL'],
@@ -226,11 +229,11 @@ it.each<[string, string]>([
   [withAuth({ method: 'secret', secret_file: 'two' }), 'the file holds more than one line'],
   [
     withAuth({ method: 'secret', secret_file: 'secret', header: 'Host' }),
-    'header: has another meaning already',
+    'header: is a reserved header: choose another name',
   ],
   [
     withAuth({ method: 'secret', secret_file: 'secret', header: 'Mcp-Session-Id' }),
-    'has another meaning already',
+    'is a reserved header: choose another name',
   ],
   [withAuth({ method: 'token_exchange', ...CLIENT }), 'auth.actor_token: is required'],
   [
@@ -261,7 +264,7 @@ it.each<[string, string]>([
       auth: { method: 'client_credentials', ...CLIENT },
       identity_header: { name: 'authorization', audience: 'x' },
     }),
-    'identity_header.name: has another meaning already',
+    'identity_header.name: is a reserved header: choose another name',
   ],
 ])('rejects a faulty file: %#', (faults, expected) => {
   expect(faults).toContain(expected);

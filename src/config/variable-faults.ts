@@ -53,7 +53,7 @@ export function foreignFaults(given: Record<string, unknown>): Map<string, strin
 export function crossFaults(variables: Variables): string[] {
   const faults: string[] = [];
   if (Boolean(variables.TLS_CERT_FILE) !== Boolean(variables.TLS_KEY_FILE)) {
-    faults.push('TLS_CERT_FILE: needs TLS_KEY_FILE, and the other way round');
+    faults.push('TLS_CERT_FILE: requires TLS_KEY_FILE, and TLS_KEY_FILE requires TLS_CERT_FILE');
   }
   if (variables.TLS_CLIENT_CA_FILE && !variables.TLS_CERT_FILE) {
     faults.push('TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE');

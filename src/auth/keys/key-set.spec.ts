@@ -435,7 +435,7 @@ describe('KeySet: unusual sets', () => {
       ['a secret in a public key', (good) => ({ ...good, k: 'AA', kid: 'odd' }), /private/],
       ['a short RSA key', () => ({ ...rsa(1024), kid: 'odd' }), /RSA key of 1024 bits is too short/],
       ['an RSA key that is none', () => ({ kty: 'RSA', kid: 'odd' }), /cannot be read/],
-      ['a point off its curve', (good) => ({ ...good, x: 'AA', kid: 'odd' }), /cannot be used/],
+      ['a point off its curve', (good) => ({ ...good, x: 'AA', kid: 'odd' }), /is unusable/],
       ['a key for encryption', (good) => ({ ...good, use: 'enc', kid: 'odd' }), undefined],
       ['a key for signing only', (good) => ({ ...good, key_ops: ['sign'], kid: 'odd' }), undefined],
       ['a key of another algorithm', (good) => ({ ...good, alg: 'ES512', kid: 'odd' }), undefined],
@@ -467,7 +467,7 @@ describe('KeySet: unusual sets', () => {
     await until(() => log.lines.length > 1);
     await fetched(issuer.jwksFetches + 3);
     expect(log.lines.slice(1)).toEqual([
-      `warn Keys of ${issuer.url}: not used: ${[1, 2, 3, 4, 5].map((at) => `#${at} is no object`).join('; ')}; and 3 more`,
+      `warn Keys of ${issuer.url}: not used: ${[1, 2, 3, 4, 5].map((at) => `#${at} is not an object`).join('; ')}; and 3 more`,
     ]);
   });
 

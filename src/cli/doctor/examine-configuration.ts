@@ -31,6 +31,7 @@ export async function examineConfiguration(
       resource: server.resource,
       isFirst: index === 0,
       outbound: settings.outbound,
+      refusesDemoIssuer: auth.refusesDemoIssuer,
     };
     return { title: `Issuer ${issuer.issuer}`, lines: issuerLines(subject) };
   });

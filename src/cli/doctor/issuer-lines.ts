@@ -23,6 +23,8 @@ export interface IssuerCase {
   /** Challenges name the first issuer, so clients need its metadata. */
   readonly isFirst: boolean;
   readonly outbound: OutboundSettings | undefined;
+  /** True with NODE_ENV=production: the server rejects a demo issuer. */
+  readonly refusesDemoIssuer: boolean;
 }
 
 export function issuerLines(subject: IssuerCase): Line[] {
@@ -39,9 +41,21 @@ export function issuerLines(subject: IssuerCase): Line[] {
   ];
 }
 
-function metadataLine({ issuer, answers, setting, isFirst }: IssuerCase): Line {
+function metadataLine({ issuer, answers, setting, isFirst, refusesDemoIssuer }: IssuerCase): Line {
   const name = 'metadata';
   const right = answers.metadata.at(-1) as MetadataAnswer;
+  if (refusesDemoIssuer && answers.document?.demo_issuer === true) {
+    return {
+      name,
+      state: 'fail',
+      message: `${right.address} belongs to a demo issuer, which the server rejects with NODE_ENV=production`,
+      advice: {
+        rule: 'demo-issuer',
+        message: 'A demo issuer logs in any user by name.',
+        serverFix: `Name a production issuer in ${setting('issuer')}, or omit NODE_ENV=production on a test system.`,
+      },
+    };
+  }
   if (answers.document) return { name, state: 'ok', message: `${right.address}, for exactly this issuer` };
   if (answers.metadata.length === 0) {
     return {
