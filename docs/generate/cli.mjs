@@ -7,15 +7,10 @@ import { declarePolicy } from '../../dist/cli/policy/command-line.js';
 import { declarePosture } from '../../dist/cli/posture/command-line.js';
 import { declareRevoke } from '../../dist/cli/revoke/command-line.js';
 import { declareUpstreams } from '../../dist/cli/upstreams/command-line.js';
-
-const BEGIN = '<!-- generated: commands -->\n';
-const END = '<!-- end -->';
+import { cell, replaceGenerated } from './markdown.mjs';
 
 /** @param text the page; the lines between its two markers are replaced. */
 export function cliPage(text) {
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END, from);
-  if (from < 0 || to < 0) throw new Error(`docs/reference/cli.md lacks ${BEGIN.trim()} or ${END}`);
   const program = new Command('mcp-gate');
   const now = new Date(0);
   const ignore = () => undefined;
@@ -26,7 +21,7 @@ export function cliPage(text) {
   declareRevoke(program, ignore);
   declarePosture(program, ignore);
   const sections = leaves(program).map(section);
-  return `${text.slice(0, from)}${BEGIN}\n${sections.join('\n')}\n${text.slice(to)}`;
+  return replaceGenerated(text, 'commands', sections.join('\n').trimEnd());
 }
 
 function leaves(command) {
@@ -65,5 +60,3 @@ function path(command) {
   const parent = command.parent?.parent ? `${path(command.parent)} ` : '';
   return `${parent}${command.name()}`;
 }
-
-const cell = (text) => text.replaceAll('|', '\\|');

@@ -1,21 +1,17 @@
 /** Tables of the variables and `.env.example`, from the definitions in src/config/variable-definitions.ts. */
 import { VARIABLE_DEFINITIONS } from '../../dist/config/variable-definitions.js';
+import { replaceGenerated } from './markdown.mjs';
 
-const BEGIN = '<!-- generated: variables -->\n';
-const END = '<!-- end -->';
 /** Lines of `.env.example` without `#`: the minimum of a first start. */
 const SET = ['AUTH_ISSUER', 'TOOL_ALLOW_LIST', 'EXAMPLE_TOOLS'];
 
 /** @param text the page; the lines between its two markers are replaced. */
 export function configurationPage(text) {
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END, from);
-  if (from < 0 || to < 0) throw new Error(`docs/reference/configuration.md lacks ${BEGIN.trim()} or ${END}`);
   const sections = Object.entries(VARIABLE_DEFINITIONS).map(([group, variables]) => {
     const rows = Object.entries(variables).map(row);
     return `## ${group}\n| variable | type | default | meaning | example |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
   });
-  return `${text.slice(0, from)}${BEGIN}\n${sections.join('\n')}\n${text.slice(to)}`;
+  return replaceGenerated(text, 'variables', sections.join('\n').trimEnd());
 }
 
 function row([name, one]) {

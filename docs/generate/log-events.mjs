@@ -1,7 +1,6 @@
 /** Page of the log events, from the definitions in src/core/log-events.ts. */
 import { LOG_EVENTS } from '../../dist/core/log-events.js';
-
-const cell = (text) => text.replaceAll('|', '\\|');
+import { cell } from './markdown.mjs';
 
 export function logEventsPage() {
   const rows = Object.entries(LOG_EVENTS)

@@ -1,16 +1,11 @@
 /** Table of the metrics, from the collectors that src/operations/metrics/metrics.ts registers. */
 import 'reflect-metadata';
 import { Metrics } from '../../dist/operations/metrics/metrics.js';
-
-const BEGIN = '<!-- generated: metrics -->\n';
-const END = '<!-- end -->';
+import { replaceGenerated } from './markdown.mjs';
 
 /** @param text the page; the lines between its two markers are replaced. */
 export function metricsPage(text) {
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END, from);
-  if (from < 0 || to < 0) throw new Error(`docs/reference/metrics.md lacks ${BEGIN.trim()} or ${END}`);
-  return `${text.slice(0, from)}${BEGIN}\n${table()}\n${text.slice(to)}`;
+  return replaceGenerated(text, 'metrics', table());
 }
 
 function table() {
@@ -25,5 +20,5 @@ function table() {
       return `| \`${name}\` | ${type} | ${labels} | ${name.endsWith('_seconds') ? 'seconds' : '–'} | ${help} |`;
     });
   registry.clear();
-  return `| metric | type | labels | unit | help |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `| metric | type | labels | unit | help |\n|---|---|---|---|---|\n${rows.join('\n')}`;
 }
