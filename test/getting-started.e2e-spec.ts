@@ -1,9 +1,9 @@
 /** Runs every command of docs/getting-started.md in a copy of the checkout and compares the printed output. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './support/gate.js';
 
 const ROOT = join(__dirname, '..');
 const PAGE = readFileSync(join(ROOT, 'docs/getting-started.md'), 'utf8');
@@ -24,14 +24,6 @@ const steps: readonly Step[] = [...PAGE.matchAll(/^```(\w+)\n(.*?)^```/gms)].red
   },
   [],
 );
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
-}
 
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
@@ -60,7 +52,7 @@ describe('docs/getting-started.md', () => {
     execFileSync('tar', ['-xf', '-', '-C', folder], { input: archive });
     // In place of step 1: the packages of this checkout are those that `npm ci` installs.
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    ports = { server: await freePort(), issuer: await freePort() };
+    ports = { server: String(await freePort()), issuer: String(await freePort()) };
     const at = (text: string) => text.replaceAll('3000', ports.server).replaceAll('3001', ports.issuer);
     const script = steps
       .map(({ command }) => (command === 'npm ci\n' ? '' : at(command)))
