@@ -1,14 +1,8 @@
 /** The command line accepts every mcp-gate command and every npm script of the documents. */
-import { Command } from 'commander';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { declareAudit } from '../src/cli/audit/command-line.js';
-import { declareDoctor } from '../src/cli/doctor/command-line.js';
+import { createProgram, declareCommands } from '../src/cli/declare-commands.js';
 import { parseCommandLine } from '../src/cli/parse-command-line.js';
-import { declarePolicy } from '../src/cli/policy/command-line.js';
-import { declarePosture } from '../src/cli/posture/command-line.js';
-import { declareRevoke } from '../src/cli/revoke/command-line.js';
-import { declareUpstreams } from '../src/cli/upstreams/command-line.js';
 
 const ROOT = join(__dirname, '..');
 const NOW = new Date('2026-12-01T10:00:00Z');
@@ -53,14 +47,8 @@ function wordsOf(text: string): string[] {
 
 /** @throws UsageError for a command line that the program rejects. */
 function parse(words: readonly string[]): boolean {
-  const program = new Command('mcp-gate').option('--env-file <file>').version('1');
-  program.command('start').action(() => undefined);
-  declareDoctor(program, () => undefined);
-  declareAudit(program, NOW, () => undefined);
-  declarePolicy(program, NOW, () => undefined);
-  declareUpstreams(program, () => undefined);
-  declareRevoke(program, () => undefined);
-  declarePosture(program, () => undefined);
+  const program = createProgram();
+  declareCommands(program, NOW, () => undefined);
   return parseCommandLine(program, words, {});
 }
 

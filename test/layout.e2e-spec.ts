@@ -147,7 +147,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'lib',
   ],
   'cli/upstreams': ['cli', 'upstreams', 'tools', 'policy', 'http/outbound', 'config', 'core', 'lib'],
-  'cli/mcp-gate.ts': [
+  'cli/mcp-gate.ts': ['cli/declare-commands.ts', 'cli'],
+  'cli/declare-commands.ts': [
     'cli',
     'cli/audit',
     'cli/doctor',

@@ -1,25 +1,12 @@
 /** Arguments, options, examples and exit codes of each command, from the declarations in src/cli. */
 import 'reflect-metadata';
-import { Command } from 'commander';
-import { declareAudit } from '../../dist/cli/audit/command-line.js';
-import { declareDoctor } from '../../dist/cli/doctor/command-line.js';
-import { declarePolicy } from '../../dist/cli/policy/command-line.js';
-import { declarePosture } from '../../dist/cli/posture/command-line.js';
-import { declareRevoke } from '../../dist/cli/revoke/command-line.js';
-import { declareUpstreams } from '../../dist/cli/upstreams/command-line.js';
+import { createProgram, declareCommands } from '../../dist/cli/declare-commands.js';
 import { cell, replaceGenerated } from './markdown.mjs';
 
 /** @param text the page; the lines between its two markers are replaced. */
 export function cliPage(text) {
-  const program = new Command('mcp-gate');
-  const now = new Date(0);
-  const ignore = () => undefined;
-  declareDoctor(program, ignore);
-  declareAudit(program, now, ignore);
-  declarePolicy(program, now, ignore);
-  declareUpstreams(program, ignore);
-  declareRevoke(program, ignore);
-  declarePosture(program, ignore);
+  const program = createProgram();
+  declareCommands(program, new Date(0), () => undefined);
   const sections = leaves(program).map(section);
   return replaceGenerated(text, 'commands', sections.join('\n').trimEnd());
 }
