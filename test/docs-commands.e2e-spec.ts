@@ -1,29 +1,19 @@
 /** The command line accepts every mcp-gate command and every npm script of the documents. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createProgram, declareCommands } from '../src/cli/declare-commands.js';
 import { parseCommandLine } from '../src/cli/parse-command-line.js';
+import { codeBlocks, PAGES, readPage } from './support/documents.js';
 
 const ROOT = join(__dirname, '..');
 const NOW = new Date('2026-12-01T10:00:00Z');
 
-const pages = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'bench/README.md',
-  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-];
-
 /** Lines of shell blocks that call the program. Continued lines are joined. */
-const commands = pages.flatMap((page) => {
-  const text = readFileSync(join(ROOT, page), 'utf8');
-  const blocks = [...text.matchAll(/^```(?:sh|bash)\n(.*?)^```/gms)].flatMap(([, block = '']) =>
-    block.replace(/\\\n\s*/g, ' ').split('\n'),
-  );
-  return blocks
+const commands = PAGES.flatMap((page) => {
+  const lines = codeBlocks(page)
+    .filter(({ language }) => language === 'sh' || language === 'bash')
+    .flatMap(({ text }) => text.replace(/\\\n\s*/g, ' ').split('\n'));
+  return lines
     .flatMap((line) => [...line.matchAll(/(?:^|[|;(]|&&|exec \S+|npx)\s*mcp-gate (.*)/g)])
     .map(
       ([, words = '']) =>
@@ -63,10 +53,8 @@ it.each(complete)('%s: mcp-gate accepts "%s"', (_page, line) => {
   expect(() => parse(wordsOf(line))).not.toThrow();
 });
 
-it.each(pages)('%s names existing npm scripts only', (page) => {
+it.each(PAGES)('%s names existing npm scripts only', (page) => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
-  const named = [...readFileSync(join(ROOT, page), 'utf8').matchAll(/npm run (?:-s )?([a-z][\w:-]*)/g)].map(
-    ([, name = '']) => name,
-  );
+  const named = [...readPage(page).matchAll(/npm run (?:-s )?([a-z][\w:-]*)/g)].map(([, name = '']) => name);
   expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
 });

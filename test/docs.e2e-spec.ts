@@ -1,7 +1,7 @@
 /** Compares the documentation with the code: links, names, and the configuration in its examples. */
 import type { JWSHeaderParameters } from 'jose';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkAudience, checkTokenKind, checkType } from '../src/auth/verify/check-token.js';
 import { claimsToPrincipal } from '../src/auth/verify/claims-to-principal.js';
@@ -12,41 +12,18 @@ import { readSignalsFile } from '../src/config/signals-file.js';
 import { readSinksFile } from '../src/config/sinks-file.js';
 import { readUpstreamsFile } from '../src/config/upstreams-file.js';
 import { readPolicyFile } from '../src/policy/policy-file.js';
+import { codeBlocks, PAGES, readPage } from './support/documents.js';
 
 const ROOT = join(__dirname, '..');
-const PROVIDERS = join(ROOT, 'docs/guides/providers');
-const pages = readdirSync(PROVIDERS).map((name) => join(PROVIDERS, name));
+const PROVIDERS = 'docs/guides/providers/';
 const BASE = { PUBLIC_URL: 'https://gate.example.com', TRUST_PROXY: '127.0.0.1', TOOL_ALLOW_LIST: '*' };
 
 const PEM = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString();
 
-interface Block {
-  readonly page: string;
-  readonly language: string;
-  readonly text: string;
-}
-
-function blocksOf(path: string): Block[] {
-  const page = path.slice(ROOT.length + 1);
-  return [...readFileSync(path, 'utf8').matchAll(/^```(\w+)\n(.*?)^```/gms)].map(
-    ([, language = '', text = '']) => ({ page, language, text }),
-  );
-}
-
-const DOCS = join(ROOT, 'docs');
-const others = [
-  ...['README.md', 'CONTRIBUTING.md', 'GLOSSARY.md', 'SECURITY.md', 'bench/README.md'].map((page) =>
-    join(ROOT, page),
-  ),
-  ...readdirSync(DOCS, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(DOCS, name))
-    .filter((page) => !pages.includes(page)),
-];
-const text = [...pages, ...others].map((page) => readFileSync(page, 'utf8')).join('\n');
-const blocks = [...pages, ...others].flatMap(blocksOf);
+const text = PAGES.map(readPage).join('\n');
+const blocks = PAGES.flatMap(codeBlocks);
 const written = (language: string) =>
   blocks.filter((block) => block.language === language).map((block) => [block.page, block.text] as const);
 
@@ -131,9 +108,12 @@ it.each(written('sh').filter(([, text]) => /^AUTH_\w+=\S*$/m.exec(text)?.index =
 );
 
 it.each(
-  pages.filter((page) => !page.endsWith('README.md')).map((page) => [page.slice(PROVIDERS.length + 1), page]),
+  PAGES.filter((page) => page.startsWith(PROVIDERS) && !page.endsWith('README.md')).map((page) => [
+    page.slice(PROVIDERS.length),
+    page,
+  ]),
 )('%s: the settings accept the token of the page', (name, page) => {
-  const own = blocksOf(page);
+  const own = codeBlocks(page);
   const [, header = '', payload = ''] =
     /^(\{[^\n]*\})\n(.*)$/s.exec(own.find(({ language }) => language === 'json')?.text ?? '') ?? [];
   const claims = JSON.parse(payload) as Claims;
@@ -155,11 +135,9 @@ it.each(
 });
 
 it('links to files that exist', () => {
-  for (const page of [...pages, ...others]) {
-    const links = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
-      ([, path]) => path as string,
-    );
-    expect(links.filter((link) => !existsSync(join(page, '..', link)))).toEqual([]);
+  for (const page of PAGES) {
+    const links = [...readPage(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path as string);
+    expect(links.filter((link) => !existsSync(join(ROOT, page, '..', link)))).toEqual([]);
   }
 });
 

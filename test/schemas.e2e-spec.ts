@@ -11,6 +11,7 @@ import { readSignalsFile } from '../src/config/signals-file.js';
 import { readSinksFile } from '../src/config/sinks-file.js';
 import { readUpstreamsFile } from '../src/config/upstreams-file.js';
 import { readPolicyFile } from '../src/policy/policy-file.js';
+import { codeBlocks, PAGES } from './support/documents.js';
 
 const ROOT = join(__dirname, '..');
 const SCHEMAS = join(ROOT, 'docs/reference/schemas');
@@ -110,16 +111,10 @@ const KINDS: readonly [RegExp, string][] = [
   [/^(issuers):/m, 'identity'],
   [/^(rules|rates|allow_list|scope_implies|mode|list):/m, 'policy'],
 ];
-const markdown = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name));
 const texts = [
-  ...[join(ROOT, 'README.md'), ...markdown(join(ROOT, 'docs'))].flatMap((page) =>
-    [...readFileSync(page, 'utf8').matchAll(/^```yaml\n(.*?)^```/gms)].map(
-      ([, text = '']) => [page.slice(ROOT.length + 1), text] as const,
-    ),
-  ),
+  ...PAGES.flatMap(codeBlocks)
+    .filter(({ language }) => language === 'yaml')
+    .map(({ page, text }) => [page, text] as const),
   ...readdirSync(join(ROOT, 'examples/upstreams'))
     .filter(isYaml)
     .map((name) => [name, readFileSync(join(ROOT, 'examples/upstreams', name), 'utf8')] as const),
